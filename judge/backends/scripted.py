@@ -1,0 +1,119 @@
+"""Judges with a known character and no model: for tests, for trying things out, and as baselines."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+
+from judge.backends import ChoiceProbabilities, Completion, Sampling
+from judge.errors import InputError
+from judge.parsing import parse_choice
+from judge.records import Choice, Engine, Prompt, Unparsed
+
+Script = Callable[[Prompt, int], str]
+"""(prompt, how many prompts came before it) -> the whole reply."""
+
+UNREADABLE = "Both answers have their merits."
+
+
+class ScriptedBackend:
+    """Replies by a rule instead of a model.
+
+    Tokens are counted as words. A choice is read from the scripted reply, so a reply without one of the
+    allowed letters comes back as Unparsed.
+    """
+
+    def __init__(self, script: Script, name: str = "scripted") -> None:
+        self._script = script
+        self._asked = itertools.count()
+        self._name = name
+
+    @classmethod
+    def from_settings(cls, argument: str, **unused: object) -> ScriptedBackend:
+        """A ready character: "first", "second", "longer", "shorter", "unreadable:N", "replies:A,B,..."."""
+        character, _, value = argument.partition(":")
+        if character in CHARACTERS and not value:
+            return cls(CHARACTERS[character], f"scripted-{character}")
+        if character == "unreadable" and value.isdecimal() and int(value) > 0:
+            return cls(unreadable_every(int(value), longer), f"scripted-unreadable-{value}")
+        if character == "replies" and value:
+            return cls(listed(f"[[{letter.strip()}]]" for letter in value.split(",")), f"scripted-{value}")
+        known = ", ".join([*CHARACTERS, "unreadable:3", "replies:A,B,A"])
+        raise InputError(f"--backend scripted:{argument}: no such character. There are: {known}.")
+
+    @property
+    def engine(self) -> Engine:
+        return Engine(
+            base_model=self._name,
+            base_model_hash="",
+            adapter="none",
+            adapter_hash="",
+            backend="scripted",
+            dtype="none",
+            overflow="none",
+            max_prompt_tokens=0,
+        )
+
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        replies = [self._script(prompt, next(self._asked)) for prompt in prompts]
+        return [
+            Completion(reply, n_words(prompt), len(reply.split()), is_ended=True)
+            for prompt, reply in zip(prompts, replies, strict=True)
+        ]
+
+    def choose(
+        self, prompts: Sequence[Prompt], choices: Sequence[str]
+    ) -> list[ChoiceProbabilities | Unparsed]:
+        letters = dict(zip(choices, (Choice.FIRST, Choice.SECOND, Choice.TIE), strict=False))
+        return [self._choice(prompt, letters) for prompt in prompts]
+
+    def _choice(self, prompt: Prompt, letters: dict[str, Choice]) -> ChoiceProbabilities | Unparsed:
+        reply = self._script(prompt, next(self._asked))
+        choice = parse_choice(reply, letters)
+        if isinstance(choice, Unparsed):
+            return Unparsed(choice.reason, reply, n_words(prompt), len(reply.split()))
+        probabilities = tuple(float(each is choice) for each in letters.values())
+        return ChoiceProbabilities(probabilities, n_words(prompt), len(reply.split()))
+
+
+def first(prompt: Prompt, index: int) -> str:
+    """Always the first shown."""
+    return "[[A]]"
+
+
+def second(prompt: Prompt, index: int) -> str:
+    """Always the second shown."""
+    return "[[B]]"
+
+
+def longer(prompt: Prompt, index: int) -> str:
+    """The longer response in characters; the first of equals."""
+    return "[[A]]" if len(text_of(prompt, "first")) >= len(text_of(prompt, "second")) else "[[B]]"
+
+
+def shorter(prompt: Prompt, index: int) -> str:
+    """The shorter response in characters; the first of equals."""
+    return "[[A]]" if len(text_of(prompt, "first")) <= len(text_of(prompt, "second")) else "[[B]]"
+
+
+def listed(replies: Iterable[str]) -> Script:
+    """The replies of a list, one after the other, and again from its start."""
+    known = tuple(replies)
+    return lambda prompt, index: known[index % len(known)]
+
+
+def unreadable_every(n: int, script: Script) -> Script:
+    """As `script`, but every n-th reply holds no verdict."""
+    return lambda prompt, index: UNREADABLE if index % n == n - 1 else script(prompt, index)
+
+
+def text_of(prompt: Prompt, kind: str) -> str:
+    """All words of one kind in a prompt, for example those of the first response."""
+    return "".join(span.text for _, spans in prompt.messages for span in spans if span.kind == kind)
+
+
+def n_words(prompt: Prompt) -> int:
+    return sum(len(span.text.split()) for _, spans in prompt.messages for span in spans)
+
+
+CHARACTERS: dict[str, Script] = {"first": first, "second": second, "longer": longer, "shorter": shorter}

@@ -1,0 +1,86 @@
+"""SHA-256 of large files, read with progress and remembered in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from judge.errors import ModelError
+from judge.records import sha256_of_json
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, and how much of it is done of how much (bytes, or steps)."""
+
+BLOCK_BYTES = 1 << 20
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def cache_folder() -> Path:
+    """Where converted weights are kept: the user's cache, or what JUDGE_CACHE names. May not exist yet."""
+    if named := os.environ.get("JUDGE_CACHE"):
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("four-token-judge", appauthor=False)
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+def file_hash(file: Path, progress: Progress) -> str:
+    """The file's SHA-256, remembered by path, size and time."""
+    return remembered_hash(file) or hash_and_remember(file, progress)
+
+
+def remembered_hash(file: Path) -> str | None:
+    """The SHA-256 that an earlier reading found, None where the file is new or changed since."""
+    with suppress(OSError, ValueError):
+        text = _memory_of(file).read_text("ascii")
+        return text if SHA256.fullmatch(text) else None
+    return None
+
+
+def hash_and_remember(file: Path, progress: Progress) -> str:
+    """The SHA-256 of the file as it is now. Raises ModelError where it cannot be read."""
+    try:
+        memory, found = _memory_of(file), sha256_of(file, progress)
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({one_line(error)}). Check its permissions") from error
+    with suppress(OSError):  # a cache that cannot be written makes the next call slow, not wrong
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        aside = memory.with_name(f"{memory.name}.part-{os.getpid()}")
+        aside.write_text(found, "ascii")
+        aside.replace(memory)
+    return found
+
+
+def _memory_of(file: Path) -> Path:
+    real, seen = file.resolve(), file.stat()
+    return cache_folder() / "hashes" / sha256_of_json([str(real), seen.st_size, seen.st_mtime_ns])
+
+
+def sha256_of(file: Path, progress: Progress = silent) -> str:
+    """The SHA-256 (hex) of every byte; an OSError passes."""
+    digest, done, total = hashlib.sha256(), 0, file.stat().st_size
+    for block in blocks_of(file):
+        digest.update(block)
+        done += len(block)
+        progress(f"hashing {file.name}", done, total)
+    return digest.hexdigest()
+
+
+def blocks_of(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while block := opened.read(BLOCK_BYTES):
+            yield block
+
+
+def one_line(error: Exception) -> str:
+    """A foreign error's kind and the first line of its text."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
+    return f"{type(error).__name__}: {first}"

@@ -1,0 +1,61 @@
+"""What an order means: whose response a choice names, and what two readings say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Reading, Status, Unparsed, Verdict
+
+
+def shown(pair: Pair, order: Order) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """The two conversations as the judge meets them: first, second."""
+    if order is Order.AB:
+        return pair.conversation_a, pair.conversation_b
+    return pair.conversation_b, pair.conversation_a
+
+
+def outcome_of(choice: Choice, order: Order) -> Outcome:
+    """The choice in the pair's terms. The only place where positions become identities."""
+    if choice is Choice.TIE:
+        return Outcome.TIE
+    return Outcome.A if (choice is Choice.FIRST) == (order is Order.AB) else Outcome.B
+
+
+def probability_of_a(judgment: Judgment, order: Order) -> float | None:
+    """The probability that a is better, a tie counting half; None where the method gives none."""
+    if judgment.probabilities is None:
+        return None
+    p_first = judgment.probabilities[Choice.FIRST] + 0.5 * judgment.probabilities.get(Choice.TIE, 0.0)
+    return p_first if order is Order.AB else 1.0 - p_first
+
+
+def combine(pair_id: str, readings: Mapping[Order, Reading], judge: str) -> Verdict:
+    """The verdict of two readings. Orders that disagree are a tie, an unreadable reply leaves no outcome."""
+    if any(isinstance(readings[order], Unparsed) for order in Order):
+        return Verdict(pair_id, Status.UNPARSED, None, None, None, readings, judge)
+    judgments = {order: reading for order, reading in readings.items() if isinstance(reading, Judgment)}
+    outcomes = {outcome_of(judgment.choice, order) for order, judgment in judgments.items()}
+    p_a = mean_probability_of_a(judgments)
+    return Verdict(
+        pair_id=pair_id,
+        status=Status.CONSISTENT if len(outcomes) == 1 else Status.INCONSISTENT,
+        outcome=outcomes.pop() if len(outcomes) == 1 else Outcome.TIE,
+        p_a=p_a,
+        outcome_by_mean=None if p_a is None else outcome_by_probability(p_a),
+        readings=readings,
+        judge=judge,
+    )
+
+
+def mean_probability_of_a(judgments: Mapping[Order, Judgment]) -> float | None:
+    """Mean over both orders of P(a is better); None where either order gives no probability."""
+    in_ab = probability_of_a(judgments[Order.AB], Order.AB)
+    in_ba = probability_of_a(judgments[Order.BA], Order.BA)
+    return None if in_ab is None or in_ba is None else (in_ab + in_ba) / 2
+
+
+def outcome_by_probability(p_a: float) -> Outcome:
+    """The likelier side; a tie only at exactly one half."""
+    if p_a == 0.5:
+        return Outcome.TIE
+    return Outcome.A if p_a > 0.5 else Outcome.B

@@ -1,0 +1,77 @@
+"""Progress of long work on standard error: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = Callable[[str, int, int], None]
+
+PLAIN_EVERY_S = 10.0
+
+
+@contextmanager
+def shown_progress(is_quiet: bool = False) -> Iterator[Progress]:
+    """A function to call with (what is being done, done, total); it may be called as often as one likes."""
+    if is_quiet:
+        yield lambda *_: None
+    elif sys.stderr.isatty():
+        with _bar() as bar:
+            yield bar
+    else:
+        yield plain_lines(lambda line: print(line, file=sys.stderr, flush=True))
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=None)
+        current = ""
+
+        def show(stage: str, done: int, total: int) -> None:
+            nonlocal task, current
+            if kind_of(stage) != current:
+                bars.remove_task(task)
+                task = bars.add_task(stage, total=total, completed=done)
+                current = kind_of(stage)
+            bars.update(task, description=stage, completed=done, total=total)
+
+        yield show
+
+
+def plain_lines(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Progress as lines of text: at the start and end of a stage, and at most every ten seconds between."""
+    current, started, done_before, shown_at = "", 0.0, 0, 0.0
+
+    def show(stage: str, done: int, total: int) -> None:
+        nonlocal current, started, done_before, shown_at
+        now = clock()
+        is_new = kind_of(stage) != current
+        if is_new:
+            current, started, done_before = kind_of(stage), now, done
+        if not (is_new or done >= total or now - shown_at >= PLAIN_EVERY_S):
+            return
+        shown_at = now
+        percent = 100 * done // total if total else 100
+        write(f"{stage}: {percent} %{_time_left(now - started, done - done_before, total - done)}")
+
+    return show
+
+
+def kind_of(stage: str) -> str:
+    """A stage without its counts: "judging, 3 of 9 pairs" and "judging, 4 of 9 pairs" are one stage."""
+    return stage.partition(",")[0]
+
+
+def _time_left(elapsed_s: float, done: int, left: int) -> str:
+    if done <= 0 or left <= 0:
+        return ""
+    seconds = round(elapsed_s * left / done)
+    return f", about {seconds} s left" if seconds < 120 else f", about {seconds // 60} min left"

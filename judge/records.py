@@ -1,0 +1,255 @@
+"""The vocabulary: every value that passes between two parts of the judge.
+
+A *pair* is judged in two *orders*. In each order the judge makes a *choice* between what it was shown
+first and second; seen from the pair this is an *outcome*. Two readings, one an order, make a *verdict*.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+
+class Order(StrEnum):
+    """Which response is shown first."""
+
+    AB = "AB"
+    BA = "BA"
+
+    @property
+    def swapped(self) -> Order:
+        return Order.BA if self is Order.AB else Order.AB
+
+
+class Choice(StrEnum):
+    """What the judge preferred of what it saw, in the order it saw it."""
+
+    FIRST = "FIRST"
+    SECOND = "SECOND"
+    TIE = "TIE"
+
+    @property
+    def swapped(self) -> Choice:
+        return {Choice.FIRST: Choice.SECOND, Choice.SECOND: Choice.FIRST}.get(self, self)
+
+
+class Outcome(StrEnum):
+    """The same preference in the pair's own terms."""
+
+    A = "A"
+    B = "B"
+    TIE = "TIE"
+
+
+class Status(StrEnum):
+    """What the two orders say together."""
+
+    CONSISTENT = "consistent"
+    INCONSISTENT = "inconsistent"
+    UNPARSED = "unparsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation; `role` is "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two conversations that end in the responses to compare. a and b are identities, not positions.
+
+    The last message of each conversation is the judged response, everything before it is context.
+    `reference` is a known good answer. `metadata` keeps every column we have no name for; no judge sees it.
+    """
+
+    id: str
+    conversation_a: tuple[Message, ...]
+    conversation_b: tuple[Message, ...]
+    category: str | None = None
+    reference: str | None = None
+    system: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def response_a(self) -> str:
+        return self.conversation_a[-1].content
+
+    @property
+    def response_b(self) -> str:
+        return self.conversation_b[-1].content
+
+    @property
+    def context_a(self) -> tuple[Message, ...]:
+        return self.conversation_a[:-1]
+
+    @property
+    def context_b(self) -> tuple[Message, ...]:
+        return self.conversation_b[:-1]
+
+    @property
+    def prompt(self) -> str:
+        """The last user message before response a."""
+        return next((m.content for m in reversed(self.context_a) if m.role == "user"), "")
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of all that a judge may see: conversations, system text and reference, not the id."""
+        seen = [
+            [[m.role, m.content] for m in self.conversation_a],
+            [[m.role, m.content] for m in self.conversation_b],
+            self.system,
+            self.reference,
+        ]
+        return sha256_of_json(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a prompt that is tokenised by itself, so that no text can change the tokens around it.
+
+    `kind` is "instruction" (our own words), "context" (words of the pair that are never shortened) or
+    "first" and "second" (the responses in the order shown; long ones may be shortened in the middle).
+    """
+
+    text: str
+    kind: str = "instruction"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Chat messages as spans, and the words around the choice in the reply.
+
+    `reply_start` is put into the judge's mouth; `reply_end` is what would follow the choice.
+    `name` says in error messages which pair and order this is.
+    """
+
+    messages: tuple[tuple[str, tuple[Span, ...]], ...]
+    reply_start: str = ""
+    reply_end: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """One reading of a pair in one order.
+
+    `probabilities` are those of the allowed choices and sum to 1; None where the method gives none.
+    `tokens_in` counts the prompt as it was sent, `tokens_out` the reply with its end-of-turn token.
+    """
+
+    choice: Choice
+    probabilities: Mapping[Choice, float] | None
+    raw: str
+    tokens_in: int
+    tokens_out: int
+    is_trimmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unparsed:
+    """A reply that could not be read: neither a choice nor a tie nor a loss. `reason` is one line."""
+
+    reason: str
+    raw: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    is_trimmed: bool = False
+
+
+Reading = Judgment | Unparsed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge says of a pair after reading it in both orders; made by `judge.orders.combine`.
+
+    `outcome` is strict: TIE where the orders disagree, None where one could not be read. `p_a` is the
+    mean of the two orders' probabilities that a is better, a tie counting half; `outcome_by_mean` is the
+    side of 0.5 on which it lies. `judge` is the judge's fingerprint.
+    """
+
+    pair_id: str
+    status: Status
+    outcome: Outcome | None
+    p_a: float | None
+    outcome_by_mean: Outcome | None
+    readings: Mapping[Order, Reading]
+    judge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A proportion that keeps its denominator."""
+
+    count: int
+    total: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= self.total:
+            raise ValueError(f"{self.count} of {self.total} is no share")
+
+    @property
+    def value(self) -> float | None:
+        """The proportion from 0 to 1; None where nothing was counted."""
+        return self.count / self.total if self.total else None
+
+    def __str__(self) -> str:
+        if not self.total:
+            return "- (0/0)"
+        return f"{100 * self.count / self.total:.1f} % ({self.count}/{self.total})"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The part of a judge's identity that its backend knows: which weights answer, and how they run."""
+
+    base_model: str
+    base_model_hash: str
+    adapter: str
+    adapter_hash: str
+    backend: str
+    dtype: str
+    overflow: str
+    max_prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Everything that could change a verdict. Two judges with one identity give one answer.
+
+    `base_model_hash` and `adapter_hash` are SHA-256 in hex, `prompts` the hash of the prompt files used.
+    """
+
+    base_model: str
+    base_model_hash: str
+    adapter: str
+    adapter_hash: str
+    method: str
+    prompts: str
+    letters: str
+    decoding: str
+    sample: int
+    backend: str
+    dtype: str
+    overflow: str
+    max_prompt_tokens: int
+
+    @property
+    def fingerprint(self) -> str:
+        """A readable label and 16 hex digits of the hash of every field, for example `m+none/direct#0f…`."""
+        label = f"{self.base_model}+{self.adapter}/{self.method}"
+        return f"{label}#{sha256_of_json(asdict(self))[:16]}"
+
+
+def sha256_of_json(value: Any) -> str:
+    """SHA-256 (hex) of a value's canonical JSON: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,322 @@
+"""Rows of files with their place: from JSONL, CSV and Parquet, and back to JSONL.
+
+JSON is read strictly. What the cells mean is decided above: `gather` calls a function that makes something
+of one row, and turns every Wrong into one BadLines error that names each bad row.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import os
+import re
+import sys
+import zlib
+from codecs import BOM_UTF8
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from judge.errors import BadLines, InputError
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a pair, or alone
+LONGEST_CSV_CELL = 2**31 - 1
+
+T = TypeVar("T")
+Cells = dict[str, Any]
+
+
+class Wrong(Exception):
+    """What is wrong with one row, in words. `gather` adds the place, and none gets past it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file: its cells, or what kept them from being read. `where` is "pairs.jsonl:17"."""
+
+    where: str
+    cells: Cells | Wrong
+
+
+Reader = Callable[[bytes, str], Iterable[Row]]
+"""From a file's content and name to its rows."""
+
+
+def gather(rows: Iterable[Row], read_one: Callable[[Cells, str], T]) -> list[T]:
+    """What `read_one` makes of each row's cells and place. Raises BadLines that names every bad row."""
+    done: list[T] = []
+    problems: list[str] = []
+    for row in rows:
+        try:
+            if isinstance(row.cells, Wrong):
+                raise row.cells
+            done.append(read_one(row.cells, row.where))
+        except Wrong as wrong:
+            problems.append(f"{row.where}: {wrong}")
+    if problems:
+        raise BadLines(problems)
+    return done
+
+
+def claim(taken: dict[Hashable, str], key: Hashable, where: str, what: str) -> None:
+    """Notes that the row at `where` has this key; Wrong if an earlier row has it."""
+    first = taken.setdefault(key, where)
+    if first != where:
+        raise Wrong(f"{what} is already in {first}. It may be there only once.")
+
+
+def rows_of(path: str | Path, readers: Mapping[str, Reader]) -> Iterable[Row]:
+    """The rows of a file, read by what its name ends in; those of "-" are JSONL."""
+    name = name_of(path)
+    if str(path) == "-":
+        return json_rows(sys.stdin.buffer.read(), name)
+    data = bytes_of(Path(path))
+    reader = next((reader for suffix, reader in readers.items() if name.lower().endswith(suffix)), None)
+    if reader is None:
+        raise InputError(f"{name}: unknown kind of file. Its name must end in one of {', '.join(readers)}.")
+    return reader(data, name)
+
+
+def name_of(path: str | Path) -> str:
+    return "standard input" if str(path) == "-" else str(path)
+
+
+def bytes_of(path: Path) -> bytes:
+    """The file's content; whatever keeps it from being read is an InputError."""
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder. Name a file in it.")
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def changed(rows: Iterable[Row], change: Callable[[Cells], Cells]) -> Iterator[Row]:
+    """The rows with their cells changed, where they could be read; `change` may raise Wrong."""
+    for row in rows:
+        try:
+            yield row if isinstance(row.cells, Wrong) else Row(row.where, change(row.cells))
+        except Wrong as wrong:
+            yield Row(row.where, wrong)
+
+
+# --- one reader a format ---------------------------------------------------------------------------------
+
+
+def json_rows(data: bytes, name: str) -> Iterator[Row]:
+    """One JSON object a line; blank lines, a byte order mark and CRLF are fine. Only LF ends a line."""
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), start=1):
+        if line.strip():
+            yield Row(f"{name}:{number}", object_of_line(line))
+
+
+def object_of_line(line: bytes) -> Cells | Wrong:
+    """The JSON object that fills the line, or what is wrong with it."""
+    try:
+        value = parse_json(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return not_utf8(error.object[error.start])
+    except Wrong as wrong:
+        return wrong
+    if not isinstance(value, dict):
+        return Wrong(f"the line is {kind_of(value)}. Every line must be one JSON object.")
+    return value
+
+
+def gzipped_json_rows(data: bytes, name: str) -> Iterator[Row]:
+    """The same, from a gzip file that must be whole."""
+    try:
+        unpacked = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name}: not a whole gzip file ({first_line(error)}).") from error
+    return json_rows(unpacked, name)
+
+
+JSON_READERS: dict[str, Reader] = {".jsonl": json_rows, ".jsonl.gz": gzipped_json_rows}
+
+
+def csv_rows(data: bytes, name: str) -> Iterator[Row]:
+    """Comma-separated rows under a header, every cell as the text it is. `where` has the row's first line."""
+    # Bytes that are no UTF-8 become surrogates, which UTF-8 never gives: so the row that holds them is known.
+    records = csv_records(data.removeprefix(BOM_UTF8).decode("utf-8", errors="surrogateescape"))
+    number, header = next(records, (1, []))
+    if isinstance(header, Wrong):
+        raise InputError(f"{name}:{number}: {header}")
+    refuse_repeated_columns(header, name)
+    for number, record in records:
+        yield Row(f"{name}:{number}", record if isinstance(record, Wrong) else csv_cells(header, record))
+
+
+def csv_records(source: str) -> Iterator[tuple[int, list[str] | Wrong]]:
+    """Each record that is not blank, with the number of the line on which it starts."""
+    old_limit = csv.field_size_limit(LONGEST_CSV_CELL)
+    try:
+        # strict: otherwise a quote that is never closed swallows the rest of the file without a word
+        reader = csv.reader(io.StringIO(source, newline=""), strict=True)
+        while True:
+            start = reader.line_num + 1
+            try:
+                record = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield start, Wrong(f"not CSV ({error}). A cell with quotes or commas needs quotes around it.")
+                continue
+            if len(record) > 1 or "".join(record).strip():
+                yield start, record
+    finally:
+        csv.field_size_limit(old_limit)
+
+
+def csv_cells(header: list[str], record: list[str]) -> Cells | Wrong:
+    """The record's cells by the header's names; an empty one is "", as no reader knows what it means."""
+    if len(record) != len(header):
+        return Wrong(f"{len(record)} cells. The header names {len(header)}: {found(header)}.")
+    if odd := SURROGATE.search("".join(record)):
+        return not_utf8(ord(odd[0]) - 0xDC00)
+    return dict(zip(header, record, strict=True))
+
+
+def parquet_rows(data: bytes, name: str) -> Iterator[Row]:
+    """The rows of a Parquet file, numbered from 1; nulls are absent."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data))
+        refuse_repeated_columns(file.schema_arrow.names, name)
+        records = [record for batch in file.iter_batches() for record in batch.to_pylist()]
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise InputError(f"{name}: cannot be read as Parquet ({first_line(error)}).") from error
+    for number, record in enumerate(records, start=1):
+        yield Row(f"{name} row {number}", plain(record))
+
+
+def plain(value: Any) -> Any:
+    """A Parquet value as JSON has it: no nulls and NaNs in objects; dates, bytes and their like as text."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items() if v is not None and v == v}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | int):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def refuse_repeated_columns(names: list[str], file: str) -> None:
+    """Raises InputError if two columns have one name, since one would silently win."""
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"{file}: two columns are named {shown(repeated)}. Every column needs its own name.")
+
+
+# --- JSON that means one thing only ----------------------------------------------------------------------
+
+
+def parse_json(source: str) -> Any:
+    """The value. NaN and infinities, repeated keys and lone surrogates are wrong, as is what is no JSON."""
+    try:
+        value = json.loads(
+            source, object_pairs_hook=object_of, parse_float=finite, parse_constant=refuse_constant
+        )
+    except json.JSONDecodeError as error:
+        raise Wrong(f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1}).") from None
+    except (RecursionError, ValueError) as error:  # ValueError: an integer of thousands of digits
+        raise Wrong(f"JSON that cannot be read ({first_line(error)}).") from None
+    if ESCAPED_SURROGATE.search(source):
+        refuse_lone_surrogates(value)
+    return value
+
+
+def object_of(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(items)
+    if len(value) < len(items):
+        keys = [key for key, _ in items]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise Wrong(f"the key {shown(repeated)} is there twice. Every key may be there only once.")
+    return value
+
+
+def finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise Wrong(f"the number {digits[:40]} is too large. Numbers must be finite.")
+    return number
+
+
+def refuse_constant(word: str) -> Any:
+    raise Wrong(f"{word} is not JSON. Write a finite number, or null.")
+
+
+def refuse_lone_surrogates(value: Any) -> None:
+    if odd := SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise Wrong(f"\\u{ord(odd[0]):04x} stands alone and is only half a character. Remove or complete it.")
+
+
+def write_json_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Writes a line a row to a file beside the one named, then renames it whole; "-" is standard output."""
+    lines = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    # A server may send half a character in a reply; "?" in its place keeps hours of work from being lost.
+    data = lines.encode("utf-8", errors="replace")
+    if str(path) == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    if not str(path).lower().endswith(".jsonl"):  # also keeps a device file from being renamed over
+        raise InputError(
+            f"{path}: written as JSONL. Its name must end in .jsonl (or be - for standard output)."
+        )
+    target = Path(path).resolve()  # the file behind a link, so that the link stays one
+    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        aside.write_bytes(data)
+        aside.replace(target)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}).") from error
+    finally:
+        with suppress(OSError):
+            aside.unlink()
+
+
+# --- words for messages ----------------------------------------------------------------------------------
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    kinds = {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+def shown(value: Any) -> str:
+    """The value on one line, shortened."""
+    line = repr(value)
+    return line if len(line) <= 60 else line[:57] + "..."
+
+
+def found(names: Iterable[str]) -> str:
+    """The columns or keys that are there, on one line; odd ones in quotes, empty values as (null)."""
+    nulls = {name for name, value in names.items() if value is None} if isinstance(names, Mapping) else set()
+    words = [word_for(name) + (" (null)" if name in nulls else "") for name in names]
+    return ", ".join(words[:12]) + (f" and {len(words) - 12} more" if len(words) > 12 else "") or "nothing"
+
+
+def word_for(name: str) -> str:
+    """The name itself if it is short and plain, else quoted, so that what is odd about it can be seen."""
+    is_plain = name.isprintable() and name.strip() == name and 0 < len(name) <= 40
+    return name if is_plain else shown(name)
+
+
+def not_utf8(byte: int) -> Wrong:
+    return Wrong(f"byte 0x{byte:02x} is not UTF-8. Save the file as UTF-8.")
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,52 @@
+"""A model and a tokenizer small enough to make in a test: random weights, bytes for tokens, a chat template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MARKUP = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+SOFT_MARKUP = ["<tool_call>", "</tool_call>"]  # added tokens that are not "special"
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE):
+    """A byte-level tokenizer of 256 bytes and five added tokens, as a transformers tokenizer."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={char: i for i, char in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(text, special=True) for text in MARKUP])
+    tokenizer.add_tokens([AddedToken(text, special=False) for text in SOFT_MARKUP])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=chat_template,
+    )
+
+
+def make_model(folder: Path, **config) -> Path:
+    """A two-layer model with random weights and its tokenizer, saved as a base model's folder."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(0)
+    settings = {
+        "vocab_size": 300,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 16384,
+        "initializer_range": 0.3,
+    }
+    Qwen2ForCausalLM(Qwen2Config(**settings | config)).save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    return folder

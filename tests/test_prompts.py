@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pairs import HOSTILE, pair_of
+
+from judge.methods.direct import render_direct
+from judge.prompts import fill, fingerprint_of
+from judge.records import Message, Order, Pair, Prompt, Span
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def text_of(prompt: Prompt) -> str:
+    parts = [f"<{role}>\n" + "".join(span.text for span in spans) for role, spans in prompt.messages]
+    return "\n".join([*parts, f"<reply>\n{prompt.reply_start}?{prompt.reply_end}\n"])
+
+
+TWO_TURNS = Pair(
+    "turns",
+    (
+        Message("user", "Name a river."),
+        Message("assistant", "Nile"),
+        Message("user", "Another?"),
+        Message("assistant", "Po"),
+    ),
+    (
+        Message("user", "Name a river."),
+        Message("assistant", "Rhine"),
+        Message("user", "Another?"),
+        Message("assistant", "Oder"),
+    ),
+)
+SHARED_TURNS = Pair(
+    "shared",
+    (
+        Message("user", "Name a river."),
+        Message("assistant", "Nile"),
+        Message("user", "Another?"),
+        Message("assistant", "Po"),
+    ),
+    (
+        Message("user", "Name a river."),
+        Message("assistant", "Nile"),
+        Message("user", "Another?"),
+        Message("assistant", "Oder"),
+    ),
+)
+RENDERED = {
+    "direct": render_direct(pair_of(), Order.AB, ties=False),
+    "direct_swapped": render_direct(pair_of(), Order.BA, ties=False),
+    "direct_ties": render_direct(pair_of(), Order.AB, ties=True),
+    "direct_all": render_direct(pair_of(reference="Four.", system="Be brief."), Order.AB, ties=False),
+    "direct_two_turns": render_direct(TWO_TURNS, Order.AB, ties=False),
+    "direct_shared_turns": render_direct(SHARED_TURNS, Order.BA, ties=False),
+}
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_prompt_reads_exactly_as_its_golden_file(name):
+    """A prompt change is a model change: when this fails on purpose, write the golden file anew and say so."""
+    assert text_of(RENDERED[name]) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_the_fingerprint_is_the_hash_of_the_file():
+    import hashlib
+
+    import judge.prompts
+
+    file = Path(judge.prompts.__file__).with_name("direct.txt")
+    assert fingerprint_of("direct") == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_a_pair_reaches_the_prompt_as_it_is_and_changes_nothing_else(text):
+    prompt = render_direct(pair_of(response_a=text), Order.AB, ties=False)
+    plain = render_direct(pair_of(response_a="x"), Order.AB, ties=False)
+    (_, spans), (_, plain_spans) = prompt.messages[1], plain.messages[1]
+    if not text:
+        assert Span("x", "first") not in spans
+        return
+    assert [span for span in spans if span.kind == "first"] == [Span(text, "first")]
+    assert [s for s in spans if s.kind != "first"] == [s for s in plain_spans if s.kind != "first"]
+
+
+def test_both_orders_begin_with_the_same_words_up_to_the_first_answer():
+    ab, ba = (render_direct(pair_of(), order, ties=False) for order in Order)
+    assert ab.messages[0] == ba.messages[0]
+    places = [[span.kind for span in prompt.messages[1][1]].index("first") for prompt in (ab, ba)]
+    assert ab.messages[1][1][: places[0]] == ba.messages[1][1][: places[1]]
+
+
+def test_a_value_the_template_needs_and_does_not_get_is_an_error():
+    from jinja2 import UndefinedError
+
+    with pytest.raises(UndefinedError, match="system"):
+        fill("direct", {})
