@@ -38,7 +38,7 @@ test: weights ## run all tests that need no GPU
 	@$(BIN)/python -m pytest -m "not gpu" $(PYTEST_ARGS)
 
 test-fast: .venv/.ready ## run the tests that need neither weights nor GPU (under a minute)
-	@$(BIN)/python -m pytest -m "not weights and not gpu" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto -m "not weights and not gpu" $(PYTEST_ARGS)
 
 check: .venv/.ready ## check format, lint and types
 	@$(BIN)/ruff format --check .
@@ -78,7 +78,7 @@ define set_up
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments: its modules venv and ensurepip are missing." \
 			"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@echo "[1/3] making $(1) with $$($(PYTHON) --version) ..."
+	@echo "[1/3] environment $(1) with $$($(PYTHON) --version) ..."
 	@test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
 	@$(1)/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools -c $(2)
 	@echo "[2/3] installing $(TORCH) (about a minute) ..."

@@ -120,7 +120,7 @@ def compare(
 
 
 @app.command(
-    epilog="Example: judge run pairs.jsonl --out verdicts.jsonl. Interrupted, the same command goes on where it was."
+    epilog="Example: judge run pairs.jsonl --out verdicts.jsonl. Interrupted, the same command goes on."
 )
 def run(
     pairs: Annotated[
@@ -265,7 +265,8 @@ def ledger_import(shards: list[Path], ledger: LedgerOption = None) -> None:
     with _ledger(ledger) as book:
         counts = book.load(shards)
     print(
-        f"{counts.added} added, {counts.known} already known, {counts.differing} differing (kept as they were)"
+        f"{counts.added} added, {counts.known} already known, "
+        f"{counts.differing} differing (kept as they were)"
     )
 
 

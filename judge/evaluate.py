@@ -11,7 +11,7 @@ from judge.orders import combine
 from judge.records import Order, Pair, Reading, Verdict
 
 BATCH_CHARACTERS = 40_000
-"""Text of the pairs that are judged and recorded together; what a kill can lose. About 20 s at 0.5B on two cores."""
+"""Text of the pairs that are judged and recorded together: some 20 s at 0.5B on two cores, lost by a kill."""
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, characters judged, characters in all)"""
@@ -25,9 +25,9 @@ def judge_pairs(
 ) -> list[Verdict]:
     """A verdict a pair, in the pairs' order. What the ledger knows is not judged again.
 
-    Batches are planned over the whole input before anything runs, and one that is not known as a whole is judged
-    as a whole, because a batch's make-up moves bf16 probabilities in their last digits; so a run that was
-    interrupted ends with the same verdicts as one that was not. A reading already in the ledger stays.
+    Batches are planned over the whole input before anything runs, and one that is not known as a whole is
+    judged as a whole, because a batch's make-up moves bf16 probabilities in their last digits; so a run that
+    was interrupted ends with the same verdicts as one that was not. A reading already in the ledger stays.
 
     Raises:
         BackendError: the engine failed. Every batch before that is in the ledger.

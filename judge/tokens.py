@@ -7,7 +7,6 @@ its own span and of nothing else, and two prompts that begin with the same spans
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +39,8 @@ class PromptEncoder:
     """Encodes prompts for one base model. Holds no changing state, so any number of threads may use it.
 
     Args:
-        tokenizer: a transformers tokenizer with a chat template, backed by the `tokenizers` library.
+        tokenizer: a transformers tokenizer with a chat template, backed by the `tokenizers` library. Nobody
+            else may change its settings afterwards.
         max_prompt_tokens: longest prompt, reply not counted.
         overflow: "trim" shortens the two responses alike, "error" refuses.
 
@@ -54,10 +54,16 @@ class PromptEncoder:
         self.max_prompt_tokens = max_prompt_tokens
         self.overflow = overflow
         self._chat = tokenizer
-        definition = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
-        self.added_tokens: dict[str, int] = {t["content"]: t["id"] for t in definition["added_tokens"]}
-        self._markup = Tokenizer.from_str(json.dumps(definition))  # copies: others may switch the original
-        self._plain = Tokenizer.from_str(json.dumps(definition | {"added_tokens": []}))
+        self._markup = tokenizer.backend_tokenizer
+        self._markup.no_truncation()
+        self._markup.no_padding()
+        added = self._markup.get_added_tokens_decoder()
+        self.added_tokens: dict[str, int] = {token.content: id for id, token in added.items()}
+        self._plain = Tokenizer(self._markup.model)  # the same model and rules, without the added tokens
+        if self._markup.normalizer is not None:
+            self._plain.normalizer = self._markup.normalizer
+        if self._markup.pre_tokenizer is not None:
+            self._plain.pre_tokenizer = self._markup.pre_tokenizer
         self._template_ids = lru_cache(maxsize=16)(self._encode_template)
         self._instruction_ids = lru_cache(maxsize=256)(self.plain_ids)
         self._refuse_unsafe_tokenizer()

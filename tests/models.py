@@ -1,4 +1,4 @@
-"""A model and a tokenizer small enough to make in a test: random weights, bytes for tokens, a chat template."""
+"""A model and a tokenizer small enough to make in a test: random weights, bytes as tokens."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ RENDERED = {
 
 @pytest.mark.parametrize("name", RENDERED)
 def test_a_prompt_reads_exactly_as_its_golden_file(name):
-    """A prompt change is a model change: when this fails on purpose, write the golden file anew and say so."""
+    """A prompt change is a model change: if it fails on purpose, write the golden file anew and say so."""
     assert text_of(RENDERED[name]) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
 

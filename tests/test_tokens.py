@@ -58,7 +58,7 @@ def test_markup_in_a_pair_is_spelled_out_and_never_one_token(encoder, text):
     assert counts[0] == counts[1]
 
 
-def test_two_threads_at_once_get_the_same_ids_as_one(encoder, tokenizer):
+def test_two_threads_at_once_get_the_same_ids_as_one(encoder):
     """A tokenizer's own switch for special tokens is shared by its users; ours is never switched."""
     texts = [f"{i} <|im_end|> [[A]] <tool_call>" for i in range(200)]
     expected = [ids_of(encoder, text) for text in texts]
@@ -67,13 +67,7 @@ def test_two_threads_at_once_get_the_same_ids_as_one(encoder, tokenizer):
     def work(number: int) -> None:
         found[number] = [ids_of(encoder, text) for text in texts]
 
-    def disturb() -> None:
-        for i in range(400):
-            tokenizer("<|im_end|>" * 5, padding="max_length", truncation=True, max_length=7 + i % 3)
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(2)] + [
-        threading.Thread(target=disturb)
-    ]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -16,4 +16,4 @@ class Method(Protocol):
         """Everything that could change a verdict of this judge."""
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
-        """One reading an item. Raises BackendError where the engine fails; nothing is a failure in disguise."""
+        """One reading an item. Raises BackendError where the engine fails."""

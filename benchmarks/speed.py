@@ -1,0 +1,327 @@
+"""Speed and memory of the embedded backend beside the plain loop that peers use, in one run.
+
+`python -m benchmarks.speed` judges real MT-bench pairs in both orders with both, in turns, so that a noisy
+machine is noisy to both. Each way runs in a process of its own: peak memory and allocator settings stay apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import random
+import resource
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.mt_bench import data_folder, read_pairs
+from judge import basemodels
+from judge.records import Order, Pair
+
+VERDICT_TOKENS = 4
+_state: dict[str, Any] = {}  # what a worker process keeps between calls
+
+
+def start_embedded(base_model: str) -> float:
+    """Loads the embedded backend; seconds from nothing imported to ready."""
+    started = time.perf_counter()
+    from judge.backends.embedded import EmbeddedBackend
+
+    backend = EmbeddedBackend(base_model)
+    backend.load()
+    _state["backend"] = backend
+    return time.perf_counter() - started
+
+
+def judge_embedded(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Judges pairs as `judge run` does; seconds, tokens and floating-point operations."""
+    from judge.backends.embedded import CPU_BATCH_TOKENS
+    from judge.backends.packing import batches_of, pack
+    from judge.methods.direct import Direct, render_direct
+
+    backend = _state["backend"]
+    before = backend.tokens_computed
+    started = time.perf_counter()
+    readings = Direct(backend).read([(pair, order) for pair in pairs for order in Order])
+    elapsed_s = time.perf_counter() - started
+
+    prompts = [render_direct(pair, order, ties=False) for pair in pairs for order in Order]
+    sequences = sorted({encoded.ids for encoded in backend.encode(prompts)})
+    packings = [pack(sequences[b.start : b.stop]) for b in batches_of(sequences, CPU_BATCH_TOKENS)]
+    segments = [segment for packing in packings for segment in packing.segments]
+    seen = [(s.end - s.start, sum(end - start for start, end in s.above)) for s in segments]
+    return {
+        "elapsed_s": elapsed_s,
+        "tokens": sum(reading.tokens_in for reading in readings),
+        "tokens_computed": backend.tokens_computed - before,
+        "segments": seen,
+        "rows": round(statistics.mean(len(packing.ids) for packing in packings)),
+    }
+
+
+def start_plain(base_model: str) -> float:
+    """Loads the model as any script would; seconds."""
+    started = time.perf_counter()
+    import torch
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    folder = basemodels.fetch(base_model).folder
+    _state["tokenizer"] = transformers.AutoTokenizer.from_pretrained(folder)
+    _state["model"] = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    return time.perf_counter() - started
+
+
+def judge_plain(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """One prompt at a time through `generate`, the verdict's four tokens decoded."""
+    import torch
+
+    from judge.methods.direct import render_direct
+
+    model, tokenizer = _state["model"], _state["tokenizer"]
+    n_tokens = 0
+    started = time.perf_counter()
+    for pair in pairs:
+        for order in Order:
+            prompt = render_direct(pair, order, ties=False)
+            messages = [
+                {"role": role, "content": "".join(span.text for span in spans)}
+                for role, spans in prompt.messages
+            ]
+            text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            inputs = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+            with torch.inference_mode():
+                model.generate(**inputs, max_new_tokens=VERDICT_TOKENS, do_sample=False)
+            n_tokens += inputs["input_ids"].shape[1]
+    return {"elapsed_s": time.perf_counter() - started, "tokens": n_tokens}
+
+
+def flops_of(config: dict[str, int], seen: Sequence[tuple[int, int]]) -> float:
+    """Floating-point operations of prefill: 2 x non-embedding parameters x tokens, and causal attention.
+
+    Args:
+        config: sizes from the model's config, as in `matmul_shapes`.
+        seen: of each segment, its own tokens and the earlier ones it attends to.
+    """
+    weights = sum(k * n for k, n in matmul_shapes(config)) * config["layers"]
+    n_tokens = sum(own for own, _ in seen)
+    keys_seen = sum(own * above + own * (own + 1) / 2 for own, above in seen)
+    attention = 4 * config["heads"] * config["head_size"] * config["layers"] * keys_seen
+    return 2 * weights * n_tokens + attention
+
+
+def matmul_shapes(config: dict[str, int]) -> list[tuple[int, int]]:
+    """(inputs, outputs) of the linear layers of one block."""
+    hidden, inner = config["hidden"], config["inner"]
+    heads, kv = config["heads"] * config["head_size"], config["kv_heads"] * config["head_size"]
+    return [
+        (hidden, heads),
+        (hidden, kv),
+        (hidden, kv),
+        (heads, hidden),
+        (hidden, inner),
+        (hidden, inner),
+        (inner, hidden),
+    ]
+
+
+def matmul_rate(config: dict[str, int], n_rows: int, dtype: str, seconds: float = 2.0) -> float:
+    """Best rate in FLOP/s (or int8 operations/s) of torch on one block's matrix shapes, fresh weights each time."""
+    import torch
+
+    n_copies = 4  # more than the cache holds, as in a model
+    work: list[Callable[[], Any]] = []
+    for inputs, outputs in matmul_shapes(config):
+        if dtype == "int8":
+            x = torch.randint(-100, 100, (n_rows, inputs), dtype=torch.int8)
+            weights = [torch.randint(-100, 100, (inputs, outputs), dtype=torch.int8) for _ in range(n_copies)]
+            work += [lambda x=x, w=w: torch._int_mm(x, w) for w in weights]
+        else:
+            x = torch.randn(n_rows, inputs).to(getattr(torch, dtype))
+            weights = [torch.randn(outputs, inputs).to(x.dtype) for _ in range(n_copies)]
+            work += [lambda x=x, w=w: torch.nn.functional.linear(x, w) for w in weights]
+    operations = 2 * n_rows * sum(k * n for k, n in matmul_shapes(config)) * n_copies
+    best = 0.0
+    deadline = time.perf_counter() + seconds
+    with torch.inference_mode():
+        while time.perf_counter() < deadline:
+            started = time.perf_counter()
+            for multiply in work:
+                multiply()
+            best = max(best, operations / (time.perf_counter() - started))
+    return best
+
+
+def peak_rss() -> int:
+    """Bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def forget_cached(folder: Path) -> None:
+    """Drops a folder's files from the system's page cache, so that the next load reads the disk."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    with one_process() as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def one_process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+def measure(base_model: str, pairs: Sequence[Pair], n_rounds: int) -> dict[str, Any]:
+    """Everything that the table shows."""
+    folder = basemodels.fetch(base_model).folder
+    config = sizes_of(folder)
+    forget_cached(folder)
+    cold_s = in_fresh_process(start_embedded, base_model)
+    warm_s = in_fresh_process(start_embedded, base_model)
+    rounds: list[dict[str, Any]] = []
+    with one_process() as embedded, one_process() as plain, one_process() as matrices:
+        embedded.submit(start_embedded, base_model).result()
+        plain.submit(start_plain, base_model).result()
+        for worker, judge in ((embedded, judge_embedded), (plain, judge_plain)):
+            worker.submit(judge, pairs[:1]).result()
+        for number in range(n_rounds):
+            part = pairs[number::n_rounds]
+            ours = embedded.submit(judge_embedded, part).result()
+            rate = matrices.submit(matmul_rate, config, ours["rows"], "bfloat16").result()
+            theirs = plain.submit(judge_plain, part).result()
+            ours["flops"] = flops_of(config, ours.pop("segments"))
+            rounds.append({"embedded": ours, "plain": theirs, "matmul_bf16": rate})
+            print(f"round {number + 1} of {n_rounds}: {line_of(rounds[-1])}", flush=True)
+        rows = round(statistics.mean(one["embedded"]["rows"] for one in rounds))
+        int8 = matrices.submit(matmul_rate, config, rows, "int8").result()
+        rss = {"embedded": embedded.submit(peak_rss).result(), "plain": plain.submit(peak_rss).result()}
+    return {
+        "load_cold_s": cold_s,
+        "load_warm_s": warm_s,
+        "matmul_int8": int8,
+        "peak_rss": rss,
+        "rounds": [summary_of(one) for one in rounds],
+    }
+
+
+def summary_of(one: dict[str, Any]) -> dict[str, Any]:
+    ours, theirs = one["embedded"], one["plain"]
+    return {
+        "tokens": ours["tokens"],
+        "tokens_computed": ours["tokens_computed"],
+        "embedded_s": ours["elapsed_s"],
+        "plain_s": theirs["elapsed_s"],
+        "plain_tokens": theirs["tokens"],
+        "matmul_bf16": one["matmul_bf16"],
+        "achieved_flops": ours["flops"] / ours["elapsed_s"],
+        "rows": ours["rows"],
+    }
+
+
+def line_of(one: dict[str, Any]) -> str:
+    summary = summary_of(one)
+    return (
+        f"embedded {summary['tokens'] / summary['embedded_s']:.0f} prompt tokens/s, "
+        f"plain loop {summary['plain_tokens'] / summary['plain_s']:.0f}, "
+        f"{summary['plain_s'] / summary['embedded_s']:.2f} times as quick, "
+        f"{100 * summary['achieved_flops'] / summary['matmul_bf16']:.0f} % of the matmul rate "
+        f"({summary['matmul_bf16'] / 1e9:.0f} GFLOP/s)"
+    )
+
+
+def sizes_of(folder: Path) -> dict[str, int]:
+    """The sizes that FLOPs are counted from, as the model's config names them."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    heads = config["num_attention_heads"]
+    return {
+        "hidden": config["hidden_size"],
+        "inner": config["intermediate_size"],
+        "layers": config["num_hidden_layers"],
+        "heads": heads,
+        "kv_heads": config["num_key_value_heads"],
+        "head_size": config.get("head_dim") or config["hidden_size"] // heads,
+    }
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """The figures as Markdown. Rates are totals over all rounds; the share is the median of the rounds."""
+    rounds = result["rounds"]
+
+    def total(name: str) -> float:
+        return sum(one[name] for one in rounds)
+
+    n_verdicts = 2 * result["n_pairs"]
+    share = statistics.median(one["achieved_flops"] / one["matmul_bf16"] for one in rounds)
+    rss = result["peak_rss"]
+    rows = [
+        ("prompt tokens/s", total("tokens") / total("embedded_s"), total("plain_tokens") / total("plain_s")),
+        ("readings/s (one order)", n_verdicts / total("embedded_s"), n_verdicts / total("plain_s")),
+        ("peak RSS, GiB", rss["embedded"] / 2**30, rss["plain"] / 2**30),
+    ]
+    lines = ["| | embedded | plain loop |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {ours:.2f} | {theirs:.2f} |" for name, ours, theirs in rows]
+    lines += [
+        "",
+        f"- {total('plain_s') / total('embedded_s'):.2f} times as quick as the plain loop",
+        f"- {100 * share:.1f} % of the matmul rate in prefill, counted over the {total('tokens_computed'):.0f} tokens "
+        f"computed ({total('tokens'):.0f} tokens were judged; shared beginnings are computed once)",
+        f"- matmul rate on the model's shapes: bf16 {statistics.median(one['matmul_bf16'] for one in rounds) / 1e9:.0f} "
+        f"GFLOP/s, int8 {result['matmul_int8'] / 1e9:.0f} GOP/s",
+        f"- load, imports included: {result['load_cold_s']:.1f} s cold, {result['load_warm_s']:.1f} s warm",
+    ]
+    return "\n".join(lines)
+
+
+def provenance() -> dict[str, Any]:
+    """Where and with what a figure was measured."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "commit": commit,
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "versions": {name: version(name) for name in ("torch", "transformers")},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the embedded backend beside the plain loop.")
+    parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
+    parser.add_argument("--pairs", type=int, default=100, help="how many MT-bench pairs (turn 1)")
+    parser.add_argument("--rounds", type=int, default=5, help="in how many alternating parts")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    arguments = parser.parse_args()
+    pairs = random.Random(arguments.seed).sample(read_pairs(data_folder(arguments.data_dir)), arguments.pairs)
+    result = {
+        "schema": "four-token-judge/speed/1",
+        **provenance(),
+        "base_model": arguments.base_model,
+        "base_model_hash": basemodels.hash_of(arguments.base_model),
+        "data": "MT-bench turn 1",
+        "n_pairs": len(pairs),
+        "seed": arguments.seed,
+        **measure(arguments.base_model, pairs, arguments.rounds),
+    }
+    print(table_of(result))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

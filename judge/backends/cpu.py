@@ -1,0 +1,85 @@
+"""What makes a forward pass quick on a CPU: packed weights, fused gates, buffers that stay.
+
+Everything here changes speed and memory, and results only by rounding. What each step gave is measured in
+`benchmarks/LOG.md`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PACKED_FOR_ROWS = 2048  # the packed layout is chosen for batches of about this many tokens
+
+
+def keep_large_buffers() -> None:
+    """Tells glibc to keep freed buffers of up to 32 MiB instead of handing them back to the system.
+
+    A layer's activations are allocated and freed in each of some hundred operations; without this every one
+    of them is mapped and zeroed anew, which costs a fifth of the whole pass. Does nothing without glibc.
+    """
+    m_trim_threshold, m_mmap_threshold = -1, -3
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(m_mmap_threshold, 32 * 1024**2)
+    mallopt(m_trim_threshold, 512 * 1024**2)
+
+
+def pack_linear_layers(model: Any) -> int:
+    """Lays out the weights of a model's bf16 blocks as oneDNN wants them, in place; how many it packed.
+
+    Otherwise oneDNN rearranges each matrix in each call. Gated SiLU blocks are fused: the activation and the
+    product are computed while the matrix product is still in registers. The dense weights are let go.
+    """
+    import torch
+
+    ops = torch.ops.mkldnn
+    if not hasattr(ops, "_linear_pointwise"):  # torch without oneDNN
+        return 0
+    output_layer = model.get_output_embeddings()
+    layers = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
+    packable = [x for x in layers if x is not output_layer and x.weight.dtype == torch.bfloat16]
+    for layer in packable:
+        _pack(layer, ops)
+    for block in model.modules():
+        if _is_gated_silu(block):
+            _fuse(block, ops)
+    return len(packable)
+
+
+def _pack(layer: Any, ops: Any) -> None:
+    """Replaces a linear layer's weight by its packed copy and its forward pass by one that uses it."""
+    packed = ops._reorder_linear_weight(layer.weight.detach(), PACKED_FOR_ROWS)
+    bias = None if layer.bias is None else layer.bias.detach()
+
+    def forward(x: Tensor) -> Tensor:
+        return ops._linear_pointwise(x, packed, bias, "none", [], "")  # type: ignore[no-any-return]
+
+    layer.forward = forward
+    layer.packed_weight = packed
+    del layer.weight
+
+
+def _fuse(block: Any, ops: Any) -> None:
+    """Replaces down(silu(gate(x)) * up(x)) by the same in three calls without buffers between."""
+    gate, up, down = (getattr(block, name).packed_weight for name in ("gate_proj", "up_proj", "down_proj"))
+
+    def forward(x: Tensor) -> Tensor:
+        gated = ops._linear_pointwise(x, gate, None, "swish", [], "")
+        product = ops._linear_pointwise.binary(x, gated, up, None, "mul")
+        return ops._linear_pointwise(product, down, None, "none", [], "")  # type: ignore[no-any-return]
+
+    block.forward = forward
+
+
+def _is_gated_silu(block: Any) -> bool:
+    """Whether a block is the usual gated one of Llama, Qwen2 and Mistral, and all of it was packed."""
+    layers: list[Any] = [getattr(block, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+    if not all(hasattr(layer, "packed_weight") and layer.bias is None for layer in layers):
+        return False
+    return type(getattr(block, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation")

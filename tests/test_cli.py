@@ -1,0 +1,295 @@
+"""The command line by exit status and printed text."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+from models import make_model
+from pairs import FOUR_PAIRS, HOSTILE, pair_of
+
+from judge.pairfile import read_verdicts, write_pairs
+from judge.records import Outcome, Status
+
+JUDGE = [sys.executable, "-m", "judge.cli"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs `judge` in an empty folder with a cache of its own."""
+    monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, stdin=None):
+        command = [*JUDGE, *map(str, arguments)]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+@pytest.fixture
+def pairs_file(tmp_path):
+    write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
+    return tmp_path / "pairs.jsonl"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def assert_one_line(finished, *words):
+    assert finished.returncode == 2, finished.stderr
+    assert finished.stdout == ""
+    assert finished.stderr.startswith("judge: ")
+    assert finished.stderr.count("\n") == 1, finished.stderr
+    for word in words:
+        assert word in finished.stderr
+
+
+def test_compare_says_who_is_better_in_readable_lines(run):
+    finished = run("compare", "--prompt", "2 + 2?", "--a", "four", "--b", "5", "--backend", "scripted:longer")
+    assert finished.returncode == 0
+    assert finished.stdout.splitlines()[:4] == [
+        "A is better, in both orders.",
+        "P(A is better): 1.000, the mean of both orders",
+        "  A shown first: A, P(A) 1.000",
+        "  B shown first: A, P(A) 1.000",
+    ]
+
+
+def test_compare_explains_an_inconsistent_verdict(run):
+    finished = run("compare", "--prompt", "2 + 2?", "--a", "4", "--b", "5", "--backend", "scripted:first")
+    assert finished.stdout.startswith("Inconsistent: the verdict changes when the answers swap places")
+
+
+def test_compare_prints_json_and_reads_a_pair_from_standard_input_or_files(run, tmp_path):
+    pair = {"id": "x", "prompt": "2 + 2?", "response_a": "four", "response_b": "5"}
+    from_stdin = run("compare", "--json", "--backend", "scripted:longer", stdin=json.dumps(pair))
+    assert json.loads(from_stdin.stdout)["outcome"] == "A"
+    for name, text in (("q", "2 + 2?"), ("a", "four"), ("b", "5")):
+        (tmp_path / name).write_text(text)
+    files = ["--prompt-file", "q", "--a-file", "a", "--b-file", "b"]
+    from_files = run("compare", "--json", "--backend", "scripted:longer", *files)
+    expected = json.loads(from_stdin.stdout) | {"pair_id": "pair"}
+    assert json.loads(from_files.stdout) == expected
+
+
+def test_compare_shows_a_reply_that_could_not_be_read(run):
+    finished = run("compare", "--prompt", "q", "--a", "x", "--b", "y", "--backend", "scripted:unreadable:1")
+    assert finished.returncode == 0
+    assert "No verdict: a reply could not be read." in finished.stdout
+    assert "no verdict such as [[A]]" in finished.stdout
+
+
+def test_compare_without_all_three_texts_says_what_is_missing(run):
+    assert_one_line(run("compare", "--prompt", "q", "--a", "x"), "missing --b", "standard input")
+    assert_one_line(run("compare", "--prompt", "q", "--prompt-file", "q"), "give one of the two")
+    assert_one_line(run("compare", "--prompt-file", "none", "--a", "x", "--b", "y"), "none")
+
+
+def test_run_writes_a_verdict_a_pair_and_says_what_was_found(run, pairs_file):
+    finished = run("run", pairs_file, "--out", "verdicts.jsonl", "--backend", "scripted:longer")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == ""
+    assert "4 pairs in both orders" in finished.stderr
+    assert "Inconsistent: " in finished.stderr
+    assert "Verdicts: verdicts.jsonl" in finished.stderr
+    verdicts = read_verdicts("verdicts.jsonl")
+    assert [verdict.pair_id for verdict in verdicts] == ["sky", "tell", "sum", "empty"]
+
+
+def test_run_without_out_writes_verdicts_to_standard_output_alone(run, pairs_file):
+    finished = run("run", pairs_file, "--backend", "scripted:longer", "--quiet")
+    assert len([json.loads(line) for line in finished.stdout.splitlines()]) == 4
+    assert finished.stderr == ""
+
+
+def test_run_reads_pairs_from_standard_input(run, pairs_file):
+    finished = run("run", "-", "--backend", "scripted:longer", "--quiet", stdin=pairs_file.read_text())
+    assert len(finished.stdout.splitlines()) == 4
+
+
+def test_limit_takes_the_first_pairs_and_with_a_seed_a_sample_that_repeats(run, tmp_path):
+    write_pairs(tmp_path / "many.jsonl", [pair_of(str(i), "b", id=f"p{i:02}") for i in range(30)])
+
+    def ids(*options):
+        finished = run("run", "many.jsonl", "--quiet", "--backend", "scripted:first", *options)
+        return [json.loads(line)["pair_id"] for line in finished.stdout.splitlines()]
+
+    assert ids("--limit", 3) == ["p00", "p01", "p02"]
+    sampled = ids("--limit", 5, "--seed", 7)
+    assert len(sampled) == 5
+    assert sampled == sorted(sampled) == ids("--limit", 5, "--seed", 7)
+    assert sampled != ids("--limit", 5, "--seed", 8)
+    assert len(ids("--limit", 99)) == 30
+
+
+def test_a_bad_file_reports_every_bad_line_and_judges_nothing(run, tmp_path):
+    good = {"id": "ok", "prompt": "q", "response_a": "a", "response_b": "b"}
+    bad = [{**good, "id": f"bad{i}"} for i in range(25)]
+    for row in bad:
+        del row["response_b"]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(json.dumps(row) for row in [good, *bad]))
+    finished = run("run", "pairs.jsonl", "--out", "verdicts.jsonl", "--backend", "scripted:first")
+    assert finished.returncode == 2
+    lines = finished.stderr.splitlines()
+    assert lines[0].startswith("judge: pairs.jsonl:2: missing response_b (found: id, prompt, response_a)")
+    assert len(lines) == 21
+    assert lines[-1] == "... and 5 more bad lines"
+    assert not (tmp_path / "verdicts.jsonl").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_expected_errors_are_one_line_and_exit_status_2(run, pairs_file, tmp_path):
+    assert_one_line(run("run", "none.jsonl"), "none.jsonl")
+    assert_one_line(run("run", pairs_file, "--out", "nowhere/v.jsonl"), "nowhere/v.jsonl", "folder")
+    assert_one_line(run("run", pairs_file, "--backend", "gpt"), "gpt", "embedded, scripted")
+    assert_one_line(
+        run("run", pairs_file, "--base-model", "no-such-model"), "no-such-model", "qwen2.5-coder-0.5b"
+    )
+    assert_one_line(run("run", pairs_file, "--overflow", "cut"), "trim, error")
+    assert_one_line(run("models", "path", "no-such-model"), "no-such-model")
+    assert_one_line(run("report", "-", stdin='{"id": "x"}\n'), "standard input:1", "pair_id")
+    assert run("run", pairs_file, "--limit", "0").returncode == 2
+
+
+def test_report_comes_in_four_formats(run, pairs_file, tmp_path):
+    run("run", pairs_file, "--out", "v.jsonl", "--backend", "scripted:longer")
+    text = run("report", "v.jsonl", "--pairs", pairs_file, "--html", "r.html", "--json", "r.json")
+    assert text.returncode == 0, text.stderr
+    assert "scripted-longer" in text.stdout
+    assert "Inconsistent" in text.stdout
+    assert (tmp_path / "r.html").read_text().startswith("<!DOCTYPE html>")
+    assert json.loads((tmp_path / "r.json").read_text())
+    markdown = run("report", "v.jsonl", "--markdown", "-")
+    assert markdown.stdout.startswith("#")
+
+
+def test_the_ledger_goes_to_another_machine_and_nothing_is_judged_again(run, tmp_path, tiny):
+    write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
+    judge = ["run", "pairs.jsonl", "--base-model", tiny, "--dtype", "float32", "--quiet"]
+    first = run(*judge, "--ledger", "one.sqlite")
+    assert first.returncode == 0, first.stderr
+    exported = run("ledger", "export", "shards", "--ledger", "one.sqlite").stdout.split()
+    shard = b"".join(gzip.decompress((tmp_path / path).read_bytes()) for path in exported)
+    assert b"certainly" not in shard
+    imported = run("ledger", "import", *exported, "--ledger", "two.sqlite")
+    assert imported.stdout == "8 added, 0 already known, 0 differing (kept as they were)\n"
+    assert run(*judge, "--ledger", "two.sqlite").stdout == first.stdout
+    assert "8 readings (0 unparsed)" in run("ledger", "show", "--ledger", "two.sqlite").stdout
+
+
+def test_a_corrupt_ledger_is_named_and_set_aside(run, pairs_file, tmp_path):
+    (tmp_path / "l.sqlite").write_bytes(b"this is no database" * 100)
+    judge = ["run", pairs_file, "--quiet", "--backend", "scripted:first", "--ledger", "l.sqlite"]
+    assert_one_line(run(*judge), "l.sqlite.corrupt-1")
+    assert (tmp_path / "l.sqlite.corrupt-1").read_bytes().startswith(b"this is no database")
+    assert run(*judge).returncode == 0
+
+
+def test_a_run_killed_in_the_middle_goes_on_and_writes_the_same_bytes(run, tmp_path, tiny):
+    """Nothing is judged twice, nothing is lost: a real process, a real SIGKILL."""
+    pairs = [pair_of("a" * 1900 + str(i), HOSTILE[i % len(HOSTILE)] * 20, id=f"p{i}") for i in range(50)]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    judge = ["run", "pairs.jsonl", "--base-model", str(tiny), "--dtype", "float32"]
+    unbroken = run(*judge, "--out", "unbroken.jsonl", "--ledger", "unbroken.sqlite")
+    assert unbroken.returncode == 0, unbroken.stderr
+
+    process = subprocess.Popen(
+        [*JUDGE, *judge, "--out", "broken.jsonl", "--ledger", "broken.sqlite"], stderr=subprocess.DEVNULL
+    )
+    n_before = wait_for_readings(tmp_path / "broken.sqlite", process)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "broken.jsonl").exists()
+    n_kept = n_readings(tmp_path / "broken.sqlite")
+    assert n_before <= n_kept < 2 * len(pairs)
+
+    resumed = run(*judge, "--out", "broken.jsonl", "--ledger", "broken.sqlite")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"judging, {n_kept // 2} of 50 pairs" in resumed.stderr
+    assert (tmp_path / "broken.jsonl").read_bytes() == (tmp_path / "unbroken.jsonl").read_bytes()
+    assert n_readings(tmp_path / "broken.sqlite") == 2 * len(pairs)
+
+
+def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
+    write_pairs(tmp_path / "pairs.jsonl", [pair_of("a" * 1900 + str(i), "b", id=f"p{i}") for i in range(60)])
+    command = [
+        *JUDGE,
+        "run",
+        "pairs.jsonl",
+        "--base-model",
+        str(tiny),
+        "--dtype",
+        "float32",
+        "--ledger",
+        "l.sqlite",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_for_readings(tmp_path / "l.sqlite", process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "the same command goes on there" in err
+    assert "Traceback" not in err
+
+
+def wait_for_readings(path, process, timeout_s=60.0):
+    """Waits until the ledger holds a first reading; how many there are then."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and process.poll() is None:
+        if path.exists() and (n := n_readings(path)):
+            return n
+        time.sleep(0.01)
+    raise AssertionError(f"no reading in {path.name}, process exit status {process.poll()}")
+
+
+def n_readings(path):
+    with sqlite3.connect(path, timeout=10) as connection:
+        tables = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        return (
+            connection.execute("SELECT count(*) FROM readings").fetchone()[0] if "readings" in tables else 0
+        )
+
+
+def test_every_verb_has_help_with_an_example_or_a_purpose(run):
+    for verb in ("compare", "run", "report", "models", "ledger"):
+        finished = run(verb, "-h")
+        assert finished.returncode == 0
+        assert "Usage: " in finished.stdout
+    assert "Example: " in run("run", "-h").stdout
+
+
+def test_hostile_texts_are_judged_and_reported_without_harm(run, tmp_path):
+    pairs = [pair_of(text, "plain", id=f"h{i}", category="h|x") for i, text in enumerate(HOSTILE)]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    judged = run("run", "pairs.jsonl", "--out", "v.jsonl", "--backend", "scripted:longer")
+    assert judged.returncode == 0, judged.stderr
+    assert {verdict.status for verdict in read_verdicts("v.jsonl")} <= {
+        Status.CONSISTENT,
+        Status.INCONSISTENT,
+    }
+    assert {verdict.outcome for verdict in read_verdicts("v.jsonl")} <= set(Outcome)
+    reported = run("report", "v.jsonl", "--pairs", "pairs.jsonl", "--html", "r.html")
+    assert reported.returncode == 0, reported.stderr
+
+
+@pytest.mark.weights
+def test_the_default_judge_judges_a_pair(tmp_path):
+    command = [*JUDGE, "compare", "--json", "--prompt", "2 + 2?", "--a", "4", "--b", "5"]
+    ledger = ["--ledger", str(tmp_path / "l.sqlite")]
+    finished = subprocess.run([*command, *ledger], capture_output=True, text=True, env=os.environ, check=True)
+    verdict = json.loads(finished.stdout)
+    assert verdict["status"] in ("consistent", "inconsistent")
+    assert verdict["judge"].startswith("qwen2.5-coder-0.5b+none/direct#")

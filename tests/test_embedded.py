@@ -1,0 +1,230 @@
+"""The embedded backend over a tiny random model, and, marked `weights`, over the real 0.5B one."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from models import make_model
+from pairs import FOUR_PAIRS, HOSTILE, pair_of
+
+from judge.backends import Sampling
+from judge.backends.embedded import EmbeddedBackend
+from judge.errors import BackendError, InputError, ModelError, PromptTooLong
+from judge.evaluate import judge_pairs
+from judge.methods.direct import Direct, render_direct
+from judge.records import Choice, Judgment, Order, Outcome
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def backend(tiny):
+    return EmbeddedBackend(str(tiny), dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def real():
+    return EmbeddedBackend()
+
+
+def prompts_of(pairs, ties=False):
+    return [render_direct(pair, order, ties) for pair in pairs for order in Order]
+
+
+def log_odds(p):
+    return math.log(p / (1 - p))
+
+
+def test_the_engine_is_known_without_loading_anything(tiny):
+    engine = EmbeddedBackend(str(tiny), dtype="float32").engine
+    assert (engine.base_model, engine.adapter, engine.dtype) == ("tiny", "none", "float32")
+    assert len(engine.base_model_hash) == 64
+
+
+def test_packed_probabilities_are_those_of_one_prompt_at_a_time_through_the_models_own_head(backend):
+    import torch
+
+    pairs = [*FOUR_PAIRS, *(pair_of(text, "x" * 700, id=str(i)) for i, text in enumerate(HOSTILE))]
+    prompts = prompts_of(pairs)
+    chosen = backend.choose(prompts, ["A", "B"])
+    model = backend._model()
+    assert model.can_pack
+    ids = model.encoder.choice_ids(["A", "B"], "[[")
+    for prompt, one in zip(prompts, chosen, strict=True):
+        [encoded] = backend.encode([prompt])
+        with torch.inference_mode():
+            logits = model.model(torch.tensor([encoded.ids])).logits[0, -1, ids]
+        assert one.probabilities == pytest.approx(logits.softmax(-1).tolist(), abs=1e-4)
+        assert sum(one.probabilities) == pytest.approx(1)
+
+
+def test_shared_beginnings_are_computed_once(tiny):
+    backend = EmbeddedBackend(str(tiny), dtype="float32")
+    prompts = prompts_of([pair_of("one", "two", prompt="q" * 1000)])
+    chosen = backend.choose(prompts, ["A", "B"])
+    assert backend.tokens_computed < 0.7 * sum(one.tokens_in for one in chosen)
+
+
+def test_a_batch_of_many_gives_what_one_at_a_time_gives(backend):
+    prompts = prompts_of(FOUR_PAIRS)
+    together = backend.choose(prompts, ["A", "B"])
+    alone = [backend.choose([prompt], ["A", "B"])[0] for prompt in prompts]
+    for one, other in zip(together, alone, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+
+
+def test_identical_responses_are_exactly_one_half_in_the_mean(backend):
+    pairs = [pair_of(text, text, id=str(i)) for i, text in enumerate(HOSTILE)]
+    for verdict in judge_pairs(pairs, Direct(backend)):
+        assert verdict.p_a == 0.5
+        assert verdict.outcome_by_mean is Outcome.TIE
+        assert verdict.outcome is Outcome.TIE
+
+
+def test_ties_have_a_probability_of_their_own_where_they_are_switched_on(backend):
+    [reading] = Direct(backend, ties=True).read([(pair_of(), Order.AB)])
+    assert set(reading.probabilities) == set(Choice)
+    assert sum(reading.probabilities.values()) == pytest.approx(1)
+
+
+def test_huge_responses_are_trimmed_to_the_limit_and_the_verdict_says_so(tiny):
+    backend = EmbeddedBackend(str(tiny), dtype="float32", max_prompt_tokens=1200)
+    [reading] = Direct(backend).read([(pair_of("a" * 100_000, "b"), Order.AB)])
+    assert reading.is_trimmed
+    assert reading.tokens_in <= 1200
+
+
+def test_a_prompt_that_may_not_be_trimmed_is_refused_with_its_pair_named(tiny):
+    backend = EmbeddedBackend(str(tiny), dtype="float32", max_prompt_tokens=1200, overflow="error")
+    with pytest.raises(PromptTooLong, match="pair big in order AB"):
+        Direct(backend).read([(pair_of("a" * 5000, "b", id="big"), Order.AB)])
+
+
+def test_free_text_is_the_same_alone_and_beside_longer_prompts(backend):
+    prompts = [render_direct(pair_of("a" * n, "b", id=str(n)), Order.AB, ties=False) for n in (3, 300, 50)]
+    together = backend.complete(prompts, Sampling(max_new_tokens=6))
+    alone = [backend.complete([prompt], Sampling(max_new_tokens=6))[0] for prompt in prompts]
+    assert together == alone
+    assert all(one.tokens_out <= 6 for one in together)
+
+
+def test_sampled_text_depends_on_the_seed_and_on_nothing_else(backend):
+    import torch
+
+    prompts = prompts_of([pair_of()])[:1]
+    hot = [Sampling(max_new_tokens=8, temperature=1.5, seed=seed) for seed in (1, 1, 2)]
+    state = torch.random.get_rng_state()
+    first, again, other = (backend.complete(prompts, sampling)[0].text for sampling in hot)
+    assert first == again != other
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_model_with_sliding_windows_is_not_packed_and_gives_its_own_probabilities(tmp_path):
+    import torch
+
+    folder = make_model(tmp_path / "sliding", use_sliding_window=True, sliding_window=64, max_window_layers=0)
+    backend = EmbeddedBackend(str(folder), dtype="float32")
+    [prompt] = prompts_of([pair_of("a" * 200, "b")])[:1]
+    [chosen] = backend.choose([prompt], ["A", "B"])
+    model = backend._model()
+    assert not model.can_pack
+    ids = model.encoder.choice_ids(["A", "B"], "[[")
+    with torch.inference_mode():
+        logits = model.model(torch.tensor([backend.encode([prompt])[0].ids])).logits[0, -1, ids]
+    assert chosen.probabilities == pytest.approx(logits.softmax(-1).tolist(), abs=1e-5)
+
+
+def test_a_folder_that_is_no_model_is_one_clear_line(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError) as caught:
+        EmbeddedBackend(str(tmp_path)).load()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gpu_that_is_not_there_is_one_clear_line(tiny):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(BackendError, match="--device cuda"):
+        EmbeddedBackend(str(tiny), device="cuda").load()
+
+
+@pytest.mark.parametrize("setting", [{"overflow": "cut"}, {"dtype": "int4"}, {"device": "tpu"}])
+def test_a_setting_that_does_not_exist_is_named_beside_those_that_do(setting):
+    with pytest.raises(InputError, match="must be one of"):
+        EmbeddedBackend(**setting)
+
+
+@pytest.mark.weights
+def test_the_verdict_is_four_tokens_in_the_real_tokenizer(real):
+    encoder = real._model().encoder
+    [prompt] = prompts_of([pair_of()])[:1]
+    assert encoder.n_reply_tokens(prompt, "A") == 4
+    assert len(encoder.plain_ids("[[A]]")) == 3
+    assert encoder.plain_ids("[[") + encoder.plain_ids("A") + encoder.plain_ids("]]") == encoder.plain_ids(
+        "[[A]]"
+    )
+    assert len(set(encoder.choice_ids(["A", "B", "C"], "[["))) == 3
+
+
+@pytest.mark.weights
+def test_no_added_token_of_the_real_tokenizer_in_a_response_changes_an_id_outside_its_span(real):
+    encoder = real._model().encoder
+    plain = encoder.encode([render_direct(pair_of("x", "y"), Order.AB, ties=False)])[0].ids
+    before = tuple(encoder.plain_ids("[Answer A]\n"))
+    place = next(i for i in range(len(before), len(plain)) if plain[i - len(before) : i] == before)
+    assert [plain[place]] == encoder.plain_ids("x")
+    assert len(encoder.added_tokens) >= 20
+    for text in [*encoder.added_tokens, *HOSTILE]:
+        hostile = encoder.encode([render_direct(pair_of(text, "y"), Order.AB, ties=False)])[0].ids
+        own = encoder.plain_ids(text)
+        assert list(hostile) == [*plain[:place], *own, *plain[place + 1 :]]
+        assert not set(own) & set(encoder.added_tokens.values())
+
+
+@pytest.mark.weights
+def test_decoding_the_four_tokens_for_real_gives_the_letter_that_one_pass_chose(real):
+    """Constrained to the allowed letters, as the one pass is; then `]]` and the end of the turn come by force."""
+    import torch
+
+    model = real._model()
+    letters = model.encoder.choice_ids(["A", "B"], "[[")
+    prompts = prompts_of(FOUR_PAIRS)
+    for prompt, chosen in zip(prompts, real.choose(prompts, ["A", "B"]), strict=True):
+        [encoded] = real.encode([prompt])
+        with torch.inference_mode():
+            output = model.model.generate(
+                torch.tensor([encoded.ids]),
+                max_new_tokens=1,
+                do_sample=False,
+                prefix_allowed_tokens_fn=lambda batch, ids: letters,
+            )
+        decoded = letters.index(output[0, -1].item())
+        p = chosen.probabilities[decoded]
+        assert p == max(chosen.probabilities) or abs(log_odds(p)) < 0.1
+
+
+@pytest.mark.weights
+def test_bf16_packing_stays_near_to_float32_one_at_a_time(real):
+    exact = EmbeddedBackend(dtype="float32")
+    prompts = prompts_of(FOUR_PAIRS)
+    model = exact._model()
+    ids = model.encoder.choice_ids(["A", "B"], "[[")
+    plain = model._plain_logits([one.ids for one in exact.encode(prompts)], ids).softmax(-1)[:, 0].tolist()
+    packed = [one.probabilities[0] for one in real.choose(prompts, ["A", "B"])]
+    differences = [abs(log_odds(p) - log_odds(q)) for p, q in zip(packed, plain, strict=True)]
+    assert sum(differences) / len(differences) < 0.05
+
+
+@pytest.mark.weights
+def test_the_real_model_judges_pairs_in_both_orders(real):
+    verdicts = judge_pairs(FOUR_PAIRS, Direct(real))
+    readings = [verdict.readings[order] for verdict in verdicts for order in Order]
+    assert all(isinstance(reading, Judgment) for reading in readings)
+    assert all(reading.tokens_out == 4 and reading.raw in ("[[A]]", "[[B]]") for reading in readings)
+    assert all(0 < verdict.p_a < 1 for verdict in verdicts)

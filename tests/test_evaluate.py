@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+from pairs import FOUR_PAIRS, pair_of
+
+from judge.backends.scripted import ScriptedBackend, longer
+from judge.errors import BackendError
+from judge.evaluate import judge_pairs, planned, size_of
+from judge.ledger import Ledger
+from judge.methods.direct import Direct
+from judge.records import Order, Status
+
+
+class Counting(ScriptedBackend):
+    """Longer wins; counts what it is asked, and fails at question number `fails_at`."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        super().__init__(longer, "scripted-longer")
+        self.n_asked = 0
+        self.fails_at = fails_at
+
+    def choose(self, prompts, choices):
+        if self.fails_at is not None and self.n_asked + len(prompts) > self.fails_at:
+            raise BackendError("the engine broke")
+        self.n_asked += len(prompts)
+        return super().choose(prompts, choices)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        yield ledger
+
+
+def many_pairs(n):
+    return [pair_of("a" * 9_000 + str(i), "b" * i, id=f"p{i}") for i in range(n)]
+
+
+def test_verdicts_come_in_the_pairs_order_whatever_order_they_were_judged_in():
+    verdicts = judge_pairs(FOUR_PAIRS, Direct(Counting()))
+    assert [verdict.pair_id for verdict in verdicts] == [pair.id for pair in FOUR_PAIRS]
+
+
+def test_no_pairs_make_no_verdicts():
+    assert judge_pairs([], Direct(Counting())) == []
+
+
+def test_what_the_ledger_knows_is_not_asked_again_and_comes_back_equal(ledger):
+    first = judge_pairs(FOUR_PAIRS, Direct(Counting()), ledger)
+    again = Counting()
+    assert judge_pairs(FOUR_PAIRS, Direct(again), ledger) == first
+    assert again.n_asked == 0
+
+
+def test_another_judge_does_not_use_the_first_ones_readings(ledger):
+    judge_pairs(FOUR_PAIRS, Direct(Counting()), ledger)
+    other = Counting()
+    judge_pairs(FOUR_PAIRS, Direct(other, ties=True), ledger)
+    assert other.n_asked == 2 * len(FOUR_PAIRS)
+
+
+def test_a_run_that_broke_keeps_its_whole_batches_and_goes_on_with_the_rest(ledger):
+    pairs = many_pairs(12)
+    unbroken = judge_pairs(pairs, Direct(Counting()))
+    broken = Counting(fails_at=14)
+    with pytest.raises(BackendError, match="broke"):
+        judge_pairs(pairs, Direct(broken), ledger)
+    assert 0 < broken.n_asked < 2 * len(pairs)
+    resumed = Counting()
+    assert judge_pairs(pairs, Direct(resumed), ledger) == unbroken
+    assert broken.n_asked + resumed.n_asked == 2 * len(pairs)
+
+
+def test_a_failure_is_not_kept(ledger):
+    judge = Direct(Counting(fails_at=0))
+    with pytest.raises(BackendError):
+        judge_pairs(FOUR_PAIRS, judge, ledger)
+    assert ledger.find(judge.identity.fingerprint, [pair.content_hash for pair in FOUR_PAIRS]) == {}
+
+
+def test_a_batch_that_is_half_known_is_judged_whole_and_known_readings_stay(ledger):
+    judge_pairs(FOUR_PAIRS[:2], Direct(Counting()), ledger)
+    judge = Counting()
+    judge_pairs(FOUR_PAIRS, Direct(judge), ledger)
+    assert judge.n_asked == 2 * len(FOUR_PAIRS)
+    [summary] = ledger.summary()
+    assert summary.n_readings == 2 * len(FOUR_PAIRS)
+
+
+def test_one_content_under_two_ids_is_judged_once_and_answered_twice():
+    twins = [pair_of(id="one"), pair_of(id="two")]
+    backend = Counting()
+    verdicts = judge_pairs(twins, Direct(backend))
+    assert backend.n_asked == 2
+    assert [verdict.pair_id for verdict in verdicts] == ["one", "two"]
+    assert verdicts[0].readings == verdicts[1].readings
+
+
+def test_the_plan_holds_every_pair_once_longest_first_and_ignores_the_files_order():
+    pairs = many_pairs(30)
+    plan = planned(pairs)
+    assert sorted(pair.id for batch in plan for pair in batch) == sorted(pair.id for pair in pairs)
+    sizes = [size_of(pair) for batch in plan for pair in batch]
+    assert sizes == sorted(sizes, reverse=True)
+    assert planned(pairs[::-1]) == plan
+    assert all(sum(map(size_of, batch)) <= 40_000 or len(batch) == 1 for batch in plan)
+
+
+def test_progress_ends_at_the_total_and_never_goes_back():
+    seen = []
+    judge_pairs(many_pairs(12), Direct(Counting()), progress=lambda *step: seen.append(step))
+    done = [step[1] for step in seen]
+    assert done == sorted(done)
+    assert done[-1] == seen[-1][2]
+    assert seen[-1][0] == "judging, 12 of 12 pairs"
+
+
+def test_empty_and_identical_responses_are_judged_like_any_other():
+    pairs = [pair_of("", "", id="empty"), pair_of("same", "same", id="same")]
+    for verdict in judge_pairs(pairs, Direct(Counting())):
+        assert verdict.p_a == 0.5
+        assert verdict.status is Status.INCONSISTENT
+        assert set(verdict.readings) == set(Order)

@@ -1,0 +1,172 @@
+"""Imports point down, and importing any module costs nothing. The table is the picture of the project."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import resolve_name
+from itertools import chain
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+PACKAGES = ("judge", "distill", "benchmarks", "app")
+HEAVY = ("torch", "transformers", "pandas", "pyarrow", "matplotlib", "streamlit", "vllm")
+
+# A file may import files of lower layers only, so two files of one layer never import each other.
+LAYERS = {
+    "judge/errors.py": 0,
+    "judge/records.py": 0,
+    "judge/progress.py": 0,
+    "judge/backends/packing.py": 0,
+    "judge/backends/__init__.py": 1,
+    "judge/files.py": 1,
+    "judge/methods/__init__.py": 1,
+    "judge/orders.py": 1,
+    "judge/parsing.py": 1,
+    "judge/prompts/__init__.py": 1,
+    "judge/rows.py": 1,
+    "judge/shards.py": 1,
+    "judge/tokens.py": 1,
+    "judge/wording.py": 1,
+    "judge/backends/scripted.py": 2,
+    "judge/gguf.py": 2,
+    "judge/hub.py": 2,
+    "judge/ledger.py": 2,
+    "judge/methods/direct.py": 2,
+    "judge/pairfile.py": 2,
+    "judge/summary.py": 2,
+    "judge/basemodels.py": 3,
+    "judge/evaluate.py": 3,
+    "judge/findings.py": 3,
+    "judge/plots.py": 3,
+    "judge/backends/embedded.py": 4,
+    "judge/report.py": 4,
+    "judge/__init__.py": 5,
+    "judge/cli.py": 5,
+    "benchmarks/__init__.py": 6,
+    "benchmarks/mt_bench.py": 6,
+    "distill/__init__.py": 6,
+    "app/__init__.py": 7,
+    "benchmarks/speed.py": 7,
+}
+
+
+def test_every_module_has_its_layer():
+    files = {path.relative_to(CHECKOUT).as_posix() for path in modules()}
+    assert sorted(files - LAYERS.keys()) == [], "add these to LAYERS, as low as their imports allow"
+    assert sorted(LAYERS.keys() - files) == [], "these are gone: take them out of LAYERS"
+
+
+def test_imports_point_down():
+    sources = {path.relative_to(CHECKOUT).as_posix(): path.read_text(encoding="utf-8") for path in modules()}
+    assert list(offences(sources, LAYERS)) == []
+
+
+def test_judge_imports_no_other_package_of_ours():
+    found = [
+        f"{path.relative_to(CHECKOUT)} imports {name}"
+        for path in modules()
+        if path.is_relative_to(CHECKOUT / "judge")
+        for name in imported_names(path.read_text(encoding="utf-8"), "judge")
+        if name.partition(".")[0] in PACKAGES[1:]
+    ]
+    assert found == []
+
+
+def test_every_package_that_judge_imports_is_declared():
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {
+        re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
+        for requirement in chain(project["dependencies"], *project["optional-dependencies"].values())
+    }
+    imported = {
+        name.partition(".")[0]
+        for path in modules()
+        if path.is_relative_to(CHECKOUT / "judge")
+        for name in imported_names(path.read_text(encoding="utf-8"), "judge")
+    }
+    others = imported - sys.stdlib_module_names - set(PACKAGES)
+    assert sorted(name for name in others if name.replace("_", "-") not in declared) == []
+
+
+def test_an_upward_import_is_found_even_inside_a_function():
+    sources = {"judge/low.py": "def f():\n    from judge.high import g\n", "judge/high.py": ""}
+    assert list(offences(sources, {"judge/low.py": 0, "judge/high.py": 1})) == [
+        "judge/low.py (layer 0) imports judge/high.py (layer 1)"
+    ]
+
+
+def test_an_import_within_one_layer_is_found_however_it_is_written():
+    for line in ("import judge.b.c", "from judge.b import c", "from judge.b.c import x", "from .b import c"):
+        sources = {"judge/a.py": line, "judge/b/c.py": "", "judge/b/__init__.py": ""}
+        layers = {"judge/b/__init__.py": 0, "judge/a.py": 1, "judge/b/c.py": 1}
+        assert list(offences(sources, layers)) == ["judge/a.py (layer 1) imports judge/b/c.py (layer 1)"], (
+            line
+        )
+
+
+def test_importing_any_module_costs_nothing():
+    names = sorted(name_of(path.relative_to(CHECKOUT).as_posix()) for path in modules())
+    program = (
+        "import importlib, json, sys\n"
+        "heavy, names = json.load(sys.stdin)\n"
+        "brought, before = {}, set()\n"
+        "for name in names:\n"
+        "    importlib.import_module(name)\n"
+        "    now = {one for one in heavy if one in sys.modules}\n"
+        "    if now - before:\n"
+        "        brought[name] = sorted(now - before)\n"
+        "    before = now\n"
+        "print(json.dumps(brought))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps([HEAVY, names]),
+        capture_output=True,
+        text=True,
+        cwd=CHECKOUT,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {}, "these modules bring heavy packages: import them inside functions"
+
+
+def modules() -> list[Path]:
+    """Every Python file of the four packages."""
+    return sorted(path for package in PACKAGES for path in (CHECKOUT / package).rglob("*.py"))
+
+
+def name_of(file: str) -> str:
+    """The dotted name of the module in `file`, for instance judge/prompts/__init__.py -> judge.prompts."""
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def offences(sources: Mapping[str, str], layers: Mapping[str, int]) -> Iterator[str]:
+    """One line for each file and each file of its own or a higher layer that it imports."""
+    file_of = {name_of(file): file for file in sources}
+    for file, source in sources.items():
+        package = name_of(file) if file.endswith("/__init__.py") else name_of(file).rpartition(".")[0]
+        for imported in sorted(imported_files(imported_names(source, package), file_of) - {file}):
+            if {file, imported} <= layers.keys() and layers[imported] >= layers[file]:
+                yield f"{file} (layer {layers[file]}) imports {imported} (layer {layers[imported]})"
+
+
+def imported_names(source: str, package: str) -> Iterator[str]:
+    """Dotted names of all imports, those inside functions too; `from a import b` gives `a.b`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def imported_files(names: Iterable[str], file_of: Mapping[str, str]) -> set[str]:
+    """The files that define those names: the module itself, or the one the name is taken from."""
+    found = (file_of.get(name) or file_of.get(name.rpartition(".")[0]) for name in names)
+    return {file for file in found if file is not None}

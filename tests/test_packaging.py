@@ -1,0 +1,310 @@
+"""The wheel: what is in it, and that it works inside projects that have folders with our names.
+
+Also the set-up of the Makefile, with an index of fake packages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+PACKAGES = ("judge", "distill", "app", "benchmarks")
+EXAMPLES = CHECKOUT / "judge" / "examples" / "pairs.jsonl"
+PINS = dict(
+    re.findall(
+        r"^([^#\s]+)==(\S+)$", (CHECKOUT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE
+    )
+)
+TORCH = PINS["torch"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, CHECKOUT)
+    [path] = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """The folder bin/ of a new environment that holds the wheel; its dependencies are borrowed from here."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "-qq", "--no-deps", "--no-index", wheel)
+    # A .pth file adds this path behind the environment's own packages, and no .pth file found there counts:
+    # the checkout, which `pip install -e` has put into one, stays out.
+    [own] = folder.glob("lib/python*/site-packages")
+    (own / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return folder / "bin"
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """Somebody's project, whose folders have our names and must never be imported by us."""
+    folder = tmp_path / "their project"
+    for name in ("app", "benchmarks", "distill", "tests"):
+        (folder / name).mkdir(parents=True)
+        line = f"raise RuntimeError('{name} of the project was imported')\n"
+        (folder / name / "__init__.py").write_text(line, encoding="utf-8")
+    return folder
+
+
+def test_the_wheel_holds_the_four_packages_whole_and_nothing_else(wheel):
+    tracked = {
+        path.relative_to(CHECKOUT).as_posix()
+        for package in PACKAGES
+        for path in (CHECKOUT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    [dist_info] = {name.split("/")[0] for name in inside if ".dist-info/" in name}
+    metadata = {f"{dist_info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")}
+    licences = {f"{dist_info}/licenses/{name}" for name in ("LICENSE", "NOTICE")}
+    assert inside == tracked | metadata | licences
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "judge/py.typed",
+        "judge/prompts/direct.txt",
+        "judge/templates/report.html",
+        "judge/examples/pairs.jsonl",
+        "distill/__init__.py",
+        "app/__init__.py",
+        "benchmarks/__init__.py",
+    ],
+)
+def test_the_wheel_holds_what_the_packages_read(wheel, name):
+    assert name in zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_judge_that_runs_is_the_installed_one(installed, project):
+    where = run(installed / "python", "-c", "import judge; print(judge.__file__)", cwd=project)
+    assert Path(where.strip()).is_relative_to(installed.parent)
+
+
+def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(installed, project):
+    waiting: list[list[str]] = [[]]
+    seen = []
+    while waiting:
+        verb = waiting.pop()
+        text = run(installed / "judge", *verb, "--help", cwd=project)
+        assert text.startswith("Usage: judge"), text
+        seen.append(" ".join(verb))
+        waiting += [[*verb, name] for name in verbs_in(text)]
+    assert {"compare", "run", "report", "models", "models fetch", "ledger", "ledger show"} <= set(seen)
+
+
+def test_pairs_are_judged_and_reported_inside_a_project_with_folders_of_our_names(installed, project):
+    # With the project on the path, as pytest puts it, its folders would win over ours.
+    def judge(*args: str) -> None:
+        run(installed / "judge", *args, cwd=project, PYTHONPATH=str(project))
+
+    ledger = "readings.sqlite"
+    judge("run", str(EXAMPLES), "--out", "v.jsonl", "--backend", "scripted:longer", "--ledger", ledger)
+    judge("report", "v.jsonl", "--pairs", str(EXAMPLES), "--html", "report.html")
+
+    pairs = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
+    verdicts = [json.loads(line) for line in (project / "v.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [verdict["outcome"] for verdict in verdicts] == [longer(pair) for pair in pairs]
+    assert (project / ledger).stat().st_size > 0
+    html = (project / "report.html").read_text(encoding="utf-8")
+    assert html.lstrip().lower().startswith("<!doctype html>")
+    assert pairs[0]["id"] in html
+
+
+def test_every_pin_is_one_that_the_extras_accept():
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    pins = {canonical(name): version for name, version in PINS.items()}
+    wanted = [Requirement(line) for line in project["dependencies"] + extras["embedded"] + extras["dev"]]
+    missing = [one.name for one in wanted if canonical(one.name) not in pins]
+    refused = [str(one) for one in wanted if not one.specifier.contains(pins.get(canonical(one.name), ""))]
+    assert (missing, refused) == ([], []), "run: make constraints"
+
+
+def test_the_larger_model_is_the_smaller_extra_and_its_own_parts():
+    from judge.basemodels import known_models
+
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for model in known_models():
+        parts = {f"{package}=={model.version}" for package in model.packages}
+        assert parts <= set(project["optional-dependencies"][model.extra])
+    assert "four-token-judge[embedded]" in project["optional-dependencies"]["embedded-1.5b"]
+
+
+def test_the_notice_names_every_packaged_model_by_its_hash():
+    from judge.basemodels import known_models
+
+    notice = (CHECKOUT / "NOTICE").read_text(encoding="utf-8")
+    for model in known_models():
+        assert model.sha256 in notice
+        assert model.hub_id in notice
+
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+
+
+@needs_make
+def test_set_up_stops_before_the_download_of_cuda_unless_it_is_wanted(tmp_path):
+    checkout = bare_checkout(tmp_path)
+    index = fake_index(tmp_path / "index", ["nvidia-cublas", "triton"])
+    stopped = set_up(checkout, index)
+    assert stopped.returncode != 0
+    [line] = [line for line in stopped.stderr.splitlines() if "Stopped" in line]
+    assert "2 packages of CUDA (nvidia-cublas triton" in line
+    assert "TORCH_INDEX=" in line
+    assert "ALLOW_CUDA=1" in line
+    assert torch_in(checkout) == []
+
+    wanted = set_up(checkout, index, "ALLOW_CUDA=1")
+    assert "Stopped" not in wanted.stderr
+    assert "[3/3]" in wanted.stdout  # where the fake index ends: it has no jinja2
+    assert torch_in(checkout) == [f"torch-{TORCH}.dist-info"]
+
+
+@needs_make
+def test_set_up_takes_the_cpu_build_from_the_index_that_is_named(tmp_path):
+    checkout = bare_checkout(tmp_path)
+    cpu = fake_index(tmp_path / "cpu", [], local="+cpu")
+    done = set_up(checkout, fake_index(tmp_path / "index", ["nvidia-cublas"]), f"TORCH_INDEX={cpu.as_uri()}")
+    assert "Stopped" not in done.stderr
+    assert "[3/3]" in done.stdout
+    assert torch_in(checkout) == [f"torch-{TORCH}+cpu.dist-info"]
+
+
+@needs_make
+def test_set_up_says_what_is_wrong_with_an_interpreter(tmp_path):
+    scripts = {
+        "old": '[ "$1" = --version ] && echo Python 3.8.1 || exit 1',
+        "bare": f'case "$2" in *ensurepip*) exit 1;; *) exec {sys.executable} "$@";; esac',
+    }
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    checkout = bare_checkout(tmp_path)
+    old, bare, absent = (
+        set_up(checkout, tmp_path, f"PYTHON={tmp_path / name}").stderr for name in ("old", "bare", "absent")
+    )
+    assert "is not Python 3.11 or newer (found: Python 3.8.1)" in old
+    assert "apt install python3-venv" in bare
+    assert "is not Python 3.11 or newer (found: " in absent
+
+
+def bare_checkout(folder: Path) -> Path:
+    """What the set-up reads, in a folder of its own; of the pins only PyTorch's."""
+    checkout = folder / "checkout"
+    checkout.mkdir()
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(CHECKOUT / name, checkout)
+    (checkout / "constraints.txt").write_text(f"torch=={TORCH}\n", encoding="utf-8")
+    return checkout
+
+
+def set_up(checkout: Path, index: Path, *settings: str) -> subprocess.CompletedProcess[str]:
+    """`make .venv/.ready`, where pip knows that package index only."""
+    environment = {name: value for name, value in clean_environment().items() if not name.startswith("PIP_")}
+    return subprocess.run(
+        ["make", ".venv/.ready", f"PYTHON={sys.executable}", *settings],  # the last PYTHON= counts
+        cwd=checkout,
+        env={**environment, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index.as_uri()},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def torch_in(checkout: Path) -> list[str]:
+    """Which PyTorch the environment of a checkout holds, by its metadata's folder."""
+    return [path.name for path in checkout.glob(".venv/lib/python*/site-packages/torch-*")]
+
+
+def fake_index(folder: Path, torch_needs: list[str], local: str = "") -> Path:
+    """A package index with an empty PyTorch, what it needs, and a pip too old to be installed."""
+    fake_package(folder, "torch", f"{TORCH}{local}", torch_needs)
+    for name in [*torch_needs, "pip", "setuptools"]:
+        fake_package(folder, name, "0.1", [])
+    return folder
+
+
+def fake_package(index: Path, name: str, version: str, needs: list[str]) -> None:
+    """An empty package as a wheel, with its page in the index."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    files = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + "".join(f"Requires-Dist: {need}\n" for need in needs),
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
+    page = index / name / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(
+        f'<!doctype html><a href="{stem}-py3-none-any.whl">{stem}-py3-none-any.whl</a>', encoding="utf-8"
+    )
+    with zipfile.ZipFile(page.with_name(f"{stem}-py3-none-any.whl"), "w") as archive:
+        for file, text in files.items():
+            archive.writestr(f"{stem}.dist-info/{file}", text)
+
+
+def run(program: str | Path, *args: str | Path, cwd: Path | None = None, **environment: str) -> str:
+    """What a command prints, plain and wide; a failure shows its errors."""
+    done = subprocess.run(
+        [program, *args],
+        cwd=cwd,
+        env={**clean_environment(), "COLUMNS": "120", "NO_COLOR": "1", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{program} {args} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without what would lead Python or make back to this checkout."""
+    leading = (
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "VIRTUAL_ENV",
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "ALLOW_CUDA",
+        "TORCH_INDEX",
+    )
+    return {name: value for name, value in os.environ.items() if name not in leading}
+
+
+def verbs_in(text: str) -> list[str]:
+    """The commands that a help text lists."""
+    _, _, listed = text.partition("\nCommands:\n")
+    return re.findall(r"^  (\w[\w-]*)", listed, re.MULTILINE)
+
+
+def longer(pair: dict[str, str]) -> str:
+    n_a, n_b = len(pair["response_a"]), len(pair["response_b"])
+    return "TIE" if n_a == n_b else "A" if n_a > n_b else "B"
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
