@@ -1,7 +1,7 @@
-"""Speed and memory of the embedded backend beside the plain loop that peers use, in one run.
+"""Speed and memory of the embedded backend beside the plain loop of other judges, in one run.
 
 `python -m benchmarks.speed` judges real MT-bench pairs in both orders with both, in turns, so that a noisy
-machine is noisy to both. Each way runs in a process of its own: peak memory and allocator settings stay apart.
+machine is noisy to both. Each runs in a process of its own: peak memory and allocator settings stay apart.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.mt_bench import data_folder, read_pairs
 from judge import basemodels
-from judge.records import Order, Pair
+from judge.records import Order, Pair, sha256_of_json
 
 VERDICT_TOKENS = 4
 _state: dict[str, Any] = {}  # what a worker process keeps between calls
@@ -134,7 +134,7 @@ def matmul_shapes(config: dict[str, int]) -> list[tuple[int, int]]:
 
 
 def matmul_rate(config: dict[str, int], n_rows: int, dtype: str, seconds: float = 2.0) -> float:
-    """Best rate in FLOP/s (or int8 operations/s) of torch on one block's matrix shapes, fresh weights each time."""
+    """Best rate of torch on one block's matrix shapes, in FLOP/s (int8: operations/s)."""
     import torch
 
     n_copies = 4  # more than the cache holds, as in a model
@@ -255,38 +255,32 @@ def sizes_of(folder: Path) -> dict[str, int]:
 
 def table_of(result: dict[str, Any]) -> str:
     """The figures as Markdown. Rates are totals over all rounds; the share is the median of the rounds."""
-    rounds = result["rounds"]
+    rounds, rss = result["rounds"], result["peak_rss"]
 
     def total(name: str) -> float:
-        return sum(one[name] for one in rounds)
+        return float(sum(one[name] for one in rounds))
 
-    n_verdicts = 2 * result["n_pairs"]
+    ours_s, theirs_s, n_pairs = total("embedded_s"), total("plain_s"), result["n_pairs"]
     share = statistics.median(one["achieved_flops"] / one["matmul_bf16"] for one in rounds)
-    rss = result["peak_rss"]
-    rows = [
-        ("prompt tokens/s", total("tokens") / total("embedded_s"), total("plain_tokens") / total("plain_s")),
-        ("readings/s (one order)", n_verdicts / total("embedded_s"), n_verdicts / total("plain_s")),
-        ("peak RSS, GiB", rss["embedded"] / 2**30, rss["plain"] / 2**30),
-    ]
-    lines = ["| | embedded | plain loop |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {ours:.2f} | {theirs:.2f} |" for name, ours, theirs in rows]
-    lines += [
-        "",
-        f"- {total('plain_s') / total('embedded_s'):.2f} times as quick as the plain loop",
-        f"- {100 * share:.1f} % of the matmul rate in prefill, counted over the {total('tokens_computed'):.0f} tokens "
-        f"computed ({total('tokens'):.0f} tokens were judged; shared beginnings are computed once)",
-        f"- matmul rate on the model's shapes: bf16 {statistics.median(one['matmul_bf16'] for one in rounds) / 1e9:.0f} "
-        f"GFLOP/s, int8 {result['matmul_int8'] / 1e9:.0f} GOP/s",
-        f"- load, imports included: {result['load_cold_s']:.1f} s cold, {result['load_warm_s']:.1f} s warm",
-    ]
-    return "\n".join(lines)
+    bf16 = statistics.median(one["matmul_bf16"] for one in rounds) / 1e9
+    return f"""\
+| {result["base_model"]}, {result["cores"]} cores of {result["cpu"]} | embedded | plain loop |
+| --- | --- | --- |
+| prompt tokens/s | {total("tokens") / ours_s:.0f} | {total("plain_tokens") / theirs_s:.0f} |
+| pairs/s, both orders | {n_pairs / ours_s:.2f} | {n_pairs / theirs_s:.2f} |
+| peak memory (RSS), GiB | {rss["embedded"] / 2**30:.2f} | {rss["plain"] / 2**30:.2f} |
+| load with imports, warm (cold), s | {result["load_warm_s"]:.1f} ({result["load_cold_s"]:.1f}) | - |
+
+{theirs_s / ours_s:.2f} times as quick as the plain loop. Of {total("tokens"):,.0f} prompt tokens
+{total("tokens_computed"):,.0f} were computed, shared beginnings once; over these alone prefill reaches
+{100 * share:.1f} % of the bf16 matmul rate on the model's own matrix shapes ({bf16:.0f} GFLOP/s; int8
+{result["matmul_int8"] / 1e9:.0f} GOP/s)."""
 
 
 def provenance() -> dict[str, Any]:
     """Where and with what a figure was measured."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    describe = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    commit = subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip()
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -314,6 +308,7 @@ def main() -> None:
         "base_model": arguments.base_model,
         "base_model_hash": basemodels.hash_of(arguments.base_model),
         "data": "MT-bench turn 1",
+        "data_hash": sha256_of_json([pair.content_hash for pair in pairs]),
         "n_pairs": len(pairs),
         "seed": arguments.seed,
         **measure(arguments.base_model, pairs, arguments.rounds),

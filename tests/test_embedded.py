@@ -189,24 +189,33 @@ def test_no_added_token_of_the_real_tokenizer_in_a_response_changes_an_id_outsid
 
 @pytest.mark.weights
 def test_decoding_the_four_tokens_for_real_gives_the_letter_that_one_pass_chose(real):
-    """Constrained to the allowed letters, as the one pass is; then `]]` and the end of the turn come by force."""
-    import torch
-
+    """Every step is held to what the verdict allows there, so that only the letter is a decision."""
     model = real._model()
     letters = model.encoder.choice_ids(["A", "B"], "[[")
+    start, end = (model.encoder.plain_ids(text) for text in ("[[", "]]"))
+    steps = [start, letters, end, [model.tokenizer.eos_token_id]]
     prompts = prompts_of(FOUR_PAIRS)
     for prompt, chosen in zip(prompts, real.choose(prompts, ["A", "B"]), strict=True):
         [encoded] = real.encode([prompt])
-        with torch.inference_mode():
-            output = model.model.generate(
-                torch.tensor([encoded.ids]),
-                max_new_tokens=1,
-                do_sample=False,
-                prefix_allowed_tokens_fn=lambda batch, ids: letters,
-            )
-        decoded = letters.index(output[0, -1].item())
-        p = chosen.probabilities[decoded]
+        ids = encoded.ids[: encoded.n_prompt]
+        decoded = decode_held_to(model.model, ids, steps)
+        assert len(decoded) == chosen.tokens_out == 4
+        p = chosen.probabilities[letters.index(decoded[1])]
         assert p == max(chosen.probabilities) or abs(log_odds(p)) < 0.1
+
+
+def decode_held_to(model, ids, steps):
+    """Greedy decoding in which step i may only choose among steps[i]."""
+    import torch
+
+    with torch.inference_mode():
+        output = model.generate(
+            torch.tensor([ids]),
+            max_new_tokens=len(steps),
+            do_sample=False,
+            prefix_allowed_tokens_fn=lambda _, so_far: steps[len(so_far) - len(ids)],
+        )
+    return output[0, len(ids) :].tolist()
 
 
 @pytest.mark.weights

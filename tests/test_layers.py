@@ -22,6 +22,7 @@ LAYERS = {
     "judge/errors.py": 0,
     "judge/records.py": 0,
     "judge/progress.py": 0,
+    "judge/backends/cpu.py": 0,
     "judge/backends/packing.py": 0,
     "judge/backends/__init__.py": 1,
     "judge/files.py": 1,
