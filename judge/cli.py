@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -108,8 +108,15 @@ def compare(
         "--b": _text_of("--b", b, b_file),
     }
     pair = _pair_of(texts, reference, system)
+    settings = {
+        "base_model": base_model,
+        "overflow": overflow,
+        "max_prompt_tokens": max_prompt_tokens,
+        "dtype": dtype,
+        "device": device,
+    }
     with _progress(quiet) as progress, _ledger(ledger) as book:
-        judge = _direct(backend, ties, base_model, overflow, max_prompt_tokens, dtype, device, progress)
+        judge = _direct(backend, ties, progress, settings)
         started = time.perf_counter()
         [verdict] = judge_pairs([pair], judge, book)
         elapsed_s = time.perf_counter() - started
@@ -147,9 +154,16 @@ def run(
 
     _check_writable(out)
     chosen = sample(read_pairs(pairs), limit, seed)
+    settings = {
+        "base_model": base_model,
+        "overflow": overflow,
+        "max_prompt_tokens": max_prompt_tokens,
+        "dtype": dtype,
+        "device": device,
+    }
     try:
         with _progress(quiet) as progress, _ledger(ledger) as book:
-            judge = _direct(backend, ties, base_model, overflow, max_prompt_tokens, dtype, device, progress)
+            judge = _direct(backend, ties, progress, settings)
             started = time.perf_counter()
             verdicts = judge_pairs(chosen, judge, book, progress)
             elapsed_s = time.perf_counter() - started
@@ -225,7 +239,7 @@ def models_path(name: str) -> None:
     """The folder of a base model that is ready."""
     from judge import basemodels
 
-    if name in {model.name for model in basemodels.known_models()} and not basemodels.is_ready(name):
+    if not basemodels.is_ready(name):
         raise InputError(f"{name} is not ready yet. Run: judge models fetch {name}")
     print(basemodels.fetch(name).folder)
 
@@ -360,29 +374,11 @@ def _pair_of(texts: dict[str, str | None], reference: str | None, system: str | 
     )
 
 
-def _direct(
-    backend: str,
-    ties: bool,
-    base_model: str,
-    overflow: str,
-    max_prompt_tokens: int,
-    dtype: str,
-    device: str,
-    progress: Progress,
-) -> Direct:
+def _direct(backend: str, ties: bool, progress: Progress, settings: dict[str, Any]) -> Direct:
     from judge.backends import load_backend
     from judge.methods.direct import Direct
 
-    engine = load_backend(
-        backend,
-        base_model=base_model,
-        overflow=overflow,
-        max_prompt_tokens=max_prompt_tokens,
-        dtype=dtype,
-        device=device,
-        progress=progress,
-    )
-    return Direct(engine, ties)
+    return Direct(load_backend(backend, progress=progress, **settings), ties)
 
 
 @contextmanager

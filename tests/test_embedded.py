@@ -138,6 +138,22 @@ def test_a_model_with_sliding_windows_is_not_packed_and_gives_its_own_probabilit
     assert chosen.probabilities == pytest.approx(logits.softmax(-1).tolist(), abs=1e-5)
 
 
+def test_packed_bf16_weights_change_probabilities_by_rounding_only(tiny):
+    """Whatever the layout: every block's matrices are packed, its gates fused, and generation still works."""
+    import torch
+
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("this CPU does not multiply bf16")
+    packed = EmbeddedBackend(str(tiny), dtype="bfloat16")
+    exact = EmbeddedBackend(str(tiny), dtype="float32")
+    prompts = prompts_of(FOUR_PAIRS)
+    layers = packed._model().model.model.layers
+    assert all(hasattr(x.mlp.down_proj, "packed_weight") and "forward" in vars(x.mlp) for x in layers)
+    for one, other in zip(packed.choose(prompts, "AB"), exact.choose(prompts, "AB"), strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=0.05)
+    assert packed.complete(prompts[:1], Sampling(max_new_tokens=3))[0].tokens_out <= 3
+
+
 def test_a_folder_that_is_no_model_is_one_clear_line(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError) as caught:

@@ -39,7 +39,7 @@ def pack_linear_layers(model: Any) -> int:
     import torch
 
     ops = torch.ops.mkldnn
-    if not hasattr(ops, "_linear_pointwise"):  # torch without oneDNN
+    if not hasattr(ops, "_linear_pointwise") or not ops._is_mkldnn_bf16_supported():
         return 0
     output_layer = model.get_output_embeddings()
     layers = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]

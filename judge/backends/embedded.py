@@ -167,8 +167,6 @@ class _Loaded:
 
         if device == "cuda" and not torch.cuda.is_available():
             raise BackendError("--device cuda: torch finds no usable CUDA GPU here. Use --device cpu.")
-        if device == "cpu":
-            keep_large_buffers()
         register_attention()
         self.model: Any
         self.tokenizer: Any
@@ -189,6 +187,7 @@ class _Loaded:
         plain = self._plain_logits(*trial)
         if device == "cpu":
             pack_linear_layers(self.model)
+            keep_large_buffers()  # after packing, so that the dense weights really go
         self.can_pack = _attends_plainly(self.model.config) and _agree(plain, self._packed_logits(*trial)[0])
 
     def choice_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> tuple[Tensor, int]:
