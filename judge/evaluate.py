@@ -10,8 +10,8 @@ from judge.methods import Method
 from judge.orders import combine
 from judge.records import Order, Pair, Reading, Verdict
 
-BATCH_CHARACTERS = 40_000
-"""Text of the pairs that are judged and recorded together: some 20 s at 0.5B on two cores, lost by a kill."""
+BATCH_CHARACTERS = 16_000
+"""Text of the pairs that are judged and recorded together: some 8 s at 0.5B on two cores, lost by a kill."""
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, characters judged, characters in all)"""

@@ -5,7 +5,7 @@ from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends.scripted import ScriptedBackend, longer
 from judge.errors import BackendError
-from judge.evaluate import judge_pairs, planned, size_of
+from judge.evaluate import BATCH_CHARACTERS, judge_pairs, planned, size_of
 from judge.ledger import Ledger
 from judge.methods.direct import Direct
 from judge.records import Order, Status
@@ -103,7 +103,7 @@ def test_the_plan_holds_every_pair_once_longest_first_and_ignores_the_files_orde
     sizes = [size_of(pair) for batch in plan for pair in batch]
     assert sizes == sorted(sizes, reverse=True)
     assert planned(pairs[::-1]) == plan
-    assert all(sum(map(size_of, batch)) <= 40_000 or len(batch) == 1 for batch in plan)
+    assert all(sum(map(size_of, batch)) <= BATCH_CHARACTERS or len(batch) == 1 for batch in plan)
 
 
 def test_progress_ends_at_the_total_and_never_goes_back():

@@ -43,9 +43,10 @@ def test_the_table_divides_totals_by_totals():
     one |= {"embedded_s": 2.0, "plain_s": 4.0, "matmul_bf16": 2e11, "achieved_flops": 1e11}
     result = {"rounds": [one, one], "n_pairs": 8, "base_model": "m", "cores": 2, "cpu": "c"}
     result |= {"peak_rss": {"embedded": 2**31, "plain": 2**30}, "matmul_int8": 1e12}
-    result |= {"load_warm_s": 5.0, "load_cold_s": 9.0}
+    result |= {"load_warm": {"imports_s": 3.0, "load_s": 2.0}, "load_cold": {"imports_s": 3.0, "load_s": 9.0}}
     table = table_of(result)
     assert "| prompt tokens/s | 50 | 25 |" in table
     assert "| pairs/s, both orders | 2.00 | 1.00 |" in table
+    assert "| load, warm (cold), s | 2.0 (9.0) |" in table
     assert "2.00 times as quick" in table
     assert "50.0 % of the bf16 matmul rate" in table
