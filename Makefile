@@ -38,7 +38,7 @@ test: weights ## run all tests that need no GPU
 	@$(BIN)/python -m pytest -m "not gpu" $(PYTEST_ARGS)
 
 test-fast: .venv/.ready ## run the tests that need neither weights nor GPU (under a minute)
-	@$(BIN)/python -m pytest -n auto -m "not weights and not gpu" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not weights and not gpu" $(PYTEST_ARGS)
 
 check: .venv/.ready ## check format, lint and types
 	@$(BIN)/ruff format --check .

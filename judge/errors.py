@@ -34,10 +34,7 @@ class BadLines(InputError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        shown = list(self.problems[:SHOWN_PROBLEMS])
-        if len(self.problems) > SHOWN_PROBLEMS:
-            shown.append(f"... and {len(self.problems) - SHOWN_PROBLEMS} more bad lines")
-        super().__init__("\n".join(shown))
+        super().__init__(_shown(self.problems, "bad lines"))
 
 
 class ModelError(JudgeError):
@@ -57,7 +54,11 @@ class BackendError(JudgeError):
 
 
 class PromptTooLong(BackendError):
-    """A prompt does not fit into the limit and may not be shortened any further."""
+    """Prompts that do not fit into the limit and may not be shortened any further; shows up to twenty."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(_shown(self.problems, "prompts that are too long"))
 
 
 class MissingExtra(BackendError):
@@ -66,3 +67,10 @@ class MissingExtra(BackendError):
 
 class LedgerError(JudgeError):
     """The ledger cannot be opened, read or written."""
+
+
+def _shown(problems: Sequence[str], what: str) -> str:
+    """The first twenty problems, a line each, and how many more there are."""
+    n_more = len(problems) - SHOWN_PROBLEMS
+    more = [f"... and {n_more} more {what}"] if n_more > 0 else []
+    return "\n".join([*problems[:SHOWN_PROBLEMS], *more])

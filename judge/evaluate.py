@@ -13,6 +13,9 @@ from judge.records import Order, Pair, Reading, Verdict
 BATCH_CHARACTERS = 16_000
 """Text of the pairs that are judged and recorded together: some 8 s at 0.5B on two cores, lost by a kill."""
 
+SMALL_BATCH_CHARACTERS = 4_000
+"""The same for small inputs, so that progress moves; smaller ones would share and pack too little."""
+
 Progress = Callable[[str, int, int], None]
 """(what is being done, characters judged, characters in all)"""
 
@@ -70,12 +73,14 @@ def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:
     ]
 
 
-def planned(pairs: Sequence[Pair], max_characters: int = BATCH_CHARACTERS) -> list[list[Pair]]:
+def planned(pairs: Sequence[Pair]) -> list[list[Pair]]:
     """The pairs in batches, longest first, so that what does not fit shows at once and time left is honest.
 
     The plan depends on the pairs' contents alone, not on their order in the file.
     """
     batches: list[list[Pair]] = []
+    n_characters = sum(map(size_of, pairs))
+    max_characters = min(BATCH_CHARACTERS, max(SMALL_BATCH_CHARACTERS, n_characters // 10))
     room = 0
     for pair in sorted(pairs, key=lambda pair: (-size_of(pair), pair.content_hash)):
         if not batches or size_of(pair) > room:

@@ -78,7 +78,7 @@ class PromptEncoder:
         fitted = [self._encode_one(prompt) for prompt in prompts]
         too_long = [one for one in fitted if isinstance(one, str)]
         if too_long:
-            raise PromptTooLong("\n".join(too_long))
+            raise PromptTooLong(too_long)
         return [one for one in fitted if isinstance(one, Encoded)]
 
     def choice_ids(self, choices: Sequence[str], reply_start: str) -> list[int]:

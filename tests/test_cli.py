@@ -25,6 +25,7 @@ JUDGE = [sys.executable, "-m", "judge.cli"]
 def run(tmp_path, monkeypatch):
     """Runs `judge` in an empty folder with a cache of its own."""
     monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # other tests run beside this one
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, stdin=None):
@@ -197,7 +198,8 @@ def test_a_corrupt_ledger_is_named_and_set_aside(run, pairs_file, tmp_path):
 
 def test_a_run_killed_in_the_middle_goes_on_and_writes_the_same_bytes(run, tmp_path, tiny):
     """Nothing is judged twice, nothing is lost: a real process, a real SIGKILL."""
-    pairs = [pair_of("a" * 1900 + str(i), HOSTILE[i % len(HOSTILE)] * 20, id=f"p{i}") for i in range(50)]
+    texts = [text * 3 for text in HOSTILE * 3]
+    pairs = [pair_of("a" * 600 + str(i), text, id=f"p{i}") for i, text in enumerate(texts)]
     write_pairs(tmp_path / "pairs.jsonl", pairs)
     judge = ["run", "pairs.jsonl", "--base-model", str(tiny), "--dtype", "float32"]
     unbroken = run(*judge, "--out", "unbroken.jsonl", "--ledger", "unbroken.sqlite")
@@ -215,13 +217,13 @@ def test_a_run_killed_in_the_middle_goes_on_and_writes_the_same_bytes(run, tmp_p
 
     resumed = run(*judge, "--out", "broken.jsonl", "--ledger", "broken.sqlite")
     assert resumed.returncode == 0, resumed.stderr
-    assert f"judging, {n_kept // 2} of 50 pairs" in resumed.stderr
+    assert f"judging, {n_kept // 2} of {len(pairs)} pairs" in resumed.stderr
     assert (tmp_path / "broken.jsonl").read_bytes() == (tmp_path / "unbroken.jsonl").read_bytes()
     assert n_readings(tmp_path / "broken.sqlite") == 2 * len(pairs)
 
 
 def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
-    write_pairs(tmp_path / "pairs.jsonl", [pair_of("a" * 1900 + str(i), "b", id=f"p{i}") for i in range(60)])
+    write_pairs(tmp_path / "pairs.jsonl", [pair_of("a" * 600 + str(i), "b", id=f"p{i}") for i in range(60)])
     command = [
         *JUDGE,
         "run",

@@ -364,7 +364,7 @@ def test_bytes_that_are_not_utf8_are_refused_on_their_line(tmp_path):
 
 def test_a_gzipped_file_is_read_like_a_plain_one(tmp_path):
     path = tmp_path / "pairs.jsonl.gz"
-    path.write_bytes(gzip.compress(jsonl(tmp_path, ROW).read_bytes()))
+    path.write_bytes(gzip.compress(jsonl(tmp_path, ROW).read_bytes(), mtime=0))
     assert [pair.id for pair in read_pairs(path)] == ["q1"]
 
 
@@ -511,7 +511,7 @@ def test_parquet_values_that_json_has_no_word_for_become_text_and_nan_is_absent(
     [
         ("pairs.jsonl", b""),
         ("pairs.jsonl", b"\n\r\n"),
-        ("pairs.jsonl.gz", gzip.compress(b"")),
+        ("pairs.jsonl.gz", gzip.compress(b"", mtime=0)),
         ("pairs.csv", b""),
         ("pairs.csv", b"id,prompt,response_a,response_b\n"),
     ],
@@ -531,8 +531,8 @@ def test_a_file_without_pairs_is_refused(tmp_path, name, content):
             r"unknown kind of file\. Its name must end in one of \.jsonl, \.jsonl\.gz, \.csv, \.parquet\.",
         ),
         ("pairs.jsonl.gz", b"plain text", "not a whole gzip file"),
-        ("pairs.jsonl.gz", gzip.compress(b"{}" * 999)[:-9], "not a whole gzip file"),
-        ("pairs.jsonl.gz", gzip.compress(b"")[:10] + b"\xff" * 20, "not a whole gzip file"),
+        ("pairs.jsonl.gz", gzip.compress(b"{}" * 999, mtime=0)[:-9], "not a whole gzip file"),
+        ("pairs.jsonl.gz", gzip.compress(b"", mtime=0)[:10] + b"\xff" * 20, "not a whole gzip file"),
         ("pairs.parquet", b"", "cannot be read as Parquet"),
         ("pairs.parquet", b"PAR1 and no more", "cannot be read as Parquet"),
     ],
