@@ -174,9 +174,9 @@ def test_report_comes_in_four_formats(run, pairs_file, tmp_path):
     assert markdown.stdout.startswith("#")
 
 
-def test_the_ledger_goes_to_another_machine_and_nothing_is_judged_again(run, tmp_path, tiny):
+def test_the_ledger_goes_to_another_machine_and_nothing_is_judged_again(run, tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
-    judge = ["run", "pairs.jsonl", "--base-model", tiny, "--dtype", "float32", "--quiet"]
+    judge = ["run", "pairs.jsonl", "--backend", "scripted:longer", "--quiet"]
     first = run(*judge, "--ledger", "one.sqlite")
     assert first.returncode == 0, first.stderr
     exported = run("ledger", "export", "shards", "--ledger", "one.sqlite").stdout.split()
