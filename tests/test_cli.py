@@ -198,7 +198,7 @@ def test_a_corrupt_ledger_is_named_and_set_aside(run, pairs_file, tmp_path):
 
 def test_a_run_killed_in_the_middle_goes_on_and_writes_the_same_bytes(run, tmp_path, tiny):
     """Nothing is judged twice, nothing is lost: a real process, a real SIGKILL."""
-    texts = [text * 3 for text in HOSTILE * 3]
+    texts = [text * 2 for text in HOSTILE * 2]
     pairs = [pair_of("a" * 600 + str(i), text, id=f"p{i}") for i, text in enumerate(texts)]
     write_pairs(tmp_path / "pairs.jsonl", pairs)
     judge = ["run", "pairs.jsonl", "--base-model", str(tiny), "--dtype", "float32"]
@@ -223,7 +223,7 @@ def test_a_run_killed_in_the_middle_goes_on_and_writes_the_same_bytes(run, tmp_p
 
 
 def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
-    write_pairs(tmp_path / "pairs.jsonl", [pair_of("a" * 600 + str(i), "b", id=f"p{i}") for i in range(60)])
+    write_pairs(tmp_path / "pairs.jsonl", [pair_of("a" * 600 + str(i), "b", id=f"p{i}") for i in range(30)])
     command = [
         *JUDGE,
         "run",
