@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.mt_bench import data_folder, read_pairs
 from judge import basemodels
+from judge.evaluate import planned, read_batch
 from judge.records import Order, Pair, sha256_of_json
 
 VERDICT_TOKENS = 4
@@ -45,8 +46,8 @@ def start_embedded(base_model: str) -> dict[str, float]:
     return {"imports_s": imported - started, "load_s": time.perf_counter() - imported}
 
 
-def judge_embedded(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Judges pairs as `judge run` does; seconds, tokens and floating-point operations."""
+def judge_embedded(batches: Sequence[Sequence[Pair]]) -> dict[str, Any]:
+    """Judges batches as `judge run` does; seconds, tokens and the segments that were attended to."""
     from judge.backends.embedded import CPU_BATCH_TOKENS
     from judge.backends.packing import batches_of, pack
     from judge.methods.direct import Direct, render_direct
@@ -54,17 +55,19 @@ def judge_embedded(pairs: Sequence[Pair]) -> dict[str, Any]:
     backend = _state["backend"]
     before = backend.tokens_computed
     started = time.perf_counter()
-    readings = Direct(backend).read([(pair, order) for pair in pairs for order in Order])
+    entries = [entry for batch in batches for entry in read_batch(batch, Direct(backend))]
     elapsed_s = time.perf_counter() - started
 
-    prompts = [render_direct(pair, order, ties=False) for pair in pairs for order in Order]
-    sequences = sorted({encoded.ids for encoded in backend.encode(prompts)})
-    packings = [pack(sequences[b.start : b.stop]) for b in batches_of(sequences, CPU_BATCH_TOKENS)]
+    packings = []
+    for batch in batches:
+        prompts = [render_direct(pair, order, ties=False) for pair in batch for order in Order]
+        sequences = sorted({encoded.ids for encoded in backend.encode(prompts)})
+        packings += [pack(sequences[b.start : b.stop]) for b in batches_of(sequences, CPU_BATCH_TOKENS)]
     segments = [segment for packing in packings for segment in packing.segments]
     seen = [(s.end - s.start, sum(end - start for start, end in s.above)) for s in segments]
     return {
         "elapsed_s": elapsed_s,
-        "tokens": sum(reading.tokens_in for reading in readings),
+        "tokens": sum(entry.reading.tokens_in for entry in entries),
         "tokens_computed": backend.tokens_computed - before,
         "segments": seen,
         "rows": round(statistics.mean(len(packing.ids) for packing in packings)),
@@ -84,7 +87,7 @@ def start_plain(base_model: str) -> float:
     return time.perf_counter() - started
 
 
-def judge_plain(pairs: Sequence[Pair]) -> dict[str, Any]:
+def judge_plain(batches: Sequence[Sequence[Pair]]) -> dict[str, Any]:
     """One prompt at a time through `generate`, the verdict's four tokens decoded."""
     import torch
 
@@ -93,7 +96,7 @@ def judge_plain(pairs: Sequence[Pair]) -> dict[str, Any]:
     model, tokenizer = _state["model"], _state["tokenizer"]
     n_tokens = 0
     started = time.perf_counter()
-    for pair in pairs:
+    for pair in (pair for batch in batches for pair in batch):
         for order in Order:
             prompt = render_direct(pair, order, ties=False)
             messages = [
@@ -192,14 +195,15 @@ def measure(base_model: str, pairs: Sequence[Pair], n_rounds: int) -> dict[str, 
     forget_cached(folder)
     cold = in_fresh_process(start_embedded, base_model)
     warm = in_fresh_process(start_embedded, base_model)
+    batches = planned(pairs)
     rounds: list[dict[str, Any]] = []
     with one_process() as embedded, one_process() as plain, one_process() as matrices:
         embedded.submit(start_embedded, base_model).result()
         plain.submit(start_plain, base_model).result()
         for worker, judge in ((embedded, judge_embedded), (plain, judge_plain)):
-            worker.submit(judge, pairs[:1]).result()
+            worker.submit(judge, [pairs[:1]]).result()
         for number in range(n_rounds):
-            part = pairs[number::n_rounds]
+            part = batches[number::n_rounds]
             ours = embedded.submit(judge_embedded, part).result()
             rate = matrices.submit(matmul_rate, config, ours["rows"], "bfloat16").result()
             theirs = plain.submit(judge_plain, part).result()
