@@ -268,6 +268,7 @@ def table_of(result: dict[str, Any]) -> str:
     measurement of the rate as well, and a rate of the same round would flatter.
     """
     rounds, rss = result["rounds"], result["peak_rss"]
+    cold, warm = result["load_cold"], result["load_warm"]
 
     def total(name: str) -> float:
         return float(sum(one[name] for one in rounds))
@@ -286,8 +287,8 @@ def table_of(result: dict[str, Any]) -> str:
 
 {theirs_s / ours_s:.2f} times as quick as the plain loop. Of {total("tokens"):,.0f} prompt tokens
 {total("tokens_computed"):,.0f} were computed, shared beginnings once; over these alone prefill reaches
-{100 * share:.1f} % of the best bf16 matmul rate on the model's own matrix shapes ({bf16 / 1e9:.0f} GFLOP/s; int8
-{result["matmul_int8"] / 1e9:.0f} GOP/s)."""
+| load, warm (cold), s | {warm["load_s"]:.1f} ({cold["load_s"]:.1f}) | - |
+| imports before it, s | {warm["imports_s"]:.1f} | - |
 
 
 def provenance() -> dict[str, Any]:
