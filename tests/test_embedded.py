@@ -154,6 +154,18 @@ def test_packed_bf16_weights_change_probabilities_by_rounding_only(tiny):
     assert packed.complete(prompts[:1], Sampling(max_new_tokens=3))[0].tokens_out <= 3
 
 
+def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tiny, monkeypatch):
+    import torch
+
+    def spoil(model):
+        with torch.no_grad():
+            model.get_output_embeddings().weight.mul_(-30)
+
+    monkeypatch.setattr("judge.backends.embedded.pack_linear_layers", spoil)
+    with pytest.raises(ModelError, match="--dtype float32"):
+        EmbeddedBackend(str(tiny), dtype="float32").load()
+
+
 def test_a_folder_that_is_no_model_is_one_clear_line(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError) as caught:

@@ -189,6 +189,9 @@ class _Loaded:
             pack_linear_layers(self.model)
             keep_large_buffers()  # after packing, so that the dense weights really go
         self.can_pack = _attends_plainly(self.model.config) and _agree(plain, self._packed_logits(*trial)[0])
+        if not self.can_pack and not _agree(plain, self._plain_logits(*trial)):
+            what = "this model's layers are not what their names say, so bf16 cannot be laid out for this CPU"
+            raise ModelError(f"{folder}: {what}. Use --dtype float32.")
 
     def choice_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> tuple[Tensor, int]:
         """Float32 logits of the tokens `ids` after each sequence, shape (sequences, ids); tokens computed."""
