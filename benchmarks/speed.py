@@ -37,10 +37,11 @@ def start_embedded(base_model: str) -> dict[str, float]:
     import torch  # noqa: F401
     import transformers.models.qwen2.modeling_qwen2  # noqa: F401
 
+    from judge.backends import Settings
     from judge.backends.embedded import EmbeddedBackend
 
     imported = time.perf_counter()
-    backend = EmbeddedBackend(base_model)
+    backend = EmbeddedBackend(Settings(base_model))
     backend.load()
     _state["backend"] = backend
     return {"imports_s": imported - started, "load_s": time.perf_counter() - imported}

@@ -25,9 +25,10 @@ from importlib.metadata import PackageNotFoundError, PackagePath, distribution, 
 from pathlib import Path
 
 from judge.errors import BrokenWeights, MissingExtra, ModelError
-from judge.files import Progress, blocks_of, cache_folder, file_hash, one_line, sha256_of, silent
+from judge.files import blocks_of, cache_folder, file_hash, one_line, sha256_of
 from judge.gguf import CONVERTER, CONVERTS_WITH, WEIGHTS, convert_gguf
 from judge.hub import NEEDED, folder_of, model_files, short_name, verify_file
+from judge.progress import Progress, silent
 from judge.records import sha256_of_json
 
 __all__ = [

@@ -375,10 +375,10 @@ def _pair_of(texts: dict[str, str | None], reference: str | None, system: str | 
 
 
 def _direct(backend: str, ties: bool, progress: Progress, settings: dict[str, Any]) -> Direct:
-    from judge.backends import load_backend
+    from judge.backends import Settings, load_backend
     from judge.methods.direct import Direct
 
-    return Direct(load_backend(backend, progress=progress, **settings), ties)
+    return Direct(load_backend(backend, Settings(**settings, progress=progress)), ties)
 
 
 @contextmanager

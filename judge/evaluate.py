@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from judge.ledger import Entry, Ledger
 from judge.methods import Method
 from judge.orders import combine
+from judge.progress import Progress, silent
 from judge.records import Order, Pair, Reading, Verdict
 
 BATCH_CHARACTERS = 16_000
@@ -16,15 +17,12 @@ BATCH_CHARACTERS = 16_000
 SMALL_BATCH_CHARACTERS = 4_000
 """The same for small inputs, so that progress moves; smaller ones would share and pack too little."""
 
-Progress = Callable[[str, int, int], None]
-"""(what is being done, characters judged, characters in all)"""
-
 
 def judge_pairs(
     pairs: Sequence[Pair],
     method: Method,
     ledger: Ledger | None = None,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> list[Verdict]:
     """A verdict a pair, in the pairs' order. What the ledger knows is not judged again.
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from judge.errors import ModelError
+from judge.progress import Progress, silent
 from judge.records import sha256_of_json
-
-Progress = Callable[[str, int, int], None]
-"""Called with a stage, and how much of it is done of how much (bytes, or steps)."""
 
 BLOCK_BYTES = 1 << 20
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -28,11 +26,7 @@ def cache_folder() -> Path:
     return user_cache_path("four-token-judge", appauthor=False)
 
 
-def silent(stage: str, done: int, total: int) -> None:
-    """No progress is shown."""
-
-
-def file_hash(file: Path, progress: Progress) -> str:
+def file_hash(file: Path, progress: Progress = silent) -> str:
     """The file's SHA-256, remembered by path, size and time."""
     return remembered_hash(file) or hash_and_remember(file, progress)
 

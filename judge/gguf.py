@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from judge.files import Progress
+from judge.progress import Progress
 
 WEIGHTS = "model.safetensors"
 CONVERTER = 1  # raise it when the same GGUF would be converted to other bytes

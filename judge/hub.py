@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import BrokenWeights, MissingExtra, ModelError, UnknownModel
-from judge.files import SHA256, Progress, hash_and_remember, one_line, remembered_hash
+from judge.files import SHA256, hash_and_remember, one_line, remembered_hash
+from judge.progress import Progress
 
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 NEEDED = ("config.json", "tokenizer.json")

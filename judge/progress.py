@@ -8,15 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Progress = Callable[[str, int, int], None]
+"""Called with a stage, and how much of it is done of how much (bytes, characters or steps)."""
 
 PLAIN_EVERY_S = 10.0
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """No progress is shown."""
 
 
 @contextmanager
 def shown_progress(is_quiet: bool = False) -> Iterator[Progress]:
     """A function to call with (what is being done, done, total); it may be called as often as one likes."""
     if is_quiet:
-        yield lambda *_: None
+        yield silent
     elif sys.stderr.isatty():
         with _bar() as bar:
             yield bar

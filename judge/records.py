@@ -138,11 +138,29 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One question that a slow method asked on its way to a verdict, and the reply to it.
+
+    `scores` are those of the first and the second response on one criterion, 1 to 5, where the step gave
+    any. `shared` names a reply that does not depend on the order or on the pair as a whole, so that it was
+    asked once for all readings whose steps have that name; "" for one that was asked for this reading alone.
+    """
+
+    name: str
+    raw: str
+    tokens_in: int
+    tokens_out: int
+    scores: tuple[float, float] | None = None
+    shared: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Judgment:
     """One reading of a pair in one order.
 
     `probabilities` are those of the allowed choices and sum to 1; None where the method gives none.
-    `tokens_in` counts the prompt as it was sent, `tokens_out` the reply with its end-of-turn token.
+    `tokens_in` counts the prompts as they were sent, `tokens_out` the replies with their end-of-turn tokens;
+    neither counts shared steps. `steps` are what a slow method asked before it came to its choice.
     """
 
     choice: Choice
@@ -151,6 +169,7 @@ class Judgment:
     tokens_in: int
     tokens_out: int
     is_trimmed: bool = False
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +181,7 @@ class Unparsed:
     tokens_in: int = 0
     tokens_out: int = 0
     is_trimmed: bool = False
+    steps: tuple[Step, ...] = ()
 
 
 Reading = Judgment | Unparsed

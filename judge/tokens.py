@@ -16,7 +16,6 @@ from typing import Any
 from judge.errors import ModelError, PromptTooLong
 from judge.records import Prompt, Span
 
-OVERFLOWS = ("trim", "error")
 TRIM_MARK = "\n[... the middle of this answer is left out ...]\n"
 SLOT = re.compile(r"\x00(\d+)\x00")
 RESPONSES = ("first", "second")

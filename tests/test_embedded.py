@@ -8,7 +8,7 @@ import pytest
 from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
-from judge.backends import Sampling
+from judge.backends import Sampling, Settings
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import BackendError, InputError, ModelError, PromptTooLong
 from judge.evaluate import judge_pairs
@@ -23,7 +23,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def backend(tiny):
-    return EmbeddedBackend(str(tiny), dtype="float32")
+    return EmbeddedBackend(Settings(str(tiny), dtype="float32"))
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def log_odds(p):
 
 
 def test_the_engine_is_known_without_loading_anything(tiny):
-    engine = EmbeddedBackend(str(tiny), dtype="float32").engine
+    engine = EmbeddedBackend(Settings(str(tiny), dtype="float32")).engine
     assert (engine.base_model, engine.adapter, engine.dtype) == ("tiny", "none", "float32")
     assert len(engine.base_model_hash) == 64
 
@@ -63,7 +63,7 @@ def test_packed_probabilities_are_those_of_one_prompt_at_a_time_through_the_mode
 
 
 def test_shared_beginnings_are_computed_once(tiny):
-    backend = EmbeddedBackend(str(tiny), dtype="float32")
+    backend = EmbeddedBackend(Settings(str(tiny), dtype="float32"))
     prompts = prompts_of([pair_of("one", "two", prompt="q" * 1000)])
     chosen = backend.choose(prompts, ["A", "B"])
     assert backend.tokens_computed < 0.7 * sum(one.tokens_in for one in chosen)
@@ -92,14 +92,14 @@ def test_ties_have_a_probability_of_their_own_where_they_are_switched_on(backend
 
 
 def test_huge_responses_are_trimmed_to_the_limit_and_the_verdict_says_so(tiny):
-    backend = EmbeddedBackend(str(tiny), dtype="float32", max_prompt_tokens=1200)
+    backend = EmbeddedBackend(Settings(str(tiny), dtype="float32", max_prompt_tokens=1200))
     [reading] = Direct(backend).read([(pair_of("a" * 100_000, "b"), Order.AB)])
     assert reading.is_trimmed
     assert reading.tokens_in <= 1200
 
 
 def test_a_prompt_that_may_not_be_trimmed_is_refused_with_its_pair_named(tiny):
-    backend = EmbeddedBackend(str(tiny), dtype="float32", max_prompt_tokens=1200, overflow="error")
+    backend = EmbeddedBackend(Settings(str(tiny), dtype="float32", max_prompt_tokens=1200, overflow="error"))
     with pytest.raises(PromptTooLong, match="pair big in order AB"):
         Direct(backend).read([(pair_of("a" * 5000, "b", id="big"), Order.AB)])
 
@@ -127,7 +127,7 @@ def test_a_model_with_sliding_windows_is_not_packed_and_gives_its_own_probabilit
     import torch
 
     folder = make_model(tmp_path / "sliding", use_sliding_window=True, sliding_window=64, max_window_layers=0)
-    backend = EmbeddedBackend(str(folder), dtype="float32")
+    backend = EmbeddedBackend(Settings(str(folder), dtype="float32"))
     [prompt] = prompts_of([pair_of("a" * 200, "b")])[:1]
     [chosen] = backend.choose([prompt], ["A", "B"])
     model = backend._model()
@@ -144,8 +144,8 @@ def test_packed_bf16_weights_change_probabilities_by_rounding_only(tiny):
 
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         pytest.skip("this CPU does not multiply bf16")
-    packed = EmbeddedBackend(str(tiny), dtype="bfloat16")
-    exact = EmbeddedBackend(str(tiny), dtype="float32")
+    packed = EmbeddedBackend(Settings(str(tiny), dtype="bfloat16"))
+    exact = EmbeddedBackend(Settings(str(tiny), dtype="float32"))
     prompts = prompts_of(FOUR_PAIRS)
     layers = packed._model().model.model.layers
     assert all(hasattr(x.mlp.down_proj, "packed_weight") and "forward" in vars(x.mlp) for x in layers)
@@ -163,13 +163,13 @@ def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tin
 
     monkeypatch.setattr("judge.backends.embedded.pack_linear_layers", spoil)
     with pytest.raises(ModelError, match="--dtype float32"):
-        EmbeddedBackend(str(tiny), dtype="float32").load()
+        EmbeddedBackend(Settings(str(tiny), dtype="float32")).load()
 
 
 def test_a_folder_that_is_no_model_is_one_clear_line(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError) as caught:
-        EmbeddedBackend(str(tmp_path)).load()
+        EmbeddedBackend(Settings(str(tmp_path))).load()
     assert "\n" not in str(caught.value)
 
 
@@ -179,13 +179,13 @@ def test_a_gpu_that_is_not_there_is_one_clear_line(tiny):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(BackendError, match="--device cuda"):
-        EmbeddedBackend(str(tiny), device="cuda").load()
+        EmbeddedBackend(Settings(str(tiny), device="cuda")).load()
 
 
 @pytest.mark.parametrize("setting", [{"overflow": "cut"}, {"dtype": "int4"}, {"device": "tpu"}])
 def test_a_setting_that_does_not_exist_is_named_beside_those_that_do(setting):
     with pytest.raises(InputError, match="must be one of"):
-        EmbeddedBackend(**setting)
+        Settings(**setting)
 
 
 @pytest.mark.weights
@@ -248,7 +248,7 @@ def decode_held_to(model, ids, steps):
 
 @pytest.mark.weights
 def test_bf16_packing_stays_near_to_float32_one_at_a_time(real):
-    exact = EmbeddedBackend(dtype="float32")
+    exact = EmbeddedBackend(Settings(dtype="float32"))
     prompts = prompts_of(FOUR_PAIRS)
     model = exact._model()
     ids = model.encoder.choice_ids(["A", "B"], "[[")

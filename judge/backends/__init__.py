@@ -5,20 +5,69 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from judge.errors import InputError
+from judge.progress import Progress, silent
 from judge.records import Engine, Prompt, Unparsed
 
 BACKENDS = {
     "embedded": "judge.backends.embedded:EmbeddedBackend",
+    "vllm": "judge.backends.vllm_engine:VllmBackend",
+    "server": "judge.backends.openai_server:ServerBackend",
     "scripted": "judge.backends.scripted:ScriptedBackend",
 }
+DEFAULT_BASE_MODEL = "qwen2.5-coder-0.5b"
+OVERFLOWS = ("trim", "error")
+DTYPES = ("auto", "bfloat16", "float32")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may set of a backend; each takes what concerns it.
+
+    Args:
+        base_model: a name from `judge models list`, a hub id, a folder, or what a server calls its model.
+        adapter: the folder of a LoRA adapter, or "" for the bare base model.
+        max_prompt_tokens: longest prompt, reply not counted.
+        overflow: what happens to a longer one: "trim" shortens the two responses alike, "error" refuses.
+        dtype: "auto" is bfloat16 where the hardware multiplies it, else float32.
+        device: "auto" is a CUDA GPU where there is one, else the CPU.
+        concurrency: how many requests a server gets at a time.
+        requests_per_minute: how many a server gets a minute at most; 0 is no limit.
+        progress: called with (stage, done, total) while weights are made ready.
+
+    Raises:
+        InputError: a value that is none of the allowed ones.
+    """
+
+    base_model: str = DEFAULT_BASE_MODEL
+    adapter: str = ""
+    max_prompt_tokens: int = 4096
+    overflow: str = "trim"
+    dtype: str = "auto"
+    device: str = "auto"
+    concurrency: int = 16
+    requests_per_minute: int = 0
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        for option, value, allowed in (
+            ("--overflow", self.overflow, OVERFLOWS),
+            ("--dtype", self.dtype, DTYPES),
+            ("--device", self.device, DEVICES),
+        ):
+            if value not in allowed:
+                raise InputError(f"{option} {value}: must be one of {', '.join(allowed)}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How free text is decoded. `temperature` 0 is greedy, and then `seed` changes nothing."""
+    """How free text is decoded. `temperature` 0 is greedy, and then `seed` changes nothing.
+
+    Equal prompts in one call get draws of their own.
+    """
 
     max_new_tokens: int = 512
     temperature: float = 0.0
@@ -63,6 +112,14 @@ class Backend(Protocol):
     def engine(self) -> Engine:
         """Which weights answer and how they run; known without loading them."""
 
+    @property
+    def batch_characters(self) -> int:
+        """How much text of pairs is worth giving in one call; what a failure or a kill can lose."""
+
+    @property
+    def tokens_computed(self) -> int:
+        """Prompt tokens that went through the model so far; what was shared or cached counts once."""
+
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """One free reply a prompt, which goes on from `Prompt.reply_start`."""
 
@@ -75,7 +132,10 @@ class Backend(Protocol):
         """
 
 
-def load_backend(spec: str, **settings: Any) -> Backend:
+DEFAULTS = Settings()
+
+
+def load_backend(spec: str, settings: Settings = DEFAULTS) -> Backend:
     """The backend that `spec` names: "embedded", or with an argument after a colon, "scripted:longer".
 
     Raises:
@@ -86,4 +146,4 @@ def load_backend(spec: str, **settings: Any) -> Backend:
         raise InputError(f"--backend {spec}: no such backend. There are: {', '.join(BACKENDS)}.")
     module, _, class_name = BACKENDS[name].partition(":")
     backend_class = getattr(importlib.import_module(module), class_name)
-    return cast("Backend", backend_class.from_settings(argument, **settings))
+    return cast("Backend", backend_class.from_settings(argument, settings))

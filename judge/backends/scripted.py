@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 
-from judge.backends import ChoiceProbabilities, Completion, Sampling
+from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.errors import InputError
 from judge.parsing import parse_choice
 from judge.records import Choice, Engine, Prompt, Unparsed
@@ -23,13 +23,16 @@ class ScriptedBackend:
     allowed letters comes back as Unparsed.
     """
 
+    batch_characters = 16_000
+
     def __init__(self, script: Script, name: str = "scripted") -> None:
         self._script = script
         self._asked = itertools.count()
         self._name = name
+        self.tokens_computed = 0
 
     @classmethod
-    def from_settings(cls, argument: str, **unused: object) -> ScriptedBackend:
+    def from_settings(cls, argument: str, settings: Settings) -> ScriptedBackend:
         """A ready character: "first", "second", "longer", "shorter", "unreadable:N", "replies:A,B,..."."""
         character, _, value = argument.partition(":")
         if character in CHARACTERS and not value:
@@ -55,7 +58,7 @@ class ScriptedBackend:
         )
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        replies = [self._script(prompt, next(self._asked)) for prompt in prompts]
+        replies = [self._reply(prompt) for prompt in prompts]
         return [
             Completion(reply, n_words(prompt), len(reply.split()), is_ended=True)
             for prompt, reply in zip(prompts, replies, strict=True)
@@ -68,12 +71,16 @@ class ScriptedBackend:
         return [self._choice(prompt, letters) for prompt in prompts]
 
     def _choice(self, prompt: Prompt, letters: dict[str, Choice]) -> ChoiceProbabilities | Unparsed:
-        reply = self._script(prompt, next(self._asked))
+        reply = self._reply(prompt)
         choice = parse_choice(reply, letters)
         if isinstance(choice, Unparsed):
             return Unparsed(choice.reason, reply, n_words(prompt), len(reply.split()))
         probabilities = tuple(float(each is choice) for each in letters.values())
         return ChoiceProbabilities(probabilities, n_words(prompt), len(reply.split()))
+
+    def _reply(self, prompt: Prompt) -> str:
+        self.tokens_computed += n_words(prompt)
+        return self._script(prompt, next(self._asked))
 
 
 def first(prompt: Prompt, index: int) -> str:
