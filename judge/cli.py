@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from judge.errors import InputError, JudgeError
+from judge.options import JudgeOptions, takes_judge
 from judge.records import Message, Order, Pair, Reading, Status, Unparsed, Verdict
 
 if TYPE_CHECKING:
     from judge.ledger import Ledger
-    from judge.methods.direct import Direct
     from judge.progress import Progress
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -37,25 +38,6 @@ ledger_app = typer.Typer(help="The ledger of all judgments: show, export, import
 app.add_typer(models_app, name="models")
 app.add_typer(ledger_app, name="ledger")
 
-BackendOption = Annotated[
-    str,
-    typer.Option(
-        "--backend",
-        help="embedded, or a judge without a model: scripted:first, scripted:second, scripted:longer, "
-        "scripted:shorter, scripted:unreadable:3, scripted:replies:A,B.",
-    ),
-]
-BaseModelOption = Annotated[
-    str, typer.Option("--base-model", help="A name from `judge models list`, a hub id, or a folder.")
-]
-TiesOption = Annotated[bool, typer.Option("--ties", help="Let the judge call two answers equally good.")]
-OverflowOption = Annotated[
-    str,
-    typer.Option(help="Prompts over the limit: trim the middle of both answers alike, or error."),
-]
-MaxTokensOption = Annotated[int, typer.Option("--max-prompt-tokens", min=64, help="Longest prompt.")]
-DtypeOption = Annotated[str, typer.Option(help="auto, bfloat16 or float32.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="File of the ledger; by default in the user's cache.")
 ]
@@ -73,9 +55,11 @@ def main() -> NoReturn:
 
 
 @app.command(
-    epilog='Example: judge compare --prompt "2 + 2?" --a "4" --b "5". '
-    "Without options one pair is read as JSON from standard input."
+    epilog='Examples: judge compare --prompt "2 + 2?" --a "4" --b "5". '
+    "Without options one pair is read as JSON from standard input. "
+    "judge compare --method bsm --explain ... shows the scores on each criterion."
 )
+@takes_judge
 def compare(
     prompt: Annotated[str | None, typer.Option(help="What was asked.")] = None,
     a: Annotated[str | None, typer.Option("--a", help="Answer A.")] = None,
@@ -88,19 +72,18 @@ def compare(
         str | None, typer.Option(help="The system text the answers were written under.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The verdict as JSON.")] = False,
-    ties: TiesOption = False,
-    base_model: BaseModelOption = "qwen2.5-coder-0.5b",
-    backend: BackendOption = "embedded",
-    overflow: OverflowOption = "trim",
-    max_prompt_tokens: MaxTokensOption = 4096,
-    dtype: DtypeOption = "auto",
-    device: DeviceOption = "auto",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what a slow method asked and was told, and all scores.")
+    ] = False,
     ledger: LedgerOption = None,
     quiet: QuietOption = False,
+    *,
+    judge: JudgeOptions,
 ) -> None:
     """Judge one pair in both orders."""
     from judge.evaluate import judge_pairs
     from judge.pairfile import verdict_to_json
+    from judge.steps import format_steps
 
     texts = {
         "--prompt": _text_of("--prompt", prompt, prompt_file),
@@ -108,27 +91,23 @@ def compare(
         "--b": _text_of("--b", b, b_file),
     }
     pair = _pair_of(texts, reference, system)
-    settings = {
-        "base_model": base_model,
-        "overflow": overflow,
-        "max_prompt_tokens": max_prompt_tokens,
-        "dtype": dtype,
-        "device": device,
-    }
     with _progress(quiet) as progress, _ledger(ledger) as book:
-        judge = _direct(backend, ties, progress, settings)
+        method = judge.load(progress, book)
         started = time.perf_counter()
-        [verdict] = judge_pairs([pair], judge, book)
+        [verdict] = judge_pairs([pair], method, book)
         elapsed_s = time.perf_counter() - started
     if as_json:
         print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
-    else:
-        print(format_verdict(verdict, elapsed_s))
+        return
+    print(format_verdict(verdict, elapsed_s))
+    if explain:
+        print(f"\n{format_steps(verdict, shutil.get_terminal_size((100, 24)).columns)}")
 
 
 @app.command(
     epilog="Example: judge run pairs.jsonl --out verdicts.jsonl. Interrupted, the same command goes on."
 )
+@takes_judge
 def run(
     pairs: Annotated[
         str, typer.Argument(help="Pairs: .jsonl, .jsonl.gz, .csv or .parquet; - is standard input.")
@@ -138,15 +117,10 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
     ] = None,
-    ties: TiesOption = False,
-    base_model: BaseModelOption = "qwen2.5-coder-0.5b",
-    backend: BackendOption = "embedded",
-    overflow: OverflowOption = "trim",
-    max_prompt_tokens: MaxTokensOption = 4096,
-    dtype: DtypeOption = "auto",
-    device: DeviceOption = "auto",
     ledger: LedgerOption = None,
     quiet: QuietOption = False,
+    *,
+    judge: JudgeOptions,
 ) -> None:
     """Judge a file of pairs in both orders."""
     from judge.evaluate import judge_pairs
@@ -154,18 +128,11 @@ def run(
 
     _check_writable(out)
     chosen = sample(read_pairs(pairs), limit, seed)
-    settings = {
-        "base_model": base_model,
-        "overflow": overflow,
-        "max_prompt_tokens": max_prompt_tokens,
-        "dtype": dtype,
-        "device": device,
-    }
     try:
         with _progress(quiet) as progress, _ledger(ledger) as book:
-            judge = _direct(backend, ties, progress, settings)
+            method = judge.load(progress, book)
             started = time.perf_counter()
-            verdicts = judge_pairs(chosen, judge, book, progress)
+            verdicts = judge_pairs(chosen, method, book, progress)
             elapsed_s = time.perf_counter() - started
     except KeyboardInterrupt:
         print(
@@ -176,6 +143,8 @@ def run(
     write_verdicts(out, verdicts)
     if not quiet:
         _print_findings(verdicts, chosen, elapsed_s, out)
+        if method.backend.tokens_computed:
+            print(f"Prompt tokens computed: {method.backend.tokens_computed:,}", file=sys.stderr)
 
 
 @app.command(epilog="Example: judge report verdicts.jsonl --pairs pairs.jsonl --html report.html")
@@ -294,7 +263,9 @@ def sample(pairs: Sequence[Pair], limit: int | None, seed: int | None) -> list[P
 
 
 def format_verdict(verdict: Verdict, elapsed_s: float) -> str:
-    """A verdict in three readable lines."""
+    """A verdict in a few readable lines."""
+    from judge.steps import shared_steps
+
     lines = [_headline(verdict)]
     if verdict.p_a is not None:
         lines.append(f"P(A is better): {verdict.p_a:.3f}, the mean of both orders")
@@ -302,6 +273,9 @@ def format_verdict(verdict: Verdict, elapsed_s: float) -> str:
     n_in = sum(reading.tokens_in for reading in verdict.readings.values())
     n_out = sum(reading.tokens_out for reading in verdict.readings.values())
     lines.append(f"{verdict.judge}, {n_in} tokens in, {n_out} out, {elapsed_s:.1f} s")
+    if shared := shared_steps([verdict]):
+        n_in, n_out = sum(s.tokens_in for s in shared), sum(s.tokens_out for s in shared)
+        lines.append(f"asked once for both orders: {n_in} tokens in, {n_out} out")
     return "\n".join(lines)
 
 
@@ -372,13 +346,6 @@ def _pair_of(texts: dict[str, str | None], reference: str | None, system: str | 
         reference=reference,
         system=system,
     )
-
-
-def _direct(backend: str, ties: bool, progress: Progress, settings: dict[str, Any]) -> Direct:
-    from judge.backends import Settings, load_backend
-    from judge.methods.direct import Direct
-
-    return Direct(load_backend(backend, Settings(**settings, progress=progress)), ties)
 
 
 @contextmanager

@@ -11,11 +11,8 @@ from judge.orders import combine
 from judge.progress import Progress, silent
 from judge.records import Order, Pair, Reading, Verdict
 
-BATCH_CHARACTERS = 16_000
-"""Text of the pairs that are judged and recorded together: some 8 s at 0.5B on two cores, lost by a kill."""
-
 SMALL_BATCH_CHARACTERS = 4_000
-"""The same for small inputs, so that progress moves; smaller ones would share and pack too little."""
+"""Text of the pairs that are judged and recorded together at least: less would share and pack too little."""
 
 
 def judge_pairs(
@@ -36,7 +33,9 @@ def judge_pairs(
     fingerprint = method.identity.fingerprint if ledger is None else ledger.register(method.identity)
     contents = {pair.content_hash: pair for pair in pairs}
     known = {} if ledger is None else ledger.find(fingerprint, contents)
-    todo = [batch for batch in planned(list(contents.values())) if not _is_known(batch, known)]
+    batches = planned(list(contents.values()), method.backend.batch_characters)
+    todo = [batch for batch in batches if not _is_known(batch, known)]
+    method.prepare([pair for batch in todo for pair in batch], progress)
 
     n_characters = sum(map(size_of, contents.values()))
     n_left = sum(size_of(pair) for batch in todo for pair in batch)
@@ -71,14 +70,15 @@ def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:
     ]
 
 
-def planned(pairs: Sequence[Pair]) -> list[list[Pair]]:
+def planned(pairs: Sequence[Pair], batch_characters: int) -> list[list[Pair]]:
     """The pairs in batches, longest first, so that what does not fit shows at once and time left is honest.
 
-    The plan depends on the pairs' contents alone, not on their order in the file.
+    The plan depends on the pairs' contents and the backend's batch size, not on their order in the file. A
+    small input has at least ten batches where they are not too small, so that progress moves.
     """
     batches: list[list[Pair]] = []
     n_characters = sum(map(size_of, pairs))
-    max_characters = min(BATCH_CHARACTERS, max(SMALL_BATCH_CHARACTERS, n_characters // 10))
+    max_characters = min(batch_characters, max(SMALL_BATCH_CHARACTERS, n_characters // 10))
     room = 0
     for pair in sorted(pairs, key=lambda pair: (-size_of(pair), pair.content_hash)):
         if not batches or size_of(pair) > room:

@@ -10,6 +10,7 @@ from typing import Any
 
 from judge.orders import outcome_of
 from judge.records import Choice, Order, Outcome, Share, Status
+from judge.steps import shared_steps
 from judge.summary import NO_CATEGORY, Report, Row
 from judge.wording import name_of, one_line, percent
 
@@ -68,6 +69,10 @@ def findings_of(report: Report) -> list[Finding]:
     if total.mean_tokens_in is not None and total.mean_tokens_out is not None:
         tokens = f"{total.mean_tokens_in:,.1f} in, {total.mean_tokens_out:,.1f} out"
         say("Tokens", tokens, "mean of a verdict, both orders added")
+    if shared := shared_steps(row.verdict for row in report.rows):
+        n_in, n_out = (sum(getattr(step, name) for step in shared) for name in ("tokens_in", "tokens_out"))
+        meaning = "replies that several readings share, not counted in the mean above"
+        say("Asked once", f"{len(shared):,}: {n_in:,} tokens in, {n_out:,} out", meaning)
     if report.elapsed_s is not None:
         each = f"{report.elapsed_s / total.n_pairs:.2f} s a pair" if total.n_pairs else "no pair"
         say("Time", f"{report.elapsed_s:,.1f} s", each)

@@ -1,7 +1,8 @@
 """The ledger: every reading as it was made, found again by judge, pair content and order.
 
 One SQLite file is cache, resume, provenance and timings for any number of threads and processes.
-Readings travel from ledger to ledger in shards, see `judge.shards`.
+It also keeps the replies that readings share, such as a question's plan, by the hash of what was asked.
+Readings travel from ledger to ledger in shards, see `judge.shards`; steps and shared replies stay behind.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -21,8 +22,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
-from judge.records import Choice, Identity, Judgment, Order, Reading, Unparsed
+from judge.records import Choice, Identity, Judgment, Order, Reading, Step, Unparsed
 from judge.shards import (
     ReadingRow,
     iso,
@@ -33,7 +35,7 @@ from judge.shards import (
     write_shards,
 )
 
-VERSION = 1  # goes up when a table or a field of Identity changes
+VERSION = 2  # goes up when a table or a field of Identity changes
 APPLICATION_ID = 0x34544A4C  # "4TJL": in the header of our SQLite files and of no other program's
 BUSY_S = 60.0
 
@@ -56,9 +58,21 @@ TABLES = (
         is_trimmed INTEGER NOT NULL,
         elapsed_s REAL NOT NULL,
         recorded_at TEXT NOT NULL,
+        steps TEXT,  -- JSON; NULL: there are none, or a shard brought this reading
         PRIMARY KEY (judge, content, "order")
     )""",
+    """CREATE TABLE replies (
+        key TEXT PRIMARY KEY,
+        text TEXT NOT NULL,
+        tokens_in INTEGER NOT NULL,
+        tokens_out INTEGER NOT NULL,
+        is_ended INTEGER NOT NULL,
+        is_trimmed INTEGER NOT NULL,
+        elapsed_s REAL NOT NULL,
+        recorded_at TEXT NOT NULL
+    )""",
 )
+UPGRADE_FROM_1 = ("ALTER TABLE readings ADD COLUMN steps TEXT", TABLES[2], f"PRAGMA user_version = {VERSION}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,7 @@ class ImportCounts:
 
 COLUMNS = ", ".join(f'"{name}"' for name in ReadingRow._fields)
 INSERT = f"""
-    INSERT INTO readings (judge, {COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
+    INSERT INTO readings (judge, {COLUMNS}, steps) VALUES (?{", ?" * len(ReadingRow._fields)}, ?)
     ON CONFLICT (judge, content, "order") DO NOTHING
 """
 
@@ -132,14 +146,14 @@ class Ledger:
     def find(self, fingerprint: str, contents: Iterable[str]) -> dict[tuple[str, Order], Reading]:
         """The judge's readings of these contents, by content and order; those never made are absent."""
         query = f"""
-            SELECT {COLUMNS} FROM readings
+            SELECT {COLUMNS}, steps FROM readings
             WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
             AND content IN (SELECT value FROM json_each(?))
         """
         wanted = json.dumps(list(contents))
         with self._reading() as db:
-            rows = map(ReadingRow._make, db.execute(query, (fingerprint, wanted)))
-            return {(row.content, Order(row.order)): _reading_of(row) for row in rows}
+            found = [(ReadingRow(*row), steps) for *row, steps in db.execute(query, (fingerprint, wanted))]
+            return {(row.content, Order(row.order)): _reading_of(row, steps) for row, steps in found}
 
     def record(self, fingerprint: str, entries: Sequence[Entry]) -> None:
         """Store all the entries or, where anything fails, none. A reading already there stays as it is.
@@ -151,7 +165,37 @@ class Ledger:
         at = iso(self._clock())
         with self._transaction() as db:
             judge = _judge_id(db, fingerprint)
-            db.executemany(INSERT, ((judge, *_row_of(entry, at)) for entry in entries))
+            rows = ((judge, *_row_of(entry, at), _steps_text(entry.reading.steps)) for entry in entries)
+            db.executemany(INSERT, rows)
+
+    def find_replies(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """The shared replies that are known, by key."""
+        query = """
+            SELECT key, text, tokens_in, tokens_out, is_ended, is_trimmed FROM replies
+            WHERE key IN (SELECT value FROM json_each(?))
+        """
+        with self._reading() as db:
+            rows = db.execute(query, (json.dumps(list(keys)),))
+            return {
+                key: Completion(text, n_in, n_out, bool(is_ended), bool(is_trimmed))
+                for key, text, n_in, n_out, is_ended, is_trimmed in rows
+            }
+
+    def record_replies(self, replies: Mapping[str, Completion], elapsed_s: float) -> None:
+        """Store all the replies or, where anything fails, none. One already there stays as it is.
+
+        Args:
+            replies: by key, see `judge.methods.shared`.
+            elapsed_s: the seconds that all of them took together.
+        """
+        insert = "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
+        each_s, at = elapsed_s / max(1, len(replies)), iso(self._clock())
+        rows = [
+            (key, one.text, one.tokens_in, one.tokens_out, one.is_ended, one.is_trimmed, each_s, at)
+            for key, one in replies.items()
+        ]
+        with self._transaction() as db:
+            db.executemany(insert, rows)
 
     def identities(self) -> dict[str, Identity]:
         """Every judge by its fingerprint, in alphabetical order."""
@@ -283,6 +327,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     """A connection to a sound ledger of our version, new where there was none."""
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
+        _upgrade(db)
         if fault := _fault(db, path):
             # Moved while it is open: on closing, SQLite would delete a log that lies under its old name.
             aside = _set_aside(path)
@@ -295,6 +340,16 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Brings a ledger of version 1 up to date; a broken one stays as it is, for `_fault` to name."""
+    with suppress(sqlite3.DatabaseError):
+        if (_pragma(db, "application_id"), _pragma(db, "user_version")) == (APPLICATION_ID, 1):
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                for statement in UPGRADE_FROM_1:
+                    db.execute(statement)
 
 
 def _fault(db: sqlite3.Connection, path: Path) -> str | None:
@@ -390,7 +445,7 @@ def _register(db: sqlite3.Connection, identity: Identity) -> int:
 
 def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
     """Which field of `ImportCounts` the row belongs to, after it was added where its place was free."""
-    if db.execute(INSERT, (judge, *row)).rowcount:
+    if db.execute(INSERT, (judge, *row, None)).rowcount:
         return "added"
     query = f'SELECT {COLUMNS} FROM readings WHERE judge = ? AND content = ? AND "order" = ?'
     held = ReadingRow._make(db.execute(query, (judge, row.content, row.order)).fetchone())
@@ -427,8 +482,17 @@ def _row_of(entry: Entry, recorded_at: str) -> ReadingRow:
     )
 
 
-def _reading_of(row: ReadingRow) -> Reading:
-    rest = (row.raw or "", row.tokens_in, row.tokens_out, bool(row.is_trimmed))
+def _reading_of(row: ReadingRow, steps: str | None) -> Reading:
+    rest = (row.raw or "", row.tokens_in, row.tokens_out, bool(row.is_trimmed), _steps_of(steps))
     if row.choice is None:
         return Unparsed(row.reason or "", *rest)
     return Judgment(Choice(row.choice), probabilities_of(row.probabilities), *rest)
+
+
+def _steps_text(steps: Sequence[Step]) -> str | None:
+    return json.dumps([asdict(step) for step in steps]) if steps else None
+
+
+def _steps_of(text: str | None) -> tuple[Step, ...]:
+    steps = json.loads(text or "[]")
+    return tuple(Step(**one | {"scores": one["scores"] and tuple(one["scores"])}) for one in steps)

@@ -13,14 +13,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeVar
 
 from judge.errors import InputError
-from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Reading, Status, Unparsed, Verdict
+from judge.records import (
+    Choice,
+    Judgment,
+    Message,
+    Order,
+    Outcome,
+    Pair,
+    Reading,
+    Status,
+    Step,
+    Unparsed,
+    Verdict,
+)
 from judge.rows import (
     JSON_READERS,
     Cells,
@@ -50,6 +62,7 @@ JSON_COLUMNS = (*LONG_FORM, "metadata")  # text in them, in a table, is JSON
 VERDICT_KEYS = ("pair_id", "status", "outcome", "p_a", "outcome_by_mean", "orders", "judge")
 JUDGMENT_KEYS = ("choice", "probabilities", "raw", "tokens_in", "tokens_out", "trimmed")
 UNPARSED_KEYS = ("unparsed", "raw", "tokens_in", "tokens_out", "trimmed")
+STEP_KEYS = ("name", "raw", "tokens_in", "tokens_out", "scores", "shared")
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -301,12 +314,14 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
 
 def reading_to_json(reading: Reading) -> dict[str, Any]:
     """One order's reading; an unreadable one has "unparsed", its reason, in the place of a choice."""
-    rest = {
+    rest: dict[str, Any] = {
         "raw": reading.raw,
         "tokens_in": reading.tokens_in,
         "tokens_out": reading.tokens_out,
         "trimmed": reading.is_trimmed,
     }
+    if reading.steps:
+        rest["steps"] = [asdict(step) for step in reading.steps]
     if isinstance(reading, Unparsed):
         return {"unparsed": reading.reason, **rest}
     probabilities = None
@@ -344,19 +359,50 @@ def verdict_from_cells(obj: Any) -> Verdict:
 
 
 def reading_from_json(obj: Any, order: Order) -> Reading:
-    """One order's reading."""
+    """One order's reading; "steps" may be left out."""
     is_unparsed = isinstance(obj, dict) and "unparsed" in obj
-    keyed(obj, UNPARSED_KEYS if is_unparsed else JUDGMENT_KEYS, order)
+    keys = UNPARSED_KEYS if is_unparsed else JUDGMENT_KEYS
+    has_steps = isinstance(obj, dict) and "steps" in obj
+    keyed(obj, (*keys, "steps") if has_steps else keys, order)
     raw = text(obj["raw"], f"{order}, raw")
     tokens_in, tokens_out = (token_count(obj[key], f"{order}, {key}") for key in ("tokens_in", "tokens_out"))
     is_trimmed = obj["trimmed"]
     if not isinstance(is_trimmed, bool):
         raise Wrong(f"{order}, trimmed is {kind_of(is_trimmed)}. It must be true or false.")
+    rest = (raw, tokens_in, tokens_out, is_trimmed, steps_of(obj.get("steps", []), f"{order}, steps"))
     if is_unparsed:
-        return Unparsed(text(obj["unparsed"], f"{order}, unparsed"), raw, tokens_in, tokens_out, is_trimmed)
+        return Unparsed(text(obj["unparsed"], f"{order}, unparsed"), *rest)
     choice = named(obj["choice"], Choice, f"{order}, choice")
-    probabilities = probabilities_of(obj["probabilities"], f"{order}, probabilities")
-    return Judgment(choice, probabilities, raw, tokens_in, tokens_out, is_trimmed)
+    return Judgment(choice, probabilities_of(obj["probabilities"], f"{order}, probabilities"), *rest)
+
+
+def steps_of(value: Any, name: str) -> tuple[Step, ...]:
+    """The steps of a reading, from a list of objects."""
+    if not isinstance(value, list):
+        raise Wrong(f"{name} is {kind_of(value)}. It must be a list.")
+    return tuple(step_of(one, f"{name}[{i}]") for i, one in enumerate(value))
+
+
+def step_of(obj: Any, name: str) -> Step:
+    keyed(obj, STEP_KEYS, name)
+    return Step(
+        name=text(obj["name"], f"{name}, name"),
+        raw=text(obj["raw"], f"{name}, raw"),
+        tokens_in=token_count(obj["tokens_in"], f"{name}, tokens_in"),
+        tokens_out=token_count(obj["tokens_out"], f"{name}, tokens_out"),
+        scores=scores_of(obj["scores"], f"{name}, scores"),
+        shared=text(obj["shared"], f"{name}, shared"),
+    )
+
+
+def scores_of(value: Any, name: str) -> tuple[float, float] | None:
+    """Scores of the first and the second response; None for null."""
+    if value is None:
+        return None
+    are_numbers = isinstance(value, list) and all(type(one) in (int, float) for one in value)
+    if not are_numbers or len(value) != 2 or not all(1 <= one <= 5 for one in value):
+        raise Wrong(f"{name} is {shown(value)}. It must be two numbers from 1 to 5, or null.")
+    return float(value[0]), float(value[1])
 
 
 def probabilities_of(value: Any, name: str) -> dict[Choice, float] | None:

@@ -1,21 +1,68 @@
-"""Reply text -> the choice it states, or `Unparsed`. Only the judge's own reply is ever read."""
+"""Reply text -> the choice, plan or scores it states, or `Unparsed`. Only the judge's own reply is read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from judge.records import Choice, Unparsed
+from judge.records import Choice, Criterion, Plan, Unparsed
 
 VERDICT = re.compile(r"\[\[\s*([^\[\]]{0,40}?)\s*\]\]")
+LISTED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*\u2022])[ \t]+(.+)$", re.MULTILINE)
+NAMED = re.compile(r"^(.{2,60}?)\s*(?:[:\u2013\u2014]|\s-\s)\s*(.+)$")
+MARKS = "*_`# \t"
+MAX_CRITERIA = 5
+LONGEST_NAME = 60  # characters
 
 
 def parse_choice(reply: str, letters: Mapping[str, Choice]) -> Choice | Unparsed:
     """The choice of the last `[[letter]]` in a reply; an unknown letter is named, never guessed at."""
+    letter = last_tag(reply, tuple(letters))
+    return letter if isinstance(letter, Unparsed) else letters[letter]
+
+
+def last_tag(reply: str, allowed: Sequence[str]) -> str | Unparsed:
+    """The last word in double brackets, in capitals, which must be one of the allowed."""
     found = VERDICT.findall(reply)
     if not found:
-        return Unparsed(f"no verdict such as [[{next(iter(letters))}]] in the reply", raw=reply)
-    choice = letters.get(found[-1].upper())
-    if choice is None:
-        return Unparsed(f"verdict [[{found[-1]}]] is not one of {', '.join(letters)}", raw=reply)
-    return choice
+        return Unparsed(f"no verdict such as [[{allowed[0]}]] in the reply", raw=reply)
+    if found[-1].upper() not in allowed:
+        return Unparsed(f"verdict [[{found[-1]}]] is not one of {', '.join(allowed)}", raw=reply)
+    return str(found[-1].upper())
+
+
+def parse_plan(reply: str, is_ended: bool) -> Plan | Unparsed:
+    """The criteria of a list, one a line, the first five; one of a name that was there already is left out.
+
+    Args:
+        reply: the whole reply, with its first "1.".
+        is_ended: False where the reply was cut: its last line is then left out.
+    """
+    lines = LISTED.findall(reply if is_ended else reply.rpartition("\n")[0])
+    criteria: dict[str, Criterion] = {}
+    for line in lines:
+        criterion = _criterion_of(line)
+        if criterion.name:
+            criteria.setdefault(criterion.name.casefold(), criterion)
+    if not criteria:
+        return Unparsed("the plan lists no criterion", raw=reply)
+    return Plan(tuple(criteria.values())[:MAX_CRITERIA])
+
+
+def parse_scores(reply: str) -> tuple[float, float] | Unparsed:
+    """The scores of answers A and B, 1 to 5 each, of the first lines that name them."""
+    found = {side: re.search(rf"score {side}\W*([1-5])(?![\d.]*\d)", reply, re.IGNORECASE) for side in "AB"}
+    missing = [side for side, match in found.items() if match is None]
+    if missing:
+        return Unparsed(f"no score from 1 to 5 of answer {' and '.join(missing)}", raw=reply)
+    a, b = (float(match[1]) for match in found.values() if match)
+    return a, b
+
+
+def _criterion_of(line: str) -> Criterion:
+    """The criterion of "Name: description", with marks of emphasis taken off; a long line has no name."""
+    text = " ".join(line.replace("**", "").split()).strip(MARKS)
+    named = NAMED.match(text)
+    if named:
+        return Criterion(named[1].strip(MARKS), named[2].strip(MARKS))
+    return Criterion(text if len(text) <= LONGEST_NAME else "", "")

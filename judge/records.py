@@ -138,6 +138,24 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Criterion:
+    """One thing that a good answer to a question does, by which two answers can be compared."""
+
+    name: str
+    description: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.description}" if self.description else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The criteria for one question, one to five of them with different names."""
+
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One question that a slow method asked on its way to a verdict, and the reply to it.
 

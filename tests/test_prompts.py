@@ -7,7 +7,7 @@ from pairs import HOSTILE, pair_of
 
 from judge.methods.direct import render_direct
 from judge.prompts import fill, fingerprint_of
-from judge.records import Message, Order, Pair, Prompt, Span
+from judge.records import Message, Order, Pair, Prompt, Span, sha256_of_json
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -63,13 +63,15 @@ def test_a_prompt_reads_exactly_as_its_golden_file(name):
     assert text_of(RENDERED[name]) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def test_the_fingerprint_is_the_hash_of_the_file():
+def test_the_fingerprint_is_a_hash_over_the_file_and_all_that_it_includes():
     import hashlib
 
     import judge.prompts
 
-    file = Path(judge.prompts.__file__).with_name("direct.txt")
-    assert fingerprint_of("direct") == hashlib.sha256(file.read_bytes()).hexdigest()
+    folder = Path(judge.prompts.__file__).parent
+    names = ["direct", "pair"]
+    hashes = [[name, hashlib.sha256((folder / f"{name}.txt").read_bytes()).hexdigest()] for name in names]
+    assert fingerprint_of("direct") == sha256_of_json(hashes)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

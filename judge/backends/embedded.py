@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,16 @@ from judge import basemodels
 from judge.adapters import Adapter, read_adapter
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
+from judge.backends.decoding import (
+    COMPACT_BELOW,
+    STEP_ATTENTION,
+    Memory,
+    batches_to_decode,
+    next_tokens,
+    register_step_attention,
+)
 from judge.backends.local import device_of, dtype_of, engine_of
-from judge.backends.packing import ATTENTION, batches_of, pack, register_attention
+from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
 from judge.errors import BackendError, InputError, MissingExtra, ModelError
 from judge.records import Engine, Prompt, Unparsed
 from judge.tokens import Encoded, PromptEncoder
@@ -24,6 +33,10 @@ if TYPE_CHECKING:
 CPU_BATCH_TOKENS = 3072  # from 1,024 to 6,144 the rate changes by less than a tenth; more share more
 GPU_BATCH_TOKENS = 32768
 MAX_SELF_CHECK_DIFFERENCE = 0.25  # log-odds; bf16 noise is about a tenth of it, a wrong mask is whole units
+
+
+Reply = tuple[str, int, bool]
+"""Text, tokens with the end of turn, and whether there was one."""
 
 
 class EmbeddedBackend:
@@ -87,20 +100,21 @@ class EmbeddedBackend:
         ]
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        """Free text by transformers' `generate`, like lengths together, padded on the left."""
+        """Free text, many rows at a time; a beginning that prompts share is computed once."""
         model = self._model()
         encoded = model.encoder.encode(prompts)
-        by_length = sorted(range(len(prompts)), key=lambda i: (len(encoded[i].ids), i))
-        completions: dict[int, Completion] = {}
-        with self._lock:
-            for batch in _padded_batches([len(encoded[i].ids) for i in by_length], model.batch_tokens):
-                members = [by_length[i] for i in batch]
-                replies = model.generate([encoded[i].ids for i in members], sampling)
-                for i, (text, n_tokens, is_ended) in zip(members, replies, strict=True):
-                    one = encoded[i]
-                    completions[i] = Completion(text, one.n_prompt, n_tokens, is_ended, one.is_trimmed)
-                    self.tokens_computed += len(one.ids)
-        return [completions[i] for i in range(len(prompts))]
+        sequences = [one.ids for one in encoded]
+        rows = sorted(set(sequences)) if sampling.temperature <= 0 else sorted(sequences)
+        replies: dict[tuple[int, ...], list[Reply]] = {ids: [] for ids in rows}
+        with self._lock, model.seeded(sampling.seed):
+            for batch in batches_to_decode([len(ids) for ids in rows], sampling.max_new_tokens):
+                part = rows[batch.start : batch.stop]
+                decoded, n_computed = model.generate(part, sampling)
+                self.tokens_computed += n_computed
+                for ids, reply in zip(part, decoded, strict=True):
+                    replies[ids].append(reply)
+        draws = {ids: itertools.cycle(each) for ids, each in replies.items()}
+        return [_completion(one, next(draws[one.ids])) for one in encoded]
 
     def _logits(self, model: _Loaded, sequences: Sequence[tuple[int, ...]], ids: Sequence[int]) -> Tensor:
         import torch
@@ -135,6 +149,7 @@ class _Loaded:
         adapter = read_adapter(settings.adapter) if settings.adapter else None
         folder = basemodels.fetch(settings.base_model, settings.progress).folder
         register_attention()
+        register_step_attention()
         self.model: Any
         self.tokenizer: Any
         try:
@@ -192,8 +207,87 @@ class _Loaded:
             return self._packed_logits(sequences, ids)
         return self._plain_logits(sequences, ids), sum(map(len, sequences))
 
-    def generate(self, sequences: Sequence[Sequence[int]], sampling: Sampling) -> list[tuple[str, int, bool]]:
-        """(text, tokens with the end of turn, whether it ended) of each sequence's continuation."""
+    @contextmanager
+    def seeded(self, seed: int) -> Iterator[None]:
+        """Draws within depend on the seed alone, and leave the draws outside as they were."""
+        import torch
+
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            yield
+
+    def generate(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
+        """The reply to each of the sorted sequences; prompt tokens computed."""
+        if self.can_pack:
+            return self._decode(sequences, sampling)
+        return self._generate_padded(sequences, sampling), sum(map(len, sequences))
+
+    def _decode(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
+        """A packed pass over the prompts, then one step a token for all rows that have not ended."""
+        import torch
+
+        ends = self._end_ids()
+        written: list[list[int]] = [[] for _ in sequences]
+        with torch.inference_mode(), _out_of_memory_named():
+            hidden, memory, n_computed = self._prefilled(sequences, sampling.max_new_tokens)
+            rows = list(range(len(sequences)))  # which sequence each row of the memory belongs to
+            head = self.model.get_output_embeddings()
+            with self._attention(STEP_ATTENTION):
+                for n_written in range(1, sampling.max_new_tokens + 1):
+                    tokens = next_tokens(head(hidden), sampling.temperature)
+                    for row, token in zip(rows, tokens.tolist(), strict=True):
+                        if not written[row] or written[row][-1] not in ends:
+                            written[row].append(token)
+                    going = [i for i, row in enumerate(rows) if written[row][-1] not in ends]
+                    if not going or n_written == sampling.max_new_tokens:
+                        break
+                    if len(going) < COMPACT_BELOW * len(rows):
+                        memory.keep(going)
+                        rows, tokens = [rows[i] for i in going], tokens[going]
+                    hidden = self._step(tokens, memory)
+        return [self._reply(ids, ends) for ids in written], n_computed
+
+    def _prefilled(self, sequences: Sequence[tuple[int, ...]], n_new: int) -> tuple[Tensor, Memory, int]:
+        """The hidden state after each sequence, shape (sequences, size); their memory; tokens computed."""
+        import torch
+        from transformers import DynamicCache
+
+        distinct = sorted(set(sequences))
+        members: dict[tuple[int, ...], list[int]] = {one: [] for one in distinct}
+        for row, one in enumerate(sequences):
+            members[one].append(row)
+        memory = Memory([len(one) for one in sequences], n_new, self.device)
+        states: list[Tensor | None] = [None] * len(sequences)
+        n_computed = 0
+        for batch in batches_of(distinct, self.batch_tokens):
+            part = distinct[batch.start : batch.stop]
+            packing = pack(part)
+            cache = DynamicCache()
+            hidden = self._packed_pass(packing, cache)
+            n_computed += len(packing.ids)
+            layers: list[Any] = cache.layers
+            for one, path, end in zip(part, packing.paths, packing.ends, strict=True):
+                places = torch.cat([torch.arange(*own, device=self.device) for own in path])
+                for row in members[one]:
+                    states[row] = hidden[end]
+                    for number, layer in enumerate(layers):
+                        memory.put(number, row, places, layer.keys[0], layer.values[0])
+        return torch.stack([state for state in states if state is not None]), memory, n_computed
+
+    def _step(self, tokens: Tensor, memory: Memory) -> Tensor:
+        """The hidden state of each row after one more token, shape (rows, size)."""
+        memory.prepare_step()
+        hidden: Tensor = self.model.base_model(
+            input_ids=tokens[None],
+            position_ids=memory.lengths[None],
+            use_cache=False,
+            memory=memory,
+        ).last_hidden_state[0]
+        memory.end_step()
+        return hidden
+
+    def _generate_padded(self, sequences: Sequence[Sequence[int]], sampling: Sampling) -> list[Reply]:
+        """For models that cannot be packed: transformers' own `generate`, padded on the left."""
         import torch
 
         width = max(map(len, sequences))
@@ -201,11 +295,10 @@ class _Loaded:
         padded = torch.tensor([[pad] * (width - len(s)) + list(s) for s in sequences])
         mask = torch.tensor([[0] * (width - len(s)) + [1] * len(s) for s in sequences])
         ends = self._end_ids()
-        decoding: dict[str, Any] = {"do_sample": False}
+        decoding: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0}
         if sampling.temperature > 0:
-            decoding = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
-        with torch.inference_mode(), torch.random.fork_rng(), _out_of_memory_named():
-            torch.manual_seed(sampling.seed)
+            decoding |= {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+        with torch.inference_mode(), _out_of_memory_named():
             output = self.model.generate(
                 padded.to(self.device),
                 attention_mask=mask.to(self.device),
@@ -216,7 +309,7 @@ class _Loaded:
             )
         return [self._reply(row, ends) for row in output[:, width:].tolist()]
 
-    def _reply(self, ids: list[int], ends: set[int]) -> tuple[str, int, bool]:
+    def _reply(self, ids: list[int], ends: set[int]) -> Reply:
         n_words = next((i for i, token in enumerate(ids) if token in ends), len(ids))
         is_ended = n_words < len(ids)
         return self.tokenizer.decode(ids[:n_words], skip_special_tokens=False), n_words + is_ended, is_ended
@@ -230,16 +323,25 @@ class _Loaded:
         import torch
 
         packing = pack(sequences)
-        with torch.inference_mode(), self._attention(ATTENTION), _out_of_memory_named():
-            hidden = self.model.base_model(
-                input_ids=torch.tensor([packing.ids], device=self.device),
-                position_ids=torch.tensor([packing.positions], device=self.device),
-                use_cache=False,
-                segments=packing.segments,
-            ).last_hidden_state[0, packing.ends]
+        with torch.inference_mode(), _out_of_memory_named():
+            hidden = self._packed_pass(packing)[packing.ends]
             rows = self.model.get_output_embeddings().weight[list(ids)]
             # float32: bf16 logits near 20 move in steps of 0.125 and would make false ties.
             return (hidden.float() @ rows.float().T).cpu(), len(packing.ids)
+
+    def _packed_pass(self, packing: Packing, cache: Any = None) -> Tensor:
+        """The hidden state of every token of the row, shape (tokens, size); keys and values go to `cache`."""
+        import torch
+
+        with self._attention(ATTENTION):
+            hidden: Tensor = self.model.base_model(
+                input_ids=torch.tensor([packing.ids], device=self.device),
+                position_ids=torch.tensor([packing.positions], device=self.device),
+                past_key_values=cache,
+                use_cache=cache is not None,
+                segments=packing.segments,
+            ).last_hidden_state[0]
+        return hidden
 
     def _plain_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> Tensor:
         """For models that cannot be packed: one sequence at a time through the model's own head."""
@@ -279,15 +381,9 @@ def _agree(plain: Tensor, packed: Tensor) -> bool:
     return difference <= MAX_SELF_CHECK_DIFFERENCE
 
 
-def _padded_batches(lengths: Sequence[int], max_tokens: int) -> list[range]:
-    """Runs of the ascending lengths whose padded size, longest times number, is at most `max_tokens`."""
-    batches: list[range] = []
-    start = 0
-    for i, length in enumerate(lengths):
-        if i > start and length * (i - start + 1) > max_tokens:
-            batches.append(range(start, i))
-            start = i
-    return [*batches, range(start, len(lengths))] if lengths else []
+def _completion(one: Encoded, reply: Reply) -> Completion:
+    text, n_tokens, is_ended = reply
+    return Completion(text, one.n_prompt, n_tokens, is_ended, one.is_trimmed)
 
 
 def _first_line(error: Exception) -> str:

@@ -32,12 +32,17 @@ class Segment:
 
 @dataclass(slots=True)
 class Packing:
-    """A row of segments. `ends[i]` is the place of the last token of sequence i."""
+    """A row of segments. `paths[i]` are the ranges of the row that make up sequence i, from its beginning."""
 
     ids: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
+    paths: list[tuple[Range, ...]] = field(default_factory=list)
+
+    @property
+    def ends(self) -> list[int]:
+        """The place of the last token of each sequence."""
+        return [path[-1][1] - 1 for path in self.paths]
 
 
 def shared_length(one: Sequence[int], other: Sequence[int]) -> int:
@@ -48,7 +53,7 @@ def shared_length(one: Sequence[int], other: Sequence[int]) -> int:
 
 def pack(sequences: Sequence[Sequence[int]]) -> Packing:
     """The sequences (sorted, different, none empty) as one row in which shared beginnings stand once."""
-    packing = Packing(ends=[0] * len(sequences))
+    packing = Packing(paths=[()] * len(sequences))
     _pack_below(sequences, range(len(sequences)), 0, (), packing)
     return packing
 
@@ -73,7 +78,7 @@ def _pack_below(
         depth = shared
     for next_token, group in groupby(members, key=lambda i: _token_at(sequences[i], shared)):
         if next_token is None:
-            packing.ends[next(iter(group))] = above[-1][1] - 1
+            packing.paths[next(iter(group))] = above
         else:
             _pack_below(sequences, list(group), depth, above, packing)
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.errors import InputError
-from judge.parsing import parse_choice
-from judge.records import Choice, Engine, Prompt, Unparsed
+from judge.parsing import last_tag
+from judge.records import Engine, Prompt, Unparsed
 
 Script = Callable[[Prompt, int], str]
 """(prompt, how many prompts came before it) -> the whole reply."""
 
+VERDICT_OF = {f"[[{letter}]]": letter for letter in "ABC"}
 UNREADABLE = "Both answers have their merits."
 
 
@@ -20,7 +21,7 @@ class ScriptedBackend:
     """Replies by a rule instead of a model.
 
     Tokens are counted as words. A choice is read from the scripted reply, so a reply without one of the
-    allowed letters comes back as Unparsed.
+    allowed choices comes back as Unparsed.
     """
 
     batch_characters = 16_000
@@ -67,20 +68,34 @@ class ScriptedBackend:
     def choose(
         self, prompts: Sequence[Prompt], choices: Sequence[str]
     ) -> list[ChoiceProbabilities | Unparsed]:
-        letters = dict(zip(choices, (Choice.FIRST, Choice.SECOND, Choice.TIE), strict=False))
-        return [self._choice(prompt, letters) for prompt in prompts]
+        return [self._choice(prompt, choices) for prompt in prompts]
 
-    def _choice(self, prompt: Prompt, letters: dict[str, Choice]) -> ChoiceProbabilities | Unparsed:
+    def _choice(self, prompt: Prompt, choices: Sequence[str]) -> ChoiceProbabilities | Unparsed:
         reply = self._reply(prompt)
-        choice = parse_choice(reply, letters)
+        choice = last_tag(reply, choices)
         if isinstance(choice, Unparsed):
             return Unparsed(choice.reason, reply, n_words(prompt), len(reply.split()))
-        probabilities = tuple(float(each is choice) for each in letters.values())
+        probabilities = tuple(float(each == choice) for each in choices)
         return ChoiceProbabilities(probabilities, n_words(prompt), len(reply.split()))
 
     def _reply(self, prompt: Prompt) -> str:
         self.tokens_computed += n_words(prompt)
-        return self._script(prompt, next(self._asked))
+        return in_form(self._script(prompt, next(self._asked)), prompt)
+
+
+def in_form(reply: str, prompt: Prompt) -> str:
+    """A verdict such as [[A]] in the form that the prompt asks for: a plan, or scores of 4 and 2."""
+    side = VERDICT_OF.get(reply)
+    if side is None:
+        return reply
+    if prompt.reply_start == "1.":
+        return " Content: says what was asked.\n2. Form: is easy to read.\n3. Care: says nothing wrong."
+    scores = {each: 3 if side == "C" else 4 if each == side else 2 for each in "AB"}
+    if prompt.reply_start.startswith("Score "):
+        if prompt.reply_start.endswith("[["):
+            return f"[[{scores[prompt.reply_start[6]]}]]"
+        return f" {scores['A']}\nScore B: {scores['B']}\nReason: it is a rule."
+    return reply
 
 
 def first(prompt: Prompt, index: int) -> str:

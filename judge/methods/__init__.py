@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
 
+from judge.backends import Backend, Completion
+from judge.errors import InputError
+from judge.progress import Progress, silent
 from judge.records import Identity, Order, Pair, Reading
+
+METHODS = {
+    "direct": "judge.methods.direct:Direct",
+    "cot": "judge.methods.cot:ChainOfThought",
+    "rar": "judge.methods.rar:RephraseAndRespond",
+    "rar-two-step": "judge.methods.rar:TwoStepRephraseAndRespond",
+    "s2a": "judge.methods.s2a:SystemTwoAttention",
+    "bsm": "judge.methods.bsm:BranchSolveMerge",
+    "bsm-text": "judge.methods.bsm:TextBranchSolveMerge",
+}
+WAYS = {"fast": "direct", "slow": "bsm"}
+"""Everyday words for methods."""
+
+VOTES = ("majority", "usc")
 
 
 class Method(Protocol):
@@ -15,5 +34,94 @@ class Method(Protocol):
     def identity(self) -> Identity:
         """Everything that could change a verdict of this judge."""
 
+    @property
+    def backend(self) -> Backend:
+        """The engine that answers."""
+
+    def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        """Asks all at once what several of the pairs share, such as the plan of a question.
+
+        Changes no verdict: `read` asks for what was not prepared. Raises BackendError.
+        """
+
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         """One reading an item. Raises BackendError where the engine fails."""
+
+
+class ReplyStore(Protocol):
+    """Keeps the replies that readings share; the ledger is one."""
+
+    def find_replies(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """The replies that are known, by key."""
+
+    def record_replies(self, replies: Mapping[str, Completion], elapsed_s: float) -> None:
+        """Keeps these replies, which took so many seconds together."""
+
+
+class MemoryStore:
+    """Keeps shared replies as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._replies: dict[str, Completion] = {}
+
+    def find_replies(self, keys: Iterable[str]) -> dict[str, Completion]:
+        return {key: self._replies[key] for key in keys if key in self._replies}
+
+    def record_replies(self, replies: Mapping[str, Completion], elapsed_s: float) -> None:
+        self._replies |= replies
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSettings:
+    """What a user may set of a method; each takes what concerns it.
+
+    Args:
+        ties: whether the judge may call two responses equally good.
+        temperature: of free replies; 0 is greedy.
+        seed: of the draws at a temperature above 0.
+        max_new_tokens: longest free reply; None is each step's own.
+        store: keeps what several readings share.
+    """
+
+    ties: bool = False
+    temperature: float = 0.0
+    seed: int = 0
+    max_new_tokens: int | None = None
+    store: ReplyStore | None = None
+
+
+DEFAULTS = MethodSettings()
+
+
+def load_method(
+    name: str, backend: Backend, settings: MethodSettings = DEFAULTS, samples: int = 1, vote: str = "majority"
+) -> Method:
+    """The method of that name ("bsm", or an everyday word such as "slow"), or a vote over samples of it.
+
+    Raises:
+        InputError: there is no such method or vote, or the two do not go together.
+    """
+    method = WAYS.get(name, name)
+    if method not in METHODS:
+        known = ", ".join([*METHODS, *(f"{word} ({meant})" for word, meant in WAYS.items())])
+        raise InputError(f"--method {name}: no such method. There are: {known}.")
+    if vote not in VOTES:
+        raise InputError(f"--vote {vote}: must be one of {', '.join(VOTES)}.")
+    make = cast("Callable[[Backend, MethodSettings], Method]", _class_of(METHODS[method]))
+    if method == "direct" and (settings.temperature > 0 or samples > 1):
+        raise InputError("--method direct: its probabilities are exact, so there is nothing to sample.")
+    if method != "direct" and backend.engine.adapter != "none":
+        raise InputError(f"--method {name} judges with the bare base model: an adapter belongs to direct.")
+    if samples == 1:
+        return make(backend, settings)
+    if settings.temperature <= 0:
+        raise InputError(f"--samples {samples}: at temperature 0 all are alike. Give --temperature 0.7.")
+    from judge.methods.voting import Vote
+
+    each = [make(backend, replace(settings, seed=settings.seed + i)) for i in range(samples)]
+    return Vote(each, vote)
+
+
+def _class_of(path: str) -> object:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,9 +1,12 @@
 """Prompt templates: load, fill, fingerprint.
 
-A template is a `.txt` file of jinja2 text in sections, `=== system ===`, `=== user ===` and `=== reply ===`.
-In the reply, `{{ letter }}` stands where the judge's choice goes. What comes from a pair is handed in as
-`Span`s: jinja2 sees only a mark in its place, so that no text of a pair is ever read as a template, and the
-filled prompt still knows which of its words are whose.
+A template is a `.txt` file of jinja2 text in sections: any number of `=== system ===`, `=== user ===` and
+`=== assistant ===`, and `=== reply ===` at the end. In the reply, `{{ letter }}` stands where the judge's
+choice goes; without it, the reply is free text that begins as written there. A template may include others,
+which have no sections.
+
+What comes from a pair is handed in as `Span`s: jinja2 sees only a mark in its place, so that no text of a
+pair is ever read as a template, and the filled prompt still knows which of its words are whose.
 """
 
 from __future__ import annotations
@@ -15,18 +18,21 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from judge.records import Prompt, Span
+from judge.records import Prompt, Span, sha256_of_json
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 SECTION = re.compile(r"^=== (\w+) ===\n", re.MULTILINE)
+INCLUDE = re.compile(r'{% include "(\w+)\.txt" %}')
 MARK = re.compile(r"\x00(\d+)\x00")
 
 
-def fingerprint_of(name: str) -> str:
-    """SHA-256 (hex) of a template's bytes: a changed prompt is another judge."""
-    return hashlib.sha256(_source(name).encode()).hexdigest()
+def fingerprint_of(*names: str) -> str:
+    """SHA-256 (hex) over templates and all that they include: a changed prompt is another judge."""
+    files = sorted(set(names).union(*map(_included, names)))
+    hashes = [[name, hashlib.sha256(_source(name).encode()).hexdigest()] for name in files]
+    return sha256_of_json(hashes)
 
 
 def fill(name: str, values: Mapping[str, Any], prompt_name: str = "") -> Prompt:
@@ -48,9 +54,9 @@ def fill(name: str, values: Mapping[str, Any], prompt_name: str = "") -> Prompt:
         return value
 
     marks = marked(values) | {"letter": "\x00letter\x00"}
-    texts = {section: template.render(marks) for section, template in _sections(name).items()}
-    reply_start, _, reply_end = texts.pop("reply").strip().partition("\x00letter\x00")
-    messages = tuple((role, _spans_of(text.strip(), spans)) for role, text in texts.items())
+    *texts, (_, reply) = [(role, template.render(marks).strip()) for role, template in _sections(name)]
+    reply_start, _, reply_end = reply.partition("\x00letter\x00")
+    messages = tuple((role, _spans_of(text, spans)) for role, text in texts)
     return Prompt(messages, reply_start, reply_end, prompt_name)
 
 
@@ -60,16 +66,32 @@ def _spans_of(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(span for span in found if span.text)
 
 
+def _included(name: str) -> set[str]:
+    """The names of the templates that a template includes, directly or through others."""
+    direct = set(INCLUDE.findall(_source(name)))
+    return direct.union(*map(_included, direct))
+
+
+def _include(file: str) -> str:
+    return _source(file.removesuffix(".txt"))
+
+
 @cache
 def _source(name: str) -> str:
     return resources.files(__name__).joinpath(f"{name}.txt").read_text(encoding="utf-8")
 
 
 @cache
-def _sections(name: str) -> dict[str, Template]:
-    from jinja2 import StrictUndefined
+def _sections(name: str) -> list[tuple[str, Template]]:
+    from jinja2 import FunctionLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
-    env = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    env = SandboxedEnvironment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        loader=FunctionLoader(_include),
+    )
     _, *pieces = SECTION.split(_source(name))
-    return {role: env.from_string(text) for role, text in zip(pieces[::2], pieces[1::2], strict=True)}
+    return [(role, env.from_string(text)) for role, text in zip(pieces[::2], pieces[1::2], strict=True)]

@@ -1,0 +1,137 @@
+"""Free replies to many prompts at once: one row a prompt, and in every step one token a row.
+
+The prompts' keys and values come from a packed pass (`judge.backends.packing`), in which shared beginnings
+were computed once. Rows keep lengths of their own, so nothing is padded but the memory itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STEP_ATTENTION = "four_token_step"
+MAX_ROWS = 64
+MAX_MEMORY_TOKENS = 49_152  # of all rows together: some 600 MB at 0.5B, 1.4 GB at 1.5B
+COMPACT_BELOW = 0.75  # rows that have ended are dropped when fewer than this share still go on
+
+
+class Memory:
+    """Keys and values of every layer, shape (rows, key-value heads, room, head size) each.
+
+    `lengths` says how many places of each row are taken, int64, shape (rows,).
+    """
+
+    def __init__(self, lengths: Sequence[int], n_new: int, device: str) -> None:
+        import torch
+
+        self.lengths = torch.tensor(list(lengths), device=device)
+        self.room = max(lengths) + n_new
+        self.keys: list[Tensor] = []
+        self.values: list[Tensor] = []
+        self.prepare_step()
+
+    def put(self, layer: int, row: int, places: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Fills a row's beginning with the places of a packed pass, (key-value heads, tokens, size)."""
+        while len(self.keys) <= layer:
+            shape = (len(self.lengths), keys.shape[0], self.room, keys.shape[2])
+            self.keys.append(keys.new_zeros(shape))
+            self.values.append(values.new_zeros(shape))
+        n = len(places)
+        self.keys[layer][row, :, :n] = keys[:, places]
+        self.values[layer][row, :, :n] = values[:, places]
+
+    def prepare_step(self) -> None:
+        """Finds once for all layers what the rows do not see in the step to come."""
+        import torch
+
+        self.n_seen = int(self.lengths.max()) + 1
+        places = torch.arange(self.n_seen, device=self.lengths.device)
+        self.hidden_places: Tensor = (places > self.lengths[:, None])[:, None, None]
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values that can be seen, after adding one token a row, (rows, heads, size) each."""
+        import torch
+
+        rows = torch.arange(len(self.lengths), device=self.lengths.device)
+        self.keys[layer][rows, :, self.lengths] = keys
+        self.values[layer][rows, :, self.lengths] = values
+        return self.keys[layer][:, :, : self.n_seen], self.values[layer][:, :, : self.n_seen]
+
+    def end_step(self) -> None:
+        """The tokens added in this step stay."""
+        self.lengths += 1
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drops all other rows."""
+        import torch
+
+        index = torch.tensor(list(rows), device=self.lengths.device)
+        self.lengths = self.lengths[index]
+        self.keys = [one[index] for one in self.keys]
+        self.values = [one[index] for one in self.values]
+
+
+def register_step_attention() -> None:
+    """Makes the attention of one step known to transformers under the name `STEP_ATTENTION`."""
+    from transformers import AttentionInterface
+    from transformers.masking_utils import AttentionMaskInterface
+
+    AttentionInterface.register(STEP_ATTENTION, step_attention)
+    AttentionMaskInterface.register(STEP_ATTENTION, lambda *_, **__: None)  # the lengths are the mask
+
+
+def step_attention(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: None,
+    *,
+    memory: Memory,
+    scaling: float | None = None,
+    **unused: Any,
+) -> tuple[Tensor, None]:
+    """Attention of one new token a row to all tokens of its row.
+
+    Args:
+        query: shape (1, heads, rows, head size); key, value: (1, key-value heads, rows, head size).
+
+    Returns:
+        shape (1, rows, heads, head size), and no weights.
+    """
+    import torch
+
+    _, n_heads, n_rows, head_size = query.shape
+    n_kv = key.shape[1]
+    keys, values = memory.append(module.layer_idx, key[0].transpose(0, 1), value[0].transpose(0, 1))
+    grouped = query[0].transpose(0, 1).reshape(n_rows * n_kv, n_heads // n_kv, head_size)
+    grouped = grouped * (head_size**-0.5 if scaling is None else scaling)
+    scores = torch.bmm(grouped, keys.flatten(0, 1).transpose(1, 2)).view(n_rows, n_kv, -1, memory.n_seen)
+    weights = torch.softmax(scores.masked_fill_(memory.hidden_places, float("-inf")), dim=-1)
+    attended = torch.bmm(weights.view(n_rows * n_kv, -1, memory.n_seen), values.flatten(0, 1))
+    return attended.view(1, n_rows, n_heads, head_size), None
+
+
+def batches_to_decode(lengths: Sequence[int], n_new: int) -> list[range]:
+    """Runs of prompts whose rows fit into memory together."""
+    batches: list[range] = []
+    start, longest = 0, 0
+    for i, length in enumerate(lengths):
+        longest = max(longest, length)
+        n_rows = i - start + 1
+        if n_rows > 1 and (n_rows > MAX_ROWS or n_rows * (longest + n_new) > MAX_MEMORY_TOKENS):
+            batches.append(range(start, i))
+            start, longest = i, length
+    return [*batches, range(start, len(lengths))] if lengths else []
+
+
+def next_tokens(logits: Tensor, temperature: float) -> Tensor:
+    """The next token of each row, int64, shape (rows,): the likeliest one, or a draw at a temperature."""
+    import torch
+
+    if temperature <= 0:
+        return logits.argmax(-1)
+    return torch.multinomial(torch.softmax(logits.float() / temperature, -1), 1)[:, 0]

@@ -1,0 +1,164 @@
+"""What slow methods have in common: how a pair is put into a template, and how replies become steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from judge.backends import Backend, Completion, Sampling
+from judge.methods import MemoryStore, MethodSettings
+from judge.orders import shown
+from judge.parsing import parse_choice
+from judge.progress import Progress, silent
+from judge.prompts import fingerprint_of
+from judge.records import (
+    Choice,
+    Identity,
+    Judgment,
+    Message,
+    Order,
+    Pair,
+    Prompt,
+    Reading,
+    Span,
+    Step,
+    Unparsed,
+    sha256_of_json,
+)
+
+LETTERS = {"A": Choice.FIRST, "B": Choice.SECOND}
+LETTERS_WITH_TIE = {**LETTERS, "C": Choice.TIE}
+
+
+def letters_of(ties: bool) -> dict[str, Choice]:
+    """The letters that a verdict may have, and what they mean."""
+    return LETTERS_WITH_TIE if ties else LETTERS
+
+
+def pair_values(pair: Pair, order: Order) -> dict[str, Any]:
+    """What `pair.txt` shows of a pair; what both conversations share is shown once, before the responses."""
+    first, second = shown(pair, order)
+    is_shared = first[:-1] == second[:-1]
+    return {
+        "system": _context(pair.system),
+        "reference": _context(pair.reference),
+        "context": _messages(first[:-1]) if is_shared else None,
+        "first_context": None if is_shared else _messages(first[:-1]),
+        "second_context": None if is_shared else _messages(second[:-1]),
+        "first": Span(first[-1].content, "first"),
+        "second": Span(second[-1].content, "second"),
+    }
+
+
+def question_values(pair: Pair) -> dict[str, Any]:
+    """What `question.txt` shows: what was asked, turn by turn, and no word of any answer."""
+    asked = [message.content for message in pair.context_a if message.role == "user"]
+    asked += [m.content for m in pair.context_b if m.role == "user" and m.content not in asked]
+    return {"system": _context(pair.system), "questions": [Span(text, "context") for text in asked or [""]]}
+
+
+def name_of(pair: Pair, order: Order) -> str:
+    """How error messages call this reading."""
+    return f"pair {pair.id} in order {order}"
+
+
+def sampling_of(settings: MethodSettings, max_new_tokens: int) -> Sampling:
+    """How a step's free replies are decoded, if its own longest reply has so many tokens."""
+    return Sampling(settings.max_new_tokens or max_new_tokens, settings.temperature, settings.seed)
+
+
+def identity_of(
+    backend: Backend, method: str, templates: Sequence[str], letters: str, sampling: Sampling | None
+) -> Identity:
+    """The identity of a judge that asks these templates; without `sampling` it decodes nothing freely."""
+    decoding, sample = "choice", 0
+    if sampling is not None:
+        how = f"temperature {sampling.temperature:g}" if sampling.temperature > 0 else "greedy"
+        decoding = f"{how}, at most {sampling.max_new_tokens} tokens"
+        sample = sampling.seed if sampling.temperature > 0 else 0
+    return Identity(
+        **asdict(backend.engine),
+        method=method,
+        prompts=fingerprint_of(*templates),
+        letters=letters,
+        decoding=decoding,
+        sample=sample,
+    )
+
+
+def step_of(name: str, prompt: Prompt, reply: Completion, shared: str = "") -> Step:
+    """The reply as a step, with the words that were put into its mouth."""
+    return Step(name, prompt.reply_start + reply.text, reply.tokens_in, reply.tokens_out, shared=shared)
+
+
+def verdict_in(prompt: Prompt, reply: Completion, ties: bool) -> Reading:
+    """The reading that a free reply states by its last verdict."""
+    raw = prompt.reply_start + reply.text
+    choice = parse_choice(raw, letters_of(ties))
+    if isinstance(choice, Unparsed):
+        cut = "" if reply.is_ended else f" (cut at {reply.tokens_out} tokens)"
+        return Unparsed(choice.reason + cut, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
+    return Judgment(choice, None, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
+
+
+class SharedReplies:
+    """Free replies that several readings share: each prompt is asked once for engine and sampling, and kept.
+
+    Args:
+        settings: its `store` keeps the replies; without one they are kept in memory.
+    """
+
+    def __init__(self, backend: Backend, settings: MethodSettings, sampling: Sampling) -> None:
+        self.backend = backend
+        self.sampling = sampling
+        self._store = settings.store or MemoryStore()
+
+    def ask(
+        self, prompts: Sequence[Prompt], stage: str = "", progress: Progress = silent
+    ) -> list[tuple[str, Completion]]:
+        """The key and the reply of each prompt. What is not known is asked in batches, each kept at once."""
+        engine = asdict(self.backend.engine)
+        keys = [self._key_of(prompt, engine) for prompt in prompts]
+        replies = self._store.find_replies(set(keys))
+        todo = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in replies}
+        n_done = 0
+        for batch in self._batches(todo):
+            progress(f"{stage}, {n_done} of {len(todo)}", n_done, len(todo))
+            started = time.perf_counter()
+            completions = self.backend.complete([todo[key] for key in batch], self.sampling)
+            found = dict(zip(batch, completions, strict=True))
+            self._store.record_replies(found, time.perf_counter() - started)
+            replies |= found
+            n_done += len(batch)
+        if todo:
+            progress(f"{stage}, {n_done} of {len(todo)}", n_done, len(todo))
+        return [(key[:16], replies[key]) for key in keys]
+
+    def _batches(self, todo: dict[str, Prompt]) -> list[list[str]]:
+        """The keys in runs of about the backend's batch size, in an order that depends on them alone."""
+        keys, batches = iter(sorted(todo)), []
+        mean = sum(map(_size_of, todo.values())) / len(todo) if todo else 1.0
+        size = max(1, round(self.backend.batch_characters / mean))
+        while batch := list(islice(keys, size)):
+            batches.append(batch)
+        return batches
+
+    def _key_of(self, prompt: Prompt, engine: dict[str, Any]) -> str:
+        messages = [[role, [[s.kind, s.text] for s in spans]] for role, spans in prompt.messages]
+        asked = [engine, asdict(self.sampling), messages, prompt.reply_start]
+        return sha256_of_json(asked)
+
+
+def _size_of(prompt: Prompt) -> int:
+    return sum(len(span.text) for _, spans in prompt.messages for span in spans)
+
+
+def _context(text: str | None) -> Span | None:
+    return None if text is None else Span(text, "context")
+
+
+def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    return [{"role": m.role, "content": Span(m.content, "context")} for m in messages]

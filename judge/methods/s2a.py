@@ -1,0 +1,112 @@
+"""System 2 attention (Weston and Sukhbaatar, arXiv:2311.11829): rewrite without what should not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from judge.backends import Backend, Completion
+from judge.methods import DEFAULTS, MethodSettings
+from judge.methods.asking import (
+    SharedReplies,
+    identity_of,
+    letters_of,
+    question_values,
+    sampling_of,
+    step_of,
+)
+from judge.methods.direct import TEMPLATE, choose_letters, render_direct
+from judge.progress import Progress, silent
+from judge.prompts import fill
+from judge.records import Identity, Message, Order, Pair, Prompt, Reading, Span, Step, Unparsed
+
+MAX_NEW_TOKENS = 1024
+TEMPLATES = ("s2a_question", "s2a_answer", TEMPLATE)
+NAMES = ("rewrite the request", "rewrite response a", "rewrite response b")
+
+
+class SystemTwoAttention:
+    """Question and responses are rewritten one by one, then the verdict on the rewritten pair is chosen.
+
+    No rewriting sees the other response, so that one serves both orders and every pair it occurs in. A
+    rewriting that is empty or was cut makes the reading unreadable: half a response would be judged else.
+    """
+
+    def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:
+        self.backend = backend
+        self.ties = settings.ties
+        self.sampling = sampling_of(settings, MAX_NEW_TOKENS)
+        self._rewritten = SharedReplies(backend, settings, self.sampling)
+
+    @property
+    def identity(self) -> Identity:
+        letters = "".join(letters_of(self.ties))
+        return identity_of(self.backend, "s2a", TEMPLATES, letters, self.sampling)
+
+    def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        prompts = [render_question(pair) for pair in pairs]
+        self._rewritten.ask(prompts, "rewriting requests", progress)
+
+    def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
+        asked = [prompt for pair, _ in items for prompt in render_rewriting(pair)]
+        answers = iter(zip(asked, self._rewritten.ask(asked), strict=True))
+        steps: list[tuple[Step, ...]] = []
+        rewritten: list[Pair | Unparsed] = []
+        for pair, _ in items:
+            parts = [next(answers) for _ in NAMES]
+            replies = [reply for _, (_, reply) in parts]
+            rewritten.append(rewritten_pair(pair, replies))
+            steps.append(
+                tuple(
+                    step_of(name, prompt, reply, key)
+                    for name, (prompt, (key, reply)) in zip(NAMES, parts, strict=True)
+                )
+            )
+        prompts = [
+            render_direct(pair, order, self.ties)
+            for pair, (_, order) in zip(rewritten, items, strict=True)
+            if isinstance(pair, Pair)
+        ]
+        judged = iter(choose_letters(self.backend, prompts, self.ties))
+        readings = [pair if isinstance(pair, Unparsed) else next(judged) for pair in rewritten]
+        return [replace(reading, steps=taken) for reading, taken in zip(readings, steps, strict=True)]
+
+
+def render_rewriting(pair: Pair) -> list[Prompt]:
+    """The prompts that rewrite question, response a and response b."""
+    return [
+        render_question(pair),
+        render_answer(pair, pair.response_a, f"response a of pair {pair.id}"),
+        render_answer(pair, pair.response_b, f"response b of pair {pair.id}"),
+    ]
+
+
+def render_question(pair: Pair) -> Prompt:
+    """The prompt that asks for the question without opinion, flattery and what is irrelevant."""
+    return fill("s2a_question", question_values(pair), f"the question of pair {pair.id}")
+
+
+def render_answer(pair: Pair, response: str, name: str) -> Prompt:
+    """The prompt that asks for one response in the same way; it does not show the other."""
+    return fill("s2a_answer", question_values(pair) | {"answer": Span(response, "first")}, name)
+
+
+def rewritten_pair(pair: Pair, replies: Sequence[Completion]) -> Pair | Unparsed:
+    """The pair with its last question and both responses as rewritten, or why it cannot be judged."""
+    for name, reply in zip(NAMES, replies, strict=True):
+        if not reply.is_ended:
+            return Unparsed(f"{name}: cut at {reply.tokens_out} tokens", reply.text)
+        if not reply.text.strip():
+            return Unparsed(f"{name}: nothing was left", reply.text)
+    question, *responses = [reply.text.strip() for reply in replies]
+    conversations = (pair.conversation_a, pair.conversation_b)
+    a, b = (_with(*one, question) for one in zip(conversations, responses, strict=True))
+    return replace(pair, conversation_a=a, conversation_b=b)
+
+
+def _with(messages: Sequence[Message], response: str, question: str) -> tuple[Message, ...]:
+    """The conversation with another last user message and another response."""
+    *context, last = messages
+    asked = max((i for i, message in enumerate(context) if message.role == "user"), default=None)
+    changed = [replace(m, content=question) if i == asked else m for i, m in enumerate(context)]
+    return (*changed, replace(last, content=response))

@@ -1,0 +1,119 @@
+"""The options that name a judge, the same for every command that judges."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from judge.backends import Settings, load_backend
+from judge.methods import METHODS, WAYS, Method, MethodSettings, ReplyStore, load_method
+
+if TYPE_CHECKING:
+    from judge.progress import Progress
+
+METHOD_HELP = (
+    f"{', '.join(METHODS)}; or in everyday words {' and '.join(f'{way} ({m})' for way, m in WAYS.items())}."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """A judge as the command line names it."""
+
+    method: str = "direct"
+    backend: str = "embedded"
+    samples: int = 1
+    vote: str = "majority"
+    method_settings: MethodSettings = field(default_factory=MethodSettings)
+    settings: Settings = field(default_factory=Settings)
+
+    def load(self, progress: Progress, store: ReplyStore) -> Method:
+        """The judge. Its weights load at the first question; `store` keeps what readings share."""
+        backend = load_backend(self.backend, replace(self.settings, progress=progress))
+        settings = replace(self.method_settings, store=store)
+        return load_method(self.method, backend, settings, self.samples, self.vote)
+
+
+def judge_options(
+    method: Annotated[str, typer.Option(help=METHOD_HELP)] = "direct",
+    ties: Annotated[
+        bool, typer.Option("--ties", help="Let the judge call two answers equally good.")
+    ] = False,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Read each order so many times and vote; needs --temperature.")
+    ] = 1,
+    vote: Annotated[
+        str, typer.Option(help="majority, or usc: the judge picks the most consistent sample.")
+    ] = "majority",
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Of slow methods' free replies; 0 always takes the likeliest word.")
+    ] = 0.0,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Longest free reply; by default each method's own.")
+    ] = None,
+    base_model: Annotated[
+        str,
+        typer.Option(
+            help="A name from `judge models list`, a hub id, a folder, or what a server calls its model."
+        ),
+    ] = "qwen2.5-coder-0.5b",
+    adapter: Annotated[str, typer.Option(help="Folder of a LoRA adapter for the base model.")] = "",
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="embedded; vllm; server:URL of an OpenAI-compatible API; or a judge without a model: "
+            "scripted:first, scripted:second, scripted:longer, scripted:shorter, scripted:unreadable:3, "
+            "scripted:replies:A,B."
+        ),
+    ] = "embedded",
+    overflow: Annotated[
+        str, typer.Option(help="Prompts over the limit: trim the middle of both answers alike, or error.")
+    ] = "trim",
+    max_prompt_tokens: Annotated[int, typer.Option(min=64, help="Longest prompt.")] = 4096,
+    dtype: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests that a server gets at a time.")] = 16,
+    requests_per_minute: Annotated[
+        int, typer.Option(min=0, help="Requests that a server gets a minute at most; 0 is no limit.")
+    ] = 0,
+) -> JudgeOptions:
+    """The judge that these options name."""
+    return JudgeOptions(
+        method=method,
+        backend=backend,
+        samples=samples,
+        vote=vote,
+        method_settings=MethodSettings(ties, temperature, max_new_tokens=max_new_tokens),
+        settings=Settings(
+            base_model=base_model,
+            adapter=adapter,
+            max_prompt_tokens=max_prompt_tokens,
+            overflow=overflow,
+            dtype=dtype,
+            device=device,
+            concurrency=concurrency,
+            requests_per_minute=requests_per_minute,
+        ),
+    )
+
+
+def takes_judge(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `judge_options` beside its own, handed to it as `judge`."""
+    own = [p for name, p in inspect.signature(command).parameters.items() if name != "judge"]
+    added = inspect.signature(judge_options).parameters
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(judge_options, include_extras=True)
+
+    @wraps(command)
+    def with_judge(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in added}
+        command(**given, judge=judge_options(**chosen))
+
+    parameters = [p.replace(annotation=hints[p.name]) for p in (*own, *added.values())]
+    with_judge.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_judge.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_judge
