@@ -10,20 +10,19 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import random
 import resource
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.mt_bench import data_folder, read_pairs
+from benchmarks.provenance import provenance
 from judge import basemodels
+from judge.backends.embedded import EmbeddedBackend
 from judge.evaluate import planned, read_batch
 from judge.records import Order, Pair, sha256_of_json
 
@@ -38,7 +37,6 @@ def start_embedded(base_model: str) -> dict[str, float]:
     import transformers.models.qwen2.modeling_qwen2  # noqa: F401
 
     from judge.backends import Settings
-    from judge.backends.embedded import EmbeddedBackend
 
     imported = time.perf_counter()
     backend = EmbeddedBackend(Settings(base_model))
@@ -196,7 +194,7 @@ def measure(base_model: str, pairs: Sequence[Pair], n_rounds: int) -> dict[str, 
     forget_cached(folder)
     cold = in_fresh_process(start_embedded, base_model)
     warm = in_fresh_process(start_embedded, base_model)
-    batches = planned(pairs)
+    batches = planned(pairs, EmbeddedBackend.batch_characters)
     rounds: list[dict[str, Any]] = []
     with one_process() as embedded, one_process() as plain, one_process() as matrices:
         embedded.submit(start_embedded, base_model).result()
@@ -290,21 +288,6 @@ def table_of(result: dict[str, Any]) -> str:
 {total("tokens_computed"):,.0f} were computed, shared beginnings once; over these alone prefill reaches
 {100 * share:.1f} % of the best bf16 matmul rate on the model's own matrix shapes
 ({bf16 / 1e9:.0f} GFLOP/s; int8 {result["matmul_int8"] / 1e9:.0f} GOP/s)."""
-
-
-def provenance() -> dict[str, Any]:
-    """Where and with what a figure was measured."""
-    describe = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
-    commit = subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip()
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "commit": commit,
-        "cpu": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "versions": {name: version(name) for name in ("torch", "transformers")},
-    }
 
 
 def main() -> None:

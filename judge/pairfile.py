@@ -321,13 +321,18 @@ def reading_to_json(reading: Reading) -> dict[str, Any]:
         "trimmed": reading.is_trimmed,
     }
     if reading.steps:
-        rest["steps"] = [asdict(step) for step in reading.steps]
+        rest["steps"] = [step_to_json(step) for step in reading.steps]
     if isinstance(reading, Unparsed):
         return {"unparsed": reading.reason, **rest}
     probabilities = None
     if (p := reading.probabilities) is not None:
         probabilities = {choice.value: float(p[choice]) for choice in Choice if choice in p}
     return {"choice": reading.choice.value, "probabilities": probabilities, **rest}
+
+
+def step_to_json(step: Step) -> dict[str, Any]:
+    """A step with its keys in their fixed order."""
+    return asdict(step) | {"scores": None if step.scores is None else list(step.scores)}
 
 
 # --- from a row to a verdict -----------------------------------------------------------------------------

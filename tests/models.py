@@ -50,3 +50,19 @@ def make_model(folder: Path, **config) -> Path:
     Qwen2ForCausalLM(Qwen2Config(**settings | config)).save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)
     return folder
+
+
+def make_adapter(model: Path, folder: Path, scale: float = 0.5) -> Path:
+    """A LoRA adapter with random weights for that model's folder, saved as peft saves it."""
+    import peft
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
+    wrapped = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(model), config)
+    for name, weight in wrapped.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=scale)
+    wrapped.save_pretrained(folder)
+    return folder

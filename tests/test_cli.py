@@ -83,6 +83,49 @@ def test_compare_prints_json_and_reads_a_pair_from_standard_input_or_files(run, 
     assert json.loads(from_files.stdout) == expected
 
 
+def test_compare_explains_a_slow_verdict_criterion_by_criterion(run):
+    pair = ["--prompt", "2 + 2?", "--a", "four", "--b", "5", "--backend", "scripted:longer"]
+    finished = run("compare", *pair, "--method", "bsm", "--explain")
+    assert finished.returncode == 0, finished.stderr
+    verdict, table, *_ = finished.stdout.split("\n\n")
+    assert verdict.startswith("A is better, in both orders.")
+    assert "asked once for both orders: " in verdict
+    assert table.splitlines()[2] == "Content: says what was asked.     4.00   2.00     4.00   2.00"
+    assert table.splitlines()[-1] == "sum                              12.00   6.00    12.00   6.00"
+
+
+@pytest.mark.parametrize("method", ["direct", "cot", "rar", "rar-two-step", "s2a", "bsm", "bsm-text", "slow"])
+def test_every_method_runs_over_a_file_of_pairs_and_again_from_the_ledger(run, pairs_file, tmp_path, method):
+    command = ["run", pairs_file, "--method", method, "--backend", "scripted:longer", "--quiet"]
+    first, again = (run(*command, "--out", tmp_path / name) for name in ("one.jsonl", "two.jsonl"))
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+    verdicts = read_verdicts(tmp_path / "one.jsonl")
+    assert [verdict.outcome for verdict in verdicts[:2]] == [Outcome.B, Outcome.A]
+    assert all(
+        bool(reading.steps) == (method not in ("direct", "cot", "rar"))
+        for verdict in verdicts
+        for reading in verdict.readings.values()
+    )
+
+
+def test_run_says_what_was_asked_once_a_question(run, pairs_file):
+    finished = run("run", pairs_file, "--method", "bsm", "--backend", "scripted:longer", "--out", "v.jsonl")
+    assert "Asked once: 4: " in finished.stderr
+    assert "Prompt tokens computed: " in finished.stderr
+
+
+def test_a_vote_over_samples_runs_from_the_command_line(run, pairs_file):
+    vote = ["--method", "cot", "--samples", "3", "--temperature", "0.7", "--vote", "majority"]
+    finished = run("run", pairs_file, *vote, "--backend", "scripted:longer", "--out", "v.jsonl")
+    assert finished.returncode == 0, finished.stderr
+    verdicts = read_verdicts("v.jsonl")
+    assert len(verdicts[0].readings["AB"].steps) == 3
+    assert_one_line(
+        run("run", pairs_file, "--method", "cot", "--samples", "3"), "at temperature 0 all are alike"
+    )
+
+
 def test_compare_shows_a_reply_that_could_not_be_read(run):
     finished = run("compare", "--prompt", "q", "--a", "x", "--b", "y", "--backend", "scripted:unreadable:1")
     assert finished.returncode == 0
@@ -152,7 +195,7 @@ def test_a_bad_file_reports_every_bad_line_and_judges_nothing(run, tmp_path):
 def test_expected_errors_are_one_line_and_exit_status_2(run, pairs_file, tmp_path):
     assert_one_line(run("run", "none.jsonl"), "none.jsonl")
     assert_one_line(run("run", pairs_file, "--out", "nowhere/v.jsonl"), "nowhere/v.jsonl", "folder")
-    assert_one_line(run("run", pairs_file, "--backend", "gpt"), "gpt", "embedded, scripted")
+    assert_one_line(run("run", pairs_file, "--backend", "gpt"), "gpt", "embedded, vllm, server, scripted")
     assert_one_line(
         run("run", pairs_file, "--base-model", "no-such-model"), "no-such-model", "qwen2.5-coder-0.5b"
     )

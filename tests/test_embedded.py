@@ -12,6 +12,7 @@ from judge.backends import Sampling, Settings
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import BackendError, InputError, ModelError, PromptTooLong
 from judge.evaluate import judge_pairs
+from judge.methods import MethodSettings
 from judge.methods.direct import Direct, render_direct
 from judge.records import Choice, Judgment, Order, Outcome
 
@@ -86,7 +87,7 @@ def test_identical_responses_are_exactly_one_half_in_the_mean(backend):
 
 
 def test_ties_have_a_probability_of_their_own_where_they_are_switched_on(backend):
-    [reading] = Direct(backend, ties=True).read([(pair_of(), Order.AB)])
+    [reading] = Direct(backend, MethodSettings(ties=True)).read([(pair_of(), Order.AB)])
     assert set(reading.probabilities) == set(Choice)
     assert sum(reading.probabilities.values()) == pytest.approx(1)
 

@@ -5,8 +5,9 @@ from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends.scripted import ScriptedBackend, longer
 from judge.errors import BackendError
-from judge.evaluate import BATCH_CHARACTERS, judge_pairs, planned, size_of
+from judge.evaluate import judge_pairs, planned, size_of
 from judge.ledger import Ledger
+from judge.methods import MethodSettings
 from judge.methods.direct import Direct
 from judge.records import Order, Status
 
@@ -55,7 +56,7 @@ def test_what_the_ledger_knows_is_not_asked_again_and_comes_back_equal(ledger):
 def test_another_judge_does_not_use_the_first_ones_readings(ledger):
     judge_pairs(FOUR_PAIRS, Direct(Counting()), ledger)
     other = Counting()
-    judge_pairs(FOUR_PAIRS, Direct(other, ties=True), ledger)
+    judge_pairs(FOUR_PAIRS, Direct(other, MethodSettings(ties=True)), ledger)
     assert other.n_asked == 2 * len(FOUR_PAIRS)
 
 
@@ -98,12 +99,12 @@ def test_one_content_under_two_ids_is_judged_once_and_answered_twice():
 
 def test_the_plan_holds_every_pair_once_longest_first_and_ignores_the_files_order():
     pairs = many_pairs(30)
-    plan = planned(pairs)
+    plan = planned(pairs, 16_000)
     assert sorted(pair.id for batch in plan for pair in batch) == sorted(pair.id for pair in pairs)
     sizes = [size_of(pair) for batch in plan for pair in batch]
     assert sizes == sorted(sizes, reverse=True)
-    assert planned(pairs[::-1]) == plan
-    assert all(sum(map(size_of, batch)) <= BATCH_CHARACTERS or len(batch) == 1 for batch in plan)
+    assert planned(pairs[::-1], 16_000) == plan
+    assert all(sum(map(size_of, batch)) <= 16_000 or len(batch) == 1 for batch in plan)
 
 
 def test_progress_ends_at_the_total_and_never_goes_back():

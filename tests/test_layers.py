@@ -65,9 +65,12 @@ LAYERS = {
     "judge/cli.py": 5,
     "benchmarks/__init__.py": 6,
     "benchmarks/mt_bench.py": 6,
+    "benchmarks/provenance.py": 6,
     "distill/__init__.py": 6,
     "app/__init__.py": 7,
+    "benchmarks/branch.py": 7,
     "benchmarks/speed.py": 7,
+    "benchmarks/methods.py": 8,
 }
 
 

@@ -23,9 +23,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
 from judge.ledger import VERSION, Entry, ImportCounts, JudgeSummary, Ledger
-from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Unparsed
+from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Step, Unparsed
 
 NOON = datetime(2025, 1, 31, 12, 0, 0, tzinfo=UTC)
 JUDGE = Identity(
@@ -726,3 +727,50 @@ def test_truncated_and_foreign_files_are_one_clear_line_each(
     assert [problem.split(":")[0] for problem in problems] == [str(tmp_path / name) for name in damaged]
     assert not any("\n" in problem for problem in problems)
     assert other.summary() == []
+
+
+# Steps and shared replies
+
+
+def with_steps(reading: Judgment) -> Judgment:
+    steps = (
+        Step("branch", "1. Clarity: \u2026", 9, 8, shared="ab"),
+        Step("Clarity", "Score A: 4", 5, 3, (4.0, 2.5)),
+    )
+    return replace(reading, steps=steps)
+
+
+def test_steps_come_back_as_they_were_and_stay_out_of_shards(path: Path, tmp_path: Path) -> None:
+    reading = with_steps(Judgment(Choice.FIRST, None, "4.00 : 2.50", 14, 11))
+    with Ledger(path) as ledger:
+        fingerprint = ledger.register(JUDGE)
+        ledger.record(fingerprint, [Entry(content(0), Order.AB, reading, 1.0)])
+        assert ledger.find(fingerprint, [content(0)]) == {(content(0), Order.AB): reading}
+        shards = ledger.export(tmp_path / "shards")
+    assert b"Clarity" not in gzip.decompress(shards[0].read_bytes())
+    with Ledger(tmp_path / "other.sqlite") as other:
+        other.load(shards)
+        assert other.find(fingerprint, [content(0)])[content(0), Order.AB] == replace(reading, steps=())
+    with Ledger(path) as ledger:
+        assert ledger.load(shards) == ImportCounts(0, 1, 0)
+
+
+def test_shared_replies_are_found_by_key_and_the_first_one_stays(path: Path) -> None:
+    reply, other = Completion("1. Clarity", 9, 4, is_ended=True), Completion("x", 1, 1, is_ended=False)
+    with Ledger(path) as ledger:
+        ledger.record_replies({"k": reply}, 2.0)
+        ledger.record_replies({"k": other, "l": other}, 2.0)
+    with Ledger(path) as ledger:
+        assert ledger.find_replies(["k", "l", "m"]) == {"k": reply, "l": other}
+
+
+def test_a_ledger_of_version_1_keeps_its_readings_and_takes_steps(path: Path) -> None:
+    plain = Judgment(Choice.FIRST, None, "[[A]]", 14, 4)
+    with Ledger(path) as ledger:
+        fingerprint = ledger.register(JUDGE)
+        ledger.record(fingerprint, [Entry(content(0), Order.AB, plain, 1.0)])
+    sql(path, "ALTER TABLE readings DROP COLUMN steps", "DROP TABLE replies", "PRAGMA user_version = 1")
+    with Ledger(path) as ledger:
+        ledger.record(fingerprint, [Entry(content(0), Order.BA, with_steps(plain), 1.0)])
+        found = ledger.find(fingerprint, [content(0)])
+        assert found == {(content(0), Order.AB): plain, (content(0), Order.BA): with_steps(plain)}

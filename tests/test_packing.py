@@ -64,7 +64,17 @@ def test_batches_are_runs_of_all_sequences_within_the_budget(lists, budget):
             len(sequences[i]) - (shared_length(sequences[i - 1], sequences[i]) if i > batch.start else 0)
             for i in batch
         ]
-        assert sum(new) <= budget or len(batch) == 1
+        assert sum(new) <= 2 * budget or len(batch) == 1
+        for n_before, i in enumerate(batch):
+            is_mostly_there = 2 * new[n_before] < len(sequences[i])
+            assert sum(new[: n_before + 1]) <= budget or is_mostly_there or n_before == 0
+
+
+def test_the_criteria_of_a_long_pair_stay_together():
+    head = tuple(range(90))
+    sequences = [(*head, 1000 + i, 0, 0) for i in range(12)]
+    assert batches_of(sequences, 100) == [range(12)]
+    assert batches_of([(i,) * 60 for i in range(3)], 100) == [range(1), range(1, 2), range(2, 3)]
 
 
 def test_no_sequences_make_no_batches():

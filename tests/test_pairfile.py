@@ -15,8 +15,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pairs import FOUR_PAIRS, pair_of
 
+from judge.backends import load_backend
 from judge.errors import BadLines, InputError
+from judge.evaluate import judge_pairs
+from judge.methods import load_method
 from judge.orders import combine
 from judge.pairfile import (
     read_pairs,
@@ -833,3 +837,58 @@ def test_a_pair_may_have_one_verdict_of_each_judge(tmp_path):
 def test_verdicts_are_never_read_from_a_table(tmp_path):
     with pytest.raises(InputError, match=r"must end in one of \.jsonl, \.jsonl\.gz\.$"):
         read_verdicts(csv_file(tmp_path, "pair_id\nq1\n"))
+
+
+# --- steps -----------------------------------------------------------------------------------------------
+
+
+def step_verdict() -> dict:
+    step = {
+        "name": "Clarity",
+        "raw": "Score A: 4",
+        "tokens_in": 5,
+        "tokens_out": 3,
+        "scores": [4.0, 2.5],
+        "shared": "",
+    }
+    [verdict] = judge_pairs([pair_of()], load_method("bsm-text", load_backend("scripted:longer")))
+    obj = verdict_to_json(verdict)
+    obj["orders"]["AB"]["steps"] = [step]
+    return obj
+
+
+def test_a_verdict_of_a_slow_judge_is_written_with_its_steps_and_read_back_equal(tmp_path):
+    verdicts = judge_pairs(FOUR_PAIRS, load_method("bsm-text", load_backend("scripted:longer")))
+    write_verdicts(tmp_path / "verdicts.jsonl", verdicts)
+    assert read_verdicts(tmp_path / "verdicts.jsonl") == verdicts
+    assert verdicts[0].readings[Order.AB].steps
+
+
+def test_a_verdict_of_the_fast_judge_has_no_steps_in_its_file():
+    [verdict] = judge_pairs([pair_of()], load_method("direct", load_backend("scripted:longer")))
+    assert "steps" not in verdict_to_json(verdict)["orders"]["AB"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scores": [4, 9]}, r"AB, steps\[0\], scores is .*must be two numbers from 1 to 5, or null"),
+        ({"scores": [4]}, "must be two numbers from 1 to 5"),
+        ({"name": 3}, r"AB, steps\[0\], name is a number. It must be one text"),
+        ({"tokens_in": -1}, r"steps\[0\], tokens_in is -1"),
+        ({"extra": 1}, "unknown key"),
+    ],
+)
+def test_a_step_that_is_none_is_named_with_its_place(change, words):
+    obj = step_verdict()
+    verdict_from_json(obj, "here")
+    obj["orders"]["AB"]["steps"][0] |= change
+    with pytest.raises(InputError, match=words):
+        verdict_from_json(obj, "here")
+
+
+def test_steps_that_are_no_list_are_named():
+    obj = step_verdict()
+    obj["orders"]["AB"]["steps"] = "all of them"
+    with pytest.raises(InputError, match=r"AB, steps is a? ?text. It must be a list"):
+        verdict_from_json(obj, "here")

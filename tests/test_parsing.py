@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from judge.parsing import parse_choice
-from judge.records import Choice, Unparsed
+from judge.parsing import parse_choice, parse_plan, parse_scores
+from judge.records import Choice, Criterion, Unparsed
 
 LETTERS = {"A": Choice.FIRST, "B": Choice.SECOND}
 
@@ -33,3 +33,57 @@ def test_an_unknown_letter_is_named_even_after_a_known_one():
     unread = parse_choice("[[A]] or rather [[C]]", LETTERS)
     assert isinstance(unread, Unparsed)
     assert unread.reason == "verdict [[C]] is not one of A, B"
+
+
+def names_of(plan):
+    return [criterion.name for criterion in plan.criteria]
+
+
+def test_a_plan_is_read_from_a_list_with_names_and_descriptions():
+    plan = parse_plan("1. Clarity: is clear.\n2) **Depth** - goes deep\n- *Care*: is careful", is_ended=True)
+    assert plan.criteria[0] == Criterion("Clarity", "is clear.")
+    assert names_of(plan) == ["Clarity", "Depth", "Care"]
+
+
+def test_a_plan_keeps_the_first_five_criteria_and_each_name_once():
+    lines = ["Clarity: a", "clarity: b", *(f"Other {i}: c" for i in range(6))]
+    plan = parse_plan("\n".join(f"{i}. {line}" for i, line in enumerate(lines, start=1)), is_ended=True)
+    assert names_of(plan) == ["Clarity", "Other 0", "Other 1", "Other 2", "Other 3"]
+    assert plan.criteria[0].description == "a"
+
+
+def test_the_last_line_of_a_plan_that_was_cut_is_left_out():
+    assert names_of(parse_plan("1. Clarity: is clear\n2. Dep", is_ended=False)) == ["Clarity"]
+
+
+@pytest.mark.parametrize("reply", ["", "1.", "I would look at clarity.", "1. " + "word " * 40])
+def test_a_plan_without_a_criterion_is_unparsed(reply):
+    assert parse_plan(reply, is_ended=True) == Unparsed("the plan lists no criterion", raw=reply)
+
+
+@pytest.mark.parametrize(
+    ("reply", "scores"),
+    [
+        ("Score A: 4\nScore B: 2\nReason: x", (4, 2)),
+        ("Score A: [[3]]\nScore B: [[5]]", (3, 5)),
+        ("**Score A:** 1/5\n**Score B:** 5/5", (1, 5)),
+        ("Score A: 3\nReason: Score B would be 9.\nScore B: 2", (3, 2)),
+        ("score a = 2, score b = 3", (2, 3)),
+    ],
+)
+def test_scores_are_read_from_the_lines_that_name_them(reply, scores):
+    assert parse_scores(reply) == scores
+
+
+@pytest.mark.parametrize(
+    ("reply", "missing"),
+    [
+        ("Score A: 4", "B"),
+        ("Score A: 10\nScore B: 3", "A"),
+        ("Score A: 4.5\nScore B: 3", "A"),
+        ("good, bad", "A and B"),
+        ("Score A: 0\nScore B: 6", "A and B"),
+    ],
+)
+def test_a_score_that_is_missing_or_no_whole_number_from_1_to_5_is_named(reply, missing):
+    assert parse_scores(reply) == Unparsed(f"no score from 1 to 5 of answer {missing}", raw=reply)

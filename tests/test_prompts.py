@@ -5,9 +5,27 @@ from pathlib import Path
 import pytest
 from pairs import HOSTILE, pair_of
 
+from judge.backends import Completion, load_backend
+from judge.methods import MethodSettings
+from judge.methods.bsm import render_branch, render_score, render_solve
+from judge.methods.cot import ChainOfThought
 from judge.methods.direct import render_direct
+from judge.methods.rar import RephraseAndRespond, render_judge, render_rephrase
+from judge.methods.s2a import render_answer, render_question
+from judge.methods.voting import render_usc
 from judge.prompts import fill, fingerprint_of
-from judge.records import Message, Order, Pair, Prompt, Span, sha256_of_json
+from judge.records import (
+    Choice,
+    Criterion,
+    Judgment,
+    Message,
+    Order,
+    Pair,
+    Prompt,
+    Span,
+    Step,
+    sha256_of_json,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -47,6 +65,15 @@ SHARED_TURNS = Pair(
         Message("assistant", "Oder"),
     ),
 )
+COT = ChainOfThought(load_backend("scripted:first"))
+COT_TIES = ChainOfThought(load_backend("scripted:first"), MethodSettings(ties=True))
+RAR = RephraseAndRespond(load_backend("scripted:first"))
+WORDS = Completion(" Which number is the sum of two and two?\n", 10, 10, is_ended=True)
+CRITERION = Criterion("Correctness", "gives the right number")
+SAMPLES = [
+    Judgment(Choice.FIRST, None, "A is right. [[A]]", 10, 5),
+    Judgment(Choice.SECOND, None, "2.00 : 4.00", 10, 5, steps=(Step("Correctness", "Score A: 2", 9, 4),)),
+]
 RENDERED = {
     "direct": render_direct(pair_of(), Order.AB, ties=False),
     "direct_swapped": render_direct(pair_of(), Order.BA, ties=False),
@@ -54,6 +81,19 @@ RENDERED = {
     "direct_all": render_direct(pair_of(reference="Four.", system="Be brief."), Order.AB, ties=False),
     "direct_two_turns": render_direct(TWO_TURNS, Order.AB, ties=False),
     "direct_shared_turns": render_direct(SHARED_TURNS, Order.BA, ties=False),
+    "cot": COT.render(pair_of(), Order.AB),
+    "cot_ties_all": COT_TIES.render(pair_of(reference="Four.", system="Be brief."), Order.BA),
+    "rar": RAR.render(pair_of(), Order.AB),
+    "rar_rephrase": render_rephrase(pair_of(system="Be brief.")),
+    "rar_judge": render_judge(pair_of(reference="Four."), Order.BA, WORDS, ties=True),
+    "s2a_question": render_question(pair_of()),
+    "s2a_question_two_turns": render_question(TWO_TURNS),
+    "s2a_answer": render_answer(pair_of(), "4", "response a"),
+    "bsm_branch": render_branch(pair_of()),
+    "bsm_branch_two_turns": render_branch(TWO_TURNS),
+    "bsm_score": render_score(pair_of(reference="Four."), Order.AB, CRITERION, "B"),
+    "bsm_solve": render_solve(pair_of(reference="Four."), Order.BA, CRITERION),
+    "usc": render_usc(pair_of(), Order.AB, SAMPLES),
 }
 
 

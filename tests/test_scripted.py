@@ -7,12 +7,13 @@ from judge.backends import Sampling, load_backend
 from judge.backends.scripted import ScriptedBackend, listed
 from judge.errors import InputError
 from judge.evaluate import judge_pairs
+from judge.methods import MethodSettings
 from judge.methods.direct import Direct, render_direct
 from judge.records import Choice, Order, Outcome, Status, Unparsed
 
 
 def verdicts_of(spec, pairs=FOUR_PAIRS, ties=False):
-    return judge_pairs(pairs, Direct(load_backend(spec), ties))
+    return judge_pairs(pairs, Direct(load_backend(spec), MethodSettings(ties)))
 
 
 def test_a_judge_that_always_prefers_the_first_is_never_consistent():
@@ -48,7 +49,7 @@ def test_every_third_reply_is_unreadable_and_counted_as_neither_tie_nor_loss():
 
 
 def test_a_tie_is_a_choice_only_where_ties_are_switched_on():
-    judge = Direct(ScriptedBackend(listed(["[[C]]"])), ties=True)
+    judge = Direct(ScriptedBackend(listed(["[[C]]"])), MethodSettings(ties=True))
     [reading] = judge.read([(pair_of(), Order.AB)])
     assert reading.choice is Choice.TIE
     [unread] = Direct(ScriptedBackend(listed(["[[C]]"]))).read([(pair_of(), Order.AB)])
@@ -58,7 +59,7 @@ def test_a_tie_is_a_choice_only_where_ties_are_switched_on():
 def test_judges_that_differ_in_anything_that_counts_have_different_fingerprints():
     judges = [
         Direct(load_backend("scripted:first")),
-        Direct(load_backend("scripted:first"), ties=True),
+        Direct(load_backend("scripted:first"), MethodSettings(ties=True)),
         Direct(load_backend("scripted:longer")),
         Direct(load_backend("scripted:unreadable:3")),
     ]

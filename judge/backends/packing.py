@@ -88,12 +88,18 @@ def _token_at(sequence: Sequence[int], place: int) -> int | None:
 
 
 def batches_of(sequences: Sequence[Sequence[int]], max_tokens: int) -> list[range]:
-    """Runs of the sorted sequences that hold at most `max_tokens` tokens each, shared ones counted once."""
+    """Runs of the sorted sequences that hold at most `max_tokens` tokens each, shared ones counted once.
+
+    A sequence of which more than half is there already may take its run to twice that: cutting would compute
+    more again than it saves, and the criteria of a long pair would share nothing.
+    """
     batches: list[range] = []
     start, n_tokens = 0, 0
     for i, sequence in enumerate(sequences):
-        new = len(sequence) - (shared_length(sequences[i - 1], sequence) if i > start else 0)
-        if i > start and n_tokens + new > max_tokens:
+        shared = shared_length(sequences[i - 1], sequence) if i > start else 0
+        new = len(sequence) - shared
+        room = 2 * max_tokens if shared > new else max_tokens
+        if i > start and n_tokens + new > room:
             batches.append(range(start, i))
             start, n_tokens, new = i, 0, len(sequence)
         n_tokens += new

@@ -84,7 +84,10 @@ class ScriptedBackend:
 
 
 def in_form(reply: str, prompt: Prompt) -> str:
-    """A verdict such as [[A]] in the form that the prompt asks for: a plan, or scores of 4 and 2."""
+    """A verdict such as [[A]] in the form that the prompt asks for: a plan, or scores of 4 and 2.
+
+    A prompt that asks for another wording gets the text back as it is.
+    """
     side = VERDICT_OF.get(reply)
     if side is None:
         return reply
@@ -95,6 +98,8 @@ def in_form(reply: str, prompt: Prompt) -> str:
         if prompt.reply_start.endswith("[["):
             return f"[[{scores[prompt.reply_start[6]]}]]"
         return f" {scores['A']}\nScore B: {scores['B']}\nReason: it is a rule."
+    if "[[A]]" not in text_of(prompt, "instruction"):
+        return text_of(prompt, "first") or text_of(prompt, "context")
     return reply
 
 

@@ -24,6 +24,7 @@ METHODS = {
 WAYS = {"fast": "direct", "slow": "bsm"}
 """Everyday words for methods."""
 
+VOTE = "judge.methods.voting:Vote"
 VOTES = ("majority", "usc")
 
 
@@ -116,10 +117,9 @@ def load_method(
         return make(backend, settings)
     if settings.temperature <= 0:
         raise InputError(f"--samples {samples}: at temperature 0 all are alike. Give --temperature 0.7.")
-    from judge.methods.voting import Vote
-
     each = [make(backend, replace(settings, seed=settings.seed + i)) for i in range(samples)]
-    return Vote(each, vote)
+    vote_over = cast("Callable[[list[Method], str], Method]", _class_of(VOTE))
+    return vote_over(each, vote)
 
 
 def _class_of(path: str) -> object:

@@ -28,6 +28,8 @@ from judge.records import (
 )
 
 UNREADABLE = "unreadable"
+LETTERS = ascii_uppercase[3:]
+"""What usc calls the samples: not A, B and C, which are answers."""
 
 
 class Vote:
@@ -39,8 +41,8 @@ class Vote:
     """
 
     def __init__(self, samples: Sequence[Method], how: str) -> None:
-        if how == "usc" and len(samples) > len(ascii_uppercase):
-            raise InputError(f"--samples {len(samples)}: usc can tell {len(ascii_uppercase)} apart at most.")
+        if how == "usc" and len(samples) > len(LETTERS):
+            raise InputError(f"--samples {len(samples)}: usc can tell {len(LETTERS)} apart at most.")
         self.samples = tuple(samples)
         self.how = how
 
@@ -77,11 +79,10 @@ class Vote:
             for i, (item, readings) in enumerate(zip(items, by_item, strict=True))
             if len(readable(readings)) > 1
         }
-        letters = ascii_uppercase[: max((len(readable(readings)) for readings in by_item), default=0)]
         chosen: dict[int, ChoiceProbabilities | Unparsed] = {}
-        for n in range(2, len(letters) + 1):  # those with equally many samples are asked together
+        for n in sorted({len(readable(by_item[i])) for i in prompts}):  # as many letters as samples
             group = [i for i in prompts if len(readable(by_item[i])) == n]
-            replies = self.backend.choose([prompts[i] for i in group], tuple(letters[:n])) if group else []
+            replies = self.backend.choose([prompts[i] for i in group], tuple(LETTERS[:n]))
             chosen |= dict(zip(group, replies, strict=True))
         return [picked_of(readings, chosen.get(i)) for i, readings in enumerate(by_item)]
 
@@ -140,7 +141,7 @@ def render_usc(pair: Pair, order: Order, samples: Sequence[Judgment]) -> Prompt:
     """The prompt that shows all readable samples and asks for the most consistent one."""
     replies = [
         {"letter": letter, "text": Span(text_of(sample), "context")}
-        for letter, sample in zip(ascii_uppercase, samples, strict=False)
+        for letter, sample in zip(LETTERS, samples, strict=False)
     ]
     return fill("usc", pair_values(pair, order) | {"replies": replies}, name_of(pair, order))
 

@@ -1,0 +1,253 @@
+"""What each judging method costs on each engine, side by side in one run.
+
+`python -m benchmarks.methods --engine embedded --engine vllm=.venv-vllm/bin/python` judges the same real
+MT-bench pairs in both orders with every method on every engine, in turns. Each engine is a process of its
+own, vLLM's in the environment it needs. What branch costs is counted apart: it is asked once a question.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.mt_bench import data_folder, read_pairs
+from benchmarks.provenance import provenance
+from benchmarks.speed import matmul_rate, matmul_shapes, sizes_of
+from judge import basemodels
+from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
+from judge.evaluate import planned
+from judge.methods import MethodSettings, load_method
+from judge.pairfile import read_pairs as read_pair_file
+from judge.pairfile import write_pairs
+from judge.records import Engine, Judgment, Order, Prompt, Unparsed, sha256_of_json
+
+METHODS = ("direct", "cot", "bsm", "bsm-text")
+
+
+class Counting:
+    """A backend that counts the tokens it wrote one by one; those read off probabilities are not written."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.tokens_written = 0
+
+    @property
+    def engine(self) -> Engine:
+        return self._backend.engine
+
+    @property
+    def batch_characters(self) -> int:
+        return self._backend.batch_characters
+
+    @property
+    def tokens_computed(self) -> int:
+        return self._backend.tokens_computed
+
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        replies = self._backend.complete(prompts, sampling)
+        self.tokens_written += sum(reply.tokens_out for reply in replies)
+        return replies
+
+    def choose(
+        self, prompts: Sequence[Prompt], choices: Sequence[str]
+    ) -> list[ChoiceProbabilities | Unparsed]:
+        return self._backend.choose(prompts, choices)
+
+    def spent(self) -> tuple[float, int, int]:
+        """Seconds on the clock, prompt tokens computed and tokens written so far."""
+        return time.perf_counter(), self.tokens_computed, self.tokens_written
+
+
+def answer(backend: Counting, method: str, pairs_file: str) -> dict[str, Any]:
+    """What one method costs over a file of pairs: `shared` is what was asked once a question."""
+    pairs = read_pair_file(pairs_file)
+    judge = load_method(method, backend, MethodSettings())
+    start = backend.spent()
+    judge.prepare(pairs)
+    prepared = backend.spent()
+    readings = [
+        reading
+        for batch in planned(pairs, backend.batch_characters)
+        for reading in judge.read([(pair, order) for pair in batch for order in Order])
+    ]
+    end = backend.spent()
+    names = ("elapsed_s", "tokens_computed", "tokens_written")
+    return {
+        "n_pairs": len(pairs),
+        "n_questions": len({pair.prompt for pair in pairs}),
+        "n_unparsed": sum(not isinstance(reading, Judgment) for reading in readings),
+        "tokens_in": sum(reading.tokens_in for reading in readings),
+        "tokens_out": sum(reading.tokens_out for reading in readings),
+        "judging": {name: after - before for name, before, after in zip(names, prepared, end, strict=True)},
+        "shared": {name: after - before for name, before, after in zip(names, start, prepared, strict=True)},
+    }
+
+
+def work(backend_spec: str, base_model: str) -> None:
+    """A worker: one request a line on standard input, one answer a line on standard output."""
+    backend = Counting(load_backend(backend_spec, Settings(base_model)))
+    for line in sys.stdin:
+        print(json.dumps(answer(backend, **json.loads(line))), flush=True)
+
+
+class Worker:
+    """An engine in a process of its own."""
+
+    def __init__(self, name: str, python: str, base_model: str) -> None:
+        command = [python, "-m", "benchmarks.methods", "--worker", name, "--base-model", base_model]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, method: str, pairs_file: Path) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"method": method, "pairs_file": str(pairs_file)}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"an engine stopped with status {self._process.wait()}; its words are above")
+        answered: dict[str, Any] = json.loads(line)
+        return answered
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+@contextmanager
+def workers(engines: dict[str, str], base_model: str) -> Iterator[dict[str, Worker]]:
+    started = {name: Worker(name, python, base_model) for name, python in engines.items()}
+    try:
+        yield started
+    finally:
+        for worker in started.values():
+            worker.close()
+
+
+def measure(engines: dict[str, str], base_model: str, files: Sequence[Path], warm_up: Path) -> dict[str, Any]:
+    """Every method on every engine over every file, the engines in turns; and the best matmul rate."""
+    config = sizes_of(basemodels.fetch(base_model).folder)
+    parts: dict[str, list[dict[str, Any]]] = {}
+    rates = []
+    with workers(engines, base_model) as started:
+        for worker in started.values():
+            worker.ask("cot", warm_up)
+        for number, file in enumerate(files, start=1):
+            rates.append(matmul_rate(config, 2048, "bfloat16"))
+            for method in METHODS:
+                for name, worker in started.items():
+                    one = worker.ask(method, file)
+                    parts.setdefault(f"{name} {method}", []).append(one)
+                    print(f"part {number} of {len(files)}, {name}, {method}: {line_of(one)}", flush=True)
+    weights = sum(k * n for k, n in matmul_shapes(config)) * config["layers"]
+    return {
+        "matmul_bf16": max(rates),
+        "flops_per_token": 2 * weights,
+        "rows": [total_of(name, ones) for name, ones in parts.items()],
+    }
+
+
+def line_of(one: dict[str, Any]) -> str:
+    judging, shared = one["judging"], one["shared"]
+    return (
+        f"{judging['elapsed_s'] / one['n_pairs']:.2f} s a pair, {judging['tokens_computed']} prompt tokens, "
+        f"{judging['tokens_written']} written; once a question {shared['elapsed_s']:.1f} s"
+    )
+
+
+def total_of(name: str, ones: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The sums over all parts of one engine and method."""
+    engine, method = name.split(" ")
+    total: dict[str, Any] = {"engine": engine, "method": method}
+    for key in ("n_pairs", "n_questions", "n_unparsed", "tokens_in", "tokens_out"):
+        total[key] = sum(one[key] for one in ones)
+    for part in ("judging", "shared"):
+        total[part] = {key: sum(one[part][key] for one in ones) for key in ones[0][part]}
+    return total
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """The figures as Markdown: per pair in both orders, and what is asked once a question apart."""
+    rows = result["rows"]
+    seconds = {(r["engine"], r["method"]): r["judging"]["elapsed_s"] / r["n_pairs"] for r in rows}
+    lines = [
+        "| method | engine | s a pair | times direct | prompt tokens sent | computed | tokens written "
+        "| unreadable | of the matmul rate | once a question |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in sorted(rows, key=lambda r: METHODS.index(r["method"])):
+        judging, shared, n = row["judging"], row["shared"], row["n_pairs"]
+        each = seconds[row["engine"], row["method"]]
+        times = each / seconds[row["engine"], "direct"]
+        n_tokens = judging["tokens_computed"] + judging["tokens_written"]
+        rate = n_tokens * result["flops_per_token"] / judging["elapsed_s"] / result["matmul_bf16"]
+        once = "-"
+        if shared["tokens_written"]:
+            written = shared["tokens_written"] / row["n_questions"]
+            once = f"{shared['elapsed_s'] / row['n_questions']:.1f} s, {written:.0f} tokens written"
+        lines.append(
+            f"| {row['method']} | {row['engine']} | {each:.2f} | {times:.1f} "
+            f"| {row['tokens_in'] / n:,.0f} | {judging['tokens_computed'] / n:,.0f} "
+            f"| {judging['tokens_written'] / n:,.0f} | {100 * row['n_unparsed'] / (2 * n):.0f} % "
+            f"| {100 * rate:.0f} % | {once} |"
+        )
+    return "\n".join(lines)
+
+
+def engine_of(text: str) -> tuple[str, str]:
+    """A backend's name and the interpreter it runs under, from "name" or "name=python"."""
+    name, _, python = text.partition("=")
+    return name, python or sys.executable
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what each method costs on each engine.")
+    parser.add_argument("--engine", action="append", help="embedded, or vllm=PYTHON with the interpreter")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
+    parser.add_argument("--pairs", type=int, default=24, help="how many MT-bench pairs (turn 1)")
+    parser.add_argument("--parts", type=int, default=3, help="in how many alternating parts")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    arguments = parser.parse_args()
+    if arguments.worker:
+        work(arguments.worker, arguments.base_model)
+        return
+    every = read_pairs(data_folder(arguments.data_dir))
+    warm_up, *pairs = random.Random(arguments.seed).sample(every, arguments.pairs + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"part-{number}.jsonl" for number in range(arguments.parts)]
+        for number, file in enumerate(files):
+            write_pairs(file, pairs[number :: arguments.parts])
+        first = Path(folder) / "warm-up.jsonl"
+        write_pairs(first, [warm_up])
+        engines = dict(map(engine_of, arguments.engine or ["embedded"]))
+        measured = measure(engines, arguments.base_model, files, first)
+    result = {
+        "schema": "four-token-judge/methods/1",
+        **provenance(),
+        "base_model": arguments.base_model,
+        "base_model_hash": basemodels.hash_of(arguments.base_model),
+        "data": "MT-bench turn 1",
+        "data_hash": sha256_of_json([pair.content_hash for pair in pairs]),
+        "n_pairs": len(pairs),
+        "seed": arguments.seed,
+        **measured,
+    }
+    print(table_of(result))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

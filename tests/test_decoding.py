@@ -1,0 +1,140 @@
+"""Free replies of many rows at once against the plain way: one prompt at a time through the model itself."""
+
+from __future__ import annotations
+
+import pytest
+from models import make_adapter, make_model
+from pairs import FOUR_PAIRS, pair_of
+
+from judge.backends import Sampling, Settings
+from judge.backends.decoding import MAX_MEMORY_TOKENS, MAX_ROWS, batches_to_decode
+from judge.backends.embedded import EmbeddedBackend
+from judge.errors import ModelError
+from judge.methods.direct import render_direct
+from judge.records import Order
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def backend(tiny):
+    return EmbeddedBackend(Settings(str(tiny), dtype="float32"))
+
+
+def prompts_of(pairs=FOUR_PAIRS):
+    return [render_direct(pair, order, ties=False) for pair in pairs for order in Order]
+
+
+def greedy(backend, ids, n_new):
+    """The continuation by whole passes through the model, nothing cached."""
+    import torch
+
+    loaded = backend._model()
+    ids, written = list(ids), []
+    for _ in range(n_new):
+        with torch.inference_mode():
+            token = int(loaded.model(torch.tensor([ids])).logits[0, -1].argmax())
+        ids.append(token)
+        written.append(token)
+        if token in loaded._end_ids():
+            break
+    return written
+
+
+def test_every_row_goes_on_as_if_it_were_alone(backend):
+    prompts = prompts_of()
+    replies = backend.complete(prompts, Sampling(max_new_tokens=12))
+    loaded = backend._model()
+    for prompt, reply in zip(prompts, replies, strict=True):
+        [encoded] = backend.encode([prompt])
+        written = greedy(backend, encoded.ids, 12)
+        assert (reply.text, reply.tokens_out, reply.is_ended) == loaded._reply(written, loaded._end_ids())
+
+
+def test_rows_that_end_early_are_dropped_and_change_no_other(backend, monkeypatch):
+    prompts = prompts_of()
+    loaded = backend._model()
+    alone = [backend.complete([prompt], Sampling(max_new_tokens=16))[0].text for prompt in prompts]
+    often = max(
+        {token for text in alone for token in text.encode()}, key=lambda t: sum(chr(t) in x for x in alone)
+    )
+    end = loaded.tokenizer.convert_tokens_to_ids(loaded.tokenizer.tokenize(chr(often)))[0]
+    monkeypatch.setattr(loaded, "_end_ids", lambda: {end})
+    together = backend.complete(prompts, Sampling(max_new_tokens=16))
+    assert any(reply.is_ended and reply.tokens_out < 16 for reply in together)
+    apart = [backend.complete([prompt], Sampling(max_new_tokens=16))[0] for prompt in prompts]
+    assert together == apart
+
+
+def test_a_beginning_that_prompts_share_is_computed_once(backend):
+    prompts = prompts_of([pair_of("x" * 40, "y" * 40), pair_of("x" * 40, "z" * 40)])
+    before = backend.tokens_computed
+    replies = backend.complete([*prompts, *prompts], Sampling(max_new_tokens=2))
+    computed = backend.tokens_computed - before
+    assert replies[: len(prompts)] == replies[len(prompts) :]
+    assert computed < sum(reply.tokens_in for reply in replies) / 3
+
+
+def test_equal_prompts_get_draws_of_their_own_that_depend_on_the_seed_alone(backend):
+    prompts = prompts_of()[:1] * 4
+    hot = Sampling(max_new_tokens=12, temperature=1.5, seed=3)
+    one, again = backend.complete(prompts, hot), backend.complete(prompts, hot)
+    other = backend.complete(prompts, Sampling(max_new_tokens=12, temperature=1.5, seed=4))
+    assert one == again
+    assert len({reply.text for reply in one}) > 1
+    assert other != one
+
+
+def test_the_models_own_way_gives_the_same_replies(backend):
+    loaded = backend._model()
+    encoded = [one.ids for one in backend.encode(prompts_of())]
+    packed, _ = loaded.generate(sorted(set(encoded)), Sampling(max_new_tokens=8))
+    assert loaded._generate_padded(sorted(set(encoded)), Sampling(max_new_tokens=8)) == packed
+
+
+def test_rows_are_batched_by_number_and_by_memory():
+    assert batches_to_decode([10] * (MAX_ROWS + 1), 5) == [range(MAX_ROWS), range(MAX_ROWS, MAX_ROWS + 1)]
+    half = MAX_MEMORY_TOKENS // 2
+    assert batches_to_decode([half, half, 10], 1) == [range(1), range(1, 2), range(2, 3)]
+    assert batches_to_decode([], 1) == []
+
+
+def test_an_adapter_changes_the_answers_and_is_part_of_the_identity(tiny, backend, tmp_path):
+    adapter = make_adapter(tiny, tmp_path / "mine")
+    adapted = EmbeddedBackend(Settings(str(tiny), str(adapter), dtype="float32"))
+    assert (adapted.engine.adapter, len(adapted.engine.adapter_hash)) == ("mine", 64)
+    bare, changed = (one.choose(prompts_of(), "AB") for one in (backend, adapted))
+    assert [one.probabilities for one in bare] != [one.probabilities for one in changed]
+
+
+def test_an_adapter_gives_the_same_answers_as_peft_itself(tiny, tmp_path):
+    import peft
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    adapter = make_adapter(tiny, tmp_path / "mine")
+    backend = EmbeddedBackend(Settings(str(tiny), str(adapter), dtype="float32"))
+    model = peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), adapter).eval()
+    letters = backend._model().encoder.choice_ids("AB", "[[")
+    for prompt, chosen in zip(prompts_of(), backend.choose(prompts_of(), "AB"), strict=True):
+        [encoded] = backend.encode([prompt])
+        with torch.inference_mode():
+            logits = model(torch.tensor([encoded.ids])).logits[0, -1, letters]
+        assert chosen.probabilities == pytest.approx(logits.softmax(-1).tolist(), abs=1e-4)
+
+
+def test_a_folder_without_an_adapter_is_one_clear_line(tiny, tmp_path):
+    with pytest.raises(ModelError, match=r"no adapter_config.json, no adapter_model.safetensors"):
+        EmbeddedBackend(Settings(str(tiny), str(tmp_path))).load()
+
+
+def test_an_adapter_that_changes_nothing_or_does_not_fit_is_refused(tiny, tmp_path):
+    idle = make_adapter(tiny, tmp_path / "idle", scale=0.0)
+    with pytest.raises(ModelError, match="changes nothing about this base model's answers"):
+        EmbeddedBackend(Settings(str(tiny), str(idle))).load()
+    other = make_adapter(make_model(tmp_path / "wide", hidden_size=128), tmp_path / "other")
+    with pytest.raises(ModelError, match="does not fit this base model"):
+        EmbeddedBackend(Settings(str(tiny), str(other))).load()

@@ -1,0 +1,60 @@
+"""The table of what methods cost: its sums, and its workers with a judge that needs no model."""
+
+from __future__ import annotations
+
+import sys
+
+from pairs import FOUR_PAIRS
+
+from benchmarks.methods import Counting, answer, engine_of, table_of, total_of, workers
+from judge.backends import load_backend
+from judge.pairfile import write_pairs
+
+
+def test_branch_is_counted_apart_and_only_decoded_tokens_are_written(tmp_path):
+    write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
+    costs = {}
+    for method in ("direct", "bsm", "bsm-text"):
+        backend = Counting(load_backend("scripted:longer"))
+        costs[method] = answer(backend, method, str(tmp_path / "pairs.jsonl"))
+    assert costs["direct"]["shared"]["tokens_written"] == 0
+    assert costs["direct"]["judging"]["tokens_written"] == 0
+    assert costs["bsm"]["judging"]["tokens_written"] == 0
+    assert costs["bsm-text"]["judging"]["tokens_written"] == costs["bsm-text"]["tokens_out"] > 0
+    assert costs["bsm"]["shared"]["tokens_written"] == costs["bsm-text"]["shared"]["tokens_written"] > 0
+    assert costs["bsm"]["n_questions"] == 4
+    assert costs["bsm"]["tokens_in"] > costs["direct"]["tokens_in"]
+
+
+def test_an_engine_in_a_process_of_its_own_answers_as_this_one(tmp_path):
+    write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
+    with workers({"scripted:longer": sys.executable}, "none") as started:
+        there = started["scripted:longer"].ask("bsm", tmp_path / "pairs.jsonl")
+    here = answer(Counting(load_backend("scripted:longer")), "bsm", str(tmp_path / "pairs.jsonl"))
+    for part in ("judging", "shared"):
+        assert there[part].pop("elapsed_s") > 0
+        here[part].pop("elapsed_s")
+    assert there == here
+
+
+def test_the_table_divides_by_pairs_by_questions_and_by_the_direct_judge_of_the_same_engine():
+    def one(seconds, written, shared_written):
+        return {
+            "n_pairs": 2,
+            "n_questions": 1,
+            "n_unparsed": 1,
+            "tokens_in": 100,
+            "tokens_out": 8,
+            "judging": {"elapsed_s": seconds, "tokens_computed": 80, "tokens_written": written},
+            "shared": {"elapsed_s": 3.0, "tokens_computed": 30, "tokens_written": shared_written},
+        }
+
+    rows = [total_of("e direct", [one(1.0, 0, 0)] * 2), total_of("e bsm", [one(1.5, 20, 60)] * 2)]
+    table = table_of({"rows": rows, "flops_per_token": 10, "matmul_bf16": 1000.0}).splitlines()
+    assert table[2] == "| direct | e | 0.50 | 1.0 | 50 | 40 | 0 | 25 % | 80 % | - |"
+    assert table[3] == "| bsm | e | 0.75 | 1.5 | 50 | 40 | 10 | 25 % | 67 % | 3.0 s, 60 tokens written |"
+
+
+def test_an_engine_may_name_its_interpreter():
+    assert engine_of("vllm=env/bin/python") == ("vllm", "env/bin/python")
+    assert engine_of("embedded") == ("embedded", sys.executable)
