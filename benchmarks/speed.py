@@ -47,7 +47,7 @@ def start_embedded(base_model: str) -> dict[str, float]:
 
 def judge_embedded(batches: Sequence[Sequence[Pair]]) -> dict[str, Any]:
     """Judges batches as `judge run` does; seconds, tokens and the segments that were attended to."""
-    from judge.backends.embedded import CPU_BATCH_TOKENS
+    from judge.backends.loaded import CPU_BATCH_TOKENS
     from judge.backends.packing import batches_of, pack
     from judge.methods.direct import Direct, render_direct
 

@@ -282,8 +282,8 @@ class Identity:
 
     @property
     def fingerprint(self) -> str:
-        """A readable label and 16 hex digits of the hash of every field, for example `m+none/direct#0f…`."""
-        label = f"{self.base_model}+{self.adapter}/{self.method}"
+        """A readable label and 16 hex digits of the hash of every field: `m+none/direct@embedded-cpu#0f…`."""
+        label = f"{self.base_model}+{self.adapter}/{self.method}@{self.backend}"
         return f"{label}#{sha256_of_json(asdict(self))[:16]}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from models import make_model
@@ -13,8 +14,10 @@ from judge.backends.embedded import EmbeddedBackend
 from judge.errors import BackendError, InputError, ModelError, PromptTooLong
 from judge.evaluate import judge_pairs
 from judge.methods import MethodSettings
+from judge.methods.bsm import BranchSolveMerge
 from judge.methods.direct import Direct, render_direct
-from judge.records import Choice, Judgment, Order, Outcome
+from judge.parsing import parse_plan
+from judge.records import Choice, Judgment, Order, Outcome, Step
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +165,7 @@ def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tin
         with torch.no_grad():
             model.get_output_embeddings().weight.mul_(-30)
 
-    monkeypatch.setattr("judge.backends.embedded.pack_linear_layers", spoil)
+    monkeypatch.setattr("judge.backends.loaded.pack_linear_layers", spoil)
     with pytest.raises(ModelError, match="--dtype float32"):
         EmbeddedBackend(Settings(str(tiny), dtype="float32")).load()
 
@@ -266,3 +269,42 @@ def test_the_real_model_judges_pairs_in_both_orders(real):
     assert all(isinstance(reading, Judgment) for reading in readings)
     assert all(reading.tokens_out == 4 and reading.raw in ("[[A]]", "[[B]]") for reading in readings)
     assert all(0 < verdict.p_a < 1 for verdict in verdicts)
+
+
+@pytest.mark.weights
+def test_five_criteria_cost_at_most_half_as_much_again_as_a_direct_judgment(real, data_dir):
+    """In `expected` mode, where every criterion has two suffixes and the pair is computed once an order."""
+    from benchmarks.mt_bench import read_pairs
+
+    pairs = random.Random(0).sample(read_pairs(data_dir), 6)
+    items = [(pair, order) for pair in pairs for order in Order]
+    line = "{0}. Criterion {0}: what a good answer does, in all of a dozen words or so"
+    plan = "\n".join(line.format(number) for number in range(1, 6))
+    costs = []
+    for method in (Direct(real), FixedPlan(real, plan)):
+        before = real.tokens_computed
+        readings = method.read(items)
+        costs.append(real.tokens_computed - before)
+    assert all(len(reading.steps) == 6 for reading in readings)
+    assert costs[1] <= 1.5 * costs[0], f"solve computes {costs[1]} prompt tokens, direct {costs[0]}"
+
+
+class FixedPlan(BranchSolveMerge):
+    """Branch, solve, merge with one plan for every question."""
+
+    def __init__(self, backend, plan) -> None:
+        super().__init__(backend)
+        self.plan = parse_plan(plan, is_ended=True)
+
+    def branch(self, pairs):
+        return [(self.plan, Step("branch", "", 0, 0)) for _ in pairs]
+
+
+@pytest.mark.weights
+def test_the_real_model_makes_a_plan_and_scores_by_it(real):
+    [reading] = BranchSolveMerge(real).read([(pair_of(), Order.AB)])
+    assert isinstance(reading, Judgment)
+    branch, *solved = reading.steps
+    assert 3 <= len(solved) <= 5
+    assert branch.shared
+    assert all(1 <= score <= 5 for step in solved for score in step.scores)

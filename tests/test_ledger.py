@@ -591,7 +591,7 @@ def test_export_takes_the_judges_it_is_given(ledger: Ledger, tmp_path: Path) -> 
         ledger.record(ledger.register(identity), entries(2))
     (only,) = ledger.export(tmp_path, [SLOW_JUDGE.fingerprint])
     assert lines_in(only)[0]["fingerprint"] == SLOW_JUDGE.fingerprint
-    with pytest.raises(InputError, match=r"no judge nobody#0 \(found: tiny\+none/bsm#"):
+    with pytest.raises(InputError, match=r"no judge nobody#0 \(found: tiny\+none/bsm@scripted#"):
         ledger.export(tmp_path, ["nobody#0"])
 
 

@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import itertools
 import threading
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from judge import basemodels
-from judge.adapters import Adapter, read_adapter
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
-from judge.backends.cpu import keep_large_buffers, pack_linear_layers
-from judge.backends.decoding import (
-    COMPACT_BELOW,
-    STEP_ATTENTION,
-    Memory,
-    batches_to_decode,
-    next_tokens,
-    register_step_attention,
-)
+from judge.backends.decoding import batches_to_decode
+from judge.backends.loaded import LoadedModel, Reply
 from judge.backends.local import device_of, dtype_of, engine_of
-from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
-from judge.errors import BackendError, InputError, MissingExtra, ModelError
+from judge.backends.packing import batches_of
+from judge.errors import InputError
 from judge.records import Engine, Prompt, Unparsed
-from judge.tokens import Encoded, PromptEncoder
+from judge.tokens import Encoded
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CPU_BATCH_TOKENS = 3072  # from 1,024 to 6,144 the rate changes by less than a tenth; more share more
-GPU_BATCH_TOKENS = 32768
-MAX_SELF_CHECK_DIFFERENCE = 0.25  # log-odds; bf16 noise is about a tenth of it, a wrong mask is whole units
-
-
-Reply = tuple[str, int, bool]
-"""Text, tokens with the end of turn, and whether there was one."""
 
 
 class EmbeddedBackend:
@@ -48,7 +29,7 @@ class EmbeddedBackend:
         self._settings = settings
         self._device = device_of(settings)
         self._dtype = dtype_of(settings, self._device)
-        self._loaded: _Loaded | None = None
+        self._loaded: LoadedModel | None = None
         self._lock = threading.RLock()  # one forward pass at a time: the attention is chosen on the model
         self.tokens_computed = 0
 
@@ -66,7 +47,7 @@ class EmbeddedBackend:
         """Loads the weights now instead of at the first question. Raises ModelError or MissingExtra."""
         with self._lock:
             if self._loaded is None:
-                self._loaded = _Loaded(self._settings, self._device, self._dtype)
+                self._loaded = LoadedModel(self._settings, self._device, self._dtype)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
         """The prompts as token ids; raises PromptTooLong."""
@@ -76,27 +57,29 @@ class EmbeddedBackend:
         self, prompts: Sequence[Prompt], choices: Sequence[str]
     ) -> list[ChoiceProbabilities | Unparsed]:
         """One forward pass over each prompt; the choices' logits are computed in float32."""
+        if not prompts:
+            return []
         model = self._model()
         encoded = model.encoder.encode(prompts)
-        asked = {(one.ids, prompt.reply_start) for one, prompt in zip(encoded, prompts, strict=True)}
-        letters = {start: model.encoder.choice_ids(choices, start) for _, start in asked}
-        probabilities: dict[tuple[tuple[int, ...], str], list[float]] = {}
+        starts = {prompt.reply_start for prompt in prompts}
+        letters = {start: tuple(model.encoder.choice_ids(choices, start)) for start in starts}
+        asked = [(one.ids, letters[prompt.reply_start]) for one, prompt in zip(encoded, prompts, strict=True)]
+        probabilities: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]] = {}
         with self._lock:
-            for start, ids in letters.items():
-                sequences = sorted(sequence for sequence, its_start in asked if its_start == start)
-                logits = self._logits(model, sequences, ids)
+            for ids in sorted(set(letters.values())):  # nearly always one
+                sequences = sorted({sequence for sequence, its_ids in asked if its_ids == ids})
+                rows = self._logits(model, sequences, ids).softmax(-1).tolist()
                 probabilities |= {
-                    (sequence, start): row
-                    for sequence, row in zip(sequences, logits.softmax(-1).tolist(), strict=True)
+                    (sequence, ids): tuple(row) for sequence, row in zip(sequences, rows, strict=True)
                 }
         return [
             ChoiceProbabilities(
-                probabilities=tuple(probabilities[one.ids, prompt.reply_start]),
+                probabilities=probabilities[which],
                 tokens_in=one.n_prompt,
                 tokens_out=model.encoder.n_reply_tokens(prompt, choices[0]),
                 is_trimmed=one.is_trimmed,
             )
-            for one, prompt in zip(encoded, prompts, strict=True)
+            for one, prompt, which in zip(encoded, prompts, asked, strict=True)
         ]
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
@@ -116,7 +99,7 @@ class EmbeddedBackend:
         draws = {ids: itertools.cycle(each) for ids, each in replies.items()}
         return [_completion(one, next(draws[one.ids])) for one in encoded]
 
-    def _logits(self, model: _Loaded, sequences: Sequence[tuple[int, ...]], ids: Sequence[int]) -> Tensor:
+    def _logits(self, model: LoadedModel, sequences: Sequence[tuple[int, ...]], ids: Sequence[int]) -> Tensor:
         import torch
 
         rows = []
@@ -127,288 +110,12 @@ class EmbeddedBackend:
             rows.append(logits)
         return torch.cat(rows)
 
-    def _model(self) -> _Loaded:
+    def _model(self) -> LoadedModel:
         self.load()
         assert self._loaded is not None
         return self._loaded
 
 
-class _Loaded:
-    """Weights, tokenizer and the ways through them."""
-
-    def __init__(self, settings: Settings, device: str, dtype: str) -> None:
-        try:
-            import torch
-            import transformers
-        except ImportError as error:
-            what = 'the embedded backend needs: pip install "four-token-judge[embedded]"'
-            raise MissingExtra(f"{what} ({error})") from error
-
-        if device == "cuda" and not torch.cuda.is_available():
-            raise BackendError("--device cuda: torch finds no usable CUDA GPU here. Use --device cpu.")
-        adapter = read_adapter(settings.adapter) if settings.adapter else None
-        folder = basemodels.fetch(settings.base_model, settings.progress).folder
-        register_attention()
-        register_step_attention()
-        self.model: Any
-        self.tokenizer: Any
-        try:
-            with _quiet(transformers):
-                self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-                self.model = transformers.AutoModelForCausalLM.from_pretrained(
-                    folder, dtype=getattr(torch, dtype), attn_implementation="sdpa"
-                )
-        except (OSError, ValueError) as error:
-            what = f"{folder}: transformers cannot load this base model"
-            raise ModelError(f"{what}: {_first_line(error)}") from error
-        self.model = self.model.to(device).eval()
-        self.device = device
-        self.encoder = PromptEncoder(self.tokenizer, settings.max_prompt_tokens, settings.overflow)
-        self.batch_tokens = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
-        trial = self._trial()
-        if adapter:
-            self._add(adapter, trial)
-        plain = self._plain_logits(*trial)
-        if device == "cpu":
-            pack_linear_layers(self.model)
-            keep_large_buffers()  # after packing, so that the dense weights really go
-        self.can_pack = _attends_plainly(self.model.config) and _agree(plain, self._packed_logits(*trial)[0])
-        if not self.can_pack and not _agree(plain, self._plain_logits(*trial)):
-            what = "this model's layers are not what their names say, so bf16 cannot be laid out for this CPU"
-            raise ModelError(f"{folder}: {what}. Use --dtype float32.")
-
-    def _add(self, adapter: Adapter, trial: tuple[list[list[int]], list[int]]) -> None:
-        """Puts the adapter into the model. peft itself only warns where names do not match."""
-        try:
-            import peft
-        except ImportError as error:
-            what = 'an adapter needs peft: pip install "four-token-judge[embedded]"'
-            raise MissingExtra(f"{what} ({error})") from error
-
-        without = self._plain_logits(*trial)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                wrapped = peft.PeftModel.from_pretrained(
-                    self.model, adapter.folder, autocast_adapter_dtype=False
-                )
-        except (RuntimeError, ValueError, KeyError, OSError) as error:
-            what = f"{adapter.folder}: this adapter does not fit this base model"
-            raise ModelError(f"{what}: {_first_line(error)}") from error
-        self.model = wrapped.get_base_model().eval()
-        if self._plain_logits(*trial).equal(without):
-            raise ModelError(
-                f"{adapter.folder}: this adapter changes nothing about this base model's answers."
-            )
-
-    def choice_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> tuple[Tensor, int]:
-        """Float32 logits of the tokens `ids` after each sequence, shape (sequences, ids); tokens computed."""
-        if self.can_pack:
-            return self._packed_logits(sequences, ids)
-        return self._plain_logits(sequences, ids), sum(map(len, sequences))
-
-    @contextmanager
-    def seeded(self, seed: int) -> Iterator[None]:
-        """Draws within depend on the seed alone, and leave the draws outside as they were."""
-        import torch
-
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            yield
-
-    def generate(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
-        """The reply to each of the sorted sequences; prompt tokens computed."""
-        if self.can_pack:
-            return self._decode(sequences, sampling)
-        return self._generate_padded(sequences, sampling), sum(map(len, sequences))
-
-    def _decode(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
-        """A packed pass over the prompts, then one step a token for all rows that have not ended."""
-        import torch
-
-        ends = self._end_ids()
-        written: list[list[int]] = [[] for _ in sequences]
-        with torch.inference_mode(), _out_of_memory_named():
-            hidden, memory, n_computed = self._prefilled(sequences, sampling.max_new_tokens)
-            rows = list(range(len(sequences)))  # which sequence each row of the memory belongs to
-            head = self.model.get_output_embeddings()
-            with self._attention(STEP_ATTENTION):
-                for n_written in range(1, sampling.max_new_tokens + 1):
-                    tokens = next_tokens(head(hidden), sampling.temperature)
-                    for row, token in zip(rows, tokens.tolist(), strict=True):
-                        if not written[row] or written[row][-1] not in ends:
-                            written[row].append(token)
-                    going = [i for i, row in enumerate(rows) if written[row][-1] not in ends]
-                    if not going or n_written == sampling.max_new_tokens:
-                        break
-                    if len(going) < COMPACT_BELOW * len(rows):
-                        memory.keep(going)
-                        rows, tokens = [rows[i] for i in going], tokens[going]
-                    hidden = self._step(tokens, memory)
-        return [self._reply(ids, ends) for ids in written], n_computed
-
-    def _prefilled(self, sequences: Sequence[tuple[int, ...]], n_new: int) -> tuple[Tensor, Memory, int]:
-        """The hidden state after each sequence, shape (sequences, size); their memory; tokens computed."""
-        import torch
-        from transformers import DynamicCache
-
-        distinct = sorted(set(sequences))
-        members: dict[tuple[int, ...], list[int]] = {one: [] for one in distinct}
-        for row, one in enumerate(sequences):
-            members[one].append(row)
-        memory = Memory([len(one) for one in sequences], n_new, self.device)
-        states: list[Tensor | None] = [None] * len(sequences)
-        n_computed = 0
-        for batch in batches_of(distinct, self.batch_tokens):
-            part = distinct[batch.start : batch.stop]
-            packing = pack(part)
-            cache = DynamicCache()
-            hidden = self._packed_pass(packing, cache)
-            n_computed += len(packing.ids)
-            layers: list[Any] = cache.layers
-            for one, path, end in zip(part, packing.paths, packing.ends, strict=True):
-                places = torch.cat([torch.arange(*own, device=self.device) for own in path])
-                for row in members[one]:
-                    states[row] = hidden[end]
-                    for number, layer in enumerate(layers):
-                        memory.put(number, row, places, layer.keys[0], layer.values[0])
-        return torch.stack([state for state in states if state is not None]), memory, n_computed
-
-    def _step(self, tokens: Tensor, memory: Memory) -> Tensor:
-        """The hidden state of each row after one more token, shape (rows, size)."""
-        memory.prepare_step()
-        hidden: Tensor = self.model.base_model(
-            input_ids=tokens[None],
-            position_ids=memory.lengths[None],
-            use_cache=False,
-            memory=memory,
-        ).last_hidden_state[0]
-        memory.end_step()
-        return hidden
-
-    def _generate_padded(self, sequences: Sequence[Sequence[int]], sampling: Sampling) -> list[Reply]:
-        """For models that cannot be packed: transformers' own `generate`, padded on the left."""
-        import torch
-
-        width = max(map(len, sequences))
-        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
-        padded = torch.tensor([[pad] * (width - len(s)) + list(s) for s in sequences])
-        mask = torch.tensor([[0] * (width - len(s)) + [1] * len(s) for s in sequences])
-        ends = self._end_ids()
-        decoding: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0}
-        if sampling.temperature > 0:
-            decoding |= {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
-        with torch.inference_mode(), _out_of_memory_named():
-            output = self.model.generate(
-                padded.to(self.device),
-                attention_mask=mask.to(self.device),
-                max_new_tokens=sampling.max_new_tokens,
-                eos_token_id=sorted(ends),
-                pad_token_id=pad,
-                **decoding,
-            )
-        return [self._reply(row, ends) for row in output[:, width:].tolist()]
-
-    def _reply(self, ids: list[int], ends: set[int]) -> Reply:
-        n_words = next((i for i, token in enumerate(ids) if token in ends), len(ids))
-        is_ended = n_words < len(ids)
-        return self.tokenizer.decode(ids[:n_words], skip_special_tokens=False), n_words + is_ended, is_ended
-
-    def _end_ids(self) -> set[int]:
-        configured = self.model.generation_config.eos_token_id
-        ids = {configured} if isinstance(configured, int) else set(configured or ())
-        return ids | ({self.tokenizer.eos_token_id} - {None})
-
-    def _packed_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> tuple[Tensor, int]:
-        import torch
-
-        packing = pack(sequences)
-        with torch.inference_mode(), _out_of_memory_named():
-            hidden = self._packed_pass(packing)[packing.ends]
-            rows = self.model.get_output_embeddings().weight[list(ids)]
-            # float32: bf16 logits near 20 move in steps of 0.125 and would make false ties.
-            return (hidden.float() @ rows.float().T).cpu(), len(packing.ids)
-
-    def _packed_pass(self, packing: Packing, cache: Any = None) -> Tensor:
-        """The hidden state of every token of the row, shape (tokens, size); keys and values go to `cache`."""
-        import torch
-
-        with self._attention(ATTENTION):
-            hidden: Tensor = self.model.base_model(
-                input_ids=torch.tensor([packing.ids], device=self.device),
-                position_ids=torch.tensor([packing.positions], device=self.device),
-                past_key_values=cache,
-                use_cache=cache is not None,
-                segments=packing.segments,
-            ).last_hidden_state[0]
-        return hidden
-
-    def _plain_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> Tensor:
-        """For models that cannot be packed: one sequence at a time through the model's own head."""
-        import torch
-
-        with torch.inference_mode(), _out_of_memory_named():
-            inputs = [torch.tensor([list(sequence)], device=self.device) for sequence in sequences]
-            rows = [self.model(one, use_cache=False, logits_to_keep=1).logits[0, -1] for one in inputs]
-            return torch.stack([row[list(ids)].float() for row in rows]).cpu()
-
-    def _trial(self) -> tuple[list[list[int]], list[int]]:
-        """A few short sequences that share beginnings, and two tokens to ask for after them."""
-        words = self.encoder.plain_ids("The quick brown fox jumps over the lazy dog and runs far away. " * 2)
-        return sorted([words, [*words, *words[:5]], [*words, *words[7:]], words[3:]]), words[:2]
-
-    @contextmanager
-    def _attention(self, name: str) -> Iterator[None]:
-        before = self.model.config._attn_implementation
-        self.model.set_attn_implementation(name)
-        try:
-            yield
-        finally:
-            self.model.set_attn_implementation(before)
-
-
-def _attends_plainly(config: Any) -> bool:
-    """Whether every layer is full causal attention: no windows, no recurrent state, no capped scores."""
-    layer_types = getattr(config, "layer_types", None) or ["full_attention"]
-    if set(layer_types) != {"full_attention"} or getattr(config, "attn_logit_softcapping", None):
-        return False
-    return hasattr(config, "layer_types") or not getattr(config, "sliding_window", None)
-
-
-def _agree(plain: Tensor, packed: Tensor) -> bool:
-    """Whether our own way through the model gives the log-odds that the model's own way gives."""
-    difference = (packed.diff(dim=1) - plain.diff(dim=1)).abs().max().item()
-    return difference <= MAX_SELF_CHECK_DIFFERENCE
-
-
 def _completion(one: Encoded, reply: Reply) -> Completion:
     text, n_tokens, is_ended = reply
     return Completion(text, one.n_prompt, n_tokens, is_ended, one.is_trimmed)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-@contextmanager
-def _out_of_memory_named() -> Iterator[None]:
-    import torch
-
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        what = "the GPU's memory is full; use a smaller --max-prompt-tokens or --device cpu."
-        raise BackendError(what) from error
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Without the library's own progress bars: ours are shown already."""
-    logging = transformers.utils.logging
-    was_on = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_on:
-            logging.enable_progress_bar()

@@ -1,0 +1,272 @@
+"""Prompts as plain chat text, and the choice in a plain chat reply: for servers that take no token ids.
+
+The words that this file adds to a prompt are in no prompt file and so in no fingerprint. A change of them is
+another judge: then the name of the way, "server-chat", has to change too.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from judge.errors import PromptTooLong
+from judge.records import Prompt, Span
+from judge.tokens import RESPONSES, TRIM_MARK, common_limit
+
+CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
+SPACES = " \t\r\n\u2581\u0120\u010a"  # the last three are how some servers print a token's space or newline
+
+# What chat templates and tokenizers are known to read as markup, besides everything in <|...|>.
+TAGS = (
+    "s bos eos pad unk mask cls sep sop eop image audio video __media__ SYS start_of_turn end_of_turn "
+    "start_of_image end_of_image start_header_id end_header_id tool tools tool_call tool_calls tool_response "
+    "tool_responses function_call function_response think thinking thought"
+)
+BRACKETS = "INST SYS SYSTEM_PROMPT AVAILABLE_TOOLS TOOL_CALLS TOOL_RESULTS TOOL_CONTENT ARGS THINK IMG gMASK"
+MARKUP = (
+    (re.compile(r"<(?=[|\uff5c])"), "< "),
+    (re.compile(r"([|\uff5c])(?=>)"), r"\1 "),
+    (re.compile(rf"<(?=<?/?(?:{'|'.join(TAGS.split())})\s*/?>)", re.IGNORECASE), "< "),
+    (re.compile(rf"\[(?=/?(?:{'|'.join(BRACKETS.split())})\])", re.IGNORECASE), "[ "),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatText:
+    """A prompt as (role, text) messages, with the form of the reply asked for in words."""
+
+    messages: tuple[tuple[str, str], ...]
+    is_trimmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a reply, and (text, log-probability) of each that could have stood there, itself too."""
+
+    text: str
+    alternatives: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A chat reply; `tokens` is None where the server gave no log-probabilities."""
+
+    text: str
+    tokens: tuple[Token, ...] | None
+    is_ended: bool
+    tokens_in: int
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a reply states a choice with: the choices, and the words around one."""
+
+    choices: tuple[str, ...]
+    start: str
+    end: str
+
+    def shown(self) -> tuple[str, ...]:
+        """Each choice as the whole reply that states it."""
+        return tuple(f"{self.start}{choice}{self.end}" for choice in self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A choice that a reply states, at which character of the reply, and the words that end it there."""
+
+    choice: str
+    place: int
+    end: str
+
+
+def neutralised(text: str) -> str:
+    """The text with a space inside all that a server could read as chat markup, else as it is."""
+    for markup, plain in MARKUP:
+        text = markup.sub(plain, text)
+    return text
+
+
+def whole_characters(text: str) -> str:
+    """The text with lone surrogates replaced, which neither a request nor the ledger can carry."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def choice_line(form: Form) -> str:
+    """Our words that state the form of a reply with a choice, as it cannot be put into the mouth."""
+    *others, last = [f'"{reply}"' for reply in form.shown()]
+    return f"Begin your reply with {', '.join(others)} or {last}." if others else start_line(form.shown()[0])
+
+
+def start_line(reply_start: str) -> str:
+    """Our words that state how a free reply begins, or "" where that is free too."""
+    return f'Begin your reply with "{reply_start.strip()}".' if reply_start.strip() else ""
+
+
+def without_start(reply: str, reply_start: str) -> str:
+    """The reply without the words that it was asked to begin with."""
+    for start in (reply_start, reply_start.strip()):
+        if start.strip() and reply.lstrip().startswith(start.lstrip()):
+            return reply.lstrip()[len(start.lstrip()) :]
+    return reply
+
+
+def chat_texts(
+    prompts: Sequence[Prompt], lines: Sequence[str], max_prompt_tokens: int, overflow: str
+) -> list[ChatText]:
+    """The prompts as chat text, each with its line added to the last user message.
+
+    The length in tokens is estimated from the characters; too long ones are shortened like token ids are.
+
+    Raises:
+        PromptTooLong: names every prompt that does not fit.
+    """
+    room = max_prompt_tokens * CHARACTERS_PER_TOKEN
+    fitted = [_chat_text(prompt, line, room, overflow) for prompt, line in zip(prompts, lines, strict=True)]
+    too_long = [one for one in fitted if isinstance(one, str)]
+    if too_long:
+        raise PromptTooLong(too_long)
+    return [one for one in fitted if isinstance(one, ChatText)]
+
+
+def read_reply(answer: Any) -> Reply:
+    choice = answer["choices"][0]
+    usage = answer.get("usage") or {}
+    return Reply(
+        text=whole_characters(choice["message"].get("content") or ""),
+        tokens=_read_tokens(choice.get("logprobs")),
+        is_ended=choice.get("finish_reason") != "length",
+        tokens_in=int(usage.get("prompt_tokens") or 0),
+        tokens_out=int(usage.get("completion_tokens") or 0),
+    )
+
+
+def _read_tokens(logprobs: Any) -> tuple[Token, ...] | None:
+    if not logprobs or not logprobs.get("content"):
+        return None
+    return tuple(_read_token(one) for one in logprobs["content"])
+
+
+def _read_token(given: Any) -> Token:
+    """A token with its alternatives, among which servers need not list the token itself."""
+    listed = [(str(one["token"]), as_logprob(one["logprob"])) for one in given.get("top_logprobs") or ()]
+    text = str(given["token"])
+    if all(text != other for other, _ in listed):
+        listed.append((text, as_logprob(given["logprob"])))
+    return Token(text, tuple(listed))
+
+
+def as_logprob(number: Any) -> float:
+    """A log-probability, minus infinity where a server writes null. Raises ValueError where it is none."""
+    if number is None:
+        return -math.inf
+    if math.isnan(number) or number > 1e-3:
+        raise ValueError(f"{number} is no log-probability")
+    return float(number)
+
+
+def find_choice(reply: str, form: Form) -> Stated | None:
+    """The last choice stated in the form asked for, or else in double brackets; None where there is none."""
+    for start, end in ((form.start.strip(), form.end.strip()), ("[[", "]]")):
+        before = re.escape(start) if start else r"(?<!\w)"
+        after = re.escape(end) if end else r"(?!\w)"
+        longest_first = sorted(form.choices, key=len, reverse=True)
+        choices = "|".join(map(re.escape, longest_first))
+        found = list(re.finditer(rf"{before}\s*({choices})\s*{after}", reply))
+        if found:
+            return Stated(found[-1][1], found[-1].start(1), end)
+    return None
+
+
+def choice_probabilities(tokens: Sequence[Token], form: Form) -> tuple[float, ...] | None:
+    """Probabilities of the choices at the place of the last one that the tokens state; they sum to 1.
+
+    They are those of the token that covers the choice, with the choice replaced by each of the others. One
+    that is not among the token's alternatives gets 0. None where the place cannot be found.
+    """
+    stated = find_choice("".join(token.text for token in tokens), form)
+    if stated is None:
+        return None
+    token, offset = _token_at(tokens, stated.place)
+    before = token.text[:offset]
+    masses = {
+        choice: sum(
+            math.exp(logprob)
+            for text, logprob in token.alternatives
+            if _states(text, before + choice, stated.end)
+        )
+        for choice in form.choices
+    }
+    if not masses[stated.choice]:
+        return None  # a choice of several tokens: its first one alone does not say which it will be
+    return tuple(masses[choice] / sum(masses.values()) for choice in form.choices)
+
+
+def _token_at(tokens: Sequence[Token], place: int) -> tuple[Token, int]:
+    """The token that covers a character of the joined text, and where in the token that character is."""
+    for token in tokens:
+        if place < len(token.text):
+            return token, place
+        place -= len(token.text)
+    raise IndexError("the place lies behind the last token")
+
+
+def _states(token: str, wanted: str, end: str) -> bool:
+    """Whether a token is `wanted`, whatever space is before it, or that and a part of what follows it."""
+    token, wanted = token.lstrip(SPACES), wanted.lstrip(SPACES)
+    rest = token[len(wanted) :].rstrip(SPACES)
+    return token.startswith(wanted) and (end.startswith(rest) or (bool(end) and rest.startswith(end)))
+
+
+def _chat_text(prompt: Prompt, line: str, room: int, overflow: str) -> ChatText | str:
+    """The prompt as chat text, or the one line that says why it does not fit."""
+    pieces = [(role, [_piece(span) for span in spans]) for role, spans in prompt.messages]
+    ending = f"\n\n{line}" if line else ""
+    length = len(ending) + sum(len(text) for _, spans in pieces for _, text in spans)
+    is_trimmed = length > room
+    if is_trimmed:
+        limit = _limit(pieces, room - len(ending)) if overflow == "trim" else 0
+        if limit <= len(TRIM_MARK):
+            return _refusal(prompt, length, room, overflow)
+        pieces = [(role, [_shortened(piece, limit) for piece in spans]) for role, spans in pieces]
+    messages = [(role, "".join(text for _, text in spans)) for role, spans in pieces]
+    return ChatText(tuple(_ended_with(ending, messages)), is_trimmed)
+
+
+def _piece(span: Span) -> tuple[str, str]:
+    """(kind, text) of a span; what is not ours can be no markup any more."""
+    text = whole_characters(span.text)
+    return span.kind, text if span.kind == "instruction" else neutralised(text)
+
+
+def _limit(pieces: Sequence[tuple[str, list[tuple[str, str]]]], room: int) -> int:
+    """How many characters a response may have so that all fits into `room`; 0 or less where none can."""
+    texts = [piece for _, spans in pieces for piece in spans]
+    others = sum(len(text) for kind, text in texts if kind not in RESPONSES)
+    return common_limit([len(text) for kind, text in texts if kind in RESPONSES], room - others)
+
+
+def _shortened(piece: tuple[str, str], limit: int) -> tuple[str, str]:
+    kind, text = piece
+    if kind not in RESPONSES or len(text) <= limit:
+        return piece
+    kept = limit - len(TRIM_MARK)
+    tail = kept // 2
+    return kind, f"{text[: kept - tail]}{TRIM_MARK}{text[len(text) - tail :]}"
+
+
+def _refusal(prompt: Prompt, length: int, room: int, overflow: str) -> str:
+    n_tokens, limit = (-(-n // CHARACTERS_PER_TOKEN) for n in (length, room))
+    what = f"{prompt.name or 'a prompt'}: about {n_tokens} tokens, the limit is {limit}"
+    if overflow == "error":
+        return f"{what}. Raise --max-prompt-tokens, or shorten the responses with --overflow trim."
+    return f"{what} and the text around the responses alone leaves no room. Raise --max-prompt-tokens."
+
+
+def _ended_with(ending: str, messages: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The messages with the ending after the last one of the user's."""
+    last = max((i for i, (role, _) in enumerate(messages) if role == "user"), default=len(messages) - 1)
+    return [(role, text + ending if i == last else text) for i, (role, text) in enumerate(messages)]

@@ -1,0 +1,397 @@
+"""One address of an OpenAI-compatible server: limits, retries, and its errors in our words."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from judge.backends import Sampling, Settings
+from judge.backends.chat_text import whole_characters
+from judge.errors import BackendError, InputError, MissingExtra
+from judge.files import one_line
+
+if TYPE_CHECKING:
+    import openai
+    import tenacity
+
+T = TypeVar("T")
+
+KEY = "OPENAI_API_KEY"
+NO_KEY = "none"  # the client insists on a key, a local server on none
+SHORTEST_SECRET = 8  # shorter ones are stand-ins like "EMPTY"; hiding those would eat words of replies
+HIDDEN_KEY = f"[{KEY}]"
+
+AGAIN = (408, 409, 429)  # and everything from 500 on
+SAID_CHARACTERS = 300
+SHOWN_MODELS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long and how often a server is asked. Clocks come in, so that tests need no minutes.
+
+    Args:
+        attempts: how often one question is asked before it has failed.
+        first_wait_s: pause before the second attempt; it doubles from one to the next.
+        longest_wait_s: where the doubling ends.
+        longest_retry_after_s: a server that asks for a longer pause than this is not waited for.
+        deadline_s: for one attempt in all, from the connection to the answer's last byte. It is long because
+            a server on a CPU may first answer all the others.
+        clock: seconds that only ever grow, for the limit of requests a minute.
+        now: seconds since 1970, for a Retry-After that names a date.
+        sleep: what waits.
+    """
+
+    attempts: int = 6
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 30.0
+    longest_retry_after_s: float = 120.0
+    deadline_s: float = 600.0
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model that a server offers."""
+
+    name: str
+    owner: str
+    is_adapter: bool
+
+
+class _Again(Exception):
+    """An attempt that failed in a way that may pass; its text is one line and holds no key."""
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(BackendError):
+    """The server does not take this request as it stands; `said` is why, in its own words."""
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
+
+
+class NotThere(Refused):
+    """The server knows no such path, or no such model."""
+
+
+class _Pace:
+    """Lets requests go one after the other, so many a minute, and none while the server wants a pause."""
+
+    def __init__(self, per_minute: int, patience: Patience) -> None:
+        self._gap_s = 60 / per_minute if per_minute > 0 else 0.0
+        self._patience = patience
+        self._next = -math.inf
+
+    async def turn(self) -> None:
+        now = self._patience.clock()
+        mine = max(now, self._next)
+        self._next = mine + self._gap_s
+        if mine > now:
+            await self._patience.sleep(mine - now)
+
+    def hold(self, seconds: float) -> None:
+        self._next = max(self._next, self._patience.clock() + seconds)
+
+
+class Endpoint:
+    """One address: at most so many requests at a time and a minute, and again where that may help."""
+
+    def __init__(self, url: str, settings: Settings, patience: Patience) -> None:
+        self.url = url
+        self.patience = patience
+        self.pace = _Pace(settings.requests_per_minute, patience)
+        self.concurrency = max(1, settings.concurrency)
+        self.tokens_computed = 0
+        self.served: tuple[str, ...] = ()
+
+    def models(self) -> tuple[Served, ...] | None:
+        """What the server offers; None where it does not say."""
+
+        async def job(session: Session) -> tuple[Served, ...]:
+            return await session.ask("/models", None, _read_models)
+
+        try:
+            [served] = self.run([job])
+        except NotThere:
+            return None
+        self.served = tuple(one.name for one in served)
+        return served
+
+    def run(self, jobs: Sequence[Job[T]]) -> list[T]:
+        """The jobs' results in order. Where one fails for good the others are stopped.
+
+        Raises:
+            BackendError: what failed first.
+        """
+        return _in_a_loop_of_its_own(lambda: self._run(jobs)) if jobs else []
+
+    async def _run(self, jobs: Sequence[Job[T]]) -> list[T]:
+        async with _client(self.url, self.patience.deadline_s) as client:
+            session = Session(self, client)
+            return await all_of(job(session) for job in jobs)
+
+    def count(self, answer: Any) -> None:
+        """Adds the prompt tokens that the answer says were computed for it."""
+        usage = answer.get("usage") if isinstance(answer, dict) else None
+        if usage:
+            cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+            self.tokens_computed += int(usage.get("prompt_tokens") or 0) - int(cached)
+
+
+class Session:
+    """One event loop's requests to a server."""
+
+    def __init__(self, server: Endpoint, client: openai.AsyncOpenAI) -> None:
+        self._server = server
+        self._client = client
+        self._slots = asyncio.Semaphore(server.concurrency)
+
+    async def ask(
+        self, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], T], name: str = ""
+    ) -> T:
+        """What `read` makes of the server's answer to `body` as JSON, or to a GET where there is none.
+
+        Raises:
+            BackendError: in one line, after as many attempts as patience allows. It has no cause: those of
+                the client quote the server, which may quote the key.
+        """
+        async with self._slots:
+            try:
+                return await self._retrying()(self._attempt, path, body, read, name)
+            except _Again as failed:
+                reason = str(failed)
+        server = self._server
+        raise BackendError(
+            f"{_about(name)}{server.url}: {reason}, {server.patience.attempts} attempts failed. See whether "
+            "it is up and its address ends in /v1, then run the same command again; where it is too busy, "
+            "with a smaller --concurrency or --requests-per-minute."
+        )
+
+    def _retrying(self) -> tenacity.AsyncRetrying:
+        import tenacity
+
+        patience = self._server.patience
+        doubling = tenacity.wait_exponential(patience.first_wait_s, patience.longest_wait_s)
+        jitter = random.Random()  # not the shared one, whose state is the caller's
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            failed = state.outcome.exception() if state.outcome else None
+            asked = failed.retry_after_s if isinstance(failed, _Again) else 0.0
+            return asked + doubling(state) * jitter.uniform(0.5, 1)
+
+        return tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(patience.attempts),
+            wait=wait,
+            sleep=patience.sleep,
+            retry=tenacity.retry_if_exception_type(_Again),
+            reraise=True,
+        )
+
+    async def _attempt(
+        self, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], T], name: str
+    ) -> T:
+        """One request, read. Raises _Again, or BackendError where another attempt would change nothing."""
+        await self._server.pace.turn()
+        answer = _parsed(await self._answer(path, body, name))
+        try:
+            value = read(answer)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise _Again(f"an answer of another form ({one_line(error)}): {_said(answer)}") from None
+        self._server.count(answer)
+        return value
+
+    async def _answer(self, path: str, body: Mapping[str, Any] | None, name: str) -> bytes:
+        import openai
+
+        deadline_s = self._server.patience.deadline_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                if body is None:
+                    return await self._client.get(path, cast_to=bytes)
+                return await self._client.post(path, body=body, cast_to=bytes)
+        except openai.APIStatusError as error:
+            raise self._status_error(error, path, name) from None
+        except (TimeoutError, openai.APITimeoutError):
+            raise _Again(f"no whole answer within {deadline_s:g} s") from None
+        except openai.APIConnectionError as error:
+            reason = one_line(error.__cause__) if isinstance(error.__cause__, Exception) else one_line(error)
+            raise _Again(f"no answer ({_hidden(reason)})") from None
+        except openai.OpenAIError as error:
+            raise _Again(_hidden(one_line(error))) from None
+
+    def _status_error(self, error: openai.APIStatusError, path: str, name: str) -> Exception:
+        """What a status of 400 and above means, in one line."""
+        status, said, where = error.status_code, _said(error.body), f"{_about(name)}{self._server.url}"
+        if status in AGAIN or status >= 500:
+            pause_s = _retry_after_s(error.response.headers.get("retry-after"), self._server.patience.now())
+            if pause_s > self._server.patience.longest_retry_after_s:
+                return BackendError(
+                    f"{where}: it wants a pause of {pause_s:.0f} s (status {status}: {said}). "
+                    "Run the same command again after that, with --requests-per-minute."
+                )
+            self._server.pace.hold(pause_s)
+            return _Again(f"status {status} ({said})", pause_s)
+        if status in (401, 403):
+            state = "is not set" if _key() == NO_KEY else "is set, but not to a key that may do this"
+            return BackendError(f"{where}: no access, status {status} ({said}). {KEY} {state}.")
+        if status in (404, 405):
+            known = f"Served: {listed(self._server.served)}." if self._server.served else ""
+            advice = known or "See whether the address ends in /v1."
+            return NotThere(f"{where}: no {path} for this model, status {status} ({said}). {advice}", said)
+        return Refused(
+            f"{where}: it refuses the request, status {status} ({said}). "
+            "Where a prompt is too long for it, lower --max-prompt-tokens.",
+            said,
+        )
+
+
+Job = Callable[[Session], Coroutine[Any, Any, T]]
+"""What is to be asked and read within one event loop."""
+
+
+def _client(url: str, deadline_s: float) -> openai.AsyncOpenAI:
+    try:
+        import openai
+        import tenacity  # noqa: F401  (used when asking; missed here, before any request)
+    except ImportError as error:
+        what = 'the server backend needs: pip install "four-token-judge[server]"'
+        raise MissingExtra(f"{what} ({error})") from error
+    timeout = openai.Timeout(deadline_s, connect=min(10.0, deadline_s))
+    return openai.AsyncOpenAI(base_url=url, api_key=_key(), max_retries=0, timeout=timeout)
+
+
+async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results in order. The first failure cancels all others, waits for them, and is raised alone."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as failures:
+        first = failures.exceptions[0]
+    else:
+        return [task.result() for task in tasks]
+    raise first
+
+
+def _in_a_loop_of_its_own(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The result of some async work, also where this thread runs an event loop already, as in a notebook."""
+    loop = asyncio.new_event_loop()
+
+    def run() -> T:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            return runner.run(work())
+
+    if not _runs_a_loop():
+        return run()
+    with ThreadPoolExecutor(1, "judge-server") as pool:
+        running = pool.submit(run)
+        try:
+            return running.result()
+        except KeyboardInterrupt:  # which would else wait for every answer
+            with suppress(RuntimeError):  # the loop is closed: all is done
+                loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+            raise
+
+
+def _runs_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _read_models(answer: Any) -> tuple[Served, ...]:
+    cards = answer if isinstance(answer, list) else answer["data"] or []
+    return tuple(
+        Served(str(card["id"]), str(card.get("owned_by") or ""), bool(card.get("parent"))) for card in cards
+    )
+
+
+def _parsed(answer: bytes) -> Any:
+    """The answer as JSON, without the key wherever the server repeats it. Raises _Again where it is none."""
+    text = _hidden(answer.decode("utf-8", "replace"))
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _Again(f"an answer that is cut or no JSON: {_shortened(text)}") from None
+
+
+def _said(body: Any) -> str:
+    """What a server says in an error's body, as one short line without the key."""
+    for name in ("error", "message", "detail"):
+        if isinstance(body, dict) and body.get(name):
+            body = body[name]
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False) if body else ""
+    return _shortened(_hidden(text))
+
+
+def _shortened(text: str) -> str:
+    line = whole_characters(" ".join(text.split()))
+    return (line if len(line) <= SAID_CHARACTERS else f"{line[:SAID_CHARACTERS]}...") or "no more said"
+
+
+def _about(name: str) -> str:
+    return f"{name}: " if name else ""
+
+
+def _retry_after_s(value: str | None, now: float) -> float:
+    """Seconds that a Retry-After header asks for, given as seconds or as a date; 0 where it says nothing."""
+    try:
+        seconds = float(value or 0)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value or "").timestamp() - now
+        except ValueError:
+            return 0.0
+    return max(0.0, seconds) if math.isfinite(seconds) else math.inf
+
+
+def _key() -> str:
+    """The key for the server. Raises InputError where it can be none, without showing it."""
+    key = os.environ.get(KEY, "").strip() or NO_KEY
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise InputError(f"{KEY}: it holds a space or another character that no key has. Set it again.")
+    return key
+
+
+def _hidden(text: str) -> str:
+    """The text with the key blotted out. One cut in two is not found, so cut after this."""
+    key = _key()
+    return text.replace(key, HIDDEN_KEY) if len(key) >= SHORTEST_SECRET else text
+
+
+def listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
+    return (", ".join(names[:SHOWN_MODELS]) or "no model") + more
+
+
+def decoding_of(sampling: Sampling, index: int) -> dict[str, Any]:
+    """Length, temperature and, where one is drawn, a seed of its own for each prompt of a call."""
+    decoding: dict[str, Any] = {"max_tokens": sampling.max_new_tokens, "temperature": sampling.temperature}
+    return decoding | {"seed": _seed(sampling.seed, index)} if sampling.temperature > 0 else decoding
+
+
+def _seed(seed: int, index: int) -> int:
+    """A seed that fits into 31 bits, which is what all servers take."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{index}".encode()).digest()[:4], "big") >> 1

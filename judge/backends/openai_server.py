@@ -1,0 +1,143 @@
+"""Any server that speaks OpenAI's protocol: a vLLM server gets token ids, every other one chat text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
+from judge.backends.chat_way import ChatWay
+from judge.backends.endpoint import KEY, PATIENCE, Endpoint, Patience, Served, listed
+from judge.backends.tokens_way import TokensWay, last_part
+from judge.errors import BackendError, InputError
+from judge.records import Engine, Prompt, Unparsed
+
+
+class ServerBackend:
+    """A model behind an address such as http://127.0.0.1:8000/v1, asked in one of two ways.
+
+    "server-tokens", for a vLLM server: prompts are encoded here and sent as token ids, so that no text of a
+    pair can be markup, and the log-probabilities are those of exactly the choices. Which weights answer is
+    taken on trust: where the server has the same name for them, the engine says that they are those of
+    `settings.base_model`. Its tokenizer has to be the same.
+
+    "server-chat", for all others: plain text, in which markup is neutralised and the form of the reply is
+    asked for in words. The choice is found in the reply and its probabilities among the 20 most probable
+    tokens there; a server that gives none is asked five times, and the shares of the replies are taken. A
+    model that thinks aloud before it replies gets no room for that when a choice is asked for: Unparsed.
+
+    The server says at first use which way it takes. Its address is no part of the engine: the same model
+    behind another one is the same judge. The key is read from OPENAI_API_KEY and goes to the server alone.
+    """
+
+    batch_characters = 200_000
+
+    def __init__(self, url: str, settings: Settings = DEFAULTS, patience: Patience = PATIENCE) -> None:
+        self._settings = settings
+        self._server = Endpoint(_checked(url), settings, patience)
+        self._lock = threading.RLock()  # one call at a time, so that the limits hold for all threads together
+        self._chosen_way: Way | None = None
+
+    @classmethod
+    def from_settings(cls, argument: str, settings: Settings) -> ServerBackend:
+        return cls(argument, settings)
+
+    @property
+    def engine(self) -> Engine:
+        """Who answers and in which way; asks the server once which models it has."""
+        return self._way().engine
+
+    @property
+    def tokens_computed(self) -> int:
+        return self._server.tokens_computed
+
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        with self._lock:
+            return self._way().complete(prompts, sampling)
+
+    def choose(
+        self, prompts: Sequence[Prompt], choices: Sequence[str]
+    ) -> list[ChoiceProbabilities | Unparsed]:
+        """One request for all prompts that are equal; five where the server gives no log-probabilities."""
+        with self._lock:
+            return self._way().choose(prompts, tuple(choices))
+
+    def _way(self) -> Way:
+        with self._lock:
+            if self._chosen_way is None:
+                self._chosen_way = _way_of(self._server, self._settings)
+            return self._chosen_way
+
+
+class Way(Protocol):
+    """How prompts become requests, and answers become replies."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]: ...
+
+    def choose(
+        self, prompts: Sequence[Prompt], choices: tuple[str, ...]
+    ) -> list[ChoiceProbabilities | Unparsed]: ...
+
+
+def _checked(url: str) -> str:
+    """The address without a slash at its end. Raises InputError where it is none, or holds a secret."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        found = f"{url!r} is no address" if url else "the address is missing"
+        raise InputError(f"--backend server: {found}. Name one, for example server:http://127.0.0.1:8000/v1")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise InputError(
+            "--backend server: an address has no name, password or '?' in it, because messages show it. "
+            f"Put the key into {KEY}."
+        )
+    return url.rstrip("/")
+
+
+# Which way, and who answers
+
+
+def _way_of(server: Endpoint, settings: Settings) -> Way:
+    served = server.models()
+    if served is None:
+        name = adapter_name(settings) if settings.adapter else settings.base_model
+        return ChatWay(server, settings, name)
+    name = _served_name(server.url, served, settings)
+    if any(one.owner == "vllm" for one in served):
+        return TokensWay(server, settings, name)
+    return ChatWay(server, settings, name)
+
+
+def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
+    """What the server calls the model that these settings name. Raises BackendError naming what it has."""
+    names = [one.name for one in served]
+    found = f"{url}: it serves {listed(names)}"
+    if settings.adapter:
+        # Never the base model instead: its answers would be recorded as the adapter's.
+        name = adapter_name(settings)
+        if name not in names:
+            raise BackendError(
+                f"{found}, not the adapter {name}. With vLLM, start the server with "
+                f"--enable-lora --lora-modules {name}={settings.adapter}"
+            )
+        return name
+    for name in (settings.base_model, last_part(settings.base_model)):
+        if name in names:
+            return name
+    base_models = [one.name for one in served if not one.is_adapter]
+    if len(base_models) != 1:
+        raise BackendError(f"{found}, not {settings.base_model}. Name one with --base-model.")
+    return base_models[0]
+
+
+def adapter_name(settings: Settings) -> str:
+    return Path(settings.adapter).expanduser().resolve().name
