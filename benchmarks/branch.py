@@ -24,7 +24,7 @@ from judge.backends import Settings, load_backend
 from judge.methods.bsm import BranchSolveMerge
 from judge.progress import shown_progress
 from judge.prompts import fingerprint_of
-from judge.records import Message, Pair, Plan, Step, Unparsed, sha256_of_json
+from judge.records import Message, Pair, Plan, Share, Step, Unparsed, sha256_of_json
 
 FILE = "oasst/train_messages_reconstructed.jsonl.gz"
 FEWEST, MOST = 3, 5
@@ -81,6 +81,16 @@ def result_of(asked: Sequence[Asked]) -> dict[str, Any]:
             if not one.is_usable
         ],
     }
+
+
+def table_of(results: Sequence[dict[str, Any]]) -> str:
+    """The results of several base models as Markdown."""
+    lines = ["| base model | usable plans | tokens in | tokens out |", "| --- | --- | --- | --- |"]
+    for one in results:
+        share = Share(one["n_usable"], one["n_questions"])
+        tokens = f"{one['mean_tokens_in']:.0f} | {one['mean_tokens_out']:.0f}"
+        lines.append(f"| {one['base_model']} | {share} | {tokens} |")
+    return "\n".join(lines)
 
 
 def main() -> None:

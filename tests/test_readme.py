@@ -12,13 +12,18 @@ from pathlib import Path
 import pytest
 from pairs import FOUR_PAIRS
 
-from benchmarks.speed import table_of
+from benchmarks import branch, methods, speed
 from judge.pairfile import write_pairs
 
 CHECKOUT = Path(__file__).parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 CODE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 JUDGE_COMMANDS = [line for line in CODE.splitlines() if line.startswith("judge ")]
+TABLES = {
+    "speed": lambda results: speed.table_of(*results),
+    "methods": lambda results: methods.table_of(*results),
+    "branch": branch.table_of,
+}
 MAKE_TARGETS = sorted(set(re.findall(r"make ([a-z-]+)", README)))
 
 
@@ -47,11 +52,16 @@ def test_every_make_target_the_readme_names_exists(target):
     assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_the_speed_table_is_the_one_of_the_result_file():
-    [(name, shown)] = re.findall(r"<!-- speed: (\S+) -->\n(.*?)<!-- end of speed -->", README, re.DOTALL)
-    result = json.loads((CHECKOUT / name).read_text(encoding="utf-8"))
-    assert shown.strip() == table_of(result)
-    assert {"commit", "cpu", "cores", "versions", "base_model_hash", "data_hash", "seed"} <= result.keys()
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_of_figures_is_the_one_of_its_result_files(table):
+    [(names, shown)] = re.findall(
+        rf"<!-- {table}: (.*?) -->\n(.*?)<!-- end of {table} -->", README, re.DOTALL
+    )
+    results = [json.loads((CHECKOUT / name).read_text(encoding="utf-8")) for name in names.split()]
+    assert shown.strip() == TABLES[table](results)
+    for result in results:
+        assert {"commit", "cpu", "cores", "versions", "base_model_hash", "data_hash", "seed"} <= result.keys()
+        assert re.fullmatch("[0-9a-f]{40}", result["commit"]), "measured on a tree that no commit holds"
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))

@@ -42,8 +42,15 @@ def pack_linear_layers(model: Any) -> int:
     if not hasattr(ops, "_linear_pointwise") or not ops._is_mkldnn_bf16_supported():
         return 0
     output_layer = model.get_output_embeddings()
-    layers = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
-    packable = [x for x in layers if x is not output_layer and x.weight.dtype == torch.bfloat16]
+    packable = [
+        layer
+        for name, layer in model.named_modules()
+        if type(layer) is torch.nn.Linear
+        and layer.weight.dtype == torch.bfloat16
+        # An adapter's own matrices are small, and peft looks at their weights.
+        and layer is not output_layer
+        and ".lora_" not in name
+    ]
     for layer in packable:
         _pack(layer, ops)
     for block in model.modules():
@@ -80,6 +87,9 @@ def _fuse(block: Any, ops: Any) -> None:
 def _is_gated_silu(block: Any) -> bool:
     """Whether a block is the usual gated one of Llama, Qwen2 and Mistral, and all of it was packed."""
     layers: list[Any] = [getattr(block, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
-    if not all(hasattr(layer, "packed_weight") and layer.bias is None for layer in layers):
+    # In vars, because a layer that an adapter wraps may hand out its inner layer's attributes.
+    if not all(layer is not None and "packed_weight" in vars(layer) for layer in layers):
+        return False
+    if any(layer.bias is not None for layer in layers):
         return False
     return type(getattr(block, "act_fn", None)).__name__ in ("SiLU", "SiLUActivation")
