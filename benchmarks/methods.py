@@ -24,6 +24,7 @@ from benchmarks.provenance import provenance
 from benchmarks.speed import matmul_rate, matmul_shapes, sizes_of
 from judge import basemodels
 from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
+from judge.backends.vllm_engine import VllmBackend
 from judge.evaluate import planned
 from judge.methods import MethodSettings, load_method
 from judge.pairfile import read_pairs as read_pair_file
@@ -62,6 +63,11 @@ class Counting:
     ) -> list[ChoiceProbabilities | Unparsed]:
         return self._backend.choose(prompts, choices)
 
+    def forget(self) -> None:
+        """No beginning that the method before left in a cache helps the next one."""
+        if isinstance(self._backend, VllmBackend):
+            self._backend.forget()
+
     def spent(self) -> tuple[float, int, int]:
         """Seconds on the clock, prompt tokens computed and tokens written so far."""
         return time.perf_counter(), self.tokens_computed, self.tokens_written
@@ -71,12 +77,13 @@ def answer(backend: Counting, method: str, pairs_file: str) -> dict[str, Any]:
     """What one method costs over a file of pairs: `shared` is what was asked once a question."""
     pairs = read_pair_file(pairs_file)
     judge = load_method(method, backend, MethodSettings())
+    backend.forget()
     start = backend.spent()
     judge.prepare(pairs)
     prepared = backend.spent()
     readings = [
         reading
-        for batch in planned(pairs, backend.batch_characters)
+        for batch in planned(pairs, judge.batch_characters)
         for reading in judge.read([(pair, order) for pair in batch for order in Order])
     ]
     end = backend.spent()

@@ -11,9 +11,6 @@ from judge.orders import combine
 from judge.progress import Progress, silent
 from judge.records import Order, Pair, Reading, Verdict
 
-SMALL_BATCH_CHARACTERS = 4_000
-"""Text of the pairs that are judged and recorded together at least: less would share and pack too little."""
-
 
 def judge_pairs(
     pairs: Sequence[Pair],
@@ -33,7 +30,7 @@ def judge_pairs(
     fingerprint = method.identity.fingerprint if ledger is None else ledger.register(method.identity)
     contents = {pair.content_hash: pair for pair in pairs}
     known = {} if ledger is None else ledger.find(fingerprint, contents)
-    batches = planned(list(contents.values()), method.backend.batch_characters)
+    batches = planned(list(contents.values()), method.batch_characters)
     todo = [batch for batch in batches if not _is_known(batch, known)]
     method.prepare([pair for batch in todo for pair in batch], progress)
 
@@ -73,12 +70,13 @@ def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:
 def planned(pairs: Sequence[Pair], batch_characters: int) -> list[list[Pair]]:
     """The pairs in batches, longest first, so that what does not fit shows at once and time left is honest.
 
-    The plan depends on the pairs' contents and the backend's batch size, not on their order in the file. A
-    small input has at least ten batches where they are not too small, so that progress moves.
+    The plan depends on the pairs' contents and the batch size, not on their order in the file. A small input
+    is cut into about ten batches, so that progress moves, but none is less than a quarter of the full size:
+    it would share and pack too little.
     """
     batches: list[list[Pair]] = []
     n_characters = sum(map(size_of, pairs))
-    max_characters = min(batch_characters, max(SMALL_BATCH_CHARACTERS, n_characters // 10))
+    max_characters = min(batch_characters, max(batch_characters // 4, n_characters // 10))
     room = 0
     for pair in sorted(pairs, key=lambda pair: (-size_of(pair), pair.content_hash)):
         if not batches or size_of(pair) > room:

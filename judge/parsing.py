@@ -10,6 +10,7 @@ from judge.records import Choice, Criterion, Plan, Unparsed
 VERDICT = re.compile(r"\[\[\s*([^\[\]]{0,40}?)\s*\]\]")
 LISTED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*\u2022])[ \t]+(.+)$", re.MULTILINE)
 NAMED = re.compile(r"^(.{2,60}?)\s*(?:[:\u2013\u2014]|\s-\s)\s*(.+)$")
+SCORE = r"\b{}\b\s*[:=\[(*]\W*([1-5])(?![\d.]*\d)"  # A [[4]], A: 4, **A:** 4/5; not 4.5, not 42
 MARKS = "*_`# \t"
 MAX_CRITERIA = 5
 LONGEST_NAME = 60  # characters
@@ -50,8 +51,8 @@ def parse_plan(reply: str, is_ended: bool) -> Plan | Unparsed:
 
 
 def parse_scores(reply: str) -> tuple[float, float] | Unparsed:
-    """The scores of answers A and B, 1 to 5 each, of the first lines that name them."""
-    found = {side: re.search(rf"score {side}\W*([1-5])(?![\d.]*\d)", reply, re.IGNORECASE) for side in "AB"}
+    """The scores of answers A and B, 1 to 5 each, where the reply first names each of them with a score."""
+    found = {side: re.search(SCORE.format(side), reply) for side in "AB"}
     missing = [side for side, match in found.items() if match is None]
     if missing:
         return Unparsed(f"no score from 1 to 5 of answer {' and '.join(missing)}", raw=reply)

@@ -55,9 +55,9 @@ def prefers_four(prompt):
     scores = {
         side: 5 if "4" in text_of(prompt, kind) else 2 for side, kind in (("A", "first"), ("B", "second"))
     }
-    if prompt.reply_start.endswith("[["):
+    if prompt.reply_start.startswith("Score "):
         return f"[[{scores[prompt.reply_start[6]]}]]"
-    return f" {scores['A']}\nScore B: {scores['B']}\nReason: four is the sum."
+    return f"{scores['A']}]], B [[{scores['B']}]]\nReason: four is the sum."
 
 
 # Every method

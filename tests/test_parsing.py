@@ -68,7 +68,8 @@ def test_a_plan_without_a_criterion_is_unparsed(reply):
         ("Score A: [[3]]\nScore B: [[5]]", (3, 5)),
         ("**Score A:** 1/5\n**Score B:** 5/5", (1, 5)),
         ("Score A: 3\nReason: Score B would be 9.\nScore B: 2", (3, 2)),
-        ("score a = 2, score b = 3", (2, 3)),
+        ("Scores: A [[4]], B [[2]]\nReason: A 3 would be unfair.", (4, 2)),
+        ("Answer A = 2, answer B = 3", (2, 3)),
     ],
 )
 def test_scores_are_read_from_the_lines_that_name_them(reply, scores):

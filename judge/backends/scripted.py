@@ -95,9 +95,9 @@ def in_form(reply: str, prompt: Prompt) -> str:
         return " Content: says what was asked.\n2. Form: is easy to read.\n3. Care: says nothing wrong."
     scores = {each: 3 if side == "C" else 4 if each == side else 2 for each in "AB"}
     if prompt.reply_start.startswith("Score "):
-        if prompt.reply_start.endswith("[["):
-            return f"[[{scores[prompt.reply_start[6]]}]]"
-        return f" {scores['A']}\nScore B: {scores['B']}\nReason: it is a rule."
+        return f"[[{scores[prompt.reply_start[6]]}]]"
+    if prompt.reply_start.startswith("Scores: "):
+        return f"{scores['A']}]], B [[{scores['B']}]]\nReason: it is a rule."
     if "[[A]]" not in text_of(prompt, "instruction"):
         return text_of(prompt, "first") or text_of(prompt, "context")
     return reply

@@ -82,6 +82,11 @@ class VllmBackend:
             if self._loaded is None:
                 self._loaded = _Loaded(self._settings, self._device, self._dtype)
 
+    def forget(self) -> None:
+        """Drops the beginnings kept from earlier calls, so that a measurement starts without them."""
+        with self._running() as model:
+            model.llm.reset_prefix_cache()
+
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
         """The prompts as token ids; raises PromptTooLong."""
         return self._model().encoder.encode(prompts)

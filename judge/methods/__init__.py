@@ -39,6 +39,10 @@ class Method(Protocol):
     def backend(self) -> Backend:
         """The engine that answers."""
 
+    @property
+    def batch_characters(self) -> int:
+        """How much text of pairs is worth reading in one call; what a failure or a kill can lose."""
+
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         """Asks all at once what several of the pairs share, such as the plan of a question.
 

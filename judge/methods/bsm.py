@@ -75,6 +75,10 @@ class BranchSolveMerge:
     def identity(self) -> Identity:
         return identity_of(self.backend, self.name, self.templates, "".join(SCORES), self.sampling)
 
+    @property
+    def batch_characters(self) -> int:
+        return self.backend.batch_characters
+
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         self._plans.ask([render_branch(pair) for pair in pairs], "planning", progress)
 

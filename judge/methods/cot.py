@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from judge.backends import Backend
 from judge.methods import DEFAULTS, MethodSettings
-from judge.methods.asking import identity_of, letters_of, name_of, pair_values, sampling_of, verdict_in
+from judge.methods.asking import (
+    WRITING,
+    identity_of,
+    letters_of,
+    name_of,
+    pair_values,
+    sampling_of,
+    verdict_in,
+)
 from judge.progress import Progress, silent
 from judge.prompts import fill
 from judge.records import Identity, Order, Pair, Prompt, Reading
@@ -32,6 +40,10 @@ class ChainOfThought:
     def identity(self) -> Identity:
         letters = "".join(letters_of(self.ties))
         return identity_of(self.backend, self.name, [self.template], letters, self.sampling)
+
+    @property
+    def batch_characters(self) -> int:
+        return WRITING * self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         """Nothing: no two pairs share a reply."""

@@ -28,6 +28,10 @@ class Direct:
     def identity(self) -> Identity:
         return identity_of(self.backend, "direct", [TEMPLATE], "".join(letters_of(self.ties)), None)
 
+    @property
+    def batch_characters(self) -> int:
+        return self.backend.batch_characters
+
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         """Nothing: no two pairs share a reply."""
 

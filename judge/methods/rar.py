@@ -48,6 +48,10 @@ class TwoStepRephraseAndRespond:
         letters = "".join(letters_of(self.ties))
         return identity_of(self.backend, "rar-two-step", TEMPLATES, letters, self.sampling)
 
+    @property
+    def batch_characters(self) -> int:
+        return self.backend.batch_characters
+
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         self._rephrased.ask([render_rephrase(pair) for pair in pairs], "rephrasing", progress)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from judge.backends import Backend, Completion
 from judge.methods import DEFAULTS, MethodSettings
 from judge.methods.asking import (
+    WRITING,
     SharedReplies,
     identity_of,
     letters_of,
@@ -42,6 +43,10 @@ class SystemTwoAttention:
     def identity(self) -> Identity:
         letters = "".join(letters_of(self.ties))
         return identity_of(self.backend, "s2a", TEMPLATES, letters, self.sampling)
+
+    @property
+    def batch_characters(self) -> int:
+        return WRITING * self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         prompts = [render_question(pair) for pair in pairs]

@@ -51,6 +51,10 @@ class Vote:
         return self.samples[0].backend
 
     @property
+    def batch_characters(self) -> int:
+        return self.samples[0].batch_characters
+
+    @property
     def identity(self) -> Identity:
         one = self.samples[0].identity
         decoding = f"{self.how} of {len(self.samples)}, {one.decoding}"
