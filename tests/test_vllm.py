@@ -284,13 +284,15 @@ def test_a_reply_that_does_not_fit_is_refused_instead_of_being_cut(vllm_answers)
 def test_the_command_line_judges_with_vllm_and_resumes_without_it(vllm_python, tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
     command = ["-m", "judge.cli", "run", tmp_path / "pairs.jsonl", "--backend", "vllm"]
-    command += ["--ledger", tmp_path / "ledger.sqlite", "--out", "-"]
+    command += ["--method", "bsm", "--ledger", tmp_path / "ledger.sqlite", "--out", "-"]
     first = in_vllm(vllm_python, *command)
     assert first.returncode == 0, first.stderr
     assert "Traceback" not in first.stderr
     (tmp_path / "verdicts.jsonl").write_text(first.stdout, encoding="utf-8")
     verdicts = read_verdicts(tmp_path / "verdicts.jsonl")
     assert [one.pair_id for one in verdicts] == [pair.id for pair in FOUR_PAIRS]
+    assert {one.judge.partition("#")[0] for one in verdicts} == {"qwen2.5-coder-0.5b+none/bsm@vllm-cpu"}
+    assert all(len(reading.steps) > 1 for one in verdicts for reading in one.readings.values())
 
     (tmp_path / "vllm.py").write_text("raise RuntimeError('vLLM was imported')\n", encoding="utf-8")
     again = in_vllm(vllm_python, *command, PYTHONPATH=str(tmp_path))

@@ -17,10 +17,15 @@ from pairs import pair_of
 
 from judge import basemodels
 from judge.backends import Sampling, Settings, load_backend
+from judge.backends.chat_way import ChatWay
 from judge.backends.embedded import EmbeddedBackend
-from judge.backends.openai_server import ServerBackend, _ChatWay
+from judge.backends.openai_server import ServerBackend
+from judge.evaluate import judge_pairs
+from judge.ledger import Ledger
+from judge.methods import MethodSettings
+from judge.methods.bsm import BranchSolveMerge
 from judge.methods.direct import Direct, render_direct
-from judge.pairfile import read_pairs
+from judge.pairfile import read_pairs, verdict_to_json
 from judge.records import Judgment, Order
 
 pytestmark = pytest.mark.vllm
@@ -28,18 +33,6 @@ pytestmark = pytest.mark.vllm
 CHECKOUT = Path(__file__).parents[1]
 NAME = "qwen2.5-coder-0.5b"
 START_S = 420  # two busy cores take one to three minutes
-
-
-@pytest.fixture(scope="module")
-def vllm_python() -> Path:
-    """The interpreter of an environment with vLLM: VLLM_PYTHON, or the one that `make test-vllm` makes."""
-    python = Path(os.environ.get("VLLM_PYTHON") or CHECKOUT / ".venv-vllm" / "bin" / "python")
-    if not python.is_file():
-        reason = f"no vLLM environment ({python}); VLLM_PYTHON=FILE names another one"
-        if os.environ.get("JUDGE_REQUIRE_VLLM") == "1":
-            pytest.fail(f"{reason} (JUDGE_REQUIRE_VLLM=1)")
-        pytest.skip(reason)
-    return python
 
 
 @pytest.fixture(scope="module")
@@ -153,9 +146,30 @@ def test_markup_in_a_response_arrives_as_plain_characters(embedded, served):
         assert one.probabilities == pytest.approx(other.probabilities, abs=0.05)
 
 
+def test_branch_solve_merge_writes_the_same_files_on_a_server_as_here(embedded, served, tmp_path):
+    pair = read_pairs(CHECKOUT / "judge/examples/pairs.jsonl")[0]
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        methods = [BranchSolveMerge(one, MethodSettings(store=ledger)) for one in (embedded, served)]
+        here, there = (verdict_to_json(judge_pairs([pair], method, ledger)[0]) for method in methods)
+        assert len(ledger.summary()) == 2
+    assert shape_of(here) == shape_of(there)
+    assert here["judge"].partition("#")[0] == f"{NAME}+none/bsm@embedded-cpu"
+    assert there["judge"].partition("#")[0] == f"{NAME}+none/bsm@server-tokens"
+
+
+def shape_of(value):
+    """Keys and kinds of a JSON value, whatever its texts, numbers and lengths of lists are."""
+    if isinstance(value, dict):
+        may_be_null = ("outcome", "outcome_by_mean")
+        return {key: shape_of(inner) for key, inner in value.items() if key not in may_be_null}
+    if isinstance(value, list):
+        return {str(shape_of(inner)) for inner in value}
+    return type(value).__name__
+
+
 def test_the_way_of_other_servers_reads_a_choice_from_a_real_servers_chat(address):
     backend = ServerBackend(address, Settings(NAME))
-    way = backend._chosen_way = _ChatWay(backend._server, Settings(NAME), NAME)
+    way = backend._chosen_way = ChatWay(backend._server, Settings(NAME), NAME)
     items = [(pair, Order.AB) for pair in read_pairs(CHECKOUT / "judge/examples/pairs.jsonl")[:2]]
     by_logprobs = Direct(backend).read(items)
     assert way._gives_logprobs
