@@ -7,7 +7,7 @@ from models import make_adapter, make_model
 from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends import Sampling, Settings
-from judge.backends.decoding import MAX_MEMORY_TOKENS, MAX_ROWS, batches_to_decode
+from judge.backends.decoding import MAX_MEMORY_TOKENS, MAX_ROWS, how_many_fit, is_time_to_renew
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import ModelError
 from judge.methods.direct import render_direct
@@ -95,11 +95,35 @@ def test_the_models_own_way_gives_the_same_replies(backend):
     assert loaded._generate_padded(sorted(set(encoded)), Sampling(max_new_tokens=8)) == packed
 
 
-def test_rows_are_batched_by_number_and_by_memory():
-    assert batches_to_decode([10] * (MAX_ROWS + 1), 5) == [range(MAX_ROWS), range(MAX_ROWS, MAX_ROWS + 1)]
+@pytest.mark.parametrize("max_rows", [1, 2, 3])
+def test_prompts_that_wait_take_the_places_of_rows_that_ended_and_get_the_same_replies(
+    backend, monkeypatch, max_rows
+):
+    prompts = prompts_of()
+    loaded = backend._model()
+    monkeypatch.setattr(loaded, "_end_ids", lambda: set(range(97, 110)))  # so that lengths differ
+    together = backend.complete(prompts, Sampling(max_new_tokens=16))
+    assert len({reply.tokens_out for reply in together}) > 2
+    monkeypatch.setattr("judge.backends.decoding.MAX_ROWS", max_rows)
+    assert backend.complete(prompts, Sampling(max_new_tokens=16)) == together
+
+
+def test_as_many_prompts_fit_as_rows_and_memory_allow():
+    assert how_many_fit([], [10] * (MAX_ROWS + 1), 5) == MAX_ROWS
+    assert how_many_fit([10] * (MAX_ROWS - 1), [10, 10], 5) == 1
     half = MAX_MEMORY_TOKENS // 2
-    assert batches_to_decode([half, half, 10], 1) == [range(1), range(1, 2), range(2, 3)]
-    assert batches_to_decode([], 1) == []
+    assert how_many_fit([], [half, half], 1) == 1
+    assert how_many_fit([half - 1], [10, 10], 1) == 1
+    assert how_many_fit([], [2 * MAX_MEMORY_TOKENS], 1) == 1, "one goes alone whatever its length"
+    assert how_many_fit([10], [2 * MAX_MEMORY_TOKENS], 1) == 0
+    assert how_many_fit([], [], 1) == 0
+
+
+def test_rows_are_moved_when_a_quarter_has_ended_or_would_be_new():
+    assert is_time_to_renew(n_rows=8, n_going=5, n_fitting=0)
+    assert not is_time_to_renew(n_rows=8, n_going=6, n_fitting=0)
+    assert is_time_to_renew(n_rows=8, n_going=6, n_fitting=3)
+    assert not is_time_to_renew(n_rows=8, n_going=7, n_fitting=1)
 
 
 def test_an_adapter_changes_the_answers_and_is_part_of_the_identity(tiny, backend, tmp_path):

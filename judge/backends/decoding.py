@@ -1,12 +1,13 @@
 """Free replies to many prompts at once: one row a prompt, and in every step one token a row.
 
 The prompts' keys and values come from a packed pass (`judge.backends.packing`), in which shared beginnings
-were computed once. Rows keep lengths of their own, so nothing is padded but the memory itself.
+were computed once. Rows keep lengths of their own, so nothing is padded but the memory itself. Where rows
+end, prompts that wait take their places, because a step costs nearly the same for few rows as for many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 STEP_ATTENTION = "four_token_step"
 MAX_ROWS = 64
-MAX_MEMORY_TOKENS = 49_152  # of all rows together: some 600 MB at 0.5B, 1.4 GB at 1.5B
-COMPACT_BELOW = 0.75  # rows that have ended are dropped when fewer than this share still go on
+MAX_MEMORY_TOKENS = 65_536  # of all rows together: some 800 MB at 0.5B, 1.9 GB at 1.5B
+COMPACT_BELOW = 0.75  # rows are moved when fewer than this share goes on as it is
 
 
 class Memory:
@@ -65,14 +66,33 @@ class Memory:
         """The tokens added in this step stay."""
         self.lengths += 1
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Drops all other rows."""
+    def renewed(self, kept: Sequence[int], new: Memory | None) -> Memory:
+        """The rows `kept` and, after them, those of `new`; this memory is not to be used any more."""
         import torch
 
-        index = torch.tensor(list(rows), device=self.lengths.device)
+        index = torch.tensor(list(kept), dtype=torch.int64, device=self.lengths.device)
         self.lengths = self.lengths[index]
         self.keys = [one[index] for one in self.keys]
         self.values = [one[index] for one in self.values]
+        if new is None or not kept:
+            return new or self
+        room = max(self.room, new.room)
+        for number, (keys, values) in enumerate(zip(new.keys, new.values, strict=True)):
+            self.keys[number] = torch.cat([_to(room, self.keys[number], 3), _to(room, keys, 3)])
+            self.values[number] = torch.cat([_to(room, self.values[number], 2), _to(room, values, 2)])
+        self.lengths = torch.cat([self.lengths, new.lengths])
+        self.room = room
+        return self
+
+
+def _to(room: int, rows: Tensor, dim: int) -> Tensor:
+    """The rows with zeros after them, so that their size in `dim` is `room`."""
+    import torch
+
+    missing = room - rows.shape[dim]
+    if not missing:
+        return rows
+    return torch.nn.functional.pad(rows, (0, missing) if dim == 3 else (0, 0, 0, missing))
 
 
 def register_step_attention() -> None:
@@ -116,17 +136,26 @@ def step_attention(
     return attended.view(1, n_rows, n_heads, head_size), None
 
 
-def batches_to_decode(lengths: Sequence[int], n_new: int) -> list[range]:
-    """Runs of prompts whose rows fit into memory together."""
-    batches: list[range] = []
-    start, longest = 0, 0
-    for i, length in enumerate(lengths):
+def how_many_fit(going: Sequence[int], waiting: Iterable[int], n_new: int) -> int:
+    """How many of the prompts that wait fit beside the rows that go on; one always fits into an empty memory.
+
+    Args:
+        going: tokens of each row's prompt; waiting: the same of each prompt, in their order.
+        n_new: longest reply.
+    """
+    n_rows, longest = len(going), max(going, default=0)
+    for length in waiting:
         longest = max(longest, length)
-        n_rows = i - start + 1
-        if n_rows > 1 and (n_rows > MAX_ROWS or n_rows * (longest + n_new) > MAX_MEMORY_TOKENS):
-            batches.append(range(start, i))
-            start, longest = i, length
-    return [*batches, range(start, len(lengths))] if lengths else []
+        is_full = n_rows >= MAX_ROWS or (n_rows + 1) * (longest + n_new) > MAX_MEMORY_TOKENS
+        if is_full and n_rows:
+            break
+        n_rows += 1
+    return n_rows - len(going)
+
+
+def is_time_to_renew(n_rows: int, n_going: int, n_fitting: int) -> bool:
+    """Whether enough has changed to pay for moving the rows that go on: a quarter ended, or would be new."""
+    return n_going < COMPACT_BELOW * n_rows or n_going < COMPACT_BELOW * (n_going + n_fitting)
 
 
 def next_tokens(logits: Tensor, temperature: float) -> Tensor:

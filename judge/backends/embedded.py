@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
-from judge.backends.decoding import batches_to_decode
 from judge.backends.loaded import LoadedModel, Reply
 from judge.backends.local import device_of, dtype_of, engine_of
 from judge.backends.packing import batches_of
@@ -88,14 +87,12 @@ class EmbeddedBackend:
         encoded = model.encoder.encode(prompts)
         sequences = [one.ids for one in encoded]
         rows = sorted(set(sequences)) if sampling.temperature <= 0 else sorted(sequences)
-        replies: dict[tuple[int, ...], list[Reply]] = {ids: [] for ids in rows}
         with self._lock, model.seeded(sampling.seed):
-            for batch in batches_to_decode([len(ids) for ids in rows], sampling.max_new_tokens):
-                part = rows[batch.start : batch.stop]
-                decoded, n_computed = model.generate(part, sampling)
-                self.tokens_computed += n_computed
-                for ids, reply in zip(part, decoded, strict=True):
-                    replies[ids].append(reply)
+            decoded, n_computed = model.generate(rows, sampling)
+            self.tokens_computed += n_computed
+        replies: dict[tuple[int, ...], list[Reply]] = {ids: [] for ids in rows}
+        for ids, reply in zip(rows, decoded, strict=True):
+            replies[ids].append(reply)
         draws = {ids: itertools.cycle(each) for ids, each in replies.items()}
         return [_completion(one, next(draws[one.ids])) for one in encoded]
 

@@ -12,9 +12,10 @@ from judge.adapters import Adapter, read_adapter
 from judge.backends import Sampling, Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
 from judge.backends.decoding import (
-    COMPACT_BELOW,
     STEP_ATTENTION,
     Memory,
+    how_many_fit,
+    is_time_to_renew,
     next_tokens,
     register_step_attention,
 )
@@ -121,35 +122,47 @@ class LoadedModel:
         """The reply to each of the sorted sequences; prompt tokens computed."""
         if self.can_pack:
             return self._decode(sequences, sampling)
-        return self._generate_padded(sequences, sampling), sum(map(len, sequences))
+        replies: list[Reply] = []
+        while len(replies) < len(sequences):
+            left = sequences[len(replies) :]
+            n = how_many_fit([], map(len, left), sampling.max_new_tokens)
+            replies += self._generate_padded(left[:n], sampling)
+        return replies, sum(map(len, sequences))
 
     def _decode(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
-        """A packed pass over the prompts, then one step a token for all rows that have not ended."""
+        """A packed pass over as many prompts as fit, then one step a token for all their rows together."""
         import torch
 
-        ends = self._end_ids()
+        ends, n_new = self._end_ids(), sampling.max_new_tokens
+        head = self.model.get_output_embeddings()
         written: list[list[int]] = [[] for _ in sequences]
+        rows: list[int] = []  # which sequence each row belongs to
+        tokens = torch.empty(0, dtype=torch.int64, device=self.device)  # the newest one of each row
+        memory: Memory | None = None
+        n_started = n_computed = 0
         with torch.inference_mode(), _out_of_memory_named():
-            hidden, memory, n_computed = self._prefilled(sequences, sampling.max_new_tokens)
-            rows = list(range(len(sequences)))  # which sequence each row of the memory belongs to
-            head = self.model.get_output_embeddings()
-            with self._attention(STEP_ATTENTION):
-                for n_written in range(1, sampling.max_new_tokens + 1):
-                    tokens = next_tokens(head(hidden), sampling.temperature)
-                    for row, token in zip(rows, tokens.tolist(), strict=True):
-                        if not written[row] or written[row][-1] not in ends:
-                            written[row].append(token)
-                    going = [i for i, row in enumerate(rows) if written[row][-1] not in ends]
-                    if not going or n_written == sampling.max_new_tokens:
-                        break
-                    if len(going) < COMPACT_BELOW * len(rows):
-                        memory.keep(going)
-                        rows, tokens = [rows[i] for i in going], tokens[going]
-                    hidden = self._step(tokens, memory)
-        return [self._reply(ids, ends) for ids in written], n_computed
+            while True:
+                going = [i for i, row in enumerate(rows) if not _is_over(written[row], ends, n_new)]
+                waiting = map(len, sequences[n_started:])
+                n_fitting = how_many_fit([len(sequences[rows[i]]) for i in going], waiting, n_new)
+                if not going and not n_fitting:
+                    return [self._reply(ids, ends) for ids in written], n_computed
+                if memory is None or is_time_to_renew(len(rows), len(going), n_fitting):
+                    fresh = range(n_started, n_started + n_fitting)
+                    new, n = self._prefilled([sequences[i] for i in fresh], n_new) if fresh else (None, 0)
+                    memory = new if memory is None else memory.renewed(going, new)
+                    rows = [*(rows[i] for i in going), *fresh]
+                    last = [sequences[i][-1] for i in fresh]
+                    tokens = torch.cat([tokens[going], tokens.new_tensor(last)])
+                    n_started, n_computed = n_started + n_fitting, n_computed + n
+                assert memory is not None
+                tokens = next_tokens(head(self._step(tokens, memory)), sampling.temperature)
+                for row, token in zip(rows, tokens.tolist(), strict=True):
+                    if not _is_over(written[row], ends, n_new):
+                        written[row].append(token)
 
-    def _prefilled(self, sequences: Sequence[tuple[int, ...]], n_new: int) -> tuple[Tensor, Memory, int]:
-        """The hidden state after each sequence, shape (sequences, size); their memory; tokens computed."""
+    def _prefilled(self, sequences: Sequence[tuple[int, ...]], n_new: int) -> tuple[Memory, int]:
+        """The memory of rows that have read all but their last token; tokens computed for it."""
         import torch
         from transformers import DynamicCache
 
@@ -157,33 +170,32 @@ class LoadedModel:
         members: dict[tuple[int, ...], list[int]] = {one: [] for one in distinct}
         for row, one in enumerate(sequences):
             members[one].append(row)
-        memory = Memory([len(one) for one in sequences], n_new, self.device)
-        states: list[Tensor | None] = [None] * len(sequences)
+        memory = Memory([len(one) - 1 for one in sequences], n_new + 1, self.device)
         n_computed = 0
         for batch in batches_of(distinct, self.batch_tokens):
             part = distinct[batch.start : batch.stop]
             packing = pack(part)
             cache = DynamicCache()
-            hidden = self._packed_pass(packing, cache)
+            self._packed_pass(packing, cache)
             n_computed += len(packing.ids)
             layers: list[Any] = cache.layers
-            for one, path, end in zip(part, packing.paths, packing.ends, strict=True):
-                places = torch.cat([torch.arange(*own, device=self.device) for own in path])
+            for one, path in zip(part, packing.paths, strict=True):
+                places = torch.cat([torch.arange(*own, device=self.device) for own in path])[:-1]
                 for row in members[one]:
-                    states[row] = hidden[end]
                     for number, layer in enumerate(layers):
                         memory.put(number, row, places, layer.keys[0], layer.values[0])
-        return torch.stack([state for state in states if state is not None]), memory, n_computed
+        return memory, n_computed
 
     def _step(self, tokens: Tensor, memory: Memory) -> Tensor:
         """The hidden state of each row after one more token, shape (rows, size)."""
         memory.prepare_step()
-        hidden: Tensor = self.model.base_model(
-            input_ids=tokens[None],
-            position_ids=memory.lengths[None],
-            use_cache=False,
-            memory=memory,
-        ).last_hidden_state[0]
+        with self._attention(STEP_ATTENTION):
+            hidden: Tensor = self.model.base_model(
+                input_ids=tokens[None],
+                position_ids=memory.lengths[None],
+                use_cache=False,
+                memory=memory,
+            ).last_hidden_state[0]
         memory.end_step()
         return hidden
 
@@ -280,6 +292,11 @@ def _agree(plain: Tensor, packed: Tensor) -> bool:
     """Whether our own way through the model gives the log-odds that the model's own way gives."""
     difference = (packed.diff(dim=1) - plain.diff(dim=1)).abs().max().item()
     return difference <= MAX_SELF_CHECK_DIFFERENCE
+
+
+def _is_over(written: Sequence[int], ends: set[int], n_new: int) -> bool:
+    """Whether a reply has come to its end, or to the longest that it may be."""
+    return len(written) >= n_new or (bool(written) and written[-1] in ends)
 
 
 def _first_line(error: Exception) -> str:

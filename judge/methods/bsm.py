@@ -9,6 +9,7 @@ from itertools import islice
 from judge.backends import Backend, ChoiceProbabilities, Completion
 from judge.methods import DEFAULTS, MethodSettings
 from judge.methods.asking import (
+    WRITING,
     SharedReplies,
     identity_of,
     name_of,
@@ -119,6 +120,10 @@ class TextBranchSolveMerge(BranchSolveMerge):
 
     name = "bsm-text"
     templates = ("bsm_branch", "bsm_solve")
+
+    @property
+    def batch_characters(self) -> int:
+        return WRITING * self.backend.batch_characters
 
     def solve(self, asked: Sequence[tuple[Pair, Order, Criterion]]) -> list[Solved]:
         """The scores of both responses on each criterion and the reason for them, one free reply each."""
