@@ -187,8 +187,8 @@ def table_of(result: dict[str, Any]) -> str:
     rows = result["rows"]
     seconds = {(r["engine"], r["method"]): r["judging"]["elapsed_s"] / r["n_pairs"] for r in rows}
     lines = [
-        "| method | engine | s a pair | times direct | prompt tokens sent | computed | tokens written "
-        "| unreadable | of the matmul rate | once a question |",
+        "| method | engine | s a pair (pairs/s) | times direct | prompt tokens sent | computed "
+        "| tokens written | unreadable | of the matmul rate | once a question |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in sorted(rows, key=lambda r: METHODS.index(r["method"])):
@@ -202,11 +202,13 @@ def table_of(result: dict[str, Any]) -> str:
             written = shared["tokens_written"] / row["n_questions"]
             once = f"{shared['elapsed_s'] / row['n_questions']:.1f} s, {written:.0f} tokens written"
         lines.append(
-            f"| {row['method']} | {row['engine']} | {each:.2f} | {times:.1f} "
+            f"| {row['method']} | {row['engine']} | {each:.2f} ({1 / each:.2f}) | {times:.1f} "
             f"| {row['tokens_in'] / n:,.0f} | {judging['tokens_computed'] / n:,.0f} "
             f"| {judging['tokens_written'] / n:,.0f} | {100 * row['n_unparsed'] / (2 * n):.0f} % "
             f"| {100 * rate:.0f} % | {once} |"
         )
+    machine = f"{result['cores']} cores of {result['cpu']}, {result['matmul_bf16'] / 1e9:.0f} GFLOP/s"
+    lines += ["", f"{result['base_model']}, {result['n_pairs']} pairs, {machine} as the bf16 matmul rate."]
     return "\n".join(lines)
 
 

@@ -50,9 +50,12 @@ def test_the_table_divides_by_pairs_by_questions_and_by_the_direct_judge_of_the_
         }
 
     rows = [total_of("e direct", [one(1.0, 0, 0)] * 2), total_of("e bsm", [one(1.5, 20, 60)] * 2)]
-    table = table_of({"rows": rows, "flops_per_token": 10, "matmul_bf16": 1000.0}).splitlines()
-    assert table[2] == "| direct | e | 0.50 | 1.0 | 50 | 40 | 0 | 25 % | 80 % | - |"
-    assert table[3] == "| bsm | e | 0.75 | 1.5 | 50 | 40 | 10 | 25 % | 67 % | 3.0 s, 60 tokens written |"
+    result = {"rows": rows, "flops_per_token": 10, "matmul_bf16": 1000.0, "n_pairs": 4}
+    table = table_of(result | {"base_model": "m", "cores": 2, "cpu": "c"}).splitlines()
+    assert table[2] == "| direct | e | 0.50 (2.00) | 1.0 | 50 | 40 | 0 | 25 % | 80 % | - |"
+    assert (
+        table[3] == "| bsm | e | 0.75 (1.33) | 1.5 | 50 | 40 | 10 | 25 % | 67 % | 3.0 s, 60 tokens written |"
+    )
 
 
 def test_an_engine_may_name_its_interpreter():
