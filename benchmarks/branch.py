@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mt_bench import data_folder
-from benchmarks.provenance import provenance
+from benchmarks.provenance import provenance, write_result
 from judge.backends import Settings, load_backend
 from judge.methods.bsm import BranchSolveMerge
 from judge.progress import shown_progress
@@ -123,8 +123,7 @@ def main() -> None:
         **result_of(asked),
     }
     print(f"{result['n_usable']} of {result['n_questions']} plans have {FEWEST} to {MOST} different criteria")
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_result(arguments.out, result)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mt_bench import data_folder, read_pairs
-from benchmarks.provenance import provenance
+from benchmarks.provenance import of_mt_bench, provenance, write_result
 from benchmarks.speed import matmul_rate, matmul_shapes, sizes_of
 from judge import basemodels
 from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
@@ -29,7 +29,7 @@ from judge.evaluate import planned
 from judge.methods import MethodSettings, load_method
 from judge.pairfile import read_pairs as read_pair_file
 from judge.pairfile import write_pairs
-from judge.records import Engine, Judgment, Order, Prompt, Unparsed, sha256_of_json
+from judge.records import Engine, Judgment, Order, Prompt, Unparsed
 
 METHODS = ("direct", "cot", "bsm", "bsm-text")
 
@@ -245,17 +245,11 @@ def main() -> None:
     result = {
         "schema": "four-token-judge/methods/1",
         **provenance(),
-        "base_model": arguments.base_model,
-        "base_model_hash": basemodels.hash_of(arguments.base_model),
-        "data": "MT-bench turn 1",
-        "data_hash": sha256_of_json([pair.content_hash for pair in pairs]),
-        "n_pairs": len(pairs),
-        "seed": arguments.seed,
+        **of_mt_bench(arguments.base_model, pairs, arguments.seed),
         **measured,
     }
     print(table_of(result))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(arguments.out, result)
 
 
 if __name__ == "__main__":

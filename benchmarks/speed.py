@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mt_bench import data_folder, read_pairs
-from benchmarks.provenance import provenance
+from benchmarks.provenance import of_mt_bench, provenance, write_result
 from judge import basemodels
 from judge.backends.embedded import EmbeddedBackend
 from judge.evaluate import planned, read_batch
-from judge.records import Order, Pair, sha256_of_json
+from judge.records import Order, Pair
 
 VERDICT_TOKENS = 4
 _state: dict[str, Any] = {}  # what a worker process keeps between calls
@@ -303,17 +303,11 @@ def main() -> None:
     result = {
         "schema": "four-token-judge/speed/1",
         **provenance(),
-        "base_model": arguments.base_model,
-        "base_model_hash": basemodels.hash_of(arguments.base_model),
-        "data": "MT-bench turn 1",
-        "data_hash": sha256_of_json([pair.content_hash for pair in pairs]),
-        "n_pairs": len(pairs),
-        "seed": arguments.seed,
+        **of_mt_bench(arguments.base_model, pairs, arguments.seed),
         **measure(arguments.base_model, pairs, arguments.rounds),
     }
     print(table_of(result))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(arguments.out, result)
 
 
 if __name__ == "__main__":

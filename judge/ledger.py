@@ -185,7 +185,7 @@ class Ledger:
         """Store all the replies or, where anything fails, none. One already there stays as it is.
 
         Args:
-            replies: by key, see `judge.methods.shared`.
+            replies: by key, see `judge.methods.asking`.
             elapsed_s: the seconds that all of them took together.
         """
         insert = "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.loaded import LoadedModel, Reply
-from judge.backends.local import device_of, dtype_of, engine_of
+from judge.backends.local import chosen_among, device_of, dtype_of, engine_of
 from judge.backends.packing import batches_of
 from judge.errors import InputError
 from judge.records import Engine, Prompt, Unparsed
@@ -71,15 +71,7 @@ class EmbeddedBackend:
                 probabilities |= {
                     (sequence, ids): tuple(row) for sequence, row in zip(sequences, rows, strict=True)
                 }
-        return [
-            ChoiceProbabilities(
-                probabilities=probabilities[which],
-                tokens_in=one.n_prompt,
-                tokens_out=model.encoder.n_reply_tokens(prompt, choices[0]),
-                is_trimmed=one.is_trimmed,
-            )
-            for one, prompt, which in zip(encoded, prompts, asked, strict=True)
-        ]
+        return chosen_among(choices, model.encoder, prompts, encoded, [probabilities[one] for one in asked])
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """Free text, many rows at a time; a beginning that prompts share is computed once."""

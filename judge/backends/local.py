@@ -1,14 +1,17 @@
-"""What backends with weights on this machine share: who answers, and on which hardware."""
+"""What backends that encode prompts themselves share: who answers, on which hardware, with which choices."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from judge import basemodels
 from judge.adapters import read_adapter
-from judge.backends import Settings
-from judge.records import Engine
+from judge.backends import ChoiceProbabilities, Settings
+from judge.records import Engine, Prompt, Unparsed
+from judge.tokens import Encoded, PromptEncoder
 
 
 def engine_of(settings: Settings, backend: str, dtype: str) -> Engine:
@@ -58,3 +61,29 @@ def multiplies_bfloat16() -> bool:
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def chosen_among(
+    choices: Sequence[str],
+    encoder: PromptEncoder,
+    prompts: Sequence[Prompt],
+    encoded: Sequence[Encoded],
+    probabilities: Sequence[tuple[float, ...]],
+) -> list[ChoiceProbabilities | Unparsed]:
+    """Each prompt with its probabilities of the choices, and the tokens of prompt and whole reply."""
+    return [
+        ChoiceProbabilities(
+            probabilities=each,
+            tokens_in=one.n_prompt,
+            tokens_out=encoder.n_reply_tokens(prompt, choices[0]),
+            is_trimmed=one.is_trimmed,
+        )
+        for prompt, one, each in zip(prompts, encoded, probabilities, strict=True)
+    ]
+
+
+def softmax(logits: Sequence[float]) -> tuple[float, ...]:
+    """Probabilities that sum to 1, of logits or log-probabilities."""
+    highest = max(logits)
+    weights = [math.exp(one - highest) for one in logits]
+    return tuple(weight / sum(weights) for weight in weights)

@@ -13,7 +13,7 @@ from judge.adapters import read_adapter
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_text import as_logprob, whole_characters
 from judge.backends.endpoint import Endpoint, Job, Refused, Session, decoding_of
-from judge.backends.local import engine_of
+from judge.backends.local import chosen_among, engine_of, softmax
 from judge.errors import BackendError, MissingExtra, ModelError
 from judge.files import one_line
 from judge.hub import HUB_ID
@@ -70,15 +70,7 @@ class TokensWay:
             [self._choice_job(ids, letters[start], name) for (ids, start), name in names.items()]
         )
         probabilities = dict(zip(names, found, strict=True))
-        return [
-            ChoiceProbabilities(
-                probabilities=probabilities[key],
-                tokens_in=one.n_prompt,
-                tokens_out=encoder.n_reply_tokens(prompt, choices[0]),
-                is_trimmed=one.is_trimmed,
-            )
-            for key, one, prompt in zip(keys, encoded, prompts, strict=True)
-        ]
+        return chosen_among(choices, encoder, prompts, encoded, [probabilities[key] for key in keys])
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         encoded = self._encoder.encode(prompts)
@@ -183,8 +175,7 @@ def _letter_probabilities(answer: Any, letters: Sequence[int]) -> tuple[float, .
     logprobs = [as_logprob(given[f"token_id:{token}"]) for token in letters]
     if max(logprobs) == -math.inf:
         raise ValueError("no choice has any probability")
-    masses = [math.exp(one - max(logprobs)) for one in logprobs]
-    return tuple(mass / sum(masses) for mass in masses)
+    return softmax(logprobs)
 
 
 def last_part(name: str) -> str:

@@ -22,7 +22,7 @@ from judge import basemodels
 from judge.adapters import Adapter, read_adapter
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.cpu import keep_large_buffers
-from judge.backends.local import device_of, dtype_of, engine_of
+from judge.backends.local import chosen_among, device_of, dtype_of, engine_of, softmax
 from judge.errors import BackendError, InputError, MissingExtra, ModelError
 from judge.files import one_line
 from judge.records import Engine, Prompt, Unparsed
@@ -105,15 +105,7 @@ class VllmBackend:
             logits, n_computed = model.logits([ids for ids, _ in asked], [letters[s] for _, s in asked])
             self.tokens_computed += n_computed
         probabilities = dict(zip(asked, map(softmax, logits), strict=True))
-        return [
-            ChoiceProbabilities(
-                probabilities=probabilities[key],
-                tokens_in=one.n_prompt,
-                tokens_out=model.encoder.n_reply_tokens(prompt, choices[0]),
-                is_trimmed=one.is_trimmed,
-            )
-            for key, one, prompt in zip(keys, encoded, prompts, strict=True)
-        ]
+        return chosen_among(choices, model.encoder, prompts, encoded, [probabilities[key] for key in keys])
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """Free text. Only `sampling` decides how it is decoded, never the model's generation config."""
@@ -271,13 +263,6 @@ class _Loaded:
             raise ModelError(
                 f"{adapter.folder}: this adapter changes nothing about this base model's answers."
             )
-
-
-def softmax(logits: Sequence[float]) -> tuple[float, ...]:
-    """Probabilities that sum to 1, of logits or log-probabilities."""
-    highest = max(logits)
-    weights = [math.exp(one - highest) for one in logits]
-    return tuple(weight / sum(weights) for weight in weights)
 
 
 def seed_of(seed: int, index: int) -> int:
