@@ -46,6 +46,19 @@ class Outcome(StrEnum):
     TIE = "TIE"
 
 
+class Ballot(StrEnum):
+    """What a person may say of a pair. BOTH_BAD counts as a tie wherever votes are compared."""
+
+    A = "A"
+    B = "B"
+    TIE = "TIE"
+    BOTH_BAD = "BOTH_BAD"
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.TIE if self is Ballot.BOTH_BAD else Outcome(self.value)
+
+
 class Status(StrEnum):
     """What the two orders say together."""
 
@@ -211,7 +224,8 @@ class Verdict:
 
     `outcome` is strict: TIE where the orders disagree, None where one could not be read. `p_a` is the
     mean of the two orders' probabilities that a is better, a tie counting half; `outcome_by_mean` is the
-    side of 0.5 on which it lies. `judge` is the judge's fingerprint.
+    side of 0.5 on which it lies. `judge` is the judge's fingerprint. `readings` is empty in the verdict of
+    somebody else's judge whose readings are not known.
     """
 
     pair_id: str
@@ -221,6 +235,26 @@ class Verdict:
     outcome_by_mean: Outcome | None
     readings: Mapping[Order, Reading]
     judge: str
+
+
+@dataclass(frozen=True, slots=True)
+class HumanVote:
+    """What one person said of one pair.
+
+    `turn` counts from 1. `model_a` and `model_b` wrote the responses, where that is known; `shown_left` says
+    which response stood left ("A" or "B") and `at` when the vote was given (ISO 8601).
+    """
+
+    pair_id: str
+    voter: str
+    outcome: Ballot
+    turn: int = 1
+    category: str | None = None
+    model_a: str | None = None
+    model_b: str | None = None
+    note: str | None = None
+    shown_left: str | None = None
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

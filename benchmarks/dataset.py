@@ -1,0 +1,86 @@
+"""What every data set of the harness is read as: pairs, people's votes on them, and what was left out."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from judge.records import HumanVote, Pair, Verdict, sha256_of_json
+
+NO_CATEGORY = "(no category)"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of a data set to read, and from where.
+
+    `folder` holds local copies; None reads from the Hugging Face hub. `turn` None takes any turn. `votes` is
+    "experts", "authors" or "all" for MT-bench, a file of votes for a file of pairs, and "" elsewhere.
+    """
+
+    folder: Path | None = None
+    turn: int | None = 1
+    votes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Pairs and the votes on them; every pair has a vote.
+
+    `broken` counts rows that were left out, by reason. `released` are verdicts that somebody else published on
+    these pairs, by the judge's name. `source` says whose data it is and under which licence.
+    """
+
+    name: str
+    pairs: tuple[Pair, ...]
+    votes: tuple[HumanVote, ...]
+    source: str
+    broken: Mapping[str, int] = field(default_factory=dict)
+    released: Mapping[str, tuple[Verdict, ...]] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of the contents of all pairs and of all votes, whatever their order."""
+        pairs = sorted([pair.id, pair.content_hash] for pair in self.pairs)
+        votes = sorted([vote.pair_id, vote.voter, vote.outcome.value] for vote in self.votes)
+        return sha256_of_json([pairs, votes])
+
+
+def only(dataset: Dataset, ids: frozenset[str]) -> Dataset:
+    """The data set with these pairs alone, and the votes and released verdicts on them."""
+    return replace(
+        dataset,
+        pairs=tuple(pair for pair in dataset.pairs if pair.id in ids),
+        votes=tuple(vote for vote in dataset.votes if vote.pair_id in ids),
+        released={
+            judge: tuple(verdict for verdict in verdicts if verdict.pair_id in ids)
+            for judge, verdicts in dataset.released.items()
+        },
+    )
+
+
+def stratified(pairs: Sequence[Pair], limit: int, seed: int) -> frozenset[str]:
+    """The ids of `limit` pairs, drawn from each category in proportion (largest remainders), by this seed."""
+    by_category: dict[str, list[str]] = {}
+    for pair in pairs:
+        by_category.setdefault(pair.category or NO_CATEGORY, []).append(pair.id)
+    shares = {name: limit * len(ids) / len(pairs) for name, ids in by_category.items()}
+    counts = Counter({name: int(share) for name, share in shares.items()})
+    by_remainder = sorted(shares, key=lambda name: (-(shares[name] % 1), name))
+    counts.update(by_remainder[: limit - counts.total()])
+    generator = random.Random(seed)
+    return frozenset(
+        id for name in sorted(by_category) for id in generator.sample(sorted(by_category[name]), counts[name])
+    )
+
+
+def data_folder(given: Path | None = None) -> Path | None:
+    """The folder of local copies: as given, else JUDGE_DATA, else `../shared/data` where that exists."""
+    if given or os.environ.get("JUDGE_DATA"):
+        return given or Path(os.environ["JUDGE_DATA"])
+    beside = Path("../shared/data")
+    return beside if beside.is_dir() else None
