@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mt_bench import data_folder
+from benchmarks.dataset import data_folder
 from benchmarks.provenance import provenance, write_result
 from judge.backends import Settings, load_backend
 from judge.methods.bsm import BranchSolveMerge
@@ -101,7 +101,10 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     arguments = parser.parse_args()
-    questions = questions_of(data_folder(arguments.data_dir) / FILE, arguments.questions, arguments.seed)
+    folder = data_folder(arguments.data_dir)
+    if folder is None:
+        parser.error("--data-dir or JUDGE_DATA must name the folder of the data sets")
+    questions = questions_of(folder / FILE, arguments.questions, arguments.seed)
     pairs = [pair_about(question) for question in questions]
     backend = load_backend("embedded", Settings(arguments.base_model))
     method = BranchSolveMerge(backend)

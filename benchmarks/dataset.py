@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
+from judge.errors import InputError
 from judge.records import HumanVote, Pair, Verdict, sha256_of_json
 
 NO_CATEGORY = "(no category)"
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,8 @@ class Wanted:
 class Dataset:
     """Pairs and the votes on them; every pair has a vote.
 
-    `broken` counts rows that were left out, by reason. `released` are verdicts that somebody else published on
-    these pairs, by the judge's name. `source` says whose data it is and under which licence.
+    `broken` counts rows that were left out, by reason. `released` are verdicts that somebody else published
+    on these pairs, by the judge's name. `source` says whose data it is and under which licence.
     """
 
     name: str
@@ -50,6 +55,30 @@ class Dataset:
         return sha256_of_json([pairs, votes])
 
 
+class Unusable(Exception):
+    """Why one row is left out, in words that fit many rows. `usable` counts it, and none gets past it."""
+
+
+def usable(rows: Iterable[S], read_one: Callable[[S], T]) -> tuple[list[T], Counter[str]]:
+    """What `read_one` makes of each row, and how many rows it found Unusable, by reason."""
+    done: list[T] = []
+    broken: Counter[str] = Counter()
+    for row in rows:
+        try:
+            done.append(read_one(row))
+        except Unusable as reason:
+            broken[str(reason)] += 1
+    return done, broken
+
+
+def not_empty(dataset: Dataset) -> Dataset:
+    """The same data set. Raises InputError, which says what was left out, where no pair is left."""
+    if not dataset.pairs:
+        left_out = ", ".join(f"{reason}: {count}" for reason, count in sorted(dataset.broken.items()))
+        raise InputError(f"{dataset.name}: no pair with a vote is left (left out: {left_out or 'nothing'}).")
+    return dataset
+
+
 def only(dataset: Dataset, ids: frozenset[str]) -> Dataset:
     """The data set with these pairs alone, and the votes and released verdicts on them."""
     return replace(
@@ -64,7 +93,11 @@ def only(dataset: Dataset, ids: frozenset[str]) -> Dataset:
 
 
 def stratified(pairs: Sequence[Pair], limit: int, seed: int) -> frozenset[str]:
-    """The ids of `limit` pairs, drawn from each category in proportion (largest remainders), by this seed."""
+    """The ids of `limit` pairs, drawn from each category in proportion (largest remainders), by this seed.
+
+    They do not depend on the order of the pairs. Where there are no more than `limit`, all are taken.
+    """
+    limit = min(limit, len(pairs))
     by_category: dict[str, list[str]] = {}
     for pair in pairs:
         by_category.setdefault(pair.category or NO_CATEGORY, []).append(pair.id)

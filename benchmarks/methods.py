@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mt_bench import data_folder, read_pairs
+from benchmarks.dataset import data_folder
+from benchmarks.mt_bench import read_pairs
 from benchmarks.provenance import of_mt_bench, provenance, write_result
 from benchmarks.speed import matmul_rate, matmul_shapes, sizes_of
 from judge import basemodels

@@ -6,30 +6,73 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from judge import basemodels
 from judge.records import Pair, sha256_of_json
 
+CHECKOUT = Path(__file__).resolve().parents[1]
+PACKAGES = ("four-token-judge", "torch", "transformers", "vllm", "peft", "numpy", "scipy")
+
 
 def provenance() -> dict[str, Any]:
-    """Commit, hardware, versions and day, for a result file."""
-    describe = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
-    commit = subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip()
+    """Commit, hardware, versions and day, for a result file. `commit` is "" outside a checkout of ours."""
+    return {
+        "commit": commit_of(CHECKOUT),
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "gpu": gpu_name(),
+        "versions": {"python": platform.python_version(), **versions_of(PACKAGES)},
+        "measured_at": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def commit_of(checkout: Path) -> str:
+    """The commit that is checked out there, with -dirty where files differ from it.
+
+    An installed package may lie inside somebody else's repository: only a checkout's own top folder counts.
+    """
+    if _git(checkout, "rev-parse", "--show-toplevel") != str(checkout):
+        return ""
+    return _git(checkout, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError:  # no git here
+        return ""
+    return done.stdout.strip()
+
+
+def cpu_name() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "commit": commit,
-        "cpu": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "versions": {name: version(name) for name in ("torch", "transformers")},
-        "measured_at": datetime.now(UTC).date().isoformat(),
-    }
+    return names[0] if names else platform.processor()
+
+
+def gpu_name() -> str:
+    """The first CUDA GPU, where a judge of this process could have used one; else "none"."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name(0) if torch and torch.cuda.is_available() else "none"
+
+
+def versions_of(packages: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def of_mt_bench(base_model: str, pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
@@ -47,4 +90,19 @@ def of_mt_bench(base_model: str, pairs: Sequence[Pair], seed: int) -> dict[str, 
 def write_result(out: Path | None, result: dict[str, Any]) -> None:
     """Writes a result file, where one was asked for."""
     if out:
-        out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        out.write_text(as_json(result) + "\n", encoding="utf-8")
+
+
+def as_json(value: Any, indent: str = "") -> str:
+    """JSON that spreads objects and lists over lines only where they hold others."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if not any(isinstance(item, dict | list | tuple) and item for item in items):
+        return json.dumps(value, ensure_ascii=False)
+    inner = f"{indent} "
+    if isinstance(value, dict):
+        lines = [
+            f"{inner}{json.dumps(str(key), ensure_ascii=False)}: {as_json(item, inner)}"
+            for key, item in value.items()
+        ]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    return "[\n" + ",\n".join(f"{inner}{as_json(item, inner)}" for item in value) + f"\n{indent}]"

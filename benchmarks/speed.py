@@ -19,7 +19,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mt_bench import data_folder, read_pairs
+from benchmarks.dataset import data_folder
+from benchmarks.mt_bench import read_pairs
 from benchmarks.provenance import of_mt_bench, provenance, write_result
 from judge import basemodels
 from judge.backends.embedded import EmbeddedBackend

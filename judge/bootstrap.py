@@ -7,7 +7,7 @@ rows; with one row of sums a cluster, ten thousand draws are one matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ Statistic = Callable[[Floats], Floats]
 
 LEVEL = 0.95
 N_DRAWS = 10_000
-MAX_CELLS = 20_000_000
+MAX_CELLS = 4_000_000
 MIN_DEFINED = 0.95
 
 
@@ -53,45 +53,63 @@ class Estimate:
 
 
 class Resampler:
-    """Draws of `n_clusters` clusters with replacement. Equal arguments give equal draws, so figures pair up."""
+    """Draws of whole clusters with replacement. Equal arguments give equal draws, so figures pair up."""
 
     def __init__(self, n_clusters: int, n_draws: int = N_DRAWS, seed: int = 0) -> None:
         self.n_clusters = n_clusters
         self.n_draws = n_draws
         self._seed = seed
-        self._weights: list[Floats] = []
+        self._counts: list[NDArray[np.unsignedinteger[Any]]] = []
 
     def draws(self, sums: Floats) -> Floats:
         """The sums of each draw, shape (n_draws, n_sums), from sums of shape (n_clusters, n_sums)."""
-        return np.concatenate([weights @ sums for weights in self._parts()])
+        return np.concatenate([counts.astype(np.float64) @ sums for counts in self._parts()])
 
-    def _parts(self) -> list[Floats]:
-        """How often each draw holds each cluster, shape (some draws, n_clusters), in parts that fit memory."""
-        if not self._weights:
-            generator = np.random.default_rng(self._seed)
-            n_rows = max(1, MAX_CELLS // max(1, self.n_clusters))
-            even = np.full(self.n_clusters, 1 / self.n_clusters)
-            for start in range(0, self.n_draws, n_rows):
-                n = min(n_rows, self.n_draws - start)
-                counts = generator.multinomial(self.n_clusters, even, size=n)
-                self._weights.append(counts.astype(np.float64))
-        return self._weights
+    def _parts(self) -> list[NDArray[np.unsignedinteger[Any]]]:
+        """How often each draw holds each cluster, shape (some draws, n_clusters), a byte or two a cell."""
+        if not self._counts:
+            self._counts = [counts.astype(np.min_scalar_type(counts.max())) for counts in self._drawn()]
+        return self._counts
+
+    def _drawn(self) -> Iterator[NDArray[np.int64]]:
+        """The same in parts of at most MAX_CELLS, which change the draws in nothing."""
+        generator = np.random.default_rng(self._seed)
+        n_rows = max(1, MAX_CELLS // self.n_clusters)
+        even = np.full(self.n_clusters, 1 / self.n_clusters)
+        for start in range(0, self.n_draws, n_rows):
+            yield generator.multinomial(self.n_clusters, even, size=min(n_rows, self.n_draws - start))
 
 
 def estimate(measure: Measure, resampler: Resampler) -> Estimate:
     """The figure with its percentile interval.
 
     Where all clusters say 0 or all say 1, resampling has nothing to vary; the interval is then the exact
-    binomial one over clusters (Clopper and Pearson, 1934).
+    binomial one over the clusters in which anything is counted (Clopper and Pearson, 1934).
     """
     value = _value(measure)
     if value is None or resampler.n_clusters < 2:
         return Estimate(value, None, None, measure.n)
     low, high = _interval(measure.statistic(resampler.draws(measure.sums)))
     if measure.is_share and low == high and value in (0.0, 1.0):
-        reach = 1 - ((1 - LEVEL) / 2) ** (1 / resampler.n_clusters)
+        n_counted = int(measure.sums.any(axis=1).sum())
+        reach = 1 - ((1 - LEVEL) / 2) ** (1 / n_counted)
         low, high = (0.0, reach) if value == 0.0 else (1 - reach, 1.0)
     return Estimate(value, low, high, measure.n)
+
+
+def estimates(sums: Floats, statistic: Statistic, n: Sequence[int], resampler: Resampler) -> list[Estimate]:
+    """Several figures that are found together, each with its percentile interval.
+
+    `statistic` is from sums (..., n_sums) to figures (..., n_figures); `n` is what each figure counts over.
+    """
+    values = [None if np.isnan(value) else float(value) for value in statistic(sums.sum(axis=0))]
+    if resampler.n_clusters < 2:
+        return [Estimate(value, None, None, counted) for value, counted in zip(values, n, strict=True)]
+    intervals = [_interval(draws) for draws in statistic(resampler.draws(sums)).T]
+    return [
+        Estimate(value, *((None, None) if value is None else interval), counted)
+        for value, interval, counted in zip(values, intervals, n, strict=True)
+    ]
 
 
 def difference(one: Measure, other: Measure, resampler: Resampler) -> Estimate:

@@ -7,25 +7,47 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from judge.console import (
+    LedgerOption,
+    QuietOption,
+    check_writable,
+    interruptible,
+    opened_ledger,
+    print_study,
+    progress_shown,
+    write,
+)
 from judge.errors import InputError, JudgeError
 from judge.options import JudgeOptions, takes_judge
 from judge.records import Message, Order, Pair, Reading, Status, Unparsed, Verdict
 
-if TYPE_CHECKING:
-    from judge.ledger import Ledger
-    from judge.progress import Progress
-
+VERBS = "judge.commands"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
-INTERRUPTED = 130
+
+
+class Verbs(TyperGroup):
+    """The commands of this file, and those of the packages above it, found by name when they are called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(entry_points(group=VERBS).names)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        for found in entry_points(group=VERBS, name=cmd_name):
+            return get_command(found.load())
+        return super().get_command(ctx, cmd_name)
+
 
 app = typer.Typer(
+    cls=Verbs,
     help="A pairwise judge that answers in four tokens, in both orders.",
     context_settings=CONTEXT,
     no_args_is_help=True,
@@ -37,11 +59,6 @@ models_app = typer.Typer(help="Base models: list, fetch, verify, path.", no_args
 ledger_app = typer.Typer(help="The ledger of all judgments: show, export, import.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(ledger_app, name="ledger")
-
-LedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="File of the ledger; by default in the user's cache.")
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 
 def main() -> NoReturn:
@@ -91,7 +108,7 @@ def compare(
         "--b": _text_of("--b", b, b_file),
     }
     pair = _pair_of(texts, reference, system)
-    with _progress(quiet) as progress, _ledger(ledger) as book:
+    with progress_shown(quiet) as progress, opened_ledger(ledger) as book:
         method = judge.load(progress, book)
         started = time.perf_counter()
         [verdict] = judge_pairs([pair], method, book)
@@ -126,20 +143,13 @@ def run(
     from judge.evaluate import judge_pairs
     from judge.pairfile import read_pairs, write_verdicts
 
-    _check_writable(out)
+    check_writable(out)
     chosen = sample(read_pairs(pairs), limit, seed)
-    try:
-        with _progress(quiet) as progress, _ledger(ledger) as book:
-            method = judge.load(progress, book)
-            started = time.perf_counter()
-            verdicts = judge_pairs(chosen, method, book, progress)
-            elapsed_s = time.perf_counter() - started
-    except KeyboardInterrupt:
-        print(
-            "judge: stopped. What was judged is in the ledger; the same command goes on there.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(INTERRUPTED) from None
+    with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
+        method = judge.load(progress, book)
+        started = time.perf_counter()
+        verdicts = judge_pairs(chosen, method, book, progress)
+        elapsed_s = time.perf_counter() - started
     write_verdicts(out, verdicts)
     if not quiet:
         _print_findings(verdicts, chosen, elapsed_s, out)
@@ -147,11 +157,21 @@ def run(
             print(f"Prompt tokens computed: {method.backend.tokens_computed:,}", file=sys.stderr)
 
 
-@app.command(epilog="Example: judge report verdicts.jsonl --pairs pairs.jsonl --html report.html")
+@app.command(
+    epilog="Examples: judge report verdicts.jsonl --pairs pairs.jsonl --html report.html. "
+    "judge report verdicts.jsonl --votes votes.jsonl --pairs pairs.jsonl measures the judge against people."
+)
 def report(
     verdicts: Annotated[str, typer.Argument(help="Verdicts as written by `judge run`; - is standard input.")],
     pairs: Annotated[
         str | None, typer.Option(help="Their pairs: adds texts, categories and gold labels.")
+    ] = None,
+    votes: Annotated[
+        str | None,
+        typer.Option(
+            help="People's votes on them (.jsonl, .csv or .parquet): agreement by every convention, with "
+            "intervals; the verdicts may be of several judges."
+        ),
     ] = None,
     html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
     markdown: Annotated[str | None, typer.Option(help="Write Markdown; - is standard output.")] = None,
@@ -162,15 +182,52 @@ def report(
     from judge.report import format_html, format_json, format_markdown, format_text
     from judge.summary import summarize
 
-    formats = [(html, format_html), (markdown, format_markdown), (as_json, format_json)]
-    for path, _ in formats:
-        _check_writable(path or "-")
-    made = summarize(read_verdicts(verdicts), None if pairs is None else read_pairs(pairs))
-    for path, formatted in formats:
+    for path in (html, markdown, as_json):
+        check_writable(path)
+    given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
+    if votes is not None:
+        _report_on_votes(verdicts, given, votes, texts, html, markdown, as_json)
+        return
+    made = summarize(given, texts)
+    for path, formatted in ((html, format_html), (markdown, format_markdown), (as_json, format_json)):
         if path is not None:
-            _write(path, formatted(made))
+            write(path, formatted(made))
     if "-" not in (html, markdown, as_json):
         print(format_text(made, color=sys.stdout.isatty()))
+
+
+def _report_on_votes(
+    name: str,
+    verdicts: Sequence[Verdict],
+    votes_path: str,
+    pairs: Sequence[Pair] | None,
+    html: str | None,
+    markdown: str | None,
+    as_json: str | None,
+) -> None:
+    """The report of judges beside people, in every format that was asked for."""
+    from judge.gallery import galleries_of
+    from judge.study import Entrant, Kind, study_as_json, study_of
+    from judge.studypage import Frame, format_study_html, format_study_markdown
+    from judge.votefile import read_votes
+
+    by_judge: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_judge.setdefault(verdict.judge, []).append(verdict)
+    if not by_judge:
+        raise InputError(f"{name}: there are no verdicts. Write some with `judge run`.")
+    votes = read_votes(votes_path)
+    entrants = [Entrant(judge, Kind.JUDGE, given) for judge, given in by_judge.items()]
+    study = study_of(entrants, votes, pairs)
+    frame = Frame(f"Judges on {Path(votes_path).name}", f"Verdicts: {name}")
+    if html is not None:
+        write(html, format_study_html(study, frame, galleries_of(entrants, votes, pairs or ())))
+    if markdown is not None:
+        write(markdown, format_study_markdown(study, frame))
+    if as_json is not None:
+        write(as_json, json.dumps(study_as_json(study), indent=2) + "\n")
+    if "-" not in (html, markdown, as_json):
+        print_study(study, frame)
 
 
 @models_app.command("list", epilog="Any hub id or local folder with a chat template works too.")
@@ -188,7 +245,7 @@ def models_fetch(name: str, quiet: QuietOption = False) -> None:
     """Make a base model ready: join, check and convert its parts, or download it from the hub."""
     from judge import basemodels
 
-    with _progress(quiet) as progress:
+    with progress_shown(quiet) as progress:
         model = basemodels.fetch(name, progress)
     print(f"{model.name} is ready: {model.folder}")
 
@@ -198,7 +255,7 @@ def models_verify(name: str, quiet: QuietOption = False) -> None:
     """Read all of a base model's files again and check them against their hashes."""
     from judge import basemodels
 
-    with _progress(quiet) as progress:
+    with progress_shown(quiet) as progress:
         model = basemodels.verify(name, progress)
     print(f"{model.name} is whole: {model.folder} (base model hash {model.hash})")
 
@@ -216,7 +273,7 @@ def models_path(name: str) -> None:
 @ledger_app.command("show")
 def ledger_show(ledger: LedgerOption = None) -> None:
     """What the ledger holds, a line a judge."""
-    with _ledger(ledger) as book:
+    with opened_ledger(ledger) as book:
         summaries = book.summary()
     for one in summaries:
         print(
@@ -237,7 +294,7 @@ def ledger_export(
     ledger: LedgerOption = None,
 ) -> None:
     """Write all judgments as small compressed shards, without any text of the pairs."""
-    with _ledger(ledger) as book:
+    with opened_ledger(ledger) as book:
         for path in book.export(folder, judge):
             print(path)
 
@@ -245,7 +302,7 @@ def ledger_export(
 @ledger_app.command("import", epilog="Example: judge ledger import shards/*.jsonl.gz")
 def ledger_import(shards: list[Path], ledger: LedgerOption = None) -> None:
     """Take in shards from another machine; what is already known stays as it is."""
-    with _ledger(ledger) as book:
+    with opened_ledger(ledger) as book:
         counts = book.load(shards)
     print(
         f"{counts.added} added, {counts.known} already known, "
@@ -346,37 +403,6 @@ def _pair_of(texts: dict[str, str | None], reference: str | None, system: str | 
         reference=reference,
         system=system,
     )
-
-
-@contextmanager
-def _progress(is_quiet: bool) -> Iterator[Progress]:
-    from judge.progress import shown_progress
-
-    with shown_progress(is_quiet) as progress:
-        yield progress
-
-
-@contextmanager
-def _ledger(path: Path | None) -> Iterator[Ledger]:
-    from judge.basemodels import cache_folder
-    from judge.ledger import Ledger
-
-    with Ledger(path or cache_folder() / "ledger.sqlite") as ledger:
-        yield ledger
-
-
-def _check_writable(out: str) -> None:
-    """Says before any work that a file could not be written after it."""
-    path = Path(out)
-    if out != "-" and (path.is_dir() or not path.parent.is_dir()):
-        raise InputError(f"{out}: cannot be written, it is a folder or its folder is missing.")
-
-
-def _write(path: str, text: str) -> None:
-    if path == "-":
-        sys.stdout.write(text)
-    else:
-        Path(path).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

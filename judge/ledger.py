@@ -168,6 +168,19 @@ class Ledger:
             rows = ((judge, *_row_of(entry, at), _steps_text(entry.reading.steps)) for entry in entries)
             db.executemany(INSERT, rows)
 
+    def elapsed(self, fingerprint: str, contents: Iterable[str], replies: Iterable[str] = ()) -> float:
+        """Seconds that the judge's readings of these contents took, and these shared replies, by key."""
+        readings = """
+            SELECT TOTAL(elapsed_s) FROM readings
+            WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
+            AND content IN (SELECT value FROM json_each(?))
+        """
+        shared = "SELECT TOTAL(elapsed_s) FROM replies WHERE key IN (SELECT value FROM json_each(?))"
+        with self._reading() as db:
+            [in_readings] = db.execute(readings, (fingerprint, json.dumps(list(contents)))).fetchone()
+            [in_replies] = db.execute(shared, (json.dumps(list(replies)),)).fetchone()
+        return float(in_readings + in_replies)
+
     def find_replies(self, keys: Iterable[str]) -> dict[str, Completion]:
         """The shared replies that are known, by key."""
         query = """

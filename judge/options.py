@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from judge.backends import Settings, load_backend
+from judge.errors import InputError
 from judge.methods import METHODS, WAYS, Method, MethodSettings, ReplyStore, load_method
 
 if TYPE_CHECKING:
@@ -100,6 +102,57 @@ def judge_options(
             requests_per_minute=requests_per_minute,
         ),
     )
+
+
+def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
+    """The name ("" if not given) and the judge of a SPEC such as `name=slow,method=bsm,base-model=big`.
+
+    What the SPEC does not say is as in `options`. Names are those of the options of `judge_options`.
+
+    Raises:
+        InputError: no such option, an option that is there twice, a value of the wrong kind.
+    """
+    hints = get_type_hints(judge_options)
+    known = [name.replace("_", "-") for name in inspect.signature(judge_options).parameters]
+    name = ""
+    changes: dict[str, Any] = {}
+    for part in re.split(r",(?=[a-z-]+=)", spec):  # a value may hold commas: scripted:replies:A,B
+        option, is_given, value = part.partition("=")
+        key = option.replace("-", "_")
+        if not is_given or option not in ["name", *known]:
+            raise InputError(
+                f"--judge {spec}: {part!r} is no option of a judge. Write name=value, separated by commas; "
+                f"the names are: name, {', '.join(known)}."
+            )
+        if key in changes or (option == "name" and name):
+            raise InputError(f"--judge {spec}: {option} is there twice. Give it once.")
+        if option == "name":
+            name = value
+        else:
+            changes[key] = _value_of(value, hints[key], f"--judge {spec}: {option}")
+    return name, _changed(options, changes)
+
+
+def _changed(options: Any, changes: Mapping[str, Any]) -> Any:
+    """The record with these fields changed, its own or those of a record in it."""
+    own = {one.name: getattr(options, one.name) for one in fields(options)}
+    parts = {name: _changed(value, changes) for name, value in own.items() if is_dataclass(value)}
+    return replace(options, **parts, **{name: value for name, value in changes.items() if name in own})
+
+
+def _value_of(text: str, kind: Any, where: str) -> Any:
+    """The text as a value of an option's type."""
+    if kind is bool:
+        if text not in ("yes", "no"):
+            raise InputError(f"{where} is {text!r}. It must be yes or no.")
+        return text == "yes"
+    if kind is str:
+        return text
+    number = float if kind is float else int
+    try:
+        return number(text)
+    except ValueError:
+        raise InputError(f"{where} is {text!r}. It must be a number.") from None
 
 
 def takes_judge(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,11 +5,7 @@ Every format says the same in the same words, which come from `judge.findings`.
 
 from __future__ import annotations
 
-import io
 import json
-import re
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.findings import (
@@ -25,12 +21,14 @@ from judge.findings import (
     table_rows,
     verdict_in_words,
 )
+from judge.formats import cell_of, html_page, markdown_table, terminal_text
 from judge.plots import MAX_DUMBBELLS, plot_of_categories, plot_of_positions, rows_with_mean
 from judge.records import Order, Outcome, Share, Status
 from judge.summary import Group, Report, Row
-from judge.wording import name_of, one_line, visible
+from judge.wording import name_of
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
 MAX_TEXTS = 500
@@ -41,29 +39,17 @@ MAX_TEXTS = 500
 
 def format_text(report: Report, color: bool = False, width: int = 100) -> str:
     """Tables for a terminal `width` cells wide: a line a pair, then categories, and the totals at the end."""
-    from rich.console import Console
     from rich.text import Text
 
-    file = io.StringIO()
-    # All that rich would otherwise guess from the environment is said here: same report, same text.
-    console = Console(
-        file=file,
-        width=width,
-        height=25,
-        force_terminal=color,
-        no_color=not color,
-        color_system="standard" if color else None,
-        legacy_windows=False,
-    )
+    parts: list[RenderableType] = []
     if report.rows:
-        console.print(pairs_for_terminal(report))
+        parts.append(pairs_for_terminal(report))
     if note := left_out(report):
-        console.print(Text(note))
+        parts.append(Text(note))
     if report.by_category:
-        console.print(Text(), categories_for_terminal(report))
-    console.print(Text(f"\n{pairs_read(report)}", "bold"))
-    console.print(findings_for_terminal(report))
-    return "".join(line.rstrip() + "\n" for line in file.getvalue().splitlines())
+        parts += [Text(), categories_for_terminal(report)]
+    parts += [Text(f"\n{pairs_read(report)}", "bold"), findings_for_terminal(report)]
+    return terminal_text(parts, color, width)
 
 
 def pairs_for_terminal(report: Report) -> Table:
@@ -137,17 +123,6 @@ def format_markdown(report: Report) -> str:
     if note := left_out(report):
         parts.append(note)
     return "\n\n".join(parts) + "\n"
-
-
-def markdown_table(labels: Sequence[str], are_numbers: Sequence[bool], rows: Sequence[Sequence[str]]) -> str:
-    rules = ["---:" if is_number else "---" for is_number in are_numbers]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [labels, rules, *rows])
-
-
-def cell_of(text: str) -> str:
-    """One line of Markdown that reads as the text itself."""
-    escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]|~$!])", r"\\\1", escaped)
 
 
 # JSON
@@ -224,27 +199,14 @@ def format_html(report: Report, title: str = "Judge report") -> str:
 
     At most `MAX_TABLE_ROWS` pairs are listed and the texts of at most `MAX_TEXTS` shown; the page says so.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    def visible_unless_markup(value: Any) -> Any:
-        """Every value passes here on its way out; what is markup already (plots, macros) stays as it is."""
-        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=visible_unless_markup,
-    )
     headline, *findings = findings_of(report)
     positions, bars = plot_of_positions(report), plot_of_categories(report)
     n_drawn = len(rows_with_mean(report))
     texts = rows_to_show(report.rows, MAX_TEXTS)
-    return environment.get_template("report.html").render(
+    return html_page(
+        "report.html",
         title=title,
         report=report,
         judge=judge_name(report),

@@ -15,11 +15,13 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = ("judge", "distill", "benchmarks", "app")
-HEAVY = ("torch", "transformers", "pandas", "pyarrow", "matplotlib", "streamlit", "vllm")
+HEAVY = ("torch", "transformers", "pandas", "pyarrow", "datasets", "scipy", "matplotlib", "streamlit", "vllm")
 
 # A file may import files of lower layers only, so two files of one layer never import each other.
 LAYERS = {
+    "judge/bootstrap.py": 0,
     "judge/errors.py": 0,
+    "judge/metrics/__init__.py": 0,
     "judge/records.py": 0,
     "judge/progress.py": 0,
     "judge/backends/cpu.py": 0,
@@ -42,12 +44,22 @@ LAYERS = {
     "judge/gguf.py": 2,
     "judge/hub.py": 2,
     "judge/ledger.py": 2,
+    "judge/metrics/baselines.py": 2,
+    "judge/metrics/panel.py": 2,
     "judge/pairfile.py": 2,
     "judge/summary.py": 2,
     "judge/basemodels.py": 3,
     "judge/evaluate.py": 3,
     "judge/methods/asking.py": 3,
+    "judge/metrics/agreement.py": 3,
+    "judge/metrics/bias.py": 3,
+    "judge/metrics/calibration.py": 3,
+    "judge/metrics/inconsistency.py": 3,
+    "judge/metrics/kappa.py": 3,
+    "judge/metrics/ranking.py": 3,
+    "judge/metrics/significance.py": 3,
     "judge/options.py": 3,
+    "judge/votefile.py": 3,
     "judge/findings.py": 3,
     "judge/plots.py": 3,
     "judge/backends/loaded.py": 4,
@@ -68,13 +80,18 @@ LAYERS = {
     "judge/__init__.py": 5,
     "judge/cli.py": 5,
     "benchmarks/__init__.py": 6,
-    "benchmarks/mt_bench.py": 6,
+    "benchmarks/dataset.py": 6,
     "benchmarks/provenance.py": 6,
+    "benchmarks/sources.py": 6,
     "distill/__init__.py": 6,
     "app/__init__.py": 7,
     "benchmarks/branch.py": 7,
-    "benchmarks/speed.py": 7,
-    "benchmarks/methods.py": 8,
+    "benchmarks/llmbar.py": 7,
+    "benchmarks/mt_bench.py": 7,
+    "benchmarks/oasst.py": 7,
+    "benchmarks/own_file.py": 7,
+    "benchmarks/speed.py": 8,
+    "benchmarks/methods.py": 9,
 }
 
 

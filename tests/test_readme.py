@@ -12,18 +12,15 @@ from pathlib import Path
 import pytest
 from pairs import FOUR_PAIRS
 
-from benchmarks import branch, methods, speed
+from benchmarks.result import SCHEMA
+from benchmarks.tables import MARKED, rewritten
 from judge.pairfile import write_pairs
 
 CHECKOUT = Path(__file__).parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 CODE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 JUDGE_COMMANDS = [line for line in CODE.splitlines() if line.startswith("judge ")]
-TABLES = {
-    "speed": lambda results: speed.table_of(*results),
-    "methods": lambda results: methods.table_of(*results),
-    "branch": branch.table_of,
-}
+RESULT_FILES = sorted({file for _, files, _ in MARKED.findall(README) for file in files.split()})
 MAKE_TARGETS = sorted(set(re.findall(r"make ([a-z-]+)", README)))
 
 
@@ -52,16 +49,22 @@ def test_every_make_target_the_readme_names_exists(target):
     assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_a_table_of_figures_is_the_one_of_its_result_files(table):
-    [(names, shown)] = re.findall(
-        rf"<!-- {table}: (.*?) -->\n(.*?)<!-- end of {table} -->", README, re.DOTALL
-    )
-    results = [json.loads((CHECKOUT / name).read_text(encoding="utf-8")) for name in names.split()]
-    assert shown.strip() == TABLES[table](results)
-    for result in results:
-        assert {"commit", "cpu", "cores", "versions", "base_model_hash", "data_hash", "seed"} <= result.keys()
-        assert re.fullmatch("[0-9a-f]{40}", result["commit"]), "measured on a tree that no commit holds"
+def test_the_tables_of_figures_are_those_of_their_result_files():
+    assert rewritten(README) == README, "run: python -m benchmarks.tables"
+
+
+@pytest.mark.parametrize("path", RESULT_FILES)
+def test_a_table_of_figures_says_what_it_was_measured_with(path):
+    result = json.loads((CHECKOUT / path).read_text(encoding="utf-8"))
+    assert {"commit", "cpu", "cores", "versions", "seed"} <= result.keys()
+    assert re.fullmatch("[0-9a-f]{40}", result["commit"]), "measured on a tree that no commit holds"
+    if result["schema"] == SCHEMA:
+        assert re.fullmatch("[0-9a-f]{64}", result["data"]["hash"])
+        judges = [judge for judge in result["judges"] if judge["kind"] == "judge"]
+        assert judges
+        assert all(re.fullmatch("[0-9a-f]{64}", judge["identity"]["base_model_hash"]) for judge in judges)
+    else:
+        assert {"base_model_hash", "data_hash"} <= result.keys()
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))

@@ -8,12 +8,11 @@ in `without_ties`, which leaves out what the judge did not decide, and says besi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from judge.bootstrap import Floats, Measure, quotient, ratio, sums_by_cluster
-from judge.metrics.panel import Bools, Comparison, Ints
+from judge.bootstrap import Floats, Measure, quotient, sums_by_cluster
+from judge.metrics.panel import Comparison, decided, share
 
 
 def strict(rows: Comparison) -> Measure:
@@ -43,7 +42,9 @@ def with_ties(rows: Comparison) -> Measure:
 
 def without_ties(rows: Comparison) -> Measure:
     """Over the votes where neither the person nor the judge says tie."""
-    return share(rows, is_counted=(rows.voted != 0) & decided(rows.judged), is_right=rows.judged == rows.voted)
+    return share(
+        rows, is_counted=(rows.voted != 0) & decided(rows.judged), is_right=rows.judged == rows.voted
+    )
 
 
 def coverage(rows: Comparison) -> Measure:
@@ -61,7 +62,9 @@ def single_order(rows: Comparison) -> Measure | None:
     """Each order by itself, the mean of both. None where no single reading is known."""
     if rows.by_order is None:
         return None
-    return share(rows, is_counted=rows.voted != 0, is_right=(rows.by_order == rows.voted[:, None]).mean(axis=1))
+    return share(
+        rows, is_counted=rows.voted != 0, is_right=(rows.by_order == rows.voted[:, None]).mean(axis=1)
+    )
 
 
 def by_mean(rows: Comparison) -> Measure | None:
@@ -81,17 +84,6 @@ CONVENTIONS: dict[str, Callable[[Comparison], Measure | None]] = {
     "single_order": single_order,
     "by_mean": by_mean,
 }
-
-
-def share(rows: Comparison, is_counted: Bools, is_right: Any) -> Measure:
-    """The share of the counted votes that are right; `is_right` may give part of a vote."""
-    sums = sums_by_cluster([is_right * is_counted, is_counted], rows.question, rows.n_questions)
-    return Measure(sums, ratio, int(is_counted.sum()))
-
-
-def decided(sides: Ints) -> Bools:
-    """Where the side is A or B."""
-    return np.abs(sides) == 1
 
 
 def mean_of_two_ratios(sums: Floats) -> Floats:

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from judge.bootstrap import Floats
+from judge.bootstrap import Floats, Measure, ratio, sums_by_cluster
 from judge.errors import InputError
 from judge.orders import outcome_of
 from judge.records import Choice, HumanVote, Judgment, Order, Outcome, Pair, Status, Verdict
@@ -138,7 +139,9 @@ def sides_of(verdicts: Iterable[Verdict], panel: Panel) -> Sides:
     """
     by_id = {verdict.pair_id: verdict for verdict in verdicts}
     if missing := [id for id in panel.pair_ids if id not in by_id]:
-        raise InputError(f"{len(missing)} of {len(panel.pair_ids)} pairs have no verdict: {some_of(missing)}.")
+        raise InputError(
+            f"{len(missing)} of {len(panel.pair_ids)} pairs have no verdict: {some_of(missing)}."
+        )
     given = [by_id[id] for id in panel.pair_ids]
     has_readings = bool(given) and all(verdict.readings for verdict in given)
     has_mean = any(verdict.p_a is not None for verdict in given)
@@ -156,8 +159,9 @@ def sides_of(verdicts: Iterable[Verdict], panel: Panel) -> Sides:
 
 def sides_in_part(sides: Sides, keep: Bools) -> Sides:
     """The sides on some of the pairs, given as an array of shape (n_pairs,)."""
-    values = {name: getattr(sides, name) for name in Sides.__slots__}
-    return Sides(**{name: None if value is None else value[keep] for name, value in values.items()})
+    arrays = {name: getattr(sides, name) for name in Sides.__slots__}
+    kept: dict[str, Any] = {name: None if array is None else array[keep] for name, array in arrays.items()}
+    return Sides(**kept)
 
 
 def with_judge(panel: Panel, sides: Sides) -> Comparison:
@@ -176,12 +180,14 @@ def with_judge(panel: Panel, sides: Sides) -> Comparison:
 
 
 def with_each_other(panel: Panel) -> Comparison:
-    """Every vote beside every other vote on the same pair, both ways round: people as the judge of people."""
+    """Every vote beside every other person's on the same pair, both ways round: people as judge of people."""
     votes_on: dict[int, list[int]] = {}
     for number, pair in enumerate(panel.voted_pair.tolist()):
         votes_on.setdefault(pair, []).append(number)
     both = [two for numbers in votes_on.values() for two in permutations(numbers, 2)]
     here, there = np.array(both, np.intp).reshape(-1, 2).T
+    is_other = panel.voter[here] != panel.voter[there]
+    here, there = here[is_other], there[is_other]
     return Comparison(
         voted=panel.voted[here],
         judged=panel.voted[there],
@@ -199,6 +205,20 @@ def majorities(panel: Panel) -> Ints:
     is_clear = (counts == most[:, None]).sum(axis=1) == 1
     side = np.array([0, 1, -1])[counts.argmax(axis=1)]
     return np.where(most == 0, UNREAD, np.where(is_clear, side, 0))
+
+
+def share(over: Panel | Comparison, is_counted: Bools, is_right: Any) -> Measure:
+    """The share of the counted pairs (of a panel) or votes (of a comparison) that are right.
+
+    `is_right` may give part of one. Both have shape (n_pairs,) or (n_rows,).
+    """
+    sums = sums_by_cluster([is_right * is_counted, is_counted], over.question, over.n_questions)
+    return Measure(sums, ratio, int(is_counted.sum()))
+
+
+def decided(sides: Ints) -> Bools:
+    """Where the side is A or B."""
+    return np.equal(np.abs(sides), 1)
 
 
 def _choices(verdict: Verdict) -> tuple[Choice | None, Choice | None]:

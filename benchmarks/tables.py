@@ -1,0 +1,131 @@
+"""The README's tables of figures, made from result files: `python -m benchmarks.tables` writes them anew.
+
+In the README a table stands between `<!-- NAME: FILE ... -->` and `<!-- end of NAME -->`, where NAME is one
+of `TABLES` and the files are those it is made from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import branch, methods, speed
+from benchmarks.result import SCHEMA
+from judge.errors import InputError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+README = CHECKOUT / "README.md"
+MARKED = re.compile(r"<!-- ([a-z-]+): ([^\n]*?) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
+COLUMNS = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
+CEILING = "people with each other"
+
+Result = dict[str, Any]
+
+
+def rewritten(readme: str, checkout: Path = CHECKOUT) -> str:
+    """The README with every table as its result files have it now.
+
+    Raises:
+        InputError: a table of an unknown name, or a result file that is missing.
+    """
+
+    def table_between(found: re.Match[str]) -> str:
+        name, files = found[1], found[2].split()
+        if name not in TABLES:
+            raise InputError(f"README.md: no table is called {name}. There are: {', '.join(TABLES)}.")
+        table = TABLES[name]([read_result(checkout / file) for file in files])
+        return f"<!-- {name}: {found[2]} -->\n{table}\n<!-- end of {name} -->"
+
+    return MARKED.sub(table_between, readme)
+
+
+def read_result(path: Path) -> Result:
+    if not path.is_file():
+        raise InputError(f"{path}: no such result file. README.md names it as the source of a table.")
+    result: Result = json.loads(path.read_text(encoding="utf-8"))
+    return result
+
+
+def bench_table(results: Sequence[Result]) -> str:
+    """Every entrant and the ceiling with intervals, and a line on what it was measured with."""
+    [result] = results
+    refuse_other_schema(result)
+    heads = [name.replace("_", " ") for name in COLUMNS]
+    labels = ["judge", *heads, "tokens in, out", "s a verdict"]
+    rows = [
+        [judge["name"], *(cell_of(judge["figures"], name) for name in COLUMNS), *cost_cells(judge["cost"])]
+        for judge in result["judges"]
+    ]
+    rows.append([CEILING, *(cell_of(result["people"]["figures"], name) for name in COLUMNS), "-", "-"])
+    return "\n".join([table_of(labels, rows), "", line_of(result)])
+
+
+def category_table(results: Sequence[Result]) -> str:
+    """`strict` and % inconsistent of every entrant in each category, with the ceiling of `strict`."""
+    [result] = results
+    refuse_other_schema(result)
+    categories = list(result["data"]["categories"])
+    rows = []
+    for judge in result["judges"]:
+        for name in ("strict", "inconsistent"):
+            figures = [cell_of(judge["by_category"][category], name) for category in categories]
+            rows.append([judge["name"], name, *figures, cell_of(judge["figures"], name)])
+    people = result["people"]
+    ceiling = [cell_of(people["by_category"][category], "strict") for category in categories]
+    rows.append([CEILING, "strict", *ceiling, cell_of(people["figures"], "strict")])
+    return table_of(["judge", "figure", *categories, "all"], rows)
+
+
+def table_of(labels: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    rules = ["---"] * len(labels)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [labels, rules, *rows])
+
+
+def cell_of(figures: Mapping[str, Any], name: str) -> str:
+    """In percent with its interval: 69.4 (64.7-73.9); `without_ties` says how much it covers."""
+    figure = figures.get(name)
+    if figure is None or figure["value"] is None:
+        return "-"
+    cell = f"{100 * figure['value']:.1f}"
+    if figure["low"] is not None:
+        cell += f" ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"
+    if name == "without_ties":
+        cell += f" at {100 * figures['coverage']['value']:.0f} %"
+    return cell
+
+
+def cost_cells(cost: Mapping[str, Any]) -> list[str]:
+    tokens = "-" if cost["tokens_in"] is None else f"{cost['tokens_in']:,.0f}, {cost['tokens_out']:,.0f}"
+    return [tokens, "-" if cost["elapsed_s"] is None else f"{cost['elapsed_s']:.2f}"]
+
+
+def line_of(result: Result) -> str:
+    """What the figures stand on, in one sentence."""
+    data, intervals = result["data"], result["intervals"]
+    machine = result["gpu"] if result["gpu"] != "none" else f"{result['cores']} cores of {result['cpu']}"
+    return (
+        f"{data['name']}: {data['n_pairs']:,} pairs, {data['n_votes']:,} votes, {data['n_questions']:,} "
+        f"questions; percent with {100 * intervals['level']:.0f} % intervals, bootstrapped over "
+        f"{intervals['clusters']}; a verdict is both orders together, on {machine}."
+    )
+
+
+def refuse_other_schema(result: Result) -> None:
+    if result["schema"] != SCHEMA:
+        raise InputError(f"a result file of schema {result['schema']}; this table reads {SCHEMA}.")
+
+
+TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
+    "speed": lambda results: speed.table_of(*results),
+    "methods": lambda results: methods.table_of(*results),
+    "branch": branch.table_of,
+    "bench": bench_table,
+    "categories": category_table,
+}
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")

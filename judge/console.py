@@ -1,0 +1,83 @@
+"""What the commands share: options, progress, the ledger, and where they may write."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from judge.errors import InputError
+
+if TYPE_CHECKING:
+    from judge.ledger import Ledger
+    from judge.progress import Progress
+    from judge.study import Study
+    from judge.studypage import Frame
+
+INTERRUPTED = 130
+MIN_WIDTH = 80
+
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="File of the ledger; by default in the user's cache.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+
+
+@contextmanager
+def progress_shown(is_quiet: bool) -> Iterator[Progress]:
+    """Progress on standard error, or none."""
+    from judge.progress import shown_progress
+
+    with shown_progress(is_quiet) as progress:
+        yield progress
+
+
+@contextmanager
+def opened_ledger(path: Path | None) -> Iterator[Ledger]:
+    """The ledger in that file, by default the one in the user's cache."""
+    from judge.basemodels import cache_folder
+    from judge.ledger import Ledger
+
+    with Ledger(path or cache_folder() / "ledger.sqlite") as ledger:
+        yield ledger
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C while judging is one line and exit status 130: what was judged is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(
+            "judge: stopped. What was judged is in the ledger; the same command goes on there.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def check_writable(out: str | None) -> None:
+    """Says before any work that a file could not be written after it; "-" is standard output."""
+    path = Path(out or "-")
+    if out not in (None, "-") and (path.is_dir() or not path.parent.is_dir()):
+        raise InputError(f"{out}: cannot be written, it is a folder or its folder is missing.")
+
+
+def write(out: str, text: str) -> None:
+    """Writes a text file; "-" is standard output."""
+    if out == "-":
+        sys.stdout.write(text)
+    else:
+        Path(out).write_text(text, encoding="utf-8")
+
+
+def print_study(study: Study, frame: Frame) -> None:
+    """The study as text, as wide as the terminal."""
+    from judge.studypage import format_study_text
+
+    width = max(MIN_WIDTH, shutil.get_terminal_size((100, 24)).columns)
+    print(format_study_text(study, frame, color=sys.stdout.isatty(), width=width), end="")

@@ -1,0 +1,46 @@
+"""Length: how often the longer response is chosen, and what a judge is worth where it should not be.
+
+The longer response is the one with more characters (`judge.metrics.panel.longer_side`); responses of equal
+length are left out. Everything is None where the texts, and with them the lengths, are not known.
+"""
+
+from __future__ import annotations
+
+from judge.bootstrap import Measure
+from judge.metrics.panel import Comparison, Ints, Panel, Sides, decided, share
+
+
+def longer_chosen(panel: Panel, sides: Sides) -> Measure | None:
+    """The share of the pairs that a judge decided, for A or B in both orders, in which it chose the longer.
+
+    To be read beside `people_chose_longer`: a preference for length is a bias only beyond that of people.
+    """
+    if panel.longer is None:
+        return None
+    is_counted = decided(sides.strict) & (panel.longer != 0)
+    return share(panel, is_counted, is_right=sides.strict == panel.longer)
+
+
+def people_chose_longer(rows: Comparison) -> Measure | None:
+    """The share of the votes that are no ties which chose the longer response."""
+    if rows.longer is None:
+        return None
+    return share(
+        rows, is_counted=decided(rows.voted) & (rows.longer != 0), is_right=rows.voted == rows.longer
+    )
+
+
+def strict_where_longer_is_right(rows: Comparison) -> Measure | None:
+    """Strict agreement over the votes that chose the longer response. A tie or an inconsistency is wrong."""
+    return None if rows.longer is None else _strict_where_chosen(rows, rows.longer)
+
+
+def strict_where_shorter_is_right(rows: Comparison) -> Measure | None:
+    """Strict agreement over the votes that chose the shorter response. A tie or an inconsistency is wrong."""
+    return None if rows.longer is None else _strict_where_chosen(rows, -rows.longer)
+
+
+def _strict_where_chosen(rows: Comparison, side: Ints) -> Measure:
+    return share(
+        rows, is_counted=decided(rows.voted) & (rows.voted == side), is_right=rows.judged == rows.voted
+    )

@@ -1,0 +1,48 @@
+"""What a judge does when the responses swap places, over pairs: no votes are needed.
+
+A pair is *read* where both orders gave a choice. Pairs, not votes, are counted, and cluster by question.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from judge.bootstrap import Measure
+from judge.metrics.panel import UNREAD, Panel, Sides, share
+
+
+def inconsistent(panel: Panel, sides: Sides) -> Measure:
+    """The share of the pairs read in both orders whose outcome changes with the order.
+
+    A tie in one order and a winner in the other is a change. This is the paper's "% inconsistent" (Yu et al.,
+    arXiv:2407.06023); a judge that does not read the responses can have 0 %, as the baselines do.
+    """
+    return share(panel, is_counted=sides.strict != UNREAD, is_right=sides.is_inconsistent)
+
+
+def first_preference(panel: Panel, sides: Sides) -> Measure | None:
+    """The share of the inconsistent pairs in which both orders chose the first response shown.
+
+    With `second_preference` it leaves those where one order said tie. None where single readings are unknown.
+    """
+    if sides.first_twice is None:
+        return None
+    return share(panel, is_counted=sides.is_inconsistent, is_right=sides.first_twice)
+
+
+def second_preference(panel: Panel, sides: Sides) -> Measure | None:
+    """The same with the second response shown."""
+    if sides.second_twice is None:
+        return None
+    return share(panel, is_counted=sides.is_inconsistent, is_right=sides.second_twice)
+
+
+def unparsed(panel: Panel, sides: Sides) -> Measure:
+    """The share of all pairs in which one reply or both could not be read."""
+    everywhere = np.ones(len(sides.strict), bool)
+    return share(panel, is_counted=everywhere, is_right=sides.strict == UNREAD)
+
+
+def any_tie(panel: Panel, sides: Sides) -> Measure:
+    """The share of the pairs read in both orders that have no winner, the inconsistent ones among them."""
+    return share(panel, is_counted=sides.strict != UNREAD, is_right=sides.strict == 0)

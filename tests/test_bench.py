@@ -1,0 +1,336 @@
+"""`judge bench` from data to result file, with judges of a known character."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pairs import pair_of
+from typer.testing import CliRunner
+
+from benchmarks import mt_bench, run, selfcheck
+from benchmarks.dataset import Wanted
+from benchmarks.result import SCHEMA, frame_of
+from judge.backends.scripted import ScriptedBackend
+from judge.cli import app
+from judge.console import MIN_WIDTH
+from judge.errors import InputError, JudgeError
+from judge.pairfile import read_verdicts, write_pairs
+from judge.records import Ballot, HumanVote
+from judge.votefile import write_votes
+
+CHECKOUT = Path(__file__).parents[1]
+LONGER, SHORTER = "name=longer,backend=scripted:longer", "name=shorter,backend=scripted:shorter"
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Six pairs in two categories with two voters, who prefer the longer answer in five of them."""
+    monkeypatch.chdir(tmp_path)
+    pairs = [
+        pair_of("a long answer", "short", f"Question {n}?", f"p{n}", category="even" if n % 2 == 0 else "odd")
+        for n in range(6)
+    ]
+    said = [Ballot.A] * 5 + [Ballot.B]
+    votes = [
+        HumanVote(pair.id, voter, ballot, model_a="big", model_b="small")
+        for pair, ballot in zip(pairs, said, strict=True)
+        for voter in ("ann", "bob")
+    ]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    write_votes(tmp_path / "votes.jsonl", votes)
+    return tmp_path
+
+
+def bench(*arguments: str | Path, expect: int = 0) -> str:
+    """What the command prints; run in this process, so that a test can look on."""
+    command = ["bench", *map(str, arguments), "--ledger", "ledger.sqlite"]
+    done = CliRunner().invoke(app, command)
+    if isinstance(done.exception, JudgeError):
+        assert expect == 2
+        return str(done.exception)
+    assert done.exit_code == expect, (done.output, done.exception)
+    return done.stdout
+
+
+def result(*arguments: str | Path) -> dict:
+    bench(*arguments, "--out", "result.json", "--quiet")
+    return json.loads(Path("result.json").read_text(encoding="utf-8"))
+
+
+def figures_of(found: dict, name: str) -> dict:
+    [judge] = [judge for judge in found["judges"] if judge["name"] == name]
+    return judge["figures"]
+
+
+def test_judges_and_baselines_stand_in_one_result_with_intervals_and_provenance(own):
+    found = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--judge", SHORTER)
+    assert found["schema"] == SCHEMA
+    assert [judge["name"] for judge in found["judges"]] == [
+        "longer", "shorter", "longer wins", "first wins", "coin",
+    ]  # fmt: skip
+    assert figures_of(found, "longer")["strict"]["value"] == pytest.approx(5 / 6)
+    assert figures_of(found, "shorter")["strict"]["value"] == pytest.approx(1 / 6)
+    assert figures_of(found, "longer")["length_balanced"]["value"] == 0.5
+    low, high = (figures_of(found, "longer")["strict"][end] for end in ("low", "high"))
+    assert 0.3 < low < 5 / 6 < high <= 1
+    assert figures_of(found, "first wins")["inconsistent"]["value"] == 1
+    assert found["people"]["figures"]["strict"]["value"] == 1
+    assert found["data"]["n_pairs"] == 6
+    assert found["data"]["n_votes"] == 12
+    assert found["data"]["categories"].keys() == {"even", "odd"}
+    assert re.fullmatch("[0-9a-f]{64}", found["data"]["hash"])
+    assert found["judges"][0]["fingerprint"].startswith("scripted-longer+none/direct@scripted#")
+    assert found["judges"][0]["ranking"]["names"] == ["big", "small"]
+
+
+def test_every_judge_of_a_run_does_as_it_does_alone(own):
+    judges = ["--judge", LONGER, "--judge", SHORTER, "--judge", "name=third,backend=scripted:unreadable:3"]
+    together = result("pairs.jsonl", "--votes", "votes.jsonl", *judges)
+    for name, spec in zip(("longer", "shorter", "third"), judges[1::2], strict=True):
+        Path("ledger.sqlite").unlink()
+        alone = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", spec)
+        assert figures_of(alone, name) == figures_of(together, name)
+    assert figures_of(together, "third")["unparsed"]["value"] > 0
+
+
+def test_what_the_ledger_knows_is_not_judged_again(own, monkeypatch):
+    first = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER)
+
+    def refuse(*_):
+        raise AssertionError("judged again")
+
+    monkeypatch.setattr(ScriptedBackend, "choose", refuse)
+    again = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER)
+    assert again == first
+
+
+def test_judges_without_a_name_are_told_apart(own):
+    specs = [
+        "backend=scripted:longer",
+        "backend=scripted:longer,method=bsm",
+        "backend=scripted:longer,ties=yes",
+    ]
+    found = result("pairs.jsonl", "--votes", "votes.jsonl", *(x for spec in specs for x in ("--judge", spec)))
+    names = [judge["name"] for judge in found["judges"]][:3]
+    assert names[1] == "scripted-longer bsm"
+    assert re.fullmatch(r"scripted-longer\+none/direct@scripted#[0-9a-f]{16}", names[0])
+    assert names[0] != names[2]
+
+
+def test_the_terminal_markdown_and_html_say_the_same_figure(own):
+    arguments = ["pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER]
+    text = bench(*arguments, "--html", "report.html", "--markdown", "report.md")
+    for said in (text, Path("report.html").read_text("utf-8"), Path("report.md").read_text("utf-8")):
+        assert "83.3" in said
+        assert "coin" in said
+        assert "first wins" in said
+        assert "people" in said
+    assert max(map(len, text.splitlines())) <= max(MIN_WIDTH, 100)
+    assert bench(*arguments, "--markdown", "-").startswith("# Judges on pairs.jsonl")
+
+
+def test_a_sample_takes_from_each_category_in_proportion_and_repeats(own):
+    arguments = ["pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--limit", "4"]
+    first, again, other = (result(*arguments, "--seed", seed) for seed in ("1", "1", "2"))
+    assert first["data"]["hash"] == again["data"]["hash"]
+    assert {name: part["n_pairs"] for name, part in first["data"]["categories"].items()} == {
+        "even": 2,
+        "odd": 2,
+    }
+    assert other["seed"] == 2
+    assert first["data"]["selection"]["limit"] == 4
+
+
+def test_one_category_alone_can_be_asked_for(own):
+    found = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--category", "odd")
+    assert found["data"]["n_pairs"] == 3
+    assert found["data"]["categories"] == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["mt-bunch"], "no such data set. There are mt-bench, oasst, llmbar, or name a file of pairs."),
+        (["pairs.jsonl", "--votes", "votes.jsonl", "--category", "left"], "There are: even, odd."),
+        (["pairs.jsonl", "--turn", "first"], "--turn first: must be 1, 2, ..., or any."),
+        (["pairs.jsonl", "--votes", "missing.jsonl"], "missing.jsonl"),
+        (["pairs.jsonl", "--votes", "votes.jsonl", "--judge", "bsm"], "Write name=value"),
+        (["pairs.jsonl", "--votes", "votes.jsonl", "--out", "no/folder.json"], "its folder is missing"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_before_anything_is_judged(own, monkeypatch, arguments, complaint):
+    monkeypatch.setattr(ScriptedBackend, "choose", None)
+    said = bench(*arguments, "--backend", "scripted:longer", expect=2)
+    assert complaint in said
+    assert "\n" not in said
+
+
+def test_two_judges_of_one_name_are_refused(own):
+    twice = [part for spec in (LONGER, LONGER) for part in ("--judge", spec)]
+    assert "two judges are named longer" in bench("pairs.jsonl", "--votes", "votes.jsonl", *twice, expect=2)
+
+
+def test_every_key_of_a_result_file_is_documented(own):
+    found = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER)
+    documented = set(re.findall(r"`(\w+)`", (CHECKOUT / "docs/result-files.md").read_text("utf-8")))
+    documented |= {"A", "B", "TIE", "value", "low", "high", "n"}
+    by_content = {
+        "by_category",
+        "categories",
+        "broken",
+        "versions",
+        "identity",
+    }  # keys that are names of things
+
+    def keys_in(value, name=""):
+        if isinstance(value, dict):
+            for key, item in value.items():
+                yield from () if name in by_content else [key]
+                yield from keys_in(item, key)
+        elif isinstance(value, list):
+            for item in value:
+                yield from keys_in(item, name)
+
+    assert sorted(set(keys_in(found)) - documented) == []
+    assert set(found["judges"][0]["figures"]) <= documented
+
+
+# --- the published figures -------------------------------------------------------------------------------
+
+
+def test_the_harness_reproduces_the_published_figures_of_mt_bench(data_dir):
+    wanted = Wanted(data_dir, 1, "experts")
+    made = run.self_check("mt-bench", wanted)
+    assert [check.name for check in made if not check.is_met] == []
+    assert len(made) == 14
+    assert {check.name: check.ours for check in made}["GPT-4 strict"] == 69.4
+    assert selfcheck.summary(made).startswith("Self-check passed, 14 published figures")
+
+
+def test_a_harness_that_gets_one_figure_wrong_fails_its_self_check(data_dir):
+    dataset = mt_bench.read(Wanted(data_dir, 1, "experts"))
+    votes = (*dataset.votes[1:], HumanVote(dataset.pairs[0].id, "somebody else", Ballot.TIE))
+    made = selfcheck.checks(run.replace(dataset, votes=votes), [])
+    said = selfcheck.summary(made)
+    assert said.startswith("Self-check FAILED: ")
+    assert "GPT-4 inconsistent on these 0.0 instead of 15.7" in said
+
+
+@pytest.fixture
+def real(data_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return ["--data-dir", str(data_dir)]
+
+
+def test_on_mt_bench_gpt_4_and_the_ceilings_stand_beside_the_judge(real):
+    found = result("mt-bench", *real, "--judge", LONGER)
+    assert [judge["kind"] for judge in found["judges"]] == ["judge", "released", *["baseline"] * 3]
+    assert round(100 * figures_of(found, "gpt-4")["strict"]["value"], 1) == 69.4
+    assert round(100 * found["people"]["figures"]["without_ties"]["value"], 1) == 81.0
+    assert len(found["data"]["categories"]) == 8
+    assert all(check["is_met"] for check in found["self_check"])
+    assert frame_of(found).self_check[0][1]
+    longer, rule = (figures_of(found, name)["strict"]["value"] for name in ("longer", "longer wins"))
+    assert longer == pytest.approx(rule, abs=0.01)  # the judge flips where both are equally long
+
+
+@pytest.mark.parametrize(("data", "n_pairs"), [("oasst", 530), ("llmbar", 419)])
+def test_the_other_data_sets_are_measured_likewise(real, data, n_pairs):
+    found = result(data, *real, "--judge", LONGER)
+    assert found["data"]["n_pairs"] == n_pairs
+    assert found["self_check"] == []
+    assert figures_of(found, "coin")["inconsistent"]["value"] == 0
+
+
+def test_all_votes_on_both_turns_with_the_report_take_under_20_seconds_and_1_gib(data_dir, tmp_path):
+    """The largest step of the harness: 3,355 votes, intervals of everything, a page with charts."""
+    command = [
+        sys.executable,
+        "-c",
+        MEASURED,
+        sys.executable,
+        "-m",
+        "judge.cli",
+        "bench",
+        "mt-bench",
+        "--turn",
+        "any",
+    ]
+    files = ["--html", "report.html", "--out", "result.json", "--ledger", "ledger.sqlite"]
+    judge = ["--votes", "all", "--backend", "scripted:longer", "--data-dir", str(data_dir.resolve())]
+    started = time.perf_counter()
+    done = subprocess.run(
+        [*command, *judge, *files, "--quiet"],
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    elapsed_s = time.perf_counter() - started
+    assert json.loads((tmp_path / "result.json").read_text("utf-8"))["data"]["n_votes"] == 3_355
+    assert elapsed_s < 20
+    assert int(done.stdout.splitlines()[-1]) < 1024**2, "KiB of memory at its peak"
+
+
+MEASURED = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+
+
+# --- judge report --votes --------------------------------------------------------------------------------
+
+
+def report(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["report", *arguments])
+    if isinstance(done.exception, InputError):
+        return str(done.exception)
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
+
+
+@pytest.fixture
+def judged(own):
+    """Verdicts of two judges in one file."""
+    for name in ("longer", "shorter"):
+        command = ["run", "pairs.jsonl", "--out", f"{name}.jsonl", "--ledger", "l.sqlite", "-q"]
+        assert CliRunner().invoke(app, [*command, "--backend", f"scripted:{name}"]).exit_code == 0
+    Path("verdicts.jsonl").write_text(Path("longer.jsonl").read_text() + Path("shorter.jsonl").read_text())
+    return own
+
+
+def test_verdicts_on_own_pairs_are_measured_against_own_votes(judged):
+    text = report("verdicts.jsonl", "--votes", "votes.jsonl", "--pairs", "pairs.jsonl", "--html", "r.html")
+    for said in (text, Path("r.html").read_text("utf-8")):
+        assert "83.3" in said
+        assert "16.7" in said
+        assert "longer wins" in said
+    made = json.loads(
+        report("verdicts.jsonl", "--votes", "votes.jsonl", "--pairs", "pairs.jsonl", "--json", "-")
+    )
+    assert [round(judge["figures"]["strict"]["value"], 3) for judge in made["judges"][:2]] == [0.833, 0.167]
+
+
+def test_without_the_pairs_there_are_no_lengths_and_no_baselines(judged):
+    made = json.loads(report("verdicts.jsonl", "--votes", "votes.jsonl", "--json", "-"))
+    assert len(made["judges"]) == 2
+    assert "length_balanced" not in made["judges"][0]["figures"]
+    assert report("verdicts.jsonl", "--votes", "votes.jsonl").count("83.3") >= 1
+
+
+def test_votes_on_other_pairs_and_empty_files_are_one_clear_line(judged):
+    write_votes("other.jsonl", [HumanVote("somewhere else", "ann", Ballot.A)])
+    assert "none of the 6 judged pairs has a vote" in report("verdicts.jsonl", "--votes", "other.jsonl")
+    Path("empty.jsonl").write_text("")
+    assert "there are no verdicts" in report("empty.jsonl", "--votes", "votes.jsonl")
+    assert len(read_verdicts("verdicts.jsonl")) == 12

@@ -1,0 +1,109 @@
+"""A user's own pairs: with a file of votes, and with a column gold."""
+
+from __future__ import annotations
+
+import pytest
+from pairs import FOUR_PAIRS, pair_of
+
+from benchmarks.dataset import Wanted
+from benchmarks.own_file import read
+from judge.errors import BadLines, InputError
+from judge.pairfile import write_pairs
+from judge.records import Ballot, HumanVote
+from judge.votefile import write_votes
+
+
+@pytest.fixture
+def pairs_path(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    write_pairs(path, FOUR_PAIRS)
+    return path
+
+
+def vote_file(folder, *votes):
+    path = folder / "votes.jsonl"
+    write_votes(path, votes)
+    return str(path)
+
+
+def gold_file(folder, *labels):
+    path = folder / "gold.jsonl"
+    pairs = (
+        pair_of(id=str(number), category="math", metadata={} if label is None else {"gold": label})
+        for number, label in enumerate(labels)
+    )
+    write_pairs(path, pairs)
+    return path
+
+
+def test_the_pairs_that_have_a_vote_are_the_data_set(tmp_path, pairs_path):
+    votes = [HumanVote("sum", "ann", Ballot.A), HumanVote("sky", "bob", Ballot.BOTH_BAD, note="hm")]
+    dataset = read(pairs_path, Wanted(votes=vote_file(tmp_path, *votes)))
+    assert [pair.id for pair in dataset.pairs] == ["sky", "sum"]  # in the order of the pair file
+    assert dataset.votes == tuple(votes)
+    assert dataset.broken == {"pair without a vote": 2}
+    assert (dataset.name, dataset.source) == ("pairs.jsonl", "own pairs, votes of votes.jsonl")
+
+
+def test_votes_on_another_turn_are_counted(tmp_path, pairs_path):
+    votes = [HumanVote("sum", "ann", Ballot.A), HumanVote("sky", "ann", Ballot.B, turn=2)]
+    path = vote_file(tmp_path, *votes)
+    assert read(pairs_path, Wanted(votes=path)).votes == (votes[0],)
+    assert read(pairs_path, Wanted(votes=path)).broken == {
+        "vote on another turn": 1,
+        "pair without a vote": 3,
+    }
+    assert read(pairs_path, Wanted(votes=path, turn=2)).votes == (votes[1],)
+    assert read(pairs_path, Wanted(votes=path, turn=None)).votes == tuple(votes)
+
+
+def test_votes_on_unknown_pairs_are_refused_and_the_first_are_named(tmp_path, pairs_path):
+    unknown = [HumanVote(f"no-{number}", who, Ballot.A) for number in range(9) for who in ("ann", "bob")]
+    path = vote_file(tmp_path, HumanVote("sum", "ann", Ballot.A), *unknown)
+    with pytest.raises(InputError) as caught:
+        read(pairs_path, Wanted(votes=path))
+    assert str(caught.value).startswith(
+        f"{path}: votes on 9 pairs that pairs.jsonl does not have: no-0, no-1, "
+    )
+    assert "no-8" not in str(caught.value)
+
+
+def test_a_bad_vote_file_names_its_lines(tmp_path, pairs_path):
+    path = tmp_path / "votes.jsonl"
+    path.write_text('{"pair_id": "sum", "voter": "ann", "outcome": "left"}\n', encoding="utf-8")
+    with pytest.raises(BadLines, match=r"votes\.jsonl:1: outcome is 'left'"):
+        read(pairs_path, Wanted(votes=str(path)))
+
+
+def test_an_empty_vote_file_leaves_no_pair(tmp_path, pairs_path):
+    with pytest.raises(InputError, match=r"no pair with a vote is left \(left out: pair without a vote: 4\)"):
+        read(pairs_path, Wanted(votes=vote_file(tmp_path)))
+
+
+def test_a_column_gold_is_one_vote_a_pair(tmp_path):
+    dataset = read(gold_file(tmp_path, "A", "B", "TIE"), Wanted())
+    assert dataset.votes == tuple(
+        HumanVote(str(number), "gold", ballot, category="math")
+        for number, ballot in enumerate((Ballot.A, Ballot.B, Ballot.TIE))
+    )
+    assert (dataset.name, dataset.source, dataset.broken) == ("gold.jsonl", "own pairs, column gold", {})
+
+
+def test_a_gold_label_counts_only_as_it_is_spelled(tmp_path):
+    dataset = read(gold_file(tmp_path, "A", "a", "BOTH_BAD", 1, ["A"], "", None), Wanted())
+    assert [pair.id for pair in dataset.pairs] == ["0"]
+    assert dataset.broken == {"gold is not A, B, TIE": 4, "pair without a vote": 2}
+
+
+def test_a_file_of_votes_goes_before_the_column_gold(tmp_path):
+    path = vote_file(tmp_path, HumanVote("0", "ann", Ballot.B))
+    assert [vote.voter for vote in read(gold_file(tmp_path, "A"), Wanted(votes=path)).votes] == ["ann"]
+
+
+def test_without_votes_and_gold_the_error_says_both_ways(pairs_path):
+    with pytest.raises(InputError) as caught:
+        read(pairs_path, Wanted())
+    assert str(caught.value) == (
+        "pairs.jsonl: no votes. Name a file of votes with --votes, "
+        "or give the pairs a column gold that is one of A, B, TIE."
+    )
