@@ -51,11 +51,9 @@ def result_of(
 def frame_of(result: Mapping[str, Any]) -> Frame:
     """What a report says around the figures of this result."""
     data, selection = result["data"], result["data"]["selection"]
-    n_pairs = f"{data['n_pairs']:,} pairs, {data['n_votes']:,} votes of {data['n_voters']:,} voters"
     checks = [Check(one["name"], one["published"], one["ours"]) for one in result["self_check"]]
     return Frame(
         title=f"Judges on {title_of(data['name'], selection)}",
-        subtitle=f"{n_pairs}, {data['n_questions']:,} questions",
         provenance=(
             ("Data", f"{data['name']}: {data['source']}"),
             ("Data hash", data["hash"]),

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from judge.study import Entrant
 
 DATA_SETS = ("mt-bench", "oasst", "llmbar")
+VOTES = {"mt-bench": "experts"}
+"""Whose votes count where nobody says."""
 
 app = typer.Typer()
 
@@ -92,14 +94,20 @@ def bench(
     for path in (out, html, markdown):
         check_writable(path)
     named = [judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)]
-    wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
+    wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes or VOTES.get(data, ""))
     dataset = chosen(read(data, wanted), category or (), limit, seed)
     with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
         runs = [judged(name, options, dataset, book, progress) for name, options in named]
         progress("metrics and intervals", 0, 0)
         entrants = entrants_of(runs, dataset)
         study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed)
-    selection = {"turn": turn, "votes": votes, "categories": category or [], "limit": limit}
+    selection = {
+        "data_set": data,
+        "turn": turn,
+        "votes": wanted.votes,
+        "categories": category or [],
+        "limit": limit,
+    }
     result = result_of(study, dataset, selection, self_check(data, wanted))
     frame = frame_of(result)
     if out is not None:
@@ -151,8 +159,16 @@ def entrants_of(runs: Sequence[Run], dataset: Dataset) -> list[Entrant]:
         Entrant(name, Kind.JUDGE, run.verdicts, run.elapsed_s, run.identity)
         for name, run in zip(names, runs, strict=True)
     ]
-    released = [Entrant(name, Kind.RELEASED, verdicts) for name, verdicts in dataset.released.items()]
-    return [*judges, *released]
+    return [*judges, *released_of(dataset)]
+
+
+def released_of(dataset: Dataset) -> list[Entrant]:
+    """Somebody else's judges, whose verdicts on the data set were released."""
+    from judge.study import Entrant, Kind
+
+    return [
+        Entrant(f"{name} (released)", Kind.RELEASED, verdicts) for name, verdicts in dataset.released.items()
+    ]
 
 
 def names_of(given: Sequence[str], identities: Sequence[Identity]) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
 from judge.bootstrap import Estimate
+from judge.cells import name_in_table, percent
 from judge.glossary import METRICS
-from judge.scoreboard import ALL, LONGER, name_in_table, percent
+from judge.scoreboard import ALL, LONGER, Figures
 from judge.study import Kind, Standing, Study
 from judge.svg import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PANEL, PURPLE, YELLOW, svg_of
 from judge.wording import one_line, shortened
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 MAX_CATEGORIES = 30
 MAX_JUDGES = 5
 LEGEND_WIDTH = 46
-WIDTH = 5.2
+WIDTH = 4.8
 
 # Shape and colour both tell entrants apart, so that grey print and colour-blind readers lose nothing.
 LOOKS = (("o", BLUE), ("s", ORANGE), ("^", GREEN), ("D", PURPLE), ("v", YELLOW))
@@ -71,6 +72,15 @@ def not_drawn(study: Study) -> str:
 # By category
 
 
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A row of a chart: a figure of each drawn entrant, and people's share where there is one."""
+
+    label: str
+    figures: tuple[Estimate | None, ...]
+    people: float | None
+
+
 def chart_by_category(study: Study, name: str) -> str | None:
     """One metric of each entrant with its interval as SVG, a row a category and one for all.
 
@@ -80,50 +90,60 @@ def chart_by_category(study: Study, name: str) -> str | None:
     drawn = [one for one in drawn_of(study) if name in one.standing.figures]
     if not drawn or len(study.by_category) > MAX_CATEGORIES:
         return None
-    rows = [ALL, *study.by_category]
-    people: Mapping[str, Estimate] = {
-        row: figure for row in rows if (figure := _people_in(study, row).get(name)) is not None
-    }
-    height = 0.62 + legend_height(drawn) + len(rows) * row_height(len(drawn))
-    told = ", ".join(f"{one.name} {_in_words(one.standing.figures.get(name))}" for one in drawn)
+    in_all = [one.standing.figures for one in drawn]
+    strips = [strip_of(ALL, in_all, study.people.figures, name)]
+    for category in study.by_category:
+        there = [one.standing.by_category.get(category, {}) for one in drawn]
+        strips.append(strip_of(category, there, study.people.by_category.get(category, {}), name))
+    height = 0.62 + legend_height(drawn) + len(strips) * row_height(len(drawn))
+    told = ", ".join(
+        f"{one.name} {in_words(figure)}" for one, figure in zip(drawn, strips[0].figures, strict=True)
+    )
     alt = f"{METRICS[name].label} in percent with intervals, in all: {told}. By category: see the table."
-    return svg_of(lambda axes: draw_rows(axes, rows, drawn, name, people), (WIDTH, height), alt)
+    return svg_of(lambda axes: draw_strips(axes, strips, drawn, name), (WIDTH, height), alt)
 
 
-def draw_rows(
-    axes: Axes, rows: Sequence[str], drawn: Sequence[Drawn], name: str, people: Mapping[str, Estimate]
-) -> None:
-    """One row under the other, in each the entrants from top to bottom and people as a line across."""
+def strip_of(label: str, entrants: Sequence[Figures], people: Figures, name: str) -> Strip:
+    ceiling = people.get(name)
+    return Strip(
+        shortened(one_line(label), 18),
+        tuple(figures.get(name) for figures in entrants),
+        None if ceiling is None else ceiling.value,
+    )
+
+
+def draw_strips(axes: Axes, strips: Sequence[Strip], drawn: Sequence[Drawn], name: str) -> None:
+    """One strip under the other, in each the entrants from top to bottom and people as a line across."""
+    is_agreement = name != "inconsistent"
     step = 0.78 / max(len(drawn), 2)
-    for y, row in enumerate(rows):
-        if row in people and (share := people[row].value) is not None:
-            axes.plot([100 * share] * 2, [y - 0.42, y + 0.42], color=INK, linewidth=2.2, zorder=2)
-            axes.text(104, y, f"people {percent(share)}", va="center", color=INK, fontsize=8.5)
-        for place, one in enumerate(drawn):
-            figures = one.standing.figures if row == ALL else one.standing.by_category.get(row, {})
-            figure = figures.get(name)
-            if figure and name == "inconsistent" and one.standing.kind is Kind.BASELINE:
-                figure = replace(figure, low=None, high=None)  # a rule's 0 is no estimate
-            draw_estimate(axes, figure, y + step * (place - (len(drawn) - 1) / 2), one)
-    labels = [shortened(one_line(row), 18) for row in rows]
-    axes.set_yticks(range(len(rows)), labels, parse_math=False)
-    axes.set_ylim(len(rows) - 0.45, -0.55)
-    for y in range(1, len(rows)):
+    for y, strip in enumerate(strips):
+        for place, (one, figure) in enumerate(zip(drawn, strip.figures, strict=True)):
+            # That a rule is never inconsistent is no estimate.
+            has_interval = is_agreement or one.standing.kind is not Kind.BASELINE
+            draw_estimate(axes, figure, y + step * (place - (len(drawn) - 1) / 2), one, has_interval)
+        if strip.people is not None:
+            axes.plot([100 * strip.people] * 2, [y - 0.42, y + 0.42], color=INK, linewidth=2.2, zorder=2)
+            axes.text(104, y, f"people {percent(strip.people)}", va="center", color=INK, fontsize=8.5)
+    axes.set_yticks(range(len(strips)), [strip.label for strip in strips], parse_math=False)
+    axes.set_ylim(len(strips) - 0.45, -0.55)
+    for y in range(1, len(strips)):
         axes.axhline(y - 0.5, color=MUTED if y == 1 else GRID, linewidth=0.8, zorder=0)
-    axes.set_xlim(-2, 128 if people else 102)
+    axes.set_xlim(-2, 128 if any(strip.people is not None for strip in strips) else 102)
     axes.set_xticks([0, 25, 50, 75, 100])
     axes.spines["bottom"].set_bounds(0, 100)
     axes.set_xlabel(AXES[name])
-    if people:
+    if is_agreement:
         axes.axvline(50, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         axes.text(50, -0.6, "coin", ha="center", va="bottom", color=MUTED, fontsize=8.5)
     add_legend(axes, drawn)
 
 
-def draw_estimate(axes: Axes, figure: Estimate | None, y: float, one: Drawn) -> None:
+def draw_estimate(
+    axes: Axes, figure: Estimate | None, y: float, one: Drawn, has_interval: bool = True
+) -> None:
     if figure is None or figure.value is None:
         return
-    if figure.low is not None and figure.high is not None:
+    if has_interval and figure.low is not None and figure.high is not None:
         axes.plot([100 * figure.low, 100 * figure.high], [y, y], color=one.colour, linewidth=1.5, zorder=3)
     axes.plot([100 * figure.value], [y], zorder=4, **look_of(one))
 
@@ -132,11 +152,7 @@ def row_height(n_drawn: int) -> float:
     return 0.16 + 0.125 * max(n_drawn, 2)
 
 
-def _people_in(study: Study, row: str) -> Mapping[str, Estimate]:
-    return study.people.figures if row == ALL else study.people.by_category.get(row, {})
-
-
-def _in_words(figure: Estimate | None) -> str:
+def in_words(figure: Estimate | None) -> str:
     return "-" if figure is None or figure.value is None else percent(figure.value)
 
 
@@ -152,7 +168,7 @@ def chart_of_length(study: Study) -> str | None:
     if not drawn:
         return None
     told = "; ".join(
-        f"{one.name} {' and '.join(_in_words(one.standing.figures[name]) for name in BY_LENGTH)}"
+        f"{one.name} {' and '.join(in_words(one.standing.figures[name]) for name in BY_LENGTH)}"
         for one in drawn
     )
     alt = f"Strict agreement where the shorter answer is right, and where the longer one is: {told}."
@@ -190,7 +206,7 @@ def charts_of_reliability(study: Study) -> list[tuple[str, str]]:
 def chart_of_reliability(one: Drawn) -> str:
     bins = one.standing.reliability
     told = ", ".join(
-        f"{percent(bin.confidence)} sure {_in_words(bin.right)} right ({bin.right.n:,} votes)" for bin in bins
+        f"{percent(bin.confidence)} sure {in_words(bin.right)} right ({bin.right.n:,} votes)" for bin in bins
     )
     return svg_of(lambda axes: draw_reliability(axes, one), (3.1, 3.1), f"Reliability of {one.name}: {told}")
 
@@ -234,7 +250,7 @@ def chart_of_coverage(study: Study) -> str | None:
     drawn = [one for one in drawn_of(study) if one.standing.coverage]
     if not drawn:
         return None
-    told = ", ".join(f"{one.name} {_in_words(one.standing.coverage[-1].right)}" for one in drawn)
+    told = ", ".join(f"{one.name} {in_words(one.standing.coverage[-1].right)}" for one in drawn)
     alt = f"Share right of the votes on which a judge is surest. On all votes: {told}. See the table."
     return svg_of(lambda axes: draw_coverage(axes, drawn), (WIDTH, 3.4 + legend_height(drawn)), alt)
 

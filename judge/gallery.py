@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from judge.findings import OUTCOME_NAMES, SHOWN_FIRST
+from judge.findings import OUTCOME_NAMES
 from judge.metrics.panel import majorities, panel_of
 from judge.orders import outcome_of
-from judge.records import HumanVote, Order, Outcome, Pair, Status, Verdict
+from judge.records import Choice, HumanVote, Order, Outcome, Pair, Status, Verdict
 from judge.study import Entrant, Kind
 from judge.summary import Row
 
@@ -104,11 +104,12 @@ def worth_of_a(row: Row, order: Order) -> float:
 
 def reading_in_full(row: Row, order: Order) -> str:
     """What one order said: its outcome, and P(A) where there is one; or why it was not read."""
-    shown, p_a, choice = SHOWN_FIRST[order], row.p_a_by_order[order], row.choices[order]
+    shown, p_a, choice = f"{order[0]} shown first", row.p_a_by_order[order], row.choices[order]
     if choice is None:
         return f"{shown}: not read, {row.unparsed_reasons[order]}"
     outcome = OUTCOME_NAMES[outcome_of(choice, order)]
-    return f"{shown}: {outcome}" if p_a is None else f"{shown}: {outcome}, P(A) {p_a:.2f}"
+    said = f"{shown}: {'a tie' if choice is Choice.TIE else f'{outcome} is better'}"
+    return said if p_a is None else f"{said}, P(A) {p_a:.2f}"
 
 
 def votes_in_words(votes: Iterable[HumanVote]) -> str:

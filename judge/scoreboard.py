@@ -5,16 +5,26 @@ Shares are percent without the sign, differences of shares are points.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from judge.bootstrap import LEVEL, Estimate
+from judge.cells import (
+    Cell,
+    elo_cell,
+    is_clear,
+    name_in_table,
+    number_cell,
+    percent,
+    percent_cell,
+    points_cell,
+    rounded_cell,
+    with_sign,
+)
 from judge.glossary import AGREEMENT, BIAS, CALIBRATION, KAPPA, METRICS, Metric, counts_in_words
 from judge.metrics.calibration import COVERAGES
 from judge.study import PEOPLE, Contrast, Cost, Counts, CoveragePoint, Kind, ReliabilityBin, Standing, Study
-from judge.wording import one_line
 
-NONE = "-"
 ALL = "all"
 CEILING = f"{PEOPLE} (ceiling)"
 LONGER = "longer wins"
@@ -23,29 +33,8 @@ IN_CONTRASTS = ("strict", "length_balanced", "inconsistent")
 SAID = {"A": "A", "B": "B", "TIE": "tie", "inconsistent": "inconsistent", "unparsed": "unparsed"}
 LEVEL_IN_WORDS = f"{100 * LEVEL:.0f} % interval"
 PERCENT = f"Percent [{LEVEL_IN_WORDS}]."
-MAX_NAME = 120
 
 Figures = Mapping[str, Estimate]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A figure, its interval, and what stands behind them, each "" where there is none.
-
-    `is_marked` where the interval of a difference excludes 0.
-    """
-
-    value: str = NONE
-    interval: str = ""
-    behind: str = ""
-    is_marked: bool = False
-
-    def __str__(self) -> str:
-        return " ".join(part for part in (self.value, self.interval, self.behind, self.mark) if part)
-
-    @property
-    def mark(self) -> str:
-        return "*" if self.is_marked else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +104,17 @@ def headline_of(standing: Standing, study: Study) -> Headline:
         pieces += [("; people agree with each other on ", False), (f"{percent(ceiling.value)} %", True)]
     if gap := gap_to_longer(standing.name, study):
         difference = points_cell(gap)
-        clear = "a clear difference" if is_clear(gap) else "no clear difference"
-        pieces += [(". Against always choosing the longer answer: ", False)]
-        pieces += [(f"{difference.value} points {difference.interval}", True), (f", {clear}", False)]
+        found = f"{difference.value} points {difference.interval}".rstrip()
+        pieces += [(". Against always choosing the longer answer: ", False), (found, True)]
+        if difference.interval:
+            pieces.append((", a clear difference" if is_clear(gap) else ", no clear difference", False))
     return Headline(standing, name_in_table(standing.name), (*pieces, (".", False)))
 
 
 def gap_to_longer(name: str, study: Study) -> Estimate | None:
     """The strict agreement of this judge less that of "longer wins"; None where that is not known."""
+    if not any(one.name == LONGER and one.kind is Kind.BASELINE for one in study.standings):
+        return None
     for contrast in study.contrasts:
         if (contrast.one, contrast.other) == (name, LONGER) and (gap := contrast.figures.get("strict")):
             return None if gap.value is None else gap
@@ -145,12 +137,12 @@ def main_board(study: Study) -> Board:
     lines = [
         Line(
             name_in_table(one.name),
-            (*cells_of(one.figures, AGREEMENT), *cost_cells(one.cost)),
+            (*metric_cells(one.figures, AGREEMENT), *cost_cells(one.cost)),
             one.kind.value,
         )
         for one in study.standings
     ]
-    people = (*cells_of(study.people.figures, AGREEMENT), Cell(), Cell(), Cell())
+    people = (*metric_cells(study.people.figures, AGREEMENT), Cell(), Cell(), Cell())
     return Board(
         title="Agreement with people",
         caption=f"{counts_in_words(study)}. {PERCENT} Tokens and seconds: mean of a verdict, both orders.",
@@ -167,7 +159,11 @@ def category_board(study: Study, name: str) -> Board:
 
     def line_of(what: str, figures: list[Figures], counts: Counts, style: str = "") -> Line:
         n = figures[0][name].n if name in figures[0] else 0
-        cells = (*(cell_of(one, name) for one in figures), Cell(f"{n:,}"), Cell(f"{counts.n_questions:,}"))
+        cells = (
+            *(metric_cell(one, name) for one in figures),
+            Cell(f"{n:,}"),
+            Cell(f"{counts.n_questions:,}"),
+        )
         return Line(what, cells, style)
 
     def figures_in(category: str) -> list[Figures]:
@@ -223,12 +219,12 @@ def bias_board(study: Study) -> Board:
     lines = [
         Line(
             name_in_table(one.name),
-            (*cells_of(one.figures, BIAS), Cell(f"{one.cost.n_trimmed:,}")),
+            (*metric_cells(one.figures, BIAS), Cell(f"{one.cost.n_trimmed:,}")),
             one.kind.value,
         )
         for one in study.standings
     ]
-    people = (*cells_of(study.people.figures, BIAS), Cell())
+    people = (*metric_cells(study.people.figures, BIAS), Cell())
     return Board(
         title="Bias",
         caption=f"{PERCENT} Trimmed: pairs whose answers were shortened to fit the judge.",
@@ -241,7 +237,7 @@ def bias_board(study: Study) -> Board:
 def calibration_board(study: Study) -> Board | None:
     """Scores of the probabilities; None where no entrant gives any."""
     lines = [
-        Line(name_in_table(one.name), cells_of(one.figures, CALIBRATION), one.kind.value)
+        Line(name_in_table(one.name), metric_cells(one.figures, CALIBRATION), one.kind.value)
         for one in study.standings
         if any(name in one.figures for name in CALIBRATION)
     ]
@@ -255,9 +251,10 @@ def kappa_board(study: Study) -> Board:
     """Agreement beyond chance."""
     labels = tuple(metric.label for metric in KAPPA.values())
     lines = [
-        Line(name_in_table(one.name), cells_of(one.figures, KAPPA), one.kind.value) for one in study.standings
+        Line(name_in_table(one.name), metric_cells(one.figures, KAPPA), one.kind.value)
+        for one in study.standings
     ]
-    people = Line(PEOPLE, cells_of(study.people.figures, KAPPA), PEOPLE)
+    people = Line(PEOPLE, metric_cells(study.people.figures, KAPPA), PEOPLE)
     caption = "1 is agreement throughout, 0 what chance gives."
     return Board("Agreement beyond chance", caption, "Judge", labels, (*lines, people))
 
@@ -294,7 +291,8 @@ def model_boards(study: Study) -> list[Board]:
     return [
         Board(
             "Win rates",
-            f"Wins of all contests, a tie half; an inconsistent pair is a tie. {PERCENT}",
+            "Wins of all contests, a tie half, an inconsistent pair is a tie. Of people every vote is a "
+            f"contest, of a judge every pair. {PERCENT}",
             "Model",
             rankers,
             tuple(Line(name_in_table(m), tuple(percent_cell(one.get(m)) for one in rates)) for m in models),
@@ -356,43 +354,21 @@ def in_words(metrics: Mapping[str, Metric]) -> str:
 # Cells
 
 
-def cells_of(figures: Figures, names: Iterable[str]) -> tuple[Cell, ...]:
-    return tuple(cell_of(figures, name) for name in names)
+def metric_cells(figures: Figures, names: Iterable[str]) -> tuple[Cell, ...]:
+    return tuple(metric_cell(figures, name) for name in names)
 
 
-def cell_of(figures: Figures, name: str) -> Cell:
+def metric_cell(figures: Figures, name: str) -> Cell:
     """The figure of that name as its unit wants it; "-" where there is none."""
     figure = figures.get(name)
     if not METRICS[name].is_percent:
-        return cell(figure, number)
+        return number_cell(figure)
     if name != "without_ties":
         return percent_cell(figure)
     covered = figures.get("coverage")
     return percent_cell(
         figure, f"at {percent(covered.value)}" if covered and covered.value is not None else ""
     )
-
-
-def percent_cell(figure: Estimate | None, behind: str = "") -> Cell:
-    return cell(figure, percent, behind)
-
-
-def elo_cell(figure: Estimate | None) -> Cell:
-    return cell(figure, lambda value: unsigned_zero(f"{value:+.0f}"))
-
-
-def points_cell(figure: Estimate | None) -> Cell:
-    """A difference of shares, marked where its interval excludes 0."""
-    found = cell(figure, lambda value: unsigned_zero(f"{100 * value:+.1f}"))
-    return replace(found, is_marked=figure is not None and is_clear(figure))
-
-
-def cell(figure: Estimate | None, written: Callable[[float], str], behind: str = "") -> Cell:
-    if figure is None or figure.value is None:
-        return Cell()
-    if figure.low is None or figure.high is None:
-        return Cell(written(figure.value), behind=behind)
-    return Cell(written(figure.value), f"[{written(figure.low)}, {written(figure.high)}]", behind)
 
 
 def contrast_cells(contrast: Contrast) -> tuple[Cell, ...]:
@@ -423,43 +399,4 @@ def point_cell(found: CoveragePoint | None) -> Cell:
 
 
 def cost_cells(cost: Cost) -> tuple[Cell, ...]:
-    def rounded(value: float | None) -> Cell:
-        return (
-            Cell() if value is None else Cell(f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}")
-        )
-
-    return rounded(cost.tokens_in), rounded(cost.tokens_out), rounded(cost.elapsed_s)
-
-
-def with_sign(figure: Estimate | None) -> str:
-    """For example 69.4 % [64.8, 73.9]."""
-    found = percent_cell(figure)
-    return f"{found.value} % {found.interval}".rstrip() if found.value != NONE else NONE
-
-
-def percent(value: float) -> str:
-    return unsigned_zero(f"{100 * value:.1f}")
-
-
-def number(value: float) -> str:
-    return unsigned_zero(f"{value:.3f}")
-
-
-def unsigned_zero(text: str) -> str:
-    """A number that was rounded to 0 without a sign: no -0.0."""
-    return text.lstrip("+-") if float(text) == 0 else text
-
-
-def is_clear(difference: Estimate) -> bool:
-    """Whether the interval excludes 0."""
-    if difference.low is None or difference.high is None:
-        return False
-    return difference.low > 0 or difference.high < 0
-
-
-def name_in_table(text: str) -> str:
-    """A name on one line; a very long one keeps both ends, as a fingerprint's end is its hash."""
-    line = one_line(text)
-    if len(line) <= MAX_NAME:
-        return line
-    return f"{line[: MAX_NAME // 2]}…{line[-(MAX_NAME // 2 - 1) :]}"
+    return tuple(rounded_cell(value) for value in (cost.tokens_in, cost.tokens_out, cost.elapsed_s))

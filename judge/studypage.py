@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from judge.cells import Cell, name_in_table
 from judge.charts import (
     chart_by_category,
     chart_of_coverage,
@@ -23,7 +24,6 @@ from judge.glossary import AGREEMENT, BIAS, CALIBRATION, KAPPA, Metric, counts_i
 from judge.records import Order
 from judge.scoreboard import (
     Board,
-    Cell,
     bias_board,
     calibration_board,
     category_board,
@@ -35,7 +35,6 @@ from judge.scoreboard import (
     kappa_board,
     main_board,
     model_boards,
-    name_in_table,
     yardsticks_of,
 )
 from judge.study import Study
@@ -78,7 +77,7 @@ def format_study_text(study: Study, frame: Frame, color: bool = False, width: in
         ("What is counted", definitions_of(AGREEMENT, BIAS, KAPPA)),
         ("How it is counted", notes_of(study)),
         ("Made with", frame.provenance),
-        ("Self-check", [(text, right_or_wrong(is_right)) for text, is_right in frame.self_check]),
+        ("Self-check", [(right_or_wrong(is_right), text) for text, is_right in frame.self_check]),
     ):
         if lines:
             parts += [Text(f"\n{heading}", "bold"), lines_for_terminal(lines)]
@@ -108,13 +107,12 @@ def column_widths(board: Board) -> list[int]:
     """In cells, so that each figure stays on one line and headings break between words."""
     from rich.cells import cell_len
 
-    return [
-        max(
-            *(cell_len(str(line.cells[number])) for line in board.lines),
-            *(min(cell_len(word), MAX_WORD) for word in label.split()),
-        )
-        for number, label in enumerate(board.labels)
-    ]
+    widths = []
+    for number, label in enumerate(board.labels):
+        figures = [cell_len(str(line.cells[number])) for line in board.lines]
+        words = [min(cell_len(word), MAX_WORD) for word in label.split()]
+        widths.append(max([*figures, *words], default=1))
+    return widths
 
 
 def columns_that_fit(widths: Sequence[int], room: int) -> list[dict[int, int]]:
@@ -182,7 +180,7 @@ def format_study_markdown(study: Study, frame: Frame) -> str:
     for heading, lines in (
         ("What is counted", definitions_of(AGREEMENT, BIAS, KAPPA, CALIBRATION)),
         ("How it is counted", notes_of(study)),
-        ("Self-check", [(text, right_or_wrong(is_right)) for text, is_right in frame.self_check]),
+        ("Self-check", [(right_or_wrong(is_right), text) for text, is_right in frame.self_check]),
         ("Made with", frame.provenance),
     ):
         if lines:

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -232,7 +231,7 @@ def real(data_dir, tmp_path, monkeypatch):
 def test_on_mt_bench_gpt_4_and_the_ceilings_stand_beside_the_judge(real):
     found = result("mt-bench", *real, "--judge", LONGER)
     assert [judge["kind"] for judge in found["judges"]] == ["judge", "released", *["baseline"] * 3]
-    assert round(100 * figures_of(found, "gpt-4")["strict"]["value"], 1) == 69.4
+    assert round(100 * figures_of(found, "gpt-4 (released)")["strict"]["value"], 1) == 69.4
     assert round(100 * found["people"]["figures"]["without_ties"]["value"], 1) == 81.0
     assert len(found["data"]["categories"]) == 8
     assert all(check["is_met"] for check in found["self_check"])
@@ -265,7 +264,6 @@ def test_all_votes_on_both_turns_with_the_report_take_under_20_seconds_and_1_gib
     ]
     files = ["--html", "report.html", "--out", "result.json", "--ledger", "ledger.sqlite"]
     judge = ["--votes", "all", "--backend", "scripted:longer", "--data-dir", str(data_dir.resolve())]
-    started = time.perf_counter()
     done = subprocess.run(
         [*command, *judge, *files, "--quiet"],
         cwd=tmp_path,
@@ -274,16 +272,17 @@ def test_all_votes_on_both_turns_with_the_report_take_under_20_seconds_and_1_gib
         text=True,
         check=True,
     )
-    elapsed_s = time.perf_counter() - started
     assert json.loads((tmp_path / "result.json").read_text("utf-8"))["data"]["n_votes"] == 3_355
-    assert elapsed_s < 20
-    assert int(done.stdout.splitlines()[-1]) < 1024**2, "KiB of memory at its peak"
+    seconds, kib = map(float, done.stdout.split()[-2:])
+    assert seconds < 20
+    assert kib < 1024**2
 
 
 MEASURED = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:]).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)  # of the processor: other tests run beside this one
 sys.exit(code)
 """
 

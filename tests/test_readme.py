@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from pairs import FOUR_PAIRS
+from typer.testing import CliRunner
 
 from benchmarks.result import SCHEMA
 from benchmarks.tables import MARKED, rewritten
+from judge.cli import app
 from judge.pairfile import write_pairs
+from judge.records import Ballot, HumanVote
+from judge.votefile import write_votes
 
 CHECKOUT = Path(__file__).parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -24,24 +26,21 @@ RESULT_FILES = sorted({file for _, files, _ in MARKED.findall(README) for file i
 MAKE_TARGETS = sorted(set(re.findall(r"make ([a-z-]+)", README)))
 
 
-def test_the_readmes_judge_commands_run_in_the_order_they_are_shown(tmp_path, monkeypatch):
+def test_the_readmes_judge_commands_run_in_the_order_they_are_shown(data_dir, tmp_path, monkeypatch):
     """With a scripted judge in place of the model, and without the weights that two of them need."""
     monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))
-    write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
+    monkeypatch.chdir(tmp_path)
+    Path("DATA").symlink_to(data_dir.resolve())
+    write_pairs("pairs.jsonl", FOUR_PAIRS)
+    write_votes("votes.jsonl", [HumanVote(pair.id, "ann", Ballot.B) for pair in FOUR_PAIRS])
     commands = [shlex.split(line)[1:] for line in JUDGE_COMMANDS if "models verify" not in line]
-    assert {command[0] for command in commands} == {"compare", "run", "report", "models", "ledger"}
+    assert {command[0] for command in commands} == {"compare", "run", "report", "bench", "models", "ledger"}
     for command in commands:
-        scripted = ["--backend", "scripted:longer"] if command[0] in ("compare", "run") else []
-        finished = subprocess.run(
-            [sys.executable, "-m", "judge.cli", *command, *scripted],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert finished.returncode == 0, (command, finished.stderr)
-    assert (tmp_path / "report.html").exists()
+        scripted = ["--backend", "scripted:longer"] if command[0] in ("compare", "run", "bench") else []
+        finished = CliRunner().invoke(app, [*command, *scripted])
+        assert finished.exit_code == 0, (command, finished.output, finished.exception)
+    assert Path("report.html").exists()
+    assert Path("bench.html").exists()
 
 
 @pytest.mark.parametrize("target", MAKE_TARGETS)

@@ -1,0 +1,78 @@
+"""The committed results follow from the committed judgments: every figure is worked out again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import run
+from benchmarks.dataset import Wanted
+from benchmarks.result import SCHEMA
+from judge.ledger import Ledger
+from judge.orders import combine
+from judge.records import Order
+from judge.study import Entrant, Kind, study_as_json, study_of
+
+CHECKOUT = Path(__file__).parents[1]
+SHARDS = sorted((CHECKOUT / "benchmarks" / "ledger").glob("*.jsonl.gz"))
+RESULTS = [
+    path
+    for path in sorted((CHECKOUT / "benchmarks" / "results").glob("*.json"))
+    if json.loads(path.read_text(encoding="utf-8"))["schema"] == SCHEMA
+]
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory):
+    with Ledger(tmp_path_factory.mktemp("ledger") / "ledger.sqlite") as ledger:
+        ledger.load(SHARDS)
+        yield ledger
+
+
+def test_there_are_results_and_judgments():
+    assert RESULTS
+    assert SHARDS
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_every_figure_of_a_result_file_follows_from_the_shards(path, ledger, data_dir):
+    result = json.loads(path.read_text(encoding="utf-8"))
+    selection = result["data"]["selection"]
+    turn = None if selection["turn"] == "any" else int(selection["turn"])
+    whole = run.read(selection["data_set"], Wanted(data_dir, turn, selection["votes"]))
+    dataset = run.chosen(whole, selection["categories"], selection["limit"], result["seed"])
+    assert dataset.hash == result["data"]["hash"]
+
+    judges = [judge for judge in result["judges"] if judge["kind"] == "judge"]
+    assert judges
+    entrants = [
+        Entrant(judge["name"], Kind.JUDGE, verdicts_of(judge["fingerprint"], dataset.pairs, ledger))
+        for judge in judges
+    ]
+    entrants += run.released_of(dataset)
+    made = study_as_json(study_of(entrants, dataset.votes, dataset.pairs, seed=result["seed"]))
+    made = json.loads(json.dumps(made))
+    assert made["people"] == approximately(result["people"])
+    assert made["contrasts"] == approximately(result["contrasts"])
+    for here, there in zip(made["judges"], result["judges"], strict=True):
+        for part in ("name", "figures", "by_category", "confusion", "reliability", "coverage", "ranking"):
+            assert here[part] == approximately(there[part]), (there["name"], part)
+
+
+def verdicts_of(fingerprint, pairs, ledger):
+    known = ledger.find(fingerprint, {pair.content_hash for pair in pairs})
+    return [
+        combine(pair.id, {order: known[pair.content_hash, order] for order in Order}, fingerprint)
+        for pair in pairs
+    ]
+
+
+def approximately(value):
+    """The same value with its numbers to nine digits: another machine may add in another order."""
+    if isinstance(value, dict):
+        return {key: approximately(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [approximately(item) for item in value]
+    return pytest.approx(value, rel=1e-9, abs=1e-9) if isinstance(value, float) else value
