@@ -774,3 +774,17 @@ def test_a_ledger_of_version_1_keeps_its_readings_and_takes_steps(path: Path) ->
         ledger.record(fingerprint, [Entry(content(0), Order.BA, with_steps(plain), 1.0)])
         found = ledger.find(fingerprint, [content(0)])
         assert found == {(content(0), Order.AB): plain, (content(0), Order.BA): with_steps(plain)}
+
+
+def test_seconds_are_those_of_the_asked_readings_and_of_what_they_share(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.register(JUDGE)
+        ledger.register(SLOW_JUDGE)
+        ledger.record(JUDGE.fingerprint, entries(6))
+        ledger.record(SLOW_JUDGE.fingerprint, entries(2))
+        ledger.record_replies(
+            {f"plan {n}": Completion(f"{n}.", 5, 1, is_ended=True) for n in (1, 2)}, elapsed_s=3.0
+        )
+        assert ledger.elapsed(JUDGE.fingerprint, [content(0), content(2), "unknown"]) == 4 * 0.25
+        assert ledger.elapsed(SLOW_JUDGE.fingerprint, [content(0)], ["plan 1", "plan 9"]) == 2 * 0.25 + 1.5
+        assert ledger.elapsed("nobody", [content(0)]) == 0.0

@@ -1,0 +1,147 @@
+"""A study puts judges, released verdicts and baselines beside people, on the same pairs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import studies
+from pairs import pair_of
+
+from judge.errors import InputError
+from judge.orders import combine
+from judge.records import Ballot, Choice, HumanVote, Judgment, Order, Step
+from judge.study import Entrant, Kind, Study, study_as_json, study_of
+
+PAIRS = [
+    pair_of("a long answer", "short", f"Question {n // 2}?", f"p{n}", category="xy"[n // 2 % 2])
+    for n in range(8)
+]
+ALL_A = [HumanVote(pair.id, voter, Ballot.A) for pair in PAIRS for voter in ("ann", "bob")]
+
+
+def judge_of(name: str, chooses: str, pairs=PAIRS, steps=(), **fields) -> Entrant:
+    """A judge by what it chooses: A or B in both orders, or F for the first shown."""
+    choices = {
+        "A": (Choice.FIRST, Choice.SECOND),
+        "B": (Choice.SECOND, Choice.FIRST),
+        "F": (Choice.FIRST,) * 2,
+    }
+    verdicts = []
+    for pair, letter in zip(pairs, chooses, strict=True):
+        readings = {
+            order: Judgment(choice, None, "", 100, 4, steps=steps)
+            for order, choice in zip(Order, choices[letter], strict=True)
+        }
+        verdicts.append(combine(pair.id, readings, name))
+    return Entrant(name, Kind.JUDGE, verdicts, **fields)
+
+
+def figure(study: Study, name: str, metric: str, category: str | None = None) -> float | None:
+    standing = study.standing(name)
+    figures = standing.figures if category is None else standing.by_category[category]
+    return figures[metric].value
+
+
+def test_judges_and_baselines_stand_on_the_same_pairs_in_all_and_by_category():
+    study = study_of([judge_of("mixed", "AABBAAFF"), judge_of("right", "A" * 8)], ALL_A, PAIRS)
+    assert [one.name for one in study.standings] == ["mixed", "right", "longer wins", "first wins", "coin"]
+    assert (study.total.n_pairs, study.total.n_votes, study.total.n_questions) == (8, 16, 4)
+    assert figure(study, "mixed", "strict") == 4 / 8
+    assert figure(study, "mixed", "inconsistent") == 2 / 8
+    assert {name: figure(study, "mixed", "strict", name) for name in "xy"} == {"x": 1.0, "y": 0.0}
+    assert study.by_category["x"].n_questions == 2
+    assert figure(study, "longer wins", "strict") == 1.0
+    assert figure(study, "first wins", "inconsistent") == 1.0
+    assert study.people.figures["with_ties"].value == 1.0
+
+
+def test_a_contrast_is_the_first_less_the_second_and_counts_pairs_for_mcnemar():
+    study = study_of([judge_of("mixed", "AABBAAFF"), judge_of("right", "A" * 8)], ALL_A, PAIRS)
+    [contrast] = [one for one in study.contrasts if (one.one, one.other) == ("mixed", "right")]
+    assert contrast.figures["strict"].value == -4 / 8
+    assert contrast.figures["inconsistent"].value == 2 / 8
+    assert (contrast.mcnemar.only_one_right, contrast.mcnemar.only_other_right) == (0, 4)
+    low, high = contrast.figures["strict"].low, contrast.figures["strict"].high
+    assert -1 <= low < -0.5 < high <= 0
+
+
+def test_pairs_that_lack_a_vote_or_a_verdict_are_left_out_and_counted():
+    half = judge_of("half", "A" * 4, PAIRS[:4])
+    votes = [vote for vote in ALL_A if vote.pair_id != "p0"]
+    study = study_of([judge_of("whole", "A" * 8), half], votes, PAIRS)
+    assert study.total.n_pairs == 3
+    assert study.n_left_out == 5
+    assert study.standing("whole").figures["strict"].n == 6
+
+
+def test_without_texts_there_are_no_lengths_no_baselines_and_the_votes_categories():
+    votes = [replace(vote, category="x" if vote.pair_id < "p4" else "y") for vote in ALL_A]
+    study = study_of([judge_of("judge", "A" * 8)], votes, None)
+    assert [one.name for one in study.standings] == ["judge"]
+    assert not study.has_texts
+    assert study.total.n_questions == 8
+    assert set(study.by_category) == {"x", "y"}
+    assert "length_balanced" not in study.standing("judge").figures
+
+
+def test_the_cost_of_a_verdict_is_both_orders_and_its_part_of_what_was_asked_once():
+    plan = Step("plan", "1. Content", tokens_in=80, tokens_out=16, shared="one plan for all")
+    own = Step("score", "4", tokens_in=50, tokens_out=1)
+    cost = (
+        study_of([judge_of("judge", "A" * 8, steps=(plan, own), elapsed_s=1.5)], ALL_A, PAIRS)
+        .standings[0]
+        .cost
+    )
+    assert cost.tokens_in == 2 * 100 + 80 / 8
+    assert cost.tokens_out == 2 * 4 + 16 / 8
+    assert cost.elapsed_s == 1.5
+
+
+def test_baselines_and_released_verdicts_cost_nothing_that_is_known():
+    study = studies.small_study()
+    costs = {one.kind: one.cost for one in study.standings}
+    assert costs[Kind.BASELINE].tokens_in is None
+    assert costs[Kind.RELEASED].tokens_in is None
+    assert costs[Kind.JUDGE].n_trimmed == 1
+
+
+def test_the_confusion_counts_every_vote_once():
+    study = study_of([judge_of("mixed", "AABBAAFF")], ALL_A, PAIRS)
+    confusion = study.standing("mixed").confusion
+    assert confusion["A"] == {"A": 8, "B": 4, "TIE": 0, "inconsistent": 4, "unparsed": 0}
+    assert sum(confusion["B"].values()) == sum(confusion["TIE"].values()) == 0
+
+
+def test_one_category_is_no_table_of_categories():
+    study = study_of([judge_of("judge", "A" * 8)], ALL_A, [replace(pair, category="x") for pair in PAIRS])
+    assert study.by_category == {}
+    assert study.standings[0].by_category == {}
+
+
+def test_the_same_seed_gives_the_same_intervals_and_another_seed_others():
+    on = studies.pairs()
+    first, again, other = (
+        study_as_json(study_of(studies.entrants(on), studies.votes(on), on, n_draws=50, seed=seed))
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(
+    ("entrants", "votes", "complaint"),
+    [
+        ([judge_of("same", "A" * 8), judge_of("same", "B" * 8)], ALL_A, "two judges are named same"),
+        ([judge_of("judge", "A" * 8)], [], "none of the 8 judged pairs has a vote"),
+        ([judge_of("judge", "A" * 8), judge_of("none", "", [])], ALL_A, "a verdict of every judge"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_clear_line(entrants, votes, complaint):
+    with pytest.raises(InputError, match=complaint):
+        study_of(entrants, votes, PAIRS)
+
+
+def test_a_pair_without_its_texts_is_named():
+    with pytest.raises(InputError, match="1 of 8 pairs are not given: p7"):
+        study_of([judge_of("judge", "A" * 8)], ALL_A, PAIRS[:7])

@@ -1,0 +1,93 @@
+"""The README's tables follow from result files, and say so when they cannot."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks.result import SCHEMA
+from benchmarks.tables import MARKED, bench_table, category_table, rewritten
+from judge.errors import InputError
+
+
+def estimate(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "n": 10}
+
+
+FIGURES = {
+    "strict": estimate(0.694, 0.647, 0.739),
+    "inconsistent": estimate(0.153, 0.125, 0.183),
+    "without_ties": estimate(0.846, 0.812, 0.879),
+    "coverage": estimate(0.82, 0.78, 0.86),
+    "half": estimate(None),
+}
+RESULT = {
+    "schema": SCHEMA,
+    "gpu": "none",
+    "cores": 2,
+    "cpu": "a processor",
+    "data": {
+        "name": "MT-bench",
+        "n_pairs": 821,
+        "n_votes": 1343,
+        "n_questions": 80,
+        "categories": {"coding": {}, "math": {}},
+    },
+    "intervals": {"level": 0.95, "clusters": "questions"},
+    "people": {"figures": FIGURES, "by_category": {"coding": FIGURES, "math": {}}},
+    "judges": [
+        {
+            "name": "fast",
+            "figures": FIGURES,
+            "by_category": {"coding": FIGURES, "math": {"strict": estimate(0.5)}},
+            "cost": {"tokens_in": 1212.9, "tokens_out": 8.0, "elapsed_s": 1.234},
+        }
+    ],
+}
+
+
+def test_a_table_has_every_judge_and_the_ceiling_with_intervals_and_coverage():
+    heads, _, judge, people, _, line = bench_table([RESULT]).splitlines()
+    assert heads.startswith("| judge | inconsistent | strict | length balanced |")
+    assert judge.startswith(
+        "| fast | 15.3 (12.5-18.3) | 69.4 (64.7-73.9) | - | - | 84.6 (81.2-87.9) at 82 % | - |"
+    )
+    assert judge.endswith("| 1,213, 8 | 1.23 |")
+    assert people.startswith("| people with each other | 15.3")
+    assert line.startswith("MT-bench: 821 pairs, 1,343 votes, 80 questions; percent with 95 % intervals")
+
+
+def test_a_table_by_category_has_both_figures_of_every_judge():
+    _, _, strict, inconsistent, people = category_table([RESULT]).splitlines()
+    assert strict == "| fast | strict | 69.4 (64.7-73.9) | 50.0 | 69.4 (64.7-73.9) |"
+    assert inconsistent == "| fast | inconsistent | 15.3 (12.5-18.3) | - | 15.3 (12.5-18.3) |"
+    assert people == "| people with each other | strict | 69.4 (64.7-73.9) | - | 69.4 (64.7-73.9) |"
+
+
+def test_a_stale_table_is_written_anew_and_the_text_around_it_stays(tmp_path):
+    (tmp_path / "result.json").write_text(json.dumps(RESULT))
+    readme = "# Title\n\n<!-- bench: result.json -->\nold\n<!-- end of bench -->\n\nText.\n"
+    new = rewritten(readme, tmp_path)
+    assert new.startswith("# Title\n\n<!-- bench: result.json -->\n| judge |")
+    assert new.endswith("<!-- end of bench -->\n\nText.\n")
+    assert rewritten(new, tmp_path) == new
+    assert len(MARKED.findall(new)) == 1
+
+
+@pytest.mark.parametrize(
+    ("readme", "complaint"),
+    [
+        ("<!-- bench: missing.json -->\n<!-- end of bench -->", "no such result file"),
+        ("<!-- wench: missing.json -->\n<!-- end of wench -->", "no table is called wench"),
+    ],
+)
+def test_a_table_that_cannot_be_made_says_why(tmp_path, readme, complaint):
+    with pytest.raises(InputError, match=complaint):
+        rewritten(readme, tmp_path)
+
+
+def test_a_result_of_another_schema_is_refused():
+    with pytest.raises(InputError, match=r"schema other/1; this table reads four-token-judge/bench/"):
+        bench_table([{**RESULT, "schema": "other/1"}])
