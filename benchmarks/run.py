@@ -12,6 +12,7 @@ import typer
 
 from benchmarks.dataset import NO_CATEGORY, Dataset, Wanted, data_folder, only, stratified
 from judge.console import (
+    STYLE,
     LedgerOption,
     QuietOption,
     check_writable,
@@ -35,7 +36,7 @@ DATA_SETS = ("mt-bench", "oasst", "llmbar")
 VOTES = {"mt-bench": "experts"}
 """Whose votes count where nobody says."""
 
-app = typer.Typer()
+app = typer.Typer(**STYLE)
 
 
 @app.command(

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from judge.console import (
+    STYLE,
     LedgerOption,
     QuietOption,
     check_writable,
@@ -31,7 +32,6 @@ from judge.options import JudgeOptions, takes_judge
 from judge.records import Message, Order, Pair, Reading, Status, Unparsed, Verdict
 
 VERBS = "judge.commands"
-CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 class Verbs(TyperGroup):
@@ -42,18 +42,26 @@ class Verbs(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         for found in entry_points(group=VERBS, name=cmd_name):
-            return get_command(found.load())
+            return get_command(loaded(found))
         return super().get_command(ctx, cmd_name)
+
+
+def loaded(verb: EntryPoint) -> typer.Typer:
+    """The commands of a package beside `judge`, even where the user's path has a folder of its name first."""
+    beside = str(Path(__file__).parents[1])
+    sys.path.insert(0, beside)
+    try:
+        commands: typer.Typer = verb.load()
+    finally:
+        sys.path.remove(beside)
+    return commands
 
 
 app = typer.Typer(
     cls=Verbs,
     help="A pairwise judge that answers in four tokens, in both orders.",
-    context_settings=CONTEXT,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    **STYLE,
 )
 models_app = typer.Typer(help="Base models: list, fetch, verify, path.", no_args_is_help=True)
 ledger_app = typer.Typer(help="The ledger of all judgments: show, export, import.", no_args_is_help=True)

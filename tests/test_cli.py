@@ -316,7 +316,7 @@ def n_readings(path):
 
 
 def test_every_verb_has_help_with_an_example_or_a_purpose(run):
-    for verb in ("compare", "run", "report", "models", "ledger"):
+    for verb in ("compare", "run", "report", "bench", "models", "ledger"):
         finished = run(verb, "-h")
         assert finished.returncode == 0
         assert "Usage: " in finished.stdout

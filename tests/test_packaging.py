@@ -89,6 +89,7 @@ def test_the_wheel_holds_the_four_packages_whole_and_nothing_else(wheel):
         "judge/py.typed",
         "judge/prompts/direct.txt",
         "judge/templates/report.html",
+        "judge/templates/study.html",
         "judge/examples/pairs.jsonl",
         "distill/__init__.py",
         "app/__init__.py",
@@ -113,7 +114,7 @@ def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(i
         assert text.startswith("Usage: judge"), text
         seen.append(" ".join(verb))
         waiting += [[*verb, name] for name in verbs_in(text)]
-    assert {"compare", "run", "report", "models", "models fetch", "ledger", "ledger show"} <= set(seen)
+    assert {"compare", "run", "report", "bench", "models", "models fetch", "ledger"} <= set(seen)
 
 
 def test_pairs_are_judged_and_reported_inside_a_project_with_folders_of_our_names(installed, project):
@@ -124,6 +125,7 @@ def test_pairs_are_judged_and_reported_inside_a_project_with_folders_of_our_name
     ledger = "readings.sqlite"
     judge("run", str(EXAMPLES), "--out", "v.jsonl", "--backend", "scripted:longer", "--ledger", ledger)
     judge("report", "v.jsonl", "--pairs", str(EXAMPLES), "--html", "report.html")
+    judge("bench", str(EXAMPLES), "--backend", "scripted:longer", "--ledger", ledger, "--out", "bench.json")
 
     pairs = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
     verdicts = [json.loads(line) for line in (project / "v.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -132,6 +134,9 @@ def test_pairs_are_judged_and_reported_inside_a_project_with_folders_of_our_name
     html = (project / "report.html").read_text(encoding="utf-8")
     assert html.lstrip().lower().startswith("<!doctype html>")
     assert pairs[0]["id"] in html
+    bench = json.loads((project / "bench.json").read_text(encoding="utf-8"))
+    assert bench["data"]["n_votes"] == len(pairs)
+    assert bench["commit"] == ""
 
 
 def test_every_pin_is_one_that_the_extras_accept():
