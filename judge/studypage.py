@@ -97,7 +97,7 @@ def board_for_terminal(board: Board, width: int) -> Iterator[RenderableType]:
     yield Text(board.caption, "dim")
     widest = max((cell_len(line.name) for line in board.lines), default=0)
     name_width = max(cell_len(board.corner), min(widest, MAX_NAME, width // 3))
-    for number, columns in enumerate(columns_that_fit(column_widths(board), width - name_width)):
+    for number, columns in enumerate(columns_that_fit(column_widths(board), width - name_width - 1)):
         if number:
             yield Text()
         yield table_for_terminal(board, columns, name_width)

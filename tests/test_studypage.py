@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 
@@ -235,3 +236,17 @@ def test_more_judges_than_can_be_drawn_are_counted_as_left_out():
 def test_every_figure_is_explained_on_the_page():
     data = " ".join(Page(made(html_with_examples)).data)
     assert all(metric.label in data and metric.meaning in data for metric in METRICS.values())
+
+
+@pytest.mark.parametrize("width", [80, 87, 94, 99, 100, 101, 113, 120])
+def test_no_interval_of_a_table_is_broken_over_two_lines_however_wide_the_terminal_is(width):
+    on_one_line = re.compile(r"\[[-+.\d]+, [-+.\d]+\]")
+    in_tables = Counter(
+        cell.interval
+        for board in [main_board(STUDY), *details_of(STUDY)]
+        for line in board.lines
+        for cell in line.cells
+        if cell.interval
+    )
+    found = Counter(on_one_line.findall(format_study_text(STUDY, FRAME, width=width)))
+    assert in_tables - found == Counter()
