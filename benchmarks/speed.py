@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,12 @@ def start_plain(base_model: str) -> float:
     import torch
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
+    logging: Any = transformers.utils.logging
+    logging.disable_progress_bar()
     folder = basemodels.fetch(base_model).folder
     _state["tokenizer"] = transformers.AutoTokenizer.from_pretrained(folder)
-    _state["model"] = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    _state["model"] = model.eval()
     return time.perf_counter() - started
 
 
@@ -150,11 +153,11 @@ def matmul_rate(config: dict[str, int], n_rows: int, dtype: str, seconds: float 
         if dtype == "int8":
             x = torch.randint(-100, 100, (n_rows, inputs), dtype=torch.int8)
             weights = [torch.randint(-100, 100, (inputs, outputs), dtype=torch.int8) for _ in range(n_copies)]
-            work += [lambda x=x, w=w: torch._int_mm(x, w) for w in weights]
+            work += [partial(torch._int_mm, x, w) for w in weights]
         else:
             x = torch.randn(n_rows, inputs).to(getattr(torch, dtype))
             weights = [torch.randn(outputs, inputs).to(x.dtype) for _ in range(n_copies)]
-            work += [lambda x=x, w=w: torch.nn.functional.linear(x, w) for w in weights]
+            work += [partial(torch.nn.functional.linear, x, w) for w in weights]
     operations = 2 * n_rows * sum(k * n for k, n in matmul_shapes(config)) * n_copies
     best = 0.0
     deadline = time.perf_counter() + seconds

@@ -1,0 +1,87 @@
+"""The folder of a run: what each stage leaves there, and how it is known that a stage is done.
+
+    collect.json      traces/              the teacher's verdicts with all steps
+    select.json       selection.jsonl.gz   what the student learns from
+    ledger.sqlite                          every reading as it was made, so that nothing is judged twice
+
+The JSON file of a stage is its manifest. It is written last: a stage without one is not done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.provenance import as_json
+from distill.traces import write_whole
+from judge.errors import InputError
+from judge.files import sha256_of
+
+Stage = Literal["collect", "select"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where a run keeps everything. It need not exist yet."""
+
+    path: Path
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.sqlite"
+
+    @property
+    def traces(self) -> Path:
+        return self.path / "traces"
+
+    @property
+    def selection(self) -> Path:
+        return self.path / "selection.jsonl.gz"
+
+    def manifest(self, stage: Stage) -> dict[str, Any] | None:
+        """What the stage left, None where it is not done.
+
+        Raises:
+            InputError: the manifest is no JSON object.
+        """
+        path = self._manifest_path(stage)
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read ({error}). Remove it to do the stage again.") from error
+        if not isinstance(manifest, dict):
+            raise InputError(f"{path}: no manifest. Remove it to do the stage again.")
+        return manifest
+
+    def is_done(self, stage: Stage, inputs: Mapping[str, Any]) -> bool:
+        """Whether the stage was done with these inputs and its files are as it left them."""
+        manifest = self.manifest(stage)
+        if manifest is None or manifest.get("inputs") != dict(inputs):
+            return False
+        files = {name: self.path / name for name in manifest.get("files", {})}
+        return all(
+            file.is_file() and sha256_of(file) == manifest["files"][name] for name, file in files.items()
+        )
+
+    def begin(self, stage: Stage) -> None:
+        """The stage is not done from here on."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._manifest_path(stage).unlink(missing_ok=True)
+
+    def finish(
+        self, stage: Stage, inputs: Mapping[str, Any], files: Iterable[Path], found: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Writes the stage's manifest: its inputs, its files with their SHA-256, and what it found."""
+        names = sorted((file.relative_to(self.path).as_posix(), file) for file in files)
+        hashes = {name: sha256_of(file) for name, file in names}
+        manifest = {"stage": stage, "inputs": dict(inputs), "files": hashes, **found}
+        write_whole(self._manifest_path(stage), (as_json(manifest) + "\n").encode())
+        return manifest
+
+    def _manifest_path(self, stage: Stage) -> Path:
+        return self.path / f"{stage}.json"

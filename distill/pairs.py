@@ -1,0 +1,113 @@
+"""Pairs without labels, for a teacher to read: from OASST messages or from any pair file.
+
+Which reply is a comes from a hash of the contents, and nothing that could be a label goes with a pair: ranks,
+votes and gold labels live in metadata, which is dropped, and the ids of a file's pairs are made anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.dataset import Unusable, usable
+from benchmarks.oasst import VALIDATION, messages_of_trees, sha256_of, sibling_pairs
+from benchmarks.sources import hub_rows
+from distill.clean import normalised
+from distill.recipe import PairSource, file_at
+from judge.errors import InputError
+from judge.pairfile import read_pairs
+from judge.records import Message, Pair, sha256_of_json
+from judge.rows import JSON_READERS, Reader, changed, gather, parquet_rows, rows_of
+from judge.rows import Row as FileRow
+
+OASST2 = VALIDATION.repo
+DUPLICATE = "duplicate"
+LATER_TURN = "not the first turn"
+BEYOND_LIMIT = "beyond the limit"
+
+Row = Mapping[str, Any]
+
+
+def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[list[Pair], Counter[str]]:
+    """The pairs, each once, in an order that a hash of their prompts gives; and what was left out, by reason.
+
+    The pairs of one prompt stand together, and a smaller limit takes a part of what a larger one takes.
+    `folder` is that of local copies, for a path that names it; see `file_at`.
+
+    Raises:
+        BadLines: a file has rows that are no pairs, or no JSON.
+        InputError: the pairs cannot be read, or none is left.
+        MissingExtra: the hub's package is not installed.
+    """
+    read = pairs_of_file if source.source == "file" else pairs_of_oasst
+    pairs, left_out = read(source, folder)
+    once = {pair.content_hash: pair for pair in reversed(pairs)}
+    if not once:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted(left_out.items()))
+        raise InputError(f"{source.path or OASST2}: no pair is left (left out: {reasons or 'nothing'}).")
+    kept = sorted(once.values(), key=place_of)[: source.limit]
+    left_out += Counter({DUPLICATE: len(pairs) - len(once), BEYOND_LIMIT: len(once) - len(kept)})
+    return kept, left_out
+
+
+def place_of(pair: Pair) -> tuple[str, str]:
+    """What the pairs are ordered by: a hash of the first thing a user said, then one of the whole pair."""
+    first = next((message.content for message in pair.conversation_a if message.role == "user"), "")
+    return sha256_of(normalised(first)), pair.content_hash
+
+
+def unlabelled(pair: Pair) -> Pair:
+    """The pair without metadata, its conversations in the order of their hashes."""
+    a, b = sorted((pair.conversation_a, pair.conversation_b), key=hashes_of)
+    if a == b:
+        raise Unusable("identical texts")
+    return replace(pair, conversation_a=a, conversation_b=b, metadata={})
+
+
+def hashes_of(conversation: tuple[Message, ...]) -> tuple[str, str]:
+    """The judged response's hash, and for equal responses to different questions that of the whole."""
+    whole = [[message.role, message.content] for message in conversation]
+    return sha256_of(conversation[-1].content), sha256_of_json(whole)
+
+
+# --- from a pair file ------------------------------------------------------------------------------------
+
+
+def pairs_of_file(source: PairSource, folder: Path | None) -> tuple[list[Pair], Counter[str]]:
+    """The file's pairs under new ids, so that no vote on a pair of the file counts for a turned one."""
+    pairs, left_out = usable(read_pairs(file_at(source.path, folder)), unlabelled)
+    return [replace(pair, id=f"pair-{pair.content_hash[:16]}") for pair in pairs], left_out
+
+
+# --- from OASST messages ---------------------------------------------------------------------------------
+
+
+def pairs_of_oasst(source: PairSource, folder: Path | None) -> tuple[list[Pair], Counter[str]]:
+    """Every two replies to a tree's first prompt, without looking at their ranks."""
+    siblings, left_out = sibling_pairs(messages_of(source, folder), ranked=False)
+    first_turn = [unlabelled(one.pair) for one in siblings if one.turn == 1]
+    return first_turn, left_out + Counter({LATER_TURN: len(siblings) - len(first_turn)})
+
+
+def messages_of(source: PairSource, folder: Path | None) -> Iterator[Row]:
+    """The messages of a local file, flat or in trees, or those of OASST2's split on the hub."""
+    if not source.path:
+        yield from hub_rows(OASST2, source.split)
+        return
+    for row in gather(rows_of(file_at(source.path, folder), MESSAGE_READERS), lambda cells, _: cells):
+        yield from messages_of_trees([row]) if is_tree(row) else [row]
+
+
+def is_tree(row: Row) -> bool:
+    return "prompt" in row and "message_id" not in row
+
+
+def parquet_messages(data: bytes, name: str) -> Iterator[FileRow]:
+    """Rows of the hub's Parquet files, in which a first prompt's parent is null and so absent."""
+    return changed(parquet_rows(data, name), lambda cells: {"parent_id": None} | cells)
+
+
+MESSAGE_READERS: dict[str, Reader] = {**JSON_READERS, ".parquet": parquet_messages}

@@ -1,0 +1,497 @@
+"""A recipe: every setting of one distillation run, as a YAML file that is checked whole before anything runs.
+
+    name, seed
+    collect:  pairs (which pairs), teacher (the slow judge that reads them)
+    select:   which of its verdicts may teach
+    train:    how the student learns them
+
+`read_recipe` reports every mistake of a file in one error. The text below a setting is its description.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from benchmarks.dataset import data_folder
+from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
+from judge.errors import BadLines, InputError
+from judge.methods import METHODS, VOTES, WAYS
+from judge.options import JudgeOptions, judge_options
+from judge.records import sha256_of_json
+from judge.rows import bytes_of, first_line, kind_of, not_utf8, shown
+
+DATA = "${JUDGE_DATA}"
+FOLDER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
+FLOAT_TAG = "tag:yaml.org,2002:float"
+SPEED_ONLY = {"concurrency", "requests_per_minute"}
+NO_PROBABILITIES = ("cot",)
+
+Stage = Literal["collect", "select", "train"]
+
+
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Refuses other text than these names."""
+    must = f"must be one of {', '.join(names)}"
+    return AfterValidator(lambda value: held(value, value in names, must))
+
+
+def held(value: str, is_right: bool, must: str) -> str:
+    """The value, where it is right."""
+    if not is_right:
+        raise PydanticCustomError("not_right", "{must}", {"must": must})
+    return value
+
+
+def backend_name(value: str) -> str:
+    """The value, where it names a backend; what follows a colon is for the backend to judge."""
+    return held(value, value.partition(":")[0] in BACKENDS, f"must be one of {', '.join(BACKENDS)}")
+
+
+def folder_name(value: str) -> str:
+    """The value, where it is safe as the name of a folder."""
+    must = "must be letters and digits, with . _ - between them, at most 64 characters"
+    return held(value, FOLDER_NAME.fullmatch(value) is not None, must)
+
+
+Text = Annotated[str, Field(min_length=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Length = Annotated[int, Field(ge=64)]
+Dtype = Annotated[str, one_of(DTYPES)]
+Device = Annotated[str, one_of(DEVICES)]
+
+
+class Block(BaseModel):
+    """A block of settings. Types are strict: text is no number, and a number is no text."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class PairSource(Block):
+    """Which pairs the teacher reads. They need no label, and labels they have are dropped."""
+
+    source: Literal["oasst", "file"] = "oasst"
+    """oasst: every two first-turn replies to one prompt in OASST messages; file: a file of pairs."""
+    path: str = ""
+    """A pair file, or a file of OASST messages or trees; "" with oasst is the hub's OASST2."""
+    split: Text = "train"
+    """The hub's split; a file has none."""
+    limit: Positive | None = None
+    """So many pairs at most; a smaller limit takes a part of what a larger one takes."""
+    unchecked: bool = False
+    """Go on where MT-bench, OASST validation or LLMBar cannot be read to keep them out; reports say so."""
+
+
+class Teacher(Block):
+    """The judge whose verdicts teach, under the names of the command line's options; it has no adapter."""
+
+    base_model: Text = DEFAULT_BASE_MODEL
+    """A name from `judge models list`, a hub id, a folder, or what a server calls its model."""
+    method: Annotated[str, one_of([*METHODS, *WAYS])] = "bsm"
+    """How it judges: a slow method; direct teaches a student what the base model says anyway."""
+    backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
+    """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
+    ties: bool = False
+    """Whether it may call two answers equally good; the student may then, too."""
+    samples: Positive = 1
+    """How many times it reads each order and votes."""
+    vote: Annotated[str, one_of(VOTES)] = "majority"
+    """How samples vote: majority, or usc, where the model picks the most consistent one."""
+    temperature: Weight = 0.0
+    """Of its free replies; 0 always takes the likeliest word."""
+    max_new_tokens: Positive | None = None
+    """Longest free reply; null is each method's own."""
+    max_prompt_tokens: Length = 4096
+    """Longest prompt."""
+    overflow: Annotated[str, one_of(OVERFLOWS)] = "trim"
+    """Prompts over the limit: trim the middle of both answers alike, or error."""
+    dtype: Dtype = "auto"
+    """auto, bfloat16 or float32."""
+    device: Device = "auto"
+    """auto, cpu or cuda."""
+    concurrency: Positive = 16
+    """Requests that a server gets at a time."""
+    requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    """Requests that a server gets a minute at most; 0 is no limit."""
+
+    def options(self) -> JudgeOptions:
+        """The judge, as the command line would name it."""
+        return judge_options(**self.model_dump())
+
+
+class Collect(Block):
+    """The first stage: the teacher reads pairs in both orders."""
+
+    pairs: PairSource = PairSource()
+    """Which pairs it reads."""
+    teacher: Teacher = Teacher()
+    """The judge that reads them."""
+
+
+class Select(Block):
+    """The second stage: which of the teacher's verdicts may teach."""
+
+    filter: Literal["swap", "majority", "usc", "none"] = "swap"
+    """swap keeps what wins in both orders; majority and usc what wins among the samples; none all it read."""
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Least distance of the teacher's P(A) from one half, doubled: 0 keeps all, 1 only what is certain."""
+    balance_length: bool = False
+    """Keep as many pairs in which the shorter answer won as pairs in which the longer one did."""
+    held_out: Fraction = 0.1
+    """Share of the prompts that is not trained on, to see when to stop; with 0 nothing stops it early."""
+
+
+class Train(Block):
+    """The third stage: a LoRA adapter learns the verdicts' four tokens."""
+
+    base_model: str = ""
+    """The student's base model; "" is the teacher's."""
+    targets: Literal["hard", "soft", "votes"] = "hard"
+    """hard: the teacher's verdict, as in the paper; soft: its probability; votes: people's votes instead."""
+    votes: str = ""
+    """With targets votes, the file of votes."""
+    start_from: str = ""
+    """Folder of an adapter to go on from; "" starts a new one."""
+    symmetry: Weight = 0.0
+    """Weight of the term that pulls the two orders' probabilities of one answer together; 0 is off."""
+    contrast: Weight = 0.0
+    """Pairs with an answer that is worse by construction, for each kept pair; 0 makes none."""
+    rank: Positive = 16
+    """Rank of the LoRA matrices."""
+    alpha: Positive = 32
+    """LoRA's scale: what is learned counts alpha / rank times."""
+    dropout: Fraction = 0.05
+    """Share of the inputs to LoRA that each step leaves out."""
+    layers: Annotated[float, Field(gt=0, le=1)] = 1 / 3
+    """Share of the layers, from the top, that get LoRA; those below run once and are kept on disk."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
+    """Largest step of the optimizer, reached after the warm-up; it falls to zero at the end."""
+    epochs: Positive = 3
+    """How often each example is seen."""
+    batch_tokens: Length = 2048
+    """Prompt tokens that go through the model at a time, at least one example."""
+    accumulate: Positive = 4
+    """Batches whose gradients make one step."""
+    warmup: Fraction = 0.05
+    """Share of the steps in which the learning rate rises from zero."""
+    max_prompt_tokens: Length = 2048
+    """Longest prompt; the middle of both answers is trimmed alike to fit, the verdict never."""
+    evaluations: Positive = 10
+    """How many times in a run the held-out prompts are looked at."""
+    patience: Annotated[int, Field(ge=0)] = 3
+    """Stop after so many looks in a row without a better one; 0 never stops early."""
+    device: Device = "auto"
+    """auto, cpu or cuda."""
+    dtype: Dtype = "auto"
+    """auto, bfloat16 or float32."""
+
+
+class Recipe(Block):
+    """A whole run. `read_recipe` and `recipe_of` make it, as they also check what settings need of others."""
+
+    name: Annotated[str, AfterValidator(folder_name)]
+    """What the run's folder and the adapter are called."""
+    seed: int = 0
+    """Of the split by prompts and of training; the teacher's samples do not depend on it."""
+    collect: Collect = Collect()
+    """The first stage: the teacher reads pairs in both orders."""
+    select: Select = Select()
+    """The second stage: which of its verdicts may teach."""
+    train: Train = Train()
+    """The third stage: a LoRA adapter learns the verdicts' four tokens."""
+
+    @property
+    def student(self) -> str:
+        """The base model that is trained."""
+        return self.train.base_model or self.collect.teacher.base_model
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def read_recipe(path: str | Path, changes: Mapping[str, Any] = {}) -> Recipe:
+    """The recipe of a YAML file, with some settings changed: {"collect.pairs.limit": 200}.
+
+    Raises:
+        BadLines: the file is no YAML, or settings are wrong, unknown, missing or do not go together; the
+            error holds a line for each mistake.
+        InputError: the file cannot be read.
+    """
+    return recipe_of(changed(yaml_of(Path(path)), changes), str(path))
+
+
+def recipe_of(values: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe of plain values, such as `recipe_to_json` gives.
+
+    Raises:
+        BadLines: all mistakes, each line beginning with `where`.
+    """
+    try:
+        recipe, wrong = Recipe.model_validate(values), []
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+        recipe = Recipe.model_validate(_with_defaults(values, wrong))
+    bad = [_key_of(one) for one in wrong]
+    problems = [_problem_of(one) for one in wrong]
+    problems += [rule.problem(recipe) for rule in RULES if rule.is_broken(recipe) and not rule.reads(bad)]
+    if problems:
+        raise BadLines([f"{where}: {problem}" for problem in problems])
+    return recipe
+
+
+def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with each dotted key set; blocks on the way are made where there are none."""
+    new: dict[str, Any] = dict(values)
+    for key, value in changes.items():
+        new = _with(new, key.split("."), value)
+    return new
+
+
+def _with(block: Any, keys: Sequence[str], value: Any) -> Any:
+    """The block with the value below these keys; what is no block stays, to be found as a mistake."""
+    if not keys:
+        return value
+    block = {} if block is None else block
+    if not isinstance(block, dict):
+        return block
+    return block | {keys[0]: _with(block.get(keys[0]), keys[1:], value)}
+
+
+def yaml_of(path: Path) -> dict[str, Any]:
+    """The file's top block. Raises BadLines where it is no YAML, InputError where it cannot be read."""
+    try:
+        source = bytes_of(path).decode("utf-8-sig")
+        values, repeated = _value_of(yaml.SafeLoader(source))
+    except UnicodeDecodeError as error:
+        raise BadLines([f"{path}: {not_utf8(error.object[error.start])}"]) from None
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise BadLines([f"{path}{line}: not YAML ({error.problem})."]) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: the 40th of May
+        raise BadLines([f"{path}: not YAML ({first_line(error)})."]) from None
+    if repeated:
+        raise BadLines([f"{path}{problem}" for problem in repeated])
+    if not isinstance(values, dict):
+        what = "the file is empty" if values is None else f"the file is {kind_of(values)}"
+        raise BadLines([f"{path}: {what}. It must be the keys {', '.join(Recipe.model_fields)}."])
+    return values
+
+
+def _value_of(loader: Any) -> tuple[Any, list[str]]:
+    """What the YAML says, with 3e-4 as a number; and each key that is there twice, from its line on."""
+    node = loader.get_single_node()
+    if node is None:
+        return None, []
+    nodes = list(_nodes_below(node))
+    for one in nodes:  # YAML 1.1 takes an exponent without a point or a sign for text
+        if isinstance(one, yaml.ScalarNode) and one.style is None and EXPONENT.fullmatch(one.value):
+            one.tag = FLOAT_TAG
+    repeated = [problem for one in nodes if isinstance(one, yaml.MappingNode) for problem in _repeated(one)]
+    return loader.construct_document(node), repeated
+
+
+def _nodes_below(node: Any) -> Iterator[Any]:
+    """The node and all within it."""
+    yield node
+    if not isinstance(node, yaml.ScalarNode):
+        for one in node.value:
+            for inner in one if isinstance(one, tuple) else (one,):
+                yield from _nodes_below(inner)
+
+
+def _repeated(block: Any) -> Iterator[str]:
+    """Each key that the block has twice: one of the values would silently win."""
+    first: dict[str, int] = {}
+    for key, _ in block.value:
+        line = key.start_mark.line + 1
+        if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, line) != line:
+            place = f"line {first[key.value]}"
+            yield f":{line}: {key.value} is already in {place}. A key may be there only once."
+
+
+# --- mistakes in words -----------------------------------------------------------------------------------
+
+
+def _key_of(error: ErrorDetails) -> str:
+    return ".".join(str(part) for part in error["loc"])
+
+
+def _problem_of(error: ErrorDetails) -> str:
+    """One mistake that pydantic found: the key, what is right, what was found."""
+    key, kind = _key_of(error), error["type"]
+    block = _block_at(error["loc"][:-1])
+    if kind == "extra_forbidden":
+        near = get_close_matches(str(error["loc"][-1]), block.model_fields, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        return f"{key}: no such key. {hint}The keys here are {', '.join(block.model_fields)}."
+    if kind == "missing":
+        return f"{key}: missing. {block.model_fields[str(error['loc'][-1])].description}"
+    if kind == "model_type":
+        keys = ", ".join(_block_at(error["loc"]).model_fields)
+        return f"{key}: must be a block with the keys {keys} (found: {shown(error['input'])})"
+    return f"{key}: {error['msg']} (found: {shown(error['input'])})"
+
+
+def _block_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model that describes the block there."""
+    block: type[BaseModel] = Recipe
+    for name in loc:
+        inner = block.model_fields[str(name)].annotation
+        assert isinstance(inner, type)
+        assert issubclass(inner, BaseModel)
+        block = inner
+    return block
+
+
+def _with_defaults(values: Mapping[str, Any], wrong: list[ErrorDetails]) -> dict[str, Any]:
+    """The values without what is wrong in them, so that the rest can be looked at."""
+    copy: dict[str, Any] = deepcopy(dict(values))
+    for error in wrong:
+        *parents, name = error["loc"]
+        block = reduce(lambda block, parent: block[str(parent)], parents, copy)
+        for key in [key for key in block if str(key) == str(name)]:
+            del block[key]
+    return {"name": "recipe"} | copy
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What settings need of one another. The first key is the one to blame."""
+
+    keys: tuple[str, ...]
+    is_broken: Callable[[Recipe], bool]
+    must: str
+
+    def reads(self, bad: Collection[str]) -> bool:
+        """Whether a setting that it looks at, or the block of one, is wrong in itself."""
+        return any(f"{key}.".startswith(f"{one}.") for key in self.keys for one in bad)
+
+    def problem(self, recipe: Recipe) -> str:
+        values = (f"{key} {shown(reduce(getattr, key.split('.'), recipe))}" for key in self.keys)
+        return f"{self.keys[0]}: {self.must} (found: {', '.join(values)})"
+
+
+SOURCE, PATH, SPLIT = (f"collect.pairs.{name}" for name in ("source", "path", "split"))
+METHOD, SAMPLES, VOTE, TEMPERATURE = (
+    f"collect.teacher.{name}" for name in ("method", "samples", "vote", "temperature")
+)
+
+
+def samples_of(recipe: Recipe) -> int:
+    return recipe.collect.teacher.samples
+
+
+def is_direct(recipe: Recipe) -> bool:
+    return WAYS.get(recipe.collect.teacher.method, recipe.collect.teacher.method) == "direct"
+
+
+def has_probabilities(recipe: Recipe) -> bool:
+    """Whether the teacher's verdicts have a P(A): those by letters or scores, and shares of a majority."""
+    teacher = recipe.collect.teacher
+    is_share = teacher.samples > 1 and teacher.vote == "majority"
+    return is_share or WAYS.get(teacher.method, teacher.method) not in NO_PROBABILITIES
+
+
+RULES = (
+    Rule(
+        (PATH, SOURCE),
+        lambda r: r.collect.pairs.source == "file" and not r.collect.pairs.path,
+        "source file needs the path of a pair file",
+    ),
+    Rule(
+        (SPLIT, PATH),
+        lambda r: r.collect.pairs.split != "train" and bool(r.collect.pairs.path),
+        "only the hub has splits, a file is read whole: leave it out",
+    ),
+    Rule(
+        (TEMPERATURE, SAMPLES, METHOD),
+        lambda r: samples_of(r) > 1 and r.collect.teacher.temperature == 0 and not is_direct(r),
+        "at 0 all samples are alike: must be greater than 0, for example 0.7",
+    ),
+    Rule(
+        (METHOD, SAMPLES, TEMPERATURE),
+        lambda r: is_direct(r) and (samples_of(r) > 1 or r.collect.teacher.temperature > 0),
+        "its probabilities are exact, so there is nothing to sample: samples 1 and temperature 0",
+    ),
+    Rule(
+        ("select.filter", SAMPLES),
+        lambda r: r.select.filter in ("majority", "usc") and samples_of(r) == 1,
+        "it chooses among samples: the teacher needs more than 1",
+    ),
+    Rule(
+        ("select.filter", VOTE),
+        lambda r: r.select.filter in ("majority", "usc") and r.select.filter != r.collect.teacher.vote,
+        "the teacher's vote must be the same",
+    ),
+    Rule(
+        ("select.margin", METHOD, SAMPLES, VOTE),
+        lambda r: r.select.margin > 0 and not has_probabilities(r),
+        "this teacher gives no probabilities: leave it at 0, or take another method or a majority of samples",
+    ),
+    Rule(
+        ("train.targets", METHOD, SAMPLES, VOTE),
+        lambda r: r.train.targets == "soft" and not has_probabilities(r),
+        "this teacher gives no probabilities: take hard, another method or a majority of samples",
+    ),
+    Rule(
+        ("train.votes", "train.targets"),
+        lambda r: (r.train.targets == "votes") != bool(r.train.votes),
+        "a file of votes and targets votes need each other",
+    ),
+)
+
+
+# --- what a stage depends on, and where files are --------------------------------------------------------
+
+
+def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, every default spelled out, in the order of the classes above."""
+    return recipe.model_dump(mode="json")
+
+
+def hash_of(recipe: Recipe, stage: Stage) -> str:
+    """SHA-256 (hex) of every setting that can change what a stage makes, the stages before it included.
+
+    What only says how fast a server is asked is left out. What is in the files that are named does not count.
+    """
+    values = recipe_to_json(recipe)
+    teacher = values["collect"]["teacher"]
+    values["collect"]["teacher"] = {key: teacher[key] for key in teacher if key not in SPEED_ONLY}
+    parts = {"collect": ("collect",), "select": ("seed", "collect", "select"), "train": tuple(values)}
+    return sha256_of_json({name: values[name] for name in parts[stage]})
+
+
+def file_at(path: str, folder: Path | None = None) -> Path:
+    """The file that a recipe's path means, relative to where the command runs.
+
+    `${JUDGE_DATA}` at its beginning is the folder of local copies: `folder`, else what JUDGE_DATA names, else
+    `../shared/data` where that exists. The recipe keeps the words, so that it means the same everywhere.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not path.startswith(DATA):
+        return Path(path).expanduser()
+    data = data_folder(folder)
+    if data is None:
+        raise InputError(f"{path}: JUDGE_DATA is not set. It must name the folder of local copies.")
+    return data / path.removeprefix(DATA).lstrip("/")

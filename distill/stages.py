@@ -1,0 +1,115 @@
+"""The stages of a run: collect what a teacher says of pairs, select what of it may teach.
+
+A stage that is done with the same inputs is not done again. One that was interrupted goes on: what the
+teacher said is in the ledger of the run's folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.provenance import provenance
+from distill.clean import check_to_json, clean, held_out_texts
+from distill.folder import RunFolder
+from distill.pairs import read_unlabelled
+from distill.recipe import Recipe, hash_of, recipe_to_json
+from distill.selection import select
+from distill.selectionfile import write_selection
+from distill.selectionreport import report_of
+from distill.traces import Trace, read_traces, write_traces
+from judge.errors import InputError
+from judge.evaluate import judge_pairs
+from judge.ledger import Ledger
+from judge.progress import Progress, silent
+from judge.records import sha256_of_json
+
+Manifest = dict[str, Any]
+
+
+def run_collect(
+    recipe: Recipe, folder: RunFolder, data: Path | None, progress: Progress = silent
+) -> Manifest:
+    """The manifest of the traces: the teacher has read every clean pair in both orders.
+
+    Args:
+        data: the folder of local copies of data sets; None is the hub.
+
+    Raises:
+        InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
+        BackendError: the teacher failed. What it said until then is in the ledger.
+    """
+    source = recipe.collect.pairs
+    pairs, left_out = read_unlabelled(source, data)
+    held_out = held_out_texts(data, source.unchecked)
+    clean_pairs, dropped = clean(pairs, held_out)
+    if not clean_pairs:
+        raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean: {dict(dropped)}.")
+    with Ledger(folder.ledger) as ledger:
+        method = recipe.collect.teacher.options().load(progress, ledger)
+        teacher = method.identity
+        inputs = {
+            "recipe": hash_of(recipe, "collect"),
+            "pairs": sha256_of_json(sorted(pair.content_hash for pair in clean_pairs)),
+            "teacher": teacher.fingerprint,
+        }
+        if folder.is_done("collect", inputs):
+            return _known(folder.manifest("collect"))
+        folder.begin("collect")
+        verdicts = judge_pairs(clean_pairs, method, ledger, progress)
+        elapsed_s = ledger.elapsed(teacher.fingerprint, {pair.content_hash for pair in clean_pairs})
+    traces = [Trace(pair, verdict) for pair, verdict in zip(clean_pairs, verdicts, strict=True)]
+    files = write_traces(folder.traces, traces)
+    found = {
+        "name": recipe.name,
+        "settings": recipe_to_json(recipe)["collect"],
+        "teacher": asdict(teacher),
+        "n_pairs": len(traces),
+        "left_out": dict(sorted(left_out.items())),
+        "contamination": check_to_json(held_out, dropped),
+        "warning": held_out.warning,
+        "elapsed_s": elapsed_s,
+        **provenance(),
+    }
+    return folder.finish("collect", inputs, files, found)
+
+
+def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
+    """The manifest of the selection: which traces the student learns from, and why the others are not used.
+
+    Raises:
+        InputError: collect is not done, its traces are not as it left them, or nothing is left to learn from.
+    """
+    collected = folder.manifest("collect")
+    if collected is None:
+        raise InputError(f"{folder.path}: nothing is collected yet. Run `judge distill collect` first.")
+    if not folder.is_done("collect", collected["inputs"]):
+        raise InputError(f"{folder.path}: its traces are not those that were collected. Collect again.")
+    if collected["inputs"]["recipe"] != hash_of(recipe, "collect"):
+        raise InputError(f"{folder.path}: was collected by other settings of the recipe. Collect again.")
+    inputs = {"recipe": hash_of(recipe, "select"), "traces": sha256_of_json(collected["files"])}
+    if folder.is_done("select", inputs):
+        return _known(folder.manifest("select"))
+    folder.begin("select")
+    traces = read_traces(folder.traces)
+    settings = recipe.select
+    selection = select(
+        traces, settings.filter, settings.margin, settings.balance_length, settings.held_out, recipe.seed
+    )
+    if not selection.kept:
+        raise InputError(f"{folder.path}: no pair of {len(traces)} is kept: {dict(selection.dropped)}.")
+    write_selection(folder.selection, selection)
+    found = {
+        "name": recipe.name,
+        "settings": recipe_to_json(recipe)["select"],
+        "report": report_of(selection, traces),
+        "warning": collected["warning"],
+        **provenance(),
+    }
+    return folder.finish("select", inputs, [folder.selection], found)
+
+
+def _known(manifest: Manifest | None) -> Manifest:
+    assert manifest is not None
+    return manifest

@@ -1,0 +1,355 @@
+"""Recipes: what a file says, every mistake in one error, and what a stage depends on."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from distill.recipe import Recipe, Teacher, file_at, hash_of, read_recipe, recipe_of, recipe_to_json
+from judge.errors import BadLines, InputError
+from judge.options import judge_options
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+EVERY = sorted(RECIPES.glob("*.yaml"))
+STAGES = ("collect", "select", "train")
+
+
+def recipe_with(**changes):
+    """A recipe of defaults, but for these; "__" stands for a dot."""
+    values = {"name": "mine"}
+    for key, value in changes.items():
+        *blocks, name = key.split("__")
+        block = values
+        for one in blocks:
+            block = block.setdefault(one, {})
+        block[name] = value
+    return recipe_of(values, "here")
+
+
+def problems_of(**changes):
+    with pytest.raises(BadLines) as raised:
+        recipe_with(**changes)
+    return list(raised.value.problems)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a recipe and says where."""
+
+    def write(text):
+        path = tmp_path / "r.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+# --- the recipes that ship -------------------------------------------------------------------------------
+
+
+def test_there_are_recipes_for_two_sizes_and_for_the_hub():
+    assert [path.stem for path in EVERY] == ["embedded-0.5b", "embedded-1.5b", "oasst2"]
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+def test_every_recipe_that_ships_can_be_read_and_is_called_like_its_file(path):
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.student == recipe.collect.teacher.options().settings.base_model
+    assert not recipe.collect.pairs.unchecked
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+def test_every_setting_of_a_recipe_that_ships_is_explained(path):
+    above = ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        is_block = line.endswith(":")
+        assert not line.strip() or "#" in line or above.lstrip().startswith("#") or is_block, line
+        above = line
+
+
+@pytest.mark.parametrize("size", ["0.5b", "1.5b"])
+def test_the_embedded_recipes_read_the_reconstructed_training_file(size, data_dir):
+    source = read_recipe(RECIPES / f"embedded-{size}.yaml").collect.pairs
+    assert file_at(source.path, data_dir) == data_dir / "oasst/train_messages_reconstructed.jsonl.gz"
+
+
+def test_the_hub_recipe_names_no_file():
+    source = read_recipe(RECIPES / "oasst2.yaml").collect.pairs
+    assert (source.source, source.path, source.split) == ("oasst", "", "train")
+
+
+# --- what is read ----------------------------------------------------------------------------------------
+
+
+def test_a_recipe_needs_no_more_than_a_name(file):
+    recipe = read_recipe(file("name: mine\n"))
+    assert recipe == recipe_with()
+    assert (recipe.collect.teacher.method, recipe.select.filter, recipe.train.targets) == (
+        "bsm",
+        "swap",
+        "hard",
+    )
+
+
+def test_a_number_may_be_written_with_an_exponent_alone(file):
+    assert yaml.safe_load("3e-4") == "3e-4"  # so YAML 1.1 would have it
+    assert read_recipe(file("name: mine\ntrain: {learning_rate: 3e-4}")).train.learning_rate == 3e-4
+    with pytest.raises(BadLines, match=r"learning_rate: Input should be a valid number \(found: '3e-4'\)"):
+        read_recipe(file("name: mine\ntrain: {learning_rate: '3e-4'}"))
+
+
+def test_a_change_wins_over_the_file_and_makes_blocks_that_are_not_there(file):
+    path = file("name: mine\ntrain: {rank: 4, alpha: 8}\n")
+    recipe = read_recipe(path, {"collect.pairs.limit": 200, "train.rank": 2, "seed": 7})
+    assert (recipe.collect.pairs.limit, recipe.train.rank, recipe.train.alpha, recipe.seed) == (200, 2, 8, 7)
+
+
+def test_a_change_hides_no_mistake_of_the_file(file):
+    with pytest.raises(BadLines, match="train: must be a block"):
+        read_recipe(file("name: mine\ntrain: 5\n"), {"train.rank": 2})
+    assert read_recipe(file("name: mine\ntrain:\n"), {"train.rank": 2}).train.rank == 2
+
+
+def test_a_change_is_checked_like_the_file(file):
+    with pytest.raises(BadLines) as raised:
+        read_recipe(file("name: mine"), {"train.rank": 0, "train.rnak": 2})
+    assert [problem.partition(": ")[2].partition(":")[0] for problem in raised.value.problems] == [
+        "train.rank",
+        "train.rnak",
+    ]
+
+
+def test_the_teacher_has_the_options_of_the_command_line_but_for_the_adapter():
+    options = inspect.signature(judge_options).parameters
+    assert set(Teacher.model_fields) == set(options) - {"adapter"}
+    same = {name: field.default for name, field in Teacher.model_fields.items() if name != "method"}
+    assert same == {name: options[name].default for name in same}
+    given = {"method": "cot", "samples": 5, "temperature": 0.7, "base_model": "big", "concurrency": 3}
+    assert Teacher(**given).options() == judge_options(**given)
+
+
+def test_every_setting_has_one_line_that_describes_it():
+    blocks: list[type[BaseModel]] = [Recipe]
+    for block in blocks:
+        for name, field in block.model_fields.items():
+            text = field.description or ""
+            assert text, f"{block.__name__}.{name}"
+            assert "\n" not in text
+            assert text.endswith("."), text
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                blocks.append(field.annotation)
+    assert len(blocks) == 6
+
+
+# --- mistakes --------------------------------------------------------------------------------------------
+
+
+def test_all_mistakes_are_reported_together_those_between_settings_too(file):
+    path = file(
+        "name: ../up\n"
+        "seed: '1'\n"
+        "collect:\n"
+        "  pairs: {source: file, limit: 0}\n"
+        "  teacher: {method: bsn, backend: onnx, adapter: x}\n"
+        "select: {filter: usc, margin: .nan}\n"
+        "train: {rank: 0, targets: votes, lerning_rate: 1}\n"
+    )
+    with pytest.raises(BadLines) as raised:
+        read_recipe(path)
+    problems = raised.value.problems
+    assert f"{path}: train.rank: Input should be greater than or equal to 1 (found: 0)" in problems
+    assert {problem.removeprefix(f"{path}: ").partition(":")[0] for problem in problems} == {
+        "name",
+        "seed",
+        "collect.pairs.limit",
+        "collect.pairs.path",  # as source is file
+        "collect.teacher.method",
+        "collect.teacher.backend",
+        "collect.teacher.adapter",
+        "select.margin",
+        "select.filter",  # twice: it needs samples, and their vote
+        "train.rank",
+        "train.votes",  # as targets are votes
+        "train.lerning_rate",
+    }
+    assert len(problems) == 13
+
+
+def test_an_unknown_key_is_told_the_right_ones():
+    (problem,) = problems_of(train__lerning_rate=1)
+    assert problem.startswith("here: train.lerning_rate: no such key. Did you mean learning_rate? ")
+    assert "The keys here are base_model, targets, votes, " in problem
+    (problem,) = problems_of(trian={"rank": 1})
+    assert problem.endswith("Did you mean train? The keys here are name, seed, collect, select, train.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"name": "a/b"}, "name: must be letters and digits, with . _ - between them, at most 64 characters"),
+        ({"name": ".hidden"}, "name: must be letters and digits"),
+        ({"name": "nul\0"}, "name: must be letters and digits"),
+        ({"name": ""}, "name: must be letters and digits"),
+        ({"train": 5}, "train: must be a block with the keys base_model, targets"),
+        ({"train": None}, "train: must be a block with the keys"),
+        ({"select__filter": "best"}, "select.filter: Input should be 'swap', 'majority', 'usc' or 'none' ("),
+        ({"select__balance_length": "yes"}, "select.balance_length: Input should be a valid boolean ("),
+        ({"collect__teacher__method": "bsn"}, "collect.teacher.method: must be one of direct, cot, rar, "),
+        (
+            {"collect__teacher__vote": "all"},
+            "collect.teacher.vote: must be one of majority, usc (found: 'all",
+        ),
+        ({"train__layers": 0}, "train.layers: Input should be greater than 0 (found: 0)"),
+        ({"train__rank": True}, "train.rank: Input should be a valid integer (found: True)"),
+        ({"train__symmetry": float("inf")}, "train.symmetry: Input should be a finite number (found: inf)"),
+        ({"seed": 0.5}, "seed: Input should be a valid integer"),
+        # between settings
+        ({"collect__pairs__source": "file"}, "collect.pairs.path: source file needs the path of a pair file"),
+        (
+            {"collect__pairs__path": "x.jsonl", "collect__pairs__split": "validation"},
+            "collect.pairs.split: only the hub has splits",
+        ),
+        ({"collect__teacher__samples": 3}, "collect.teacher.temperature: at 0 all samples are alike"),
+        (
+            {"collect__teacher__method": "fast", "collect__teacher__temperature": 0.7},
+            "collect.teacher.method: its probabilities are exact",
+        ),
+        ({"select__filter": "majority"}, "select.filter: it chooses among samples"),
+        (
+            {"select__margin": 0.1, "collect__teacher__method": "cot"},
+            "select.margin: this teacher gives no probabilities",
+        ),
+        (
+            {"train__targets": "soft", "collect__teacher__method": "cot"},
+            "train.targets: this teacher gives no probabilities",
+        ),
+        ({"train__targets": "votes"}, "train.votes: a file of votes and targets votes need each other"),
+        ({"train__votes": "v.jsonl"}, "train.votes: a file of votes and targets votes need each other"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_is_right(changes, problem):
+    (found,) = problems_of(**changes)
+    assert found.startswith(f"here: {problem}")
+    assert "(found: " in found
+
+
+def test_the_filter_needs_the_vote_of_its_name():
+    votes = {"collect__teacher__samples": 5, "collect__teacher__temperature": 0.7}
+    assert recipe_with(select__filter="majority", **votes).select.filter == "majority"
+    assert recipe_with(select__filter="usc", collect__teacher__vote="usc", **votes)
+    (problem,) = problems_of(select__filter="usc", **votes)
+    assert "the teacher's vote must be the same" in problem
+
+
+def test_a_fast_teacher_and_a_server_are_allowed():
+    assert recipe_with(collect__teacher__method="direct").collect.teacher.options().method == "direct"
+    assert recipe_with(collect__teacher__backend="server:http://here:8000/v1")
+
+
+def test_a_majority_of_samples_has_probabilities_whatever_the_method():
+    sampled = {"method": "cot", "samples": 5, "temperature": 0.7}
+    assert recipe_with(collect__teacher=sampled, select__margin=0.2, train__targets="soft")
+
+
+def test_a_wrong_setting_hides_no_mistake_but_those_that_depend_on_it():
+    assert len(problems_of(collect__teacher__samples="5", select__filter="majority")) == 1
+    assert len(problems_of(collect__teacher=5, select__filter="majority", train__votes="v.jsonl")) == 2
+
+
+def test_a_name_is_needed(file):
+    with pytest.raises(BadLines, match=r"r\.yaml: name: missing\. What the run's folder"):
+        read_recipe(file("seed: 1\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "the file is empty. It must be the keys name, seed, collect, select, train."),
+        ("- name: mine", "the file is a list. It must be the keys"),
+        ("name: mine\nname: yours", "name is already in line 1. A key may be there only once."),
+        ("name: mine\ntrain:\n  rank: 1\n  rank: 2", "rank is already in line 3."),
+        ("name: mine\ntrain: [", "not YAML ("),
+        ("name: mine\n---\nname: yours", "not YAML (but found another document)"),
+        ("name: \x07", "not YAML (unacceptable character"),
+        ("&a [*a]", "not YAML ("),
+        ("name: 2024-40-40", "not YAML ("),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_one_line(file, text, problem):
+    with pytest.raises(BadLines) as raised:
+        read_recipe(file(text))
+    (found,) = raised.value.problems
+    assert problem in found
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"none\.yaml: No such file"):
+        read_recipe(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
+    with pytest.raises(BadLines, match="byte 0xe9 is not UTF-8"):
+        read_recipe(tmp_path / "latin.yaml")
+
+
+# --- what a stage depends on -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+def test_a_recipe_as_plain_values_is_the_same_recipe(path):
+    recipe = read_recipe(path)
+    values = recipe_to_json(recipe)
+    assert list(values) == ["name", "seed", "collect", "select", "train"]
+    assert recipe_of(values, "manifest") == recipe
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed_stages"),
+    [
+        ({"collect__pairs__limit": 7}, STAGES),
+        ({"collect__teacher__method": "cot"}, STAGES),
+        ({"seed": 7}, ("select", "train")),
+        ({"select__margin": 0.5}, ("select", "train")),
+        ({"train__rank": 7}, ("train",)),
+        ({"name": "yours"}, ("train",)),
+        ({"collect__teacher__concurrency": 2, "collect__teacher__requests_per_minute": 9}, ()),
+    ],
+)
+def test_a_stage_is_stale_when_a_setting_of_it_or_of_one_before_it_changes(changes, changed_stages):
+    before, after = recipe_with(), recipe_with(**changes)
+    assert (
+        tuple(stage for stage in STAGES if hash_of(before, stage) != hash_of(after, stage)) == changed_stages
+    )
+
+
+@given(st.permutations(list(recipe_to_json(recipe_with())["train"].items())))
+def test_the_order_of_the_keys_in_a_file_does_not_matter(items):
+    assert hash_of(recipe_with(train=dict(items)), "train") == hash_of(recipe_with(), "train")
+
+
+# --- where files are -------------------------------------------------------------------------------------
+
+
+def test_a_path_may_begin_with_the_folder_of_local_copies(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUDGE_DATA", str(tmp_path))
+    assert file_at("${JUDGE_DATA}/oasst/x.jsonl") == tmp_path / "oasst" / "x.jsonl"
+    assert file_at("${JUDGE_DATA}/oasst/x.jsonl", Path("/given")) == Path("/given/oasst/x.jsonl")
+    assert file_at("oasst/x.jsonl") == Path("oasst/x.jsonl")
+
+
+def test_without_that_folder_the_one_beside_the_project_is_taken_or_the_variable_is_named(
+    tmp_path, monkeypatch
+):
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("JUDGE_DATA", raising=False)
+    with pytest.raises(InputError, match="JUDGE_DATA is not set"):
+        file_at("${JUDGE_DATA}/x.jsonl")
+    (tmp_path / "shared" / "data").mkdir(parents=True)
+    assert file_at("${JUDGE_DATA}/x.jsonl") == Path("../shared/data/x.jsonl")

@@ -1,0 +1,173 @@
+"""The stages of a distillation run: done once, gone on with after a failure, and never half done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pairs import pair_of
+from typer.testing import CliRunner
+
+from distill import stages
+from distill.clean import HeldOut
+from distill.folder import RunFolder
+from distill.recipe import recipe_of
+from distill.selectionfile import read_selection
+from distill.stages import run_collect, run_select
+from distill.traces import read_traces
+from judge.backends.scripted import ScriptedBackend
+from judge.cli import app
+from judge.errors import BackendError, InputError, JudgeError
+from judge.pairfile import write_pairs
+
+PAIRS = [
+    pair_of(f"a long answer to question {n}" + " and more" * n, "short", f"Question {n}?", f"p{n}")
+    for n in range(12)
+]
+NOTHING_HELD_OUT = HeldOut({"MT-bench": frozenset(), "LLMBar": frozenset({"question3"})}, {})
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder with a pair file, where texts that must not be trained on are read from nowhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stages, "held_out_texts", lambda folder, unchecked: NOTHING_HELD_OUT)
+    write_pairs("pairs.jsonl", PAIRS)
+    return tmp_path
+
+
+def recipe(character="longer", **changes):
+    values = {
+        "name": "trial",
+        "collect": {
+            "pairs": {"source": "file", "path": "pairs.jsonl"},
+            "teacher": {"backend": f"scripted:{character}", "method": "bsm"},
+        },
+    }
+    return recipe_of({**values, **changes}, "trial.yaml")
+
+
+RUN = RunFolder(Path("runs/trial"))
+
+
+def refuse_to_judge(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the teacher was asked again")
+
+    for name in ("choose", "complete"):
+        monkeypatch.setattr(ScriptedBackend, name, refuse)
+
+
+def test_what_was_collected_and_selected_is_there_with_its_manifests(here):
+    collected = run_collect(recipe(), RUN, None)
+    assert collected["n_pairs"] == 11
+    assert collected["contamination"]["dropped"] == {"prompt in LLMBar": 1}
+    assert {trace.pair.prompt for trace in read_traces(RUN.traces)} == {p.prompt for p in PAIRS} - {
+        "Question 3?"
+    }
+    selected = run_select(recipe(), RUN)
+    selection = read_selection(RUN.selection)
+    assert len(selection.kept) == 11
+    assert all(len(one.winner and one.choices) == 2 for one in selection.kept)
+    assert selected["report"]["total"]["longer_won_of_kept"] == {"count": 11, "total": 11}
+    for stage in ("collect", "select"):
+        manifest = json.loads((RUN.path / f"{stage}.json").read_text("utf-8"))
+        assert {"commit", "versions", "inputs", "files", "settings"} <= manifest.keys()
+
+
+def test_a_stage_that_is_done_is_not_done_again(here, monkeypatch):
+    first = run_collect(recipe(), RUN, None), run_select(recipe(), RUN)
+    refuse_to_judge(monkeypatch)
+    monkeypatch.setattr(stages, "write_traces", None)
+    monkeypatch.setattr(stages, "write_selection", None)
+    assert (run_collect(recipe(), RUN, None), run_select(recipe(), RUN)) == first
+
+
+def test_a_failure_leaves_no_manifest_and_the_next_run_asks_only_what_is_missing(here, monkeypatch):
+    asked: list[int] = []
+    choose = ScriptedBackend.choose
+
+    def fail_later(self, prompts, choices):
+        asked.append(len(prompts))
+        if sum(asked[:-1]) > 0 and len(asked) == 3:
+            raise BackendError("the power went out")
+        return choose(self, prompts, choices)
+
+    monkeypatch.setattr(ScriptedBackend, "batch_characters", 100)
+    monkeypatch.setattr(ScriptedBackend, "choose", fail_later)
+    with pytest.raises(BackendError):
+        run_collect(recipe(), RUN, None)
+    assert RUN.manifest("collect") is None
+    n_before = sum(asked[:2])
+    asked.clear()
+    monkeypatch.setattr(
+        ScriptedBackend, "choose", lambda *given: (asked.append(len(given[1])), choose(*given))[1]
+    )
+    run_collect(recipe(), RUN, None)
+    unbroken = RunFolder(Path("runs/unbroken"))
+    n_whole = sum(asked) + n_before
+    asked.clear()
+    run_collect(recipe(), unbroken, None)
+    assert sum(asked) == n_whole
+    assert [p.read_bytes() for p in sorted(RUN.traces.iterdir())] == [
+        p.read_bytes() for p in sorted(unbroken.traces.iterdir())
+    ]
+
+
+def test_other_settings_another_teacher_or_other_pairs_are_collected_anew(here):
+    before = run_collect(recipe(), RUN, None)
+    assert run_collect(recipe("shorter"), RUN, None)["inputs"]["teacher"] != before["inputs"]["teacher"]
+    write_pairs("pairs.jsonl", PAIRS[:5])
+    assert run_collect(recipe("shorter"), RUN, None)["n_pairs"] == 4
+    assert len(read_traces(RUN.traces)) == 4
+
+
+def test_another_filter_selects_anew_from_the_same_traces(here, monkeypatch):
+    run_collect(recipe("first"), RUN, None)
+    refuse_to_judge(monkeypatch)
+    with pytest.raises(InputError, match="no pair of 11 is kept"):
+        run_select(recipe("first"), RUN)
+    assert RUN.manifest("select") is None
+    run_select(recipe("first", select={"filter": "none"}), RUN)
+    assert len(read_selection(RUN.selection).kept) == 11
+
+
+def test_select_refuses_what_was_not_collected_by_this_recipe(here):
+    with pytest.raises(InputError, match="Run `judge distill collect` first"):
+        run_select(recipe(), RUN)
+    run_collect(recipe(), RUN, None)
+    with pytest.raises(InputError, match="was collected by other settings"):
+        run_select(recipe("shorter"), RUN)
+    [shard] = RUN.traces.iterdir()
+    shard.write_bytes(shard.read_bytes() + b"x")
+    with pytest.raises(InputError, match="its traces are not those that were collected"):
+        run_select(recipe(), RUN)
+
+
+def test_a_run_that_was_not_checked_says_so_in_both_manifests(here, monkeypatch):
+    unread = HeldOut({}, {"MT-bench": "no such file"})
+    monkeypatch.setattr(stages, "held_out_texts", lambda folder, unchecked: unread)
+    warnings = run_collect(recipe(), RUN, None)["warning"], run_select(recipe(), RUN)["warning"]
+    assert all(warning.startswith("NOT CHECKED against MT-bench") for warning in warnings)
+
+
+def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):
+    Path("trial.yaml").write_text(json.dumps(recipe().model_dump(mode="json")), encoding="utf-8")
+
+    def judge(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["distill", *arguments, "--config", "trial.yaml"])
+        if isinstance(done.exception, JudgeError):
+            return str(done.exception)
+        assert done.exit_code == 0, (done.output, done.exception)
+        return done.stdout
+
+    assert "Run `judge distill collect` first" in judge("select")
+    said = judge("collect", "--limit", "5", "--quiet")
+    assert "pairs read in both orders by scripted-longer+none/bsm@scripted#" in said
+    assert "left out: 7 beyond the limit" in said
+    assert "was collected by other settings" in judge("select")
+    said = judge("select", "--limit", "5")
+    assert "Kept" in said
+    assert "100.0 %" in said
+    assert (here / "runs" / "trial" / "selection.jsonl.gz").is_file()
