@@ -154,7 +154,7 @@ def main_board(study: Study) -> Board:
 
 def category_board(study: Study, name: str) -> Board:
     """One metric, a row a category and a column an entrant; people's ceiling where the metric has one."""
-    shown = [one for one in study.standings if one.kind is not Kind.BASELINE or one.name == LONGER]
+    shown = study.standings
     has_ceiling = name in study.people.figures
 
     def line_of(what: str, figures: list[Figures], counts: Counts, style: str = "") -> Line:

@@ -137,11 +137,12 @@ def test_tokens_are_rounded_to_what_a_reader_can_use():
 def test_a_table_by_category_ends_with_all_and_has_the_ceiling_of_its_own_convention():
     board = category_board(STUDY, "strict")
     assert [line.name for line in board.lines] == ["coding", "math", "writing", "all"]
-    assert board.labels == ("fast", "slow", "GPT-4", "longer wins", "people (ceiling)", "Votes", "Questions")
-    assert str(board.lines[-1].cells[4]) == str(percent_cell(STUDY.people.figures["strict"]))
+    names = ("fast", "slow", "GPT-4", "longer wins", "first wins", "coin", "people (ceiling)")
+    assert board.labels == (*names, "Votes", "Questions")
+    assert str(board.lines[-1].cells[6]) == str(percent_cell(STUDY.people.figures["strict"]))
     assert str(board.lines[-1].cells[0]) == str(percent_cell(STUDY.standings[0].figures["strict"]))
-    n = sum(int(line.cells[5].value) for line in board.lines[:-1])
-    assert n == int(board.lines[-1].cells[5].value) == STUDY.total.n_votes - STUDY.people.n_ties
+    n = sum(int(line.cells[7].value) for line in board.lines[:-1])
+    assert n == int(board.lines[-1].cells[7].value) == STUDY.total.n_votes - STUDY.people.n_ties
 
 
 def test_inconsistency_by_category_has_no_ceiling_and_counts_pairs():
