@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import branch, methods, speed
-from benchmarks.result import SCHEMA
+from benchmarks.result import SCHEMA, title_of
 from judge.errors import InputError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -21,6 +21,7 @@ README = CHECKOUT / "README.md"
 MARKED = re.compile(r"<!-- ([a-z-]+): ([^\n]*?) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
 COLUMNS = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
 CEILING = "people with each other"
+NONE = "-"
 
 Result = dict[str, Any]
 
@@ -59,23 +60,29 @@ def bench_table(results: Sequence[Result]) -> str:
         [judge["name"], *(cell_of(judge["figures"], name) for name in COLUMNS), *cost_cells(judge["cost"])]
         for judge in result["judges"]
     ]
-    rows.append([CEILING, *(cell_of(result["people"]["figures"], name) for name in COLUMNS), "-", "-"])
+    ceiling = [cell_of(result["people"]["figures"], name) for name in COLUMNS]
+    if any(cell != NONE for cell in ceiling):
+        rows.append([CEILING, *ceiling, NONE, NONE])
     return "\n".join([table_of(labels, rows), "", line_of(result)])
 
 
 def category_table(results: Sequence[Result]) -> str:
-    """`strict` and % inconsistent of every entrant in each category, with the ceiling of `strict`."""
+    """`strict` and % inconsistent of every entrant in each category, with the ceiling of `strict`.
+
+    Of rules without a model `strict` alone: how often they are inconsistent is no finding.
+    """
     [result] = results
     refuse_other_schema(result)
     categories = list(result["data"]["categories"])
     rows = []
     for judge in result["judges"]:
-        for name in ("strict", "inconsistent"):
+        for name in ("strict",) if judge["kind"] == "baseline" else ("strict", "inconsistent"):
             figures = [cell_of(judge["by_category"][category], name) for category in categories]
             rows.append([judge["name"], name, *figures, cell_of(judge["figures"], name)])
     people = result["people"]
     ceiling = [cell_of(people["by_category"][category], "strict") for category in categories]
-    rows.append([CEILING, "strict", *ceiling, cell_of(people["figures"], "strict")])
+    if any(cell != NONE for cell in ceiling):
+        rows.append([CEILING, "strict", *ceiling, cell_of(people["figures"], "strict")])
     return table_of(["judge", "figure", *categories, "all"], rows)
 
 
@@ -88,7 +95,7 @@ def cell_of(figures: Mapping[str, Any], name: str) -> str:
     """In percent with its interval: 69.4 (64.7-73.9); `without_ties` says how much it covers."""
     figure = figures.get(name)
     if figure is None or figure["value"] is None:
-        return "-"
+        return NONE
     cell = f"{100 * figure['value']:.1f}"
     if figure["low"] is not None:
         cell += f" ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"
@@ -98,17 +105,18 @@ def cell_of(figures: Mapping[str, Any], name: str) -> str:
 
 
 def cost_cells(cost: Mapping[str, Any]) -> list[str]:
-    tokens = "-" if cost["tokens_in"] is None else f"{cost['tokens_in']:,.0f}, {cost['tokens_out']:,.0f}"
-    return [tokens, "-" if cost["elapsed_s"] is None else f"{cost['elapsed_s']:.2f}"]
+    tokens = NONE if cost["tokens_in"] is None else f"{cost['tokens_in']:,.0f}, {cost['tokens_out']:,.0f}"
+    return [tokens, NONE if cost["elapsed_s"] is None else f"{cost['elapsed_s']:.2f}"]
 
 
 def line_of(result: Result) -> str:
     """What the figures stand on, in one sentence."""
     data, intervals = result["data"], result["intervals"]
     machine = result["gpu"] if result["gpu"] != "none" else f"{result['cores']} cores of {result['cpu']}"
+    title = title_of(data["name"], data["selection"])
+    counts = f"{data['n_pairs']:,} pairs, {data['n_votes']:,} votes, {data['n_questions']:,} questions"
     return (
-        f"{data['name']}: {data['n_pairs']:,} pairs, {data['n_votes']:,} votes, {data['n_questions']:,} "
-        f"questions; percent with {100 * intervals['level']:.0f} % intervals, bootstrapped over "
+        f"{title}: {counts}; percent with {100 * intervals['level']:.0f} % intervals, bootstrapped over "
         f"{intervals['clusters']}; a verdict is both orders together, on {machine}."
     )
 

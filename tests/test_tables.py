@@ -33,6 +33,7 @@ RESULT = {
         "n_pairs": 821,
         "n_votes": 1343,
         "n_questions": 80,
+        "selection": {"turn": "1", "votes": "experts", "categories": [], "limit": 160},
         "categories": {"coding": {}, "math": {}},
     },
     "intervals": {"level": 0.95, "clusters": "questions"},
@@ -40,6 +41,7 @@ RESULT = {
     "judges": [
         {
             "name": "fast",
+            "kind": "judge",
             "figures": FIGURES,
             "by_category": {"coding": FIGURES, "math": {"strict": estimate(0.5)}},
             "cost": {"tokens_in": 1212.9, "tokens_out": 8.0, "elapsed_s": 1.234},
@@ -56,7 +58,8 @@ def test_a_table_has_every_judge_and_the_ceiling_with_intervals_and_coverage():
     )
     assert judge.endswith("| 1,213, 8 | 1.23 |")
     assert people.startswith("| people with each other | 15.3")
-    assert line.startswith("MT-bench: 821 pairs, 1,343 votes, 80 questions; percent with 95 % intervals")
+    assert line.startswith("MT-bench, turn 1, votes: experts, a sample of 160 pairs: 821 pairs, 1,343 votes,")
+    assert "80 questions; percent with 95 % intervals, bootstrapped over questions" in line
 
 
 def test_a_table_by_category_has_both_figures_of_every_judge():
@@ -91,3 +94,12 @@ def test_a_table_that_cannot_be_made_says_why(tmp_path, readme, complaint):
 def test_a_result_of_another_schema_is_refused():
     with pytest.raises(InputError, match=r"schema other/1; this table reads four-token-judge/bench/"):
         bench_table([{**RESULT, "schema": "other/1"}])
+
+
+def test_a_rule_has_no_row_for_what_it_is_by_its_making_and_people_none_without_a_second_voter():
+    rule = {**RESULT["judges"][0], "name": "longer wins", "kind": "baseline"}
+    alone = {**RESULT, "judges": [rule], "people": {"figures": {}, "by_category": {"coding": {}, "math": {}}}}
+    assert [row.split(" | ")[:2] for row in category_table([alone]).splitlines()[2:]] == [
+        ["| longer wins", "strict"]
+    ]
+    assert "people" not in bench_table([alone])
