@@ -43,8 +43,9 @@ test: weights $(if $(SKIP_VLLM),,.venv-vllm/.ready) ## run all tests that need n
 	@$(if $(SKIP_VLLM),echo "SKIP_VLLM=1: every test but those of the vllm backend.")
 	@JUDGE_REQUIRE_VLLM=1 $(BIN)/python -m pytest -m "not gpu$(if $(SKIP_VLLM), and not vllm)" $(PYTEST_ARGS)
 
-test-fast: .venv/.ready ## run the tests that need neither weights nor vLLM nor GPU (under a minute)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not weights and not vllm and not gpu" $(PYTEST_ARGS)
+test-fast: .venv/.ready ## run the quick tests that need neither weights nor vLLM nor GPU (under a minute)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
+		-m "not weights and not vllm and not gpu and not slow" $(PYTEST_ARGS)
 
 test-vllm: weights .venv-vllm/.ready ## run the tests of the vllm backend, on the CPU (some minutes)
 	@JUDGE_REQUIRE_VLLM=1 $(BIN)/python -m pytest -m "vllm and not gpu" $(PYTEST_ARGS)

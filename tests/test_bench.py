@@ -89,6 +89,7 @@ def test_judges_and_baselines_stand_in_one_result_with_intervals_and_provenance(
     assert found["judges"][0]["ranking"]["names"] == ["big", "small"]
 
 
+@pytest.mark.slow
 def test_every_judge_of_a_run_does_as_it_does_alone(own):
     judges = ["--judge", LONGER, "--judge", SHORTER, "--judge", "name=third,backend=scripted:unreadable:3"]
     together = result("pairs.jsonl", "--votes", "votes.jsonl", *judges)
@@ -228,6 +229,7 @@ def real(data_dir, tmp_path, monkeypatch):
     return ["--data-dir", str(data_dir)]
 
 
+@pytest.mark.slow
 def test_on_mt_bench_gpt_4_and_the_ceilings_stand_beside_the_judge(real):
     found = result("mt-bench", *real, "--judge", LONGER)
     assert [judge["kind"] for judge in found["judges"]] == ["judge", "released", *["baseline"] * 3]
@@ -240,6 +242,7 @@ def test_on_mt_bench_gpt_4_and_the_ceilings_stand_beside_the_judge(real):
     assert longer == pytest.approx(rule, abs=0.01)  # the judge flips where both are equally long
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "n_pairs"), [("oasst", 530), ("llmbar", 419)])
 def test_the_other_data_sets_are_measured_likewise(real, data, n_pairs):
     found = result(data, *real, "--judge", LONGER)
@@ -248,6 +251,7 @@ def test_the_other_data_sets_are_measured_likewise(real, data, n_pairs):
     assert figures_of(found, "coin")["inconsistent"]["value"] == 0
 
 
+@pytest.mark.slow
 def test_all_votes_on_both_turns_with_the_report_take_under_20_seconds_and_1_gib(data_dir, tmp_path):
     """The largest step of the harness: 3,355 votes, intervals of everything, a page with charts."""
     command = [

@@ -106,6 +106,7 @@ def measured_on(data_dir):
     return {same(text) for text in texts}
 
 
+@pytest.mark.slow
 def test_nothing_that_judges_are_measured_on_is_left_in_the_training_file(of_training, measured_on):
     kept, gone, dropped = of_training
     assert not measured_on & {same(text) for text in texts_of(kept)}
@@ -113,6 +114,7 @@ def test_nothing_that_judges_are_measured_on_is_left_in_the_training_file(of_tra
     assert all(measured_on & {same(text) for text in texts_of([pair])} for pair in gone)
 
 
+@pytest.mark.slow
 def test_nothing_that_judges_are_measured_on_is_left_in_hh_rlhf(hh_pairs, held_out, measured_on):
     kept, dropped = clean(hh_pairs, held_out)
     assert not measured_on & {same(text) for text in texts_of(kept)}

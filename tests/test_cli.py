@@ -168,6 +168,7 @@ def test_run_reads_pairs_from_standard_input(run, pairs_file):
     assert len(finished.stdout.splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_limit_takes_the_first_pairs_and_with_a_seed_a_sample_that_repeats(run, tmp_path):
     write_pairs(tmp_path / "many.jsonl", [pair_of(str(i), "b", id=f"p{i:02}") for i in range(30)])
 
@@ -199,6 +200,7 @@ def test_a_bad_file_reports_every_bad_line_and_judges_nothing(run, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 def test_expected_errors_are_one_line_and_exit_status_2(run, pairs_file, tmp_path):
     assert_one_line(run("run", "none.jsonl"), "none.jsonl")
     assert_one_line(run("run", pairs_file, "--out", "nowhere/v.jsonl"), "nowhere/v.jsonl", "folder")
@@ -212,6 +214,7 @@ def test_expected_errors_are_one_line_and_exit_status_2(run, pairs_file, tmp_pat
     assert run("run", pairs_file, "--limit", "0").returncode == 2
 
 
+@pytest.mark.slow
 def test_report_comes_in_four_formats(run, pairs_file, tmp_path):
     run("run", pairs_file, "--out", "v.jsonl", "--backend", "scripted:longer")
     text = run("report", "v.jsonl", "--pairs", pairs_file, "--html", "r.html", "--json", "r.json")
@@ -224,6 +227,7 @@ def test_report_comes_in_four_formats(run, pairs_file, tmp_path):
     assert markdown.stdout.startswith("#")
 
 
+@pytest.mark.slow
 def test_the_ledger_goes_to_another_machine_and_nothing_is_judged_again(run, tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
     judge = ["run", "pairs.jsonl", "--backend", "scripted:longer", "--quiet"]
@@ -246,6 +250,7 @@ def test_a_corrupt_ledger_is_named_and_set_aside(run, pairs_file, tmp_path):
     assert run(*judge).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_goes_on_and_writes_the_same_bytes(run, tmp_path, tiny):
     """Nothing is judged twice, nothing is lost: a real process, a real SIGKILL."""
     texts = [text * 2 for text in HOSTILE * 2]
@@ -272,6 +277,7 @@ def test_a_run_killed_in_the_middle_goes_on_and_writes_the_same_bytes(run, tmp_p
     assert n_readings(tmp_path / "broken.sqlite") == 2 * len(pairs)
 
 
+@pytest.mark.slow
 def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
     write_pairs(tmp_path / "pairs.jsonl", [pair_of("a" * 600 + str(i), "b", id=f"p{i}") for i in range(30)])
     command = [
@@ -315,6 +321,7 @@ def n_readings(path):
         )
 
 
+@pytest.mark.slow
 def test_every_verb_has_help_with_an_example_or_a_purpose(run):
     for verb in ("compare", "run", "report", "bench", "models", "ledger"):
         finished = run(verb, "-h")
@@ -323,6 +330,7 @@ def test_every_verb_has_help_with_an_example_or_a_purpose(run):
     assert "Example: " in run("run", "-h").stdout
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_judged_and_reported_without_harm(run, tmp_path):
     pairs = [pair_of(text, "plain", id=f"h{i}", category="h|x") for i, text in enumerate(HOSTILE)]
     write_pairs(tmp_path / "pairs.jsonl", pairs)

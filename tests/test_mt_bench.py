@@ -176,6 +176,7 @@ def test_gpt_4_flips_on_15_7_percent_of_all_released_pairs_of_turn_1(data_dir):
     assert len(released_verdicts(Wanted(data_dir, None))) == 2_400
 
 
+@pytest.mark.slow
 def test_the_hub_gives_the_same_data_set_as_the_folder(data_dir, tmp_path, monkeypatch):
     released = [row | {"judge": ["gpt-4", "pair-v2"]} for row in rows_of(GPT_4, data_dir)]
     prompts = [

@@ -69,6 +69,7 @@ def project(tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_four_packages_whole_and_nothing_else(wheel):
     tracked = {
         path.relative_to(CHECKOUT).as_posix()
@@ -83,6 +84,7 @@ def test_the_wheel_holds_the_four_packages_whole_and_nothing_else(wheel):
     assert inside == tracked | metadata | licences
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -100,11 +102,13 @@ def test_the_wheel_holds_what_the_packages_read(wheel, name):
     assert name in zipfile.ZipFile(wheel).namelist()
 
 
+@pytest.mark.slow
 def test_the_judge_that_runs_is_the_installed_one(installed, project):
     where = run(installed / "python", "-c", "import judge; print(judge.__file__)", cwd=project)
     assert Path(where.strip()).is_relative_to(installed.parent)
 
 
+@pytest.mark.slow
 def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(installed, project):
     waiting: list[list[str]] = [[]]
     seen = []
@@ -117,6 +121,7 @@ def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(i
     assert {"compare", "run", "report", "bench", "models", "models fetch", "ledger"} <= set(seen)
 
 
+@pytest.mark.slow
 def test_pairs_are_judged_and_reported_inside_a_project_with_folders_of_our_names(installed, project):
     # With the project on the path, as pytest puts it, its folders would win over ours.
     def judge(*args: str) -> None:
@@ -186,6 +191,7 @@ def test_the_notice_names_every_packaged_model_by_its_hash():
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
 
+@pytest.mark.slow
 @needs_make
 def test_set_up_stops_before_the_download_of_cuda_unless_it_is_wanted(tmp_path):
     checkout = bare_checkout(tmp_path)
@@ -204,6 +210,7 @@ def test_set_up_stops_before_the_download_of_cuda_unless_it_is_wanted(tmp_path):
     assert torch_in(checkout) == [f"torch-{TORCH}.dist-info"]
 
 
+@pytest.mark.slow
 @needs_make
 def test_set_up_takes_the_cpu_build_from_the_index_that_is_named(tmp_path):
     checkout = bare_checkout(tmp_path)

@@ -26,6 +26,7 @@ RESULT_FILES = sorted({file for _, files, _ in MARKED.findall(README) for file i
 MAKE_TARGETS = sorted(set(re.findall(r"make ([a-z-]+)", README)))
 
 
+@pytest.mark.slow
 def test_the_readmes_judge_commands_run_in_the_order_they_are_shown(data_dir, tmp_path, monkeypatch):
     """With a scripted judge in place of the model, and without the weights that two of them need."""
     monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))

@@ -483,6 +483,7 @@ def test_the_same_report_gives_the_same_bytes(format_report, monkeypatch):
     assert format_report(summarize(verdicts, pairs, elapsed_s=1.0)) == once
 
 
+@pytest.mark.slow
 def test_many_pairs_are_a_scatter_and_what_is_left_out_is_said():
     verdicts = [
         verdict(f"p{i}", 0.05 + 0.9 * (i % 97) / 97, 0.05 + 0.9 * (i % 89) / 89) for i in range(2_500)

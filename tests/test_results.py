@@ -36,6 +36,7 @@ def test_there_are_results_and_judgments():
     assert SHARDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_every_figure_of_a_result_file_follows_from_the_shards(path, ledger, data_dir):
     result = json.loads(path.read_text(encoding="utf-8"))

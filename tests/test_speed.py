@@ -21,6 +21,7 @@ def test_a_shared_beginning_costs_its_weights_once_and_its_attention_each_time()
     assert shared == apart - head_once
 
 
+@pytest.mark.slow
 def test_the_sizes_are_those_of_the_models_own_weights(tmp_path):
     from transformers import AutoModelForCausalLM
 
