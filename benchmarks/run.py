@@ -99,7 +99,6 @@ def bench(
     dataset = chosen(read(data, wanted), category or (), limit, seed)
     with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
         runs = [judged(name, options, dataset, book, progress) for name, options in named]
-        progress("metrics and intervals", 0, 0)
         entrants = entrants_of(runs, dataset)
         study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed)
     selection = {
