@@ -73,8 +73,10 @@ def frame_of(result: Mapping[str, Any]) -> Frame:
 def title_of(name: str, selection: Mapping[str, Any]) -> str:
     """The data set and the part of it, in words."""
     parts = [name]
-    if selection["turn"]:
-        parts.append("any turn" if selection["turn"] == "any" else f"turn {selection['turn']}")
+    if selection["turn"] != "any":
+        parts.append(f"turn {selection['turn']}")
+    elif selection["data_set"] == "mt-bench":
+        parts.append("both turns")
     if selection["votes"]:
         parts.append(f"votes: {selection['votes']}")
     parts += selection["categories"]

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from judge.study import Entrant
 
 DATA_SETS = ("mt-bench", "oasst", "llmbar")
+TURNS = {"mt-bench": "1", "oasst": "1"}
 VOTES = {"mt-bench": "experts"}
-"""Whose votes count where nobody says."""
+"""The turn that is judged and whose votes count, where nobody says: else any turn, and all votes."""
 
 app = typer.Typer(**STYLE)
 
@@ -64,8 +65,12 @@ def bench(
         str, typer.Option(help="MT-bench: experts, authors or all. A file of pairs: the file of votes.")
     ] = "",
     turn: Annotated[
-        str, typer.Option(help="Which turn of a conversation is judged: 1, 2, ..., or any.")
-    ] = "1",
+        str,
+        typer.Option(
+            help="Which turn of a conversation is judged: 1, 2, ..., or any; by default 1 of MT-bench and "
+            "OASST, and any of a file."
+        ),
+    ] = "",
     category: Annotated[
         list[str] | None, typer.Option(help="Only pairs of this category; may be given more than once.")
     ] = None,
@@ -95,7 +100,8 @@ def bench(
     for path in (out, html, markdown):
         check_writable(path)
     named = [judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)]
-    wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes or VOTES.get(data, ""))
+    turn, votes = turn or TURNS.get(data, "any"), votes or VOTES.get(data, "")
+    wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
     dataset = chosen(read(data, wanted), category or (), limit, seed)
     with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
         runs = [judged(name, options, dataset, book, progress) for name, options in named]
@@ -104,7 +110,7 @@ def bench(
     selection = {
         "data_set": data,
         "turn": turn,
-        "votes": wanted.votes,
+        "votes": votes,
         "categories": category or [],
         "limit": limit,
     }

@@ -148,6 +148,16 @@ def test_a_sample_takes_from_each_category_in_proportion_and_repeats(own):
     assert first["data"]["selection"]["limit"] == 4
 
 
+def test_a_files_votes_count_whatever_their_turn_unless_one_is_asked_for(own):
+    votes = [HumanVote(f"p{n}", "ann", Ballot.A, turn=1 + n % 2) for n in range(6)]
+    write_votes("votes.jsonl", votes)
+    arguments = ["pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER]
+    assert result(*arguments)["data"]["n_votes"] == 6
+    second = result(*arguments, "--turn", "2")
+    assert second["data"]["n_votes"] == 3
+    assert second["data"]["broken"]["vote on another turn"] == 3
+
+
 def test_one_category_alone_can_be_asked_for(own):
     found = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--category", "odd")
     assert found["data"]["n_pairs"] == 3
