@@ -6,6 +6,7 @@ teacher said is in the ledger of the run's folder.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def run_collect(
     held_out = held_out_texts(data, source.unchecked)
     clean_pairs, dropped = clean(pairs, held_out)
     if not clean_pairs:
-        raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean: {dict(dropped)}.")
+        raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean ({_in_words(dropped)}).")
     with Ledger(folder.ledger) as ledger:
         method = recipe.collect.teacher.options().load(progress, ledger)
         teacher = method.identity
@@ -98,7 +99,10 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         traces, settings.filter, settings.margin, settings.balance_length, settings.held_out, recipe.seed
     )
     if not selection.kept:
-        raise InputError(f"{folder.path}: no pair of {len(traces)} is kept: {dict(selection.dropped)}.")
+        raise InputError(
+            f"{folder.path}: no pair of {len(traces)} is kept ({_in_words(selection.dropped)}). "
+            "Collect more pairs, or take another teacher or filter."
+        )
     write_selection(folder.selection, selection)
     found = {
         "name": recipe.name,
@@ -108,6 +112,10 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         **provenance(),
     }
     return folder.finish("select", inputs, [folder.selection], found)
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason}: {count:,}" for reason, count in counts.items())
 
 
 def _known(manifest: Manifest | None) -> Manifest:
