@@ -12,8 +12,7 @@ from typing import TypeVar
 
 from judge.errors import InputError
 from judge.records import HumanVote, Pair, Verdict, sha256_of_json
-
-NO_CATEGORY = "(no category)"
+from judge.summary import NO_CATEGORY
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -71,11 +70,16 @@ def usable(rows: Iterable[S], read_one: Callable[[S], T]) -> tuple[list[T], Coun
     return done, broken
 
 
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """For example "deleted: 3, no rank: 1"; "nothing" without any."""
+    return ", ".join(f"{reason}: {count}" for reason, count in sorted(counts.items())) or "nothing"
+
+
 def not_empty(dataset: Dataset) -> Dataset:
     """The same data set. Raises InputError, which says what was left out, where no pair is left."""
     if not dataset.pairs:
-        left_out = ", ".join(f"{reason}: {count}" for reason, count in sorted(dataset.broken.items()))
-        raise InputError(f"{dataset.name}: no pair with a vote is left (left out: {left_out or 'nothing'}).")
+        left_out = counts_in_words(dataset.broken)
+        raise InputError(f"{dataset.name}: no pair with a vote is left (left out: {left_out}).")
     return dataset
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.dataset import NO_CATEGORY, Dataset, Wanted, data_folder, only, stratified
+from benchmarks.dataset import Dataset, Wanted, data_folder, only, stratified
 from judge.console import (
     STYLE,
     LedgerOption,
@@ -18,13 +18,14 @@ from judge.console import (
     check_writable,
     interruptible,
     opened_ledger,
-    print_study,
     progress_shown,
+    show_study,
     write,
 )
 from judge.errors import InputError
 from judge.options import JudgeOptions, judge_of_spec, takes_judge
 from judge.records import Identity, Verdict
+from judge.summary import NO_CATEGORY
 
 if TYPE_CHECKING:
     from benchmarks.selfcheck import Check
@@ -95,7 +96,6 @@ def bench(
     from benchmarks.result import frame_of, result_of
     from judge.gallery import galleries_of
     from judge.study import study_of
-    from judge.studypage import format_study_html, format_study_markdown
 
     for path in (out, html, markdown):
         check_writable(path)
@@ -118,13 +118,8 @@ def bench(
     frame = frame_of(result)
     if out is not None:
         write(out, as_json(result) + "\n")
-    if html is not None:
-        galleries = galleries_of(entrants, dataset.votes, dataset.pairs)
-        write(html, format_study_html(study, frame, galleries))
-    if markdown is not None:
-        write(markdown, format_study_markdown(study, frame))
-    if "-" not in (out, html, markdown):
-        print_study(study, frame)
+    galleries = galleries_of(entrants, dataset.votes, dataset.pairs) if html else ()
+    show_study(study, frame, galleries, html, markdown, out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import Unusable, usable
+from benchmarks.dataset import Unusable, counts_in_words, usable
 from benchmarks.oasst import VALIDATION, messages_of_trees, sha256_of, sibling_pairs
 from benchmarks.sources import hub_rows
 from distill.clean import normalised
@@ -46,8 +46,8 @@ def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[lis
     pairs, left_out = read(source, folder)
     once = {pair.content_hash: pair for pair in reversed(pairs)}
     if not once:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted(left_out.items()))
-        raise InputError(f"{source.path or OASST2}: no pair is left (left out: {reasons or 'nothing'}).")
+        reasons = counts_in_words(left_out)
+        raise InputError(f"{source.path or OASST2}: no pair is left (left out: {reasons}).")
     kept = sorted(once.values(), key=place_of)[: source.limit]
     left_out += Counter({DUPLICATE: len(pairs) - len(once), BEYOND_LIMIT: len(once) - len(kept)})
     return kept, left_out
@@ -55,8 +55,7 @@ def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[lis
 
 def place_of(pair: Pair) -> tuple[str, str]:
     """What the pairs are ordered by: a hash of the first thing a user said, then one of the whole pair."""
-    first = next((message.content for message in pair.conversation_a if message.role == "user"), "")
-    return sha256_of(normalised(first)), pair.content_hash
+    return sha256_of(normalised(pair.question)), pair.content_hash
 
 
 def unlabelled(pair: Pair) -> Pair:

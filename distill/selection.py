@@ -301,8 +301,7 @@ def part_of(pair: Pair, held_out: float, seed: int) -> Part:
 
 def prompt_of(pair: Pair) -> str:
     """The first user message of conversation a, without differences of case and spaces."""
-    first = next((message.content for message in pair.conversation_a if message.role == "user"), "")
-    return " ".join(first.casefold().split())
+    return " ".join(pair.question.casefold().split())
 
 
 def surplus_of(examples: Sequence[Example]) -> set[str]:
@@ -313,8 +312,8 @@ def surplus_of(examples: Sequence[Example]) -> set[str]:
     surplus: set[str] = set()
     for part in Part:
         here = [one for one in examples if one.part is part and one.winner and has_longer(one.pair)]
-        longer = [one for one in here if one.winner is longer_of(one.pair)]
-        shorter = [one for one in here if one.winner is not longer_of(one.pair)]
+        longer = [one for one in here if one.winner is one.pair.longer]
+        shorter = [one for one in here if one.winner is not one.pair.longer]
         fewer, more = sorted((longer, shorter), key=len)
         by_content = sorted(more, key=lambda one: (unnamed_content(one.pair), one.pair.id))
         surplus |= {one.pair.id for one in by_content[: len(more) - len(fewer)]}
@@ -327,13 +326,5 @@ def unnamed_content(pair: Pair) -> str:
     return sha256_of_json(sorted([pair.content_hash, renamed.content_hash]))
 
 
-def longer_of(pair: Pair) -> Outcome:
-    """The response with more characters, TIE where they have equally many."""
-    length_a, length_b = len(pair.response_a), len(pair.response_b)
-    if length_a == length_b:
-        return Outcome.TIE
-    return Outcome.A if length_a > length_b else Outcome.B
-
-
 def has_longer(pair: Pair) -> bool:
-    return longer_of(pair) is not Outcome.TIE
+    return pair.longer is not Outcome.TIE

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from distill.selection import Example, Part, Selection, has_longer, longer_of, prompt_of
+from distill.selection import Example, Part, Selection, has_longer, prompt_of
 from distill.traces import Trace
 from judge.records import Outcome, Pair, Share
 from judge.summary import NO_CATEGORY, Row, group_of
@@ -80,7 +80,7 @@ def figures_by_category(rows: Sequence[Row], kept: Sequence[Example]) -> dict[st
 
 
 def share_longer_won(won: Iterable[tuple[Pair, Outcome | None]]) -> Share:
-    counted = [winner is longer_of(pair) for pair, winner in won if has_longer(pair)]
+    counted = [winner is pair.longer for pair, winner in won if has_longer(pair)]
     return Share(sum(counted), len(counted))
 
 

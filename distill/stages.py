@@ -6,11 +6,11 @@ teacher said is in the ledger of the run's folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.dataset import counts_in_words
 from benchmarks.provenance import provenance
 from distill.clean import check_to_json, clean, held_out_texts
 from distill.folder import RunFolder
@@ -46,7 +46,7 @@ def run_collect(
     held_out = held_out_texts(data, source.unchecked)
     clean_pairs, dropped = clean(pairs, held_out)
     if not clean_pairs:
-        raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean ({_in_words(dropped)}).")
+        raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean ({counts_in_words(dropped)}).")
     with Ledger(folder.ledger) as ledger:
         method = recipe.collect.teacher.options().load(progress, ledger)
         teacher = method.identity
@@ -100,7 +100,7 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
     )
     if not selection.kept:
         raise InputError(
-            f"{folder.path}: no pair of {len(traces)} is kept ({_in_words(selection.dropped)}). "
+            f"{folder.path}: no pair of {len(traces)} is kept ({counts_in_words(selection.dropped)}). "
             "Collect more pairs, or take another teacher or filter."
         )
     write_selection(folder.selection, selection)
@@ -112,10 +112,6 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         **provenance(),
     }
     return folder.finish("select", inputs, [folder.selection], found)
-
-
-def _in_words(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason}: {count:,}" for reason, count in counts.items())
 
 
 def _known(manifest: Manifest | None) -> Manifest:

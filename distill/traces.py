@@ -7,8 +7,6 @@ compared with them when a shard is read, so that no column can say something els
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +21,7 @@ from judge.orders import combine
 from judge.pairfile import id_of, keyed, pair_from_cells, verdict_from_cells, verdict_to_json
 from judge.records import Message, Order, Pair, Verdict
 from judge.rows import Reader, Wrong, claim, gather, gzipped_json_rows, kind_of, rows_of, shown
+from judge.shards import gzipped
 from judge.summary import Row
 
 COLUMNS = (
@@ -149,7 +148,7 @@ def packed(lines: Sequence[str], max_bytes: int) -> list[bytes]:
     """Gzip files of at most `max_bytes` that hold all the lines, halved until they fit; none for no lines."""
     if not lines:
         return []
-    shard = gzipped(lines)
+    shard = gzipped_lines(lines)
     if len(shard) <= max_bytes:
         return [shard]
     if len(lines) == 1:
@@ -158,12 +157,9 @@ def packed(lines: Sequence[str], max_bytes: int) -> list[bytes]:
     return packed(lines[:middle], max_bytes) + packed(lines[middle:], max_bytes)
 
 
-def gzipped(lines: Iterable[str]) -> bytes:
-    """The lines as one gzip file without a name or a time in it, so that equal lines give equal bytes."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
-        file.write("".join(lines).encode("utf-8", errors="replace"))
-    return buffer.getvalue()
+def gzipped_lines(lines: Iterable[str]) -> bytes:
+    """The lines as one gzip file; half a character, which UTF-8 cannot hold, becomes "?"."""
+    return gzipped("".join(lines).encode("utf-8", errors="replace"))
 
 
 def write_whole(path: Path, data: bytes) -> None:

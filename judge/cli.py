@@ -23,8 +23,8 @@ from judge.console import (
     check_writable,
     interruptible,
     opened_ledger,
-    print_study,
     progress_shown,
+    show_study,
     write,
 )
 from judge.errors import InputError, JudgeError
@@ -216,7 +216,7 @@ def _report_on_votes(
     """The report of judges beside people, in every format that was asked for."""
     from judge.gallery import galleries_of
     from judge.study import Entrant, Kind, study_as_json, study_of
-    from judge.studypage import Frame, format_study_html, format_study_markdown
+    from judge.studypage import Frame
     from judge.votefile import read_votes
 
     by_judge: dict[str, list[Verdict]] = {}
@@ -228,14 +228,10 @@ def _report_on_votes(
     entrants = [Entrant(judge, Kind.JUDGE, given) for judge, given in by_judge.items()]
     study = study_of(entrants, votes, pairs)
     frame = Frame(f"Judges on {Path(votes_path).name}", f"Verdicts: {name}")
-    if html is not None:
-        write(html, format_study_html(study, frame, galleries_of(entrants, votes, pairs or ())))
-    if markdown is not None:
-        write(markdown, format_study_markdown(study, frame))
     if as_json is not None:
         write(as_json, json.dumps(study_as_json(study), indent=2) + "\n")
-    if "-" not in (html, markdown, as_json):
-        print_study(study, frame)
+    galleries = galleries_of(entrants, votes, pairs or ()) if html else ()
+    show_study(study, frame, galleries, html, markdown, as_json)
 
 
 @models_app.command("list", epilog="Any hub id or local folder with a chat template works too.")

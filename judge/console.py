@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ import typer
 from judge.errors import InputError
 
 if TYPE_CHECKING:
+    from judge.gallery import Gallery
     from judge.ledger import Ledger
     from judge.progress import Progress
     from judge.study import Study
@@ -83,9 +84,24 @@ def write(out: str, text: str) -> None:
         Path(out).write_text(text, encoding="utf-8")
 
 
-def print_study(study: Study, frame: Frame) -> None:
-    """The study as text, as wide as the terminal."""
-    from judge.studypage import format_study_text
+def show_study(
+    study: Study,
+    frame: Frame,
+    galleries: Sequence[Gallery],
+    html: str | None,
+    markdown: str | None,
+    as_json: str | None,
+) -> None:
+    """Writes the study's page and Markdown where asked for, and prints it where nothing else goes to "-".
 
-    width = max(MIN_WIDTH, shutil.get_terminal_size((100, 24)).columns)
-    print(format_study_text(study, frame, color=sys.stdout.isatty(), width=width), end="")
+    `as_json` says where its figures went already.
+    """
+    from judge.studypage import format_study_html, format_study_markdown, format_study_text
+
+    if html is not None:
+        write(html, format_study_html(study, frame, galleries))
+    if markdown is not None:
+        write(markdown, format_study_markdown(study, frame))
+    if "-" not in (html, markdown, as_json):
+        width = max(MIN_WIDTH, shutil.get_terminal_size((100, 24)).columns)
+        print(format_study_text(study, frame, color=sys.stdout.isatty(), width=width), end="")

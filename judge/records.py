@@ -112,6 +112,19 @@ class Pair:
         """The last user message before response a."""
         return next((m.content for m in reversed(self.context_a) if m.role == "user"), "")
 
+    @property
+    def question(self) -> str:
+        """The first thing a user said: answers by several models, and later turns, have it in common."""
+        return next((m.content for m in self.conversation_a if m.role == "user"), "")
+
+    @property
+    def longer(self) -> Outcome:
+        """The response with more characters, TIE where they have equally many."""
+        length_a, length_b = len(self.response_a), len(self.response_b)
+        if length_a == length_b:
+            return Outcome.TIE
+        return Outcome.A if length_a > length_b else Outcome.B
+
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 (hex) of all that a judge may see: conversations, system text and reference, not the id."""

@@ -104,7 +104,7 @@ def _shards(header: str, lines: Sequence[str], max_bytes: int) -> list[bytes]:
     """Shards of at most `max_bytes` that hold all the lines, halved until they fit; none for no lines."""
     if not lines:
         return []
-    shard = _gzipped("\n".join((header, *lines, "")))
+    shard = gzipped("\n".join((header, *lines, "")).encode())
     if len(shard) <= max_bytes:
         return [shard]
     if len(lines) == 1:
@@ -113,11 +113,12 @@ def _shards(header: str, lines: Sequence[str], max_bytes: int) -> list[bytes]:
     return _shards(header, lines[:middle], max_bytes) + _shards(header, lines[middle:], max_bytes)
 
 
-def _gzipped(text: str) -> bytes:
+def gzipped(data: bytes) -> bytes:
+    """A gzip file of the bytes without a name or a time in it, so that equal ones give equal files."""
     # Not gzip.compress: its header differs between Python versions.
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
-        file.write(text.encode())
+        file.write(data)
     return buffer.getvalue()
 
 

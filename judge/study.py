@@ -25,6 +25,7 @@ from judge.metrics.panel import (
     Comparison,
     Panel,
     Sides,
+    in_order,
     panel_of,
     part_of,
     sides_in_part,
@@ -36,8 +37,8 @@ from judge.metrics.ranking import Ranking, ranking_of
 from judge.metrics.significance import McNemar, mcnemar
 from judge.records import HumanVote, Identity, Pair, Share, Verdict
 from judge.steps import shared_steps
+from judge.summary import NO_CATEGORY
 
-NO_CATEGORY = "(no category)"
 PEOPLE = "people"
 SIDE_NAMES = {1: "A", -1: "B", 0: "TIE", UNREAD: "unparsed"}
 
@@ -215,10 +216,10 @@ def study_of(
             f"none of the {len(judged)} judged pairs has a vote and a verdict of every judge. "
             "Votes name a pair by its id (pair_id)."
         )
-    panel = panel_of(ids, votes, pairs)
-    in_order = None if pairs is None else _in_order(ids, pairs)
-    everybody = [*entrants, *_baselines(in_order, {entrant.name for entrant in entrants})]
-    parts = _parts(panel, _categories(ids, votes, in_order), n_draws, seed)
+    texts = None if pairs is None else in_order(ids, pairs)
+    panel = panel_of(ids, votes, texts)
+    everybody = [*entrants, *_baselines(texts, {entrant.name for entrant in entrants})]
+    parts = _parts(panel, _categories(ids, votes, texts), n_draws, seed)
     whole = _Part(panel, Resampler(panel.n_questions, n_draws, seed), np.ones(len(ids), bool))
     sides = {entrant.name: sides_of(entrant.verdicts, panel) for entrant in everybody}
     models = _models(votes)
@@ -403,11 +404,6 @@ def _baselines(pairs: Sequence[Pair] | None, taken: set[str]) -> list[Entrant]:
         for name, verdicts_of in BASELINES.items()
         if name not in taken
     ]
-
-
-def _in_order(ids: Sequence[str], pairs: Sequence[Pair]) -> list[Pair]:
-    by_id = {pair.id: pair for pair in pairs}
-    return [by_id[id] for id in ids]
 
 
 def _counts(panel: Panel) -> Counts:

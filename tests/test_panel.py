@@ -14,11 +14,9 @@ from judge.errors import InputError
 from judge.metrics.panel import (
     UNREAD,
     decided,
-    longer_side,
     majorities,
     panel_of,
     part_of,
-    question_of,
     share,
     sides_in_part,
     sides_of,
@@ -26,7 +24,19 @@ from judge.metrics.panel import (
     with_judge,
 )
 from judge.orders import combine
-from judge.records import Ballot, Choice, HumanVote, Judgment, Message, Order, Pair, Status, Unparsed, Verdict
+from judge.records import (
+    Ballot,
+    Choice,
+    HumanVote,
+    Judgment,
+    Message,
+    Order,
+    Outcome,
+    Pair,
+    Status,
+    Unparsed,
+    Verdict,
+)
 
 FIRST_SURE = {Choice.FIRST: 0.8, Choice.SECOND: 0.2}
 
@@ -81,13 +91,13 @@ def test_one_id_twice_and_an_id_without_its_pair_are_errors():
 def test_a_question_is_the_first_thing_a_user_said():
     said = [Message("system", "be nice"), Message("user", "one"), Message("assistant", "x")]
     later = (*said, Message("user", "two"), Message("assistant", "y"))
-    assert question_of(Pair("t", later, later)) == "one"
-    assert question_of(Pair("t", later[2:3], later[2:3])) == ""
+    assert Pair("t", later, later).question == "one"
+    assert Pair("t", later[2:3], later[2:3]).question == ""
 
 
 def test_the_longer_response_has_more_characters_not_bytes():
-    assert longer_side(pair_of("ééé", "eeee")) == -1
-    assert longer_side(pair_of("éé", "ee")) == 0
+    assert pair_of("ééé", "eeee").longer is Outcome.B
+    assert pair_of("éé", "ee").longer is Outcome.TIE
 
 
 def test_sides_are_what_both_orders_say_together_and_each_alone():

@@ -19,7 +19,6 @@ from distill.selection import (
     Filter,
     Part,
     Selection,
-    longer_of,
     part_of,
     prompt_of,
     select,
@@ -412,8 +411,8 @@ def test_after_balancing_the_longer_wins_as_often_as_the_shorter_in_both_parts(t
     kept = select(traces, **chosen | {"balance_length": True}).kept
     for part in Part:
         decided = [one for one in kept if one.part is part and one.winner]
-        longer = sum(one.winner is longer_of(one.pair) for one in decided)
-        shorter = sum(longer_of(one.pair) not in (one.winner, Outcome.TIE) for one in decided)
+        longer = sum(one.winner is one.pair.longer for one in decided)
+        shorter = sum(one.pair.longer not in (one.winner, Outcome.TIE) for one in decided)
         assert longer == shorter
 
 

@@ -1,6 +1,6 @@
 """Length: how often the longer response is chosen, and what a judge is worth where it should not be.
 
-The longer response is the one with more characters (`judge.metrics.panel.longer_side`); responses of equal
+The longer response is the one with more characters (`Pair.longer`); responses of equal
 length are left out. Everything is None where the texts, and with them the lengths, are not known.
 """
 

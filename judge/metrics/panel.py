@@ -90,29 +90,19 @@ def panel_of(pair_ids: Sequence[str], votes: Iterable[HumanVote], pairs: Sequenc
     place = {id: number for number, id in enumerate(pair_ids)}
     if len(place) < len(pair_ids):
         raise InputError(f"two pairs have one id: {some_of(_repeated(pair_ids))}. Give each its own.")
-    texts = None if pairs is None else _in_order(pair_ids, pairs)
+    texts = None if pairs is None else in_order(pair_ids, pairs)
     on_these = [vote for vote in votes if vote.pair_id in place]
-    questions = pair_ids if texts is None else [question_of(pair) for pair in texts]
+    questions = pair_ids if texts is None else [pair.question for pair in texts]
     question, n_questions = _numbered(questions)
     return Panel(
         pair_ids=tuple(pair_ids),
         question=question,
         n_questions=n_questions,
-        longer=None if texts is None else _ints(longer_side(pair) for pair in texts),
+        longer=None if texts is None else _ints(SIDE_OF[pair.longer] for pair in texts),
         voted_pair=_ints(place[vote.pair_id] for vote in on_these),
         voted=_ints(SIDE_OF[vote.outcome.outcome] for vote in on_these),
         voter=_numbered([vote.voter for vote in on_these])[0],
     )
-
-
-def question_of(pair: Pair) -> str:
-    """The first thing a user said: answers by several models, and later turns, have it in common."""
-    return next((m.content for m in pair.conversation_a if m.role == "user"), "")
-
-
-def longer_side(pair: Pair) -> int:
-    n_a, n_b = len(pair.response_a), len(pair.response_b)
-    return (n_a > n_b) - (n_a < n_b)
 
 
 def part_of(panel: Panel, keep: Bools) -> Panel:
@@ -236,7 +226,8 @@ def _sides_by_order(choices: tuple[Choice | None, Choice | None]) -> list[int]:
     ]
 
 
-def _in_order(pair_ids: Sequence[str], pairs: Sequence[Pair]) -> list[Pair]:
+def in_order(pair_ids: Sequence[str], pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs with these ids. Raises InputError that names ids without a pair."""
     by_id = {pair.id: pair for pair in pairs}
     if missing := [id for id in pair_ids if id not in by_id]:
         raise InputError(f"{len(missing)} of {len(pair_ids)} pairs are not given: {some_of(missing)}.")
