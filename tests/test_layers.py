@@ -94,6 +94,7 @@ LAYERS = {
     "benchmarks/provenance.py": 6,
     "benchmarks/sources.py": 6,
     "distill/__init__.py": 6,
+    "distill/history.py": 6,
     "distill/traces.py": 6,
     "distill/selection.py": 7,
     "distill/selectionfile.py": 8,

@@ -1,0 +1,80 @@
+"""The history of a training run: the loss of every step, and what every look at the held-out pairs found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from judge.records import Share
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the optimizer, counted from 1.
+
+    `loss` is what was minimised, the mean over the step's rows in nats; `letter_loss` is the cross-entropy of
+    the letter alone, among the allowed letters.
+    """
+
+    number: int
+    learning_rate: float
+    loss: float
+    letter_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the student says of the held-out pairs after `step` steps; 0 is before the first one.
+
+    `agreement` counts pairs in which both orders name what the teacher named, `inconsistent` those in which
+    the orders name different responses. There is at least one such pair.
+    """
+
+    step: int
+    letter_loss: float
+    agreement: Share
+    inconsistent: Share
+
+    @property
+    def goodness(self) -> tuple[float, float, float]:
+        """Greater is better: agreement, then consistency, then the loss."""
+        return self.agreement.value or 0.0, -(self.inconsistent.value or 0.0), -self.letter_loss
+
+
+@dataclass(slots=True)
+class History:
+    """All steps and looks so far. `n_letters` is how many letters a verdict may have."""
+
+    n_letters: int = 2
+    steps: list[Step] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+
+    @property
+    def chance(self) -> float:
+        """The letter's loss of a student that knows nothing, in nats: 0.693 with two letters."""
+        return math.log(self.n_letters)
+
+    @property
+    def best(self) -> Look | None:
+        """The best look after the first step, the earlier one of equals; None where there is none."""
+        trained = [look for look in self.looks if look.step > 0]
+        return max(trained, key=lambda look: look.goodness, default=None)
+
+    @property
+    def n_looks_since_best(self) -> int:
+        """How many looks in a row were no better than the best."""
+        return sum(look.step > self.best.step for look in self.looks) if self.best else 0
+
+
+def history_to_json(history: History) -> dict[str, Any]:
+    return asdict(history)
+
+
+def history_from_json(values: Mapping[str, Any]) -> History:
+    looks = [
+        Look(**one | {name: Share(**one[name]) for name in ("agreement", "inconsistent")})
+        for one in values["looks"]
+    ]
+    return History(values["n_letters"], [Step(**one) for one in values["steps"]], looks)
