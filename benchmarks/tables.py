@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import branch, methods, speed
 from benchmarks.result import SCHEMA, title_of
 from judge.errors import InputError
+from judge.separation import refuse_mixed
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 README = CHECKOUT / "README.md"
@@ -30,14 +31,17 @@ def rewritten(readme: str, checkout: Path = CHECKOUT) -> str:
     """The README with every table as its result files have it now.
 
     Raises:
-        InputError: a table of an unknown name, or a result file that is missing.
+        InputError: a table of an unknown name, a result file that is missing, or a table with judges that
+            were fine-tuned on human votes beside others.
     """
 
     def table_between(found: re.Match[str]) -> str:
         name, files = found[1], found[2].split()
         if name not in TABLES:
             raise InputError(f"README.md: no table is called {name}. There are: {', '.join(TABLES)}.")
-        table = TABLES[name]([read_result(checkout / file) for file in files])
+        results = [read_result(checkout / file) for file in files]
+        refuse_mixed(judges_of(files, results))
+        table = TABLES[name](results)
         return f"<!-- {name}: {found[2]} -->\n{table}\n<!-- end of {name} -->"
 
     return MARKED.sub(table_between, readme)
@@ -48,6 +52,14 @@ def read_result(path: Path) -> Result:
         raise InputError(f"{path}: no such result file. README.md names it as the source of a table.")
     result: Result = json.loads(path.read_text(encoding="utf-8"))
     return result
+
+
+def judges_of(files: Sequence[str], results: Sequence[Result]) -> Iterator[tuple[str, str]]:
+    """Each of our judges in these files: its name with that of the file, and the name of its adapter."""
+    for file, result in zip(files, results, strict=True):
+        for judge in result.get("judges", ()):
+            if judge["identity"] is not None:
+                yield f"{judge['name']} ({file})", judge["identity"]["adapter"]
 
 
 def bench_table(results: Sequence[Result]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RUNS = "runs"
 
 app = typer.Typer(
-    help="Make a fast judge of a slow one: collect its verdicts, select what may teach.",
+    help="Make a fast judge of a slow one: collect its verdicts, select what may teach, train a student.",
     no_args_is_help=True,
     **STYLE,
 )
@@ -36,6 +36,16 @@ DataOption = Annotated[
 ]
 
 
+TargetsOption = Annotated[
+    tuple[str, Path] | None,
+    typer.Option(
+        metavar="votes FILE",
+        help="Learn people's votes on the recipe's pairs instead of a teacher's verdicts; the adapter is "
+        "called NAME-votes.",
+    ),
+]
+
+
 @app.command(epilog="Example: judge distill collect --config recipes/embedded-0.5b.yaml --limit 200")
 def collect(
     config: ConfigOption,
@@ -45,9 +55,13 @@ def collect(
     quiet: QuietOption = False,
 ) -> None:
     """Let the teacher read pairs in both orders. Interrupted, the same command goes on."""
+    recipe, run = _run_of(config, limit, folder)
+    _collect(recipe, run, data_dir, quiet)
+
+
+def _collect(recipe: Recipe, run: RunFolder, data_dir: Path | None, quiet: bool) -> None:
     from distill.stages import run_collect
 
-    recipe, run = _run_of(config, limit, folder)
     with interruptible(), progress_shown(quiet) as progress:
         manifest = run_collect(recipe, run, data_folder(data_dir), progress)
     check = manifest["contamination"]
@@ -68,17 +82,70 @@ def select(
     quiet: QuietOption = False,
 ) -> None:
     """Keep the verdicts that may teach, and say why the others may not."""
+    recipe, run = _run_of(config, limit, folder)
+    _select(recipe, run, quiet)
+
+
+def _select(recipe: Recipe, run: RunFolder, quiet: bool) -> None:
     from distill.selectionreport import format_report
     from distill.stages import run_select
 
-    recipe, run = _run_of(config, limit, folder)
     manifest = run_select(recipe, run)
     if not quiet:
         print(format_report(manifest["report"]), end="")
     print(f"Selection: {run.selection}")
 
 
-def _run_of(config: Path, limit: int | None, folder: Path | None) -> tuple[Recipe, RunFolder]:
+@app.command(
+    epilog="Examples: judge distill train --config recipes/embedded-0.5b.yaml --limit 200. "
+    "judge distill train --config mine.yaml --targets votes votes.jsonl"
+)
+def train(
+    config: ConfigOption,
+    limit: LimitOption = None,
+    targets: TargetsOption = None,
+    folder: FolderOption = None,
+    data_dir: DataOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a student to give the selected verdicts at once. Interrupted, the same command goes on."""
+    recipe, run = _run_of(config, limit, folder, targets)
+    _train(recipe, run, data_dir, quiet)
+
+
+def _train(recipe: Recipe, run: RunFolder, data_dir: Path | None, quiet: bool) -> None:
+    from distill.trainstage import format_metrics, run_train
+
+    with interruptible(), progress_shown(quiet) as progress:
+        manifest = run_train(recipe, run, data_folder(data_dir), progress)
+    if not quiet:
+        print(format_metrics(manifest["metrics"]))
+    if manifest["warning"]:
+        print(manifest["warning"])
+    print(f"Curves: {run.curves}")
+    print(f"Adapter: {run.adapter}")
+
+
+@app.command("all", epilog="Example: judge distill all --config recipes/embedded-0.5b.yaml --limit 200")
+def all_stages(
+    config: ConfigOption,
+    limit: LimitOption = None,
+    targets: TargetsOption = None,
+    folder: FolderOption = None,
+    data_dir: DataOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Collect, select and train. What is done already is not done again; interrupted, it goes on."""
+    recipe, run = _run_of(config, limit, folder, targets)
+    if recipe.train.targets != "votes":
+        _collect(recipe, run, data_dir, quiet)
+        _select(recipe, run, quiet)
+    _train(recipe, run, data_dir, quiet)
+
+
+def _run_of(
+    config: Path, limit: int | None, folder: Path | None, targets: tuple[str, Path] | None = None
+) -> tuple[Recipe, RunFolder]:
     from distill.folder import RunFolder
 
     try:
@@ -87,5 +154,8 @@ def _run_of(config: Path, limit: int | None, folder: Path | None) -> tuple[Recip
         what = 'a recipe needs: pip install "four-token-judge[distill]"'
         raise MissingExtra(f"{what} ({error})") from error
     changes: dict[str, Any] = {} if limit is None else {"collect.pairs.limit": limit}
+    if targets is not None:
+        kind, votes = targets
+        changes |= {"train.targets": kind, "train.votes": str(votes)}
     recipe = read_recipe(config, changes)
-    return recipe, RunFolder(folder or Path(RUNS) / recipe.name)
+    return recipe, RunFolder(folder or Path(RUNS) / recipe.adapter_name)

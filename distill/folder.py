@@ -2,6 +2,8 @@
 
     collect.json      traces/              the teacher's verdicts with all steps
     select.json       selection.jsonl.gz   what the student learns from
+    train.json        adapter/             the student, with a manifest of its own
+                      curves.svg           its loss, and what it said of the held-out pairs
     ledger.sqlite                          every reading as it was made, so that nothing is judged twice
 
 The JSON file of a stage is its manifest. It is written last: a stage without one is not done.
@@ -13,14 +15,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from benchmarks.provenance import as_json
+from distill.recipe import Stage
 from distill.traces import write_whole
 from judge.errors import InputError
 from judge.files import sha256_of
-
-Stage = Literal["collect", "select"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,19 @@ class RunFolder:
     @property
     def selection(self) -> Path:
         return self.path / "selection.jsonl.gz"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.svg"
+
+    @property
+    def training(self) -> Path:
+        """What training needs to go on: checkpoints and frozen layers' outputs. Gone when it is done."""
+        return self.path / "training"
 
     def manifest(self, stage: Stage) -> dict[str, Any] | None:
         """What the stage left, None where it is not done.

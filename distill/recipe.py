@@ -30,6 +30,7 @@ from judge.methods import METHODS, VOTES, WAYS
 from judge.options import JudgeOptions, judge_options
 from judge.records import sha256_of_json
 from judge.rows import bytes_of, first_line, kind_of, not_utf8, shown
+from judge.separation import VOTES_SUFFIX, learned_votes
 
 DATA = "${JUDGE_DATA}"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -111,7 +112,7 @@ class Teacher(Block):
     backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
     ties: bool = False
-    """Whether it may call two answers equally good; the student may then, too."""
+    """Whether it may call two answers equally good; the student may then, too, if its verdicts teach."""
     samples: Positive = 1
     """How many times it reads each order and votes."""
     vote: Annotated[str, one_of(VOTES)] = "majority"
@@ -150,8 +151,8 @@ class Collect(Block):
 class Select(Block):
     """The second stage: which of the teacher's verdicts may teach."""
 
-    filter: Literal["swap", "majority", "usc", "none"] = "swap"
-    """swap keeps what wins in both orders; majority and usc what wins among the samples; none all it read."""
+    filter: Literal["swap", "mean", "majority", "usc", "none"] = "swap"
+    """swap: wins in both orders; mean: by the mean P(A); majority, usc: wins among the samples; none: all."""
     margin: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Least distance of the teacher's P(A) from one half, doubled: 0 keeps all, 1 only what is certain."""
     balance_length: bool = False
@@ -168,9 +169,9 @@ class Train(Block):
     targets: Literal["hard", "soft", "votes"] = "hard"
     """hard: the teacher's verdict, as in the paper; soft: its probability; votes: people's votes instead."""
     votes: str = ""
-    """With targets votes, the file of votes."""
+    """With targets votes, the file of votes on collect.pairs; select's filter and margin then do nothing."""
     start_from: str = ""
-    """Folder of an adapter to go on from; "" starts a new one."""
+    """Folder of an adapter to go on from; "" starts a new one. One that learned votes needs targets votes."""
     symmetry: Weight = 0.0
     """Weight of the term that pulls the two orders' probabilities of one answer together; 0 is off."""
     contrast: Weight = 0.0
@@ -179,8 +180,8 @@ class Train(Block):
     """Rank of the LoRA matrices."""
     alpha: Positive = 32
     """LoRA's scale: what is learned counts alpha / rank times."""
-    dropout: Fraction = 0.05
-    """Share of the inputs to LoRA that each step leaves out."""
+    dropout: Fraction = 0.0
+    """Share of the inputs to LoRA that each step leaves out; 0 is the quickest."""
     layers: Annotated[float, Field(gt=0, le=1)] = 1 / 3
     """Share of the layers, from the top, that get LoRA; those below run once and are kept on disk."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
@@ -196,9 +197,13 @@ class Train(Block):
     max_prompt_tokens: Length = 2048
     """Longest prompt; the middle of both answers is trimmed alike to fit, the verdict never."""
     evaluations: Positive = 10
-    """How many times in a run the held-out prompts are looked at."""
+    """How many times in a run the held-out pairs are looked at."""
+    watched: Positive = 64
+    """How many held-out pairs are looked at each time, at most."""
     patience: Annotated[int, Field(ge=0)] = 3
     """Stop after so many looks in a row without a better one; 0 never stops early."""
+    checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them: less memory, more time."""
     device: Device = "auto"
     """auto, cpu or cuda."""
     dtype: Dtype = "auto"
@@ -209,7 +214,7 @@ class Recipe(Block):
     """A whole run. `read_recipe` and `recipe_of` make it, as they also check what settings need of others."""
 
     name: Annotated[str, AfterValidator(folder_name)]
-    """What the run's folder and the adapter are called."""
+    """What the run's folder and the adapter are called; -votes is put behind an adapter that learns votes."""
     seed: int = 0
     """Of the split by prompts and of training; the teacher's samples do not depend on it."""
     collect: Collect = Collect()
@@ -223,6 +228,16 @@ class Recipe(Block):
     def student(self) -> str:
         """The base model that is trained."""
         return self.train.base_model or self.collect.teacher.base_model
+
+    @property
+    def adapter_name(self) -> str:
+        """What the adapter is called: one that learns people's votes can be told by its name."""
+        return self.name + VOTES_SUFFIX if self.train.targets == "votes" else self.name
+
+    @property
+    def student_ties(self) -> bool:
+        """Whether the student may call two answers equally good. Votes teach no ties."""
+        return self.collect.teacher.ties and self.train.targets != "votes"
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -443,6 +458,11 @@ RULES = (
         "the teacher's vote must be the same",
     ),
     Rule(
+        ("select.filter", METHOD, SAMPLES, VOTE),
+        lambda r: r.select.filter == "mean" and not has_probabilities(r),
+        "this teacher gives no probabilities: take swap, another method or a majority of samples",
+    ),
+    Rule(
         ("select.margin", METHOD, SAMPLES, VOTE),
         lambda r: r.select.margin > 0 and not has_probabilities(r),
         "this teacher gives no probabilities: leave it at 0, or take another method or a majority of samples",
@@ -456,6 +476,26 @@ RULES = (
         ("train.votes", "train.targets"),
         lambda r: (r.train.targets == "votes") != bool(r.train.votes),
         "a file of votes and targets votes need each other",
+    ),
+    Rule(
+        (SOURCE, "train.targets"),
+        lambda r: r.train.targets == "votes" and r.collect.pairs.source != "file",
+        "votes name the pairs of a file by their ids: must be file",
+    ),
+    Rule(
+        ("train.start_from", "train.targets"),
+        lambda r: r.train.targets != "votes" and learned_votes(Path(r.train.start_from).name),
+        "this adapter learned votes, which no teacher's verdicts are mixed with: needs targets votes",
+    ),
+    Rule(
+        ("name",),
+        lambda r: learned_votes(r.name),
+        f"must not end in {VOTES_SUFFIX}, which is put behind the name where an adapter learns votes",
+    ),
+    Rule(
+        ("name", "train.targets"),
+        lambda r: FOLDER_NAME.fullmatch(r.adapter_name) is None,
+        f"must be at most {64 - len(VOTES_SUFFIX)} characters, as {VOTES_SUFFIX} is put behind the adapter's",
     ),
 )
 

@@ -45,6 +45,7 @@ ONE_UNREAD = "one order could not be read"
 NO_MAJORITY = "an order has no majority"
 NO_SHARES = "the teacher gives no shares of samples"
 EVEN = "the samples of both orders are even"
+EVEN_MEAN = "both orders together are even"
 DISAGREE = "the orders disagree"
 TIE_TWICE = "a tie in both orders"
 TIE_ONCE = "a tie in the only order that could be read"
@@ -57,6 +58,7 @@ class Filter(StrEnum):
     """Which verdicts teach; see the function of each."""
 
     SWAP = "swap"
+    MEAN = "mean"
     MAJORITY = "majority"
     USC = "usc"
     NONE = "none"
@@ -186,6 +188,21 @@ def by_swap(verdict: Verdict) -> Choices | Dropped:
     return agreed(outcomes)
 
 
+def by_mean(verdict: Verdict) -> Choices | Dropped:
+    """The response with the greater P, the mean of both orders: a soft form of `by_swap`, beyond the paper.
+
+    What an order gives to the place alone cancels out in the mean, so that a teacher whose orders disagree
+    still says which response it holds for better. See `teacher_p_a`.
+    """
+    outcomes = outcomes_of(verdict)
+    if len(outcomes) < len(Order):
+        return Dropped(ONE_UNREAD if outcomes else NEITHER_READ)
+    p_a = teacher_p_a(verdict)
+    if p_a is None:
+        return Dropped(NO_MARGIN)
+    return Dropped(EVEN_MEAN) if abs(p_a - 0.5) < ROUNDING else targets(outcome_by_probability(p_a))
+
+
 def by_majority(verdict: Verdict) -> Choices | Dropped:
     """The response with the greater share of the samples (`judge.methods.voting`), the mean of both orders.
 
@@ -219,6 +236,7 @@ def by_none(verdict: Verdict) -> Choices | Dropped:
 
 FILTERS: dict[Filter, Callable[[Verdict], Choices | Dropped]] = {
     Filter.SWAP: by_swap,
+    Filter.MEAN: by_mean,
     Filter.MAJORITY: by_majority,
     Filter.USC: by_usc,
     Filter.NONE: by_none,

@@ -15,7 +15,7 @@ from benchmarks.provenance import provenance
 from distill.clean import check_to_json, clean, held_out_texts
 from distill.folder import RunFolder
 from distill.pairs import read_unlabelled
-from distill.recipe import Recipe, hash_of, recipe_to_json
+from distill.recipe import Recipe, Stage, hash_of, recipe_to_json
 from distill.selection import select
 from distill.selectionfile import write_selection
 from distill.selectionreport import report_of
@@ -56,7 +56,7 @@ def run_collect(
             "teacher": teacher.fingerprint,
         }
         if folder.is_done("collect", inputs):
-            return _known(folder.manifest("collect"))
+            return known(folder.manifest("collect"))
         folder.begin("collect")
         verdicts = judge_pairs(clean_pairs, method, ledger, progress)
         elapsed_s = ledger.elapsed(teacher.fingerprint, {pair.content_hash for pair in clean_pairs})
@@ -82,16 +82,10 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
     Raises:
         InputError: collect is not done, its traces are not as it left them, or nothing is left to learn from.
     """
-    collected = folder.manifest("collect")
-    if collected is None:
-        raise InputError(f"{folder.path}: nothing is collected yet. Run `judge distill collect` first.")
-    if not folder.is_done("collect", collected["inputs"]):
-        raise InputError(f"{folder.path}: its traces are not those that were collected. Collect again.")
-    if collected["inputs"]["recipe"] != hash_of(recipe, "collect"):
-        raise InputError(f"{folder.path}: was collected by other settings of the recipe. Collect again.")
+    collected = made_before(recipe, folder, "collect")
     inputs = {"recipe": hash_of(recipe, "select"), "traces": sha256_of_json(collected["files"])}
     if folder.is_done("select", inputs):
-        return _known(folder.manifest("select"))
+        return known(folder.manifest("select"))
     folder.begin("select")
     traces = read_traces(folder.traces)
     settings = recipe.select
@@ -114,6 +108,22 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
     return folder.finish("select", inputs, [folder.selection], found)
 
 
-def _known(manifest: Manifest | None) -> Manifest:
+def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
+    """The manifest of a stage that another one goes on from.
+
+    Raises:
+        InputError: it is not done, not by this recipe, or its files are not as it left them.
+    """
+    manifest = folder.manifest(stage)
+    if manifest is None:
+        raise InputError(f"{folder.path}: no {stage} is done yet. Run `judge distill {stage}` first.")
+    if not folder.is_done(stage, manifest["inputs"]):
+        raise InputError(f"{folder.path}: files are not as {stage} left them. Run it again.")
+    if manifest["inputs"]["recipe"] != hash_of(recipe, stage):
+        raise InputError(f"{folder.path}: {stage} was done with other settings of the recipe. Run it again.")
+    return manifest
+
+
+def known(manifest: Manifest | None) -> Manifest:
     assert manifest is not None
     return manifest

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from judge.adapter_commands import app as adapters_app
 from judge.console import (
     STYLE,
     LedgerOption,
@@ -66,6 +67,7 @@ app = typer.Typer(
 models_app = typer.Typer(help="Base models: list, fetch, verify, path.", no_args_is_help=True)
 ledger_app = typer.Typer(help="The ledger of all judgments: show, export, import.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+app.add_typer(adapters_app, name="adapters")
 app.add_typer(ledger_app, name="ledger")
 
 

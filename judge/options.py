@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from judge.adapters import check_ties, read_adapter
 from judge.backends import Settings, load_backend
 from judge.errors import InputError
 from judge.methods import METHODS, WAYS, Method, MethodSettings, ReplyStore, load_method
@@ -38,7 +39,11 @@ class JudgeOptions:
         """The judge. Its weights load at the first question; `store` keeps what readings share."""
         backend = load_backend(self.backend, replace(self.settings, progress=progress))
         settings = replace(self.method_settings, store=store)
-        return load_method(self.method, backend, settings, self.samples, self.vote)
+        method = load_method(self.method, backend, settings, self.samples, self.vote)
+        # An adapter that a server only knows by name has no hash, and no manifest here.
+        if settings.ties and self.settings.adapter and backend.engine.adapter_hash:
+            check_ties(read_adapter(self.settings.adapter))
+        return method
 
 
 def judge_options(

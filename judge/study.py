@@ -36,6 +36,7 @@ from judge.metrics.panel import (
 from judge.metrics.ranking import Ranking, ranking_of
 from judge.metrics.significance import McNemar, mcnemar
 from judge.records import HumanVote, Identity, Pair, Share, Verdict
+from judge.separation import adapter_in, refuse_mixed
 from judge.steps import shared_steps
 from judge.summary import NO_CATEGORY
 
@@ -204,9 +205,11 @@ def study_of(
     It stands on the pairs that have a vote and a verdict of every entrant.
 
     Raises:
-        InputError: no such pair, a pair without texts or without a verdict, two entrants with one name.
+        InputError: no such pair, a pair without texts or without a verdict, two entrants with one name, or
+            an entrant that was fine-tuned on human votes beside one that was fine-tuned on something else.
     """
     _refuse_repeated([entrant.name for entrant in entrants])
+    refuse_mixed((entrant.name, adapter) for entrant in entrants for adapter in adapters_of(entrant))
     judged = list(dict.fromkeys(verdict.pair_id for entrant in entrants for verdict in entrant.verdicts))
     known = [{verdict.pair_id for verdict in entrant.verdicts} for entrant in entrants]
     voted = {vote.pair_id for vote in votes}
@@ -236,6 +239,13 @@ def study_of(
         ),
         has_texts=pairs is not None,
     )
+
+
+def adapters_of(entrant: Entrant) -> set[str]:
+    """The adapter of the entrant, from its verdicts where its identity is not known; "none" without one."""
+    if entrant.identity is not None:
+        return {entrant.identity.adapter}
+    return {adapter_in(label) for label in {verdict.judge for verdict in entrant.verdicts}}
 
 
 def _standing(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 MARKUP = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 SOFT_MARKUP = ["<tool_call>", "</tool_call>"]  # added tokens that are not "special"
@@ -12,13 +14,18 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE):
-    """A byte-level tokenizer of 256 bytes and five added tokens, as a transformers tokenizer."""
+VERDICT_MERGES = [("[", "["), ("]", "]")]  # with these a verdict is four tokens
+
+
+def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE, merges: Sequence[tuple[str, str]] = ()):
+    """A byte-level tokenizer of 256 bytes, merges and five added tokens, as a transformers tokenizer."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(vocab={char: i for i, char in enumerate(alphabet)}, merges=[]))
+    words = [*alphabet, *(one + other for one, other in merges)]
+    vocab = {word: i for i, word in enumerate(words)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=list(merges)))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(text, special=True) for text in MARKUP])
@@ -31,7 +38,7 @@ def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE):
     )
 
 
-def make_model(folder: Path, **config) -> Path:
+def make_model(folder: Path, merges: Sequence[tuple[str, str]] = (), **config) -> Path:
     """A two-layer model with random weights and its tokenizer, saved as a base model's folder."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -48,15 +55,17 @@ def make_model(folder: Path, **config) -> Path:
         "initializer_range": 0.3,
     }
     Qwen2ForCausalLM(Qwen2Config(**settings | config)).save_pretrained(folder)
-    make_tokenizer().save_pretrained(folder)
+    make_tokenizer(merges=merges).save_pretrained(folder)
     return folder
 
 
-def make_adapter(model: Path, folder: Path, scale: float = 0.5) -> Path:
-    """A LoRA adapter with random weights for that model's folder, saved as peft saves it."""
+def make_adapter(model: Path, folder: Path, scale: float = 0.5, **manifest: Any) -> Path:
+    """A LoRA adapter with random weights for that model's folder, with a manifest whose keys may be given."""
     import peft
     import torch
     from transformers import AutoModelForCausalLM
+
+    from judge.adapters import write_manifest
 
     torch.manual_seed(1)
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
@@ -65,4 +74,22 @@ def make_adapter(model: Path, folder: Path, scale: float = 0.5) -> Path:
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=scale)
     wrapped.save_pretrained(folder)
+    write_manifest(folder, manifest_values(model, folder.name) | manifest)
     return folder
+
+
+def manifest_values(model: Path | str, name: str = "mine") -> dict[str, Any]:
+    """What the manifest of an adapter for that base model holds; its pairs are made up."""
+    from judge.basemodels import hash_of
+    from judge.prompts import fingerprint_of
+
+    return {
+        "name": name,
+        "targets": "hard",
+        "base_model": str(model).rpartition("/")[2],
+        "base_model_hash": hash_of(str(model)),
+        "templates": ["direct"],
+        "prompts": fingerprint_of("direct"),
+        "letters": "AB",
+        "data": {"pairs": "made up", "train": ["0" * 64, "1" * 64], "held_out": ["2" * 64]},
+    }

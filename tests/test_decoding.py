@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from models import make_adapter, make_model
+from models import make_adapter, make_model, manifest_values
 from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends import Sampling, Settings
@@ -160,6 +160,7 @@ def test_an_adapter_that_changes_nothing_or_does_not_fit_is_refused(tiny, tmp_pa
     idle = make_adapter(tiny, tmp_path / "idle", scale=0.0)
     with pytest.raises(ModelError, match="changes nothing about this base model's answers"):
         EmbeddedBackend(Settings(str(tiny), str(idle))).load()
-    other = make_adapter(make_model(tmp_path / "wide", hidden_size=128), tmp_path / "other")
+    wide = make_model(tmp_path / "wide", hidden_size=128)
+    other = make_adapter(wide, tmp_path / "other", **manifest_values(tiny))
     with pytest.raises(ModelError, match="does not fit this base model"):
         EmbeddedBackend(Settings(str(tiny), str(other))).load()

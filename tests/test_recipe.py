@@ -18,6 +18,8 @@ from judge.options import judge_options
 RECIPES = Path(__file__).parents[1] / "recipes"
 EVERY = sorted(RECIPES.glob("*.yaml"))
 STAGES = ("collect", "select", "train")
+VOTES_MODE = {"targets": "votes", "votes": "v.jsonl"}
+OWN_PAIRS = {"source": "file", "path": "pairs.jsonl"}
 
 
 def recipe_with(**changes):
@@ -230,14 +232,42 @@ def test_an_unknown_key_is_told_the_right_ones():
             {"train__targets": "soft", "collect__teacher__method": "cot"},
             "train.targets: this teacher gives no probabilities",
         ),
-        ({"train__targets": "votes"}, "train.votes: a file of votes and targets votes need each other"),
+        (
+            {"train__targets": "votes", "collect__pairs": OWN_PAIRS},
+            "train.votes: a file of votes and targets votes need each other",
+        ),
         ({"train__votes": "v.jsonl"}, "train.votes: a file of votes and targets votes need each other"),
+        ({"train": VOTES_MODE}, "collect.pairs.source: votes name the pairs of a file by their ids: must be"),
+        ({"train__start_from": "runs/a-votes/"}, "train.start_from: this adapter learned votes, which no "),
+        ({"name": "mine-votes"}, "name: must not end in -votes, which is put behind the name where "),
+        (
+            {"name": "n" * 59, "train": VOTES_MODE, "collect__pairs": OWN_PAIRS},
+            "name: must be at most 58 characters, as -votes is put behind the adapter's (found: name 'nnn",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_right(changes, problem):
     (found,) = problems_of(**changes)
     assert found.startswith(f"here: {problem}")
     assert "(found: " in found
+
+
+def test_an_adapter_that_learns_votes_says_so_in_its_name_and_names_no_ties():
+    assert recipe_with(name="n" * 64).adapter_name == "n" * 64
+    distilled, voted = (
+        recipe_with(collect__teacher__ties=True, collect__pairs=OWN_PAIRS, train=train)
+        for train in ({}, {**VOTES_MODE, "start_from": "runs/mine"})
+    )
+    assert (distilled.adapter_name, distilled.student_ties) == ("mine", True)
+    assert (voted.adapter_name, voted.student_ties) == ("mine-votes", False)
+    assert not recipe_with().student_ties
+    longest = recipe_with(name="n" * 58, collect__pairs=OWN_PAIRS, train=VOTES_MODE)
+    assert len(longest.adapter_name) == 64
+
+
+def test_votes_may_go_on_from_votes():
+    train = {**VOTES_MODE, "start_from": "runs/mine-votes"}
+    assert recipe_with(collect__pairs=OWN_PAIRS, train=train).adapter_name == "mine-votes"
 
 
 def test_the_filter_needs_the_vote_of_its_name():

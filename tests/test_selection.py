@@ -456,7 +456,7 @@ def test_all_settings_without_a_meaning_are_named_at_once():
     with pytest.raises(InputError) as caught:
         select([], "swop", 1.5, False, 1.0, 0)
     assert str(caught.value).splitlines() == [
-        "filter is 'swop'. It must be one of swap, majority, usc, none.",
+        "filter is 'swop'. It must be one of swap, mean, majority, usc, none.",
         "margin is 1.5. It must be a number from 0 to 1.",
         "held_out is 1.0. It must be a number from 0 up and below 1.",
     ]

@@ -137,11 +137,11 @@ def test_select_refuses_what_was_not_collected_by_this_recipe(here):
     with pytest.raises(InputError, match="Run `judge distill collect` first"):
         run_select(recipe(), RUN)
     run_collect(recipe(), RUN, None)
-    with pytest.raises(InputError, match="was collected by other settings"):
+    with pytest.raises(InputError, match="was done with other settings"):
         run_select(recipe("shorter"), RUN)
     [shard] = RUN.traces.iterdir()
     shard.write_bytes(shard.read_bytes() + b"x")
-    with pytest.raises(InputError, match="its traces are not those that were collected"):
+    with pytest.raises(InputError, match="files are not as collect left them"):
         run_select(recipe(), RUN)
 
 
@@ -166,7 +166,7 @@ def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):
     said = judge("collect", "--limit", "5", "--quiet")
     assert "pairs read in both orders by scripted-longer+none/bsm@scripted#" in said
     assert "left out: 7 beyond the limit" in said
-    assert "was collected by other settings" in judge("select")
+    assert "was done with other settings" in judge("select")
     said = judge("select", "--limit", "5")
     assert "Kept" in said
     assert "100.0 %" in said

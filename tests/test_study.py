@@ -10,7 +10,7 @@ from pairs import pair_of
 
 from judge.errors import InputError
 from judge.orders import combine
-from judge.records import Ballot, Choice, HumanVote, Judgment, Order, Step
+from judge.records import Ballot, Choice, HumanVote, Identity, Judgment, Order, Step
 from judge.study import Entrant, Kind, Study, study_as_json, study_of
 
 PAIRS = [
@@ -140,6 +140,26 @@ def test_the_same_seed_gives_the_same_intervals_and_another_seed_others():
 def test_what_cannot_be_compared_is_one_clear_line(entrants, votes, complaint):
     with pytest.raises(InputError, match=complaint):
         study_of(entrants, votes, PAIRS)
+
+
+def identity_of(adapter: str) -> Identity:
+    return Identity("m", "", adapter, "", "direct", "", "", "", 0, "embedded-cpu", "auto", "trim", 4096)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_judges_that_learned_votes_are_in_no_study_with_others(is_known):
+    def tuned(adapter: str) -> Entrant:
+        """With its identity as in `judge bench`, or its fingerprint alone as in `judge report`."""
+        identity = identity_of(adapter)
+        if is_known:
+            return judge_of(adapter, "A" * 8, identity=identity)
+        return judge_of(identity.fingerprint, "A" * 8)
+
+    bare, voted, other_voted, distilled = map(tuned, ("none", "mine-votes", "your-votes", "mine"))
+    with pytest.raises(InputError, match=r"mine-votes.* was fine-tuned on human votes and .*mine.* was not"):
+        study_of([bare, distilled, voted], ALL_A, PAIRS)
+    assert study_of([bare, voted, other_voted], ALL_A, PAIRS, n_draws=10).total.n_pairs == 8
+    assert study_of([bare, distilled], ALL_A, PAIRS, n_draws=10).total.n_pairs == 8
 
 
 def test_a_pair_without_its_texts_is_named():

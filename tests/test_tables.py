@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.result import SCHEMA
-from benchmarks.tables import MARKED, bench_table, category_table, rewritten
+from benchmarks.tables import MARKED, TABLES, bench_table, category_table, rewritten
 from judge.errors import InputError
 
 
@@ -42,6 +42,7 @@ RESULT = {
         {
             "name": "fast",
             "kind": "judge",
+            "identity": {"adapter": "none"},
             "figures": FIGURES,
             "by_category": {"coding": FIGURES, "math": {"strict": estimate(0.5)}},
             "cost": {"tokens_in": 1212.9, "tokens_out": 8.0, "elapsed_s": 1.234},
@@ -94,6 +95,29 @@ def test_a_table_that_cannot_be_made_says_why(tmp_path, readme, complaint):
 def test_a_result_of_another_schema_is_refused():
     with pytest.raises(InputError, match=r"schema other/1; this table reads four-token-judge/bench/"):
         bench_table([{**RESULT, "schema": "other/1"}])
+
+
+def test_no_table_mixes_judges_that_learned_votes_with_others_within_a_file_or_between_files(
+    tmp_path, monkeypatch
+):
+    def write(file: str, *adapters: str) -> str:
+        judge, rule = RESULT["judges"][0], {**RESULT["judges"][0], "kind": "baseline", "identity": None}
+        judges = [{**judge, "name": f"{one} direct", "identity": {"adapter": one}} for one in adapters]
+        (tmp_path / file).write_text(json.dumps({**RESULT, "judges": [*judges, rule]}))
+        return file
+
+    def table_of(*files: str) -> str:
+        return rewritten(f"<!-- all: {' '.join(files)} -->\n<!-- end of all -->", tmp_path)
+
+    monkeypatch.setitem(TABLES, "all", lambda results: bench_table(results[:1]))
+    both = write("both.json", "none", "a", "a-votes")
+    distilled, voted = write("distilled.json", "none", "a"), write("voted.json", "none", "a-votes", "b-votes")
+    message = r"^a-votes direct \({}\) was fine-tuned on human votes and a direct \({}\) was not: "
+    for files, places in (((both,), (both, both)), ((distilled, voted), (voted, distilled))):
+        with pytest.raises(InputError, match=message.format(*places)):
+            table_of(*files)
+    assert "| a direct |" in table_of(distilled)
+    assert "| b-votes direct |" in table_of(voted)
 
 
 def test_a_rule_has_no_row_for_what_it_is_by_its_making_and_people_none_without_a_second_voter():

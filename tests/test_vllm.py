@@ -17,10 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from models import manifest_values
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
 from benchmarks.mt_bench import read_pairs
-from judge.adapters import Adapter
+from judge.adapters import Adapter, write_manifest
 from judge.backends import Sampling, Settings, load_backend
 from judge.backends.local import multiplies_bfloat16
 from judge.backends.vllm_engine import VllmBackend, lora_rank, seed_of, softmax
@@ -86,14 +87,14 @@ def test_every_prompt_of_a_call_has_a_seed_of_its_own():
 )
 def test_vllm_makes_room_for_the_highest_rank_of_an_adapter(tmp_path, config, rank):
     (tmp_path / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
-    assert lora_rank(Adapter("some", tmp_path, "")) == rank
+    assert lora_rank(Adapter("some", tmp_path, "", {})) == rank
 
 
 @pytest.mark.parametrize("config", ['{"r": 1024}', '{"r": null}', "{}", "[]", "no json"])
 def test_an_adapter_without_a_rank_that_vllm_takes_is_one_clear_line(tmp_path, config):
     (tmp_path / "adapter_config.json").write_text(config, encoding="utf-8")
     with pytest.raises(ModelError, match=r"adapter_config\.json: .*rank") as caught:
-        lora_rank(Adapter("some", tmp_path, ""))
+        lora_rank(Adapter("some", tmp_path, "", {}))
     assert "\n" not in str(caught.value)
 
 
@@ -151,6 +152,7 @@ def adapter(tmp_path_factory):
             torch.nn.init.normal_(weights, std=0.02)
     folder = tmp_path_factory.mktemp("adapters") / "random"
     wrapped.save_pretrained(folder)
+    write_manifest(folder, manifest_values(Settings().base_model, "random"))
     return folder
 
 

@@ -30,33 +30,43 @@ def keep_large_buffers() -> None:
     mallopt(m_trim_threshold, 512 * 1024**2)
 
 
-def pack_linear_layers(model: Any) -> int:
-    """Lays out the weights of a model's bf16 blocks as oneDNN wants them, in place; how many it packed.
-
-    Otherwise oneDNN rearranges each matrix in each call. Gated SiLU blocks are fused: the activation and the
-    product are computed while the matrix product is still in registers. The dense weights are let go.
-    """
+def can_pack() -> bool:
+    """Whether this torch lays out weights for this CPU, and the CPU multiplies bfloat16."""
     import torch
 
     ops = torch.ops.mkldnn
-    if not hasattr(ops, "_linear_pointwise") or not ops._is_mkldnn_bf16_supported():
-        return 0
-    output_layer = model.get_output_embeddings()
-    packable = [
+    return hasattr(ops, "_linear_pointwise") and bool(ops._is_mkldnn_bf16_supported())
+
+
+def packable_below(module: Any) -> list[Any]:
+    """The bf16 linear layers of a module, but for an adapter's: those are small, and peft looks at them."""
+    import torch
+
+    return [
         layer
-        for name, layer in model.named_modules()
-        if type(layer) is torch.nn.Linear
-        and layer.weight.dtype == torch.bfloat16
-        # An adapter's own matrices are small, and peft looks at their weights.
-        and layer is not output_layer
-        and ".lora_" not in name
+        for name, layer in module.named_modules()
+        if type(layer) is torch.nn.Linear and layer.weight.dtype == torch.bfloat16 and ".lora_" not in name
     ]
-    for layer in packable:
+
+
+def pack_linear_layers(module: Any) -> int:
+    """Lays out the weights of bf16 blocks as oneDNN wants them, in place; how many it packed.
+
+    Otherwise oneDNN rearranges each matrix in each call. Gated SiLU blocks are fused: the activation and the
+    product are computed while the matrix product is still in registers. The dense weights are let go. The
+    module is a model's body, without the layer that makes logits.
+    """
+    import torch
+
+    if not can_pack():
+        return 0
+    ops, layers = torch.ops.mkldnn, packable_below(module)
+    for layer in layers:
         _pack(layer, ops)
-    for block in model.modules():
+    for block in module.modules():
         if _is_gated_silu(block):
             _fuse(block, ops)
-    return len(packable)
+    return len(layers)
 
 
 def _pack(layer: Any, ops: Any) -> None:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 
 class EmbeddedBackend:
-    """A base model in this process, with or without an adapter. Weights load at the first question."""
+    """A base model in this process, with or without an adapter. Weights load at the first question.
+
+    With `is_merged` the adapter becomes part of the weights, which rounds them anew: another engine.
+    """
 
     batch_characters = 16_000  # some 8 s at 0.5B on two cores
 
-    def __init__(self, settings: Settings = DEFAULTS) -> None:
+    def __init__(self, settings: Settings = DEFAULTS, is_merged: bool = False) -> None:
         self._settings = settings
+        self._is_merged = is_merged
         self._device = device_of(settings)
         self._dtype = dtype_of(settings, self._device)
         self._loaded: LoadedModel | None = None
@@ -40,13 +44,14 @@ class EmbeddedBackend:
 
     @property
     def engine(self) -> Engine:
-        return engine_of(self._settings, f"embedded-{self._device}", self._dtype)
+        merged = "-merged" if self._is_merged else ""
+        return engine_of(self._settings, f"embedded-{self._device}{merged}", self._dtype)
 
     def load(self) -> None:
         """Loads the weights now instead of at the first question. Raises ModelError or MissingExtra."""
         with self._lock:
             if self._loaded is None:
-                self._loaded = LoadedModel(self._settings, self._device, self._dtype)
+                self._loaded = LoadedModel(self._settings, self._device, self._dtype, self._is_merged)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
         """The prompts as token ids; raises PromptTooLong."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from judge import basemodels
-from judge.adapters import Adapter, read_adapter
+from judge.adapters import Adapter, check_fits, read_adapter
 from judge.backends import Sampling, Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
 from judge.backends.decoding import (
@@ -36,9 +36,12 @@ Reply = tuple[str, int, bool]
 
 
 class LoadedModel:
-    """Weights, tokenizer and the ways through them."""
+    """Weights, tokenizer and the ways through them.
 
-    def __init__(self, settings: Settings, device: str, dtype: str) -> None:
+    `is_merged` adds the adapter to the weights themselves instead of computing it beside them.
+    """
+
+    def __init__(self, settings: Settings, device: str, dtype: str, is_merged: bool = False) -> None:
         try:
             import torch
             import transformers
@@ -49,7 +52,10 @@ class LoadedModel:
         if device == "cuda" and not torch.cuda.is_available():
             raise BackendError("--device cuda: torch finds no usable CUDA GPU here. Use --device cpu.")
         adapter = read_adapter(settings.adapter) if settings.adapter else None
-        folder = basemodels.fetch(settings.base_model, settings.progress).folder
+        base = basemodels.fetch(settings.base_model, settings.progress)
+        folder = base.folder
+        if adapter:
+            check_fits(adapter, settings.base_model, base.hash)
         register_attention()
         register_step_attention()
         self.model: Any
@@ -69,17 +75,17 @@ class LoadedModel:
         self.batch_tokens = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
         trial = self._trial()
         if adapter:
-            self._add(adapter, trial)
+            self._add(adapter, trial, is_merged)
         plain = self._plain_logits(*trial)
         if device == "cpu":
-            pack_linear_layers(self.model)
+            pack_linear_layers(self.model.base_model)
             keep_large_buffers()  # after packing, so that the dense weights really go
         self.can_pack = _attends_plainly(self.model.config) and _agree(plain, self._packed_logits(*trial)[0])
         if not self.can_pack and not _agree(plain, self._plain_logits(*trial)):
             what = "this model's layers are not what their names say, so bf16 cannot be laid out for this CPU"
             raise ModelError(f"{folder}: {what}. Use --dtype float32.")
 
-    def _add(self, adapter: Adapter, trial: tuple[list[list[int]], list[int]]) -> None:
+    def _add(self, adapter: Adapter, trial: tuple[list[list[int]], list[int]], is_merged: bool) -> None:
         """Puts the adapter into the model. peft itself only warns where names do not match."""
         try:
             import peft
@@ -102,6 +108,8 @@ class LoadedModel:
             raise ModelError(
                 f"{adapter.folder}: this adapter changes nothing about this base model's answers."
             )
+        if is_merged:
+            self.model = wrapped.merge_and_unload().eval()
 
     def choice_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> tuple[Tensor, int]:
         """Float32 logits of the tokens `ids` after each sequence, shape (sequences, ids); tokens computed."""

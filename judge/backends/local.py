@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from judge import basemodels
-from judge.adapters import read_adapter
+from judge.adapters import check_fits, read_adapter
 from judge.backends import ChoiceProbabilities, Settings
 from judge.records import Engine, Prompt, Unparsed
 from judge.tokens import Encoded, PromptEncoder
@@ -18,12 +18,15 @@ def engine_of(settings: Settings, backend: str, dtype: str) -> Engine:
     """The engine that these settings describe; `dtype` is the one really used. Loads no weights.
 
     Raises:
-        ModelError: the base model or the adapter is none.
+        ModelError: the base model or the adapter is none, or the two do not fit.
     """
     adapter = read_adapter(settings.adapter) if settings.adapter else None
+    base_model_hash = basemodels.hash_of(settings.base_model)
+    if adapter:
+        check_fits(adapter, settings.base_model, base_model_hash)
     return Engine(
         base_model=settings.base_model.rstrip("/").rsplit("/", 1)[-1],
-        base_model_hash=basemodels.hash_of(settings.base_model),
+        base_model_hash=base_model_hash,
         adapter=adapter.name if adapter else "none",
         adapter_hash=adapter.hash if adapter else "",
         backend=backend,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from judge import basemodels
-from judge.adapters import Adapter, read_adapter
+from judge.adapters import Adapter, check_fits, read_adapter
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.cpu import keep_large_buffers
 from judge.backends.local import chosen_among, device_of, dtype_of, engine_of, softmax
@@ -146,7 +146,10 @@ class _Loaded:
     def __init__(self, settings: Settings, device: str, dtype: str) -> None:
         _import_vllm(device)
         adapter = read_adapter(settings.adapter) if settings.adapter else None
-        folder = basemodels.fetch(settings.base_model, settings.progress).folder
+        base = basemodels.fetch(settings.base_model, settings.progress)
+        folder = base.folder
+        if adapter:
+            check_fits(adapter, settings.base_model, base.hash)
         self.tokenizer, self.end_ids, longest = _read_model(folder)
         self.encoder = PromptEncoder(self.tokenizer, settings.max_prompt_tokens, settings.overflow)
         if settings.max_prompt_tokens >= longest:

@@ -1,0 +1,142 @@
+"""Examples -> the rows of tokens that a student learns from: the prompt it will be asked, and four tokens.
+
+The prompt is the very one of `judge.methods.direct`, encoded by the same code, so that a student is trained
+on what it is asked. Truncation shortens the two responses and never reaches the verdict.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distill.selection import Example
+from judge.errors import ModelError
+from judge.methods.asking import letters_of
+from judge.methods.direct import render_direct
+from judge.records import Choice, Order
+from judge.tokens import PromptEncoder
+
+VERDICT_TOKENS = 4
+
+NO_PROBABILITY = "the teacher gives no probability"
+NO_LETTER = "a tie, for which the student has no letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sequence: an example in one order, with its verdict.
+
+    `example` is the number of its example. `ids` are prompt and verdict without the verdict's last token,
+    which is only predicted; `targets` are the verdict's tokens, of which the letter is number `letter`.
+    `weights` is the probability of each allowed letter that is learned: all on one for a hard target.
+
+    Raises:
+        ValueError: it has no target, or nothing before the first one, so that it would teach nothing.
+    """
+
+    example: int
+    order: Order
+    ids: tuple[int, ...]
+    targets: tuple[int, ...]
+    letter: int
+    weights: tuple[float, ...]
+    is_trimmed: bool
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.letter < len(self.targets) <= len(self.ids) or not sum(self.weights):
+            raise ValueError(f"a row of {len(self.ids)} tokens with targets {self.targets} teaches nothing")
+
+    @property
+    def first_place(self) -> int:
+        """The place in `ids` whose output predicts the first target; those of the others follow it."""
+        return len(self.ids) - len(self.targets)
+
+
+def teachable(examples: Sequence[Example], ties: bool, is_soft: bool) -> tuple[list[Example], Counter[str]]:
+    """The examples that give a student something to learn; and how many do not, by reason."""
+    left_out: Counter[str] = Counter()
+    kept = []
+    for one in examples:
+        if is_soft and one.p_a is None:
+            left_out[NO_PROBABILITY] += 1
+        elif not any(choice in letters_of(ties).values() for choice in one.choices.values()):
+            left_out[NO_LETTER] += 1
+        else:
+            kept.append(one)
+    return kept, left_out
+
+
+def rows_of(
+    examples: Sequence[Example], encoder: PromptEncoder, end_of_turn: int, ties: bool, is_soft: bool
+) -> list[Row]:
+    """A row for each order of each example, in their order. An order whose choice has no letter has none.
+
+    Raises:
+        ModelError: a verdict is not four tokens in this model's tokenizer.
+        PromptTooLong: a prompt has no room for any word of its responses.
+    """
+    letter_of = {choice: letter for letter, choice in letters_of(ties).items()}
+    asked = [
+        (number, order, choice, render_direct(example.pair, order, ties))
+        for number, example in enumerate(examples)
+        for order, choice in example.choices.items()
+        if choice in letter_of
+    ]
+    rows = []
+    encoded = encoder.encode([prompt for *_, prompt in asked])
+    for (number, order, choice, prompt), one in zip(asked, encoded, strict=True):
+        [letter] = encoder.choice_ids([letter_of[choice]], prompt.reply_start)
+        before = one.ids[one.n_prompt :]
+        targets = (*before, letter, *encoder.plain_ids(prompt.reply_end), end_of_turn)
+        if len(targets) != VERDICT_TOKENS:
+            raise ModelError(
+                f"a verdict is {len(targets)} tokens in this base model's tokenizer. A student needs one in "
+                f"which it is {VERDICT_TOKENS}."
+            )
+        rows.append(
+            Row(
+                example=number,
+                order=order,
+                ids=(*one.ids[: one.n_prompt], *targets[:-1]),
+                targets=targets,
+                letter=len(before),
+                weights=_weights_of(examples[number], order, list(letter_of), is_soft),
+                is_trimmed=one.is_trimmed,
+            )
+        )
+    return rows
+
+
+def batches_of(rows: Sequence[Row], max_tokens: int) -> list[list[Row]]:
+    """The rows in batches of about `max_tokens` tokens, alike in length; rows of one example stay together.
+
+    An example longer than that is a batch of its own. What is in a batch does not depend on the rows' order.
+    """
+    by_example: dict[int, list[Row]] = {}
+    for row in rows:
+        by_example.setdefault(row.example, []).append(row)
+    batches: list[list[Row]] = []
+    room = 0
+    for members in sorted(by_example.values(), key=lambda some: (-_size(some), some[0].ids)):
+        if not batches or _size(members) > room:
+            batches.append([])
+            room = max_tokens
+        batches[-1] += members
+        room -= _size(members)
+    return batches
+
+
+def _size(rows: Sequence[Row]) -> int:
+    return sum(len(row.ids) for row in rows)
+
+
+def _weights_of(
+    example: Example, order: Order, choices: Sequence[Choice], is_soft: bool
+) -> tuple[float, ...]:
+    """How much of each choice is to be learned: the teacher's probabilities, or its choice alone."""
+    chosen = {example.choices[order]: 1.0}
+    if is_soft and example.p_a is not None:
+        p_first = example.p_a if order is Order.AB else 1 - example.p_a
+        chosen = {Choice.FIRST: p_first, Choice.SECOND: 1 - p_first}
+    return tuple(chosen.get(choice, 0.0) for choice in choices)

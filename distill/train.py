@@ -1,0 +1,409 @@
+"""Training: rows in batches -> an adapter's weights and the history of how it came to them.
+
+Every step depends on the seed, its number and what came before, so a run that was killed goes on from its
+last checkpoint and ends with the same weights. AdamW: Loshchilov and Hutter (arXiv:1711.05101).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.examples import Row
+from distill.history import History, Look, Step, history_from_json, history_to_json
+from distill.loss import letter_loss, symmetry_loss, verdict_loss
+from distill.recipe import Train
+from distill.student import Batch, Student, batch_of
+from distill.traces import write_whole
+from judge.errors import ModelError
+from judge.methods.asking import letters_of
+from judge.orders import outcome_of
+from judge.progress import Progress, silent
+from judge.records import Order, Share, sha256_of_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_GRADIENT = 1.0
+"""The longest gradient of a step, as a norm over all weights; a longer one is shortened to it."""
+
+CHECKPOINT_EVERY_S = 60.0
+STEPS_SHOWN = 20
+"""Over so many steps the loss that progress shows is averaged."""
+
+Weights = dict[str, "Tensor"]
+
+
+@dataclass(slots=True)
+class Trained:
+    """The best weights of a run, by their names in an adapter's file, and its history.
+
+    `n_tokens` went through the student in the steps. `elapsed_s` is the time of steps and looks, `lower_s`
+    that of computing what the frozen layers give; both add up over interruptions.
+    """
+
+    history: History
+    weights: Weights
+    n_tokens: int = 0
+    elapsed_s: float = 0.0
+    lower_s: float = 0.0
+
+
+# --- the plan --------------------------------------------------------------------------------------------
+
+
+def steps_of(n_batches: int, epochs: int, accumulate: int, seed: int) -> list[list[int]]:
+    """The numbers of the batches of every step: each epoch has all batches in an order of its own."""
+    numbers = [n for epoch in range(epochs) for n in shuffled(range(n_batches), seed, epoch)]
+    return [numbers[start : start + accumulate] for start in range(0, len(numbers), accumulate)]
+
+
+def shuffled(items: Sequence[int], seed: int, epoch: int) -> list[int]:
+    return random.Random(sha256_of_json([seed, epoch])).sample(items, len(items))
+
+
+def rate_at(step: int, n_steps: int, peak: float, warmup: float) -> float:
+    """The learning rate of a step, counted from 1: up to the peak, then down in a line towards zero."""
+    n_rising = math.ceil(warmup * n_steps)
+    if step <= n_rising:
+        return peak * step / n_rising
+    return peak * (n_steps - step + 1) / (n_steps - n_rising)
+
+
+def looks_of(n_steps: int, n_looks: int) -> set[int]:
+    """After which steps the held-out pairs are looked at: evenly, and after the last one."""
+    return {max(1, round(n_steps * number / n_looks)) for number in range(1, n_looks + 1)}
+
+
+# --- what the lower layers give --------------------------------------------------------------------------
+
+
+class LowerOutputs:
+    """What the frozen layers make of each batch, computed once and kept in a folder."""
+
+    def __init__(self, student: Student, folder: Path, key: str) -> None:
+        self._student = student
+        self._folder = folder
+        self._key = key
+
+    def prepare(self, batches: Sequence[Batch], progress: Progress) -> float:
+        """Computes what is not there yet; returns how many seconds that took."""
+        from safetensors.torch import save
+
+        started = time.perf_counter()
+        total = sum(batch.n_tokens for batch in batches)
+        done = 0
+        for batch in batches:
+            progress(f"frozen layers, {done:,} of {total:,} tokens", done, total)
+            path = self._path(batch)
+            if not path.is_file():
+                hidden = self._student.lower(batch.packing).cpu().contiguous()
+                write_whole(path, save({"hidden": hidden}))
+            done += batch.n_tokens
+        progress(f"frozen layers, {total:,} of {total:,} tokens", total, total)
+        return time.perf_counter() - started
+
+    def of(self, batch: Batch) -> Tensor:
+        """Shape (1, tokens, size)."""
+        from safetensors.torch import load_file
+
+        if not self._student.n_frozen:
+            return self._student.lower(batch.packing)
+        hidden: Tensor = load_file(self._path(batch))["hidden"]
+        return hidden
+
+    def _path(self, batch: Batch) -> Path:
+        ids = sha256_of_json([self._key, batch.packing.ids, batch.packing.positions])
+        return self._folder / f"{ids[:32]}.safetensors"
+
+
+# --- the run ---------------------------------------------------------------------------------------------
+
+
+class Training:
+    """A student, what it learns and is looked at with, and how far it has come.
+
+    Args:
+        rows: in batches, as `distill.examples.batches_of` makes them; those of one example are together.
+        held_out: the same of pairs that are only looked at; without any, nothing stops the run early.
+        folder: keeps checkpoints and what the frozen layers give; it may be removed when the run is over.
+        key: a hash of all that the run depends on; a checkpoint of another key is not gone on from.
+        clock: seconds, for how often checkpoints are written and for what progress says.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        rows: Sequence[Sequence[Row]],
+        held_out: Sequence[Sequence[Row]],
+        letters: Sequence[int],
+        settings: Train,
+        seed: int,
+        folder: Path,
+        key: str,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        import torch
+
+        self.student = student
+        self.batches = [batch_of(some) for some in rows]
+        self.held_out = [batch_of(some) for some in held_out]
+        self.letters = list(letters)
+        self.settings = settings
+        self.seed = seed
+        self.clock = clock
+        self.steps = steps_of(len(self.batches), settings.epochs, settings.accumulate, seed)
+        self.looks = looks_of(len(self.steps), settings.evaluations) if held_out else set()
+        self.lower = LowerOutputs(student, folder / "lower", key)
+        self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", key)
+        self.trained = Trained(History(len(self.letters)), {})
+        own = student.parameters
+        # The optimizer's own copies are float32: a step is smaller than what bfloat16 can hold.
+        self.weights = {name: one.detach().float().clone().requires_grad_() for name, one in own.items()}
+        self.optimizer = torch.optim.AdamW(self.weights.values(), lr=0.0, weight_decay=0.0)
+
+    def run(self, progress: Progress = silent) -> Trained:
+        """Trains to the end, from the last checkpoint on where there is one."""
+        self._go_on()
+        trained = self.trained
+        trained.lower_s += self.lower.prepare([*self.batches, *self.held_out], progress)
+        if self.held_out and not trained.history.looks:
+            trained.history.looks.append(self.look(0))
+        saved_at = began = self.clock()
+        before_s = trained.elapsed_s
+        for number in range(len(trained.history.steps) + 1, len(self.steps) + 1):
+            if self._is_over():
+                break
+            trained.history.steps.append(self.step(number))
+            trained.elapsed_s = before_s + self.clock() - began
+            progress(self._words(), number, len(self.steps))
+            if number in self.looks:
+                self._look_after(number)
+            if number in self.looks or self.clock() - saved_at > CHECKPOINT_EVERY_S:
+                trained.elapsed_s = before_s + self.clock() - began
+                self.checkpoint.write(trained, self.weights, self.optimizer)
+                saved_at = self.clock()
+        if not self.held_out:
+            trained.weights = self._copy()
+        return trained
+
+    def step(self, number: int) -> Step:
+        """One step of the optimizer over its batches.
+
+        Raises:
+            ModelError: the loss is no number any more.
+        """
+        import torch
+
+        torch.manual_seed(int(sha256_of_json([self.seed, number])[:15], 16))
+        batches = [self.batches[one] for one in self.steps[number - 1]]
+        n_rows = sum(len(batch.rows) for batch in batches)
+        total = of_letters = 0.0
+        self.student.adapted.train()
+        for batch in batches:
+            loss, of_letter = self._losses(batch)
+            if not math.isfinite(loss.item()):
+                raise ModelError(f"step {number}: the loss is {loss.item()}. Take a smaller learning_rate.")
+            (loss / n_rows).backward()  # type: ignore[no-untyped-call]
+            self._take_gradients()
+            total, of_letters = total + loss.item(), of_letters + of_letter.item()
+            self.trained.n_tokens += batch.n_tokens
+        self.student.adapted.eval()
+        rate = rate_at(number, len(self.steps), self.settings.learning_rate, self.settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        torch.nn.utils.clip_grad_norm_(self.weights.values(), MAX_GRADIENT)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.student.load(self.weights)
+        return Step(number, rate, total / n_rows, of_letters / n_rows)
+
+    def look(self, step: int) -> Look:
+        """What the student says of the held-out pairs now."""
+        import torch
+
+        n_rows = sum(len(batch.rows) for batch in self.held_out)
+        loss = 0.0
+        chosen: dict[int, dict[Order, int]] = {}
+        wrong: set[int] = set()
+        with torch.no_grad():
+            for batch in self.held_out:
+                logits = self._letter_logits(batch)
+                loss += letter_loss(logits, self._weights_of(batch)).sum().item()
+                for row, index in zip(batch.rows, logits.argmax(dim=1).tolist(), strict=True):
+                    chosen.setdefault(row.example, {})[row.order] = index
+                    if self.letters[index] != row.targets[row.letter]:
+                        wrong.add(row.example)
+        choices = list(letters_of(len(self.letters) > len(Order)).values())
+        both = [one for one in chosen.values() if len(one) == len(Order)]
+        n_inconsistent = sum(len({outcome_of(choices[i], o) for o, i in one.items()}) > 1 for one in both)
+        return Look(
+            step=step,
+            letter_loss=loss / n_rows,
+            agreement=Share(len(chosen) - len(wrong), len(chosen)),
+            inconsistent=Share(n_inconsistent, len(both)),
+        )
+
+    def probabilities(self, batch: Batch) -> list[tuple[float, ...]]:
+        """What the student gives each letter now, by row."""
+        import torch
+
+        with torch.no_grad():
+            return [tuple(one) for one in self._letter_logits(batch).softmax(dim=1).tolist()]
+
+    @property
+    def least_letter_loss(self) -> float:
+        """The letter's loss of a student that knows every target: 0 where all are hard."""
+        weights = [weight for batch in self.batches for row in batch.rows for weight in row.weights]
+        n_rows = sum(len(batch.rows) for batch in self.batches)
+        return -sum(weight * math.log(weight) for weight in weights if weight) / n_rows
+
+    def _look_after(self, number: int) -> None:
+        """Looks, and keeps the weights where they are the best so far."""
+        history = self.trained.history
+        history.looks.append(self.look(number))
+        if history.best is history.looks[-1]:
+            self.trained.weights = self._copy()
+
+    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The sum over the batch's rows of what is minimised, and that of the letter's loss alone."""
+        import torch
+
+        hidden = self.student.upper(batch, self.lower.of(batch))
+        targets = torch.tensor([row.targets for row in batch.rows], device=hidden.device)
+        weights, place = self._weights_of(batch), batch.rows[0].letter
+        of_letters = self._of_letters(batch, hidden)
+        logits = hidden @ self.student.head.T
+        loss = verdict_loss(logits, targets, place, self.letters, weights).sum()
+        if self.settings.symmetry and (two := twos_of(batch)):
+            ab, ba = ([one[order] for one in two] for order in Order)
+            loss = loss + self.settings.symmetry * symmetry_loss(of_letters[ab], of_letters[ba]).sum()
+        return loss, letter_loss(of_letters.detach(), weights).sum()
+
+    def _letter_logits(self, batch: Batch) -> Tensor:
+        """Shape (rows, letters)."""
+        return self._of_letters(batch, self.student.upper(batch, self.lower.of(batch)))
+
+    def _of_letters(self, batch: Batch, hidden: Tensor) -> Tensor:
+        """The logits of the allowed letters at their place, shape (rows, letters)."""
+        return hidden[:, batch.rows[0].letter] @ self.student.head[self.letters].T
+
+    def _weights_of(self, batch: Batch) -> Tensor:
+        import torch
+
+        return torch.tensor([row.weights for row in batch.rows], device=self.student.device)
+
+    def _take_gradients(self) -> None:
+        """Adds the gradients of the student's weights to those of the optimizer's copies."""
+        for name, parameter in self.student.parameters.items():
+            gradient = parameter.grad.float()
+            copy = self.weights[name]
+            copy.grad = gradient if copy.grad is None else copy.grad + gradient
+            parameter.grad = None
+
+    def _copy(self) -> Weights:
+        return {name: weight.detach().clone() for name, weight in self.weights.items()}
+
+    def _is_over(self) -> bool:
+        return 0 < self.settings.patience <= self.trained.history.n_looks_since_best
+
+    def _go_on(self) -> None:
+        """Takes up the last checkpoint, where there is one of the same run."""
+        if state := self.checkpoint.read(self.student.device):
+            self.trained = state.trained
+            for name, weight in self.weights.items():
+                weight.data.copy_(state.weights[name])
+                n_steps = float(len(state.trained.history.steps))
+                self.optimizer.state[weight] = state.moments_of(name, n_steps)
+            self.student.load(self.weights)
+
+    def _words(self) -> str:
+        """What progress says: the letter's loss against chance, and how fast it goes."""
+        history = self.trained.history
+        latest = history.steps[-STEPS_SHOWN:]
+        loss = sum(step.letter_loss for step in latest) / len(latest)
+        rate = self.trained.n_tokens / max(self.trained.elapsed_s, 1e-9)
+        return f"training, letter loss {loss:.3f} (chance {history.chance:.3f}), {rate:,.0f} tokens/s"
+
+
+def twos_of(batch: Batch) -> list[dict[Order, int]]:
+    """The numbers of the rows of each example that is there in both orders."""
+    numbers: dict[int, dict[Order, int]] = {}
+    for number, row in enumerate(batch.rows):
+        numbers.setdefault(row.example, {})[row.order] = number
+    return [one for one in numbers.values() if len(one) == len(Order)]
+
+
+# --- checkpoints -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a checkpoint holds: how far the run was, the weights, and the optimizer's moments."""
+
+    trained: Trained
+    weights: Weights
+    first: Weights
+    second: Weights
+
+    def moments_of(self, name: str, n_steps: float) -> dict[str, Any]:
+        import torch
+
+        step = torch.tensor(n_steps)
+        return {"step": step, "exp_avg": self.first[name], "exp_avg_sq": self.second[name]}
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The file that a killed run goes on from, there whole or not at all."""
+
+    path: Path
+    key: str
+
+    def write(self, trained: Trained, weights: Mapping[str, Tensor], optimizer: Any) -> None:
+        from safetensors.torch import save
+
+        moments = {name: optimizer.state[weight] for name, weight in weights.items()}
+        parts = {
+            "best": trained.weights,
+            "weights": weights,
+            "first": {name: one["exp_avg"] for name, one in moments.items()},
+            "second": {name: one["exp_avg_sq"] for name, one in moments.items()},
+        }
+        tensors = {
+            f"{part}/{name}": one.detach() for part, some in parts.items() for name, one in some.items()
+        }
+        state = {
+            "history": history_to_json(trained.history),
+            "n_tokens": trained.n_tokens,
+            "elapsed_s": trained.elapsed_s,
+            "lower_s": trained.lower_s,
+        }
+        write_whole(self.path, save(tensors, metadata={"key": self.key, "state": json.dumps(state)}))
+
+    def read(self, device: str) -> State | None:
+        """What the file holds; None where there is none, or it is another run's."""
+        from safetensors import safe_open
+
+        if not self.path.is_file():
+            return None
+        with safe_open(self.path, "pt", device=device) as file:
+            metadata = file.metadata()
+            names: list[str] = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
+        if metadata["key"] != self.key:
+            return None
+        state = json.loads(metadata["state"])
+        parts: dict[str, Weights] = {"best": {}, "weights": {}, "first": {}, "second": {}}
+        for name, tensor in tensors.items():
+            part, _, own = name.partition("/")
+            parts[part][own] = tensor
+        best = parts.pop("best")
+        trained = Trained(history_from_json(state.pop("history")), best, **state)
+        return State(trained, **parts)

@@ -1,0 +1,323 @@
+"""The third stage of a run: a student learns, and its adapter is kept if it answers as it was trained.
+
+    what was selected, or people's votes -> lessons -> training -> adapter, curves, manifest
+
+A run that was killed goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.dataset import counts_in_words
+from benchmarks.provenance import provenance
+from distill.contrast import contrast_examples, kind_of
+from distill.curves import write_curves
+from distill.examples import batches_of, rows_of, teachable
+from distill.folder import RunFolder
+from distill.recipe import Recipe, hash_of, recipe_to_json
+from distill.selection import Example, Part
+from distill.selectionfile import example_to_json, read_selection
+from distill.stages import Manifest, known, made_before
+from distill.student import Lora, Student
+from distill.train import Trained, Training
+from distill.votes import voted_examples
+from judge import basemodels
+from judge.adapters import Adapter, check_fits, read_adapter, write_manifest
+from judge.backends import ChoiceProbabilities, Settings, load_backend
+from judge.errors import InputError, ModelError
+from judge.files import sha256_of
+from judge.methods.asking import letters_of
+from judge.methods.direct import TEMPLATE, render_direct
+from judge.progress import Progress, silent
+from judge.prompts import fingerprint_of
+from judge.records import Order, Pair, Share, sha256_of_json
+
+MAX_LOADED_DIFFERENCE = 0.01
+"""How far the loaded adapter's probabilities may be from the student's, the mean over the rows compared."""
+
+N_COMPARED = 16
+"""So many rows are asked again of the loaded adapter."""
+
+LATEST = 0.1
+"""The loss at the end is the mean over this last part of the steps."""
+
+LEFT_CHANCE = 0.05
+"""A student has learned something if its loss came this part of the way from chance to the least there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What a student learns from and what it is looked at with.
+
+    `source` is a hash of where that comes from, `data` is what manifests say of it, and `warning` names what
+    it was not checked against.
+    """
+
+    trained: Sequence[Example]
+    watched: Sequence[Example]
+    source: str
+    data: Mapping[str, Any]
+    warning: str
+
+
+def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Progress = silent) -> Manifest:
+    """The manifest of the student: an adapter that has learned what was selected, or people's votes.
+
+    Args:
+        data: the folder of local copies of data sets; None is the hub. Only votes mode reads from it.
+
+    Raises:
+        InputError: nothing is selected by this recipe, or nothing is left to learn from.
+        ModelError: the base model cannot be a student, the adapter to start from does not fit it, or the new
+            one does not answer as it was trained.
+    """
+    lessons = lessons_of(recipe, folder, data)
+    start = start_of(recipe)
+    inputs = {
+        "recipe": hash_of(recipe, "train"),
+        "lessons": lessons.source,
+        "base_model": basemodels.hash_of(recipe.student),
+        "prompts": fingerprint_of(TEMPLATE),
+        "start_from": start.hash if start else "",
+    }
+    if folder.is_done("train", inputs):
+        return known(folder.manifest("train"))
+    folder.begin("train")
+    training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress)
+    trained = training.run(progress)
+    student = training.student
+    written = folder.training / "adapter"
+    student.save(written, trained.weights)
+    metrics = metrics_of(trained, training)
+    write_manifest(
+        written,
+        {
+            "name": recipe.adapter_name,
+            "targets": recipe.train.targets,
+            "base_model": student.name,
+            "base_model_hash": inputs["base_model"],
+            "templates": [TEMPLATE],
+            "prompts": inputs["prompts"],
+            "letters": "".join(letters_of(recipe.student_ties)),
+            "lora": student.shape,
+            "start_from": None if start is None else {"name": start.name, "hash": start.hash},
+            "data": lessons.data,
+            "settings": recipe_to_json(recipe),
+            "seed": recipe.seed,
+            "metrics": metrics,
+            **provenance(),
+        },
+    )
+    asked, said = said_of(training, trained, lessons)
+    settings = Settings(
+        recipe.student,
+        str(written),
+        recipe.train.max_prompt_tokens,
+        dtype=student.dtype,
+        device=student.device,
+    )
+    del training, student
+    gc.collect()  # the student's weights go before those of the judge come
+    difference = difference_of(settings, asked, said, recipe.student_ties)
+    shutil.rmtree(folder.adapter, ignore_errors=True)
+    written.rename(folder.adapter)
+    write_curves(folder.curves, trained.history, recipe.adapter_name)
+    found = {
+        "name": recipe.adapter_name,
+        "metrics": metrics,
+        "loaded_difference": difference,
+        "warning": " ".join(filter(None, [lessons.warning, chance_warning(metrics)])),
+        **provenance(),
+    }
+    manifest = folder.finish("train", inputs, [*folder.adapter.iterdir(), folder.curves], found)
+    shutil.rmtree(folder.training)
+    return manifest
+
+
+# --- what is learned -------------------------------------------------------------------------------------
+
+
+def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
+    """The examples that teach, with contrast pairs among them, and those that are watched.
+
+    Raises:
+        InputError: nothing is selected by this recipe, the votes cannot be read, or nothing is left.
+    """
+    settings = recipe.train
+    if settings.targets == "votes":
+        voted = voted_examples(recipe, data)
+        examples: Sequence[Example] = voted.examples
+        source = sha256_of_json([example_to_json(one) for one in examples])
+        origin = {"pairs": recipe.collect.pairs.path, "votes": settings.votes, "n_votes": voted.n_votes}
+        origin |= {"left_out": dict(voted.left_out), "contamination": voted.contamination}
+        warning = voted.warning
+    else:
+        selected = made_before(recipe, folder, "select")
+        examples = read_selection(folder.selection).kept
+        source = sha256_of(folder.selection)
+        origin = {"pairs": recipe.collect.pairs.path or "OASST2 of the hub", "selection": source}
+        warning = selected["warning"]
+    taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")
+    kept = [one for one in taught if one.part is Part.TRAIN]
+    if not kept:
+        why = f" ({counts_in_words(untaught)})" if untaught else ""
+        raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
+    contrast = contrast_examples(kept, settings.contrast, recipe.seed) if settings.contrast else []
+    watched = [one for one in taught if one.part is Part.HELD_OUT][: settings.watched]
+    found = {
+        "train": [one.pair.content_hash for one in kept],
+        "held_out": [one.pair.content_hash for one in taught if one.part is Part.HELD_OUT],
+        "watched": len(watched),
+        "untaught": dict(untaught),
+        "contrast": dict(sorted(Counter(kind_of(one.pair) or "" for one in contrast).items())),
+    }
+    return Lessons([*kept, *contrast], watched, source, origin | found, warning)
+
+
+def start_of(recipe: Recipe) -> Adapter | None:
+    """The adapter to go on from.
+
+    Raises:
+        ModelError: it is none, or another base model's.
+        InputError: it learned people's votes, and this recipe is to learn from a teacher alone.
+    """
+    if not recipe.train.start_from:
+        return None
+    adapter = read_adapter(recipe.train.start_from)
+    check_fits(adapter, recipe.student, basemodels.hash_of(recipe.student))
+    if adapter.manifest["targets"] == "votes" and recipe.train.targets != "votes":
+        raise InputError(f"{adapter.folder}: learned people's votes. Only targets votes may go on from it.")
+    return adapter
+
+
+def training_of(
+    recipe: Recipe, lessons: Lessons, start: Adapter | None, folder: RunFolder, key: str, progress: Progress
+) -> Training:
+    """The student with its rows, ready to run."""
+    settings = recipe.train
+    student = Student(
+        recipe.student,
+        Lora(settings.rank, settings.alpha, settings.layers, settings.dropout),
+        settings.max_prompt_tokens,
+        settings.device,
+        settings.dtype,
+        recipe.seed,
+        start,
+        settings.checkpointing,
+        progress,
+    )
+    ties, is_soft = recipe.student_ties, settings.targets == "soft"
+    batches, watched = (
+        batches_of(rows_of(some, student.encoder, student.end_of_turn, ties, is_soft), settings.batch_tokens)
+        for some in (lessons.trained, lessons.watched)
+    )
+    start_of_reply = render_direct(lessons.trained[0].pair, Order.AB, ties).reply_start
+    letters = student.encoder.choice_ids(list(letters_of(ties)), start_of_reply)
+    key = sha256_of_json([key, student.device, student.dtype])
+    return Training(student, batches, watched, letters, settings, recipe.seed, folder.training, key)
+
+
+# --- what came of it -------------------------------------------------------------------------------------
+
+
+def metrics_of(trained: Trained, training: Training) -> dict[str, Any]:
+    """What the run measured of itself; a share is {"count": ..., "total": ...}, a loss is in nats."""
+    history = trained.history
+    best = history.best
+    latest = history.steps[-max(1, round(LATEST * len(history.steps))) :]
+    return {
+        "n_steps": len(history.steps),
+        "n_steps_planned": len(training.steps),
+        "best_step": best.step if best else len(history.steps),
+        "letter_loss": sum(step.letter_loss for step in latest) / len(latest),
+        "letter_loss_chance": history.chance,
+        "letter_loss_least": training.least_letter_loss,
+        "before": asdict(history.looks[0]) if best else None,
+        "after": asdict(best) if best else None,
+        "n_rows": sum(len(batch.rows) for batch in training.batches),
+        "n_trimmed": sum(row.is_trimmed for batch in training.batches for row in batch.rows),
+        "n_tokens": trained.n_tokens,
+        "tokens_per_s": trained.n_tokens / trained.elapsed_s,
+        "elapsed_s": trained.elapsed_s,
+        "lower_s": trained.lower_s,
+    }
+
+
+def chance_warning(metrics: Mapping[str, Any]) -> str:
+    """One line where the student learned nothing that can be seen, else nothing."""
+    loss, chance, least = (metrics[f"letter_loss{name}"] for name in ("", "_chance", "_least"))
+    if chance - loss >= LEFT_CHANCE * (chance - least):
+        return ""
+    return (
+        f"STILL AT CHANCE: the letter's loss is {loss:.3f}, that of a guess {chance:.3f}. It needs more "
+        "pairs or steps, another learning rate, or a teacher that agrees with itself more often."
+    )
+
+
+def format_metrics(metrics: Mapping[str, Any]) -> str:
+    """What a run measured of itself, for a terminal."""
+    loss, chance = metrics["letter_loss"], metrics["letter_loss_chance"]
+    lines = [
+        (
+            "Steps",
+            f"{metrics['n_steps']} of {metrics['n_steps_planned']}, the best one {metrics['best_step']}",
+        ),
+        ("Letter's loss", f"{loss:.3f} at the end (chance {chance:.3f})"),
+    ]
+    for name, look in (("before", metrics["before"]), ("after", metrics["after"])):
+        if look is not None:
+            agreement, inconsistent = (Share(**look[key]) for key in ("agreement", "inconsistent"))
+            lines.append((f"Held out, {name}", f"agrees {agreement}, inconsistent {inconsistent}"))
+    rate, seconds = metrics["tokens_per_s"], metrics["elapsed_s"]
+    lines.append(
+        ("Speed", f"{metrics['n_tokens']:,} tokens, {rate:,.0f} a second, {seconds / 60:.1f} minutes")
+    )
+    return "\n".join(f"{label:<22} {text}" for label, text in lines)
+
+
+def said_of(
+    training: Training, trained: Trained, lessons: Lessons
+) -> tuple[list[tuple[Pair, Order]], list[tuple[float, ...]]]:
+    """Some rows of the watched pairs, else of those trained on, and the student's probabilities for them."""
+    training.student.load(trained.weights)
+    batches, examples = training.batches, lessons.trained
+    if training.held_out:
+        batches, examples = training.held_out, lessons.watched
+    asked, said = [], []
+    for batch in reversed(batches):  # the shortest rows stand last
+        asked += [(examples[row.example].pair, row.order) for row in batch.rows]
+        said += training.probabilities(batch)
+        if len(asked) >= N_COMPARED:
+            break
+    return asked[:N_COMPARED], said[:N_COMPARED]
+
+
+def difference_of(
+    settings: Settings, asked: Sequence[tuple[Pair, Order]], said: Sequence[tuple[float, ...]], ties: bool
+) -> float:
+    """How far the first letter's probability is from the student's, with the adapter loaded as a judge does.
+
+    Raises:
+        ModelError: too far in the mean over these rows.
+    """
+    backend = load_backend("embedded", settings)
+    prompts = [render_direct(pair, order, ties) for pair, order in asked]
+    differences = [
+        abs(one.probabilities[0] - own[0])
+        for one, own in zip(backend.choose(prompts, tuple(letters_of(ties))), said, strict=True)
+        if isinstance(one, ChoiceProbabilities)
+    ]
+    mean = sum(differences) / len(differences)
+    if mean > MAX_LOADED_DIFFERENCE:
+        raise ModelError(
+            f"{settings.adapter}: the adapter that was written does not answer as the student did (P differs "
+            f"by {mean:.3f} in the mean of {len(differences)} rows; {MAX_LOADED_DIFFERENCE} is allowed)."
+        )
+    return mean
