@@ -21,8 +21,8 @@ from typing import Any
 
 from benchmarks.dataset import data_folder
 from benchmarks.mt_bench import read_pairs
-from benchmarks.provenance import of_mt_bench, provenance, write_result
-from benchmarks.speed import matmul_rate, matmul_shapes, sizes_of
+from benchmarks.provenance import of_sample, provenance, write_result
+from benchmarks.speed import MT_BENCH, matmul_rate, matmul_shapes, sizes_of
 from judge import basemodels
 from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
 from judge.backends.vllm_engine import VllmBackend
@@ -246,7 +246,7 @@ def main() -> None:
     result = {
         "schema": "four-token-judge/methods/1",
         **provenance(),
-        **of_mt_bench(arguments.base_model, pairs, arguments.seed),
+        **of_sample(arguments.base_model, MT_BENCH, pairs, arguments.seed),
         **measured,
     }
     print(table_of(result))

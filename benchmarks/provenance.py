@@ -75,12 +75,12 @@ def versions_of(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def of_mt_bench(base_model: str, pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
-    """The base model and the sample of MT-bench pairs that a figure was measured with."""
+def of_sample(base_model: str, data: str, pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
+    """The base model and the sample of pairs of a data set that a figure was measured with."""
     return {
         "base_model": base_model,
         "base_model_hash": basemodels.hash_of(base_model),
-        "data": "MT-bench turn 1",
+        "data": data,
         "data_hash": sha256_of_json([pair.content_hash for pair in pairs]),
         "n_pairs": len(pairs),
         "seed": seed,

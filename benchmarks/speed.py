@@ -2,33 +2,34 @@
 
 `python -m benchmarks.speed` judges real MT-bench pairs in both orders with both, in turns, so that a noisy
 machine is noisy to both. Each runs in a process of its own: peak memory and allocator settings stay apart.
+With `--training` it measures training instead, see `benchmarks.training`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import random
-import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import training
 from benchmarks.dataset import data_folder
 from benchmarks.mt_bench import read_pairs
-from benchmarks.provenance import of_mt_bench, provenance, write_result
+from benchmarks.processes import in_fresh_process, one_process, peak_rss
+from benchmarks.provenance import of_sample, provenance, write_result
 from judge import basemodels
 from judge.backends.embedded import EmbeddedBackend
 from judge.evaluate import planned, read_batch
 from judge.records import Order, Pair
 
 VERDICT_TOKENS = 4
+MT_BENCH = "MT-bench turn 1"
 _state: dict[str, Any] = {}  # what a worker process keeps between calls
 
 
@@ -170,25 +171,11 @@ def matmul_rate(config: dict[str, int], n_rows: int, dtype: str, seconds: float 
     return best
 
 
-def peak_rss() -> int:
-    """Bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def forget_cached(folder: Path) -> None:
     """Drops a folder's files from the system's page cache, so that the next load reads the disk."""
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    with one_process() as pool:
-        return pool.submit(function, *arguments).result()
-
-
-def one_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
 
 def measure(base_model: str, pairs: Sequence[Pair], n_rounds: int) -> dict[str, Any]:
@@ -295,23 +282,35 @@ def table_of(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the embedded backend beside the plain loop.")
+    parser = argparse.ArgumentParser(description="Measure our ways beside the plain ones.")
+    parser.add_argument("--training", action="store_true", help="measure training instead of judging")
     parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
-    parser.add_argument("--pairs", type=int, default=100, help="how many MT-bench pairs (turn 1)")
+    parser.add_argument("--pairs", type=int, default=100, help="how many pairs")
     parser.add_argument("--rounds", type=int, default=5, help="in how many alternating parts")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
-    arguments = parser.parse_args()
-    pairs = random.Random(arguments.seed).sample(read_pairs(data_folder(arguments.data_dir)), arguments.pairs)
+    given = parser.parse_args()
+    data = data_folder(given.data_dir)
+    if given.training:
+        pairs = training.sample(data, given.pairs, given.seed)
+        schema, name, measured, table = (
+            "training-speed",
+            training.DATA_NAME,
+            training.measure,
+            training.table_of,
+        )
+    else:
+        pairs = random.Random(given.seed).sample(read_pairs(data), given.pairs)
+        schema, name, measured, table = "speed", MT_BENCH, measure, table_of
     result = {
-        "schema": "four-token-judge/speed/1",
+        "schema": f"four-token-judge/{schema}/1",
         **provenance(),
-        **of_mt_bench(arguments.base_model, pairs, arguments.seed),
-        **measure(arguments.base_model, pairs, arguments.rounds),
+        **of_sample(given.base_model, name, pairs, given.seed),
+        **measured(given.base_model, pairs, given.rounds),
     }
-    print(table_of(result))
-    write_result(arguments.out, result)
+    print(table(result))
+    write_result(given.out, result)
 
 
 if __name__ == "__main__":

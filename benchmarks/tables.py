@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import branch, methods, speed
+from benchmarks import branch, methods, speed, training
 from benchmarks.result import SCHEMA, title_of
 from judge.errors import InputError
 from judge.separation import refuse_mixed
@@ -140,6 +140,7 @@ def refuse_other_schema(result: Result) -> None:
 
 TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "speed": lambda results: speed.table_of(*results),
+    "training": lambda results: training.table_of(*results),
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,
     "bench": bench_table,
