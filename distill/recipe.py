@@ -190,7 +190,7 @@ class Train(Block):
     """How often each example is seen."""
     batch_tokens: Length = 2048
     """Prompt tokens that go through the model at a time, at least one example."""
-    accumulate: Positive = 4
+    accumulate: Positive = 1
     """Batches whose gradients make one step."""
     warmup: Fraction = 0.05
     """Share of the steps in which the learning rate rises from zero."""

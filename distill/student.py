@@ -21,6 +21,7 @@ from judge import basemodels
 from judge.adapters import FILES, Adapter
 from judge.backends import Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
+from judge.backends.loaded import check_device, read_model
 from judge.backends.local import device_of, dtype_of
 from judge.backends.packing import ATTENTION, Packing, pack, register_attention
 from judge.errors import MissingExtra, ModelError
@@ -107,25 +108,21 @@ class Student:
         try:
             import peft
             import torch
-            import transformers
         except ImportError as error:
             what = 'training needs: pip install "four-token-judge[embedded,distill]"'
             raise MissingExtra(f"{what} ({error})") from error
 
         settings = Settings(base_model, device=device, dtype=dtype)
         self.device = device_of(settings)
+        check_device(self.device)
         self.dtype = dtype_of(settings, self.device)
         self.name = base_model.rstrip("/").rsplit("/", 1)[-1]
         folder = basemodels.fetch(base_model, progress).folder
         register_attention()
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer, base = read_model(folder, self.device, self.dtype)
+        base.requires_grad_(False)
         self.encoder = PromptEncoder(tokenizer, max_prompt_tokens, "trim")
         self.end_of_turn: int = tokenizer.eos_token_id
-        base: Any
-        base = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, self.dtype), attn_implementation="sdpa"
-        )
-        base = base.to(self.device).requires_grad_(False)
         self.head: Tensor = base.get_output_embeddings().weight.detach().float()
         trial = self.encoder.plain_ids("The quick brown fox jumps over the lazy dog and runs far away.")
         with torch.no_grad():

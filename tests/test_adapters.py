@@ -485,7 +485,7 @@ def random_adapter(folder):
     wrapped = peft.get_peft_model(model, config)
     for name, weights in wrapped.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weights, std=0.02)
+            torch.nn.init.normal_(weights, std=0.01)
     wrapped.save_pretrained(folder)
     write_manifest(folder, manifest_values(BASE, "random"))
     return folder

@@ -161,9 +161,9 @@ def test_packed_bf16_weights_change_probabilities_by_rounding_only(tiny):
 def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tiny, monkeypatch):
     import torch
 
-    def spoil(model):
+    def spoil(body):
         with torch.no_grad():
-            model.get_output_embeddings().weight.mul_(-30)
+            body.get_input_embeddings().weight.mul_(-30)
 
     monkeypatch.setattr("judge.backends.loaded.pack_linear_layers", spoil)
     with pytest.raises(ModelError, match="--dtype float32"):

@@ -201,7 +201,10 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"name": ""}, "name: must be letters and digits"),
         ({"train": 5}, "train: must be a block with the keys base_model, targets"),
         ({"train": None}, "train: must be a block with the keys"),
-        ({"select__filter": "best"}, "select.filter: Input should be 'swap', 'majority', 'usc' or 'none' ("),
+        (
+            {"select__filter": "best"},
+            "select.filter: Input should be 'swap', 'mean', 'majority', 'usc' or 'none' (",
+        ),
         ({"select__balance_length": "yes"}, "select.balance_length: Input should be a valid boolean ("),
         ({"collect__teacher__method": "bsn"}, "collect.teacher.method: must be one of direct, cot, rar, "),
         (

@@ -1,4 +1,4 @@
-"""The student: its halves are the whole model, its gradients torch's own, and its adapter loads as a judge."""
+"""The student: its halves are the whole model, its gradients torch's own, its adapter loads as a judge."""
 
 from __future__ import annotations
 
