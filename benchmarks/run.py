@@ -25,6 +25,7 @@ from judge.console import (
 from judge.errors import InputError
 from judge.options import JudgeOptions, judge_of_spec, takes_judge
 from judge.records import Identity, Verdict
+from judge.separation import refuse_mixed
 from judge.summary import NO_CATEGORY
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def bench(
     wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
     dataset = chosen(read(data, wanted), category or (), limit, seed)
     with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
+        refuse_hopeless(named, book, progress)
         runs = [judged(name, options, dataset, book, progress) for name, options in named]
         entrants = entrants_of(runs, dataset)
         study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed)
@@ -120,6 +122,18 @@ def bench(
         write(out, as_json(result) + "\n")
     galleries = galleries_of(entrants, dataset.votes, dataset.pairs) if html else ()
     show_study(study, frame, galleries, html, markdown, out)
+
+
+def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, progress: Progress) -> None:
+    """Before hours of judging: every judge can be named, and their figures may stand in one table.
+
+    Raises:
+        InputError: one judge learned people's votes, and another one something else.
+        JudgeError: a judge is none: there is no such adapter, server, base model.
+    """
+    identities = [options.load(progress, ledger).identity for _, options in named]
+    names = names_of([name for name, _ in named], identities)
+    refuse_mixed(zip(names, (one.adapter for one in identities), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Speed and memory of training a student on a CPU beside plain training, in one run.
 
-`python -m benchmarks.speed --training` trains LoRA of rank 16 on the same rows with both, in turns: ours on the
-upper third of the layers, over what the frozen ones give, the plain way on all layers, one row at a time.
+`python -m benchmarks.speed --training` trains LoRA of rank 16 on the same rows with both, in turns: ours on
+the upper third of the layers, over what the frozen ones give, the plain way on all layers, a row at a time.
 Nothing of what is learned is kept.
 """
 
@@ -132,5 +132,5 @@ def table_of(result: dict[str, Any]) -> str:
 | peak memory (RSS), GiB | {rss["ours"] / 2**30:.2f} | {rss["plain"] / 2**30:.2f} |
 
 An epoch is {plain_s / epoch_s:.2f} times as quick as the plain one ({least:.2f} in the worst of {len(rounds)}
-rounds); {n_epochs} epochs, with the frozen layers before them, {whole:.2f} times. Measured on {n_rows:.0f} rows
-of {tokens / n_rows:.0f} tokens in the mean, {result["data"]}."""
+rounds); {n_epochs} epochs, with the frozen layers before them, {whole:.2f} times. On {n_rows:.0f} rows of
+{tokens / n_rows:.0f} tokens in the mean, {result["data"]}."""

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from models import make_adapter, make_model
 from pairs import pair_of
 from typer.testing import CliRunner
 
 from benchmarks import mt_bench, run, selfcheck
 from benchmarks.dataset import Wanted
 from benchmarks.result import SCHEMA, frame_of
+from judge.backends.embedded import EmbeddedBackend
 from judge.backends.scripted import ScriptedBackend
 from judge.cli import app
 from judge.console import MIN_WIDTH
@@ -347,3 +349,25 @@ def test_votes_on_other_pairs_and_empty_files_are_one_clear_line(judged):
     Path("empty.jsonl").write_text("")
     assert "there are no verdicts" in report("empty.jsonl", "--votes", "votes.jsonl")
     assert len(read_verdicts("verdicts.jsonl")) == 12
+
+
+@pytest.mark.slow
+def test_a_judge_that_learned_votes_is_refused_beside_a_distilled_one_before_anything_is_judged(
+    own, monkeypatch
+):
+    model = make_model(own / "tiny")
+    for name in ("mine", "mine-votes"):
+        make_adapter(model, own / name)
+    monkeypatch.setattr(EmbeddedBackend, "load", None)
+    judges = [f"name={name},base-model=tiny,adapter={name}" for name in ("mine", "mine-votes")]
+    said = bench(
+        "pairs.jsonl", "--votes", "votes.jsonl", *(x for j in judges for x in ("--judge", j)), expect=2
+    )
+    assert said.startswith("mine-votes was fine-tuned on human votes and mine was not")
+
+
+def test_a_second_judge_that_is_none_is_found_before_the_first_one_judges(own, monkeypatch):
+    monkeypatch.setattr(ScriptedBackend, "choose", None)
+    second = "name=second,adapter=nowhere"
+    said = bench("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--judge", second, expect=2)
+    assert said.startswith("nowhere: no such folder")

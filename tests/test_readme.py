@@ -6,8 +6,10 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+from models import VERDICT_MERGES, make_model
 from pairs import FOUR_PAIRS
 from typer.testing import CliRunner
 
@@ -28,20 +30,38 @@ MAKE_TARGETS = sorted(set(re.findall(r"make ([a-z-]+)", README)))
 
 @pytest.mark.slow
 def test_the_readmes_judge_commands_run_in_the_order_they_are_shown(data_dir, tmp_path, monkeypatch):
-    """With a scripted judge in place of the model, and without the weights that two of them need."""
+    """With a scripted judge in place of the model, a recipe for a tiny one, and without real weights."""
     monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("JUDGE_DATA", str(data_dir.resolve()))
     monkeypatch.chdir(tmp_path)
     Path("DATA").symlink_to(data_dir.resolve())
+    Path("recipes").mkdir()
+    Path("recipes/embedded-0.5b.yaml").write_text(json.dumps(tiny_recipe()), encoding="utf-8")
     write_pairs("pairs.jsonl", FOUR_PAIRS)
     write_votes("votes.jsonl", [HumanVote(pair.id, "ann", Ballot.B) for pair in FOUR_PAIRS])
     commands = [shlex.split(line)[1:] for line in JUDGE_COMMANDS if "models verify" not in line]
-    assert {command[0] for command in commands} == {"compare", "run", "report", "bench", "models", "ledger"}
+    verbs = {"compare", "run", "report", "bench", "models", "ledger", "distill", "adapters"}
+    assert {command[0] for command in commands} == verbs
     for command in commands:
         scripted = ["--backend", "scripted:longer"] if command[0] in ("compare", "run", "bench") else []
         finished = CliRunner().invoke(app, [*command, *scripted])
         assert finished.exit_code == 0, (command, finished.output, finished.exception)
     assert Path("report.html").exists()
     assert Path("bench.html").exists()
+
+
+def tiny_recipe() -> dict[str, Any]:
+    """A run on the pairs of `pairs.jsonl` that a test can afford."""
+    base_model = str(make_model(Path("tiny"), VERDICT_MERGES))
+    return {
+        "name": "embedded-0.5b",
+        "collect": {
+            "pairs": {"source": "file", "path": "pairs.jsonl"},
+            "teacher": {"backend": "scripted:longer"},
+        },
+        "select": {"held_out": 0.0},
+        "train": {"base_model": base_model, "epochs": 1, "learning_rate": 1e-3, "dtype": "float32"},
+    }
 
 
 @pytest.mark.parametrize("target", MAKE_TARGETS)
