@@ -11,7 +11,7 @@ import gc
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,42 +90,18 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
     if folder.is_done("train", inputs):
         return known(folder.manifest("train"))
     folder.begin("train")
+    gc.collect()  # a teacher of this process goes before its student comes
     training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress)
     trained = training.run(progress)
+    metrics = metrics_of(trained, training)
     student = training.student
     written = folder.training / "adapter"
     student.save(written, trained.weights)
-    metrics = metrics_of(trained, training)
-    write_manifest(
-        written,
-        {
-            "name": recipe.adapter_name,
-            "targets": recipe.train.targets,
-            "base_model": student.name,
-            "base_model_hash": inputs["base_model"],
-            "templates": [TEMPLATE],
-            "prompts": inputs["prompts"],
-            "letters": "".join(letters_of(recipe.student_ties)),
-            "lora": student.shape,
-            "start_from": None if start is None else {"name": start.name, "hash": start.hash},
-            "data": lessons.data,
-            "settings": recipe_to_json(recipe),
-            "seed": recipe.seed,
-            "metrics": metrics,
-            **provenance(),
-        },
-    )
-    asked, said = said_of(training, trained, lessons)
-    settings = Settings(
-        recipe.student,
-        str(written),
-        recipe.train.max_prompt_tokens,
-        dtype=student.dtype,
-        device=student.device,
-    )
+    write_manifest(written, manifest_of(recipe, lessons, start, student, metrics))
+    said = said_of(recipe, training, trained, lessons)
     del training, student
     gc.collect()  # the student's weights go before those of the judge come
-    difference = difference_of(settings, asked, said, recipe.student_ties)
+    difference = difference_of(said, written)
     shutil.rmtree(folder.adapter, ignore_errors=True)
     written.rename(folder.adapter)
     write_curves(folder.curves, trained.history, recipe.adapter_name)
@@ -139,6 +115,28 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
     manifest = folder.finish("train", inputs, [*folder.adapter.iterdir(), folder.curves], found)
     shutil.rmtree(folder.training)
     return manifest
+
+
+def manifest_of(
+    recipe: Recipe, lessons: Lessons, start: Adapter | None, student: Student, metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All that an adapter's manifest says but for its schema and its files' hashes."""
+    return {
+        "name": recipe.adapter_name,
+        "targets": recipe.train.targets,
+        "base_model": student.name,
+        "base_model_hash": basemodels.hash_of(recipe.student),
+        "templates": [TEMPLATE],
+        "prompts": fingerprint_of(TEMPLATE),
+        "letters": "".join(letters_of(recipe.student_ties)),
+        "lora": student.shape,
+        "start_from": None if start is None else {"name": start.name, "hash": start.hash},
+        "data": lessons.data,
+        "settings": recipe_to_json(recipe),
+        "seed": recipe.seed,
+        "metrics": metrics,
+        **provenance(),
+    }
 
 
 # --- what is learned -------------------------------------------------------------------------------------
@@ -282,42 +280,55 @@ def format_metrics(metrics: Mapping[str, Any]) -> str:
     return "\n".join(f"{label:<22} {text}" for label, text in lines)
 
 
-def said_of(
-    training: Training, trained: Trained, lessons: Lessons
-) -> tuple[list[tuple[Pair, Order]], list[tuple[float, ...]]]:
-    """Some rows of the watched pairs, else of those trained on, and the student's probabilities for them."""
-    training.student.load(trained.weights)
+# --- whether the adapter answers as it was trained -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a student said of some readings, as the probability of each letter; `settings` load its base."""
+
+    settings: Settings
+    ties: bool
+    readings: Sequence[tuple[Pair, Order]]
+    probabilities: Sequence[tuple[float, ...]]
+
+
+def said_of(recipe: Recipe, training: Training, trained: Trained, lessons: Lessons) -> Said:
+    """What the student says with its final weights of watched pairs, else of those it was trained on."""
+    student = training.student
+    student.load(trained.weights)
     batches, examples = training.batches, lessons.trained
     if training.held_out:
         batches, examples = training.held_out, lessons.watched
-    asked, said = [], []
+    readings, probabilities = [], []
     for batch in reversed(batches):  # the shortest rows stand last
-        asked += [(examples[row.example].pair, row.order) for row in batch.rows]
-        said += training.probabilities(batch)
-        if len(asked) >= N_COMPARED:
+        readings += [(examples[row.example].pair, row.order) for row in batch.rows]
+        probabilities += training.probabilities(batch)
+        if len(readings) >= N_COMPARED:
             break
-    return asked[:N_COMPARED], said[:N_COMPARED]
+    limit = recipe.train.max_prompt_tokens
+    settings = Settings(recipe.student, max_prompt_tokens=limit, dtype=student.dtype, device=student.device)
+    return Said(settings, recipe.student_ties, readings[:N_COMPARED], probabilities[:N_COMPARED])
 
 
-def difference_of(
-    settings: Settings, asked: Sequence[tuple[Pair, Order]], said: Sequence[tuple[float, ...]], ties: bool
-) -> float:
-    """How far the first letter's probability is from the student's, with the adapter loaded as a judge does.
+def difference_of(said: Said, adapter: Path) -> float:
+    """How far the first letter's probability is from the student's in a judge that loads the adapter.
 
     Raises:
-        ModelError: too far in the mean over these rows.
+        ModelError: too far in the mean over these readings.
     """
-    backend = load_backend("embedded", settings)
-    prompts = [render_direct(pair, order, ties) for pair, order in asked]
+    backend = load_backend("embedded", replace(said.settings, adapter=str(adapter)))
+    prompts = [render_direct(pair, order, said.ties) for pair, order in said.readings]
+    chosen = backend.choose(prompts, tuple(letters_of(said.ties)))
     differences = [
         abs(one.probabilities[0] - own[0])
-        for one, own in zip(backend.choose(prompts, tuple(letters_of(ties))), said, strict=True)
+        for one, own in zip(chosen, said.probabilities, strict=True)
         if isinstance(one, ChoiceProbabilities)
     ]
     mean = sum(differences) / len(differences)
     if mean > MAX_LOADED_DIFFERENCE:
         raise ModelError(
-            f"{settings.adapter}: the adapter that was written does not answer as the student did (P differs "
-            f"by {mean:.3f} in the mean of {len(differences)} rows; {MAX_LOADED_DIFFERENCE} is allowed)."
+            f"{adapter}: the adapter that was written does not answer as the student did (P differs by "
+            f"{mean:.3f} in the mean of {len(differences)} readings; {MAX_LOADED_DIFFERENCE} is allowed)."
         )
     return mean

@@ -134,6 +134,20 @@ def test_a_saved_adapter_answers_in_a_judge_as_the_student_did(tiny, tmp_path, d
     assert own.max() > 0.6  # the adapter has something to say
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("layers", [1 / 3, 1.0])
+def test_on_a_gpu_logits_and_gradients_are_those_of_the_cpu(tiny, layers):
+    found = []
+    for device in ("cpu", "cuda"):
+        student = Student(str(tiny), Lora(4, 8, layers), 2048, device, "float32")
+        spread(student)
+        logits = logits_of(student, batch_of(rows_for(student)))
+        logits.square().mean().backward()
+        found.append([logits.detach().cpu(), *(one.grad.cpu() for one in student.parameters.values())])
+    for on_cpu, on_gpu in zip(*found, strict=True):
+        assert torch.allclose(on_cpu, on_gpu, rtol=1e-2, atol=1e-3)
+
+
 def test_a_saved_adapter_has_the_same_bytes_every_time_and_names_no_folder(tiny, tmp_path):
     for name in ("one", "other"):
         student_of(tiny).save(tmp_path / name, student_of(tiny).parameters)

@@ -135,6 +135,17 @@ def test_what_the_frozen_layers_give_is_computed_once(tiny, tmp_path, monkeypatc
     assert sum(counts[one] for one in known) == len(known)
 
 
+def test_where_all_layers_learn_nothing_is_kept_of_frozen_ones(tiny, tmp_path):
+    student = Student(str(tiny), Lora(4, 8, 1.0), 2048, "cpu", "float32")
+    rows = rows_of(examples(2, Part.TRAIN), student.encoder, student.end_of_turn, ties=False, is_soft=False)
+    letters = student.encoder.choice_ids(["A", "B"], "[[")
+    batches = batches_of(rows, SETTINGS.batch_tokens)
+    trained = Training(student, batches, [], letters, SETTINGS, 0, tmp_path, "k").run()
+    assert not (tmp_path / "lower").exists()
+    assert trained.lower_s == 0
+    assert trained.history.steps[-1].loss < trained.history.steps[0].loss
+
+
 def test_the_weights_kept_are_those_of_the_best_look(tiny, tmp_path):
     training = training_of(tiny, tmp_path)
     trained = training.run()
