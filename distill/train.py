@@ -21,6 +21,7 @@ from distill.loss import letter_loss, symmetry_loss, verdict_loss
 from distill.recipe import Train
 from distill.student import Batch, Student, batch_of
 from distill.traces import write_whole
+from judge.backends.cpu import release_buffers
 from judge.errors import ModelError
 from judge.methods.asking import letters_of
 from judge.orders import outcome_of
@@ -34,6 +35,9 @@ MAX_GRADIENT = 1.0
 """The longest gradient of a step, as a norm over all weights; a longer one is shortened to it."""
 
 CHECKPOINT_EVERY_S = 60.0
+RELEASE_EVERY = 4
+"""After so many steps freed memory goes back. After each one it would cost a twentieth of the time."""
+
 STEPS_SHOWN = 20
 """Over so many steps the loss that progress shows is averaged."""
 
@@ -107,6 +111,7 @@ class LowerOutputs:
             if not path.is_file():
                 hidden = self._student.lower(batch.packing).cpu().contiguous()
                 write_whole(path, save({"hidden": hidden}))
+                release_buffers()
             done += batch.n_tokens
         progress(f"frozen layers, {total:,} of {total:,} tokens", total, total)
         return time.perf_counter() - started
@@ -224,6 +229,8 @@ class Training:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.student.load(self.weights)
+        if number % RELEASE_EVERY == 0:
+            release_buffers()
         return Step(number, rate, total / n_rows, of_letters / n_rows)
 
     def look(self, step: int) -> Look:

@@ -44,7 +44,7 @@ def list_adapters(
         typer.Argument(help=f"Where to look, up to two levels below; by default in {RUNS}."),
     ] = None,
 ) -> None:
-    """The adapters in folders: name, base model, targets, pairs it learned from, folder."""
+    """The adapters in folders, a line each."""
     for folder in folders or []:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder. Name folders that hold adapters, or nothing.")
@@ -67,7 +67,7 @@ def show(
     folder: FolderArgument,
     is_json: Annotated[bool, typer.Option("--json", help="The whole manifest as JSON.")] = False,
 ) -> None:
-    """What an adapter is: its base model, what it learned from, how, with what result."""
+    """What an adapter is and learned from."""
     adapter = read_adapter(folder)
     if is_json:
         print(as_json(adapter.manifest))
@@ -87,7 +87,7 @@ def verify(
     dtype: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
     quiet: QuietOption = False,
 ) -> None:
-    """Check an adapter: its files, base model and prompts, and its answers merged and unmerged."""
+    """Check its files, base model and answers."""
     from judge import basemodels
     from judge.adaptercheck import compared, example_pairs, probabilities_of_a
     from judge.backends import Settings
@@ -149,8 +149,8 @@ def summary(adapter: Adapter, width: int) -> str:
         "LoRA": lora,
         "Pairs": f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",
         "Contrast pairs": data.get("contrast"),
-        "Made of": data.get("pairs"),
-        "Selection": data.get("selection"),
+        "Data": {name: data[name] for name in data if name not in ("train", "held_out", "contrast")},
+        "Started from": manifest.get("start_from"),
         "Before": metrics.pop("before", None),
         "After": metrics.pop("after", None),
         "Training": metrics,
@@ -181,10 +181,19 @@ def in_words(value: Any) -> str:
     if isinstance(value, Mapping):
         if value.keys() == {"count", "total"}:
             return f"{value['count']} of {value['total']}"
-        said = {name.replace("_", " "): in_words(one) for name, one in value.items()}
+        said = {name.replace("_", " "): _inside(one) for name, one in value.items()}
         return ", ".join(f"{name} {words}" for name, words in said.items() if words)
     if isinstance(value, list):
         return " ".join(map(in_words, value))
     if value is None or isinstance(value, bool):
         return {None: "", True: "yes", False: "no"}[value]
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value or 0.0:.4g}"  # -0.0 is 0
+    return str(value)
+
+
+def _inside(value: Any) -> str:
+    """The same within another value: an object of several in brackets."""
+    words = in_words(value)
+    is_group = isinstance(value, Mapping) and value.keys() != {"count", "total"}
+    return f"({words})" if words and is_group else words

@@ -272,12 +272,16 @@ FULL = {
         "train": ["0" * 64] * 1200,
         "held_out": ["2" * 64],
         "contrast": {"swapped question": 30},
+        "left_out": {"no reply": 2, "a tie": 1},
+        "contamination": {},
     },
+    "start_from": {"name": "earlier", "hash": "6" * 64},
     "settings": {"name": "trial", "train": {"learning_rate": 3e-4, "votes": "", "patience": 3}},
     "seed": 0,
     "metrics": {
         "steps": 90,
-        "best_step": 60,
+        "tokens_per_s": 1234.5,
+        "least_loss": -0.0,
         "before": {"letter_loss": 0.70123, "agreement": {"count": 50, "total": 100}},
         "after": {"letter_loss": 0.51, "agreement": {"count": 71, "total": 100}},
     },
@@ -303,11 +307,13 @@ Answers         A or B
 LoRA            rank 16, alpha 32, layers 16 to 23, modules q_proj v_proj
 Pairs           1,200 to learn from, 1 held out
 Contrast pairs  swapped question 30
-Made of         OASST1, every two replies to one prompt
-Selection       5555555555555555555555555555555555555555555555555555555555555555
+Data            pairs OASST1, every two replies to one prompt, selection
+                5555555555555555555555555555555555555555555555555555555555555555, left out (no reply
+                2, a tie 1)
+Started from    name earlier, hash 6666666666666666666666666666666666666666666666666666666666666666
 Before          letter loss 0.7012, agreement 50 of 100
 After           letter loss 0.51, agreement 71 of 100
-Training        steps 90, best step 60
+Training        steps 90, tokens per s 1,234, least loss 0
 Seed            0
 Settings        learning rate 0.0003, patience 3
 Versions        python 3.11.7, peft 0.21.2
@@ -448,20 +454,20 @@ def test_two_ways_are_close_where_a_hand_says_so(beside, merged, mean, same, is_
 
 
 @pytest.mark.weights
-def test_merged_into_the_real_model_an_adapter_gives_the_same_answers(tmp_path):
-    """Weights of the size that training gives: they move the answers far more than merging does."""
-    folder = random_adapter(tmp_path / "random")
-    settings = Settings(adapter=str(folder))
-    pairs = example_pairs()
-    beside, merged, bare = (
-        probabilities_of_a(backend, pairs)
-        for backend in (EmbeddedBackend(settings), EmbeddedBackend(settings, True), EmbeddedBackend())
-    )
-    found = compared(beside, merged)
-    assert found.n == 48
-    assert found.is_close, str(found)
-    assert found.same_letter.total > 10
-    assert compared(bare, beside).mean_difference > 5 * found.mean_difference
+def test_merged_into_the_real_model_an_adapter_gives_the_same_answers_and_both_are_packed(tmp_path):
+    """Random weights that move the answers far more than merging does."""
+    settings = Settings(adapter=str(random_adapter(tmp_path / "random")))
+    found = []
+    for backend in (EmbeddedBackend(settings), EmbeddedBackend(settings, is_merged=True), EmbeddedBackend()):
+        found.append(probabilities_of_a(backend, example_pairs()))
+        assert backend._model().can_pack
+    beside, merged, bare = found
+    comparison = compared(beside, merged)
+    print(comparison)
+    assert comparison.n == 48
+    assert comparison.is_close, str(comparison)
+    assert comparison.same_letter.total >= 6
+    assert compared(bare, beside).mean_difference > 5 * comparison.mean_difference
 
 
 def random_adapter(folder):

@@ -20,9 +20,10 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from models import MARKUP, SOFT_MARKUP, make_tokenizer
+from models import MARKUP, SOFT_MARKUP, make_tokenizer, manifest_values
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
+from judge.adapters import write_manifest
 from judge.backends import Sampling, Settings, load_backend
 from judge.backends.chat_text import (
     Form,
@@ -461,6 +462,22 @@ def test_the_served_model_is_the_one_that_the_settings_name(cards, settings, nam
         server.cards = [card if isinstance(card, dict) else {"id": card} for card in cards]
         server.backend(**settings).choose(prompts_of([pair_of()]), "AB")
         assert server.asked[0]["model"] == name
+
+
+def test_an_adapter_that_is_here_is_asked_for_by_the_name_in_its_manifest(tmp_path):
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        (folder / file).write_bytes(b"{}")
+    model = tmp_path / "m"
+    model.mkdir()
+    for file in ("config.json", "tokenizer.json", "model.safetensors"):
+        (model / file).write_bytes(b"{}")
+    write_manifest(folder, manifest_values(model, "judge-1"))
+    with Chat() as server:
+        server.cards = [{"id": "m"}, {"id": "judge-1"}]
+        server.backend(base_model="m", adapter=str(folder)).choose(prompts_of([pair_of()]), "AB")
+        assert server.asked[0]["model"] == "judge-1"
 
 
 @pytest.mark.parametrize("settings", [{"base_model": "gone"}, {"adapter": "adapters/gone"}])

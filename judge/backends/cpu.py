@@ -7,6 +7,7 @@ Everything here changes speed and memory, and results only by rounding. What eac
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +29,15 @@ def keep_large_buffers() -> None:
         return
     mallopt(m_mmap_threshold, 32 * 1024**2)
     mallopt(m_trim_threshold, 512 * 1024**2)
+
+
+def release_buffers() -> None:
+    """Hands what `keep_large_buffers` kept back to the system; does nothing without glibc.
+
+    Where sizes change from batch to batch, what is kept fits worse and worse, and more and more is kept.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def can_pack() -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from judge.adapters import MANIFEST, read_adapter
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_way import ChatWay
 from judge.backends.endpoint import KEY, PATIENCE, Endpoint, Patience, Served, listed
@@ -140,4 +141,6 @@ def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
 
 
 def adapter_name(settings: Settings) -> str:
-    return Path(settings.adapter).expanduser().resolve().name
+    """What the server is asked for: the name in the adapter's manifest, else its folder's."""
+    folder = Path(settings.adapter).expanduser().resolve()
+    return read_adapter(folder).name if (folder / MANIFEST).is_file() else folder.name

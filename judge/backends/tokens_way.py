@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from judge import basemodels
-from judge.adapters import read_adapter
+from judge.adapters import check_prompts, read_adapter
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_text import as_logprob, whole_characters
 from judge.backends.endpoint import Endpoint, Job, Refused, Session, decoding_of
@@ -47,6 +47,8 @@ class TokensWay:
         if is_named and not _is_hub_id(base_model):
             return engine_of(self._settings, WAY, "served")
         adapter = read_adapter(self._settings.adapter) if self._settings.adapter else None
+        if adapter:
+            check_prompts(adapter)
         return Engine(
             base_model=last_part(base_model) if is_named else self._name,
             base_model_hash="",
