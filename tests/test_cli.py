@@ -291,7 +291,14 @@ def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
         "--ledger",
         "l.sqlite",
     ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A shell in the background has its children ignore this signal, and it is passed on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     wait_for_readings(tmp_path / "l.sqlite", process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

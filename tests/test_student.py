@@ -22,6 +22,8 @@ from judge.records import Outcome
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = [
     Example(
         pair_of("yes", "certainly not, no", "Is the sky blue?", "sky"), targets(Outcome.A), None, Part.TRAIN

@@ -22,6 +22,8 @@ from judge.records import Outcome, Share
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Train(
     epochs=4, accumulate=1, batch_tokens=4096, learning_rate=0.01, evaluations=4, patience=0, dropout=0.1
 )
