@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from judge.progress import Progress
     from judge.study import Entrant
 
-DATA_SETS = ("mt-bench", "oasst", "llmbar")
-TURNS = {"mt-bench": "1", "oasst": "1"}
+DATA_SETS = ("mt-bench", "oasst", "llmbar", "hh-rlhf")
+TURNS = {"mt-bench": "1", "oasst": "1", "hh-rlhf": "1"}
 VOTES = {"mt-bench": "experts"}
 """The turn that is judged and whose votes count, where nobody says: else any turn, and all votes."""
 
@@ -69,8 +69,8 @@ def bench(
     turn: Annotated[
         str,
         typer.Option(
-            help="Which turn of a conversation is judged: 1, 2, ..., or any; by default 1 of MT-bench and "
-            "OASST, and any of a file."
+            help="Which turn of a conversation is judged: 1, 2, ..., or any; by default 1 of MT-bench, "
+            "OASST and HH-RLHF, and any of a file."
         ),
     ] = "",
     category: Annotated[
@@ -200,12 +200,13 @@ def names_of(given: Sequence[str], identities: Sequence[Identity]) -> list[str]:
 
 def read(data: str, wanted: Wanted) -> Dataset:
     """The data set of that name, or of that file."""
-    from benchmarks import llmbar, mt_bench, oasst, own_file
+    from benchmarks import hh_rlhf, llmbar, mt_bench, oasst, own_file
 
     readers: dict[str, Callable[[Wanted], Dataset]] = {
         "mt-bench": mt_bench.read,
         "oasst": oasst.read,
         "llmbar": llmbar.read,
+        "hh-rlhf": hh_rlhf.read,
     }
     if data in readers:
         return readers[data](wanted)

@@ -169,7 +169,7 @@ def test_one_category_alone_can_be_asked_for(own):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["mt-bunch"], "no such data set. There are mt-bench, oasst, llmbar, or name a file of pairs."),
+        (["mt-bunch"], "no such data set. There are mt-bench, oasst, llmbar, hh-rlhf, or"),
         (["pairs.jsonl", "--votes", "votes.jsonl", "--category", "left"], "There are: even, odd."),
         (["pairs.jsonl", "--turn", "first"], "--turn first: must be 1, 2, ..., or any."),
         (["pairs.jsonl", "--votes", "missing.jsonl"], "missing.jsonl"),
@@ -255,7 +255,7 @@ def test_on_mt_bench_gpt_4_and_the_ceilings_stand_beside_the_judge(real):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("data", "n_pairs"), [("oasst", 530), ("llmbar", 419)])
+@pytest.mark.parametrize(("data", "n_pairs"), [("oasst", 530), ("llmbar", 419), ("hh-rlhf", 970)])
 def test_the_other_data_sets_are_measured_likewise(real, data, n_pairs):
     found = result(data, *real, "--judge", LONGER)
     assert found["data"]["n_pairs"] == n_pairs

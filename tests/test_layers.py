@@ -119,6 +119,7 @@ LAYERS = {
     "distill/commands.py": 13,
     "app/__init__.py": 7,
     "benchmarks/branch.py": 7,
+    "benchmarks/hh_rlhf.py": 7,
     "benchmarks/llmbar.py": 7,
     "benchmarks/mt_bench.py": 7,
     "benchmarks/oasst.py": 7,
