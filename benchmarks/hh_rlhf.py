@@ -69,12 +69,12 @@ def rows_in(folder: Path, turn: int | None) -> Iterator[Mapping[str, Any]]:
 def pair_and_vote(row: Mapping[str, Any]) -> tuple[Pair, HumanVote]:
     """The pair of one row, and its label as a vote."""
     context = messages_of(row)
-    texts = [row.get(key) for key in ("chosen", "rejected")]
-    if not all(isinstance(text, str) and text.strip() for text in texts):
+    chosen, rejected = str(row.get("chosen") or "").strip(), str(row.get("rejected") or "").strip()
+    if not chosen or not rejected:
         raise Unusable("missing text")
-    if texts[0] == texts[1]:
+    if chosen == rejected:
         raise Unusable("identical texts")
-    a, b = sorted(texts, key=sha256_of_json)
+    a, b = sorted((row["chosen"], row["rejected"]), key=sha256_of_json)
     pair = Pair(
         id=f"hh-rlhf-{row.get('subset')}-{row.get('row')}",
         conversation_a=(*context, Message("assistant", a)),

@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from judge.adapter_commands import app as adapters_app
 from judge.console import (
+    INTERRUPTED,
     STYLE,
     LedgerOption,
     QuietOption,
@@ -78,6 +79,9 @@ def main() -> NoReturn:
     except JudgeError as error:
         print(f"judge: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("judge: interrupted.", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
     raise SystemExit(0)
 
 

@@ -58,14 +58,11 @@ def opened_ledger(path: Path | None) -> Iterator[Ledger]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C while judging is one line and exit status 130: what was judged is kept."""
+    """Ctrl-C in long work is one line and exit status 130: what was done is kept."""
     try:
         yield
     except KeyboardInterrupt:
-        print(
-            "judge: stopped. What was judged is in the ledger; the same command goes on there.",
-            file=sys.stderr,
-        )
+        print("judge: stopped. What was done is kept; the same command goes on there.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 

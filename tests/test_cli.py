@@ -16,6 +16,7 @@ import pytest
 from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
+from judge import cli
 from judge.cli import app
 from judge.pairfile import read_verdicts, write_pairs
 from judge.records import Outcome, Status
@@ -279,7 +280,8 @@ def test_a_run_killed_in_the_middle_goes_on_and_writes_the_same_bytes(run, tmp_p
 
 @pytest.mark.slow
 def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
-    write_pairs(tmp_path / "pairs.jsonl", [pair_of("a" * 600 + str(i), "b", id=f"p{i}") for i in range(30)])
+    # So many that a busy machine is not done with them before it looks at the ledger again.
+    write_pairs(tmp_path / "pairs.jsonl", [pair_of("a" * 600 + str(i), "b", id=f"p{i}") for i in range(600)])
     command = [
         *JUDGE,
         "run",
@@ -291,14 +293,7 @@ def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
         "--ledger",
         "l.sqlite",
     ]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        # A shell in the background has its children ignore this signal, and it is passed on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     wait_for_readings(tmp_path / "l.sqlite", process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -306,6 +301,17 @@ def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
     assert out == ""
     assert "the same command goes on there" in err
     assert "Traceback" not in err
+
+
+def test_an_interrupt_at_any_other_moment_is_one_line_too(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "judge: interrupted.\n"
 
 
 def wait_for_readings(path, process, timeout_s=60.0):
