@@ -390,17 +390,20 @@ def test_verify_reads_the_files_again_even_where_they_seem_untouched(run, folder
     assert "adapter_model.safetensors changed after the training" in run("verify", folder)
 
 
+@pytest.mark.slow
 def test_verify_fails_in_one_line_where_the_base_or_a_prompt_is_another(run, folder, tiny):
     assert "made for the base model qwen2.5-coder-0.5b" in run("verify", folder, "--base-model", tiny)
     changed(folder, **manifest_values(tiny) | {"prompts": "0" * 64})
     assert "the prompts (direct) are not those" in run("verify", folder, "--base-model", tiny)
 
 
+@pytest.mark.slow
 def test_verify_fails_in_one_line_where_the_adapter_changes_nothing(run, tiny, tmp_path):
     idle = make_adapter(tiny, tmp_path / "idle", scale=0.0)
     assert "changes nothing about this base model's answers" in run("verify", idle, "--base-model", tiny)
 
 
+@pytest.mark.slow
 def test_verify_fails_in_one_line_where_merging_changes_answers(run, tiny, adapter, monkeypatch):
     from judge import adaptercheck
 
@@ -415,12 +418,14 @@ def test_verify_fails_in_one_line_where_merging_changes_answers(run, tiny, adapt
     assert "the same letter in 1 of 2 where" in said
 
 
+@pytest.mark.slow
 def test_a_backend_that_is_loaded_at_once_checks_the_fit_too(adapter, tmp_path):
     other = make_model(tmp_path / "other", num_hidden_layers=1)
     said = complaint(EmbeddedBackend(Settings(str(other), str(adapter))).load)
     assert "made for the base model tiny" in said
 
 
+@pytest.mark.slow
 def test_merged_and_unmerged_are_two_engines_with_one_answer(tiny, adapter):
     settings = Settings(str(tiny), str(adapter), dtype="float32")
     beside, merged, bare = (

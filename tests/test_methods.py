@@ -124,6 +124,7 @@ def test_settings_that_do_not_go_together_are_one_clear_line(name, settings, sam
         load_method(name, load_backend("scripted:first"), settings, samples, vote)
 
 
+@pytest.mark.slow
 def test_slow_methods_refuse_an_adapter(tmp_path):
     from models import make_adapter, make_model
 
