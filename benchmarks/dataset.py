@@ -70,6 +70,11 @@ def usable(rows: Iterable[S], read_one: Callable[[S], T]) -> tuple[list[T], Coun
     return done, broken
 
 
+def prompt_of(pair: Pair) -> str:
+    """The first user message of conversation a, without differences of case and spaces."""
+    return " ".join(pair.question.casefold().split())
+
+
 def counts_in_words(counts: Mapping[str, int]) -> str:
     """For example "deleted: 3, no rank: 1"; "nothing" without any."""
     return ", ".join(f"{reason}: {count}" for reason, count in sorted(counts.items())) or "nothing"

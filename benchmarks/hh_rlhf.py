@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import Dataset, Unusable, Wanted, not_empty, usable
+from benchmarks.dataset import Dataset, Unusable, Wanted, not_empty, prompt_of, usable
 from benchmarks.sources import local_rows
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Message, Pair, sha256_of_json
@@ -54,9 +54,7 @@ def read(wanted: Wanted) -> Dataset:
 
 def half_of(pair: Pair) -> str:
     """The half that a pair belongs to; all pairs that begin with one question are in the same."""
-    return (
-        SETTINGS if int(sha256_of_json(" ".join(pair.question.casefold().split()))[0], 16) < 8 else TRAINING
-    )
+    return SETTINGS if int(sha256_of_json(prompt_of(pair))[0], 16) < 8 else TRAINING
 
 
 def rows_in(folder: Path, turn: int | None) -> Iterator[Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from benchmarks.dataset import prompt_of
 from distill.traces import (
     Trace,
     refuse_repeated,
@@ -315,11 +316,6 @@ def part_of(pair: Pair, held_out: float, seed: int) -> Part:
     """The part of a pair: it depends on the seed and the prompt only, so that other pairs move none."""
     place = int(sha256_of_json([seed, prompt_of(pair)])[:13], 16) / 16**13
     return Part.HELD_OUT if place < held_out else Part.TRAIN
-
-
-def prompt_of(pair: Pair) -> str:
-    """The first user message of conversation a, without differences of case and spaces."""
-    return " ".join(pair.question.casefold().split())
 
 
 def surplus_of(examples: Sequence[Example]) -> set[str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from distill.selection import Example, Part, Selection, has_longer, prompt_of
+from benchmarks.dataset import prompt_of
+from distill.selection import Example, Part, Selection, has_longer
 from distill.traces import Trace
 from judge.records import Outcome, Pair, Share
 from judge.summary import NO_CATEGORY, Row, group_of

@@ -147,6 +147,11 @@ class Student:
             self.config.base_model_name_or_path = self.name
             self.config.inference_mode = False
             self.adapted = peft.get_peft_model(base, copy.deepcopy(self.config), autocast_adapter_dtype=False)
+        self.parameters: dict[str, Any] = {  # what learns, by the names that an adapter's file has
+            name.replace(".default.", "."): one
+            for name, one in self.adapted.named_parameters()
+            if one.requires_grad
+        }
         self.adapted_layers = sorted(self.config.layers_to_transform)
         self.n_frozen = min(self.adapted_layers)
         self.model: Any = self.adapted.get_base_model()
@@ -214,15 +219,6 @@ class Student:
             self.body.layers, self.body.norm = layers, norm
 
     # --- the adapter -------------------------------------------------------------------------------------
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What learns, by the names that the adapter's file has."""
-        return {
-            name.replace(".default.", "."): parameter
-            for name, parameter in self.adapted.named_parameters()
-            if parameter.requires_grad
-        }
 
     @property
     def shape(self) -> dict[str, Any]:

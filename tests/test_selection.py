@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pairs import FOUR_PAIRS, pair_of
 
+from benchmarks.dataset import prompt_of
 from distill.selection import (
     Example,
     Filter,
     Part,
     Selection,
     part_of,
-    prompt_of,
     select,
     teacher_p_a,
 )
