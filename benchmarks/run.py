@@ -24,7 +24,7 @@ from judge.console import (
 )
 from judge.errors import InputError
 from judge.options import JudgeOptions, judge_of_spec, takes_judge
-from judge.records import Identity, Verdict
+from judge.records import NO_ADAPTER, Identity, Verdict
 from judge.separation import refuse_mixed
 from judge.summary import NO_CATEGORY
 
@@ -189,7 +189,7 @@ def released_of(dataset: Dataset) -> list[Entrant]:
 def names_of(given: Sequence[str], identities: Sequence[Identity]) -> list[str]:
     """A name a judge: as given, else model, adapter and method; the fingerprint where two would be alike."""
     labels = [
-        name or f"{one.base_model}{'' if one.adapter == 'none' else f'+{one.adapter}'} {one.method}"
+        name or f"{one.base_model}{'' if one.adapter == NO_ADAPTER else f'+{one.adapter}'} {one.method}"
         for name, one in zip(given, identities, strict=True)
     ]
     return [

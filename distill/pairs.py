@@ -7,7 +7,7 @@ votes and gold labels live in metadata, which is dropped, and the ids of a file'
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from benchmarks.sources import hub_rows
 from distill.clean import normalised
 from distill.recipe import PairSource, file_at
 from judge.errors import InputError
+from judge.evaluate import size_of
 from judge.pairfile import read_pairs
 from judge.records import Message, Pair, sha256_of_json
 from judge.rows import JSON_READERS, Reader, changed, gather, parquet_rows, rows_of
@@ -26,6 +27,7 @@ from judge.rows import Row as FileRow
 OASST2 = VALIDATION.repo
 DUPLICATE = "duplicate"
 LATER_TURN = "not the first turn"
+TOO_LONG = "too long"
 BEYOND_LIMIT = "beyond the limit"
 
 Row = Mapping[str, Any]
@@ -45,12 +47,24 @@ def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[lis
     read = pairs_of_file if source.source == "file" else pairs_of_oasst
     pairs, left_out = read(source, folder)
     once = {pair.content_hash: pair for pair in reversed(pairs)}
-    if not once:
+    short, too_long = short_enough(once.values(), source.max_characters)
+    left_out += Counter({DUPLICATE: len(pairs) - len(once)}) + too_long
+    if not short:
         reasons = counts_in_words(left_out)
         raise InputError(f"{source.path or OASST2}: no pair is left (left out: {reasons}).")
-    kept = sorted(once.values(), key=place_of)[: source.limit]
-    left_out += Counter({DUPLICATE: len(pairs) - len(once), BEYOND_LIMIT: len(once) - len(kept)})
-    return kept, left_out
+    kept = sorted(short, key=place_of)[: source.limit]
+    return kept, left_out + Counter({BEYOND_LIMIT: len(short) - len(kept)})
+
+
+def short_enough(pairs: Iterable[Pair], longest: int | None) -> tuple[list[Pair], Counter[str]]:
+    """The pairs with at most `longest` characters in both conversations; how many were longer."""
+
+    def checked(pair: Pair) -> Pair:
+        if longest is not None and size_of(pair) > longest:
+            raise Unusable(TOO_LONG)
+        return pair
+
+    return usable(pairs, checked)
 
 
 def place_of(pair: Pair) -> tuple[str, str]:

@@ -28,7 +28,7 @@ from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFL
 from judge.errors import BadLines, InputError
 from judge.methods import METHODS, VOTES, WAYS
 from judge.options import JudgeOptions, judge_options
-from judge.records import sha256_of_json
+from judge.records import NO_ADAPTER, sha256_of_json
 from judge.rows import bytes_of, first_line, kind_of, not_utf8, shown
 from judge.separation import VOTES_SUFFIX, learned_votes
 
@@ -98,6 +98,8 @@ class PairSource(Block):
     """The hub's split; a file has none."""
     limit: Positive | None = None
     """So many pairs at most; a smaller limit takes a part of what a larger one takes."""
+    max_characters: Positive | None = None
+    """Leave out pairs whose two conversations are longer together: they cost the most. null keeps all."""
     unchecked: bool = False
     """Go on where MT-bench, OASST validation or LLMBar cannot be read to keep them out; reports say so."""
 
@@ -136,7 +138,7 @@ class Teacher(Block):
 
     def options(self) -> JudgeOptions:
         """The judge, as the command line would name it."""
-        return judge_options(**self.model_dump())
+        return judge_options(**self.model_dump(), adapter=NO_ADAPTER)
 
 
 class Collect(Block):

@@ -15,8 +15,8 @@ from typing import Any
 
 from benchmarks.dataset import Unusable, counts_in_words, usable
 from distill.clean import check_to_json, clean, held_out_texts
-from distill.pairs import BEYOND_LIMIT, DUPLICATE, place_of
-from distill.recipe import Recipe, file_at
+from distill.pairs import BEYOND_LIMIT, DUPLICATE, place_of, short_enough
+from distill.recipe import PairSource, Recipe, file_at
 from distill.selection import SURPLUS, Example, part_of, surplus_of, targets, unnamed_content
 from judge.errors import InputError
 from judge.pairfile import read_pairs
@@ -50,7 +50,7 @@ class Voted:
 def voted_examples(recipe: Recipe, data: Path | None) -> Voted:
     """What the recipe's votes teach of the recipe's pairs, in a recipe with targets votes.
 
-    All votes on a pair count, whatever their turn. The recipe's limit, held-out share and balance of lengths
+    All votes on a pair count, whatever their turn. The recipe's limits, held-out share and balance of lengths
     are applied as to what a teacher read; its filter and margin are the teacher's, and not applied.
 
     Args:
@@ -64,7 +64,7 @@ def voted_examples(recipe: Recipe, data: Path | None) -> Voted:
     pairs = [replace(pair, metadata={}) for pair in read_pairs(file_at(source.path, data))]
     votes = read_votes(file_at(recipe.train.votes, data))
     held_out = held_out_texts(data, source.unchecked)
-    polled, left_out = polled_pairs(pairs, votes, source.limit)
+    polled, left_out = polled_pairs(pairs, votes, source)
     poll_on = {pair.id: poll for pair, poll in polled}
     clean_pairs, dropped = clean([pair for pair, _ in polled], held_out)
 
@@ -90,20 +90,22 @@ def voted_examples(recipe: Recipe, data: Path | None) -> Voted:
 
 
 def polled_pairs(
-    pairs: Sequence[Pair], votes: Sequence[HumanVote], limit: int | None
+    pairs: Sequence[Pair], votes: Sequence[HumanVote], source: PairSource
 ) -> tuple[list[tuple[Pair, Poll]], Counter[str]]:
-    """At most `limit` pairs with the votes on them, by a hash of their prompts; and what was left out.
+    """The pairs within the source's limits with the votes on them, by a hash of their prompts; and what
+    was left out.
 
     Every pair is there once. Whether anybody voted on it does not matter yet.
     """
     different, left_out = usable(pairs, with_two_texts)
-    polled = put_together(different, polls_of(votes))
-    within = sorted(polled, key=lambda one: place_of(one[0]))[:limit]
+    short, too_long = short_enough(different, source.max_characters)
+    polled = put_together(short, polls_of(votes))
+    within = sorted(polled, key=lambda one: place_of(one[0]))[: source.limit]
     known = {pair.id for pair in pairs}
-    left_out += Counter(
+    left_out += too_long + Counter(
         {
             OTHER_PAIR: sum(vote.pair_id not in known for vote in votes),
-            DUPLICATE: len(different) - len(polled),
+            DUPLICATE: len(short) - len(polled),
             BEYOND_LIMIT: len(polled) - len(within),
         }
     )

@@ -14,6 +14,7 @@ import typer
 from judge.adapters import (
     FILES,
     MANIFEST,
+    SHIPPED,
     SHORT,
     Adapter,
     as_json,
@@ -41,14 +42,14 @@ FolderArgument = Annotated[Path, typer.Argument(help="The adapter's folder.", sh
 def list_adapters(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(help=f"Where to look, up to two levels below; by default in {RUNS}."),
+        typer.Argument(help=f"Where to look, up to two levels below; by default {RUNS} and this package."),
     ] = None,
 ) -> None:
     """The adapters in folders, a line each."""
     for folder in folders or []:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder. Name folders that hold adapters, or nothing.")
-    found = folders_in(folders or [RUNS])
+    found = folders_in(folders or [RUNS, SHIPPED])
     for folder in found:
         try:
             print(line_of(read_adapter(folder), folder))

@@ -17,7 +17,7 @@ from judge.errors import InputError, ModelError
 from judge.files import SHA256, file_hash, hash_and_remember, one_line
 from judge.progress import silent
 from judge.prompts import fingerprint_of
-from judge.records import sha256_of_json
+from judge.records import NO_ADAPTER, sha256_of_json
 from judge.rows import Wrong, parse_json, shown
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
@@ -27,6 +27,7 @@ TARGETS = ("hard", "soft", "votes")
 LETTERS = ("AB", "ABC")
 NAME = re.compile(r"[\w.-]+")
 SHORT = 12
+SHIPPED = Path(__file__).parent / "shipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ class Adapter:
     folder: Path
     hash: str
     manifest: Mapping[str, Any]
+
+
+def shipped_adapter(base_model: str) -> str:
+    """The folder of the distilled judge that comes with this package for a base model; "" without one."""
+    folder = SHIPPED / base_model
+    return str(folder) if NAME.fullmatch(base_model) and (folder / MANIFEST).is_file() else ""
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -173,7 +180,8 @@ def check_ties(adapter: Adapter) -> None:
     """Raises InputError where it was not trained to call two answers equally good."""
     if "C" not in adapter.manifest["letters"]:
         raise InputError(
-            f"--ties: the adapter {adapter.name} was trained to answer A or B only. Leave --ties out."
+            f"--ties: the adapter {adapter.name} was trained to answer A or B only. Leave --ties out, or "
+            f"judge without an adapter: --adapter {NO_ADAPTER}."
         )
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from judge.adapters import check_ties, read_adapter
+from judge.adapters import check_ties, read_adapter, shipped_adapter
 from judge.backends import Settings, load_backend
 from judge.errors import InputError
 from judge.methods import METHODS, WAYS, Method, MethodSettings, ReplyStore, load_method
+from judge.records import NO_ADAPTER
 
 if TYPE_CHECKING:
     from judge.progress import Progress
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 METHOD_HELP = (
     f"{', '.join(METHODS)}; or in everyday words {' and '.join(f'{way} ({m})' for way, m in WAYS.items())}."
 )
+
+
+LOCAL = ("embedded", "vllm")
+"""Backends that load adapters themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,26 @@ class JudgeOptions:
 
     def load(self, progress: Progress, store: ReplyStore) -> Method:
         """The judge. Its weights load at the first question; `store` keeps what readings share."""
-        backend = load_backend(self.backend, replace(self.settings, progress=progress))
+        adapter = self.adapter
+        backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
         method = load_method(self.method, backend, settings, self.samples, self.vote)
         # An adapter that a server only knows by name has no hash, and no manifest here.
-        if settings.ties and self.settings.adapter and backend.engine.adapter_hash:
-            check_ties(read_adapter(self.settings.adapter))
+        if settings.ties and adapter and backend.engine.adapter_hash:
+            check_ties(read_adapter(adapter))
         return method
+
+    @property
+    def adapter(self) -> str:
+        """The folder of the adapter that it judges with, "" for the bare base model.
+
+        Without a word about it, the fast judge in this process has the one shipped for its base model.
+        """
+        named = self.settings.adapter
+        if named:
+            return "" if named == NO_ADAPTER else named
+        is_fast = WAYS.get(self.method, self.method) == "direct"
+        return shipped_adapter(self.settings.base_model) if is_fast and self.backend in LOCAL else ""
 
 
 def judge_options(
@@ -69,7 +87,13 @@ def judge_options(
             help="A name from `judge models list`, a hub id, a folder, or what a server calls its model."
         ),
     ] = "qwen2.5-coder-0.5b",
-    adapter: Annotated[str, typer.Option(help="Folder of a LoRA adapter for the base model.")] = "",
+    adapter: Annotated[
+        str,
+        typer.Option(
+            help="Folder of a LoRA adapter for the base model; none is the bare base model. By default "
+            "direct judges with the distilled judge that comes with this package, where there is one."
+        ),
+    ] = "",
     backend: Annotated[
         str,
         typer.Option(

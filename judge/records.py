@@ -292,6 +292,10 @@ class Share:
         return f"{100 * self.count / self.total:.1f} % ({self.count}/{self.total})"
 
 
+NO_ADAPTER = "none"
+"""What stands for the name of an adapter where the bare base model judges."""
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The part of a judge's identity that its backend knows: which weights answer, and how they run."""

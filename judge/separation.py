@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable
 
 from judge.errors import InputError
+from judge.records import NO_ADAPTER
 from judge.wording import one_line
 
 VOTES_SUFFIX = "-votes"
-NO_ADAPTER = "none"
 FINGERPRINT = re.compile(r".+\+([^+]+)/[^/@#]+@[^/@#]+#[0-9a-f]{16}")
 
 
@@ -22,7 +22,7 @@ def learned_votes(adapter: str) -> bool:
 
 
 def adapter_in(label: str) -> str:
-    """The adapter that a judge's fingerprint names (`Identity.fingerprint`); "none" in any other label."""
+    """The adapter that a judge's fingerprint names (`Identity.fingerprint`), NO_ADAPTER in another label."""
     found = FINGERPRINT.fullmatch(label)
     return found[1] if found else NO_ADAPTER
 

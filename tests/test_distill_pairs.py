@@ -210,6 +210,15 @@ def test_a_smaller_limit_takes_the_beginning_of_what_a_larger_one_takes(tmp_path
     assert of_file(path, limit=1_000)[0] == every
 
 
+def test_pairs_longer_than_the_longest_wanted_are_left_out_and_counted(tmp_path):
+    path = written(tmp_path / "p.jsonl", [row("What?", "x" * n, "yy") for n in (10, 20, 30)])
+    pairs, left_out = of_file(path, max_characters=len("What?What?yy") + 20, limit=1)
+    assert left_out["too long"] == left_out["beyond the limit"] == 1
+    assert max(len(message.content) for message in (*pairs[0].conversation_a, *pairs[0].conversation_b)) <= 20
+    with pytest.raises(InputError, match=r"no pair is left \(left out: too long: 3\)"):
+        of_file(path, max_characters=5)
+
+
 def test_the_pairs_of_a_prompt_stand_together_whatever_other_pairs_there_are(tmp_path):
     every, _ = of_file(written(tmp_path / "p.jsonl", random.Random(2).sample(MANY, len(MANY))))
     prompts = [pair.prompt for pair in every]

@@ -20,7 +20,7 @@ from judge.backends.chat_text import (
     without_start,
 )
 from judge.backends.endpoint import Endpoint, Job, Refused, Session, all_of, decoding_of
-from judge.records import Engine, Prompt, Unparsed
+from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
 WAY = "server-chat"
 SAMPLES = 5  # replies a prompt where a server gives no log-probabilities: shares in steps of a fifth
@@ -52,7 +52,7 @@ class ChatWay:
         return Engine(
             base_model=self._settings.base_model if self._settings.adapter else self._name,
             base_model_hash="",
-            adapter=self._name if self._settings.adapter else "none",
+            adapter=self._name if self._settings.adapter else NO_ADAPTER,
             adapter_hash="",
             backend=WAY,
             dtype="served",

@@ -10,7 +10,7 @@ from pathlib import Path
 from judge import basemodels
 from judge.adapters import check_fits, read_adapter
 from judge.backends import ChoiceProbabilities, Settings
-from judge.records import Engine, Prompt, Unparsed
+from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 from judge.tokens import Encoded, PromptEncoder
 
 
@@ -27,7 +27,7 @@ def engine_of(settings: Settings, backend: str, dtype: str) -> Engine:
     return Engine(
         base_model=settings.base_model.rstrip("/").rsplit("/", 1)[-1],
         base_model_hash=base_model_hash,
-        adapter=adapter.name if adapter else "none",
+        adapter=adapter.name if adapter else NO_ADAPTER,
         adapter_hash=adapter.hash if adapter else "",
         backend=backend,
         dtype=dtype,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.errors import InputError
 from judge.parsing import last_tag
-from judge.records import Engine, Prompt, Unparsed
+from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
 Script = Callable[[Prompt, int], str]
 """(prompt, how many prompts came before it) -> the whole reply."""
@@ -50,7 +50,7 @@ class ScriptedBackend:
         return Engine(
             base_model=self._name,
             base_model_hash="",
-            adapter="none",
+            adapter=NO_ADAPTER,
             adapter_hash="",
             backend="scripted",
             dtype="none",

@@ -17,7 +17,7 @@ from judge.backends.local import chosen_among, engine_of, softmax
 from judge.errors import BackendError, MissingExtra, ModelError
 from judge.files import one_line
 from judge.hub import HUB_ID
-from judge.records import Engine, Prompt, Unparsed
+from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 from judge.tokens import Encoded, PromptEncoder
 
 WAY = "server-tokens"
@@ -52,7 +52,7 @@ class TokensWay:
         return Engine(
             base_model=last_part(base_model) if is_named else self._name,
             base_model_hash="",
-            adapter=adapter.name if adapter else "none",
+            adapter=adapter.name if adapter else NO_ADAPTER,
             adapter_hash=adapter.hash if adapter else "",
             backend=WAY,
             dtype="served",

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from judge.backends import Backend, Completion
 from judge.errors import InputError
 from judge.progress import Progress, silent
-from judge.records import Identity, Order, Pair, Reading
+from judge.records import NO_ADAPTER, Identity, Order, Pair, Reading
 
 METHODS = {
     "direct": "judge.methods.direct:Direct",
@@ -115,7 +115,7 @@ def load_method(
     make = cast("Callable[[Backend, MethodSettings], Method]", _class_of(METHODS[method]))
     if method == "direct" and (settings.temperature > 0 or samples > 1):
         raise InputError("--method direct: its probabilities are exact, so there is nothing to sample.")
-    if method != "direct" and backend.engine.adapter != "none":
+    if method != "direct" and backend.engine.adapter != NO_ADAPTER:
         raise InputError(f"--method {name} judges with the bare base model: an adapter belongs to direct.")
     if samples == 1:
         return make(backend, settings)
