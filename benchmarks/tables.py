@@ -1,4 +1,4 @@
-"""The README's tables of figures, made from result files: `python -m benchmarks.tables` writes them anew.
+"""The README's tables and pictures, made from result files: `python -m benchmarks.tables` makes them anew.
 
 In the README a table stands between `<!-- NAME: FILE ... -->` and `<!-- end of NAME -->`, where NAME is one
 of `TABLES` and the files are those it is made from.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import branch, methods, speed, training
+from benchmarks.pictures import picture_of
 from benchmarks.result import SCHEMA, title_of
 from judge.errors import InputError
 from judge.separation import refuse_mixed
@@ -148,5 +149,21 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
 }
 
 
+MT_BENCH = "benchmarks/results/mt-bench-qwen2.5-coder-0.5b.json"
+PICTURES = {
+    "docs/strict-by-category.svg": (MT_BENCH, "strict"),
+    "docs/inconsistent-by-category.svg": (MT_BENCH, "inconsistent"),
+}
+"""What each picture is drawn from: a result file, and which of its figures."""
+
+
+def drawn(name: str, checkout: Path = CHECKOUT) -> str:
+    """The picture of that name as its result file has it now."""
+    file, metric = PICTURES[name]
+    return picture_of(read_result(checkout / file), metric)
+
+
 if __name__ == "__main__":
     README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for name in PICTURES:
+        (CHECKOUT / name).write_text(drawn(name), encoding="utf-8")

@@ -6,6 +6,7 @@ on what it is asked. Truncation shortens the two responses and never reaches the
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,9 +69,18 @@ def teachable(examples: Sequence[Example], ties: bool, is_soft: bool) -> tuple[l
 
 
 def rows_of(
-    examples: Sequence[Example], encoder: PromptEncoder, end_of_turn: int, ties: bool, is_soft: bool
+    examples: Sequence[Example],
+    encoder: PromptEncoder,
+    end_of_turn: int,
+    ties: bool,
+    is_soft: bool,
+    sharpness: float = 1.0,
 ) -> list[Row]:
     """A row for each order of each example, in their order. An order whose choice has no letter has none.
+
+    Args:
+        is_soft: whether the teacher's probability is learned, its log-odds times `sharpness`, instead of its
+            choice.
 
     Raises:
         ModelError: a verdict is not four tokens in this model's tokenizer.
@@ -101,7 +111,7 @@ def rows_of(
                 ids=(*one.ids[: one.n_prompt], *targets[:-1]),
                 targets=targets,
                 letter=len(before),
-                weights=_weights_of(examples[number], order, list(letter_of), is_soft),
+                weights=_weights_of(examples[number], order, list(letter_of), is_soft, sharpness),
                 is_trimmed=one.is_trimmed,
             )
         )
@@ -132,11 +142,19 @@ def _size(rows: Sequence[Row]) -> int:
 
 
 def _weights_of(
-    example: Example, order: Order, choices: Sequence[Choice], is_soft: bool
+    example: Example, order: Order, choices: Sequence[Choice], is_soft: bool, sharpness: float
 ) -> tuple[float, ...]:
     """How much of each choice is to be learned: the teacher's probabilities, or its choice alone."""
     chosen = {example.choices[order]: 1.0}
     if is_soft and example.p_a is not None:
-        p_first = example.p_a if order is Order.AB else 1 - example.p_a
+        p_a = sharpened(example.p_a, sharpness)
+        p_first = p_a if order is Order.AB else 1 - p_a
         chosen = {Choice.FIRST: p_first, Choice.SECOND: 1 - p_first}
     return tuple(chosen.get(choice, 0.0) for choice in choices)
+
+
+def sharpened(p: float, times: float) -> float:
+    """The probability whose log-odds are those of `p` times so much."""
+    if p in (0.0, 1.0):
+        return p
+    return (1 + math.tanh(times * math.log(p / (1 - p)) / 2)) / 2

@@ -170,6 +170,8 @@ class Train(Block):
     """The student's base model; "" is the teacher's."""
     targets: Literal["hard", "soft", "votes"] = "hard"
     """hard: the teacher's verdict, as in the paper; soft: its probability; votes: people's votes instead."""
+    sharpness: Annotated[float, Field(gt=0)] = 1.0
+    """With targets soft, the teacher's log-odds times this are learned; 1 leaves its probability as it is."""
     votes: str = ""
     """With targets votes, the file of votes on collect.pairs; select's filter and margin then do nothing."""
     start_from: str = ""
@@ -473,6 +475,11 @@ RULES = (
         ("train.targets", METHOD, SAMPLES, VOTE),
         lambda r: r.train.targets == "soft" and not has_probabilities(r),
         "this teacher gives no probabilities: take hard, another method or a majority of samples",
+    ),
+    Rule(
+        ("train.sharpness", "train.targets"),
+        lambda r: r.train.sharpness != 1 and r.train.targets != "soft",
+        "only soft targets are made sharper: leave it at 1, or take soft",
     ),
     Rule(
         ("train.votes", "train.targets"),

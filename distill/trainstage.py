@@ -213,7 +213,10 @@ def training_of(
     )
     ties, is_soft = recipe.student_ties, settings.targets == "soft"
     batches, watched = (
-        batches_of(rows_of(some, student.encoder, student.end_of_turn, ties, is_soft), settings.batch_tokens)
+        batches_of(
+            rows_of(some, student.encoder, student.end_of_turn, ties, is_soft, settings.sharpness),
+            settings.batch_tokens,
+        )
         for some in (lessons.trained, lessons.watched)
     )
     start_of_reply = render_direct(lessons.trained[0].pair, Order.AB, ties).reply_start

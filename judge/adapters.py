@@ -45,8 +45,8 @@ class Adapter:
 
 def shipped_adapter(base_model: str) -> str:
     """The folder of the distilled judge that comes with this package for a base model; "" without one."""
-    folder = SHIPPED / base_model
-    return str(folder) if NAME.fullmatch(base_model) and (folder / MANIFEST).is_file() else ""
+    found = {file.parent.name: file.parent for file in SHIPPED.glob(f"*/{MANIFEST}")}
+    return str(found[base_model]) if base_model in found else ""
 
 
 # --- reading ---------------------------------------------------------------------------------------------

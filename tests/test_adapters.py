@@ -209,7 +209,10 @@ def test_a_prompt_that_is_not_there_any_more_is_refused(folder):
 def test_ties_need_an_adapter_that_was_trained_with_them(folder):
     judge = JudgeOptions(method_settings=MethodSettings(ties=True), settings=Settings(BASE, str(folder)))
     said = complaint(lambda: judge.load(silent, MemoryStore()), InputError)
-    assert said == "--ties: the adapter mine was trained to answer A or B only. Leave --ties out."
+    assert said == (
+        "--ties: the adapter mine was trained to answer A or B only. Leave --ties out, or judge without an "
+        "adapter: --adapter none."
+    )
     changed(folder, letters="ABC")
     assert judge.load(silent, MemoryStore()).identity.letters == "ABC"
 

@@ -8,7 +8,7 @@ import pytest
 from models import VERDICT_MERGES, make_tokenizer
 from pairs import pair_of
 
-from distill.examples import NO_LETTER, NO_PROBABILITY, Row, batches_of, rows_of, teachable
+from distill.examples import NO_LETTER, NO_PROBABILITY, Row, batches_of, rows_of, sharpened, teachable
 from distill.selection import Example, Part, targets
 from judge.errors import ModelError
 from judge.methods.direct import render_direct
@@ -25,6 +25,25 @@ def example(winner=Outcome.A, p_a=None, id="p", **texts) -> Example:
 @pytest.fixture(scope="module")
 def encoder():
     return PromptEncoder(make_tokenizer(merges=VERDICT_MERGES), 4096, "trim")
+
+
+@pytest.mark.parametrize(
+    ("p", "times", "sharp"), [(0.6, 1, 0.6), (0.6, 3, 27 / 35), (0.25, 2, 0.1), (0.5, 9, 0.5)]
+)
+def test_sharper_probabilities_have_their_log_odds_multiplied(p, times, sharp):
+    assert sharpened(p, times) == pytest.approx(sharp)
+    assert sharpened(1 - p, times) == pytest.approx(1 - sharp)
+
+
+def test_what_is_certain_stays_certain_however_sharp():
+    assert [sharpened(p, times) for p in (0.0, 1.0) for times in (0.5, 8.0)] == [0.0, 0.0, 1.0, 1.0]
+    assert sharpened(1e-9, 100) == pytest.approx(0)
+    assert sharpened(1 - 1e-9, 100) == pytest.approx(1)
+
+
+def test_soft_targets_are_learned_as_sharp_as_asked(encoder):
+    rows = rows_of([example(Outcome.A, p_a=0.75)], encoder, END, ties=False, is_soft=True, sharpness=2)
+    assert [row.weights for row in rows] == [pytest.approx((0.9, 0.1)), pytest.approx((0.1, 0.9))]
 
 
 def test_a_row_is_the_judges_own_prompt_and_the_verdict_without_its_last_token(encoder):

@@ -124,6 +124,7 @@ LAYERS = {
     "benchmarks/mt_bench.py": 7,
     "benchmarks/oasst.py": 7,
     "benchmarks/own_file.py": 7,
+    "benchmarks/pictures.py": 8,
     "benchmarks/processes.py": 6,
     "benchmarks/training.py": 11,
     "benchmarks/speed.py": 12,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from distill.recipe import Teacher
+from judge import adapters
 from judge.backends import Settings
 from judge.errors import InputError
-from judge.methods import MethodSettings
+from judge.methods import METHODS, WAYS, MethodSettings
 from judge.options import JudgeOptions, judge_of_spec
 
 GIVEN = JudgeOptions(method="cot", settings=Settings(dtype="float32"))
@@ -54,3 +56,58 @@ def test_a_spec_that_names_no_judge_says_what_is_right(spec, complaint):
     with pytest.raises(InputError, match=r".*") as caught:
         judge_of_spec(spec, GIVEN)
     assert complaint in str(caught.value)
+
+
+# --- the distilled judge that comes with the package
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A package with a distilled judge for one base model, and a folder without manifest for another."""
+    monkeypatch.setattr(adapters, "SHIPPED", tmp_path)
+    for name in ("small", "unfinished"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "small" / "manifest.json").write_text("{}")
+    return tmp_path
+
+
+def adapter_of(**options):
+    settings = {key: options.pop(key) for key in ("base_model", "adapter") if key in options}
+    return JudgeOptions(settings=Settings(**settings), **options).adapter
+
+
+@pytest.mark.parametrize("backend", ["embedded", "vllm"])
+@pytest.mark.parametrize("method", ["direct", "fast"])
+def test_the_fast_judge_has_the_adapter_shipped_for_its_base_model(shipped, backend, method):
+    assert adapter_of(method=method, backend=backend, base_model="small") == str(shipped / "small")
+
+
+@pytest.mark.parametrize("method", [name for name in [*METHODS, *WAYS] if name not in ("direct", "fast")])
+def test_slow_judges_have_no_adapter(shipped, method):
+    assert adapter_of(method=method, base_model="small") == ""
+
+
+@pytest.mark.parametrize("backend", ["server:http://host/v1", "scripted:longer"])
+def test_a_backend_that_loads_no_weights_here_gets_no_shipped_adapter(shipped, backend):
+    assert adapter_of(backend=backend, base_model="small") == ""
+
+
+@pytest.mark.parametrize("base_model", ["other", "unfinished", "some/model", "..", ".", ""])
+def test_a_base_model_without_a_shipped_adapter_judges_bare(shipped, base_model):
+    (shipped.parent / "manifest.json").write_text("{}")
+    (shipped / "manifest.json").write_text("{}")
+    assert adapter_of(base_model=base_model) == ""
+
+
+def test_a_base_model_that_is_a_folder_has_no_shipped_adapter_even_with_a_manifest(shipped):
+    assert adapter_of(base_model=str(shipped / "small")) == ""
+
+
+def test_a_named_adapter_goes_before_the_shipped_one_and_none_is_the_bare_base_model(shipped):
+    assert adapter_of(base_model="small", adapter="mine") == "mine"
+    assert adapter_of(base_model="small", adapter="none") == ""
+    assert adapter_of(method="bsm", adapter="none") == ""
+
+
+def test_a_teacher_is_the_bare_base_model(shipped):
+    assert Teacher(base_model="small", method="direct").options().adapter == ""

@@ -55,15 +55,16 @@ def file(tmp_path):
 # --- the recipes that ship -------------------------------------------------------------------------------
 
 
-def test_there_are_recipes_for_two_sizes_and_for_the_hub():
-    assert [path.stem for path in EVERY] == ["embedded-0.5b", "embedded-1.5b", "oasst2"]
+def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_the_hub():
+    assert [path.stem for path in EVERY] == ["distilled-0.5b", "embedded-0.5b", "embedded-1.5b", "oasst2"]
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_every_recipe_that_ships_can_be_read_and_is_called_like_its_file(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    assert recipe.student == recipe.collect.teacher.options().settings.base_model
+    larger = {"distilled-0.5b": "qwen2.5-coder-1.5b"}
+    assert recipe.collect.teacher.options().settings.base_model == larger.get(path.stem, recipe.student)
     assert not recipe.collect.pairs.unchecked
 
 
@@ -134,7 +135,7 @@ def test_the_teacher_has_the_options_of_the_command_line_but_for_the_adapter():
     same = {name: field.default for name, field in Teacher.model_fields.items() if name != "method"}
     assert same == {name: options[name].default for name in same}
     given = {"method": "cot", "samples": 5, "temperature": 0.7, "base_model": "big", "concurrency": 3}
-    assert Teacher(**given).options() == judge_options(**given)
+    assert Teacher(**given).options() == judge_options(**given, adapter="none")
 
 
 def test_every_setting_has_one_line_that_describes_it():
@@ -187,7 +188,7 @@ def test_all_mistakes_are_reported_together_those_between_settings_too(file):
 def test_an_unknown_key_is_told_the_right_ones():
     (problem,) = problems_of(train__lerning_rate=1)
     assert problem.startswith("here: train.lerning_rate: no such key. Did you mean learning_rate? ")
-    assert "The keys here are base_model, targets, votes, " in problem
+    assert "The keys here are base_model, targets, sharpness, " in problem
     (problem,) = problems_of(trian={"rank": 1})
     assert problem.endswith("Did you mean train? The keys here are name, seed, collect, select, train.")
 
@@ -240,6 +241,7 @@ def test_an_unknown_key_is_told_the_right_ones():
             "train.votes: a file of votes and targets votes need each other",
         ),
         ({"train__votes": "v.jsonl"}, "train.votes: a file of votes and targets votes need each other"),
+        ({"train__sharpness": 8.0}, "train.sharpness: only soft targets are made sharper: leave it at 1"),
         ({"train": VOTES_MODE}, "collect.pairs.source: votes name the pairs of a file by their ids: must be"),
         ({"train__start_from": "runs/a-votes/"}, "train.start_from: this adapter learned votes, which no "),
         ({"name": "mine-votes"}, "name: must not end in -votes, which is put behind the name where "),

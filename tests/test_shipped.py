@@ -1,0 +1,108 @@
+"""The distilled judges in the package: what they learned from, and that they answer in four tokens."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from peft import PeftConfig
+
+from benchmarks import hh_rlhf, llmbar, mt_bench, oasst
+from benchmarks.dataset import Wanted
+from judge import basemodels
+from judge.adapters import SHIPPED, check_fits, read_adapter
+from judge.backends import Sampling, Settings
+from judge.backends.embedded import EmbeddedBackend
+from judge.methods import MemoryStore
+from judge.methods.direct import render_direct
+from judge.options import JudgeOptions
+from judge.progress import silent
+from judge.records import Order
+
+FOLDERS = sorted(path for path in SHIPPED.iterdir() if path.is_dir())
+EACH = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+MAX_BYTES = 12 * 2**20
+N_DECODED = 200
+
+
+def test_there_is_a_judge_for_the_default_base_model():
+    assert Settings().base_model in [folder.name for folder in FOLDERS]
+
+
+@EACH
+def test_it_is_whole_and_made_for_the_base_model_of_its_name_and_for_these_prompts(folder):
+    adapter = read_adapter(folder)
+    check_fits(adapter, folder.name, basemodels.hash_of(folder.name))
+    assert adapter.manifest["base_model"] == folder.name
+    assert adapter.manifest["letters"] == "AB"
+    assert sum(file.stat().st_size for file in folder.iterdir()) < MAX_BYTES
+
+
+@EACH
+def test_no_path_of_the_machine_it_was_made_on_is_in_it(folder):
+    for name in ("adapter_config.json", "manifest.json"):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert "/work" not in text
+        assert "/root" not in text
+        assert "/home" not in text
+    assert PeftConfig.from_pretrained(str(folder)).base_model_name_or_path in (None, "", folder.name)
+
+
+@EACH
+def test_it_learned_from_a_teacher_and_from_no_vote(folder):
+    manifest = read_adapter(folder).manifest
+    assert manifest["targets"] in ("hard", "soft")
+    assert not manifest["name"].endswith("-votes")
+    assert manifest["start_from"] is None or not manifest["start_from"]["name"].endswith("-votes")
+
+
+@EACH
+@pytest.mark.parametrize("data", [mt_bench, oasst, llmbar, hh_rlhf], ids=lambda data: data.__name__)
+def test_no_pair_that_judges_are_measured_or_tuned_on_taught_it(folder, data, data_dir):
+    manifest = read_adapter(folder).manifest
+    seen = {*manifest["data"]["train"], *manifest["data"]["held_out"]}
+    votes = "all" if data is mt_bench else ""
+    pairs = data.read(Wanted(data_dir, None, votes)).pairs
+    turned = [
+        replace(pair, conversation_a=pair.conversation_b, conversation_b=pair.conversation_a)
+        for pair in pairs
+    ]
+    assert pairs
+    assert seen.isdisjoint(pair.content_hash for pair in (*pairs, *turned))
+
+
+@pytest.mark.weights
+def test_judging_without_a_word_about_adapters_uses_it():
+    method = JudgeOptions().load(silent, MemoryStore())
+    shipped = read_adapter(SHIPPED / Settings().base_model)
+    assert method.identity.adapter_hash == shipped.hash
+    bare = JudgeOptions(settings=Settings(adapter="none")).load(silent, MemoryStore())
+    assert (bare.identity.adapter, bare.identity.adapter_hash) == ("none", "")
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_decoded_freely_it_answers_in_four_tokens_and_as_its_probabilities_say(data_dir):
+    """Half of the pairs are shown in each order; greedy decoding, every token of the vocabulary allowed."""
+    folder = SHIPPED / Settings().base_model
+    backend = EmbeddedBackend(Settings(adapter=str(folder)))
+    pairs = sorted(llmbar.read(Wanted(data_dir)).pairs, key=lambda pair: pair.content_hash)[:N_DECODED]
+    orders = [list(Order)[number % 2] for number in range(N_DECODED)]
+    asked = [render_direct(pair, order, False) for pair, order in zip(pairs, orders, strict=True)]
+    letters = [
+        "A" if one.probabilities[0] >= one.probabilities[1] else "B"
+        for one in backend.choose(asked, ("A", "B"))
+    ]
+    free = [replace(prompt, reply_start="", reply_end="") for prompt in asked]
+    replies = backend.complete(free, Sampling(max_new_tokens=16))
+    assert [(one.text, one.tokens_out, one.is_ended) for one in replies] == [
+        (f"[[{letter}]]", 4, True) for letter in letters
+    ]
+
+
+def test_the_notice_names_every_shipped_adapter():
+    notice = (SHIPPED.parents[1] / "NOTICE").read_text(encoding="utf-8")
+    for folder in FOLDERS:
+        assert f"judge/shipped/{folder.name}" in notice
+        assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["base_model"] in notice
