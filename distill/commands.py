@@ -34,8 +34,10 @@ DataOption = Annotated[
     Path | None,
     typer.Option(help="Folder of local copies; by default JUDGE_DATA, else the Hugging Face hub."),
 ]
-
-
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(help="File of the ledger with the teacher's readings; by default the run's own."),
+]
 TargetsOption = Annotated[
     tuple[str, Path] | None,
     typer.Option(
@@ -52,18 +54,19 @@ def collect(
     limit: LimitOption = None,
     folder: FolderOption = None,
     data_dir: DataOption = None,
+    ledger: LedgerOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Let the teacher read pairs in both orders. Interrupted, the same command goes on."""
     recipe, run = _run_of(config, limit, folder)
-    _collect(recipe, run, data_dir, quiet)
+    _collect(recipe, run, data_dir, ledger, quiet)
 
 
-def _collect(recipe: Recipe, run: RunFolder, data_dir: Path | None, quiet: bool) -> None:
+def _collect(recipe: Recipe, run: RunFolder, data_dir: Path | None, ledger: Path | None, quiet: bool) -> None:
     from distill.stages import run_collect
 
     with interruptible(), progress_shown(quiet) as progress:
-        manifest = run_collect(recipe, run, data_folder(data_dir), progress)
+        manifest = run_collect(recipe, run, data_folder(data_dir), progress, ledger)
     check = manifest["contamination"]
     print(f"{manifest['n_pairs']:,} pairs read in both orders by {manifest['inputs']['teacher']}")
     for what, counts in (("left out", manifest["left_out"]), ("not clean", check["dropped"])):
@@ -133,12 +136,13 @@ def all_stages(
     targets: TargetsOption = None,
     folder: FolderOption = None,
     data_dir: DataOption = None,
+    ledger: LedgerOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Collect, select and train. What is done already is not done again; interrupted, it goes on."""
     recipe, run = _run_of(config, limit, folder, targets)
     if recipe.train.targets != "votes":
-        _collect(recipe, run, data_dir, quiet)
+        _collect(recipe, run, data_dir, ledger, quiet)
         _select(recipe, run, quiet)
     _train(recipe, run, data_dir, quiet)
 

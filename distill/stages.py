@@ -30,12 +30,17 @@ Manifest = dict[str, Any]
 
 
 def run_collect(
-    recipe: Recipe, folder: RunFolder, data: Path | None, progress: Progress = silent
+    recipe: Recipe,
+    folder: RunFolder,
+    data: Path | None,
+    progress: Progress = silent,
+    ledger_path: Path | None = None,
 ) -> Manifest:
     """The manifest of the traces: the teacher has read every clean pair in both orders.
 
     Args:
         data: the folder of local copies of data sets; None is the hub.
+        ledger_path: where the teacher's readings are kept; None is the run's folder.
 
     Raises:
         InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
@@ -47,7 +52,7 @@ def run_collect(
     clean_pairs, dropped = clean(pairs, held_out)
     if not clean_pairs:
         raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean ({counts_in_words(dropped)}).")
-    with Ledger(folder.ledger) as ledger:
+    with Ledger(ledger_path or folder.ledger) as ledger:
         method = recipe.collect.teacher.options().load(progress, ledger)
         teacher = method.identity
         inputs = {

@@ -125,6 +125,7 @@ LAYERS = {
     "benchmarks/oasst.py": 7,
     "benchmarks/own_file.py": 7,
     "benchmarks/pictures.py": 8,
+    "benchmarks/experiments.py": 14,
     "benchmarks/processes.py": 6,
     "benchmarks/training.py": 11,
     "benchmarks/speed.py": 12,

@@ -171,3 +171,12 @@ def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):
     assert "Kept" in said
     assert "100.0 %" in said
     assert (here / "runs" / "trial" / "selection.jsonl.gz").is_file()
+
+
+def test_runs_may_share_a_ledger(here, monkeypatch):
+    shared = Path("shared.sqlite")
+    first = run_collect(recipe(), RUN, None, ledger_path=shared)
+    assert not RUN.ledger.exists()
+    refuse_to_judge(monkeypatch)
+    other = run_collect(recipe(), RunFolder(Path("runs/other")), None, ledger_path=shared)
+    assert other["files"] == first["files"]

@@ -1,0 +1,127 @@
+"""Experiments: students that differ in one setting, each on every data set that judges are measured on.
+
+    python -m benchmarks.experiments FOLDER --only bsm-swap --only bsm-none --limit 250
+
+FOLDER/NAME holds the run of each, FOLDER/ledger.sqlite what teachers and students said, and FOLDER/results a
+result file for each data set with all students of the call. Interrupted, the same call goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.dataset import data_folder
+from distill.folder import RunFolder
+from distill.recipe import Recipe, read_recipe
+from distill.stages import run_collect, run_select
+from distill.trainstage import run_train
+from judge.console import progress_shown
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SHIPPED = CHECKOUT / "recipes" / "distilled-0.5b.yaml"
+DATA_SETS = ("mt-bench", "llmbar", "oasst")
+PAPER = {
+    "collect.teacher.method": "bsm",
+    "select.filter": "swap",
+    "select.balance_length": False,
+    "train.targets": "hard",
+    "train.sharpness": 1.0,
+    "train.symmetry": 0.0,
+    "train.contrast": 0.0,
+}
+"""The paper's setting, as changes to the recipe of the judge in the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A student: what it is in words, and how its recipe differs from that of the judge in the package."""
+
+    what: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+EXPERIMENTS = {
+    "bsm-swap": Experiment("BSM, verdicts that survive the swap: the paper's", PAPER),
+    "bsm-none": Experiment("no filter", PAPER | {"select.filter": "none"}),
+    "bsm-mean": Experiment("the mean of both orders as filter", PAPER | {"select.filter": "mean"}),
+    "bsm-soft": Experiment("soft targets", PAPER | {"train.targets": "soft"}),
+    "bsm-symmetry": Experiment("symmetry term", PAPER | {"train.symmetry": 0.5}),
+    "bsm-contrast": Experiment("contrast pairs", PAPER | {"train.contrast": 1.0}),
+    "bsm-balanced": Experiment("lengths balanced", PAPER | {"select.balance_length": True}),
+    "direct-swap": Experiment(
+        "direct instead of BSM: the paper's control", PAPER | {"collect.teacher.method": "direct"}
+    ),
+    "distilled": Experiment("the judge in the package"),
+    "distilled-hard": Experiment("its hard targets", {"train.targets": "hard", "train.sharpness": 1.0}),
+    "distilled-any-length": Experiment("its lengths as they come", {"select.balance_length": False}),
+    "distilled-no-contrast": Experiment("it without contrast pairs", {"train.contrast": 0.0}),
+    "distilled-no-symmetry": Experiment("it without the symmetry term", {"train.symmetry": 0.0}),
+    "distilled-itself": Experiment(
+        "it, taught by the 0.5B model itself", {"collect.teacher.base_model": "qwen2.5-coder-0.5b"}
+    ),
+}
+
+
+def recipe_for(name: str, limit: int | None) -> Recipe:
+    """The recipe of an experiment, with so many pairs at most."""
+    changes = dict(EXPERIMENTS[name].changes) | {"name": name}
+    if limit is not None:
+        changes["collect.pairs.limit"] = limit
+    return read_recipe(SHIPPED, changes)
+
+
+def train(name: str, limit: int | None, folder: Path, data: Path | None) -> Path:
+    """The adapter of an experiment; what is done already is not done again."""
+    recipe, run = recipe_for(name, limit), RunFolder(folder / name)
+    with progress_shown(False) as progress:
+        run_collect(recipe, run, data, progress, folder / "ledger.sqlite")
+        run_select(recipe, run)
+        run_train(recipe, run, data, progress)
+    return run.adapter
+
+
+def bench(data_set: str, adapters: Mapping[str, Path], folder: Path, data: Path | None) -> None:
+    """The bare base model and these students on a data set, in a process of their own."""
+    specs = [
+        "name=0.5B direct,adapter=none",
+        *(f"name={name},adapter={path}" for name, path in adapters.items()),
+    ]
+    arguments = ["bench", data_set, *(word for spec in specs for word in ("--judge", spec))]
+    arguments += [
+        "--ledger",
+        str(folder / "ledger.sqlite"),
+        "--out",
+        str(folder / "results" / f"{data_set}.json"),
+    ]
+    if data is not None:
+        arguments += ["--data-dir", str(data)]
+    subprocess.run([sys.executable, "-c", "from judge.cli import main; main()", *arguments], check=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "--only", action="append", choices=EXPERIMENTS, help="this one; may be given more than once"
+    )
+    parser.add_argument("--limit", type=int, help="pairs for the teacher at most")
+    parser.add_argument("--data-dir", type=Path, help="folder of local copies; by default JUDGE_DATA")
+    parser.add_argument(
+        "--data", action="append", choices=(*DATA_SETS, "hh-rlhf"), help="measure on this one only"
+    )
+    given = parser.parse_args(arguments)
+    data = data_folder(given.data_dir)
+    (given.folder / "results").mkdir(parents=True, exist_ok=True)
+    adapters = {name: train(name, given.limit, given.folder, data) for name in given.only or EXPERIMENTS}
+    for data_set in given.data or DATA_SETS:
+        bench(data_set, adapters, given.folder, data)
+
+
+if __name__ == "__main__":
+    main()
