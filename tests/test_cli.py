@@ -365,4 +365,4 @@ def test_the_default_judge_judges_a_pair(tmp_path):
     finished = subprocess.run([*command, *ledger], capture_output=True, text=True, env=os.environ, check=True)
     verdict = json.loads(finished.stdout)
     assert verdict["status"] in ("consistent", "inconsistent")
-    assert verdict["judge"].startswith("qwen2.5-coder-0.5b+none/direct@embedded-cpu#")
+    assert verdict["judge"].startswith("qwen2.5-coder-0.5b+distilled-0.5b/direct@embedded-cpu#")
