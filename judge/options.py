@@ -14,14 +14,16 @@ import typer
 from judge.adapters import check_ties, read_adapter, shipped_adapter
 from judge.backends import Settings, load_backend
 from judge.errors import InputError
-from judge.methods import METHODS, WAYS, Method, MethodSettings, ReplyStore, load_method
+from judge.methods import AUTO, METHODS, WAYS, Method, MethodSettings, ReplyStore, load_method
+from judge.methods.auto import Auto
 from judge.records import NO_ADAPTER
 
 if TYPE_CHECKING:
     from judge.progress import Progress
 
 METHOD_HELP = (
-    f"{', '.join(METHODS)}; or in everyday words {' and '.join(f'{way} ({m})' for way, m in WAYS.items())}."
+    f"{', '.join(METHODS)}; or in everyday words {', '.join(f'{way} ({m})' for way, m in WAYS.items())} and "
+    f"{AUTO} (fast, and slow where that is inconsistent or near even)."
 )
 
 
@@ -42,6 +44,8 @@ class JudgeOptions:
 
     def load(self, progress: Progress, store: ReplyStore) -> Method:
         """The judge. Its weights load at the first question; `store` keeps what readings share."""
+        if self.method == AUTO:
+            return Auto(*(part.load(progress, store) for part in self.parts))
         adapter = self.adapter
         backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
@@ -50,6 +54,16 @@ class JudgeOptions:
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))
         return method
+
+    @property
+    def parts(self) -> tuple[JudgeOptions, JudgeOptions]:
+        """The fast and the slow judge of `AUTO`: an adapter is the fast one's, samples are the slow one's."""
+        exact = replace(self.method_settings, temperature=0.0)
+        bare = replace(self.settings, adapter=NO_ADAPTER)
+        return (
+            replace(self, method="direct", samples=1, method_settings=exact),
+            replace(self, method="bsm", settings=bare),
+        )
 
     @property
     def adapter(self) -> str:

@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from plugin import Project
+
+pytest_plugins = ["pytester"]
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -38,3 +41,15 @@ def vllm_python() -> Path:
             pytest.fail(f"{reason} (JUDGE_REQUIRE_VLLM=1)")
         pytest.skip(reason)
     return python
+
+
+@pytest.fixture
+def workers() -> int:
+    """How many workers of pytest-xdist a project's tests run in; `plugin.WAYS` sets it."""
+    return 0
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, workers: int) -> Project:
+    """A project whose tests use the judge."""
+    return Project(pytester, workers)

@@ -24,6 +24,9 @@ METHODS = {
 WAYS = {"fast": "direct", "slow": "bsm"}
 """Everyday words for methods."""
 
+AUTO = "auto"
+"""Fast first, and slow where that leaves doubt: two methods in one, see `judge.methods.auto`."""
+
 VOTE = "judge.methods.voting:Vote"
 VOTES = ("majority", "usc")
 
@@ -108,7 +111,7 @@ def load_method(
     """
     method = WAYS.get(name, name)
     if method not in METHODS:
-        known = ", ".join([*METHODS, *(f"{word} ({meant})" for word, meant in WAYS.items())])
+        known = ", ".join([*METHODS, *(f"{word} ({meant})" for word, meant in WAYS.items()), AUTO])
         raise InputError(f"--method {name}: no such method. There are: {known}.")
     if vote not in VOTES:
         raise InputError(f"--vote {vote}: must be one of {', '.join(VOTES)}.")

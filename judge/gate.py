@@ -1,0 +1,215 @@
+"""The gate of a suite: whether new answers are worse than approved ones, by their win rate and its interval.
+
+A case scores 1 where the new answer wins, 0 where the approved one does, and one half for a tie. Cases that
+belong together (of one prompt, or of one parametrized test) form a cluster: they are not independent of each
+other, and count as one when it comes to how much is known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judge.errors import InputError
+
+Floats = NDArray[np.float64]
+
+EVEN = 0.5
+LEVEL = 0.95
+STOPPING_LEVEL = 0.99
+"""Of the interval that may stop a suite early; what is left of the error is for the look at the end."""
+
+LAST_LEVEL = LEVEL + (1 - STOPPING_LEVEL)
+"""Of the interval at the end of a suite that might have stopped early: 96 %."""
+
+ADDED = 2
+"""So many wins and as many losses are added to what was seen (Agresti and Coull, 1998): few cases that agree
+by chance then never look certain."""
+
+MAX_NEEDED = 100_000
+GRID = 401
+FORM = "not-worse:MARGIN, with a margin from 0 to 0.5 (not-worse:0.05)"
+
+
+class Finding(StrEnum):
+    """What a suite shows: only WORSE fails it."""
+
+    WORSE = "worse"
+    NOT_WORSE = "not worse"
+    UNCLEAR = "too few to tell"
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What came of a gate.
+
+    `win_rate` and its interval from `low` to `high` are shares; `n_needed` is how many cases would have
+    settled it at this win rate, None where it is settled or no number of them would.
+    """
+
+    finding: Finding
+    margin: float
+    win_rate: float
+    low: float
+    high: float
+    n_cases: int
+    n_clusters: int
+    n_needed: int | None = None
+
+
+def margin_of(text: str) -> float:
+    """The margin that a gate such as "not-worse:0.05" names; "not-worse" alone is a margin of 0.
+
+    Raises:
+        InputError: it is no gate.
+    """
+    name, colon, number = text.partition(":")
+    try:
+        margin = float(number) if colon else 0.0
+    except ValueError:
+        margin = math.nan
+    if name != "not-worse" or not 0 <= margin < EVEN:
+        raise InputError(f"--judge-gate {text}: no such gate. Write {FORM}.")
+    return margin
+
+
+def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level: float = LEVEL) -> GateResult:
+    """Whether the win rate is below one half less the margin, by its two-sided interval.
+
+    WORSE if and only if the whole interval lies below one half less the margin; NOT_WORSE if it lies above.
+
+    Args:
+        scores: of each case, 0, 0.5 or 1.
+        clusters: the cluster of each case.
+
+    Raises:
+        ValueError: no cases, or not as many clusters.
+    """
+    sums, counts = by_cluster(scores, clusters)
+    low, high = (float(end) for end in interval(sums, counts, level))
+    win_rate = float(sums.sum() / counts.sum())
+    bound = EVEN - margin
+    finding = Finding.WORSE if high < bound else Finding.NOT_WORSE if low >= bound else Finding.UNCLEAR
+    return GateResult(
+        finding,
+        margin,
+        win_rate,
+        low,
+        high,
+        len(scores),
+        len(sums),
+        n_needed(win_rate, (high - low) / 2, bound, len(scores)) if finding is Finding.UNCLEAR else None,
+    )
+
+
+def by_cluster(scores: Sequence[float], clusters: Sequence[str]) -> tuple[Floats, Floats]:
+    """The sum of the scores and the number of cases of each cluster, in the order in which they come up."""
+    if not scores:
+        raise ValueError("a gate needs cases")
+    number = {name: n for n, name in enumerate(dict.fromkeys(clusters))}
+    places = [number[name] for _, name in zip(scores, clusters, strict=True)]
+    return np.bincount(places, weights=scores), np.bincount(places).astype(np.float64)
+
+
+def interval(sums: Floats, counts: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """The two-sided interval of a mean over clusters (Student's t on cluster residuals), within 0 and 1.
+
+    Args:
+        sums, counts: of the scores of each cluster, shape (..., clusters); leading axes are suites.
+
+    Returns:
+        The lower and the upper ends, shape (...).
+    """
+    from scipy import stats
+
+    size = counts.mean(axis=-1, keepdims=True)
+    wins, losses = np.repeat(size, ADDED, axis=-1), np.zeros((*size.shape[:-1], ADDED))
+    sums = np.concatenate([sums, wins, losses], axis=-1)
+    counts = np.concatenate([counts, np.repeat(size, 2 * ADDED, axis=-1)], axis=-1)
+    n, total = sums.shape[-1], counts.sum(axis=-1)
+    mean = sums.sum(axis=-1) / total
+    residuals = sums - mean[..., None] * counts
+    error = np.sqrt(n / (n - 1) * (residuals**2).sum(axis=-1)) / total
+    reach = stats.t.ppf((1 + level) / 2, n - 1) * error
+    return np.clip(mean - reach, 0, 1), np.clip(mean + reach, 0, 1)
+
+
+def n_needed(win_rate: float, reach: float, bound: float, n_cases: int) -> int | None:
+    """How many cases would bring the interval's end to the bound at this win rate; None if too many would."""
+    distance = abs(win_rate - bound)
+    if distance == 0:
+        return None
+    needed = max(n_cases + 1, math.ceil(n_cases * (reach / distance) ** 2))
+    return needed if needed <= MAX_NEEDED else None
+
+
+# --- stopping early --------------------------------------------------------------------------------------
+
+
+def sequential_gate(
+    scores: Sequence[float], clusters: Sequence[str], margin: float, is_complete: bool
+) -> GateResult | None:
+    """What the cases so far show for good; None where more of them have to be seen.
+
+    After every cluster an anytime-valid interval (99 %) may settle it; once `is_complete`, the interval at
+    the end (96 %) does. Both errors together are at most those of one interval of 95 %.
+
+    Args:
+        scores, clusters: as in `gate`, in the order of the suite, each cluster whole.
+    """
+    sums, counts = by_cluster(scores, clusters)
+    low, high = confidence_sequence(sums / counts)
+    bound = EVEN - margin
+    settled = np.flatnonzero((high < bound) | (low >= bound))
+    if len(settled):
+        n = int(settled[0])
+        finding = Finding.WORSE if high[n] < bound else Finding.NOT_WORSE
+        n_cases, seen = int(counts[: n + 1].sum()), float(sums[: n + 1].sum())
+        return GateResult(finding, margin, seen / n_cases, float(low[n]), float(high[n]), n_cases, n + 1)
+    return gate(scores, clusters, margin, LAST_LEVEL) if is_complete else None
+
+
+def confidence_sequence(values: Floats, level: float = STOPPING_LEVEL) -> tuple[Floats, Floats]:
+    """An interval after each value that holds at all times together (Waudby-Smith and Ramdas, 2023).
+
+    Somebody bets against every possible mean that the values are lower, and that they are higher; a mean
+    against which one of them grew rich is out. Bets follow from earlier values alone (aGRAPA, section B.3).
+
+    Args:
+        values: from 0 to 1, independent, of one mean, shape (..., n).
+
+    Returns:
+        The lower and the upper ends, shape (..., n).
+    """
+    means = np.linspace(0, 1, GRID)
+    n = values.shape[-1]
+    rich = math.log(2 / (1 - level))
+    before = np.arange(n)
+    sums = np.cumsum(values, axis=-1) - values
+    guess = (EVEN + sums) / (before + 1)
+    squares = np.cumsum((values - guess) ** 2, axis=-1) - (values - guess) ** 2
+    spread = (EVEN**2 + squares) / (before + 1)
+    low, high = np.zeros(values.shape), np.ones(values.shape)
+    wealth = np.zeros((2, *values.shape[:-1], GRID))
+    is_in = np.ones((*values.shape[:-1], GRID), dtype=bool)
+    for place in range(n):
+        lead = guess[..., place, None] - means
+        bet = lead / (spread[..., place, None] + lead**2)
+        for side, sign in enumerate((1, -1)):
+            most = EVEN / np.maximum(means if sign > 0 else 1 - means, 1e-9)
+            stake = sign * np.clip(sign * bet, 0, most)
+            wealth[side] += np.log1p(stake * (values[..., place, None] - means))
+        left = is_in & (wealth < rich).all(axis=0)
+        is_in = np.where(left.any(axis=-1, keepdims=True), left, is_in)
+        first, last = np.argmax(is_in, axis=-1), GRID - 1 - np.argmax(is_in[..., ::-1], axis=-1)
+        # The ends lie between the last mean that is in and the next one, which is out.
+        low[..., place], high[..., place] = (
+            means[np.maximum(first - 1, 0)],
+            means[np.minimum(last + 1, GRID - 1)],
+        )
+    return low, high

@@ -1,0 +1,93 @@
+"""Fast first, and slow where that leaves doubt: a verdict of four tokens, or that of the slow judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from judge.methods import Method
+from judge.orders import combine
+from judge.progress import Progress, silent
+from judge.records import Identity, Order, Pair, Reading, Status, Verdict, sha256_of_json
+
+NEAR_EVEN = 0.1
+"""A fast verdict is in doubt where it is inconsistent, unreadable, or P(A) so near to one half."""
+
+
+class Auto:
+    """A fast judge, and a slow one for the pairs about which the fast one is in doubt.
+
+    Where the slow one cannot be read, the fast reading stays, with the slow one's steps.
+    Both orders of a pair have to be asked together: whether it is in doubt shows in both.
+    """
+
+    def __init__(self, fast: Method, slow: Method) -> None:
+        self.fast = fast
+        self.slow = slow
+        self.backend = fast.backend
+
+    @property
+    def identity(self) -> Identity:
+        fast, slow = self.fast.identity, self.slow.identity
+        return replace(
+            fast,
+            method="auto",
+            prompts=sha256_of_json([fast.prompts, slow.prompts]),
+            letters=f"{fast.letters}, {slow.letters}",
+            decoding=f"{fast.decoding}; {slow.method} within {NEAR_EVEN} of even: {slow.decoding}",
+            sample=slow.sample,
+        )
+
+    @property
+    def batch_characters(self) -> int:
+        return self.fast.batch_characters
+
+    def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        """Nothing: which pairs the slow judge reads is not known yet."""
+
+    def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
+        """A reading an item. Raises ValueError where a pair's orders do not come one after the other."""
+        readings = self.fast.read(items)
+        doubtful = [
+            place
+            for place, (pair, both) in enumerate(by_pair(items, readings))
+            if is_doubtful(combine(pair.id, both, ""))
+        ]
+        places = [2 * place + side for place in doubtful for side in (0, 1)]
+        asked = [items[place] for place in places]
+        slow = self.slow.read(asked) if asked else []
+        for number, (pair, both) in enumerate(by_pair(asked, slow)):
+            is_readable = combine(pair.id, both, "").status is not Status.UNPARSED
+            for place in places[2 * number : 2 * number + 2]:
+                order = items[place][1]
+                readings[place] = (
+                    both[order] if is_readable else replace(readings[place], steps=both[order].steps)
+                )
+        return readings
+
+
+def by_pair(
+    items: Sequence[tuple[Pair, Order]], readings: Sequence[Reading]
+) -> Iterator[tuple[Pair, dict[Order, Reading]]]:
+    """Each pair with its two readings."""
+    for place in range(0, len(items), 2):
+        both = {
+            order: reading
+            for (_, order), reading in zip(items[place:][:2], readings[place:][:2], strict=True)
+        }
+        pairs = {id(pair) for pair, _ in items[place : place + 2]}
+        if len(both) != len(Order) or len(pairs) != 1:
+            raise ValueError("auto reads both orders of a pair together")
+        yield items[place][0], both
+
+
+def is_doubtful(verdict: Verdict) -> bool:
+    """Whether a fast verdict is worth a slow look."""
+    if verdict.status is not Status.CONSISTENT:
+        return True
+    return verdict.p_a is not None and abs(verdict.p_a - 0.5) < NEAR_EVEN
+
+
+def is_escalated(verdict: Verdict) -> bool:
+    """Whether the slow judge gave a verdict of `Auto`: the fast one takes no steps."""
+    return any(reading.steps for reading in verdict.readings.values())

@@ -1,0 +1,56 @@
+"""Projects with judge tests, run by pytest in a process of its own or by workers of pytest-xdist."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+WAYS = pytest.mark.parametrize("workers", [0, 2], ids=["alone", "xdist"])
+"""Each option works in one process and with pytest-xdist."""
+
+
+class Project:
+    """Somebody's project; `run` runs its tests with the judge that prefers the longer answer."""
+
+    def __init__(self, pytester: pytest.Pytester, workers: int) -> None:
+        self.pytester = pytester
+        self.workers = workers
+        self.path = Path(pytester.path)
+
+    def write(self, name: str, content: str | list[dict]) -> None:
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not isinstance(content, str):
+            content = "".join(json.dumps(row) + "\n" for row in content)
+        file.write_text(content, encoding="utf-8")
+
+    def run(self, *options: str, judge: str = "scripted:longer", is_random: bool = False) -> pytest.RunResult:
+        own = ["--judge-ledger", "ledger.sqlite", "--judge-backend", judge]
+        own += [] if is_random else ["-p", "no:randomly"]
+        spread = ["-n", str(self.workers)] if self.workers else ["-p", "no:xdist"]
+        return self.pytester.runpytest_subprocess(*own, *spread, *options)
+
+
+def summary(result: pytest.RunResult) -> str:
+    """The judge's section of the terminal summary, "" without one."""
+    lines = result.outlines
+    starts = [n for n, line in enumerate(lines) if line.strip("= ") == "judge" and line.startswith("=")]
+    if not starts:
+        return ""
+    rest = lines[starts[0] + 1 :]
+    return "\n".join(rest[: next(n for n, line in enumerate(rest) if line.startswith("="))])
+
+
+def case(id: str, response: str, baseline: str, **more: str) -> dict:
+    return {"id": id, "prompt": f"Question {id}?", "response": response, "baseline": baseline} | more
+
+
+def won(n: int, start: int = 0) -> list[dict]:
+    """Cases that the longer new answer wins."""
+    return [case(f"won-{i}", "a longer answer", "short") for i in range(start, start + n)]
+
+
+def lost(n: int, start: int = 0) -> list[dict]:
+    return [case(f"lost-{i}", "short", "a longer answer") for i in range(start, start + n)]

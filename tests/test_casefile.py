@@ -1,0 +1,135 @@
+"""Case files: what is a case, and what is wrong with a file that has none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from judge.casefile import read_cases
+from judge.errors import BadLines, InputError
+from judge.records import Message
+
+CASE = {"id": "one", "prompt": "What is 2 + 2?", "response": "4", "baseline": "four"}
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(content, name="judge_cases.jsonl"):
+        path = tmp_path / name
+        if isinstance(content, list):
+            content = "".join(json.dumps(case) + "\n" for case in content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        return path
+
+    return write
+
+
+def test_a_case_is_a_pair_of_the_new_and_the_approved_answer(file):
+    [case] = read_cases(file([CASE | {"category": "maths", "reference": "4", "system": "Be brief."}]))
+    assert (case.pair.id, case.pair.prompt) == ("one", "What is 2 + 2?")
+    assert (case.pair.response_a, case.pair.response_b) == ("4", "four")
+    assert (case.pair.category, case.pair.reference, case.pair.system) == ("maths", "4", "Be brief.")
+    assert case.expect == ""
+    assert case.where.endswith("judge_cases.jsonl:1")
+
+
+def test_the_same_cases_in_yaml_are_the_same_cases(file):
+    text = """
+- id: one
+  prompt: What is 2 + 2?
+  response: "4"
+  baseline: four
+- id: two
+  conversation:
+    - {role: user, content: Hello}
+    - {role: assistant, content: Hi}
+    - {role: user, content: "Who are you?"}
+  response: |
+    A judge.
+  baseline: Nobody.
+  expect: not-worse
+"""
+    one, two = read_cases(file(text, "judge_cases.yaml"))
+    assert one.pair == read_cases(file([CASE]))[0].pair
+    assert two.pair.context_a[0] == Message("user", "Hello")
+    assert two.pair.response_a == "A judge.\n"
+    assert (two.expect, two.where.rpartition(":")[2]) == ("not-worse", "6")
+
+
+def test_cases_of_one_first_question_are_one_cluster_unless_they_say_otherwise(file):
+    cases = [CASE | {"id": "a"}, CASE | {"id": "b", "response": "5"}, CASE | {"id": "c", "cluster": "mine"}]
+    first, second, own = read_cases(file(cases))
+    assert first.cluster == second.cluster != own.cluster
+    assert own.cluster == "mine"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"response": None}, "missing response (found: id, prompt, response (null), baseline)"),
+        ({"id": " "}, "id is empty"),
+        ({"id": 7}, "id is a number. It must be one text."),
+        ({"prompt": ""}, "the prompt is empty"),
+        ({"prompt": None}, "has neither of prompt and conversation"),
+        ({"conversation": []}, "has prompt and conversation of prompt and conversation"),
+        ({"prompt": None, "conversation": "hello"}, "conversation is text. It must be a list of messages."),
+        ({"prompt": None, "conversation": []}, "does not end in a question"),
+        (
+            {"prompt": None, "conversation": [{"role": "assistant", "content": "Hi"}]},
+            "does not end in a question",
+        ),
+        ({"prompt": None, "conversation": [{"role": "system", "content": "x"}]}, "Put its text into system."),
+        (
+            {"respons": "4"},
+            "unknown key 'respons'. Did you mean response? The keys are id, response, baseline",
+        ),
+        ({"expect": "better"}, "expect is 'better'. It must be preferred or not-worse, or left out."),
+        ({"baseline": ["four"]}, "baseline is a list. It must be one text."),
+    ],
+)
+def test_a_bad_case_is_named_with_what_is_right(file, change, complaint):
+    with pytest.raises(BadLines) as caught:
+        read_cases(file([CASE | {"id": "fine"}, CASE | change]))
+    [problem] = caught.value.problems
+    assert "judge_cases.jsonl:2: " in problem
+    assert complaint in problem
+
+
+def test_every_bad_case_is_named_at_once(file):
+    with pytest.raises(BadLines) as caught:
+        read_cases(file([CASE, CASE, {"id": "x"}, CASE | {"id": "y"}]))
+    assert [problem.partition(": ")[0].rpartition(":")[2] for problem in caught.value.problems] == ["2", "3"]
+    assert "id 'one' is already in" in caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("- id: [", "not YAML"),
+        ("id: one", "the file is no list"),
+        ("- one", "the entry is a single value. It must be an object."),
+        ("- id: a\n  id: b", "the key 'id' is there twice"),
+        ("- id: yes\n  prompt: p\n  response: r\n  baseline: b", "id is true. It must be one text."),
+        (
+            "- id: a\n  prompt: p\n  response: 2026-01-01\n  baseline: b",
+            "response is date. It must be one text.",
+        ),
+        ("- id: a\n  when: 2026-99-99\n", "not YAML that can be read"),
+        ("- !!python/object:os.system {}", "not YAML"),
+        ("", "no cases found"),
+        ("- &a [*a]", "the entry is a list. It must be an object."),
+        ("- id: &a [*a]\n", "not YAML that can be read"),
+        (b"\xff\xfe", "is not UTF-8"),
+    ],
+)
+def test_hostile_yaml_is_one_line(file, text, complaint):
+    with pytest.raises(InputError) as caught:
+        read_cases(file(text, "judge_cases.yml"))
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_another_kind_is_refused(file):
+    with pytest.raises(InputError, match="unknown kind of file"):
+        read_cases(file("x", "judge_cases.toml"))

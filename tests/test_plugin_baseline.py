@@ -1,0 +1,106 @@
+"""--judge-update-baseline: approved answers beside the tests."""
+
+from __future__ import annotations
+
+from plugin import WAYS, summary
+
+TEST = """
+import pytest
+
+@pytest.mark.parametrize("word", ["one", "two"])
+def test_bot(judge, word):
+    judge.assert_not_worse(f"Say {word}.", ANSWER)
+    judge.assert_not_worse("Again.", ANSWER, key="again")
+
+class TestMore:
+    def test_bot(self, judge):
+        judge.assert_preferred("More.", ANSWER)
+"""
+FILES = [
+    "TestMore.test_bot.md",
+    "test_bot[one].again.md",
+    "test_bot[one].md",
+    "test_bot[two].again.md",
+    "test_bot[two].md",
+]
+
+
+def write(project, answer, text=TEST):
+    project.write("tests/test_bot.py", text.replace("ANSWER", repr(answer)))
+
+
+def files_of(project):
+    return sorted((project.path / "tests/judge_baselines/test_bot").iterdir())
+
+
+@WAYS
+def test_answers_are_approved_by_command_and_compared_from_then_on(project):
+    write(project, "an answer")
+    result = project.run("--judge-update-baseline")
+    result.assert_outcomes(passed=3)
+    assert "approved 5 answers: tests/judge_baselines/test_bot/" in summary(result)
+    assert [file.name for file in files_of(project)] == FILES
+    assert (files_of(project)[2]).read_text("utf-8") == "> Say one.\n\nan answer\n"
+    write(project, "a longer answer")
+    project.run().assert_outcomes(passed=3)
+    write(project, "no")
+    result = project.run()
+    result.assert_outcomes(failed=3)
+    assert "[Approved answer]" in result.stdout.str()
+
+
+@WAYS
+def test_without_an_approved_answer_the_message_says_what_to_type(project):
+    write(project, "an answer")
+    result = project.run("-k", "two")
+    result.assert_outcomes(failed=1, deselected=2)
+    text = result.stdout.str()
+    assert "no approved answer in tests/judge_baselines/test_bot/test_bot[two].md." in text
+    assert 'pytest --judge-update-baseline "tests/test_bot.py::test_bot[two]"' in text
+
+
+@WAYS
+def test_an_answer_to_another_prompt_is_stale(project):
+    write(project, "an answer")
+    project.run("--judge-update-baseline")
+    write(project, "an answer", TEST.replace("Say ", "Please say "))
+    result = project.run()
+    result.assert_outcomes(failed=3)  # the third is a tie, which is not preferred
+    text = result.stdout.str()
+    assert (
+        "test_bot[one].md is to another prompt. To approve the new one: pytest --judge-update-baseline"
+        in text
+    )
+    assert "[Its prompt]" in text
+    assert "Please say one." in text
+
+
+def test_only_the_tests_that_run_are_approved_anew(project):
+    write(project, "an answer")
+    project.run("--judge-update-baseline")
+    before = {file.name: file.read_bytes() for file in files_of(project)}
+    write(project, "another answer")
+    project.run("--judge-update-baseline", "-k", "one")
+    changed = [file.name for file in files_of(project) if file.read_bytes() != before[file.name]]
+    assert changed == ["test_bot[one].again.md", "test_bot[one].md"]
+
+
+def test_a_spoiled_file_fails_with_one_line(project):
+    write(project, "an answer")
+    project.run("--judge-update-baseline")
+    (project.path / "tests/judge_baselines/test_bot/TestMore.test_bot.md").write_text("<<<<<<< HEAD\n")
+    result = project.run("-k", "TestMore")
+    result.assert_outcomes(failed=1, deselected=2)
+    assert "TestMore.test_bot.md: no approved answer. It must be a prompt" in result.stdout.str()
+
+
+def test_equal_answers_are_a_tie_or_inconsistent_and_never_worse(project):
+    write(project, "an answer")
+    project.run("--judge-update-baseline")
+    project.run(judge="scripted:first").assert_outcomes(passed=2, failed=1)  # preferred needs a win
+
+
+def test_the_option_cannot_be_set_for_good(project):
+    project.write("pytest.ini", "[pytest]\njudge_update_baseline = true\n")
+    write(project, "an answer")
+    project.run("--strict-config").stderr.fnmatch_lines(["*judge_update_baseline*"])

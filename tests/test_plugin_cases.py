@@ -1,0 +1,84 @@
+"""Case files as test items."""
+
+from __future__ import annotations
+
+import pytest
+from plugin import WAYS, case, lost, summary, won
+
+
+@WAYS
+def test_a_case_is_an_item_with_a_readable_name(project):
+    project.write(
+        "tests/judge_cases.jsonl", [*won(1), *lost(1), case("greets", "short", "longer", expect="not-worse")]
+    )
+    result = project.run("-v")
+    result.assert_outcomes(passed=2, failed=1)
+    for name, outcome in (("won-0", "PASSED"), ("lost-0", "PASSED"), ("greets", "FAILED")):
+        result.stdout.re_match_lines([rf".*tests/judge_cases\.jsonl::{name}\b.*|.*{outcome}.*::{name}\b.*"])
+    result.stdout.fnmatch_lines(["tests/judge_cases.jsonl:3: the approved answer is better, in both orders*"])
+    assert "3 comparisons: the new answer won 1, the approved one 2, 0 ties" in summary(result)
+
+
+def test_cases_may_be_yaml(project):
+    project.write(
+        "judge_cases.yaml",
+        "- id: one\n  prompt: Why?\n  response: a longer answer\n  baseline: short\n  expect: preferred\n",
+    )
+    project.run().assert_outcomes(passed=1)
+
+
+@WAYS
+def test_cases_are_chosen_like_tests(project):
+    project.write("judge_cases.jsonl", [*won(3), *lost(2)])
+    project.run("-k", "lost").assert_outcomes(passed=2, deselected=3)
+    project.run("judge_cases.jsonl::won-1").assert_outcomes(passed=1)
+
+
+@WAYS
+def test_every_bad_line_is_named_and_nothing_is_judged(project):
+    project.write(
+        "judge_cases.jsonl", [case("fine", "a", "b"), {"id": "bad"}, case("odd", "a", "b", respons="x")]
+    )
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    text = result.stdout.str()
+    assert "judge_cases.jsonl:2: missing response, baseline" in text
+    assert "judge_cases.jsonl:3: unknown key 'respons'. Did you mean response?" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    "name", ["cases.jsonl", "my_judge_cases.jsonl", "judge_cases.json", "judge_cases.csv"]
+)
+def test_other_files_are_left_alone(project, name):
+    project.write(name, won(1))
+    assert project.run().ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_a_project_may_have_folders_with_our_names(project):
+    for folder in ("app", "benchmarks", "tests", "judge_cases", "distill"):
+        project.write(
+            f"{folder}/__init__.py", "raise RuntimeError('imported')\n" if folder != "tests" else ""
+        )
+        project.write(f"{folder}/pairs.jsonl", won(1))
+    project.write("tests/judge_cases.jsonl", won(2))
+    project.write(
+        "tests/test_bot.py", 'def test_bot(judge):\n    judge.assert_preferred("Why?", "longer", "no")\n'
+    )
+    project.run().assert_outcomes(passed=3)
+
+
+@WAYS
+def test_failed_cases_run_again_with_lf(project):
+    project.write("judge_cases.jsonl", [*won(2), case("bad", "short", "longer", expect="preferred")])
+    project.run().assert_outcomes(passed=2, failed=1)
+    project.run("--lf").assert_outcomes(failed=1)
+
+
+def test_the_first_failure_ends_a_run_with_x(project):
+    project.write(
+        "judge_cases.jsonl", [case(f"{i}", "short", "longer", expect="preferred") for i in range(5)]
+    )
+    result = project.run("-x")
+    result.assert_outcomes(failed=1)
+    assert "1 comparisons" in summary(result)

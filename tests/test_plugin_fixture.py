@@ -1,0 +1,182 @@
+"""The fixture `judge`: comparisons and assertions inside tests."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from plugin import WAYS, summary
+
+TESTS = """
+import pytest
+
+def test_compare(judge):
+    verdict = judge.compare("Why?", "a longer answer", "short")
+    assert (verdict.status, verdict.outcome, verdict.p_a) == ("consistent", "A", 1.0)
+
+def test_preferred(judge):
+    judge.assert_preferred("Why?", "a longer answer", "short")
+
+def test_not_preferred(judge):
+    judge.assert_preferred("Why?", "short", "a longer answer")
+
+def test_a_tie_is_not_preferred(judge):
+    judge.assert_preferred("Why?", "same", "here")
+
+def test_a_tie_is_not_worse(judge):
+    judge.assert_not_worse("Why?", "same", "here")
+
+@pytest.mark.parametrize("word", ["one", "three"])
+def test_not_worse(judge, word):
+    judge.assert_not_worse("Why?", word, "four")
+"""
+
+
+@WAYS
+def test_assertions_fail_where_the_new_answer_loses(project):
+    project.write("test_bot.py", TESTS)
+    result = project.run()
+    result.assert_outcomes(passed=4, failed=3)
+    for name in ("test_not_preferred", "test_a_tie_is_not_preferred", "test_not_worse[[]one[]]"):
+        result.stdout.fnmatch_lines([f"FAILED test_bot.py::{name} - *"])
+    assert "7 comparisons: the new answer won 3, the approved one 2, 2 ties" in summary(result)
+
+
+@WAYS
+def test_the_message_alone_says_why(project):
+    project.write(
+        "test_bot.py",
+        "def test_bot(judge):\n"
+        '    judge.assert_not_worse("Why is the sky blue?", "No idea.", "Air scatters light.")\n',
+    )
+    result = project.run()
+    result.stdout.fnmatch_lines(
+        [
+            "*judge.assert_not_worse(*",
+            "E * the approved answer is better, in both orders; it should not lose",
+            "E * new shown first: approved, P(new is better) 0.000",
+            "E * approved shown first: approved, P(new is better) 0.000",
+            "E * [[]Prompt[]]",
+            "E * Why is the sky blue?",
+            "E * [[]New answer[]]",
+            "E * No idea.",
+            "E * [[]Approved answer[]]",
+            "E * Air scatters light.",
+            "E * judge: scripted-longer+none/direct@scripted#*",
+        ]
+    )
+    assert "pytest_judge.py" not in result.stdout.str()
+
+
+def test_hostile_and_long_answers_are_shown_harmless_and_short(project):
+    project.write(
+        "test_bot.py",
+        'def test_bot(judge):\n    judge.assert_preferred("Why?", "\\x1b[2Jred", "x" * 9000)\n',
+    )
+    text = project.run().stdout.str()
+    assert "\x1b[2J" not in text
+    assert "[... 7,000 characters left out ...]" in text
+
+
+def test_conversations_and_context_reach_the_judge(project):
+    project.write(
+        "test_bot.py",
+        """
+def test_bot(judge):
+    talk = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Yes?"},
+        {"role": "user", "content": "Why?"},
+    ]
+    judge.compare(talk, "a longer answer", "short", system="Be kind.", reference="Because.", category="chat")
+""",
+    )
+    project.run("--judge-report", "report.html").assert_outcomes(passed=1)
+    page = (project.path / "report.html").read_text("utf-8")
+    assert all(text in page for text in ("Hi", "Yes?", "Be kind.", "Because.", "chat"))
+
+
+def test_a_conversation_that_ends_in_no_question_is_refused(project):
+    project.write(
+        "test_bot.py",
+        'def test_bot(judge):\n    judge.compare([{"role": "assistant", "content": "x"}], "a", "b")\n',
+    )
+    project.run().stdout.fnmatch_lines(
+        ["E * TypeError: a conversation must end in a message with role user*"]
+    )
+
+
+def test_a_judge_that_cannot_be_had_fails_the_test_with_one_line(project):
+    project.write("test_bot.py", 'def test_bot(judge):\n    judge.compare("Why?", "a", "b")\n')
+    result = project.run("--judge-model", "no-such-model", "--judge-backend", "embedded")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["judge: 'no-such-model': no such base model.*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_other_fixtures_may_hand_the_judge_on(project):
+    project.write(
+        "test_bot.py",
+        """
+import pytest
+
+@pytest.fixture(scope="session")
+def early(judge):
+    return judge
+
+def test_bot(early):
+    assert early.compare("Why?", "longer", "short").outcome == "A"
+""",
+    )
+    project.run().assert_outcomes(passed=1)
+
+
+@WAYS
+def test_comparisons_are_properties_in_junit(project):
+    project.write("test_bot.py", TESTS)
+    project.run("--junit-xml", "junit.xml")
+    xml = (project.path / "junit.xml").read_text("utf-8")
+    assert xml.count('<property name="judge"') == 7
+    assert "new, consistent, P(new is better) 1.000, by scripted-longer" in xml
+
+
+def test_nothing_of_the_judge_is_imported_without_a_judge_test(project):
+    project.write(
+        "test_plain.py",
+        """
+import sys
+
+def test_plain():
+    ours = {name for name in sys.modules if name.partition(".")[0] == "judge"}
+    assert ours == {"judge", "judge.pytest_plugin"}
+    assert not {"torch", "numpy", "typer"} & set(sys.modules)
+""",
+    )
+    project.pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_the_plugin_costs_a_project_without_judge_tests_less_than_50_ms(project):
+    code = (
+        "import json, pytest, sys, time; start = time.perf_counter(); import judge.pytest_plugin; "
+        "print(json.dumps(time.perf_counter() - start))"
+    )
+    seconds = [
+        float(json.loads(project.pytester.run(sys.executable, "-c", code).outlines[-1])) for _ in range(3)
+    ]
+    assert min(seconds) < 0.05
+
+
+def test_what_was_judged_is_not_judged_again_and_torch_stays_out(project):
+    project.write("test_bot.py", TESTS)
+    first = summary(project.run())
+    project.write(
+        "conftest.py",
+        """
+import pathlib, sys
+
+def pytest_sessionfinish():
+    pathlib.Path("torch.txt").write_text(str("torch" in sys.modules))
+""",
+    )
+    assert summary(project.run()) == first
+    assert (project.path / "torch.txt").read_text() == "False"

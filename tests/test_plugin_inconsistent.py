@@ -1,0 +1,55 @@
+"""--judge-inconsistent: what a verdict that changes with the order is to a test."""
+
+from __future__ import annotations
+
+import pytest
+from plugin import WAYS, case, summary
+
+FIRST = "scripted:first"
+TEST = """
+def test_not_worse(judge):
+    judge.assert_not_worse("Why?", "a longer answer", "short")
+
+def test_preferred(judge):
+    judge.assert_preferred("Why?", "a longer answer", "short")
+
+def test_compare(judge):
+    verdict = judge.compare("Why?", "a longer answer", "short")
+    assert (verdict.status, verdict.outcome) == ("inconsistent", "TIE")
+"""
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("policy", "outcomes"),
+    [
+        ("tie", {"passed": 2, "failed": 1}),
+        ("skip", {"passed": 1, "skipped": 2}),
+        ("fail", {"passed": 1, "failed": 2}),
+    ],
+)
+def test_a_policy_decides_and_all_are_counted(project, policy, outcomes):
+    project.write("test_bot.py", TEST)
+    result = project.run("--judge-inconsistent", policy, judge=FIRST)
+    result.assert_outcomes(**outcomes)
+    assert f"inconsistent: 100.0 % (3/3), counted as {policy}" in summary(result)
+
+
+def test_by_default_they_are_ties(project):
+    project.write("test_bot.py", TEST)
+    project.run(judge=FIRST).assert_outcomes(passed=2, failed=1)
+
+
+@WAYS
+def test_cases_follow_the_policy(project):
+    project.write("judge_cases.jsonl", [case("free", "a", "b"), case("bound", "a", "b", expect="not-worse")])
+    project.run("--judge-inconsistent", "fail", judge=FIRST).assert_outcomes(passed=1, failed=1)
+    project.run("--judge-inconsistent", "skip", judge=FIRST).assert_outcomes(passed=1, skipped=1)
+
+
+@WAYS
+def test_another_policy_is_an_error(project):
+    project.write("test_bot.py", TEST)
+    result = project.run("--judge-inconsistent", "ignore")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--judge-inconsistent ignore: must be one of tie, skip, fail." in result.stderr.str()

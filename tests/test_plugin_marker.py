@@ -1,0 +1,92 @@
+"""The marker: a data set that is judged before its test."""
+
+from __future__ import annotations
+
+import pytest
+from plugin import WAYS, summary
+
+
+def pairs(n_won, n_lost):
+    rows = [("a longer answer", "short")] * n_won + [("short", "a longer answer")] * n_lost
+    return [
+        {"id": f"p{i}", "prompt": f"Question {i}?", "response_a": a, "response_b": b}
+        for i, (a, b) in enumerate(rows)
+    ]
+
+
+def marked(arguments, body="pass", takes=""):
+    return f"import pytest\n\n@pytest.mark.judge({arguments})\ndef test_answers({takes}):\n    {body}\n"
+
+
+@WAYS
+@pytest.mark.parametrize(("least", "outcome"), [(0.5, "passed"), (0.6, "passed"), (0.61, "failed")])
+def test_a_test_fails_where_new_answers_win_too_rarely(project, least, outcome):
+    project.write("pairs.jsonl", pairs(6, 4))
+    project.write("test_bot.py", marked(f'dataset="pairs.jsonl", min_win_rate={least}'))
+    result = project.run()
+    result.assert_outcomes(**{outcome: 1})
+    assert "10 comparisons: the new answer won 6, the approved one 4, 0 ties" in summary(result)
+    if outcome == "failed":
+        text = result.stdout.str()
+        assert "the new answers win 60.0 % of 10 pairs, ties half; at least 61 % are wanted." in text
+        assert text.count("[Approved answer]") == 3
+
+
+@WAYS
+def test_the_test_has_the_comparisons(project):
+    project.write("data/pairs.jsonl", pairs(2, 1))
+    body = 'assert [(one.pair.id, one.score) for one in judged] == [("p0", 1), ("p1", 1), ("p2", 0)]'
+    project.write("test_bot.py", marked('"data/pairs.jsonl"', body, "judged"))
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    assert "3 comparisons" in summary(result)
+
+
+def test_a_limit_takes_the_first_pairs(project):
+    project.write("pairs.jsonl", pairs(2, 5))
+    project.write("test_bot.py", marked('dataset="pairs.jsonl", limit=2, min_win_rate=1'))
+    project.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ('dataset="p.jsonl", min_winrate=0.5', "unknown argument 'min_winrate'. Did you mean min_win_rate?"),
+        ("", 'it needs the file of pairs: @pytest.mark.judge(dataset="pairs.jsonl").'),
+        ('"p.jsonl", dataset="p.jsonl"', "it needs the file of pairs"),
+        ('dataset="p.jsonl", min_win_rate=50', "min_win_rate is 50. It must be a number from 0 to 1."),
+        ('dataset="p.jsonl", min_win_rate="0.5"', "min_win_rate is '0.5'. It must be a number"),
+        ('dataset="p.jsonl", limit=0', "limit is 0. It must be a whole number from 1 up."),
+    ],
+)
+@WAYS
+def test_wrong_arguments_are_errors_with_what_is_right(project, arguments, complaint):
+    project.write("test_bot.py", marked(arguments))
+    result = project.run()
+    assert result.ret != 0
+    assert complaint in result.stdout.str() + result.stderr.str()
+    assert result.parseoutcomes().get("passed", 0) == 0
+
+
+def test_a_file_that_is_no_data_set_fails_the_test_with_its_lines(project):
+    project.write("pairs.jsonl", [{"id": "x"}])
+    project.write("test_bot.py", marked('dataset="pairs.jsonl"'))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert "pairs.jsonl:1: missing" in result.stdout.str()
+
+
+def test_the_fixture_needs_the_marker(project):
+    project.write("test_bot.py", "def test_answers(judged):\n    pass\n")
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    assert 'the fixture judged needs @pytest.mark.judge(dataset="pairs.jsonl")' in result.stdout.str()
+
+
+def test_the_marker_is_registered(project):
+    project.write("pairs.jsonl", pairs(1, 0))
+    project.write("test_bot.py", marked('dataset="pairs.jsonl"'))
+    project.run("--strict-markers").assert_outcomes(passed=1)
+    project.run("--markers").stdout.fnmatch_lines(
+        ["@pytest.mark.judge(dataset, min_win_rate=0.5, limit=None): *"]
+    )

@@ -1,0 +1,107 @@
+"""Which judge it is: options, and keys of the same names in pytest.ini and pyproject.toml."""
+
+from __future__ import annotations
+
+import pytest
+from plugin import WAYS, lost, summary, won
+
+PLAIN = 'def test_bot(judge):\n    assert judge.compare("Why?", "short", "longer").outcome == "A"\n'
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", "[pytest]\njudge_backend = scripted:shorter\njudge_gate = not-worse:0.1\n"),
+        (
+            "pyproject.toml",
+            '[tool.pytest.ini_options]\njudge_backend = "scripted:shorter"\njudge_gate = "not-worse:0.1"\n',
+        ),
+    ],
+)
+def test_the_ini_file_names_the_judge_and_the_command_line_goes_before_it(project, name, text):
+    project.write(name, text)
+    project.write("test_bot.py", PLAIN)
+    spread = ["-n", "2"] if project.workers else []
+    result = project.pytester.runpytest_subprocess("--judge-ledger", "l.sqlite", *spread)
+    result.assert_outcomes(passed=1)
+    assert "scripted-shorter+none/direct@scripted" in summary(result)
+    assert "gate not-worse:0.1" in summary(result)
+    result = project.run(judge="scripted:longer")
+    result.assert_outcomes(failed=1)
+    assert "scripted-longer" in summary(result)
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--judge-method", "quick"], "--judge-method quick: must be one of fast, slow, auto, direct"),
+        (["--judge-base-url", "http://127.0.0.1:1", "--judge-backend", "vllm"], "Give one of them."),
+    ],
+)
+def test_wrong_settings_are_one_line_before_any_test(project, options, complaint):
+    project.write("test_bot.py", PLAIN)
+    result = project.run(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert complaint in result.stderr.str()
+    assert "Traceback" not in result.stderr.str()
+
+
+def test_an_option_that_is_none_is_refused_by_pytest(project):
+    project.write("test_bot.py", PLAIN)
+    result = project.run("--judge-modle", "x")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--judge-modle" in result.stderr.str()
+
+
+def test_a_backend_that_is_none_fails_the_test_with_one_line(project):
+    project.write("test_bot.py", PLAIN)
+    result = project.run(judge="telepathy")
+    result.assert_outcomes(failed=1)
+    assert "judge: --backend telepathy" in result.stdout.str()
+
+
+@WAYS
+def test_a_server_is_one_for_all_workers(project):
+    """Nobody listens there: every test says so in one line, and no weights are looked for."""
+    project.write("test_bot.py", PLAIN)
+    spread = ["-n", "2"] if project.workers else []
+    options = [
+        "--judge-base-url",
+        "http://127.0.0.1:9/v1",
+        "--judge-model",
+        "m",
+        "--judge-ledger",
+        "l.sqlite",
+    ]
+    result = project.pytester.runpytest_subprocess(*options, *spread)
+    result.assert_outcomes(failed=1)
+    assert "judge: http://127.0.0.1:9/v1" in result.stdout.str()
+
+
+@WAYS
+def test_judging_anew_keeps_nothing(project):
+    project.write("judge_cases.jsonl", [*won(1), *lost(1)])
+    result = project.run("--judge-no-cache")
+    result.assert_outcomes(passed=2)
+    assert not (project.path / "ledger.sqlite").exists()
+
+
+def test_every_option_is_in_the_help_and_every_key_in_the_ini_help(project):
+    text = project.run("--help").stdout.str()
+    names = (
+        "model",
+        "adapter",
+        "method",
+        "backend",
+        "base-url",
+        "inconsistent",
+        "gate",
+        "sequential",
+        "ledger",
+    )
+    for name in (*names, "no-cache", "update-baseline", "report"):
+        assert f"--judge-{name}" in text
+    for name in names:
+        assert f"judge_{name.replace('-', '_')}" in text
