@@ -113,7 +113,8 @@ def by_cluster(scores: Sequence[float], clusters: Sequence[str]) -> tuple[Floats
         raise ValueError("a gate needs cases")
     number = {name: n for n, name in enumerate(dict.fromkeys(clusters))}
     places = [number[name] for _, name in zip(scores, clusters, strict=True)]
-    return np.bincount(places, weights=scores), np.bincount(places).astype(np.float64)
+    sums = np.bincount(places, weights=np.asarray(scores, dtype=np.float64))
+    return sums.astype(np.float64), np.bincount(places).astype(np.float64)
 
 
 def interval(sums: Floats, counts: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:

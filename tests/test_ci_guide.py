@@ -14,31 +14,43 @@ GUIDE = (CHECKOUT / "docs" / "ci.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 CONSOLE = re.findall(r"```console\n(.*?)```", GUIDE, re.DOTALL)
 
+TEXT = """
+How do I reset my password?
+  Click on 'Forgot password' on the login page. You get a mail with a link; follow it and choose a new
+  password.
+Can I pay by invoice?
+  Yes. Choose 'Invoice' at the checkout. The invoice comes with your parcel and is due within 14 days.
+Where is my parcel?
+  Open 'My orders' and click on the order. There you see where your parcel is and when it should
+  arrive.
+How can I return a shirt?
+  Print the return label from 'My orders', put the shirt into its bag and bring it to any post office
+  within 30 days.
+Do you ship to Norway?
+  Yes, we ship to Norway. It takes five to seven days and costs 12 euros; customs fees may be added.
+What are your opening hours?
+  Our support is there from Monday to Friday, 9 to 18 o'clock, by phone and by chat.
+How do I cancel an order?
+  As long as it was not sent, click on 'Cancel' beside the order. After that you can refuse or return
+  the parcel.
+Is the jacket waterproof?
+  The jacket keeps off light rain for about an hour. For heavy rain we recommend the model 'Storm',
+  which is waterproof.
+Can I change my address?
+  Yes, under 'My account', 'Addresses'. For an order that is on its way please call the carrier.
+How do I wash wool?
+  By hand or in the wool programme at 30 degrees, with wool detergent. Do not wring it and let it dry
+  lying flat.
+Do you have gift cards?
+  Yes, from 10 to 200 euros, by mail or printed. They are valid for three years and can be used in
+  several parts.
+Why was my card refused?
+  Mostly because of a typing error or a limit of your bank. Check the number and the date; if they are
+  right, please ask your bank.
+"""
 ANSWERS = {
-    "How do I reset my password?": "Click on 'Forgot password' on the login page. You get a mail with a link; follow "
-    "it and choose a new password.",
-    "Can I pay by invoice?": "Yes. Choose 'Invoice' at the checkout. The invoice comes with your parcel and is due "
-    "within 14 days.",
-    "Where is my parcel?": "Open 'My orders' and click on the order. There you see where your parcel is and when it "
-    "should arrive.",
-    "How can I return a shirt?": "Print the return label from 'My orders', put the shirt into its bag and bring it to "
-    "any post office within 30 days.",
-    "Do you ship to Norway?": "Yes, we ship to Norway. It takes five to seven days and costs 12 euros; customs fees "
-    "may be added.",
-    "What are your opening hours?": "Our support is there from Monday to Friday, 9 to 18 o'clock, by phone and by "
-    "chat.",
-    "How do I cancel an order?": "As long as it was not sent, click on 'Cancel' beside the order. After that you can "
-    "refuse or return the parcel.",
-    "Is the jacket waterproof?": "The jacket keeps off light rain for about an hour. For heavy rain we recommend the "
-    "model 'Storm', which is waterproof.",
-    "Can I change my address?": "Yes, under 'My account', 'Addresses'. For an order that is on its way please call "
-    "the carrier.",
-    "How do I wash wool?": "By hand or in the wool programme at 30 degrees, with wool detergent. Do not wring it and "
-    "let it dry lying flat.",
-    "Do you have gift cards?": "Yes, from 10 to 200 euros, by mail or printed. They are valid for three years and can "
-    "be used in several parts.",
-    "Why was my card refused?": "Mostly because of a typing error or a limit of your bank. Check the number and the "
-    "date; if they are right, please ask your bank.",
+    question: " ".join(answer.split())
+    for question, answer in re.findall(r"^(\S.*)\n((?:  .*\n)+)", TEXT, re.MULTILINE)
 }
 
 
