@@ -293,7 +293,13 @@ def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
         "--ledger",
         "l.sqlite",
     ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_interrupts,
+    )
     wait_for_readings(tmp_path / "l.sqlite", process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -301,6 +307,11 @@ def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
     assert out == ""
     assert "the same command goes on there" in err
     assert "Traceback" not in err
+
+
+def listen_to_interrupts():
+    """What a shell starts in the background ignores them, and so would all that these tests start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_an_interrupt_at_any_other_moment_is_one_line_too(monkeypatch, capsys):
