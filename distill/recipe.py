@@ -105,10 +105,12 @@ class PairSource(Block):
 
 
 class Teacher(Block):
-    """The judge whose verdicts teach, under the names of the command line's options; it has no adapter."""
+    """The judge whose verdicts teach, under the names of the command line's options."""
 
     base_model: Text = DEFAULT_BASE_MODEL
     """A name from `judge models list`, a hub id, a folder, or what a server calls its model."""
+    adapter: Text = NO_ADAPTER
+    """Folder of an adapter for it: a student that teaches in a second round; none is the bare base model."""
     method: Annotated[str, one_of([*METHODS, *WAYS])] = "bsm"
     """How it judges: a slow method; direct teaches a student what the base model says anyway."""
     backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
@@ -138,7 +140,7 @@ class Teacher(Block):
 
     def options(self) -> JudgeOptions:
         """The judge, as the command line would name it."""
-        return judge_options(**self.model_dump(), adapter=NO_ADAPTER)
+        return judge_options(**self.model_dump())
 
 
 class Collect(Block):
@@ -430,6 +432,8 @@ def has_probabilities(recipe: Recipe) -> bool:
     return is_share or WAYS.get(teacher.method, teacher.method) not in NO_PROBABILITIES
 
 
+VOTES_DO_NOT_TEACH = "this adapter learned votes, and no judge learns from people's votes under another name"
+
 RULES = (
     Rule(
         (PATH, SOURCE),
@@ -495,6 +499,11 @@ RULES = (
         ("train.start_from", "train.targets"),
         lambda r: r.train.targets != "votes" and learned_votes(Path(r.train.start_from).name),
         "this adapter learned votes, which no teacher's verdicts are mixed with: needs targets votes",
+    ),
+    Rule(
+        ("collect.teacher.adapter",),
+        lambda r: learned_votes(Path(r.collect.teacher.adapter).name),
+        VOTES_DO_NOT_TEACH,
     ),
     Rule(
         ("name",),

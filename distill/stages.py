@@ -15,7 +15,7 @@ from benchmarks.provenance import provenance
 from distill.clean import check_to_json, clean, held_out_texts
 from distill.folder import RunFolder
 from distill.pairs import read_unlabelled
-from distill.recipe import Recipe, Stage, hash_of, recipe_to_json
+from distill.recipe import VOTES_DO_NOT_TEACH, Recipe, Stage, hash_of, recipe_to_json
 from distill.selection import select
 from distill.selectionfile import write_selection
 from distill.selectionreport import report_of
@@ -25,6 +25,7 @@ from judge.evaluate import judge_pairs
 from judge.ledger import Ledger
 from judge.progress import Progress, silent
 from judge.records import sha256_of_json
+from judge.separation import learned_votes
 
 Manifest = dict[str, Any]
 
@@ -55,6 +56,8 @@ def run_collect(
     with Ledger(ledger_path or folder.ledger) as ledger:
         method = recipe.collect.teacher.options().load(progress, ledger)
         teacher = method.identity
+        if learned_votes(teacher.adapter):
+            raise InputError(f"{recipe.name}: collect.teacher.adapter: {VOTES_DO_NOT_TEACH}.")
         inputs = {
             "recipe": hash_of(recipe, "collect"),
             "pairs": sha256_of_json(sorted(pair.content_hash for pair in clean_pairs)),

@@ -197,6 +197,7 @@ def begin(run: Run, item: pytest.Item, is_judged: bool) -> None:
     item.stash[RECORDS] = []
     item.stash[APPROVED] = []
     item.stash[N_APPROVED] = 0
+    check_markers(item)
     if is_judged and run.settled is not None:
         pytest.skip(SETTLED)
 
@@ -217,13 +218,12 @@ def told_of(item: pytest.Item) -> dict[str, Any] | None:
 MARKER_KEYS = ("dataset", "min_win_rate", "limit")
 
 
-def check_markers(items: Sequence[pytest.Item]) -> None:
-    """Raises UsageError where a marker has an argument that is none."""
-    for item in items:
-        for marker in item.iter_markers("judge"):
-            problem = problem_of(marker)
-            if problem:
-                raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.judge: {problem}")
+def check_markers(item: pytest.Item) -> None:
+    """Ends the test as an error where a marker of it has an argument that is none."""
+    __tracebackhide__ = True
+    for marker in item.iter_markers("judge"):
+        if problem := problem_of(marker):
+            pytest.fail(f"@pytest.mark.judge: {problem}", pytrace=False)
 
 
 def problem_of(marker: pytest.Mark) -> str:

@@ -114,10 +114,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if any(map(is_judged, items)):
-        from judge.pytest_judge import check_markers
-
         run_of(config)
-        check_markers(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -32,6 +32,10 @@ class Project:
         spread = ["-n", str(self.workers)] if self.workers else ["-p", "no:xdist"]
         return self.pytester.runpytest_subprocess(*own, *spread, *options)
 
+    def deselected(self, n: int) -> int:
+        """How many deselected tests the run counts: with pytest-xdist its workers leave them out unsaid."""
+        return 0 if self.workers else n
+
 
 def summary(result: pytest.RunResult) -> str:
     """The judge's section of the terminal summary, "" without one."""

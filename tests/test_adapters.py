@@ -13,7 +13,7 @@ from pairs import FOUR_PAIRS
 from typer.testing import CliRunner
 
 from judge.adaptercheck import compared, example_pairs, probabilities_of_a
-from judge.adapters import FILES, MANIFEST, check_fits, read_adapter, write_manifest
+from judge.adapters import FILES, MANIFEST, SHIPPED, check_fits, read_adapter, write_manifest
 from judge.backends import Settings, load_backend
 from judge.backends.embedded import EmbeddedBackend
 from judge.cli import app
@@ -245,7 +245,7 @@ def test_a_list_has_a_line_an_adapter_and_says_why_one_does_not_load(run, folder
     write_manifest(votes, manifest_values(BASE, "voted") | {"targets": "votes"})
     files_in(tmp_path / "runs" / "broken")
     (tmp_path / "runs" / "empty").mkdir()
-    assert run("list").splitlines() == [
+    assert run("list", "runs").splitlines() == [
         "does not load: runs/broken: no manifest.json. It is written last, so the training was not finished, "
         "or this adapter was not made by `judge distill`.",
         "mine  qwen2.5-coder-0.5b  hard targets  2 pairs  runs/trial/adapter",
@@ -261,8 +261,17 @@ def test_a_list_looks_in_the_folders_given_and_two_levels_below(run, folder, tmp
     assert run("list", "gone").startswith("judge: gone: no such folder")
 
 
-def test_an_empty_list_says_how_to_make_an_adapter(run):
-    assert run("list") == (
+def test_without_a_folder_it_looks_in_runs_and_in_the_package(run, folder):
+    lines = run("list").splitlines()
+    assert lines.pop(-1) == "mine  qwen2.5-coder-0.5b  hard targets  2 pairs  runs/trial/adapter"
+    assert [line.split("  ")[-1] for line in lines] == [
+        str(path.parent) for path in SHIPPED.glob("*/manifest.json")
+    ]
+
+
+def test_an_empty_list_says_how_to_make_an_adapter(run, tmp_path):
+    (tmp_path / "runs").mkdir()
+    assert run("list", "runs") == (
         "There is no adapter in runs. `judge distill` makes one; see: judge distill --help\n"
     )
 

@@ -53,7 +53,7 @@ def test_answers_are_approved_by_command_and_compared_from_then_on(project):
 def test_without_an_approved_answer_the_message_says_what_to_type(project):
     write(project, "an answer")
     result = project.run("-k", "two")
-    result.assert_outcomes(failed=1, deselected=2)
+    result.assert_outcomes(failed=1, deselected=project.deselected(2))
     text = result.stdout.str()
     assert "no approved answer in tests/judge_baselines/test_bot/test_bot[two].md." in text
     assert 'pytest --judge-update-baseline "tests/test_bot.py::test_bot[two]"' in text
@@ -90,7 +90,7 @@ def test_a_spoiled_file_fails_with_one_line(project):
     project.run("--judge-update-baseline")
     (project.path / "tests/judge_baselines/test_bot/TestMore.test_bot.md").write_text("<<<<<<< HEAD\n")
     result = project.run("-k", "TestMore")
-    result.assert_outcomes(failed=1, deselected=2)
+    result.assert_outcomes(failed=1, deselected=project.deselected(2))
     assert "TestMore.test_bot.md: no approved answer. It must be a prompt" in result.stdout.str()
 
 

@@ -129,13 +129,15 @@ def test_a_change_is_checked_like_the_file(file):
     ]
 
 
-def test_the_teacher_has_the_options_of_the_command_line_but_for_the_adapter():
+def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_one_is_named():
     options = inspect.signature(judge_options).parameters
-    assert set(Teacher.model_fields) == set(options) - {"adapter"}
-    same = {name: field.default for name, field in Teacher.model_fields.items() if name != "method"}
+    assert set(Teacher.model_fields) == set(options)
+    differ = ("method", "adapter")
+    same = {name: field.default for name, field in Teacher.model_fields.items() if name not in differ}
     assert same == {name: options[name].default for name in same}
     given = {"method": "cot", "samples": 5, "temperature": 0.7, "base_model": "big", "concurrency": 3}
     assert Teacher(**given).options() == judge_options(**given, adapter="none")
+    assert Teacher(**given, adapter="runs/mine").options() == judge_options(**given, adapter="runs/mine")
 
 
 def test_every_setting_has_one_line_that_describes_it():
@@ -160,7 +162,7 @@ def test_all_mistakes_are_reported_together_those_between_settings_too(file):
         "seed: '1'\n"
         "collect:\n"
         "  pairs: {source: file, limit: 0}\n"
-        "  teacher: {method: bsn, backend: onnx, adapter: x}\n"
+        "  teacher: {method: bsn, backend: onnx, adaptor: x}\n"
         "select: {filter: usc, margin: .nan}\n"
         "train: {rank: 0, targets: votes, lerning_rate: 1}\n"
     )
@@ -175,7 +177,7 @@ def test_all_mistakes_are_reported_together_those_between_settings_too(file):
         "collect.pairs.path",  # as source is file
         "collect.teacher.method",
         "collect.teacher.backend",
-        "collect.teacher.adapter",
+        "collect.teacher.adaptor",
         "select.margin",
         "select.filter",  # twice: it needs samples, and their vote
         "train.rank",
@@ -244,6 +246,10 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"train__sharpness": 8.0}, "train.sharpness: only soft targets are made sharper: leave it at 1"),
         ({"train": VOTES_MODE}, "collect.pairs.source: votes name the pairs of a file by their ids: must be"),
         ({"train__start_from": "runs/a-votes/"}, "train.start_from: this adapter learned votes, which no "),
+        (
+            {"collect__teacher__adapter": "runs/a-votes"},
+            "collect.teacher.adapter: this adapter learned votes,",
+        ),
         ({"name": "mine-votes"}, "name: must not end in -votes, which is put behind the name where "),
         (
             {"name": "n" * 59, "train": VOTES_MODE, "collect__pairs": OWN_PAIRS},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,14 @@ def test_other_settings_another_teacher_or_other_pairs_are_collected_anew(here):
     write_pairs("pairs.jsonl", PAIRS[:5])
     assert run_collect(recipe("shorter"), RUN, None)["n_pairs"] == 4
     assert len(read_traces(RUN.traces)) == 4
+
+
+def test_a_teacher_that_learned_votes_is_refused_whatever_its_folder_is_called(here, monkeypatch):
+    voted = replace(ScriptedBackend("longer").engine, adapter="mine-votes")
+    monkeypatch.setattr(ScriptedBackend, "engine", property(lambda _: voted))
+    with pytest.raises(InputError, match=r"collect\.teacher\.adapter: this adapter learned votes"):
+        run_collect(recipe(), RUN, None)
+    assert RUN.manifest("collect") is None
 
 
 def test_another_filter_selects_anew_from_the_same_traces(here, monkeypatch):
