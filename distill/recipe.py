@@ -501,6 +501,11 @@ RULES = (
         "this adapter learned votes, which no teacher's verdicts are mixed with: needs targets votes",
     ),
     Rule(
+        ("collect.teacher.adapter", METHOD),
+        lambda r: r.collect.teacher.adapter != NO_ADAPTER and not is_direct(r),
+        "an adapter belongs to direct, slow methods judge with the bare base model: must be none",
+    ),
+    Rule(
         ("collect.teacher.adapter",),
         lambda r: learned_votes(Path(r.collect.teacher.adapter).name),
         VOTES_DO_NOT_TEACH,

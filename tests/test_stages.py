@@ -127,8 +127,12 @@ def test_other_settings_another_teacher_or_other_pairs_are_collected_anew(here):
 def test_a_teacher_that_learned_votes_is_refused_whatever_its_folder_is_called(here, monkeypatch):
     voted = replace(ScriptedBackend("longer").engine, adapter="mine-votes")
     monkeypatch.setattr(ScriptedBackend, "engine", property(lambda _: voted))
+    fast = {
+        "pairs": {"source": "file", "path": "pairs.jsonl"},
+        "teacher": {"backend": "scripted:longer", "method": "direct", "adapter": "runs/mine"},
+    }
     with pytest.raises(InputError, match=r"collect\.teacher\.adapter: this adapter learned votes"):
-        run_collect(recipe(), RUN, None)
+        run_collect(recipe(collect=fast), RUN, None)
     assert RUN.manifest("collect") is None
 
 
