@@ -247,7 +247,11 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"train": VOTES_MODE}, "collect.pairs.source: votes name the pairs of a file by their ids: must be"),
         ({"train__start_from": "runs/a-votes/"}, "train.start_from: this adapter learned votes, which no "),
         (
-            {"collect__teacher__adapter": "runs/a-votes"},
+            {"collect__teacher__adapter": "runs/mine"},
+            "collect.teacher.adapter: an adapter belongs to direct, slow methods judge with",
+        ),
+        (
+            {"collect__teacher__adapter": "runs/a-votes", "collect__teacher__method": "fast"},
             "collect.teacher.adapter: this adapter learned votes,",
         ),
         ({"name": "mine-votes"}, "name: must not end in -votes, which is put behind the name where "),
