@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import branch, methods, speed, training
+from benchmarks import branch, methods, plugin, speed, training
 from benchmarks.pictures import picture_of
 from benchmarks.result import SCHEMA, title_of
 from judge.errors import InputError
@@ -141,6 +141,7 @@ def refuse_other_schema(result: Result) -> None:
 
 TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "speed": lambda results: speed.table_of(*results),
+    "plugin": lambda results: plugin.table_of(*results),
     "training": lambda results: training.table_of(*results),
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,

@@ -128,6 +128,7 @@ LAYERS = {
     "distill/commands.py": 13,
     "app/__init__.py": 7,
     "benchmarks/power.py": 7,
+    "benchmarks/plugin.py": 8,
     "benchmarks/branch.py": 7,
     "benchmarks/hh_rlhf.py": 7,
     "benchmarks/llmbar.py": 7,
