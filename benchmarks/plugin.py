@@ -1,4 +1,4 @@
-"""What judge tests cost a test run: start-up, each case, and a second run that has all verdicts in the ledger.
+"""What judge tests cost a test run: start-up, each case, and a second run with all verdicts in the ledger.
 
 `python -m benchmarks.plugin` writes a file of cases from real pairs into a folder of its own and runs pytest
 there as a user would: one plain test, one case, all cases, all cases again.
@@ -73,7 +73,7 @@ def figures_of(result: dict[str, Any]) -> dict[str, float]:
     """Medians over the rounds, in seconds."""
 
     def median(name: str) -> float:
-        return statistics.median(one[name]["elapsed_s"] for one in result["rounds"])
+        return float(statistics.median(one[name]["elapsed_s"] for one in result["rounds"]))
 
     n_more = result["n_pairs"] - 1
     case_s = statistics.median(
@@ -100,8 +100,8 @@ def table_of(result: dict[str, Any]) -> str:
 | the same {n} cases again: all verdicts are in the ledger | {s["again"]:.2f} |
 | pytest with the plugin and one test that judges nothing | {s["plain"]:.2f} |
 
-Wall-clock of the whole pytest process, median of {len(result["rounds"])} rounds; the second run {loaded} PyTorch.
-{n} pairs of {result["data"]}."""
+Wall-clock of the whole pytest process, median of {len(result["rounds"])} rounds; the second run {loaded}
+PyTorch. {n} pairs of {result["data"]}."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -115,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ids = stratified(data.pairs, given.cases, 0)
     pairs = [pair for pair in data.pairs if pair.id in ids]
     result = {
+        "schema": "four-token-judge/plugin/1",
         **of_sample(DEFAULT_BASE_MODEL, data.name, pairs, 0),
         "rounds": [round_of(pairs) for _ in range(given.rounds)],
         **provenance(),

@@ -1,0 +1,180 @@
+"""What reviewers said, in one SQLite file: an event a vote, skip, label or undo; nothing is ever changed.
+
+Each event is on the disk before it is acknowledged, whoever else writes at the same time. A pair is known by
+its content, so that votes survive when a file is renamed, sorted or cut. What counts of a reviewer on a pair
+is the last event that was not taken back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from judge.errors import InputError
+from judge.records import Ballot
+
+SCHEMA_VERSION = 1
+WAIT_S = 30.0
+
+SCHEMA = """
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('vote', 'skip', 'label', 'undo')),
+    reviewer TEXT NOT NULL CHECK (reviewer <> ''),
+    content TEXT NOT NULL,
+    pair_id TEXT NOT NULL,
+    ballot TEXT CHECK ((ballot IS NOT NULL) = (kind IN ('vote', 'label'))),
+    note TEXT NOT NULL DEFAULT '',
+    category TEXT,
+    shown_left TEXT CHECK (shown_left IN ('A', 'B')),
+    saw_judge INTEGER NOT NULL DEFAULT 0,
+    undoes INTEGER UNIQUE REFERENCES events(number) CHECK ((undoes IS NOT NULL) = (kind = 'undo')),
+    at TEXT NOT NULL
+);
+CREATE INDEX events_by_pair ON events(content, reviewer);
+CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+CREATE TRIGGER events_last BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+"""
+STANDING = """
+SELECT e.* FROM events e
+WHERE e.kind <> 'undo' AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.number)
+"""
+
+
+class Kind(StrEnum):
+    """What a reviewer did with a pair. A label is the final word of an adjudicator."""
+
+    VOTE = "vote"
+    SKIP = "skip"
+    LABEL = "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that a reviewer did, and what was on the screen then.
+
+    `shown_left` says which response stood left ("A" or "B"), `saw_judge` whether the judge's verdict was to
+    be seen, `at` is ISO 8601. A skip has no ballot.
+    """
+
+    kind: Kind
+    reviewer: str
+    content: str
+    pair_id: str
+    at: str
+    ballot: Ballot | None = None
+    note: str = ""
+    category: str | None = None
+    shown_left: str | None = None
+    saw_judge: bool = False
+    number: int = 0
+
+
+class ReviewStore:
+    """The events of one file. Threads and processes may share the file; each call has its own connection."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Opens the file, or makes it. Raises InputError where it is no file of reviews, or not writable."""
+        self.path = Path(path)
+        with self._connection() as connection:
+            self._prepare(connection)
+
+    def add(self, event: Event) -> Event:
+        """Writes the event; it is returned, with its number, when it is on the disk."""
+        cells = (
+            event.kind.value,
+            event.reviewer,
+            event.content,
+            event.pair_id,
+            None if event.ballot is None else event.ballot.value,
+            event.note,
+            event.category,
+            event.shown_left,
+            event.saw_judge,
+            event.at,
+        )
+        names = "kind, reviewer, content, pair_id, ballot, note, category, shown_left, saw_judge, at"
+        with self._connection() as connection:
+            [row] = connection.execute(
+                f"INSERT INTO events ({names}) VALUES ({', '.join('?' * len(cells))}) RETURNING *", cells
+            )
+        return event_of(row)
+
+    def undo(self, reviewer: str, kinds: Iterable[Kind], at: str) -> Event | None:
+        """Takes back the reviewer's last event of these kinds that stands; which one, None without any."""
+        wanted = [kind.value for kind in kinds]
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            row = connection.execute(
+                f"{STANDING} AND e.reviewer = ? AND e.kind IN ({', '.join('?' * len(wanted))}) "
+                "ORDER BY e.number DESC LIMIT 1",
+                (reviewer, *wanted),
+            ).fetchone()
+            if row is None:
+                return None
+            taken = event_of(row)
+            connection.execute(
+                "INSERT INTO events (kind, reviewer, content, pair_id, undoes, at) "
+                "VALUES ('undo', ?, ?, ?, ?, ?)",
+                (reviewer, taken.content, taken.pair_id, taken.number, at),
+            )
+        return taken
+
+    def standing(self) -> list[Event]:
+        """The last event of each reviewer on each pair, votes and skips apart from labels, oldest first."""
+        with self._connection() as connection:
+            events = [event_of(row) for row in connection.execute(f"{STANDING} ORDER BY e.number")]
+        last = {(event.content, event.reviewer, event.kind is Kind.LABEL): event for event in events}
+        return sorted(last.values(), key=lambda event: event.number)
+
+    def last_number(self) -> int:
+        """How many events there ever were: it changes whenever anybody does anything."""
+        with self._connection() as connection:
+            [number] = connection.execute("SELECT coalesce(max(number), 0) FROM events").fetchone()
+        return int(number)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose work is on the disk when the block ends, or not done at all."""
+        try:
+            connection = sqlite3.connect(self.path, timeout=WAIT_S)
+            with closing(connection):
+                connection.row_factory = sqlite3.Row
+                connection.execute("PRAGMA synchronous = FULL")
+                with connection:
+                    yield connection
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{self.path}: not a file of reviews that can be used ({error}).") from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        if version == SCHEMA_VERSION:
+            return
+        if version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise InputError(f"{self.path}: not a file of reviews. Name another one with --reviews.")
+        for statement in SCHEMA.split(";\n"):
+            if statement.strip():
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def event_of(row: sqlite3.Row) -> Event:
+    return Event(
+        kind=Kind(row["kind"]),
+        reviewer=row["reviewer"],
+        content=row["content"],
+        pair_id=row["pair_id"],
+        at=row["at"],
+        ballot=None if row["ballot"] is None else Ballot(row["ballot"]),
+        note=row["note"],
+        category=row["category"],
+        shown_left=row["shown_left"],
+        saw_judge=bool(row["saw_judge"]),
+        number=row["number"],
+    )
