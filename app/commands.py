@@ -56,7 +56,7 @@ def review(
 def settings_of(
     file: str, pairs: str, folder: Path, reviews: Path | None, ledger: Path | None, judge: JudgeOptions
 ) -> AppSettings:
-    """What the pages need. Raises InputError where a file is missing, outside the folder, or of the wrong kind."""
+    """What the pages need. Raises InputError for a file that is missing, elsewhere or of another kind."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder. Files below it are what the app can open.")
     root = folder.resolve()
@@ -101,8 +101,8 @@ def serve(address: str, port: int, browser: bool) -> None:
         "browser_gatherUsageStats": False,
         "client_toolbarMode": "minimal",
         "client_showErrorDetails": "none",
-        "theme_primaryColor": "#2f6f9f",
-        "theme_font": "sans-serif",
+        "theme_light_primaryColor": "#2f6f9f",
+        "theme_dark_primaryColor": "#2a78b0",
     }
     bootstrap.load_config_options(flags)
     bootstrap.run(str(MAIN), False, [], flags)

@@ -33,7 +33,7 @@ def with_gold(pair: Pair, label: HumanVote | None) -> Pair:
 
 
 def as_bytes(rows: Sequence[Mapping[str, Any]], form: str) -> bytes:
-    """The rows in one of FORMATS. A table's columns are the keys of all rows; conversations are JSON there."""
+    """The rows in one of FORMATS. A table's columns are all their keys; conversations are JSON in it."""
     if form == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     names = list(dict.fromkeys(name for row in rows for name in row))

@@ -36,11 +36,13 @@ def raw_html(text: str) -> str:
 
 def difference_html(text: str, other: str) -> str:
     """The text to the letter, words that `other` does not have in their place marked."""
+    if text == other:
+        return raw_html(text)
     if max(len(text), len(other)) > LONGEST_DIFF:
         return f"<p><em>Too long to compare word by word.</em></p>{raw_html(text)}"
     own, others = WORDS.findall(text), WORDS.findall(other)
     parts = []
-    for kind, start, end, *_ in SequenceMatcher(None, own, others, autojunk=False).get_opcodes():
+    for kind, start, end, *_ in SequenceMatcher(None, own, others).get_opcodes():
         piece = "".join(_visible(character) for character in "".join(own[start:end]))
         is_marked = kind in ("replace", "delete") and piece.strip()
         parts.append(f"<mark>{piece}</mark>" if is_marked else piece)
@@ -61,11 +63,15 @@ def _markdown() -> Any:
     markdown = MarkdownIt("commonmark", {"html": False, "highlight": _coloured}).enable(
         ["table", "strikethrough"]
     )
-    markdown.validateLink = lambda url: bool(SAFE_LINK.match(url.strip()))
+    markdown.validateLink = _is_safe_link  # type: ignore[method-assign]
     markdown.add_render_rule("image", _image)
     markdown.add_render_rule("link_open", _link_open)
     markdown.add_render_rule("softbreak", lambda *_: "<br>")
     return markdown
+
+
+def _is_safe_link(url: str) -> bool:
+    return SAFE_LINK.match(url.strip()) is not None
 
 
 def _image(self: Any, tokens: Any, index: int, *_: Any) -> str:

@@ -18,7 +18,7 @@ PEEK = 1 << 20
 
 @dataclass(frozen=True)
 class AppSettings:
-    """`root` is the folder below which files may be opened, `pairs` and `verdicts` among them ("" is none)."""
+    """`root` is the folder below which files may be opened; `pairs` and `verdicts` are in it, "" is none."""
 
     root: Path = field(default_factory=Path.cwd)
     pairs: str = ""

@@ -1,0 +1,47 @@
+"""Export: votes, final labels and pairs as files, for `judge bench`, calibration and `judge distill`."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import streamlit as st
+
+from app.agreement import final_labels
+from app.exporting import FORMATS, as_bytes, pair_rows, vote_rows
+from app.screens import shell
+from app.store import Kind
+
+
+def page() -> None:
+    project = shell.need_project()
+    votes, labels = project.votes(), final_labels(project.votes(Kind.LABEL))
+    form = (
+        st.segmented_control("Format", FORMATS, default="jsonl", key="kept_format", required=True) or "jsonl"
+    )
+    stem = PurePath(project.index.name).name.partition(".")[0]
+    st.subheader("Votes", anchor=False)
+    offer(f"{len(votes):,} votes", vote_rows(votes), f"{stem}-votes", form)
+    st.code(f"judge bench {stem}.jsonl --votes {stem}-votes.{form}", language=None)
+    st.subheader("Final labels", anchor=False)
+    offer(f"{len(labels):,} labels", vote_rows(labels), f"{stem}-labels", form)
+    st.subheader("Pairs", anchor=False)
+    known = {label.pair_id: label for label in labels}
+    voted = {vote.pair_id for vote in votes} | known.keys()
+    entries = [entry for entry in project.entries if entry.id in voted]
+    st.write(f"The {len(entries):,} pairs with a vote; a final label goes into the column gold.")
+    offer(f"{len(entries):,} pairs", pair_rows(project.index.pairs(entries), known), f"{stem}-reviewed", form)
+    st.code(f"judge bench {stem}-reviewed.{form}", language=None)
+
+
+def offer(label: str, rows: list[dict[str, object]], stem: str, form: str) -> None:
+    name = f"{stem}.{form}"
+    st.download_button(
+        f"Download {label}",
+        as_bytes(rows, form) if rows else b"",
+        file_name=name,
+        key=f"get_{stem}",
+        icon=":material/download:",
+        disabled=not rows,
+        on_click="ignore",
+        help=name,
+    )

@@ -1,0 +1,92 @@
+"""Why: any method on the pair at hand, live, with what each order said side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.judging import by_method
+from app.screens import shell
+from app.settings import started
+from judge.methods import AUTO, METHODS, WAYS
+from judge.records import Order, Pair, Status, Verdict
+from judge.steps import scores_of, shared_steps
+
+HOW = {"fast": "four tokens", "slow": "BSM: criteria, scores, sums", "auto": "fast, slow where in doubt"}
+
+
+def page() -> None:
+    project = shell.need_project()
+    ids = [entry.id for entry in project.entries]
+    current = st.session_state.get("current")
+    chosen = st.selectbox("Pair", ids, index=ids.index(current) if current in ids else 0)
+    entry = project.entry(chosen)
+    if entry is None:
+        return
+    st.session_state["current"] = entry.id
+    pair = project.index.pair(entry)
+    shell.show_question(pair)
+    shell.show_responses(pair, "A", is_named=True)
+    ask(pair, "why")
+
+
+def ask(pair: Pair, key: str) -> None:
+    """Lets the reviewer choose a method, and shows what it says."""
+    names = [*WAYS, AUTO, *(name for name in METHODS if name not in (*WAYS, *WAYS.values()))]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = st.segmented_control(
+            "Method", names, default="fast", key=f"kept_method_{key}", format_func=lambda name: name
+        )
+        asked = st.button("Ask the judge", type="primary", key=f"ask_{key}")
+    if method in HOW:
+        st.caption(HOW[method])
+    place = f"job_{key}"
+    if asked:
+        st.session_state[place] = shell.desk().ask(by_method(started().judge, method or "fast"), [pair])
+    job = st.session_state.get(place)
+    if job is None or job.pairs[0].content_hash != pair.content_hash:
+        return
+    if not job.is_over:
+        shell.show_job(job)
+    elif job.error:
+        st.error(shell.plain(job.error))
+    else:
+        show(job.verdicts[0], pair)
+
+
+def show(verdict: Verdict, pair: Pair) -> None:
+    st.html(f"<section class='said' aria-label='Verdict'>{shell.verdict_html(verdict, pair, 'A')}</section>")
+    criteria(verdict)
+    if verdict.status is Status.INCONSISTENT:
+        st.caption("It contradicts itself: what each order said, side by side.")
+    for step in shared_steps([verdict]):
+        with st.expander(f"Asked once for both orders: {shell.plain(step.name)}"):
+            st.code(step.raw, language=None, wrap_lines=True)
+    for column, order in zip(st.columns(2), Order, strict=True):
+        reading = verdict.readings[order]
+        with column, st.container(border=True):
+            st.subheader(f"{order[0]} shown first", anchor=False)
+            st.caption(f"{reading.tokens_in:,} tokens in, {reading.tokens_out:,} out")
+            for step in reading.steps:
+                if not step.shared:
+                    st.markdown(f"**{shell.plain(step.name)}**")
+                    st.code(step.raw, language=None, wrap_lines=True)
+            st.markdown("**Reply**")
+            st.code(reading.raw, language=None, wrap_lines=True)
+    st.caption(shell.plain(f"Judge: {verdict.judge}"))
+
+
+def criteria(verdict: Verdict) -> None:
+    """The scores of both answers on each criterion, in both orders; nothing where there are none."""
+    by_order = {order: scores_of(verdict.readings[order], order) for order in Order}
+    names = list(dict.fromkeys(name for scores in by_order.values() for name in scores))
+    if not names:
+        return
+    rows = []
+    for name in names:
+        row: dict[str, str | float | None] = {"criterion": name}
+        for order in Order:
+            scores = by_order[order].get(name)
+            for side, label in enumerate("AB"):
+                row[f"{label}, {order[0]} shown first"] = None if scores is None else round(scores[side], 2)
+        rows.append(row)
+    shell.columns_of(rows)

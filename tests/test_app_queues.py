@@ -1,0 +1,104 @@
+"""Which pairs come up, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.pairindex import Entry
+from app.queues import Line, Look, Wanted, categories_of, queue_of, shown_left
+from app.store import Event, Kind
+from judge.orders import combine
+from judge.records import Ballot, Choice, Judgment, Order
+
+ENTRIES = [Entry(n, f"p{n}", f"c{n}", "math" if n % 2 else None, 10, 20) for n in range(8)]
+ALL = Wanted(looks=frozenset(), line=Line.FILE)
+
+
+def reading(p_first):
+    choice = Choice.FIRST if p_first > 0.5 else Choice.SECOND
+    return Judgment(choice, {Choice.FIRST: p_first, Choice.SECOND: 1 - p_first}, "", 1, 4)
+
+
+def verdict(id, p_a_ab, p_a_ba):
+    return combine(id, {Order.AB: reading(p_a_ab), Order.BA: reading(1 - p_a_ba)}, "judge")
+
+
+VERDICTS = {
+    "p0": verdict("p0", 0.9, 0.9),  # A
+    "p1": verdict("p1", 0.9, 0.2),  # inconsistent
+    "p2": verdict("p2", 0.45, 0.4),  # B, near even
+    "p3": verdict("p3", 0.1, 0.1),  # B
+}
+
+
+def vote(n, ballot, reviewer="ada", kind=Kind.VOTE):
+    return Event(kind, reviewer, f"c{n}", f"p{n}", "2026", ballot)
+
+
+def ids(wanted, events=(), reviewer="ada"):
+    return [entry.id for entry in queue_of(ENTRIES, wanted, reviewer, events, VERDICTS)]
+
+
+def looks(*some):
+    return Wanted(looks=frozenset(some), line=Line.FILE)
+
+
+def test_without_a_filter_all_come_in_the_order_of_the_file():
+    assert ids(ALL) == [f"p{n}" for n in range(8)]
+
+
+def test_random_is_the_same_for_one_reviewer_and_another_for_the_next():
+    random = Wanted(looks=frozenset())
+    assert ids(random) == ids(random)
+    assert sorted(ids(random)) == sorted(ids(ALL))
+    assert ids(random) != ids(random, reviewer="bob")
+
+
+def test_uncertain_first_has_the_inconsistent_then_the_near_then_the_sure_then_the_unread():
+    first = ids(Wanted(looks=frozenset(), line=Line.UNSURE))
+    assert first[:4] == ["p1", "p2", "p3", "p0"] or first[:4] == ["p1", "p2", "p0", "p3"]
+    assert set(first[4:]) == {"p4", "p5", "p6", "p7"}
+
+
+@pytest.mark.parametrize(
+    ("look", "found"),
+    [(Look.INCONSISTENT, ["p1"]), (Look.NEAR_EVEN, ["p1", "p2"])],
+)
+def test_filters_on_verdicts(look, found):
+    assert ids(looks(look)) == found
+
+
+def test_what_one_voted_on_or_skipped_is_done_for_oneself_alone():
+    events = [
+        vote(0, Ballot.A),
+        vote(1, None, kind=Kind.SKIP),
+        vote(2, Ballot.A, "bob"),
+        vote(3, Ballot.A, kind=Kind.LABEL),
+    ]
+    assert ids(looks(Look.UNVOTED), events) == ["p2", "p3", "p4", "p5", "p6", "p7"]
+    assert ids(looks(Look.UNVOTED), events, "bob")[:2] == ["p0", "p1"]
+
+
+def test_where_judge_and_human_differ():
+    events = [
+        vote(0, Ballot.B),
+        vote(1, Ballot.TIE),
+        vote(3, Ballot.B, "bob"),
+        vote(2, Ballot.BOTH_BAD),
+        vote(4, Ballot.A),
+    ]
+    assert ids(looks(Look.DIFFER), events) == ["p0", "p2"]  # inconsistent is a tie; p4 has no verdict
+
+
+def test_categories_and_text():
+    assert categories_of(ENTRIES) == ["(no category)", "math"]
+    assert ids(Wanted(category="math", looks=frozenset(), line=Line.FILE)) == ["p1", "p3", "p5", "p7"]
+    assert ids(Wanted(category="(no category)", looks=frozenset(), line=Line.FILE))[0] == "p0"
+    assert ids(Wanted(looks=frozenset(), line=Line.FILE, found=frozenset({"c5"}))) == ["p5"]
+
+
+def test_left_and_right_are_as_likely_and_never_change_for_a_reviewer():
+    sides = [shown_left("ada", f"c{n}") for n in range(2000)]
+    assert 900 < sides.count("A") < 1100
+    assert sides == [shown_left("ada", f"c{n}") for n in range(2000)]
+    assert sides != [shown_left("bob", f"c{n}") for n in range(2000)]

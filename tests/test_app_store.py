@@ -1,0 +1,136 @@
+"""The reviewers' file: append-only, shared by many at once, and whole after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from app.store import Event, Kind, ReviewStore
+from judge.errors import InputError
+from judge.records import Ballot
+
+VOTE = Event(Kind.VOTE, "ada", "c1", "p1", "2026-11-22T10:00:00+00:00", Ballot.A, "why", "math", "B", True)
+WRITER = """
+import sys
+from app.store import Event, Kind, ReviewStore
+from judge.records import Ballot
+
+store, who, n = ReviewStore(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+for i in range(n):
+    store.add(Event(Kind.VOTE, who, f"c{i}", f"p{i}", "2026-11-22", Ballot.A))
+    print(i, flush=True)
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ReviewStore(tmp_path / "reviews.sqlite")
+
+
+def test_a_vote_comes_back_as_it_was_given(store):
+    written = store.add(VOTE)
+    assert written == replace(VOTE, number=1)
+    assert ReviewStore(store.path).standing() == [written]
+
+
+def test_the_last_word_on_a_pair_counts_and_each_reviewer_has_one(store):
+    store.add(VOTE)
+    store.add(replace(VOTE, reviewer="bob", ballot=Ballot.B))
+    store.add(replace(VOTE, ballot=Ballot.TIE))
+    assert [(one.reviewer, one.ballot) for one in store.standing()] == [
+        ("bob", Ballot.B),
+        ("ada", Ballot.TIE),
+    ]
+
+
+def test_undo_takes_back_ones_own_last_word_and_the_one_before_counts_again(store):
+    store.add(VOTE)
+    store.add(replace(VOTE, ballot=Ballot.B))
+    store.add(replace(VOTE, reviewer="bob"))
+    assert store.undo("ada", [Kind.VOTE], "later").ballot is Ballot.B
+    assert [(one.reviewer, one.ballot) for one in store.standing()] == [("ada", Ballot.A), ("bob", Ballot.A)]
+    assert store.undo("ada", [Kind.VOTE], "later").ballot is Ballot.A
+    assert store.undo("ada", [Kind.VOTE], "later") is None
+    assert store.undo("ada", [Kind.LABEL], "later") is None
+    assert store.last_number() == 5
+
+
+def test_a_label_stands_beside_a_vote_and_a_skip_takes_its_place(store):
+    store.add(VOTE)
+    store.add(replace(VOTE, kind=Kind.LABEL, ballot=Ballot.B))
+    store.add(replace(VOTE, kind=Kind.SKIP, ballot=None))
+    assert [one.kind for one in store.standing()] == [Kind.LABEL, Kind.SKIP]
+
+
+@pytest.mark.parametrize("change", ["UPDATE events SET ballot = 'B'", "DELETE FROM events"])
+def test_nothing_is_ever_changed_or_deleted(store, change):
+    store.add(VOTE)
+    connection = sqlite3.connect(store.path)
+    with pytest.raises(sqlite3.IntegrityError, match="events are never"):
+        connection.execute(change)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"reviewer": ""}, {"ballot": None}, {"kind": Kind.SKIP}, {"shown_left": "C"}], ids=str
+)
+def test_what_is_no_vote_is_not_written(store, wrong):
+    with pytest.raises(InputError, match="constraint"):
+        store.add(replace(VOTE, **wrong))
+    assert store.standing() == []
+
+
+def test_another_file_is_refused_in_one_line_and_stays_as_it_is(tmp_path):
+    text = tmp_path / "votes.jsonl"
+    text.write_text("{}\n" * 400)
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    for path in (text, other, tmp_path / "gone" / "reviews.sqlite"):
+        with pytest.raises(InputError, match="not a file of reviews") as raised:
+            ReviewStore(path)
+        assert "\n" not in str(raised.value)
+    assert text.read_text() == "{}\n" * 400
+
+
+def test_eight_sessions_vote_at_the_same_time_and_nothing_is_lost(store):
+    names = [f"reviewer {n}" for n in range(8)]
+
+    def vote_50(name):
+        return [store.add(replace(VOTE, reviewer=name, content=f"c{i}")) for i in range(50)]
+
+    with ThreadPoolExecutor(8) as pool:
+        written = [event for events in pool.map(vote_50, names) for event in events]
+    assert store.standing() == sorted(written, key=lambda event: event.number)
+    assert len({event.number for event in written}) == 400
+
+
+def test_every_vote_that_was_acknowledged_is_there_after_a_kill(store):
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(store.path), name, "100000"], stdout=subprocess.PIPE, text=True
+        )
+        for name in ("ada", "bob")
+    ]
+    acknowledged = [[writer.stdout.readline() for _ in range(30)] for writer in writers]
+    assert all(line.strip() for lines in acknowledged for line in lines)
+    time.sleep(0.1)
+    for writer in writers:
+        os.kill(writer.pid, signal.SIGKILL)
+    told = {}
+    for name, writer, lines in zip(("ada", "bob"), writers, acknowledged, strict=True):
+        rest = [line for line in writer.communicate()[0].splitlines(keepends=True) if line.endswith("\n")]
+        told[name] = {f"c{int(line)}" for line in [*lines, *rest]}
+    kept = {name: {one.content for one in store.standing() if one.reviewer == name} for name in told}
+    for name, contents in told.items():
+        assert contents <= kept[name]
+        assert len(kept[name]) <= len(contents) + 1  # one may have been written and not yet said
+    store.add(VOTE)
