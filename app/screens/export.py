@@ -15,9 +15,8 @@ from app.store import Kind
 def page() -> None:
     project = shell.need_project()
     votes, labels = project.votes(), final_labels(project.votes(Kind.LABEL))
-    form = (
-        st.segmented_control("Format", FORMATS, default="jsonl", key="kept_format", required=True) or "jsonl"
-    )
+    st.session_state.setdefault("kept_format", FORMATS[0])
+    form = st.segmented_control("Format", FORMATS, key="kept_format", required=True) or FORMATS[0]
     stem = PurePath(project.index.name).name.partition(".")[0]
     st.subheader("Votes", anchor=False)
     offer(f"{len(votes):,} votes", vote_rows(votes), f"{stem}-votes", form)

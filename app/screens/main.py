@@ -17,4 +17,6 @@ PAGES = {
 }
 shell.begin()
 st.session_state["pages"] = PAGES
-st.navigation(list(PAGES.values()), position="top").run()
+page = st.navigation(list(PAGES.values()), position="top")
+st.session_state["page"] = page.title
+page.run()

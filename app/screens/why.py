@@ -32,10 +32,9 @@ def page() -> None:
 def ask(pair: Pair, key: str) -> None:
     """Lets the reviewer choose a method, and shows what it says."""
     names = [*WAYS, AUTO, *(name for name in METHODS if name not in (*WAYS, *WAYS.values()))]
+    st.session_state.setdefault(f"kept_method_{key}", "fast")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = st.segmented_control(
-            "Method", names, default="fast", key=f"kept_method_{key}", format_func=lambda name: name
-        )
+        method = st.segmented_control("Method", names, key=f"kept_method_{key}", required=True)
         asked = st.button("Ask the judge", type="primary", key=f"ask_{key}")
     if method in HOW:
         st.caption(HOW[method])

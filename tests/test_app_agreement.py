@@ -1,0 +1,75 @@
+"""What reviewers say beside each other and beside the judge."""
+
+from __future__ import annotations
+
+import pytest
+from pairs import pair_of
+
+from app.agreement import (
+    JUDGE,
+    between_reviewers,
+    disputed,
+    final_labels,
+    kappa_of,
+    study_of_votes,
+    votes_of,
+)
+from app.pairindex import Entry
+from app.store import Event, Kind
+from judge.metrics.baselines import longer_wins
+from judge.records import Ballot, HumanVote, Outcome, Share
+
+PAIRS = [pair_of("a long answer", "short", f"Question {n}?", f"p{n}") for n in range(6)]
+ENTRIES = [Entry(n, pair.id, pair.content_hash, "math", 1, 1) for n, pair in enumerate(PAIRS)]
+
+
+def event(n, ballot, reviewer="ada", kind=Kind.VOTE, **more):
+    return Event(kind, reviewer, PAIRS[n].content_hash, "old name", "2026-11-22T10:00:00", ballot, **more)
+
+
+def test_votes_name_the_pair_as_the_open_file_does_and_skips_are_none():
+    events = [event(0, Ballot.A, note="why", shown_left="B"), event(1, None, kind=Kind.SKIP)]
+    elsewhere = Event(Kind.VOTE, "ada", "content of another file", "p9", "2026", Ballot.A)
+    assert votes_of([*events, elsewhere], ENTRIES) == [
+        HumanVote(
+            "p0", "ada", Ballot.A, category="math", note="why", shown_left="B", at="2026-11-22T10:00:00"
+        )
+    ]
+
+
+def test_the_judge_stands_beside_the_votes_with_the_harness_s_metrics():
+    votes = votes_of([event(n, Ballot.A if n < 4 else Ballot.B) for n in range(6)], ENTRIES)
+    figures = study_of_votes(votes, longer_wins(PAIRS), PAIRS).standing(JUDGE).figures
+    assert figures["strict"].value == pytest.approx(4 / 6)
+    assert figures["inconsistent"].value == 0
+
+
+def test_kappa_is_that_of_the_textbook():
+    a, b = Outcome.A, Outcome.B
+    left, right = [a] * 25 + [b] * 25, [a] * 20 + [b] * 5 + [a] * 10 + [b] * 15
+    assert kappa_of(left, right, [str(n) for n in range(50)]).value == pytest.approx(0.4)
+
+
+def test_every_two_reviewers_are_compared_where_both_voted():
+    events = [event(n, Ballot.A) for n in range(4)] + [event(n, Ballot.B, "bob") for n in range(2, 5)]
+    events += [event(5, Ballot.TIE, "eve")]
+    [between] = between_reviewers(votes_of(events, ENTRIES), {})
+    assert (between.one, between.other, between.same) == ("ada", "bob", Share(0, 2))
+
+
+def test_disputed_are_the_pairs_with_two_outcomes_and_both_bad_is_a_tie():
+    events = [
+        event(0, Ballot.A),
+        event(0, Ballot.B, "bob"),
+        event(1, Ballot.TIE),
+        event(1, Ballot.BOTH_BAD, "bob"),
+    ]
+    assert [[vote.voter for vote in votes] for votes in disputed(votes_of(events, ENTRIES)).values()] == [
+        ["ada", "bob"]
+    ]
+
+
+def test_the_last_label_is_final_whoever_gave_it():
+    events = [event(0, Ballot.A, kind=Kind.LABEL), event(0, Ballot.B, "bob", kind=Kind.LABEL)]
+    [label] = final_labels(votes_of(events, ENTRIES, Kind.LABEL))
+    assert (label.voter, label.outcome) == ("bob", Ballot.B)

@@ -1,0 +1,321 @@
+"""The app in a real browser: what a person sees and types. Screenshots of every page go to docs/screens."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_app_markup import HOSTILE
+
+from app.store import ReviewStore
+from judge.pairfile import read_pairs, write_pairs
+from judge.votefile import read_votes
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+CHECKOUT = Path(__file__).parents[1]
+SCREENS = CHECKOUT / "docs" / "screens"
+EXAMPLES = CHECKOUT / "judge" / "examples" / "pairs.jsonl"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+MOST_S = 1.0
+N_REVIEWED = 50
+IDLE = "[data-test-script-state=notRunning]"
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium of this machine. Without one tests are skipped, or fail if JUDGE_REQUIRE_BROWSER=1."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        reason = "no Chromium here; on Debian: apt install chromium"
+        if os.environ.get("JUDGE_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"{reason} (JUDGE_REQUIRE_BROWSER=1)")
+        pytest.skip(reason)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts `judge app` in a folder with some files; the address of the page."""
+    servers = []
+
+    def serve(*arguments):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        program = [sys.executable, "-c", "from judge.cli import main; main()", "app", *arguments]
+        program += ["--no-browser", "--port", str(port), "--ledger", "ledger.sqlite"]
+        log = (tmp_path / "server.log").open("w")
+        servers.append(subprocess.Popen(program, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT))
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return f"http://127.0.0.1:{port}"
+            time.sleep(0.1)
+        raise AssertionError((tmp_path / "server.log").read_text())
+
+    yield serve
+    for server in servers:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a page as a person would; whatever it asks for outside this machine is a failure."""
+    contexts = []
+
+    def visit(address, size=WIDE, scheme="light", ready=".cards"):
+        context = browser.new_context(viewport=size, color_scheme=scheme, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.foreign = []
+        page.on("request", lambda asked: page.foreign.append(asked.url) if is_foreign(asked.url) else None)
+        page.on("dialog", lambda dialog: page.foreign.append(f"dialog {dialog.message}"))
+        page.goto(address)
+        page.wait_for_selector(ready, timeout=60_000)
+        return page
+
+    yield visit
+    foreign = [url for context in contexts for page in context.pages for url in page.foreign]
+    for context in contexts:
+        context.close()
+    assert foreign == []
+
+
+def is_foreign(url):
+    return re.match(r"(https?|wss?)://(?!127\.0\.0\.1[:/])", url) is not None
+
+
+def settled(page):
+    """Waits until no script runs for this page."""
+    page.wait_for_selector(IDLE, timeout=60_000)
+    page.wait_for_timeout(300)
+    page.wait_for_selector(IDLE, timeout=60_000)
+
+
+def shoot(page, name):
+    """A screenshot for the documentation, which a person has looked at."""
+    settled(page)
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}.png")
+
+
+def open_page(page, name, ready):
+    page.get_by_role("link", name=name, exact=True).first.click()
+    page.wait_for_selector(ready, timeout=60_000)
+    settled(page)
+
+
+def say_who(page, name):
+    """Types a reviewer's name and leaves the field, in which keys would be text."""
+    field = page.get_by_role("textbox", name="Your name")
+    field.fill(name)
+    field.press("Enter")
+    settled(page)
+    field.blur()
+
+
+def pressed(page, key):
+    """Seconds from a key to the next pair, which can then be voted on."""
+    before = page.locator("section.question").inner_text()
+    started = time.perf_counter()
+    page.keyboard.press(key)
+    page.wait_for_function(
+        "before => (document.querySelector('section.question')?.innerText ?? '') !== before",
+        arg=before,
+        timeout=20_000,
+    )
+    page.wait_for_selector(IDLE, timeout=20_000)
+    return time.perf_counter() - started
+
+
+def example_files(folder, n=None):
+    """The example pairs, as many as wanted, and what a scripted judge says of them."""
+    pairs = read_pairs(EXAMPLES)
+    if n:
+        rows = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
+        rows = [
+            row | {"id": f"{row['id']}-{i}", "prompt": f"{row['prompt']} ({i})"}
+            for i in range(9)
+            for row in rows
+        ]
+        (folder / "pairs.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in rows[:n]), encoding="utf-8"
+        )
+    else:
+        write_pairs(folder / "pairs.jsonl", pairs)
+    shutil.copy(CHECKOUT / "tests" / "golden" / "example-verdicts.jsonl", folder / "verdicts.jsonl")
+
+
+def test_fifty_pairs_by_keyboard_alone_each_in_under_a_second(serve, visit, tmp_path):
+    example_files(tmp_path, N_REVIEWED + 1)
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer"))
+    settled(page)
+    took = [pressed(page, "1234"[n % 4]) for n in range(N_REVIEWED)]
+    median = sorted(took)[N_REVIEWED // 2]
+    print(f"from key to next pair: median {median:.2f} s, longest {max(took):.2f} s, {N_REVIEWED} pairs")
+    assert max(took) < MOST_S
+    assert len(ReviewStore(tmp_path / "judge-reviews.sqlite").standing()) == N_REVIEWED
+
+
+def test_open_vote_filter_see_agreement_move_export_and_read_it_again(serve, visit, tmp_path):
+    example_files(tmp_path)
+    address = serve("verdicts.jsonl", "--pairs", "pairs.jsonl", "--backend", "scripted:longer")
+    page = visit(address)
+    say_who(page, "ada")
+    shoot(page, "review")
+    pressed(page, "1")
+    shoot(page, "revealed")
+    open_page(page, "Agreement", "text=Votes")
+    before = page.get_by_test_id("stMetricValue").all_inner_texts()
+    open_page(page, "Review", ".cards")
+    for n in range(14):
+        pressed(page, "1213"[n % 4])
+    open_page(page, "Agreement", "text=By category")
+    page.wait_for_selector("canvas, svg.marks", timeout=30_000)
+    page.wait_for_timeout(1_500)
+    shoot(page, "agreement")
+    after = page.get_by_test_id("stMetricValue").all_inner_texts()
+    assert (before[0], after[0]) == ("1", "15")
+    assert before[1:] != after[1:]
+
+    open_page(page, "Review", ".cards")
+    page.get_by_test_id("stSidebar").get_by_text("inconsistent", exact=True).click()
+    settled(page)
+    shown = re.search(r"(\d+) in the queue", page.get_by_test_id("stProgress").inner_text())
+    flips = {
+        json.loads(line)["pair_id"]
+        for line in (tmp_path / "verdicts.jsonl").open()
+        if '"inconsistent"' in line
+    }
+    voted = {event.pair_id for event in ReviewStore(tmp_path / "judge-reviews.sqlite").standing()}
+    assert int(shown[1]) == len(flips - voted)
+
+    other = visit(address)
+    say_who(other, "bob")
+    for _ in range(24):
+        other.keyboard.press("4")
+        other.wait_for_timeout(450)
+    open_page(other, "Adjudicate", "text=settled")
+    other.get_by_placeholder("Why this is the final label").fill("the other one is wrong")
+    other.keyboard.press("Enter")
+    settled(other)
+    shoot(other, "adjudicate")
+    other.get_by_role("button", name="A is better").click()
+    settled(other)
+    assert "1 of" in other.get_by_test_id("stProgress").inner_text()
+
+    open_page(page, "Export", "text=Final labels")
+    shoot(page, "export")
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("Download .* votes")).click()
+    download.value.save_as(tmp_path / "votes.jsonl")
+    votes = read_votes(tmp_path / "votes.jsonl")
+    assert {vote.voter for vote in votes} == {"ada", "bob"}
+    assert len([vote for vote in votes if vote.voter == "ada"]) == 15
+
+    again = visit(address)
+    say_who(again, "ada")
+    assert "15 of 24 voted" in again.get_by_test_id("stProgress").first.inner_text()
+
+
+def test_why_and_try_ask_the_judge_live(serve, visit, tmp_path):
+    example_files(tmp_path)
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:first"))
+    open_page(page, "Why", "text=Ask the judge")
+    page.get_by_text("slow", exact=True).click()
+    settled(page)
+    page.get_by_role("button", name="Ask the judge").click()
+    page.wait_for_selector("text=B shown first", timeout=60_000)
+    page.locator("section.said").scroll_into_view_if_needed()
+    shoot(page, "why")
+    assert "contradicts itself" in page.locator("section.said").inner_text()
+    open_page(page, "Try it", "text=Answer A")
+    for label, text in {"Question": "What is 2 + 2?", "Answer A": "4", "Answer B": "Five, I think."}.items():
+        page.get_by_label(label, exact=True).fill(text)
+        page.keyboard.press("Tab")
+    settled(page)
+    page.get_by_role("button", name="Ask the judge").click()
+    page.wait_for_selector("section.said", timeout=60_000)
+    shoot(page, "try")
+
+
+def test_hostile_answers_are_text(serve, visit, tmp_path):
+    rows = [
+        {
+            "id": f"h{n}",
+            "prompt": text,
+            "response_a": text,
+            "response_b": f"before {text} after",
+            "category": text,
+        }
+        for n, text in enumerate([*HOSTILE, ":red[x] :material/home: $x$", "|a" * 3000])
+    ]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer"))
+    page.evaluate("() => { window.alert = () => { window.struck = true } }")
+    settled(page)
+    shown = ""
+    for _ in rows[:-1]:
+        shown += page.locator("section.question").inner_text()
+        assert page.evaluate("window.struck") is None
+        assert (
+            page.locator(
+                "section.question script, .cards script, .cards img, .cards iframe, .cards svg"
+            ).count()
+            == 0
+        )
+        assert page.locator(".cards a:not([href^='http']):not([href^='mailto'])").count() == 0
+        pressed(page, "3")
+    assert "<script>alert(1)</script>" in shown
+    assert ":red[x]" in shown
+    page.keyboard.press("T")
+    settled(page)
+    assert page.locator(".cards pre.raw").count() == 2
+
+
+def test_on_a_phone_in_the_dark_the_answers_stand_below_each_other(serve, visit, tmp_path):
+    example_files(tmp_path)
+    page = visit(
+        serve("verdicts.jsonl", "--pairs", "pairs.jsonl", "--backend", "scripted:longer"), NARROW, "dark"
+    )
+    shoot(page, "phone-dark")
+    left, right = (page.locator(".cards .card").nth(n).bounding_box() for n in (0, 1))
+    assert right["y"] >= left["y"] + left["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    assert page.locator(".cards.dark").count() == 1
+    page.get_by_role("button", name=re.compile("Left is better")).click()
+    settled(page)
+    assert len(ReviewStore(tmp_path / "judge-reviews.sqlite").standing()) == 1
+
+
+def test_side_by_side_cards_are_equally_high_and_every_control_has_a_name(serve, visit, tmp_path):
+    example_files(tmp_path)
+    page = visit(serve("verdicts.jsonl", "--pairs", "pairs.jsonl", "--backend", "scripted:longer"))
+    settled(page)
+    left, right = (page.locator(".cards .card").nth(n).bounding_box() for n in (0, 1))
+    assert (left["y"], left["height"]) == (right["y"], right["height"])
+    nameless = page.evaluate(
+        """[...document.querySelectorAll('button, input, textarea, [role=button]')]
+        .filter(e => e.offsetParent && !(e.innerText || e.ariaLabel || e.title || e.labels?.length
+          || e.ariaLabelledByElements?.length || e.placeholder))
+        .map(e => e.outerHTML.slice(0, 200))"""
+    )
+    assert nameless == []
+    page.keyboard.press("D")
+    settled(page)
+    assert page.locator(".cards mark").count() > 0
+    shoot(page, "differences")

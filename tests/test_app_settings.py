@@ -1,0 +1,113 @@
+"""What the app may open, and what `judge app` says to what it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pairs import pair_of
+from typer.testing import CliRunner
+
+import app.commands as commands
+from app.settings import below, files_below, holds_verdicts, started
+from judge.cli import app
+from judge.errors import InputError, JudgeError
+from judge.metrics.baselines import longer_wins
+from judge.pairfile import write_pairs, write_verdicts
+
+PAIRS = [pair_of("a long answer", "short", "Why?", "p0")]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    root = tmp_path / "root"
+    (root / "below").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    write_pairs(tmp_path / "outside.jsonl", PAIRS)
+    write_pairs("pairs.jsonl", PAIRS)
+    write_pairs("below/more.jsonl", PAIRS)
+    write_verdicts("verdicts.jsonl", longer_wins(PAIRS))
+    return root
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.jsonl", "/etc/passwd", "below/../../outside.jsonl", "link.jsonl"]
+)
+def test_no_file_outside_the_folder_is_opened(here, name):
+    Path("link.jsonl").symlink_to("../outside.jsonl")
+    with pytest.raises(InputError, match="not in the folder that the app was started in"):
+        below(here, name)
+    assert below(here, "below/more.jsonl").is_file()
+
+
+def test_the_list_has_the_files_below_it_and_no_hidden_one(here):
+    (here / ".hidden").mkdir()
+    write_pairs(".hidden/pairs.jsonl", PAIRS)
+    Path("notes.txt").write_text("x")
+    assert files_below(here) == ["pairs.jsonl", "verdicts.jsonl", "below/more.jsonl"]
+
+
+def test_a_file_of_verdicts_is_known_by_its_first_line(here):
+    Path("broken.jsonl").write_text("nonsense\n")
+    assert holds_verdicts(here / "verdicts.jsonl")
+    assert not any(holds_verdicts(here / name) for name in ("pairs.jsonl", "broken.jsonl"))
+
+
+@pytest.fixture
+def run(here, monkeypatch):
+    """Runs `judge app`: what the server would be started with, or the one line it fails with."""
+    served = []
+    monkeypatch.setattr(commands, "serve", lambda *given: served.append(given))
+
+    def run(*arguments):
+        served.clear()
+        done = CliRunner().invoke(app, ["app", *arguments])
+        if isinstance(done.exception, JudgeError):
+            assert "\n" not in str(done.exception)
+            return str(done.exception)
+        assert done.exit_code == 0, (done.output, done.exception)
+        return served[0]
+
+    return run
+
+
+def test_it_listens_on_this_machine_alone_unless_told(run):
+    assert run() == ("127.0.0.1", 8501, True)
+    assert run("--address", "0.0.0.0", "--port", "9000", "--no-browser") == ("0.0.0.0", 9000, False)
+
+
+def test_pairs_verdicts_and_the_judge_reach_the_pages(run, here):
+    run("pairs.jsonl", "--backend", "scripted:longer")
+    assert (started().pairs, started().verdicts, started().judge.backend) == (
+        "pairs.jsonl",
+        "",
+        "scripted:longer",
+    )
+    assert started().reviews == here / "judge-reviews.sqlite"
+    run("verdicts.jsonl", "--pairs", "pairs.jsonl")
+    assert (started().pairs, started().verdicts) == ("pairs.jsonl", "verdicts.jsonl")
+    run(str(here / "below" / "more.jsonl"))
+    assert started().pairs == "below/more.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["gone.jsonl"], "gone.jsonl: no such file."),
+        (["../outside.jsonl"], "not in the folder that the app was started in"),
+        (
+            ["verdicts.jsonl"],
+            "verdicts.jsonl: these are verdicts. Name the pairs that they are on with --pairs.",
+        ),
+        (["pairs.jsonl", "--pairs", "below/more.jsonl"], "--pairs goes with a file of verdicts"),
+        (["--folder", "gone"], "gone: no such folder."),
+        (["--reviews", "pairs.jsonl"], "pairs.jsonl: not a file of reviews"),
+    ],
+)
+def test_a_mistake_is_one_line(run, arguments, line):
+    assert line in run(*arguments)
+
+
+def test_without_streamlit_it_names_what_to_install(run, monkeypatch):
+    monkeypatch.setattr(commands, "find_spec", lambda _: None)
+    assert run() == 'the app needs Streamlit: pip install "four-token-judge[app]"'
