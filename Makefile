@@ -15,6 +15,7 @@ SKIP_VLLM ?=
 PYTEST_ARGS ?=
 
 BIN := .venv/bin
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 BASE_MODEL := qwen2.5-coder-0.5b
 PAIRS := judge/examples/pairs.jsonl
 # The one place that pins PyTorch is constraints.txt; `make constraints TORCH=torch==X` moves the pin.
@@ -38,9 +39,12 @@ demo: weights ## judge the example pairs in both orders and write an HTML report
 	@echo
 	@echo "The report with every pair is in demo/report.html. Open it in a browser:"
 	@echo "  file://$(CURDIR)/demo/report.html"
+	@echo "To review the pairs yourself, beside the judge:"
+	@echo "  $(BIN)/judge app demo/verdicts.jsonl --pairs $(PAIRS)"
 
 test: weights $(if $(SKIP_VLLM),,.venv-vllm/.ready) ## run all tests that need no GPU
 	@$(if $(SKIP_VLLM),echo "SKIP_VLLM=1: every test but those of the vllm backend.")
+	@$(if $(CHROMIUM),,echo "No Chromium here: the review app is not tried in a browser (Debian: apt install chromium).")
 	@JUDGE_REQUIRE_VLLM=1 $(BIN)/python -m pytest -m "not gpu$(if $(SKIP_VLLM), and not vllm)" $(PYTEST_ARGS)
 
 test-fast: .venv/.ready ## run the quick tests that need neither weights nor vLLM nor GPU (under a minute)

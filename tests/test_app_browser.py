@@ -287,8 +287,24 @@ def test_hostile_answers_are_text(serve, visit, tmp_path):
     assert page.locator(".cards pre.raw").count() == 2
 
 
+def test_an_uploaded_file_opens_and_bad_files_say_what_is_wrong(serve, visit, tmp_path):
+    page = visit(serve("--backend", "scripted:longer"), ready="text=No pairs are open")
+    shoot(page, "empty")
+    (tmp_path / "bad.jsonl").write_text("{}\n", encoding="utf-8")
+    for path, ready in ((tmp_path / "bad.jsonl", "text=none of its 1 lines is a pair"), (EXAMPLES, ".cards")):
+        page.get_by_text("Upload a file").click()
+        page.locator("input[type=file]").set_input_files(path)
+        page.wait_for_selector(ready, timeout=30_000)
+        page.keyboard.press("Escape")
+        settled(page)
+    assert "0 of 24 voted" in page.get_by_test_id("stProgress").first.inner_text()
+
+
 def test_on_a_phone_in_the_dark_the_answers_stand_below_each_other(serve, visit, tmp_path):
     example_files(tmp_path)
+    for name in ("app", "benchmarks"):  # somebody's project may have such folders of its own
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not ours')\n", encoding="utf-8")
     page = visit(
         serve("verdicts.jsonl", "--pairs", "pairs.jsonl", "--backend", "scripted:longer"), NARROW, "dark"
     )

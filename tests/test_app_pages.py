@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,41 @@ def test_a_file_that_cannot_be_opened_is_one_line(open_app, root):
     (root / "verdicts.jsonl").write_text(json.dumps({"pair_id": 1, "orders": {}}) + "\n")
     session = open_app()
     assert "verdicts.jsonl:1" in session.error[0].value.replace("\\", "")
+
+
+def test_the_judge_reads_the_pairs_when_asked_and_filters_know_it(open_app, root):
+    session = open_app(verdicts="")
+    assert "The judge has not read this pair" not in html_of(session)
+    next(one for one in session.button if one.label == "Read").click().run()
+    for _ in range(100):
+        if session.session_state["job"].is_over:
+            break
+        time.sleep(0.05)
+    session.run()
+    press(session, "judge")
+    assert "The judge says" in html_of(session)
+    assert not [one for one in session.button if one.label == "Read"]
+
+
+def test_a_bar_opens_the_pairs_behind_it(open_app):
+    session = open_app()
+
+    def script(point):
+        import streamlit as st
+
+        from app.screens import agreement
+
+        st.switch_page = lambda page: None
+        agreement.open_category(point)
+
+    for figure, looks in (("inconsistent", ["inconsistent"]), ("agreement, strict", [])):
+        opened = AppTest.from_function(script, args=({"category": "math", "figure": figure},))
+        opened.session_state["pages"] = {"review": None}
+        opened.run()
+        assert not opened.exception
+        assert opened.session_state["kept_category"] == "math"
+        assert opened.session_state["kept_looks"] == looks
+    assert not session.exception
 
 
 @pytest.mark.parametrize("page", ["Why", "Agreement", "Adjudicate", "Try it", "Export"])

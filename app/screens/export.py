@@ -19,17 +19,26 @@ def page() -> None:
     form = st.segmented_control("Format", FORMATS, key="kept_format", required=True) or FORMATS[0]
     stem = PurePath(project.index.name).name.partition(".")[0]
     st.subheader("Votes", anchor=False)
-    offer(f"{len(votes):,} votes", vote_rows(votes), f"{stem}-votes", form)
+    offer(counted(len(votes), "vote"), vote_rows(votes), f"{stem}-votes", form)
     st.code(f"judge bench {stem}.jsonl --votes {stem}-votes.{form}", language=None)
     st.subheader("Final labels", anchor=False)
-    offer(f"{len(labels):,} labels", vote_rows(labels), f"{stem}-labels", form)
+    offer(counted(len(labels), "label"), vote_rows(labels), f"{stem}-labels", form)
     st.subheader("Pairs", anchor=False)
     known = {label.pair_id: label for label in labels}
     voted = {vote.pair_id for vote in votes} | known.keys()
     entries = [entry for entry in project.entries if entry.id in voted]
-    st.write(f"The {len(entries):,} pairs with a vote; a final label goes into the column gold.")
-    offer(f"{len(entries):,} pairs", pair_rows(project.index.pairs(entries), known), f"{stem}-reviewed", form)
+    st.write("Those with a vote; a final label goes into the column gold.")
+    offer(
+        counted(len(entries), "pair"),
+        pair_rows(project.index.pairs(entries), known),
+        f"{stem}-reviewed",
+        form,
+    )
     st.code(f"judge bench {stem}-reviewed.{form}", language=None)
+
+
+def counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def offer(label: str, rows: list[dict[str, object]], stem: str, form: str) -> None:

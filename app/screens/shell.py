@@ -242,14 +242,17 @@ def turn_html(role: str, text: str) -> str:
 
 
 def show_responses(pair: Pair, left: str, is_named: bool) -> None:
-    """Both responses side by side, as high as each other; below each other on a narrow screen."""
+    """Both responses side by side, as high as each other; below each other on a narrow screen.
+
+    While the reviewer is blind neither their names nor their lengths are shown.
+    """
     texts = {"A": pair.response_a, "B": pair.response_b}
     cards = []
     for side, name in (("Left", left), ("Right", SIDES[left])):
         label = f"{side} <span class='name'>{name}</span>" if is_named else side
         body = text_html(texts[name], texts[SIDES[name]], how())
         empty = "" if texts[name].strip() else "<p><em>This answer is empty.</em></p>"
-        size = f"{len(texts[name]):,} characters"
+        size = f"{len(texts[name]):,} characters" if is_named else ""
         cards.append(
             f"<article class='card' aria-label='{side} answer'><header><h3>{label}</h3>"
             f"<span class='size'>{size}</span></header><div class='body'>{body}{empty}</div></article>"

@@ -5,28 +5,37 @@ from __future__ import annotations
 import streamlit as st
 
 from app.judging import by_method
+from app.pairindex import Entry
 from app.screens import shell
+from app.screens.shell import Project
 from app.settings import started
 from judge.methods import AUTO, METHODS, WAYS
 from judge.records import Order, Pair, Status, Verdict
 from judge.steps import scores_of, shared_steps
 
+NEAR = 500
 HOW = {"fast": "four tokens", "slow": "BSM: criteria, scores, sums", "auto": "fast, slow where in doubt"}
 
 
 def page() -> None:
     project = shell.need_project()
-    ids = [entry.id for entry in project.entries]
-    current = st.session_state.get("current")
-    chosen = st.selectbox("Pair", ids, index=ids.index(current) if current in ids else 0)
-    entry = project.entry(chosen)
-    if entry is None:
-        return
+    entry = chosen_entry(project)
     st.session_state["current"] = entry.id
     pair = project.index.pair(entry)
     shell.show_question(pair)
     shell.show_responses(pair, "A", is_named=True)
     ask(pair, "why")
+
+
+def chosen_entry(project: Project) -> Entry:
+    """The pair to look at: the one under review, or another one near it in the file."""
+    entries = list(project.entries)
+    current = st.session_state.get("current")
+    here = next((n for n, entry in enumerate(entries) if entry.id == current), 0)
+    start = max(0, min(here - NEAR // 2, len(entries) - NEAR))
+    near = entries[start : start + NEAR]
+    more = f" ({len(near)} of {len(entries):,}: those around it)" if len(near) < len(entries) else ""
+    return st.selectbox(f"Pair{more}", near, index=here - start, format_func=lambda entry: entry.id)
 
 
 def ask(pair: Pair, key: str) -> None:
