@@ -13,7 +13,7 @@ from judge.approved import UPDATE, Approved, file_for, read_approved, write_appr
 from judge.errors import InputError, JudgeError
 from judge.gate import Finding
 from judge.pairfile import read_pairs
-from judge.pytest_run import Record, Run, comparison_in, lines_of, property_of, record_of
+from judge.pytest_run import Record, Run, lines_of, property_of, record_of
 from judge.records import Message, Order, Outcome, Pair, Status, Verdict
 from judge.suite import Comparison, cluster_of, pair_of
 from judge.wording import visible
@@ -354,7 +354,7 @@ def finish(session: pytest.Session, run: Run) -> None:
     found = run.gate()
     if found is not None and found.finding is Finding.WORSE and session.exitstatus in PASSED:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if run.settings.report and run.records:
+    if run.settings.report and run.all_records:
         try:
             write_report(run)
         except JudgeError as error:
@@ -372,17 +372,21 @@ def summarise(terminal: Any, run: Run) -> None:
     if not (run.records or approved or run.problems):
         return
     terminal.section("judge", sep="=")
-    for line in lines_of(run) if run.records else ():
+    for line in lines_of(run) if run.all_records else ():
         terminal.line(line)
     found = run.gate()
     if found is not None and found.finding is Finding.WORSE:
         terminal.line("The gate fails this run.", red=True)
     if approved:
-        terminal.line(f"approved {len(approved)} answers: {', '.join(approved[:5])}")
+        what = "answer" if len(approved) == 1 else "answers"
+        terminal.line(f"approved {len(approved)} {what}: {', '.join(approved[:5])}")
     for problem in run.problems:
         terminal.line(f"judge: {problem}", red=True)
-    if run.settings.report and run.records and not run.problems:
+    if run.settings.report and run.all_records and not run.problems:
         terminal.line(f"report: {run.settings.report}")
+
+
+REPORT_TITLE = "New answers (A) beside the approved ones (B)"
 
 
 def write_report(run: Run) -> None:
@@ -390,10 +394,9 @@ def write_report(run: Run) -> None:
     from judge.report import format_html
     from judge.summary import summarize
 
-    comparisons = [comparison_in(record) for record in run.all_records]
-    pairs = {one.pair.id: one.pair for one in comparisons}
-    verdicts = {one.pair.id: one.verdict for one in comparisons}
-    page = format_html(summarize(list(verdicts.values()), list(pairs.values())))
+    comparisons = run.comparisons()
+    report = summarize([one.verdict for one in comparisons], [one.pair for one in comparisons])
+    page = format_html(report, REPORT_TITLE)
     try:
         Path(run.settings.report).write_text(page, encoding="utf-8")
     except OSError as error:

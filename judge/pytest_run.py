@@ -115,9 +115,22 @@ class Run:
     @property
     def all_records(self) -> list[Record]:
         """In the order in which the tests were collected, whatever order they ran in."""
+        return [record for test in self._tests() for record in self.records[test]]
+
+    def comparisons(self) -> list[Comparison]:
+        """All comparisons in that order, their pairs named by their tests, numbered where a test has more."""
+        found = []
+        for test in self._tests():
+            records = self.records[test]
+            names = [test] if len(records) == 1 else [f"{test} ({n})" for n in range(1, len(records) + 1)]
+            for name, record in zip(names, records, strict=True):
+                one = comparison_in(record)
+                found.append(Comparison(replace(one.pair, id=name), replace(one.verdict, pair_id=name)))
+        return found
+
+    def _tests(self) -> list[str]:
         place = {test: number for number, test in enumerate(self.collected)}
-        tests = sorted(self.records, key=lambda test: place.get(test, len(place)))
-        return [record for test in tests for record in self.records[test]]
+        return sorted(self.records, key=lambda test: place.get(test, len(place)))
 
     def gate(self) -> GateResult | None:
         """What the gate finds; None where there is none, or nothing was compared."""

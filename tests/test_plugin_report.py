@@ -16,7 +16,15 @@ def test_the_report_has_every_comparison_with_both_answers(project):
     result.assert_outcomes(passed=4)
     assert "report: report.html" in summary(result)
     page = (project.path / "report.html").read_text("utf-8")
-    for text in ("won-0", "won-1", "lost-0", "a longer answer", "&lt;script&gt;alert(1)&lt;/script&gt;"):
+    for text in (
+        "New answers (A) beside the approved ones (B)",
+        "judge_cases.jsonl::won-0",
+        "won-0",
+        "won-1",
+        "lost-0",
+        "a longer answer",
+        "&lt;script&gt;alert(1)&lt;/script&gt;",
+    ):
         assert text in page
     assert "<script>alert" not in page
 
@@ -28,3 +36,12 @@ def test_without_comparisons_there_is_no_report(project):
     result.assert_outcomes(passed=1)
     assert not (project.path / "report.html").exists()
     assert summary(result) == ""
+
+
+@WAYS
+def test_where_answers_are_only_approved_nothing_is_said_of_comparisons(project):
+    project.write("test_bot.py", "def test_bot(judge):\n    judge.assert_not_worse('Why?', 'So.')\n")
+    result = project.run("--judge-update-baseline", "--judge-report", "report.html")
+    result.assert_outcomes(passed=1)
+    assert summary(result).startswith("approved 1 answer: ")
+    assert not (project.path / "report.html").exists()
