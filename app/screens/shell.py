@@ -255,7 +255,7 @@ def show_responses(pair: Pair, left: str, is_named: bool) -> None:
         size = f"{len(texts[name]):,} characters" if is_named else ""
         cards.append(
             f"<article class='card' aria-label='{side} answer'><header><h3>{label}</h3>"
-            f"<span class='size'>{size}</span></header><div class='body'>{body}{empty}</div></article>"
+            f"<span class='size'>{size}</span></header><div class='body' tabindex='0'>{body}{empty}</div></article>"
         )
     st.html(f"<div class='cards {shade()}'>{''.join(cards)}</div>")
 
