@@ -254,8 +254,9 @@ def show_responses(pair: Pair, left: str, is_named: bool) -> None:
         empty = "" if texts[name].strip() else "<p><em>This answer is empty.</em></p>"
         size = f"{len(texts[name]):,} characters" if is_named else ""
         cards.append(
-            f"<article class='card' aria-label='{side} answer'><header><h3>{label}</h3>"
-            f"<span class='size'>{size}</span></header><div class='body' tabindex='0'>{body}{empty}</div></article>"
+            f"<article class='card' aria-label='{side} answer'>"
+            f"<header><h3>{label}</h3><span class='size'>{size}</span></header>"
+            f"<div class='body' tabindex='0'>{body}{empty}</div></article>"
         )
     st.html(f"<div class='cards {shade()}'>{''.join(cards)}</div>")
 
