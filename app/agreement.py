@@ -17,6 +17,7 @@ from judge.metrics.panel import SIDE_OF, Comparison
 from judge.records import HumanVote, Outcome, Pair, Share, Verdict
 from judge.study import Entrant, Study, study_of
 from judge.study import Kind as EntrantKind
+from judge.summary import NO_CATEGORY
 
 JUDGE = "judge"
 N_DRAWS = 2_000
@@ -89,6 +90,20 @@ def kappa_of(left: Sequence[Outcome], right: Sequence[Outcome], questions: Seque
         n_questions=len(number),
     )
     return estimate(cohen(rows), Resampler(len(number), N_DRAWS, 0))
+
+
+def differing(votes: Iterable[HumanVote], verdicts: Mapping[str, Verdict]) -> dict[tuple[str, str], Share]:
+    """How many of a reviewer's votes in a category say otherwise than the judge, by both names.
+
+    Votes on pairs that the judge has not read, or could not, are left out.
+    """
+    found: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for vote in votes:
+        verdict = verdicts.get(vote.pair_id)
+        if verdict is not None and verdict.outcome is not None:
+            key = (vote.voter, vote.category or NO_CATEGORY)
+            found[key].append(verdict.outcome is not vote.outcome.outcome)
+    return {key: Share(sum(found[key]), len(found[key])) for key in sorted(found)}
 
 
 def disputed(votes: Iterable[HumanVote]) -> dict[str, list[HumanVote]]:

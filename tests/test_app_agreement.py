@@ -8,6 +8,7 @@ from pairs import pair_of
 from app.agreement import (
     JUDGE,
     between_reviewers,
+    differing,
     disputed,
     final_labels,
     kappa_of,
@@ -55,6 +56,15 @@ def test_every_two_reviewers_are_compared_where_both_voted():
     events += [event(5, Ballot.TIE, "eve")]
     [between] = between_reviewers(votes_of(events, ENTRIES), {})
     assert (between.one, between.other, between.same) == ("ada", "bob", Share(0, 2))
+
+
+def test_who_differs_from_the_judge_is_counted_by_category():
+    verdicts = {verdict.pair_id: verdict for verdict in longer_wins(PAIRS[:4])}
+    events = [event(n, Ballot.A if n else Ballot.B) for n in range(6)] + [event(1, Ballot.TIE, "bob")]
+    assert differing(votes_of(events, ENTRIES), verdicts) == {
+        ("ada", "math"): Share(1, 4),
+        ("bob", "math"): Share(1, 1),
+    }
 
 
 def test_disputed_are_the_pairs_with_two_outcomes_and_both_bad_is_a_tie():

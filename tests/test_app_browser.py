@@ -160,13 +160,16 @@ def example_files(folder, n=None):
     shutil.copy(CHECKOUT / "tests" / "golden" / "example-verdicts.jsonl", folder / "verdicts.jsonl")
 
 
-def test_fifty_pairs_by_keyboard_alone_each_in_under_a_second(serve, visit, tmp_path):
+def test_fifty_pairs_by_keyboard_alone_each_in_under_a_second(serve, visit, tmp_path, capsys):
     example_files(tmp_path, N_REVIEWED + 1)
     page = visit(serve("pairs.jsonl", "--backend", "scripted:longer"))
     settled(page)
     took = [pressed(page, "1234"[n % 4]) for n in range(N_REVIEWED)]
     median = sorted(took)[N_REVIEWED // 2]
-    print(f"from key to next pair: median {median:.2f} s, longest {max(took):.2f} s, {N_REVIEWED} pairs")
+    with capsys.disabled():
+        print(
+            f" from key to next pair: median {median:.2f} s, longest {max(took):.2f} s, {N_REVIEWED} pairs "
+        )
     assert max(took) < MOST_S
     assert len(ReviewStore(tmp_path / "judge-reviews.sqlite").standing()) == N_REVIEWED
 

@@ -20,6 +20,7 @@ from judge.pairfile import write_pairs, write_verdicts
 from judge.progress import silent
 from judge.records import Ballot
 
+pytestmark = pytest.mark.slow
 MAIN = Path(__file__).parents[1] / "app" / "screens" / "main.py"
 LONGER = judge_options(backend="scripted:longer")
 PAIRS = [pair_of(f"a long answer {n}", "short", f"Question {n}?", f"p{n}") for n in range(5)]

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from app.agreement import JUDGE, between_reviewers, study_of_votes
+from app.agreement import JUDGE, between_reviewers, differing, study_of_votes
 from app.pairindex import Entry
 from app.queues import Look
 from app.screens import shell
@@ -42,7 +42,7 @@ def page() -> None:
     else:
         by_category(study)
         calibration(study)
-        who_differs(project, votes, entries)
+        who_differs(project, votes)
     reviewers(votes, pairs)
 
 
@@ -170,13 +170,17 @@ def calibration(study: Study) -> None:
     st.caption("On the dashed line the judge is as often right as it says.")
 
 
-def who_differs(project: Project, votes: list[HumanVote], entries: list[Entry]) -> None:
-    """How often each reviewer and the judge differ, and a way to those pairs."""
-    rows = []
-    for voter in sorted({vote.voter for vote in votes}):
-        own = [vote for vote in votes if vote.voter == voter and vote.pair_id in project.verdicts]
-        differ = [v for v in own if project.verdicts[v.pair_id].outcome not in (None, v.outcome.outcome)]
-        rows.append({"reviewer": voter, "votes": len(own), "differ from the judge": len(differ)})
+def who_differs(project: Project, votes: list[HumanVote]) -> None:
+    """How often each reviewer and the judge differ, in each category, and a way to those pairs."""
+    rows = [
+        {
+            "reviewer": voter,
+            "category": category,
+            "votes": differ.total,
+            "differ from the judge": differ.count,
+        }
+        for (voter, category), differ in differing(votes, project.verdicts).items()
+    ]
     st.subheader("Who differs from the judge", anchor=False)
     shell.columns_of(rows)
     if st.button("Review the pairs where judge and people differ"):
