@@ -62,6 +62,18 @@ EXPERIMENTS = {
     "distilled-any-length": Experiment("its lengths as they come", {"select.balance_length": False}),
     "distilled-no-contrast": Experiment("it without contrast pairs", {"train.contrast": 0.0}),
     "distilled-no-symmetry": Experiment("it without the symmetry term", {"train.symmetry": 0.0}),
+    "distilled-swap": Experiment(
+        "its pairs those whose verdict survives the swap", {"select.filter": "swap"}
+    ),
+    "distilled-second-round": Experiment(
+        "its own verdicts on other and longer pairs teach a second student",
+        {
+            "collect.pairs.max_characters": 4000,
+            "collect.teacher.base_model": "qwen2.5-coder-0.5b",
+            "collect.teacher.adapter": "judge/shipped/qwen2.5-coder-0.5b",
+            "train.sharpness": 2.0,
+        },
+    ),
     "distilled-itself": Experiment(
         "it, taught by the 0.5B model itself", {"collect.teacher.base_model": "qwen2.5-coder-0.5b"}
     ),

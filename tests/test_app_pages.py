@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -27,7 +28,9 @@ PAIRS = [pair_of(f"a long answer {n}", "short", f"Question {n}?", f"p{n}") for n
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path, monkeypatch):
+    # A session runs its script as `__main__` and leaves it so, and then no process can be spawned from here.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     st.cache_resource.clear()
     st.cache_data.clear()
     write_pairs(tmp_path / "pairs.jsonl", PAIRS)

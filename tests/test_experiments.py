@@ -22,6 +22,13 @@ OF_ONE_CHANGE = {
     "distilled-any-length": {"select.balance_length"},
     "distilled-no-contrast": {"train.contrast"},
     "distilled-no-symmetry": {"train.symmetry"},
+    "distilled-swap": {"select.filter"},
+    "distilled-second-round": {
+        "collect.pairs.max_characters",
+        "collect.teacher.base_model",
+        "collect.teacher.adapter",
+        "train.sharpness",
+    },
     "distilled-itself": {"collect.teacher.base_model"},
 }
 
@@ -43,7 +50,7 @@ def settings_of(name):
 
 
 @pytest.mark.parametrize("name", OF_ONE_CHANGE)
-def test_an_experiment_differs_from_what_it_is_compared_with_in_one_thing(name):
+def test_an_experiment_differs_from_what_it_is_compared_with_in_what_it_names(name):
     base = "distilled" if name.startswith("distilled") else "bsm-swap"
     own, other = settings_of(name), settings_of(base)
     assert {key for key in own if own[key] != other[key]} == OF_ONE_CHANGE[name]

@@ -103,7 +103,7 @@ def test_decoded_freely_it_answers_in_four_tokens_and_as_its_probabilities_say(d
     }
     for p, reply in zip(p_first, replies, strict=True):
         assert abs(p - 0.5) < NEAR_EVEN or reply.text == ("[[A]]" if p > 0.5 else "[[B]]")
-    assert sum(abs(p - 0.5) < NEAR_EVEN for p in p_first) < N_DECODED / 10
+    assert sum(abs(p - 0.5) < NEAR_EVEN for p in p_first) < N_DECODED / 4  # three quarters are compared
 
 
 def test_the_notice_names_every_shipped_adapter():
