@@ -43,7 +43,7 @@ def files() -> None:
     with st.sidebar:
         names, verdicts = shell.choices()
         if not names:
-            st.info(f"No file of pairs in {started().root.name or 'this folder'}. Upload one.")
+            st.info("There is no file of pairs in this folder. Upload one.")
         picked(
             st.selectbox("Pairs", names, index=place(names, "pairs"), placeholder="Choose a file"), "pairs"
         )

@@ -95,6 +95,6 @@ def criteria(verdict: Verdict) -> None:
         for order in Order:
             scores = by_order[order].get(name)
             for side, label in enumerate("AB"):
-                row[f"{label}, {order[0]} shown first"] = None if scores is None else round(scores[side], 2)
+                row[f"{label} when {order[0]} is first"] = None if scores is None else round(scores[side], 2)
         rows.append(row)
     shell.columns_of(rows)
