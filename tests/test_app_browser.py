@@ -119,12 +119,12 @@ def shoot(page, name):
 
 
 def is_alike(old, new):
-    """Whether two pictures of one size differ in at most a hundredth of their points."""
+    """Whether two pictures of one size differ in at most one of 2,000 points."""
     one, other = (Image.open(BytesIO(data)).convert("L") for data in (old, new))
     if one.size != other.size:
         return False
     unlike = ImageChops.difference(one, other).point(lambda by: 255 * (by > 16)).histogram()[255]
-    return unlike <= one.width * one.height / 100
+    return unlike <= one.width * one.height / 2_000
 
 
 def open_page(page, name, ready):
