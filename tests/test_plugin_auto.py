@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from plugin import WAYS, summary, won
+
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
 
 
 @WAYS

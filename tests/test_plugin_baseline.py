@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from plugin import WAYS, summary
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 TEST = """
 import pytest
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, lost, summary, won
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 
 @WAYS
 def test_a_case_is_an_item_with_a_readable_name(project):

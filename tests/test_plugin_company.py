@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, lost, summary, won
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 
 @WAYS
 def test_a_random_order_changes_nothing_that_is_found(project):

@@ -7,6 +7,8 @@ import sys
 
 from plugin import WAYS, summary
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 TESTS = """
 import pytest
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, lost, summary, won
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 
 @WAYS
 def test_the_gate_fails_a_run_in_which_no_test_failed(project):

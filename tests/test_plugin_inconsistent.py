@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, summary
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 FIRST = "scripted:first"
 TEST = """
 def test_not_worse(judge):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, summary
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 
 def pairs(n_won, n_lost):
     rows = [("a longer answer", "short")] * n_won + [("short", "a longer answer")] * n_lost

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, lost, summary, won
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 
 @WAYS
 def test_the_report_has_every_comparison_with_both_answers(project):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, lost, summary, won
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 GATE = ("--judge-gate", "not-worse:0.05", "--judge-sequential")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, lost, summary, won
 
+pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+
 PLAIN = 'def test_bot(judge):\n    assert judge.compare("Why?", "short", "longer").outcome == "A"\n'
 
 
