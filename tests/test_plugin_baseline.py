@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from plugin import WAYS, summary
 
 pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own

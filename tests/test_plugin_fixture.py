@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+import pytest
 from plugin import WAYS, summary
 
 pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
