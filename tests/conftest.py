@@ -6,11 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from plugin import Project
 
 pytest_plugins = ["pytester"]
 
 CHECKOUT = Path(__file__).parents[1]
+
+# A busy machine is no failure: no example has to end within a time of its own.
+settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
