@@ -125,3 +125,11 @@ def test_renaming_and_doubling_change_nothing(made):
         assert [(point.threshold, value(point.right)) for point in accuracy_at_coverage(same)] == [
             (point.threshold, pytest.approx(value(point.right))) for point in accuracy_at_coverage(made)
         ]
+
+
+def test_a_confidence_on_an_edge_is_in_the_upper_bin_however_it_is_stored():
+    made = rows("AAAA", "AAAA", p_a=np.array([0.15, 0.85, 0.899, 0.9]))  # 1 - 0.15 is stored below 0.85
+    assert [(one.low, one.n) for one in reliability(made)] == [
+        (pytest.approx(0.85), 3),
+        (pytest.approx(0.9), 1),
+    ]

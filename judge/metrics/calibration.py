@@ -79,7 +79,7 @@ def ece(rows: Comparison, n_bins: int = N_BINS) -> Measure | None:
     """
     if (answers := _answers(rows)) is None:
         return None
-    numbers = np.digitize(answers.confidence, _edges(n_bins)[1:-1])
+    numbers = _bin_numbers(answers, n_bins)
     gaps = [(answers.is_right - answers.confidence) * (numbers == number) for number in range(n_bins)]
     columns = [*gaps, np.ones(len(numbers))]
     sums = sums_by_cluster(columns, answers.question, answers.n_questions)
@@ -91,7 +91,7 @@ def reliability(rows: Comparison, n_bins: int = N_BINS) -> list[Bin] | None:
     if (answers := _answers(rows)) is None:
         return None
     edges = _edges(n_bins)
-    numbers = np.digitize(answers.confidence, edges[1:-1])
+    numbers = _bin_numbers(answers, n_bins)
     return [
         Bin(
             low=float(edges[number]),
@@ -142,6 +142,12 @@ def _share_right(answers: _Answers, is_in: Bools) -> Measure:
     columns = [answers.is_right * is_in, is_in]
     sums = sums_by_cluster(columns, answers.question, answers.n_questions)
     return Measure(sums, ratio, int(is_in.sum()))
+
+
+def _bin_numbers(answers: _Answers, n_bins: int) -> Ints:
+    """The bin of each answer, from 0: rounded, since 1 - 0.15 is stored a little off the edge that it is."""
+    places = np.round(2 * n_bins * (answers.confidence - 0.5), 9)
+    return np.minimum(np.floor(places), n_bins - 1).astype(np.int64)
 
 
 def _edges(n_bins: int) -> Floats:
