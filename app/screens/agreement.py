@@ -188,7 +188,7 @@ def who_differs(project: Project, votes: list[HumanVote]) -> None:
 
 
 def open_differing() -> None:
-    st.session_state["kept_category"] = "all categories"
+    st.session_state["kept_category"] = shell.ALL
     st.session_state["kept_looks"] = [Look.DIFFER.value]
     st.switch_page(st.session_state["pages"]["review"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from html import escape
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from app.store import Event, Kind
 from judge.methods import AUTO, WAYS
 from judge.records import Ballot
 
-ALL = "all categories"
 KEYS = {"left": "1", "right": "2", "tie": "3", "bad": "4", "skip": "S", "undo": "U", "judge": "J", "raw": "T"}
 DIFFERENCE_KEY = "D"
 
@@ -98,9 +98,9 @@ def take_upload() -> None:
 def filters(project: Project) -> Wanted:
     with st.sidebar:
         st.divider()
-        categories = [ALL, *categories_of(project.entries)]
+        categories = [shell.ALL, *categories_of(project.entries)]
         if st.session_state.get("kept_category") not in categories:
-            st.session_state["kept_category"] = ALL
+            st.session_state["kept_category"] = shell.ALL
         category = st.selectbox("Category", categories, key="kept_category")
         st.session_state.setdefault("kept_looks", [Look.UNVOTED.value])
         looks = st.pills(
@@ -118,7 +118,7 @@ def filters(project: Project) -> Wanted:
             "This filter needs verdicts: open a file of them, or let the judge read the pairs."
         )
     return Wanted(
-        category=None if category == ALL else category,
+        category=None if category == shell.ALL else category,
         looks=asked,
         line=Line(line),
         found=contents_with(project, text) if text.strip() else None,
@@ -162,11 +162,8 @@ def judge_them(project: Project) -> None:
 def progress(project: Project, queue: list[Entry]) -> None:
     contents = {entry.content for entry in project.entries}
     votes = [event for event in project.events if event.kind is Kind.VOTE and event.content in contents]
-    mine = sum(event.reviewer == shell.reviewer() for event in votes)
-    total = len(project.entries)
-    by_reviewer: dict[str, int] = {}
-    for event in votes:
-        by_reviewer[event.reviewer] = by_reviewer.get(event.reviewer, 0) + 1
+    by_reviewer = Counter(event.reviewer for event in votes)
+    mine, total = by_reviewer[shell.reviewer()], len(project.entries)
     others = ", ".join(f"{name} {n}" for name, n in sorted(by_reviewer.items()) if name != shell.reviewer())
     text = f"{mine} of {total:,} voted, {len(queue):,} in the queue" + (
         f" · others: {others}" if others else ""

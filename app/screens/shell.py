@@ -30,6 +30,7 @@ PIECE = 2_000
 KEPT = "kept_"
 """Widgets whose key begins so keep what was chosen when another page is opened."""
 
+ALL = "all categories"
 SIDES = {"A": "B", "B": "A"}
 
 

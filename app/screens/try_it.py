@@ -9,7 +9,6 @@ from judge.records import Message, Pair
 
 
 def page() -> None:
-    st.session_state.setdefault("kept_try", ("", "", ""))
     prompt = st.text_area("Question", key="kept_try_prompt", height=90, placeholder="What was asked")
     left, right = st.columns(2)
     response_a = left.text_area("Answer A", key="kept_try_a", height=220)
