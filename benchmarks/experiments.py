@@ -25,6 +25,7 @@ from judge.console import progress_shown
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHIPPED = CHECKOUT / "recipes" / "distilled-0.5b.yaml"
+FIRST_ROUND = "judge/shipped/qwen2.5-coder-0.5b"
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
 PAPER = {
     "collect.teacher.method": "bsm",
@@ -66,12 +67,16 @@ EXPERIMENTS = {
         "its pairs those whose verdict survives the swap", {"select.filter": "swap"}
     ),
     "distilled-second-round": Experiment(
-        "its own verdicts on other and longer pairs teach a second student",
+        "it goes on, taught by itself on other and longer pairs",
         {
             "collect.pairs.max_characters": 4000,
             "collect.teacher.base_model": "qwen2.5-coder-0.5b",
-            "collect.teacher.adapter": "judge/shipped/qwen2.5-coder-0.5b",
+            "collect.teacher.adapter": FIRST_ROUND,
+            "train.start_from": FIRST_ROUND,
             "train.sharpness": 2.0,
+            "train.epochs": 1,
+            "train.learning_rate": 3e-4,
+            "train.max_prompt_tokens": 1536,
         },
     ),
     "distilled-itself": Experiment(
