@@ -182,6 +182,8 @@ class Train(Block):
     """Weight of the term that pulls the two orders' probabilities of one answer together; 0 is off."""
     contrast: Weight = 0.0
     """Pairs with an answer that is worse by construction, for each kept pair; 0 makes none."""
+    constraints: Weight = 0.0
+    """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
     rank: Positive = 16
     """Rank of the LoRA matrices."""
     alpha: Positive = 32

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.dataset import counts_in_words
 from benchmarks.provenance import provenance
+from distill.constraints import asked_of, constraint_examples
 from distill.contrast import contrast_examples, kind_of
 from distill.curves import write_curves
 from distill.examples import batches_of, rows_of, teachable
@@ -143,7 +144,7 @@ def manifest_of(
 
 
 def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
-    """The examples that teach, with contrast pairs among them, and those that are watched.
+    """The examples that teach, with those made by construction among them, and those that are watched.
 
     Raises:
         InputError: nothing is selected by this recipe, the votes cannot be read, or nothing is left.
@@ -168,6 +169,7 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         why = f" ({counts_in_words(untaught)})" if untaught else ""
         raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
     contrast = contrast_examples(kept, settings.contrast, recipe.seed) if settings.contrast else []
+    constraints = constraint_examples(kept, settings.constraints, recipe.seed) if settings.constraints else []
     watched = [one for one in taught if one.part is Part.HELD_OUT][: settings.watched]
     found = {
         "train": [one.pair.content_hash for one in kept],
@@ -175,8 +177,9 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         "watched": len(watched),
         "untaught": dict(untaught),
         "contrast": dict(sorted(Counter(kind_of(one.pair) or "" for one in contrast).items())),
+        "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
     }
-    return Lessons([*kept, *contrast], watched, source, origin | found, warning)
+    return Lessons([*kept, *contrast, *constraints], watched, source, origin | found, warning)
 
 
 def start_of(recipe: Recipe) -> Adapter | None:

@@ -32,6 +32,8 @@ TAUGHT_BY = {
     "soft": "the probabilities that a slow judge gave",
     "votes": "HUMAN VOTES: it was fine-tuned on what people voted, not on a judge's verdicts",
 }
+SHOWN_BEFORE = ("train", "held_out", "contrast", "constraints")
+"""What of a manifest's data has lines of its own."""
 
 app = typer.Typer(help="Adapters: list, show, verify.", no_args_is_help=True, **STYLE)
 
@@ -150,7 +152,8 @@ def summary(adapter: Adapter, width: int) -> str:
         "LoRA": lora,
         "Pairs": f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",
         "Contrast pairs": data.get("contrast"),
-        "Data": {name: data[name] for name in data if name not in ("train", "held_out", "contrast")},
+        "Constraint pairs": data.get("constraints"),
+        "Data": {name: data[name] for name in data if name not in SHOWN_BEFORE},
         "Started from": manifest.get("start_from"),
         "Before": metrics.pop("before", None),
         "After": metrics.pop("after", None),

@@ -111,6 +111,7 @@ LAYERS = {
     "distill/history.py": 6,
     "distill/curves.py": 7,
     "distill/contrast.py": 10,
+    "distill/constraints.py": 11,
     "distill/traces.py": 6,
     "distill/selection.py": 7,
     "distill/selectionfile.py": 8,

@@ -64,6 +64,7 @@ def recipe(tiny, character="longer", select=(), **train):
         "batch_tokens": 4096,
         "evaluations": 2,
         "contrast": 0.5,
+        "constraints": 0.5,
         "dtype": "float32",
         "device": "cpu",
     }
@@ -94,10 +95,12 @@ def test_the_adapter_loads_and_its_manifest_says_how_it_was_made(here, tiny):
     assert len(data["train"]) + len(data["held_out"]) == 14
     assert data["watched"] == len(data["held_out"]) > 0
     assert sum(data["contrast"].values()) == round(len(data["train"]) / 2)
+    assert sum(data["constraints"].values()) > 0
     assert values["settings"]["train"]["contrast"] == 0.5
     assert values["lora"]["layers"] == [1, 1]
     metrics = values["metrics"]
-    assert metrics["n_rows"] == 2 * (len(data["train"]) + sum(data["contrast"].values()))
+    made = sum(data["contrast"].values()) + sum(data["constraints"].values())
+    assert metrics["n_rows"] == 2 * (len(data["train"]) + made)
     assert metrics["before"]["agreement"]["total"] == data["watched"]
     assert metrics == manifest["metrics"]
     assert manifest["loaded_difference"] < 1e-4
