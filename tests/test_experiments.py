@@ -27,7 +27,11 @@ OF_ONE_CHANGE = {
         "collect.pairs.max_characters",
         "collect.teacher.base_model",
         "collect.teacher.adapter",
+        "train.start_from",
         "train.sharpness",
+        "train.epochs",
+        "train.learning_rate",
+        "train.max_prompt_tokens",
     },
     "distilled-itself": {"collect.teacher.base_model"},
 }
