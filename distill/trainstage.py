@@ -131,13 +131,19 @@ def manifest_of(
         "prompts": fingerprint_of(TEMPLATE),
         "letters": "".join(letters_of(recipe.student_ties)),
         "lora": student.shape,
-        "start_from": None if start is None else {"name": start.name, "hash": start.hash},
+        "start_from": None if start is None else round_before(start),
         "data": lessons.data,
         "settings": recipe_to_json(recipe),
         "seed": recipe.seed,
         "metrics": metrics,
         **provenance(),
     }
+
+
+def round_before(start: Adapter) -> dict[str, Any]:
+    """What a manifest says of the adapter that training went on from, and of those before it in turn."""
+    kept = {name: start.manifest.get(name) for name in ("settings", "data", "start_from")}
+    return {"name": start.name, "hash": start.hash, **kept}
 
 
 # --- what is learned -------------------------------------------------------------------------------------

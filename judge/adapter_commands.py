@@ -154,7 +154,7 @@ def summary(adapter: Adapter, width: int) -> str:
         "Contrast pairs": data.get("contrast"),
         "Constraint pairs": data.get("constraints"),
         "Data": {name: data[name] for name in data if name not in SHOWN_BEFORE},
-        "Started from": manifest.get("start_from"),
+        "Started from": "; then ".join(rounds_before(manifest)),
         "Before": metrics.pop("before", None),
         "After": metrics.pop("after", None),
         "Training": metrics,
@@ -178,6 +178,15 @@ def summary(adapter: Adapter, width: int) -> str:
         for label, value in rows.items()
         if (text := in_words(value))
     )
+
+
+def rounds_before(manifest: Mapping[str, Any]) -> list[str]:
+    """The adapters that training went on from, the first one first: name, hash, number of pairs."""
+    start = manifest.get("start_from")
+    if not start:
+        return []
+    pairs = f", {len(start['data']['train']):,} pairs" if start.get("data") else ""
+    return [*rounds_before(start), f"{start['name']}, hash {start['hash']}{pairs}"]
 
 
 def in_words(value: Any) -> str:

@@ -322,7 +322,7 @@ Contrast pairs  swapped question 30
 Data            pairs OASST1, every two replies to one prompt, selection
                 5555555555555555555555555555555555555555555555555555555555555555, left out (no reply
                 2, a tie 1)
-Started from    name earlier, hash 6666666666666666666666666666666666666666666666666666666666666666
+Started from    earlier, hash 6666666666666666666666666666666666666666666666666666666666666666
 Before          letter loss 0.7012, agreement 50 of 100
 After           letter loss 0.51, agreement 71 of 100
 Training        steps 90, tokens per s 1,234, least loss 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from peft import PeftConfig
@@ -25,6 +28,14 @@ EACH = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 MAX_BYTES = 12 * 2**20
 N_DECODED = 200
 NEAR_EVEN = 0.05
+
+
+def rounds_of(folder: Path) -> Iterator[dict[str, Any]]:
+    """What the manifest says of every round of training, the last one first."""
+    one = dict(read_adapter(folder).manifest)
+    while one:
+        yield one
+        one = one["start_from"]
 
 
 def test_there_is_a_judge_for_the_default_base_model():
@@ -52,17 +63,18 @@ def test_no_path_of_the_machine_it_was_made_on_is_in_it(folder):
 
 @EACH
 def test_it_learned_from_a_teacher_and_from_no_vote(folder):
-    manifest = read_adapter(folder).manifest
-    assert manifest["targets"] in ("hard", "soft")
-    assert not manifest["name"].endswith("-votes")
-    assert manifest["start_from"] is None or not manifest["start_from"]["name"].endswith("-votes")
+    assert read_adapter(folder).manifest["targets"] in ("hard", "soft")
+    for one in rounds_of(folder):
+        assert one["settings"]["train"]["targets"] in ("hard", "soft")
+        assert not one["name"].endswith("-votes")
 
 
 @EACH
 @pytest.mark.parametrize("data", [mt_bench, oasst, llmbar, hh_rlhf], ids=lambda data: data.__name__)
 def test_no_pair_that_judges_are_measured_or_tuned_on_taught_it(folder, data, data_dir):
-    manifest = read_adapter(folder).manifest
-    seen = {*manifest["data"]["train"], *manifest["data"]["held_out"]}
+    seen = {
+        content for one in rounds_of(folder) for content in (*one["data"]["train"], *one["data"]["held_out"])
+    }
     votes = "all" if data is mt_bench else ""
     pairs = data.read(Wanted(data_dir, None, votes)).pairs
     turned = [

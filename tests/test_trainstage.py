@@ -182,7 +182,11 @@ def test_training_may_go_on_from_an_adapter_and_says_from_which(here, tiny):
     start = read_adapter(RUN.adapter)
     other = RunFolder(Path("runs/second"))
     second = trained(recipe(tiny, start_from=str(RUN.adapter)), other)
-    assert read_adapter(other.adapter).manifest["start_from"] == {"name": "trial", "hash": start.hash}
+    before = read_adapter(other.adapter).manifest["start_from"]
+    assert (before["name"], before["hash"]) == ("trial", start.hash)
+    assert {name: before[name] for name in ("settings", "data", "start_from")} == {
+        name: start.manifest[name] for name in ("settings", "data", "start_from")
+    }
     assert second["metrics"]["before"] | {"step": 0} == first["metrics"]["after"] | {"step": 0}
 
 
