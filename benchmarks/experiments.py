@@ -24,8 +24,7 @@ from distill.trainstage import run_train
 from judge.console import progress_shown
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-SHIPPED = CHECKOUT / "recipes" / "distilled-0.5b.yaml"
-FIRST_ROUND = "judge/shipped/qwen2.5-coder-0.5b"
+FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
 PAPER = {
     "collect.teacher.method": "bsm",
@@ -36,12 +35,12 @@ PAPER = {
     "train.symmetry": 0.0,
     "train.contrast": 0.0,
 }
-"""The paper's setting, as changes to the recipe of the judge in the package."""
+"""The paper's setting, as changes to the recipe of the first round of the judge in the package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A student: what it is in words, and how its recipe differs from that of the judge in the package."""
+    """A student: what it is in words, and how its recipe differs from that first round's."""
 
     what: str
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -58,26 +57,13 @@ EXPERIMENTS = {
     "direct-swap": Experiment(
         "direct instead of BSM: the paper's control", PAPER | {"collect.teacher.method": "direct"}
     ),
-    "distilled": Experiment("the judge in the package"),
+    "distilled": Experiment("the first round of the judge in the package"),
     "distilled-hard": Experiment("its hard targets", {"train.targets": "hard", "train.sharpness": 1.0}),
     "distilled-any-length": Experiment("its lengths as they come", {"select.balance_length": False}),
     "distilled-no-contrast": Experiment("it without contrast pairs", {"train.contrast": 0.0}),
     "distilled-no-symmetry": Experiment("it without the symmetry term", {"train.symmetry": 0.0}),
     "distilled-swap": Experiment(
         "its pairs those whose verdict survives the swap", {"select.filter": "swap"}
-    ),
-    "distilled-second-round": Experiment(
-        "it goes on, taught by itself on other and longer pairs",
-        {
-            "collect.pairs.max_characters": 4000,
-            "collect.teacher.base_model": "qwen2.5-coder-0.5b",
-            "collect.teacher.adapter": FIRST_ROUND,
-            "train.start_from": FIRST_ROUND,
-            "train.sharpness": 2.0,
-            "train.epochs": 1,
-            "train.learning_rate": 3e-4,
-            "train.max_prompt_tokens": 1536,
-        },
     ),
     "distilled-itself": Experiment(
         "it, taught by the 0.5B model itself", {"collect.teacher.base_model": "qwen2.5-coder-0.5b"}
@@ -90,7 +76,7 @@ def recipe_for(name: str, limit: int | None) -> Recipe:
     changes = dict(EXPERIMENTS[name].changes) | {"name": name}
     if limit is not None:
         changes["collect.pairs.limit"] = limit
-    return read_recipe(SHIPPED, changes)
+    return read_recipe(FIRST_ROUND, changes)
 
 
 def train(name: str, limit: int | None, folder: Path, data: Path | None) -> Path:

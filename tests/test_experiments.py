@@ -23,16 +23,6 @@ OF_ONE_CHANGE = {
     "distilled-no-contrast": {"train.contrast"},
     "distilled-no-symmetry": {"train.symmetry"},
     "distilled-swap": {"select.filter"},
-    "distilled-second-round": {
-        "collect.pairs.max_characters",
-        "collect.teacher.base_model",
-        "collect.teacher.adapter",
-        "train.start_from",
-        "train.sharpness",
-        "train.epochs",
-        "train.learning_rate",
-        "train.max_prompt_tokens",
-    },
     "distilled-itself": {"collect.teacher.base_model"},
 }
 
