@@ -61,6 +61,7 @@ EXPERIMENTS = {
     "distilled-hard": Experiment("its hard targets", {"train.targets": "hard", "train.sharpness": 1.0}),
     "distilled-any-length": Experiment("its lengths as they come", {"select.balance_length": False}),
     "distilled-no-contrast": Experiment("it without contrast pairs", {"train.contrast": 0.0}),
+    "distilled-constraints": Experiment("it with constraint pairs", {"train.constraints": 1.0}),
     "distilled-no-symmetry": Experiment("it without the symmetry term", {"train.symmetry": 0.0}),
     "distilled-swap": Experiment(
         "its pairs those whose verdict survives the swap", {"select.filter": "swap"}

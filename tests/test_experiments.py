@@ -21,6 +21,7 @@ OF_ONE_CHANGE = {
     "distilled-hard": {"train.targets", "train.sharpness"},
     "distilled-any-length": {"select.balance_length"},
     "distilled-no-contrast": {"train.contrast"},
+    "distilled-constraints": {"train.constraints"},
     "distilled-no-symmetry": {"train.symmetry"},
     "distilled-swap": {"select.filter"},
     "distilled-itself": {"collect.teacher.base_model"},
