@@ -29,6 +29,7 @@ DUPLICATE = "duplicate"
 LATER_TURN = "not the first turn"
 TOO_LONG = "too long"
 BEYOND_LIMIT = "beyond the limit"
+SKIPPED = "skipped"
 
 Row = Mapping[str, Any]
 
@@ -36,12 +37,13 @@ Row = Mapping[str, Any]
 def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[list[Pair], Counter[str]]:
     """The pairs, each once, in an order that a hash of their prompts gives; and what was left out, by reason.
 
-    The pairs of one prompt stand together, and a smaller limit takes a part of what a larger one takes.
+    The pairs of one prompt stand together, and a smaller limit takes a part of what a larger one takes. With
+    `skip` the first ones are left out.
     `folder` is that of local copies, for a path that names it; see `file_at`.
 
     Raises:
         BadLines: a file has rows that are no pairs, or no JSON.
-        InputError: the pairs cannot be read, or none is left.
+        InputError: the pairs cannot be read, none is left, or all are skipped.
         MissingExtra: the hub's package is not installed.
     """
     read = pairs_of_file if source.source == "file" else pairs_of_oasst
@@ -52,8 +54,14 @@ def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[lis
     if not short:
         reasons = counts_in_words(left_out)
         raise InputError(f"{source.path or OASST2}: no pair is left (left out: {reasons}).")
-    kept = sorted(short, key=place_of)[: source.limit]
-    return kept, left_out + Counter({BEYOND_LIMIT: len(short) - len(kept)})
+    further = sorted(short, key=place_of)[source.skip :]
+    kept = further[: source.limit]
+    if not kept:
+        raise InputError(
+            f"collect.pairs.skip: {source.skip}: there are {len(short)} pairs. It must be fewer."
+        )
+    skipped = Counter({SKIPPED: source.skip} if source.skip else {})
+    return kept, left_out + skipped + Counter({BEYOND_LIMIT: len(further) - len(kept)})
 
 
 def short_enough(pairs: Iterable[Pair], longest: int | None) -> tuple[list[Pair], Counter[str]]:

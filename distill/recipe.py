@@ -96,6 +96,8 @@ class PairSource(Block):
     """A pair file, or a file of OASST messages or trees; "" with oasst is the hub's OASST2."""
     split: Text = "train"
     """The hub's split; a file has none."""
+    skip: Annotated[int, Field(ge=0)] = 0
+    """Leave out so many pairs before the limit counts: a later round can take what no earlier one took."""
     limit: Positive | None = None
     """So many pairs at most; a smaller limit takes a part of what a larger one takes."""
     max_characters: Positive | None = None

@@ -210,6 +210,17 @@ def test_a_smaller_limit_takes_the_beginning_of_what_a_larger_one_takes(tmp_path
     assert of_file(path, limit=1_000)[0] == every
 
 
+def test_what_is_skipped_comes_before_what_is_taken(tmp_path):
+    path = written(tmp_path / "pairs.jsonl", MANY)
+    every, none_left_out = of_file(path)
+    assert "skipped" not in none_left_out
+    pairs, left_out = of_file(path, skip=2, limit=3)
+    assert pairs == every[2:5]
+    assert (left_out["skipped"], left_out["beyond the limit"]) == (2, len(MANY) - 5)
+    with pytest.raises(InputError, match=rf"skip: {len(MANY)}: there are {len(MANY)} pairs"):
+        of_file(path, skip=len(MANY))
+
+
 def test_pairs_longer_than_the_longest_wanted_are_left_out_and_counted(tmp_path):
     path = written(tmp_path / "p.jsonl", [row("What?", "x" * n, "yy") for n in (10, 20, 30)])
     pairs, left_out = of_file(path, max_characters=len("What?What?yy") + 20, limit=1)
