@@ -152,7 +152,7 @@ def summary(adapter: Adapter, width: int) -> str:
         "LoRA": lora,
         "Pairs": f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",
         "Contrast pairs": data.get("contrast"),
-        "Constraint pairs": data.get("constraints"),
+        "Constraints": data.get("constraints"),
         "Data": {name: data[name] for name in data if name not in SHOWN_BEFORE},
         "Started from": "; then ".join(rounds_before(manifest)),
         "Before": metrics.pop("before", None),
