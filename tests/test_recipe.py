@@ -56,7 +56,7 @@ def file(tmp_path):
 
 
 def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_the_hub():
-    rounds = [f"distilled-0.5b{number}" for number in ("-first", "")]
+    rounds = [f"distilled-0.5b{number}" for number in ("-first", "-second", "")]
     assert [path.stem for path in EVERY] == [*rounds, "embedded-0.5b", "embedded-1.5b", "oasst2"]
 
 
