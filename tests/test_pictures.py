@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.pictures import picture_of, study_in
-from benchmarks.tables import MT_BENCH, PICTURES, drawn
+from benchmarks.tables import MT_BENCH, NOT_IN_PICTURES, PICTURES, drawn
 from judge.errors import InputError
 
 CHECKOUT = Path(__file__).parents[1]
@@ -55,6 +55,14 @@ def test_the_readmes_pictures_show_what_their_result_files_have_now(name):
     committed = (CHECKOUT / name).read_text(encoding="utf-8")
     assert words_in(committed) == words_in(drawn(name))
     assert f"]({name})" in (CHECKOUT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_judge_of_the_headline_table_is_drawn_but_those_named():
+    names = {judge["name"] for judge in RESULT["judges"] if judge["kind"] != "baseline"}
+    assert names >= set(NOT_IN_PICTURES)
+    for picture in PICTURES:
+        shown = {name for name in names if name in words_in(drawn(picture))}
+        assert shown == names - set(NOT_IN_PICTURES)
 
 
 def words_in(picture):

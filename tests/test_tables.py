@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.result import SCHEMA
-from benchmarks.tables import MARKED, TABLES, bench_table, category_table, rewritten
+from benchmarks.tables import MARKED, TABLES, bench_table, category_table, rewritten, teacher_table
 from judge.errors import InputError
 
 
@@ -68,6 +68,14 @@ def test_a_table_by_category_has_both_figures_of_every_judge():
     assert strict == "| fast | strict | 69.4 (64.7-73.9) | 50.0 | 69.4 (64.7-73.9) |"
     assert inconsistent == "| fast | inconsistent | 15.3 (12.5-18.3) | - | 15.3 (12.5-18.3) |"
     assert people == "| people with each other | strict | 69.4 (64.7-73.9) | - | 69.4 (64.7-73.9) |"
+
+
+def test_a_table_of_teachers_says_what_the_swap_filter_keeps_and_leaves_rules_out():
+    rule = {**RESULT["judges"][0], "name": "longer wins", "kind": "baseline"}
+    heads, _, judge, _, line = teacher_table([{**RESULT, "judges": [*RESULT["judges"], rule]}]).splitlines()
+    assert heads.startswith("| judge | kept | right of the kept | longer won of the kept | unreadable |")
+    assert judge == "| fast | 82.0 (78.0-86.0) | 84.6 (81.2-87.9) | - | - | - | 1,213, 8 | 1.23 |"
+    assert line.startswith("MT-bench, turn 1")
 
 
 def test_a_stale_table_is_written_anew_and_the_text_around_it_stays(tmp_path):
