@@ -189,7 +189,7 @@ PICTURES = {
 }
 """What each picture is drawn from: a result file, and which of its figures."""
 NOT_IN_PICTURES = ("0.5B CoT", "0.5B BSM")
-"""Judges that the tables alone have: their figures lie at the edge, and a picture holds five that can be told apart."""
+"""Judges that the tables alone have: a picture holds five, and the figures of these lie at its edge."""
 
 
 def drawn(name: str, checkout: Path = CHECKOUT) -> str:

@@ -26,6 +26,7 @@ from judge.ledger import Ledger
 from judge.progress import Progress, silent
 from judge.records import sha256_of_json
 from judge.separation import learned_votes
+from judge.steps import shared_steps
 
 Manifest = dict[str, Any]
 
@@ -67,7 +68,9 @@ def run_collect(
             return known(folder.manifest("collect"))
         folder.begin("collect")
         verdicts = judge_pairs(clean_pairs, method, ledger, progress)
-        elapsed_s = ledger.elapsed(teacher.fingerprint, {pair.content_hash for pair in clean_pairs})
+        contents = {pair.content_hash for pair in clean_pairs}
+        shared = [step.shared for step in shared_steps(verdicts)]
+        elapsed_s = ledger.elapsed(teacher.fingerprint, contents, shared)
     traces = [Trace(pair, verdict) for pair, verdict in zip(clean_pairs, verdicts, strict=True)]
     files = write_traces(folder.traces, traces)
     found = {

@@ -2,7 +2,8 @@
 
 One SQLite file is cache, resume, provenance and timings for any number of threads and processes.
 It also keeps the replies that readings share, such as a question's plan, by the hash of what was asked.
-Readings travel from ledger to ledger in shards, see `judge.shards`; steps and shared replies stay behind.
+Readings travel from ledger to ledger in shards, see `judge.shards`; steps and shared replies stay behind, and
+of shared ones the cost goes along.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from filelock import FileLock
 
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
-from judge.records import Choice, Identity, Judgment, Order, Reading, Step, Unparsed
+from judge.records import SHARED_LENGTH, Choice, Identity, Judgment, Order, Reading, Step, Unparsed
 from judge.shards import (
     ReadingRow,
     iso,
@@ -58,7 +59,7 @@ TABLES = (
         is_trimmed INTEGER NOT NULL,
         elapsed_s REAL NOT NULL,
         recorded_at TEXT NOT NULL,
-        steps TEXT,  -- JSON; NULL: there are none, or a shard brought this reading
+        steps TEXT,  -- JSON; NULL: there are none; of a shard's reading only what the shared ones cost
         PRIMARY KEY (judge, content, "order")
     )""",
     """CREATE TABLE replies (
@@ -110,7 +111,7 @@ class ImportCounts:
 
 COLUMNS = ", ".join(f'"{name}"' for name in ReadingRow._fields)
 INSERT = f"""
-    INSERT INTO readings (judge, {COLUMNS}, steps) VALUES (?{", ?" * len(ReadingRow._fields)}, ?)
+    INSERT INTO readings (judge, {COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
     ON CONFLICT (judge, content, "order") DO NOTHING
 """
 
@@ -146,14 +147,14 @@ class Ledger:
     def find(self, fingerprint: str, contents: Iterable[str]) -> dict[tuple[str, Order], Reading]:
         """The judge's readings of these contents, by content and order; those never made are absent."""
         query = f"""
-            SELECT {COLUMNS}, steps FROM readings
+            SELECT {COLUMNS} FROM readings
             WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
             AND content IN (SELECT value FROM json_each(?))
         """
         wanted = json.dumps(list(contents))
         with self._reading() as db:
-            found = [(ReadingRow(*row), steps) for *row, steps in db.execute(query, (fingerprint, wanted))]
-            return {(row.content, Order(row.order)): _reading_of(row, steps) for row, steps in found}
+            found = map(ReadingRow._make, db.execute(query, (fingerprint, wanted)))
+            return {(row.content, Order(row.order)): _reading_of(row) for row in found}
 
     def record(self, fingerprint: str, entries: Sequence[Entry]) -> None:
         """Store all the entries or, where anything fails, none. A reading already there stays as it is.
@@ -165,21 +166,19 @@ class Ledger:
         at = iso(self._clock())
         with self._transaction() as db:
             judge = _judge_id(db, fingerprint)
-            rows = ((judge, *_row_of(entry, at), _steps_text(entry.reading.steps)) for entry in entries)
-            db.executemany(INSERT, rows)
+            db.executemany(INSERT, ((judge, *_row_of(entry, at)) for entry in entries))
 
-    def elapsed(self, fingerprint: str, contents: Iterable[str], replies: Iterable[str] = ()) -> float:
-        """Seconds that the judge's readings of these contents took, and these shared replies, by key."""
+    def elapsed(self, fingerprint: str, contents: Iterable[str], shared: Iterable[str] = ()) -> float:
+        """Seconds that the judge's readings of these contents took, and its shared steps of these names."""
         readings = """
             SELECT TOTAL(elapsed_s) FROM readings
             WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
             AND content IN (SELECT value FROM json_each(?))
         """
-        shared = "SELECT TOTAL(elapsed_s) FROM replies WHERE key IN (SELECT value FROM json_each(?))"
         with self._reading() as db:
             [in_readings] = db.execute(readings, (fingerprint, json.dumps(list(contents)))).fetchone()
-            [in_replies] = db.execute(shared, (json.dumps(list(replies)),)).fetchone()
-        return float(in_readings + in_replies)
+            seconds = _shared_seconds(db, fingerprint)
+        return float(in_readings) + sum(seconds.get(name, 0.0) for name in set(shared))
 
     def find_replies(self, keys: Iterable[str]) -> dict[str, Completion]:
         """The shared replies that are known, by key."""
@@ -291,7 +290,8 @@ class Ledger:
         """
         with self._reading() as db:
             rows = map(ReadingRow._make, db.execute(query, (identity.fingerprint,)))
-            lines = [line_of(row) for row in rows]
+            seconds = _shared_seconds(db, identity.fingerprint)
+            lines = [line_of(row, seconds) for row in rows]
         return write_shards(folder, identity, lines, max_bytes)
 
     @contextmanager
@@ -458,7 +458,7 @@ def _register(db: sqlite3.Connection, identity: Identity) -> int:
 
 def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
     """Which field of `ImportCounts` the row belongs to, after it was added where its place was free."""
-    if db.execute(INSERT, (judge, *row, None)).rowcount:
+    if db.execute(INSERT, (judge, *row)).rowcount:
         return "added"
     query = f'SELECT {COLUMNS} FROM readings WHERE judge = ? AND content = ? AND "order" = ?'
     held = ReadingRow._make(db.execute(query, (judge, row.content, row.order)).fetchone())
@@ -466,8 +466,8 @@ def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
 
 
 def _is_same_reading(one: ReadingRow, other: ReadingRow) -> bool:
-    """Whether two rows say the same, their times apart; a raw text that was left out could be any."""
-    ignored: dict[str, Any] = {"elapsed_s": 0.0, "recorded_at": ""}
+    """Whether two rows say the same, times and steps apart; a raw text that was left out could be any."""
+    ignored: dict[str, Any] = {"elapsed_s": 0.0, "recorded_at": "", "steps": None}
     if one.raw is None or other.raw is None:
         ignored["raw"] = None
     return one._replace(**ignored) == other._replace(**ignored)
@@ -492,20 +492,31 @@ def _row_of(entry: Entry, recorded_at: str) -> ReadingRow:
         is_trimmed=reading.is_trimmed,
         elapsed_s=entry.elapsed_s,
         recorded_at=recorded_at,
+        steps=json.dumps([asdict(step) for step in reading.steps]) if reading.steps else None,
     )
 
 
-def _reading_of(row: ReadingRow, steps: str | None) -> Reading:
-    rest = (row.raw or "", row.tokens_in, row.tokens_out, bool(row.is_trimmed), _steps_of(steps))
+def _reading_of(row: ReadingRow) -> Reading:
+    rest = (row.raw or "", row.tokens_in, row.tokens_out, bool(row.is_trimmed), _steps_of(row.steps))
     if row.choice is None:
         return Unparsed(row.reason or "", *rest)
     return Judgment(Choice(row.choice), probabilities_of(row.probabilities), *rest)
 
 
-def _steps_text(steps: Sequence[Step]) -> str | None:
-    return json.dumps([asdict(step) for step in steps]) if steps else None
-
-
 def _steps_of(text: str | None) -> tuple[Step, ...]:
     steps = json.loads(text or "[]")
+    for one in steps:
+        one.pop("elapsed_s", None)
     return tuple(Step(**one | {"scores": one["scores"] and tuple(one["scores"])}) for one in steps)
+
+
+def _shared_seconds(db: sqlite3.Connection, fingerprint: str) -> dict[str, float]:
+    """What each shared step took, by its name: from the replies, or as the judge's shards told it."""
+    told = """
+        SELECT json_extract(step.value, '$.shared'), json_extract(step.value, '$.elapsed_s')
+        FROM readings, json_each(steps) AS step
+        WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
+        AND json_extract(step.value, '$.elapsed_s') IS NOT NULL
+    """
+    asked = "SELECT substr(key, 1, ?), elapsed_s FROM replies"
+    return dict(db.execute(told, (fingerprint,))) | dict(db.execute(asked, (SHARED_LENGTH,)))

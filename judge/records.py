@@ -181,6 +181,10 @@ class Plan:
     criteria: tuple[Criterion, ...]
 
 
+SHARED_LENGTH = 16
+"""Characters of a shared reply's key that name it in steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One question that a slow method asked on its way to a verdict, and the reply to it.
@@ -188,6 +192,7 @@ class Step:
     `scores` are those of the first and the second response on one criterion, 1 to 5, where the step gave
     any. `shared` names a reply that does not depend on the order or on the pair as a whole, so that it was
     asked once for all readings whose steps have that name; "" for one that was asked for this reading alone.
+    A shared step that came in a shard has its cost and no text.
     """
 
     name: str

@@ -1,5 +1,7 @@
 """Shards: the readings of one judge as gzipped JSON lines, a header first, without the pairs' text.
 
+Of what several readings share, such as a plan, the cost goes along with each of them, and no text.
+
 Equal readings give equal bytes. A shard is read whole or not at all, and every bad line of it is named.
 """
 
@@ -26,9 +28,10 @@ LONGEST_EXPORTED_RAW = 16  # characters: a four-token reply fits, a reply that q
 
 
 class ReadingRow(NamedTuple):
-    """A reading as a line of a shard and as a row of the ledger's table, without its judge.
+    """A reading as a row of the ledger's table, without its judge; a line of a shard says the same.
 
-    `probabilities` are JSON text; `raw` is None where a shard left it out.
+    `probabilities` and `steps` are JSON text; `raw` is None where a shard left it out. Steps that a shard
+    brought are the shared ones alone, without text and with `elapsed_s`.
     """
 
     content: str
@@ -42,6 +45,7 @@ class ReadingRow(NamedTuple):
     is_trimmed: bool
     elapsed_s: float
     recorded_at: str
+    steps: str | None
 
 
 def probabilities_text(probabilities: Mapping[Choice, float] | None) -> str | None:
@@ -89,15 +93,22 @@ def _header_of(identity: Identity) -> str:
     return json.dumps(header, ensure_ascii=False)
 
 
-def line_of(row: ReadingRow) -> str:
-    """The row as a line of a shard."""
+def line_of(row: ReadingRow, seconds: Mapping[str, float]) -> str:
+    """The row as a line of a shard; `seconds` are those of shared steps, by their `shared`."""
     is_short = row.raw is not None and len(row.raw) <= LONGEST_EXPORTED_RAW
     line = row._asdict() | {
         "probabilities": probabilities_of(row.probabilities),
         "raw": row.raw if is_short else None,
         "is_trimmed": bool(row.is_trimmed),
     }
-    return json.dumps(line, ensure_ascii=False)
+    del line["steps"]
+    shared = [
+        {name: step[name] for name in SHARED_FIELDS if name != "elapsed_s"}
+        | {"elapsed_s": seconds.get(step["shared"], 0.0)}
+        for step in json.loads(row.steps or "[]")
+        if step["shared"]
+    ]
+    return json.dumps(line | ({"shared": shared} if shared else {}), ensure_ascii=False)
 
 
 def _shards(header: str, lines: Sequence[str], max_bytes: int) -> list[bytes]:
@@ -185,20 +196,24 @@ def _parse_header(line: str) -> Identity:
 def _parse_line(line: str) -> ReadingRow:
     """The row in a shard's later line. Raises ValueError: what was found and what is right."""
     value = _parse_object(line)
-    if set(value) != set(ReadingRow._fields):
-        raise ValueError(f"the fields are {', '.join(value)}. They must be {', '.join(ReadingRow._fields)}.")
+    shared = value.pop("shared", [])
+    if set(value) != set(LINE_FIELDS):
+        raise ValueError(f"the fields are {', '.join(value)}. They must be {', '.join(LINE_FIELDS)}.")
     wrong = [
         f"{name} is {short_repr(value[name])}. It must be {right}."
         for name, (is_right, right) in LINE_FIELDS.items()
         if not is_right(value[name])
     ]
+    if not _are_shared_steps(shared):
+        wrong.append(f"shared is {short_repr(shared)}. It must be objects with {', '.join(SHARED_FIELDS)}.")
     if not wrong and (value["choice"] is None) == (value["reason"] is None):
         wrong = ["a reading has either a choice or a reason, the other is null."]
     if not wrong and value["choice"] is None and value["probabilities"] is not None:
         wrong = ["a reading without a choice has probabilities. They must be null."]
     if wrong:
         raise ValueError(" ".join(wrong))
-    return ReadingRow(**value | {"probabilities": probabilities_text(value["probabilities"])})
+    steps = json.dumps([{**step, "raw": "", "scores": None} for step in shared]) if shared else None
+    return ReadingRow(**value | {"probabilities": probabilities_text(value["probabilities"]), "steps": steps})
 
 
 def _parse_object(line: str) -> dict[str, Any]:
@@ -234,6 +249,15 @@ def _is_shares(value: Any) -> bool:
     )
 
 
+def _are_shared_steps(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(step, dict)
+        and set(step) == set(SHARED_FIELDS)
+        and all(is_right(step[name]) for name, is_right in SHARED_FIELDS.items())
+        for step in value
+    )
+
+
 def _is_time(value: Any) -> bool:
     try:
         return isinstance(value, str) and iso(datetime.fromisoformat(value)) == value
@@ -255,4 +279,12 @@ LINE_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "is_trimmed": (lambda value: type(value) is bool, "true or false"),
     "elapsed_s": (_is_seconds, "a number from 0"),
     "recorded_at": (_is_time, "a time such as 2025-01-31T12:00:00+00:00"),
+}
+# What every field of a shared step in it must be.
+SHARED_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "name": _is_text,
+    "tokens_in": _is_count,
+    "tokens_out": _is_count,
+    "shared": lambda value: _is_text(value) and value != "",
+    "elapsed_s": _is_seconds,
 }

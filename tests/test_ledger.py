@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
 from judge.ledger import VERSION, Entry, ImportCounts, JudgeSummary, Ledger
-from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Step, Unparsed
+from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Step, Unparsed, sha256_of_json
 
 NOON = datetime(2025, 1, 31, 12, 0, 0, tzinfo=UTC)
 JUDGE = Identity(
@@ -649,6 +649,9 @@ def test_an_import_reports_every_bad_line_of_every_shard_and_imports_nothing(
     assert other.summary() == []
 
 
+SHARED = {"name": "branch", "tokens_in": 9, "tokens_out": 8, "shared": "ab", "elapsed_s": 2.5}
+
+
 def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger) -> None:
     header, good, *_ = lines_in(shard)
     wrong: list[dict[str, Any]] = [
@@ -678,6 +681,12 @@ def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger)
         {"recorded_at": "2025-01-31T14:00:00+02:00"},
         {"recorded_at": "yesterday"},
         {"more": 1},
+        {"steps": None},
+        {"shared": {}},
+        {"shared": [1]},
+        {"shared": [SHARED | {"elapsed_s": -1}]},
+        {"shared": [SHARED | {"shared": ""}]},
+        {"shared": [SHARED | {"raw": "a text"}]},
     ]
     with pytest.raises(BadLines) as caught:
         other.load([shard_of(shard, header, *(good | change for change in wrong))])
@@ -740,19 +749,32 @@ def with_steps(reading: Judgment) -> Judgment:
     return replace(reading, steps=steps)
 
 
-def test_steps_come_back_as_they_were_and_stay_out_of_shards(path: Path, tmp_path: Path) -> None:
+def test_steps_come_back_as_they_were_and_of_shared_ones_the_cost_goes_into_shards(
+    path: Path, tmp_path: Path
+) -> None:
     reading = with_steps(Judgment(Choice.FIRST, None, "4.00 : 2.50", 14, 11))
     with Ledger(path) as ledger:
         fingerprint = ledger.register(JUDGE)
         ledger.record(fingerprint, [Entry(content(0), Order.AB, reading, 1.0)])
         assert ledger.find(fingerprint, [content(0)]) == {(content(0), Order.AB): reading}
+        ledger.record_replies({"ab": Completion("1. Clarity", 9, 8, is_ended=True)}, 2.5)
         shards = ledger.export(tmp_path / "shards")
     assert b"Clarity" not in gzip.decompress(shards[0].read_bytes())
+    assert lines_in(shards[0])[1]["shared"] == [
+        {"name": "branch", "tokens_in": 9, "tokens_out": 8, "shared": "ab", "elapsed_s": 2.5}
+    ]
+    without_text = (Step("branch", "", 9, 8, shared="ab"),)
     with Ledger(tmp_path / "other.sqlite") as other:
         other.load(shards)
-        assert other.find(fingerprint, [content(0)])[content(0), Order.AB] == replace(reading, steps=())
+        assert other.find(fingerprint, [content(0)])[content(0), Order.AB] == replace(
+            reading, steps=without_text
+        )
+        assert other.elapsed(fingerprint, [content(0)], ["ab"]) == 1.0 + 2.5
+        [again] = other.export(tmp_path / "again")
+    assert again.read_bytes() == shards[0].read_bytes()
     with Ledger(path) as ledger:
         assert ledger.load(shards) == ImportCounts(0, 1, 0)
+        assert ledger.find(fingerprint, [content(0)]) == {(content(0), Order.AB): reading}
 
 
 def test_shared_replies_are_found_by_key_and_the_first_one_stays(path: Path) -> None:
@@ -782,9 +804,10 @@ def test_seconds_are_those_of_the_asked_readings_and_of_what_they_share(tmp_path
         ledger.register(SLOW_JUDGE)
         ledger.record(JUDGE.fingerprint, entries(6))
         ledger.record(SLOW_JUDGE.fingerprint, entries(2))
-        ledger.record_replies(
-            {f"plan {n}": Completion(f"{n}.", 5, 1, is_ended=True) for n in (1, 2)}, elapsed_s=3.0
-        )
+        keys = [sha256_of_json(f"plan {n}") for n in (1, 2)]
+        ledger.record_replies({key: Completion("1.", 5, 1, is_ended=True) for key in keys}, elapsed_s=3.0)
+        shared = [key[:16] for key in keys]
         assert ledger.elapsed(JUDGE.fingerprint, [content(0), content(2), "unknown"]) == 4 * 0.25
-        assert ledger.elapsed(SLOW_JUDGE.fingerprint, [content(0)], ["plan 1", "plan 9"]) == 2 * 0.25 + 1.5
+        asked = [shared[0], shared[0], "unknown"]
+        assert ledger.elapsed(SLOW_JUDGE.fingerprint, [content(0)], asked) == 2 * 0.25 + 1.5
         assert ledger.elapsed("nobody", [content(0)]) == 0.0

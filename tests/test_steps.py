@@ -6,7 +6,8 @@ from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends import load_backend
 from judge.evaluate import judge_pairs
-from judge.methods import load_method
+from judge.ledger import Ledger
+from judge.methods import MethodSettings, load_method
 from judge.records import Order
 from judge.steps import format_steps, scores_of, shared_steps
 
@@ -58,3 +59,13 @@ def test_a_reply_that_readings_share_is_counted_once():
     verdicts = judge_pairs(FOUR_PAIRS, load_method("bsm", load_backend("scripted:longer")))
     assert len(shared_steps(verdicts)) == 4  # questions
     assert len(shared_steps(verdicts[:1])) == 1
+
+
+def test_the_seconds_of_what_readings_share_are_found_under_the_name_in_their_steps(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        method = load_method("bsm", load_backend("scripted:longer"), MethodSettings(store=ledger))
+        verdicts = judge_pairs(FOUR_PAIRS, method, ledger)
+        contents = [pair.content_hash for pair in FOUR_PAIRS]
+        shared = [step.shared for step in shared_steps(verdicts)]
+        judge = method.identity.fingerprint
+        assert ledger.elapsed(judge, contents, shared) > ledger.elapsed(judge, contents) > 0

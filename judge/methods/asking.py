@@ -15,6 +15,7 @@ from judge.parsing import parse_choice
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.records import (
+    SHARED_LENGTH,
     Choice,
     Identity,
     Judgment,
@@ -123,7 +124,10 @@ class SharedReplies:
     def ask(
         self, prompts: Sequence[Prompt], stage: str = "", progress: Progress = silent
     ) -> list[tuple[str, Completion]]:
-        """The key and the reply of each prompt. What is not known is asked in batches, each kept at once."""
+        """The name (see `Step.shared`) and the reply of each prompt.
+
+        What is not known is asked in batches, each kept at once.
+        """
         engine = asdict(self.backend.engine)
         keys = [self._key_of(prompt, engine) for prompt in prompts]
         replies = self._store.find_replies(set(keys))
@@ -139,7 +143,7 @@ class SharedReplies:
             n_done += len(batch)
         if todo:
             progress(f"{stage}, {n_done} of {len(todo)}", n_done, len(todo))
-        return [(key[:16], replies[key]) for key in keys]
+        return [(key[:SHARED_LENGTH], replies[key]) for key in keys]
 
     def _batches(self, todo: dict[str, Prompt]) -> list[list[str]]:
         """The keys in runs that are worth writing at once, in an order that depends on them alone."""
