@@ -16,6 +16,7 @@ from benchmarks import branch, methods, plugin, speed, training
 from benchmarks.pictures import picture_of
 from benchmarks.result import SCHEMA, title_of
 from judge.errors import InputError
+from judge.scoreboard import LONGER
 from judge.separation import refuse_mixed
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -108,7 +109,7 @@ def category_table(results: Sequence[Result]) -> str:
 
 
 def teacher_table(results: Sequence[Result]) -> str:
-    """What the swap filter keeps of every judge, and what that is worth to a student."""
+    """What the swap filter keeps of judges and of "longer wins", and what that is worth to a student."""
     [result] = results
     refuse_other_schema(result)
     labels = ["judge", *TEACHER_COLUMNS.values(), "tokens in, out", "s a verdict"]
@@ -119,7 +120,7 @@ def teacher_table(results: Sequence[Result]) -> str:
             *cost_cells(judge["cost"]),
         ]
         for judge in result["judges"]
-        if judge["kind"] == "judge"
+        if judge["kind"] == "judge" or judge["name"] == LONGER
     ]
     return "\n".join([table_of(labels, rows), "", line_of(result)])
 

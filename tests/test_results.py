@@ -60,6 +60,8 @@ def test_every_figure_of_a_result_file_follows_from_the_shards(path, ledger, dat
     for here, there in zip(made["judges"], result["judges"], strict=True):
         for part in ("name", "figures", "by_category", "confusion", "reliability", "coverage", "ranking"):
             assert here[part] == approximately(there[part]), (there["name"], part)
+        for part in ("tokens_in", "tokens_out", "n_trimmed"):
+            assert here["cost"][part] == approximately(there["cost"][part]), (there["name"], part)
 
 
 def verdicts_of(fingerprint, pairs, ledger):

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.result import SCHEMA
 from benchmarks.tables import MARKED, TABLES, bench_table, category_table, rewritten, teacher_table
 from judge.errors import InputError
+from judge.scoreboard import LONGER
 
 
 def estimate(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, Any]:
@@ -70,11 +71,13 @@ def test_a_table_by_category_has_both_figures_of_every_judge():
     assert people == "| people with each other | strict | 69.4 (64.7-73.9) | - | 69.4 (64.7-73.9) |"
 
 
-def test_a_table_of_teachers_says_what_the_swap_filter_keeps_and_leaves_rules_out():
-    rule = {**RESULT["judges"][0], "name": "longer wins", "kind": "baseline"}
-    heads, _, judge, _, line = teacher_table([{**RESULT, "judges": [*RESULT["judges"], rule]}]).splitlines()
+def test_a_table_of_teachers_says_what_the_swap_filter_keeps_of_judges_and_of_length():
+    rules = [{**RESULT["judges"][0], "name": name, "kind": "baseline"} for name in (LONGER, "first wins")]
+    table = teacher_table([{**RESULT, "judges": [*RESULT["judges"], *rules]}])
+    heads, _, judge, rule, _, line = table.splitlines()
     assert heads.startswith("| judge | kept | right of the kept | longer won of the kept | unreadable |")
     assert judge == "| fast | 82.0 (78.0-86.0) | 84.6 (81.2-87.9) | - | - | - | 1,213, 8 | 1.23 |"
+    assert rule == judge.replace("fast", LONGER)
     assert line.startswith("MT-bench, turn 1")
 
 
