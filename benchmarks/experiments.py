@@ -3,7 +3,8 @@
     python -m benchmarks.experiments FOLDER --only bsm-swap --only bsm-none --limit 250
 
 FOLDER/NAME holds the run of each, FOLDER/ledger.sqlite what teachers and students said, and FOLDER/results a
-result file for each data set with all students of the call. Interrupted, the same call goes on.
+result file for each data set with all students of the call: those of teachers in one, of people's votes
+in another. Interrupted, the same call goes on.
 """
 
 from __future__ import annotations
@@ -11,21 +12,30 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from benchmarks import hh_rlhf, oasst
 from benchmarks.dataset import data_folder
+from benchmarks.sources import local_rows
 from distill.folder import RunFolder
 from distill.recipe import Recipe, read_recipe
 from distill.stages import run_collect, run_select
 from distill.trainstage import run_train
 from judge.console import progress_shown
+from judge.errors import InputError
+from judge.pairfile import write_pairs
+from judge.records import HumanVote, Pair
+from judge.votefile import write_votes
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
+OASST = "oasst/train_messages_reconstructed.jsonl.gz"
+NOTHING: Mapping[str, Any] = {}
 PAPER = {
     "collect.teacher.method": "bsm",
     "select.filter": "swap",
@@ -37,13 +47,38 @@ PAPER = {
 }
 """The paper's setting, as changes to the recipe of the first round of the judge in the package."""
 
+Labelled = tuple[Pair, HumanVote]
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A student: what it is in words, and how its recipe differs from that first round's."""
+    """A student: what it is in words, and how its recipe differs from that first round's.
+
+    `labelled` reads pairs with people's votes, which it then learns instead of a teacher's verdicts.
+    """
 
     what: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    labelled: Callable[[Path | None], list[Labelled]] | None = None
+
+
+def oasst_ranked(data: Path | None) -> list[Labelled]:
+    """The training pairs of OASST that a teacher is asked about, with people's ranks of them as votes."""
+    if data is None:
+        raise InputError(
+            f"people's ranks are read from a local file only: give --data-dir a folder with {OASST}."
+        )
+    siblings, _ = oasst.sibling_pairs(local_rows(data / OASST))
+    return [
+        (one.pair, HumanVote(one.pair.id, oasst.VOTER, one.better, one.turn))
+        for one in siblings
+        if one.turn == 1 and one.better
+    ]
+
+
+def hh_rlhf_labelled(data: Path | None) -> list[Labelled]:
+    """The pairs of HH-RLHF's half for training with their labels as votes."""
+    return hh_rlhf.labelled_pairs(data, hh_rlhf.TRAINING)[0]
 
 
 EXPERIMENTS = {
@@ -69,12 +104,14 @@ EXPERIMENTS = {
     "distilled-itself": Experiment(
         "it, taught by the 0.5B model itself", {"collect.teacher.base_model": "qwen2.5-coder-0.5b"}
     ),
+    "people-oasst": Experiment("its pairs, people's ranks instead of a teacher", labelled=oasst_ranked),
+    "people-hh-rlhf": Experiment("people's labels of HH-RLHF", labelled=hh_rlhf_labelled),
 }
 
 
-def recipe_for(name: str, limit: int | None) -> Recipe:
+def recipe_for(name: str, limit: int | None, changes: Mapping[str, Any] = NOTHING) -> Recipe:
     """The recipe of an experiment, with so many pairs at most."""
-    changes = dict(EXPERIMENTS[name].changes) | {"name": name}
+    changes = {**EXPERIMENTS[name].changes, **changes, "name": name}
     if limit is not None:
         changes["collect.pairs.limit"] = limit
     return read_recipe(FIRST_ROUND, changes)
@@ -82,27 +119,40 @@ def recipe_for(name: str, limit: int | None) -> Recipe:
 
 def train(name: str, limit: int | None, folder: Path, data: Path | None) -> Path:
     """The adapter of an experiment; what is done already is not done again."""
-    recipe, run = recipe_for(name, limit), RunFolder(folder / name)
+    run, labelled = RunFolder(folder / name), EXPERIMENTS[name].labelled
     with progress_shown(False) as progress:
-        run_collect(recipe, run, data, progress, folder / "ledger.sqlite")
-        run_select(recipe, run)
+        if labelled is None:
+            recipe = recipe_for(name, limit)
+            run_collect(recipe, run, data, progress, folder / "ledger.sqlite")
+            run_select(recipe, run)
+        else:
+            recipe = recipe_for(name, limit, written(labelled(data), folder, name))
         run_train(recipe, run, data, progress)
     return run.adapter
 
 
-def bench(data_set: str, adapters: Mapping[str, Path], folder: Path, data: Path | None) -> None:
+def written(labelled: Sequence[Labelled], folder: Path, name: str) -> dict[str, str]:
+    """What a recipe says to learn these votes, which now are files of the folder."""
+    pairs, votes = folder / f"{name}-pairs.jsonl", folder / f"{name}-votes.jsonl"
+    write_pairs(pairs, (pair for pair, _ in labelled))
+    write_votes(votes, (vote for _, vote in labelled))
+    return {
+        "collect.pairs.source": "file",
+        "collect.pairs.path": str(pairs),
+        "train.targets": "votes",
+        "train.sharpness": 1.0,
+        "train.votes": str(votes),
+    }
+
+
+def bench(data_set: str, adapters: Mapping[str, Path], out: Path, data: Path | None) -> None:
     """The bare base model and these students on a data set, in a process of their own."""
     specs = [
         "name=0.5B direct,adapter=none",
         *(f"name={name},adapter={path}" for name, path in adapters.items()),
     ]
     arguments = ["bench", data_set, *(word for spec in specs for word in ("--judge", spec))]
-    arguments += [
-        "--ledger",
-        str(folder / "ledger.sqlite"),
-        "--out",
-        str(folder / "results" / f"{data_set}.json"),
-    ]
+    arguments += ["--ledger", str(out.parents[1] / "ledger.sqlite"), "--out", str(out)]
     if data is not None:
         arguments += ["--data-dir", str(data)]
     subprocess.run([sys.executable, "-c", "from judge.cli import main; main()", *arguments], check=True)
@@ -123,8 +173,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = data_folder(given.data_dir)
     (given.folder / "results").mkdir(parents=True, exist_ok=True)
     adapters = {name: train(name, given.limit, given.folder, data) for name in given.only or EXPERIMENTS}
-    for data_set in given.data or DATA_SETS:
-        bench(data_set, adapters, given.folder, data)
+    voted = {name: path for name, path in adapters.items() if EXPERIMENTS[name].labelled}
+    taught = {name: path for name, path in adapters.items() if name not in voted}
+    for data_set, (suffix, students) in product(given.data or DATA_SETS, (("", taught), ("-votes", voted))):
+        if students:
+            bench(data_set, students, given.folder / "results" / f"{data_set}{suffix}.json", data)
 
 
 if __name__ == "__main__":

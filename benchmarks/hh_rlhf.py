@@ -2,11 +2,12 @@
 
 A hash of what was asked first puts a pair into a half. Labels of the half `settings` may choose a teacher, a
 filter or a learning rate, and its pairs are never trained on. The half `training` may be read by a teacher,
-without its labels.
+without its labels; these are for students of people's votes, which are named so.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,9 @@ def read(wanted: Wanted) -> Dataset:
     Raises:
         InputError: no folder of local files, the file is missing, no pair is left, or votes are named.
     """
-    if wanted.folder is None:
-        raise InputError(LOCAL_ONLY)
     if wanted.votes:
         raise InputError(f"votes {wanted.votes!r}: HH-RLHF has its labels only. Leave --votes out.")
-    both, broken = usable(rows_in(wanted.folder, wanted.turn), pair_and_vote)
-    mine = [(pair, vote) for pair, vote in both if half_of(pair) == SETTINGS]
+    mine, broken = labelled_pairs(wanted.folder, SETTINGS, wanted.turn)
     return not_empty(
         Dataset(
             name="HH-RLHF helpful, half for settings",
@@ -50,6 +48,20 @@ def read(wanted: Wanted) -> Dataset:
             broken=broken,
         )
     )
+
+
+def labelled_pairs(
+    folder: Path | None, half: str, turn: int | None = None
+) -> tuple[list[tuple[Pair, HumanVote]], Counter[str]]:
+    """The pairs of a half, each with its label as a vote; and what was left out, by reason.
+
+    Raises:
+        InputError: no folder of local files, or the file is missing.
+    """
+    if folder is None:
+        raise InputError(LOCAL_ONLY)
+    both, broken = usable(rows_in(folder, turn), pair_and_vote)
+    return [(pair, vote) for pair, vote in both if half_of(pair) == half], broken
 
 
 def half_of(pair: Pair) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks import experiments
+from benchmarks import experiments, hh_rlhf
 from benchmarks.experiments import EXPERIMENTS, recipe_for
 from distill.recipe import recipe_to_json
+from judge.errors import InputError
+from judge.pairfile import read_pairs
+from judge.records import Ballot
+from judge.votefile import read_votes
 
 OF_ONE_CHANGE = {
     "bsm-none": {"select.filter"},
@@ -26,6 +32,7 @@ OF_ONE_CHANGE = {
     "distilled-swap": {"select.filter"},
     "distilled-itself": {"collect.teacher.base_model"},
 }
+OF_VOTES = {name for name, experiment in EXPERIMENTS.items() if experiment.labelled}
 
 
 def settings_of(name):
@@ -52,7 +59,7 @@ def test_an_experiment_differs_from_what_it_is_compared_with_in_what_it_names(na
 
 
 def test_every_experiment_is_compared_with_something():
-    assert {*OF_ONE_CHANGE, "bsm-swap", "distilled"} == set(EXPERIMENTS)
+    assert {*OF_ONE_CHANGE, "bsm-swap", "distilled", *OF_VOTES} == set(EXPERIMENTS)
 
 
 def test_the_papers_setting_has_nothing_beyond_the_paper():
@@ -93,3 +100,81 @@ def test_runs_share_what_teachers_said(tmp_path, monkeypatch):
     adapters = [experiments.train(name, 10, tmp_path, Path("data")) for name in ("bsm-swap", "bsm-none")]
     assert adapters == [tmp_path / "bsm-swap" / "adapter", tmp_path / "bsm-none" / "adapter"]
     assert ledgers == [tmp_path / "ledger.sqlite"] * 2
+
+
+def test_students_of_votes_stand_in_a_result_file_of_their_own(tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(experiments, "train", lambda name, *_: tmp_path / name)
+    monkeypatch.setattr(
+        experiments, "bench", lambda data_set, adapters, out, _: called.append((adapters, out))
+    )
+    names = ("distilled", "people-oasst", "people-hh-rlhf")
+    experiments.main(
+        [str(tmp_path), *(word for name in names for word in ("--only", name)), "--data", "oasst"]
+    )
+    assert [(set(adapters), out.name) for adapters, out in called] == [
+        ({"distilled"}, "oasst.json"),
+        ({"people-oasst", "people-hh-rlhf"}, "oasst-votes.json"),
+    ]
+
+
+def rows_of_ranked_replies():
+    yield {
+        "message_id": "q",
+        "parent_id": None,
+        "role": "prompter",
+        "text": "Why?",
+        "lang": "en",
+        "rank": None,
+    }
+    for rank, text in enumerate(["Best.", "Middling.", "Worst."]):
+        reply = {"message_id": f"r{rank}", "parent_id": "q", "role": "assistant", "text": text, "lang": "en"}
+        yield reply | {"rank": rank}
+
+
+def rows_of_labels():
+    for row in range(20):
+        texts = {"prompt": f"Why {row}?", "chosen": f"So {row}.", "rejected": f"No idea {row}."}
+        yield {"subset": "base", "row": row, "n_turns": 1, "context": []} | texts
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "rows", "better"),
+    [
+        ("people-oasst", experiments.OASST, rows_of_ranked_replies, ["Best.", "Best.", "Middling."]),
+        ("people-hh-rlhf", hh_rlhf.FILE, rows_of_labels, None),
+    ],
+)
+def test_people_teach_with_their_votes_and_no_teacher_is_asked(
+    tmp_path, monkeypatch, name, file, rows, better
+):
+    (tmp_path / file).parent.mkdir()
+    with gzip.open(tmp_path / file, "wt") as lines:
+        lines.writelines(json.dumps(row) + "\n" for row in rows())
+    recipes = []
+    monkeypatch.setattr(experiments, "run_collect", lambda *_: pytest.fail("a teacher was asked"))
+    monkeypatch.setattr(experiments, "run_train", lambda recipe, *_: recipes.append(recipe))
+    experiments.train(name, 250, tmp_path, tmp_path)
+
+    [recipe] = recipes
+    assert recipe.adapter_name == f"{name}-votes"
+    assert (recipe.train.targets, recipe.collect.pairs.limit) == ("votes", 250)
+    pairs = {pair.id: pair for pair in read_pairs(recipe.collect.pairs.path)}
+    winners = {
+        pairs[vote.pair_id].conversation_a[-1].content
+        if vote.outcome is Ballot.A
+        else pairs[vote.pair_id].conversation_b[-1].content
+        for vote in read_votes(recipe.train.votes)
+    }
+    if better:
+        assert (len(pairs), winners) == (len(better), set(better))
+    else:
+        assert 0 < len(pairs) < 20, "one half of two"
+        assert all(hh_rlhf.half_of(pair) == hh_rlhf.TRAINING for pair in pairs.values())
+        assert all(winner.startswith("So") for winner in winners)
+
+
+@pytest.mark.parametrize("name", sorted(OF_VOTES))
+def test_peoples_votes_need_local_files(name, tmp_path):
+    with pytest.raises(InputError, match="local file only"):
+        experiments.train(name, 250, tmp_path, None)
