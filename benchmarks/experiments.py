@@ -131,7 +131,7 @@ def train(name: str, limit: int | None, folder: Path, data: Path | None) -> Path
     return run.adapter
 
 
-def written(labelled: Sequence[Labelled], folder: Path, name: str) -> dict[str, str]:
+def written(labelled: Sequence[Labelled], folder: Path, name: str) -> dict[str, Any]:
     """What a recipe says to learn these votes, which now are files of the folder."""
     pairs, votes = folder / f"{name}-pairs.jsonl", folder / f"{name}-votes.jsonl"
     write_pairs(pairs, (pair for pair, _ in labelled))
