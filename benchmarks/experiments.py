@@ -145,14 +145,14 @@ def written(labelled: Sequence[Labelled], folder: Path, name: str) -> dict[str, 
     }
 
 
-def bench(data_set: str, adapters: Mapping[str, Path], out: Path, data: Path | None) -> None:
+def bench(data_set: str, adapters: Mapping[str, Path], ledger: Path, out: Path, data: Path | None) -> None:
     """The bare base model and these students on a data set, in a process of their own."""
     specs = [
         "name=0.5B direct,adapter=none",
         *(f"name={name},adapter={path}" for name, path in adapters.items()),
     ]
     arguments = ["bench", data_set, *(word for spec in specs for word in ("--judge", spec))]
-    arguments += ["--ledger", str(out.parents[1] / "ledger.sqlite"), "--out", str(out)]
+    arguments += ["--ledger", str(ledger), "--out", str(out)]
     if data is not None:
         arguments += ["--data-dir", str(data)]
     subprocess.run([sys.executable, "-c", "from judge.cli import main; main()", *arguments], check=True)
@@ -171,13 +171,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     given = parser.parse_args(arguments)
     data = data_folder(given.data_dir)
-    (given.folder / "results").mkdir(parents=True, exist_ok=True)
+    ledger, results = given.folder / "ledger.sqlite", given.folder / "results"
+    results.mkdir(parents=True, exist_ok=True)
     adapters = {name: train(name, given.limit, given.folder, data) for name in given.only or EXPERIMENTS}
     voted = {name: path for name, path in adapters.items() if EXPERIMENTS[name].labelled}
     taught = {name: path for name, path in adapters.items() if name not in voted}
     for data_set, (suffix, students) in product(given.data or DATA_SETS, (("", taught), ("-votes", voted))):
         if students:
-            bench(data_set, students, given.folder / "results" / f"{data_set}{suffix}.json", data)
+            bench(data_set, students, ledger, results / f"{data_set}{suffix}.json", data)
 
 
 if __name__ == "__main__":

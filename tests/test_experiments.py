@@ -106,7 +106,7 @@ def test_students_of_votes_stand_in_a_result_file_of_their_own(tmp_path, monkeyp
     called = []
     monkeypatch.setattr(experiments, "train", lambda name, *_: tmp_path / name)
     monkeypatch.setattr(
-        experiments, "bench", lambda data_set, adapters, out, _: called.append((adapters, out))
+        experiments, "bench", lambda data_set, adapters, ledger, out, _: called.append((adapters, out))
     )
     names = ("distilled", "people-oasst", "people-hh-rlhf")
     experiments.main(
