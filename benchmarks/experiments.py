@@ -35,6 +35,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
 OASST = "oasst/train_messages_reconstructed.jsonl.gz"
+LEDGER = "ledger.sqlite"
 NOTHING: Mapping[str, Any] = {}
 PAPER = {
     "collect.teacher.method": "bsm",
@@ -123,7 +124,7 @@ def train(name: str, limit: int | None, folder: Path, data: Path | None) -> Path
     with progress_shown(False) as progress:
         if labelled is None:
             recipe = recipe_for(name, limit)
-            run_collect(recipe, run, data, progress, folder / "ledger.sqlite")
+            run_collect(recipe, run, data, progress, folder / LEDGER)
             run_select(recipe, run)
         else:
             recipe = recipe_for(name, limit, written(labelled(data), folder, name))
@@ -171,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     given = parser.parse_args(arguments)
     data = data_folder(given.data_dir)
-    ledger, results = given.folder / "ledger.sqlite", given.folder / "results"
+    ledger, results = given.folder / LEDGER, given.folder / "results"
     results.mkdir(parents=True, exist_ok=True)
     adapters = {name: train(name, given.limit, given.folder, data) for name in given.only or EXPERIMENTS}
     voted = {name: path for name, path in adapters.items() if EXPERIMENTS[name].labelled}
