@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.dataset import data_folder
+from benchmarks.oasst import TRAINING_FILE
 from benchmarks.provenance import provenance, write_result
 from judge.backends import Settings, load_backend
 from judge.methods.bsm import BranchSolveMerge
@@ -26,7 +27,6 @@ from judge.progress import shown_progress
 from judge.prompts import fingerprint_of
 from judge.records import Message, Pair, Plan, Share, Step, Unparsed, sha256_of_json
 
-FILE = "oasst/train_messages_reconstructed.jsonl.gz"
 FEWEST, MOST = 3, 5
 
 
@@ -104,7 +104,7 @@ def main() -> None:
     folder = data_folder(arguments.data_dir)
     if folder is None:
         parser.error("--data-dir or JUDGE_DATA must name the folder of the data sets")
-    questions = questions_of(folder / FILE, arguments.questions, arguments.seed)
+    questions = questions_of(folder / TRAINING_FILE, arguments.questions, arguments.seed)
     pairs = [pair_about(question) for question in questions]
     backend = load_backend("embedded", Settings(arguments.base_model))
     method = BranchSolveMerge(backend)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from judge.errors import InputError
-from judge.records import HumanVote, Pair, Verdict, sha256_of_json
+from judge.records import Ballot, HumanVote, Message, Pair, Verdict, sha256_of_json
 from judge.summary import NO_CATEGORY
 
 S = TypeVar("S")
@@ -68,6 +68,35 @@ def usable(rows: Iterable[S], read_one: Callable[[S], T]) -> tuple[list[T], Coun
         except Unusable as reason:
             broken[str(reason)] += 1
     return done, broken
+
+
+def preferred(
+    id: str,
+    context: Sequence[Message],
+    chosen: object,
+    rejected: object,
+    voter: str,
+    turn: int,
+    category: str | None = None,
+) -> tuple[Pair, HumanVote]:
+    """The pair of a better and a worse response, and the vote that says so.
+
+    Which response is a comes from a hash of the texts, never from the vote.
+    """
+    if not isinstance(chosen, str) or not isinstance(rejected, str):
+        raise Unusable("missing text")
+    if not chosen.strip() or not rejected.strip():
+        raise Unusable("missing text")
+    if chosen.strip() == rejected.strip():
+        raise Unusable("identical texts")
+    a, b = sorted((chosen, rejected), key=sha256_of_json)
+    pair = Pair(
+        id=id,
+        conversation_a=(*context, Message("assistant", a)),
+        conversation_b=(*context, Message("assistant", b)),
+        category=category,
+    )
+    return pair, HumanVote(id, voter, Ballot.A if a == chosen else Ballot.B, turn=turn, category=category)
 
 
 def prompt_of(pair: Pair) -> str:

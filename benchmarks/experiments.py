@@ -20,13 +20,11 @@ from typing import Any
 
 from benchmarks import hh_rlhf, oasst
 from benchmarks.dataset import data_folder
-from benchmarks.sources import local_rows
 from distill.folder import RunFolder
 from distill.recipe import Recipe, read_recipe
 from distill.stages import run_collect, run_select
 from distill.trainstage import run_train
 from judge.console import progress_shown
-from judge.errors import InputError
 from judge.pairfile import write_pairs
 from judge.records import HumanVote, Pair
 from judge.votefile import write_votes
@@ -34,7 +32,6 @@ from judge.votefile import write_votes
 CHECKOUT = Path(__file__).resolve().parents[1]
 FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
-OASST = "oasst/train_messages_reconstructed.jsonl.gz"
 LEDGER = "ledger.sqlite"
 NOTHING: Mapping[str, Any] = {}
 PAPER = {
@@ -64,17 +61,8 @@ class Experiment:
 
 
 def oasst_ranked(data: Path | None) -> list[Labelled]:
-    """The training pairs of OASST that a teacher is asked about, with people's ranks of them as votes."""
-    if data is None:
-        raise InputError(
-            f"people's ranks are read from a local file only: give --data-dir a folder with {OASST}."
-        )
-    siblings, _ = oasst.sibling_pairs(local_rows(data / OASST))
-    return [
-        (one.pair, HumanVote(one.pair.id, oasst.VOTER, one.better, one.turn))
-        for one in siblings
-        if one.turn == 1 and one.better
-    ]
+    """Ranked pairs of OASST with their ranks as votes."""
+    return oasst.ranked_pairs(data)[0]
 
 
 def hh_rlhf_labelled(data: Path | None) -> list[Labelled]:
@@ -105,7 +93,7 @@ EXPERIMENTS = {
     "distilled-itself": Experiment(
         "it, taught by the 0.5B model itself", {"collect.teacher.base_model": "qwen2.5-coder-0.5b"}
     ),
-    "people-oasst": Experiment("its pairs, people's ranks instead of a teacher", labelled=oasst_ranked),
+    "people-oasst": Experiment("people's ranks of OASST", labelled=oasst_ranked),
     "people-hh-rlhf": Experiment("people's labels of HH-RLHF", labelled=hh_rlhf_labelled),
 }
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import Dataset, Unusable, Wanted, not_empty, prompt_of, usable
+from benchmarks.dataset import Dataset, Unusable, Wanted, not_empty, preferred, prompt_of, usable
 from benchmarks.sources import local_rows
 from judge.errors import InputError
-from judge.records import Ballot, HumanVote, Message, Pair, sha256_of_json
+from judge.records import HumanVote, Message, Pair, sha256_of_json
 
 FILE = "hh_rlhf/helpful_test_pairs.jsonl.gz"
 VOTER = "hh-rlhf-label"
@@ -78,21 +78,15 @@ def rows_in(folder: Path, turn: int | None) -> Iterator[Mapping[str, Any]]:
 
 def pair_and_vote(row: Mapping[str, Any]) -> tuple[Pair, HumanVote]:
     """The pair of one row, and its label as a vote."""
-    context = messages_of(row)
-    chosen, rejected = str(row.get("chosen") or "").strip(), str(row.get("rejected") or "").strip()
-    if not chosen or not rejected:
-        raise Unusable("missing text")
-    if chosen == rejected:
-        raise Unusable("identical texts")
-    a, b = sorted((row["chosen"], row["rejected"]), key=sha256_of_json)
-    pair = Pair(
+    return preferred(
         id=f"hh-rlhf-{row.get('subset')}-{row.get('row')}",
-        conversation_a=(*context, Message("assistant", a)),
-        conversation_b=(*context, Message("assistant", b)),
+        context=messages_of(row),
+        chosen=row.get("chosen"),
+        rejected=row.get("rejected"),
+        voter=VOTER,
+        turn=row["n_turns"],
         category=str(row.get("subset")),
     )
-    outcome = Ballot.A if a == row["chosen"] else Ballot.B
-    return pair, HumanVote(pair.id, VOTER, outcome, turn=row["n_turns"], category=pair.category)
 
 
 def messages_of(row: Mapping[str, Any]) -> tuple[Message, ...]:

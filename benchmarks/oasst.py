@@ -14,13 +14,18 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import Dataset, Unusable, Wanted, not_empty, usable
+from benchmarks.dataset import Dataset, Unusable, Wanted, not_empty, preferred, usable
 from benchmarks.sources import Source, local_rows, rows_of
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Message, Pair
 
 VALIDATION = Source("oasst/validation_messages.jsonl.gz", "OpenAssistant/oasst2", "validation")
 TREES = "oasst/validation.trees.jsonl.gz"
+TRAINING_FILE = "oasst/train_messages_reconstructed.jsonl.gz"
+"""OASST1's training prompts. Who answered which of them was reconstructed: its ranks are no labels."""
+RANKED_FILE = "oasst/laion_en100_pairs.jsonl.gz"
+"""Ranked pairs of a hundred trees, for students of people's votes."""
+IN_VALIDATION = "also_in_oasst1_en_validation"
 ROLES = {"prompter": "user", "assistant": "assistant"}
 LANGUAGE = "en"
 VOTER = "oasst-ranking"
@@ -79,6 +84,37 @@ def read(wanted: Wanted) -> Dataset:
             source="OpenAssistant (arXiv:2304.07327), Apache-2.0",
             broken=broken,
         )
+    )
+
+
+def ranked_pairs(folder: Path | None) -> tuple[list[tuple[Pair, HumanVote]], Counter[str]]:
+    """The ranked pairs outside validation, each with its rank as a vote; and what was left out, by reason.
+
+    Raises:
+        InputError: no folder of local files, or the file is missing.
+    """
+    if folder is None:
+        raise InputError(
+            "OASST's ranked pairs are read from a local file only. Give --data-dir or JUDGE_DATA a folder "
+            f"with {RANKED_FILE}: an object a line with prompt, chosen, rejected, {IN_VALIDATION}."
+        )
+    return usable(enumerate(local_rows(folder / RANKED_FILE), start=1), ranked_pair)
+
+
+def ranked_pair(numbered: tuple[int, Row]) -> tuple[Pair, HumanVote]:
+    """The pair of one row and its number in the file, from 1; and its rank as a vote."""
+    number, row = numbered
+    if type(row.get(IN_VALIDATION)) is not bool or not isinstance(row.get("prompt"), str):
+        raise Unusable("missing keys")
+    if row[IN_VALIDATION]:
+        raise Unusable("in OASST validation")
+    return preferred(
+        id=f"oasst-ranked-{number}",
+        context=[Message("user", row["prompt"])],
+        chosen=row.get("chosen"),
+        rejected=row.get("rejected"),
+        voter=VOTER,
+        turn=1,
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.oasst import TRAINING_FILE
 from benchmarks.processes import one_process, peak_rss
 from distill.examples import Row, batches_of, rows_of
 from distill.pairs import read_unlabelled
@@ -26,7 +27,7 @@ from judge.progress import silent
 from judge.records import Outcome, Pair
 
 DATA_NAME = "OASST1 (reconstructed)"
-PAIRS = PairSource(path=f"{DATA}/oasst/train_messages_reconstructed.jsonl.gz")
+PAIRS = PairSource(path=f"{DATA}/{TRAINING_FILE}")
 SETTINGS = Train(accumulate=1, epochs=1)
 _state: dict[str, Any] = {}  # what a worker process keeps between calls
 

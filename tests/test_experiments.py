@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import experiments, hh_rlhf
+from benchmarks import experiments, hh_rlhf, oasst
 from benchmarks.experiments import EXPERIMENTS, recipe_for
 from distill.recipe import recipe_to_json
 from judge.errors import InputError
@@ -119,17 +119,8 @@ def test_students_of_votes_stand_in_a_result_file_of_their_own(tmp_path, monkeyp
 
 
 def rows_of_ranked_replies():
-    yield {
-        "message_id": "q",
-        "parent_id": None,
-        "role": "prompter",
-        "text": "Why?",
-        "lang": "en",
-        "rank": None,
-    }
-    for rank, text in enumerate(["Best.", "Middling.", "Worst."]):
-        reply = {"message_id": f"r{rank}", "parent_id": "q", "role": "assistant", "text": text, "lang": "en"}
-        yield reply | {"rank": rank}
+    for better, worse in (("Best.", "Middling."), ("Best.", "Worst."), ("Middling.", "Worst.")):
+        yield {"prompt": "Why?", "chosen": better, "rejected": worse, oasst.IN_VALIDATION: False}
 
 
 def rows_of_labels():
@@ -141,7 +132,7 @@ def rows_of_labels():
 @pytest.mark.parametrize(
     ("name", "file", "rows", "better"),
     [
-        ("people-oasst", experiments.OASST, rows_of_ranked_replies, ["Best.", "Best.", "Middling."]),
+        ("people-oasst", oasst.RANKED_FILE, rows_of_ranked_replies, ["Best.", "Best.", "Middling."]),
         ("people-hh-rlhf", hh_rlhf.FILE, rows_of_labels, None),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import random
 import shutil
 from collections import Counter
@@ -10,13 +12,21 @@ from collections import Counter
 import pytest
 from hub import serve
 
-from benchmarks.dataset import Wanted
-from benchmarks.oasst import TREES, VALIDATION, messages_of_trees, read, sibling_pairs
+from benchmarks.dataset import Wanted, prompt_of
+from benchmarks.oasst import (
+    IN_VALIDATION,
+    RANKED_FILE,
+    TRAINING_FILE,
+    TREES,
+    VALIDATION,
+    messages_of_trees,
+    ranked_pairs,
+    read,
+    sibling_pairs,
+)
 from benchmarks.sources import local_rows, rows_of
 from judge.errors import InputError
 from judge.records import Ballot, Message
-
-TRAINING = "oasst/train_messages_reconstructed.jsonl.gz"
 
 
 def said(id, parent, text, rank=None, **other):
@@ -107,7 +117,7 @@ def test_the_order_of_the_messages_and_their_ranks_do_not_move_a_reply(data_dir)
 
 
 def test_training_messages_make_pairs_without_labels(data_dir):
-    siblings, broken = sibling_pairs(local_rows(data_dir / TRAINING), ranked=False)
+    siblings, broken = sibling_pairs(local_rows(data_dir / TRAINING_FILE), ranked=False)
     assert len(siblings) + broken["identical texts"] == 3_884
     assert {one.better for one in siblings} == {None}
     assert {one.turn for one in siblings} == {1}
@@ -227,3 +237,39 @@ def test_what_oasst_does_not_have_is_refused(data_dir):
         read(Wanted(data_dir, 1, "experts"))
     with pytest.raises(InputError, match="OASST validation: no pair with a vote is left"):
         read(Wanted(data_dir, 9))
+
+
+# --- ranked pairs for students of people's votes -----------------------------------------------------------
+
+
+def test_ranked_pairs_have_no_question_of_validation_and_vote_for_the_better_rank(data_dir):
+    labelled, left_out = ranked_pairs(data_dir)
+    assert (len(labelled), left_out) == (420, {"in OASST validation": 18})
+    questions = {prompt_of(pair) for pair in read(Wanted(data_dir, None)).pairs}
+    assert not questions & {prompt_of(pair) for pair, _ in labelled}
+    rows = dict(enumerate(local_rows(data_dir / RANKED_FILE), start=1))
+    for pair, vote in labelled:
+        row = rows[int(pair.id.removeprefix("oasst-ranked-"))]
+        assert row["rank_chosen"] < row["rank_rejected"], "rank 0 is the best"
+        assert vote.pair_id == pair.id
+        assert (pair.response_a if vote.outcome is Ballot.A else pair.response_b) == row["chosen"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"prompt": None}, "missing keys"),
+        ({IN_VALIDATION: None}, "missing keys"),
+        ({IN_VALIDATION: True}, "in OASST validation"),
+        ({"chosen": " "}, "missing text"),
+        ({"rejected": "Good."}, "identical texts"),
+    ],
+)
+def test_a_ranked_pair_that_cannot_be_used_is_counted(tmp_path, change, reason):
+    row = {"prompt": "Why?", "chosen": "Good.", "rejected": "Bad.", IN_VALIDATION: False}
+    (tmp_path / RANKED_FILE).parent.mkdir()
+    with gzip.open(tmp_path / RANKED_FILE, "wt") as lines:
+        lines.writelines(json.dumps(one) + "\n" for one in (row, row | change))
+    [(pair, _)], left_out = ranked_pairs(tmp_path)
+    assert (pair.question, {pair.response_a, pair.response_b}) == ("Why?", {"Good.", "Bad."})
+    assert left_out == {reason: 1}
