@@ -150,7 +150,7 @@ LAYERS = {
     "app/commands.py": 10,
     "benchmarks/power.py": 7,
     "benchmarks/plugin.py": 8,
-    "benchmarks/branch.py": 7,
+    "benchmarks/branch.py": 8,
     "benchmarks/hh_rlhf.py": 7,
     "benchmarks/llmbar.py": 7,
     "benchmarks/mt_bench.py": 7,
