@@ -102,14 +102,14 @@ def test_a_run_that_is_killed_in_every_stage_makes_the_adapter_of_one_that_is_no
         "name": "small",
         "collect": {
             "pairs": {"source": "oasst", "path": f"{data_dir}/oasst/train_messages_reconstructed.jsonl.gz"},
-            "teacher": {"method": "bsm", "max_prompt_tokens": 1024},
+            "teacher": {"method": "bsm", "max_prompt_tokens": 512},
         },
         "select": {"filter": "mean", "held_out": 0.3},
         "train": {"contrast": 0.25, "symmetry": 0.5, "max_prompt_tokens": 512, "epochs": 1, "evaluations": 2}
         | {"accumulate": 1, "batch_tokens": 2048, "learning_rate": 1e-3},
     }
     (tmp_path / "small.yaml").write_text(json.dumps(settings), encoding="utf-8")
-    asked = ("distill", "all", "--config", str(tmp_path / "small.yaml"), "--limit", "16")
+    asked = ("distill", "all", "--config", str(tmp_path / "small.yaml"), "--limit", "6")
     asked += ("--data-dir", str(data_dir), "--folder")
     whole, killed = (RunFolder(tmp_path / name) for name in ("whole", "killed"))
     done = distill(KILLED, "nowhere", *asked, str(whole.path))
