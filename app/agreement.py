@@ -1,114 +1,216 @@
-"""What reviewers say beside each other and beside the judge: the harness's metrics over the app's votes."""
+"""Agreement: the harness's metrics over the votes of this file; a bar opens the pairs behind it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from typing import Any
 
-import numpy as np
+import altair as alt
+import streamlit as st
 
-from app.pairindex import Entry
-from app.store import Event, Kind
-from judge.bootstrap import Estimate, Resampler, estimate
-from judge.metrics.kappa import cohen
-from judge.metrics.panel import SIDE_OF, Comparison
-from judge.records import HumanVote, Outcome, Pair, Share, Verdict
-from judge.study import Entrant, Study, study_of
-from judge.study import Kind as EntrantKind
-from judge.summary import NO_CATEGORY
+from app import shell
+from app.shell import Project
+from judge.errors import InputError
+from judge.metrics.bootstrap import Estimate
+from judge.records import HumanVote, Pair
+from judge.review.agreement import JUDGE, between_reviewers, differing, study_of_votes
+from judge.review.pairindex import Entry
+from judge.review.queues import Look
+from judge.study.study import Study
 
-JUDGE = "judge"
-N_DRAWS = 2_000
-"""Enough for an interval that is looked at while votes come in; `judge bench` draws 10,000."""
+BLUE, ORANGE = "#2f6f9f", "#c76b00"  # told apart by everybody, and by their place
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
-    """Two reviewers on the pairs on which both voted; `kappa` is Cohen's, with its clustered interval."""
-
-    one: str
-    other: str
-    same: Share
-    kappa: Estimate
-
-
-def votes_of(events: Iterable[Event], entries: Iterable[Entry], kind: Kind = Kind.VOTE) -> list[HumanVote]:
-    """The standing votes, or labels, on these pairs, in the schema of vote files."""
-    entry_of = {entry.content: entry for entry in entries}
-    return [
-        HumanVote(
-            pair_id=entry_of[event.content].id,
-            voter=event.reviewer,
-            outcome=event.ballot,
-            category=entry_of[event.content].category,
-            note=event.note or None,
-            shown_left=event.shown_left,
-            at=event.at,
-        )
-        for event in events
-        if event.kind is kind and event.ballot is not None and event.content in entry_of
-    ]
+def page() -> None:
+    project = shell.need_project()
+    votes = project.votes()
+    if not votes:
+        st.subheader("No votes yet", anchor=False)
+        st.write("Agreement appears here with the first vote on the Review page.")
+        return
+    voted = {vote.pair_id for vote in votes}
+    entries = [entry for entry in project.entries if entry.id in voted]
+    pairs = project.index.pairs(entries)
+    verdicts = [project.verdicts[entry.id] for entry in entries if entry.id in project.verdicts]
+    try:
+        study = study_of_votes(votes, verdicts, pairs) if verdicts else None
+    except InputError as error:
+        st.error(shell.plain(str(error)))
+        study = None
+    headline(votes, entries, study)
+    if study is None:
+        st.info("To see the judge beside people, open verdicts on the Review page, or let it read the pairs.")
+    else:
+        by_category(study)
+        calibration(study)
+        who_differs(project, votes)
+    reviewers(votes, pairs)
 
 
-def final_labels(labels: Iterable[HumanVote]) -> list[HumanVote]:
-    """One label a pair: the last one given, whoever gave it."""
-    return list({label.pair_id: label for label in labels}.values())
+def percent(estimate: Estimate | None) -> str:
+    return "-" if estimate is None or estimate.value is None else f"{100 * estimate.value:.1f} %"
 
 
-def study_of_votes(votes: Sequence[HumanVote], verdicts: Sequence[Verdict], pairs: Sequence[Pair]) -> Study:
-    """The judge beside the votes. Raises InputError where no voted pair has a verdict."""
-    return study_of([Entrant(JUDGE, EntrantKind.JUDGE, verdicts)], votes, pairs, N_DRAWS)
+def interval(estimate: Estimate | None) -> str | None:
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return None
+    return f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f} %"
 
 
-def between_reviewers(votes: Sequence[HumanVote], question_of: Mapping[str, str]) -> list[Between]:
-    """Every two reviewers who have pairs in common; intervals are over questions, by pair where unknown."""
-    said: dict[str, dict[str, Outcome]] = defaultdict(dict)
-    for vote in votes:
-        said[vote.voter][vote.pair_id] = vote.outcome.outcome
-    found = []
-    for one, other in combinations(sorted(said), 2):
-        if common := sorted(said[one].keys() & said[other].keys()):
-            left, right = ([said[name][id] for id in common] for name in (one, other))
-            questions = [question_of.get(id, id) for id in common]
-            found.append(Between(one, other, share_same(left, right), kappa_of(left, right, questions)))
-    return found
-
-
-def share_same(left: Sequence[Outcome], right: Sequence[Outcome]) -> Share:
-    return Share(sum(a is b for a, b in zip(left, right, strict=True)), len(left))
-
-
-def kappa_of(left: Sequence[Outcome], right: Sequence[Outcome], questions: Sequence[str]) -> Estimate:
-    """Cohen's kappa of two lists of outcomes on the same pairs."""
-    number = {question: place for place, question in enumerate(dict.fromkeys(questions))}
-    rows = Comparison(
-        voted=np.array([SIDE_OF[one] for one in left]),
-        judged=np.array([SIDE_OF[one] for one in right]),
-        question=np.array([number[question] for question in questions]),
-        n_questions=len(number),
+def headline(votes: list[HumanVote], entries: list[Entry], study: Study | None) -> None:
+    with st.container(horizontal=True):
+        st.metric("Votes", f"{len(votes):,}", f"{len(entries):,} pairs", delta_color="off", delta_arrow="off")
+        if study is None:
+            return
+        figures = study.standing(JUDGE).figures
+        for name, label in {
+            "strict": "Agreement, strict",
+            "by_mean": "Agreement by mean",
+            "inconsistent": "Inconsistent",
+        }.items():
+            st.metric(
+                label, percent(figures[name]), interval(figures[name]), delta_color="off", delta_arrow="off"
+            )
+    st.caption(
+        "Strict: of votes that are no ties, both orders have to say what the vote says. Below each "
+        "figure its 95 % interval over questions."
     )
-    return estimate(cohen(rows), Resampler(len(number), N_DRAWS, 0))
 
 
-def differing(votes: Iterable[HumanVote], verdicts: Mapping[str, Verdict]) -> dict[tuple[str, str], Share]:
-    """How many of a reviewer's votes in a category say otherwise than the judge, by both names.
+def by_category(study: Study) -> None:
+    rows: list[dict[str, Any]] = []
+    for category, figures in study.standing(JUDGE).by_category.items():
+        for name, label in {"strict": "agreement, strict", "inconsistent": "inconsistent"}.items():
+            one = figures[name]
+            if one.value is not None:
+                n = study.by_category[category].n_votes
+                rows.append(
+                    {
+                        "category": category,
+                        "figure": label,
+                        "share": one.value,
+                        "low": one.low,
+                        "high": one.high,
+                        "votes": n,
+                    }
+                )
+    if not rows:
+        return
+    st.subheader("By category", anchor=False)
+    picked = alt.selection_point(name="bar", fields=["category", "figure"])
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        y=alt.Y("category:N", title=None, axis=alt.Axis(labelLimit=160)),
+        yOffset="figure:N",
+    )
+    axis = alt.Axis(format="%")
+    bars = (
+        base.mark_bar(cursor="pointer")
+        .encode(
+            x=alt.X("share:Q", title=None, axis=axis, scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color(
+                "figure:N",
+                title=None,
+                scale=alt.Scale(domain=["agreement, strict", "inconsistent"], range=[BLUE, ORANGE]),
+                legend=alt.Legend(orient="top"),
+            ),
+            opacity=alt.condition(picked, alt.value(1.0), alt.value(0.5)),
+            tooltip=["category:N", "figure:N", alt.Tooltip("share:Q", format=".1%"), "votes:Q"],
+        )
+        .add_params(picked)
+    )
+    ticks = base.mark_rule(strokeWidth=2, color="gray").encode(x="low:Q", x2="high:Q")
+    chart: Any = alt.layer(bars, ticks).properties(height=alt.Step(16))
+    words = ", ".join(f"{row['category']} {row['figure']} {100 * float(row['share']):.0f} %" for row in rows)
+    chosen = st.altair_chart(chart, on_select="rerun", key="category_chart", width="stretch", alt=words)
+    st.caption("Lines are 95 % intervals. Click a bar to review its pairs.")
+    points = chosen["selection"].get("bar") if chosen else None
+    if points:
+        open_category(points[0])
 
-    Votes on pairs that the judge has not read, or could not, are left out.
-    """
-    found: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    for vote in votes:
-        verdict = verdicts.get(vote.pair_id)
-        if verdict is not None and verdict.outcome is not None:
-            key = (vote.voter, vote.category or NO_CATEGORY)
-            found[key].append(verdict.outcome is not vote.outcome.outcome)
-    return {key: Share(sum(found[key]), len(found[key])) for key in sorted(found)}
+
+def open_category(point: dict[str, Any]) -> None:
+    """Opens the pairs behind a bar on the Review page."""
+    looks = [Look.INCONSISTENT.value] if point["figure"] == "inconsistent" else []
+    st.session_state["kept_category"] = point["category"]
+    st.session_state["kept_looks"] = looks
+    st.switch_page(st.session_state["pages"]["review"])
 
 
-def disputed(votes: Iterable[HumanVote]) -> dict[str, list[HumanVote]]:
-    """The votes on pairs on which reviewers differ, by the pair's id; a tie and both bad do not differ."""
-    by_pair: dict[str, list[HumanVote]] = defaultdict(list)
-    for vote in votes:
-        by_pair[vote.pair_id].append(vote)
-    return {id: some for id, some in by_pair.items() if len({vote.outcome.outcome for vote in some}) > 1}
+def calibration(study: Study) -> None:
+    bins = study.standing(JUDGE).reliability
+    if not bins:
+        return
+    st.subheader("Calibration", anchor=False)
+    rows = [
+        {"said": one.confidence, "right": one.right.value, "low": one.right.low, "high": one.right.high}
+        for one in bins
+        if one.right.value is not None
+    ]
+    base = alt.Chart(alt.InlineData(values=rows))
+    scale = alt.Scale(domain=[0.5, 1])
+    x = alt.X(
+        "said:Q",
+        title="how sure the judge was (P of the side it chose)",
+        axis=alt.Axis(format="%"),
+        scale=scale,
+    )
+    y = alt.Y(
+        "right:Q", title="how often people agreed", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])
+    )
+    ideal = alt.Chart(alt.InlineData(values=[{"v": 0.5}, {"v": 1.0}])).mark_line(
+        strokeDash=[4, 4], color="gray"
+    )
+    chart = alt.layer(
+        ideal.encode(x=alt.X("v:Q", scale=scale), y="v:Q"),
+        base.mark_rule(color="gray").encode(x=x, y="low:Q", y2="high:Q"),
+        base.mark_point(filled=True, size=90, color=BLUE).encode(x=x, y=y),
+    ).properties(height=260)
+    st.altair_chart(
+        chart, width="stretch", alt="Calibration: how sure the judge was, and how often people agreed"
+    )
+    st.caption("On the dashed line the judge is as often right as it says.")
+
+
+def who_differs(project: Project, votes: list[HumanVote]) -> None:
+    """How often each reviewer and the judge differ, in each category, and a way to those pairs."""
+    rows = [
+        {
+            "reviewer": voter,
+            "category": category,
+            "votes": differ.total,
+            "differ from the judge": differ.count,
+        }
+        for (voter, category), differ in differing(votes, project.verdicts).items()
+    ]
+    st.subheader("Who differs from the judge", anchor=False)
+    shell.columns_of(rows)
+    if st.button("Review the pairs where judge and people differ"):
+        open_differing()
+
+
+def open_differing() -> None:
+    st.session_state["kept_category"] = shell.ALL
+    st.session_state["kept_looks"] = [Look.DIFFER.value]
+    st.switch_page(st.session_state["pages"]["review"])
+
+
+def reviewers(votes: list[HumanVote], pairs: list[Pair]) -> None:
+    """Cohen's kappa of every two reviewers."""
+    between = between_reviewers(votes, {pair.id: pair.question for pair in pairs})
+    if not between:
+        st.caption("Once two reviewers have voted on the same pair, their kappa is here.")
+        return
+    st.subheader("Between reviewers", anchor=False)
+    shell.columns_of(
+        [
+            {
+                "reviewers": f"{one.one}, {one.other}",
+                "pairs in common": one.same.total,
+                "same outcome": str(one.same),
+                "Cohen's kappa": None if one.kappa.value is None else round(one.kappa.value, 2),
+                "95 % interval": "-"
+                if one.kappa.low is None or one.kappa.high is None
+                else f"{one.kappa.low:.2f} to {one.kappa.high:.2f}",
+            }
+            for one in between
+        ]
+    )

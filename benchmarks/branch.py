@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import data_folder
-from benchmarks.oasst import TRAINING_FILE
-from benchmarks.provenance import provenance, write_result
 from judge.backends import Settings, load_backend
+from judge.datasets.dataset import data_folder
+from judge.datasets.oasst import TRAINING_FILE
 from judge.methods.bsm import BranchSolveMerge
 from judge.progress import shown_progress
 from judge.prompts import fingerprint_of
+from judge.provenance import provenance, write_result
 from judge.records import Message, Pair, Plan, Share, Step, Unparsed, sha256_of_json
 
 FEWEST, MOST = 3, 5

@@ -18,16 +18,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks import hh_rlhf, oasst
-from benchmarks.dataset import data_folder
 from distill.folder import RunFolder
 from distill.recipe import Recipe, read_recipe
 from distill.stages import run_collect, run_select
 from distill.trainstage import run_train
-from judge.console import progress_shown
-from judge.pairfile import write_pairs
+from judge.cli.console import progress_shown
+from judge.datasets import hh_rlhf, oasst
+from judge.datasets.dataset import data_folder
+from judge.io.pairs import write_pairs
+from judge.io.votes import write_votes
 from judge.records import HumanVote, Pair
-from judge.votefile import write_votes
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
@@ -144,7 +144,7 @@ def bench(data_set: str, adapters: Mapping[str, Path], ledger: Path, out: Path, 
     arguments += ["--ledger", str(ledger), "--out", str(out)]
     if data is not None:
         arguments += ["--data-dir", str(data)]
-    subprocess.run([sys.executable, "-c", "from judge.cli import main; main()", *arguments], check=True)
+    subprocess.run([sys.executable, "-c", "from judge.cli.main import main; main()", *arguments], check=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,17 +19,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import data_folder
-from benchmarks.mt_bench import read_pairs
-from benchmarks.provenance import of_sample, provenance, write_result
 from benchmarks.speed import MT_BENCH, matmul_rate, matmul_shapes, sizes_of
-from judge import basemodels
 from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
 from judge.backends.vllm_engine import VllmBackend
+from judge.datasets.dataset import data_folder
+from judge.datasets.mt_bench import read_pairs
 from judge.evaluate import planned
+from judge.io.pairs import read_pairs as read_pair_file
+from judge.io.pairs import write_pairs
 from judge.methods import MethodSettings, load_method
-from judge.pairfile import read_pairs as read_pair_file
-from judge.pairfile import write_pairs
+from judge.models import basemodels
+from judge.provenance import of_sample, provenance, write_result
 from judge.records import Engine, Judgment, Order, Prompt, Unparsed
 
 METHODS = ("direct", "cot", "bsm", "bsm-text")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from judge.charts import chart_by_category
+from judge.drawing.formats import TEMPLATES
 from judge.errors import InputError
-from judge.study import Counts, People, Standing, Study
+from judge.study.charts import chart_by_category
+from judge.study.study import Counts, People, Standing, Study
 
 XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 COLOURS = re.compile(r"(?:@media [^{]*\{\s*)?:root \{[^}]*\}(?:\s*\})?")
@@ -26,7 +26,7 @@ def picture_of(result: Mapping[str, Any], metric: str) -> str:
     drawn = chart_by_category(study_in(result), metric)
     if drawn is None:
         raise InputError(f"no judge of this result file has the figure {metric}.")
-    css = resources.files("judge").joinpath("templates/base.css").read_text(encoding="utf-8")
+    css = (TEMPLATES / "base.css").read_text(encoding="utf-8")
     light, dark = COLOURS.findall(css)[:2]
     style = f"<style>{light}{dark}svg {{ background: var(--panel); font-family: sans-serif; }}</style>"
     return re.sub(r"<svg([^>]*)>", rf"<svg {XMLNS}\1>{style}", drawn, count=1) + "\n"

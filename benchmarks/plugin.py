@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import hh_rlhf
-from benchmarks.dataset import Wanted, data_folder, stratified
-from benchmarks.provenance import of_sample, provenance, write_result
 from judge.backends import DEFAULT_BASE_MODEL
+from judge.datasets import hh_rlhf
+from judge.datasets.dataset import Wanted, data_folder, stratified
+from judge.provenance import of_sample, provenance, write_result
 from judge.records import Pair
 
 CONFTEST = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from judge.gate import EVEN, interval
+from judge.plugin.gate import EVEN, interval
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "ci.md"
 MARKED = re.compile(r"<!-- power -->\n.*?<!-- end of power -->", re.DOTALL)

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import training
-from benchmarks.dataset import data_folder
-from benchmarks.mt_bench import read_pairs
 from benchmarks.processes import in_fresh_process, one_process, peak_rss
-from benchmarks.provenance import of_sample, provenance, write_result
-from judge import basemodels
 from judge.backends.embedded import EmbeddedBackend
+from judge.datasets.dataset import data_folder
+from judge.datasets.mt_bench import read_pairs
 from judge.evaluate import planned, read_batch
+from judge.models import basemodels
+from judge.provenance import of_sample, provenance, write_result
 from judge.records import Order, Pair
 
 VERDICT_TOKENS = 4

@@ -14,10 +14,10 @@ from typing import Any
 
 from benchmarks import branch, methods, plugin, speed, training
 from benchmarks.pictures import picture_of
-from benchmarks.result import SCHEMA, title_of
+from judge.bench.result import SCHEMA, title_of
 from judge.errors import InputError
-from judge.scoreboard import LONGER
-from judge.separation import refuse_mixed
+from judge.models.separation import refuse_mixed
+from judge.study.scoreboard import LONGER
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 README = CHECKOUT / "README.md"

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.oasst import TRAINING_FILE
 from benchmarks.processes import one_process, peak_rss
 from distill.examples import Row, batches_of, rows_of
 from distill.pairs import read_unlabelled
@@ -22,7 +21,8 @@ from distill.recipe import DATA, PairSource, Train
 from distill.selection import Example, Part, targets
 from distill.student import MODULES, Lora, Student
 from distill.train import Training
-from judge import basemodels
+from judge.datasets.oasst import TRAINING_FILE
+from judge.models import basemodels
 from judge.progress import silent
 from judge.records import Outcome, Pair
 

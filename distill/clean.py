@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import llmbar, mt_bench, oasst
-from benchmarks.dataset import Unusable, usable
-from benchmarks.sources import rows_of
+from judge.datasets import llmbar, mt_bench, oasst
+from judge.datasets.dataset import Unusable, usable
+from judge.datasets.sources import rows_of
 from judge.errors import InputError, JudgeError
 from judge.records import Pair, sha256_of_json
 

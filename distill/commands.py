@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmarks.dataset import data_folder
-from judge.console import STYLE, QuietOption, interruptible, progress_shown
+from judge.cli.console import STYLE, QuietOption, interruptible, progress_shown
+from judge.datasets.dataset import data_folder
 from judge.errors import MissingExtra
 
 if TYPE_CHECKING:

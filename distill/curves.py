@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from distill.history import History
 from distill.traces import write_whole
+from judge.drawing.svg import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PURPLE
+from judge.io.wording import one_line, shortened
 from judge.records import Share
-from judge.svg import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PURPLE
-from judge.wording import one_line, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distill.selection import Example
+from judge.backends.tokens import PromptEncoder
 from judge.errors import ModelError
 from judge.methods.asking import letters_of
 from judge.methods.direct import render_direct
 from judge.records import Choice, Order
-from judge.tokens import PromptEncoder
 
 VERDICT_TOKENS = 4
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import as_json
 from distill.recipe import Stage
 from distill.traces import write_whole
 from judge.errors import InputError
-from judge.files import sha256_of
+from judge.io.files import sha256_of
+from judge.provenance import as_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import Unusable, counts_in_words, usable
-from benchmarks.oasst import VALIDATION, messages_of_trees, sha256_of, sibling_pairs
-from benchmarks.sources import hub_rows
 from distill.clean import normalised
 from distill.recipe import PairSource, file_at
+from judge.datasets.dataset import Unusable, usable
+from judge.datasets.oasst import VALIDATION, messages_of_trees, sha256_of, sibling_pairs
+from judge.datasets.sources import hub_rows
 from judge.errors import InputError
 from judge.evaluate import size_of
-from judge.pairfile import read_pairs
+from judge.io.pairs import read_pairs
+from judge.io.rows import JSON_READERS, Reader, changed, gather, parquet_rows, rows_of
+from judge.io.rows import Row as FileRow
+from judge.io.wording import counts_in_words
 from judge.records import Message, Pair, sha256_of_json
-from judge.rows import JSON_READERS, Reader, changed, gather, parquet_rows, rows_of
-from judge.rows import Row as FileRow
 
 OASST2 = VALIDATION.repo
 DUPLICATE = "duplicate"

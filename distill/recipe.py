@@ -23,14 +23,14 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from benchmarks.dataset import data_folder
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
+from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
+from judge.io.rows import bytes_of, first_line, kind_of, not_utf8, shown
 from judge.methods import METHODS, VOTES, WAYS
+from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
-from judge.rows import bytes_of, first_line, kind_of, not_utf8, shown
-from judge.separation import VOTES_SUFFIX, learned_votes
 
 DATA = "${JUDGE_DATA}"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from benchmarks.dataset import prompt_of
 from distill.traces import (
     Trace,
     refuse_repeated,
 )
+from judge.datasets.dataset import prompt_of
 from judge.errors import InputError
+from judge.io.rows import shown
 from judge.orders import outcome_by_probability, outcome_of
 from judge.records import (
     Choice,
@@ -33,7 +34,6 @@ from judge.records import (
     Verdict,
     sha256_of_json,
 )
-from judge.rows import shown
 
 ROUNDING = 1e-9
 """Shares of samples are floats: 2 * |0.6 - 0.5| is a little less than 0.2 and counts as 0.2."""

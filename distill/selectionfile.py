@@ -10,9 +10,9 @@ from typing import Any
 from distill.selection import Example, Filter, Part, Selection
 from distill.traces import GZIPPED, gzipped_lines, line_of, long_form, pair_of_long, write_whole
 from judge.errors import InputError
-from judge.pairfile import keyed, named, probability, token_count
+from judge.io.rows import Wrong, claim, gather, kind_of, rows_of, shown
+from judge.io.values import keyed, named, probability, token_count
 from judge.records import Choice, Order
-from judge.rows import Wrong, claim, gather, kind_of, rows_of, shown
 
 SCHEMA = "four-token-judge/selection"
 VERSION = 1

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.dataset import prompt_of
 from distill.selection import Example, Part, Selection, has_longer
 from distill.traces import Trace
-from judge.records import Outcome, Pair, Share
-from judge.summary import NO_CATEGORY, Row, group_of
-from judge.wording import name_of, percent
+from judge.datasets.dataset import prompt_of
+from judge.io.wording import name_of, percent
+from judge.records import NO_CATEGORY, Outcome, Pair, Share
+from judge.report.summary import Row, group_of
 
 SHOWN_REASONS = 5
 

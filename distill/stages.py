@@ -10,8 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import counts_in_words
-from benchmarks.provenance import provenance
 from distill.clean import check_to_json, clean, held_out_texts
 from distill.folder import RunFolder
 from distill.pairs import read_unlabelled
@@ -20,13 +18,15 @@ from distill.selection import select
 from distill.selectionfile import write_selection
 from distill.selectionreport import report_of
 from distill.traces import Trace, read_traces, write_traces
+from judge.drawing.steps import shared_steps
 from judge.errors import InputError
 from judge.evaluate import judge_pairs
-from judge.ledger import Ledger
+from judge.io.wording import counts_in_words
+from judge.ledger.ledger import Ledger
+from judge.models.separation import learned_votes
 from judge.progress import Progress, silent
+from judge.provenance import provenance
 from judge.records import sha256_of_json
-from judge.separation import learned_votes
-from judge.steps import shared_steps
 
 Manifest = dict[str, Any]
 

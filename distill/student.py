@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from distill.examples import Row
 from distill.frozen import freeze_linear_layers
-from judge import basemodels
-from judge.adapters import FILES, Adapter
 from judge.backends import Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
 from judge.backends.loaded import check_device, read_model
 from judge.backends.local import device_of, dtype_of
 from judge.backends.packing import ATTENTION, Packing, pack, register_attention
+from judge.backends.tokens import PromptEncoder
 from judge.errors import MissingExtra, ModelError
+from judge.models import basemodels
+from judge.models.adapters import FILES, Adapter
 from judge.progress import Progress, silent
-from judge.tokens import PromptEncoder
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError
+from judge.io.pairs import id_of, pair_from_cells
+from judge.io.rows import Reader, Wrong, claim, gather, gzipped_json_rows, kind_of, rows_of, shown
+from judge.io.values import keyed
+from judge.io.verdicts import verdict_from_cells, verdict_to_json
+from judge.ledger.shards import gzipped
 from judge.orders import combine
-from judge.pairfile import id_of, keyed, pair_from_cells, verdict_from_cells, verdict_to_json
 from judge.records import Message, Order, Pair, Verdict
-from judge.rows import Reader, Wrong, claim, gather, gzipped_json_rows, kind_of, rows_of, shown
-from judge.shards import gzipped
-from judge.summary import Row
+from judge.report.summary import Row
 
 COLUMNS = (
     *("id", "content", "category", "prompt", "length_a", "length_b", "status", "outcome", "p_a"),

@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import counts_in_words
-from benchmarks.provenance import provenance
 from distill.constraints import asked_of, constraint_examples
 from distill.contrast import contrast_examples, kind_of
 from distill.curves import write_curves
@@ -29,15 +27,17 @@ from distill.stages import Manifest, known, made_before
 from distill.student import Lora, Student
 from distill.train import Trained, Training
 from distill.votes import voted_examples
-from judge import basemodels
-from judge.adapters import Adapter, check_fits, read_adapter, write_manifest
 from judge.backends import ChoiceProbabilities, Settings, load_backend
 from judge.errors import InputError, ModelError
-from judge.files import sha256_of
+from judge.io.files import sha256_of
+from judge.io.wording import counts_in_words
 from judge.methods.asking import letters_of
 from judge.methods.direct import TEMPLATE, render_direct
+from judge.models import basemodels
+from judge.models.adapters import Adapter, check_fits, read_adapter, write_manifest
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
+from judge.provenance import provenance
 from judge.records import Order, Pair, Share, sha256_of_json
 
 MAX_LOADED_DIFFERENCE = 0.01

@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import Unusable, counts_in_words, usable
 from distill.clean import check_to_json, clean, held_out_texts
 from distill.pairs import BEYOND_LIMIT, DUPLICATE, place_of, short_enough
 from distill.recipe import PairSource, Recipe, file_at
 from distill.selection import SURPLUS, Example, part_of, surplus_of, targets, unnamed_content
+from judge.datasets.dataset import Unusable, usable
 from judge.errors import InputError
-from judge.pairfile import read_pairs
+from judge.io.pairs import read_pairs
+from judge.io.votes import read_votes
+from judge.io.wording import counts_in_words
 from judge.records import HumanVote, Outcome, Pair
-from judge.votefile import read_votes
 
 OTHER_PAIR = "vote on no pair of the file"
 IDENTICAL = "identical texts"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from judge.ledger import Entry, Ledger
+from judge.ledger.ledger import Entry, Ledger
 from judge.methods import Method
 from judge.orders import combine
 from judge.progress import Progress, silent

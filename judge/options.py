@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-import typer
-
-from judge.adapters import check_ties, read_adapter, shipped_adapter
-from judge.backends import Settings, load_backend
+from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
 from judge.errors import InputError
-from judge.methods import AUTO, METHODS, WAYS, Method, MethodSettings, ReplyStore, load_method
+from judge.methods import AUTO, WAYS, Method, MethodSettings, ReplyStore, load_method
 from judge.methods.auto import Auto
+from judge.models.adapters import check_ties, read_adapter, shipped_adapter
 from judge.records import NO_ADAPTER
 
 if TYPE_CHECKING:
     from judge.progress import Progress
-
-METHOD_HELP = (
-    f"{', '.join(METHODS)}; or in everyday words {', '.join(f'{way} ({m})' for way, m in WAYS.items())} and "
-    f"{AUTO} (fast, and slow where that is inconsistent or near even)."
-)
-
 
 LOCAL = ("embedded", "vllm")
 """Backends that load adapters themselves."""
@@ -79,55 +70,26 @@ class JudgeOptions:
 
 
 def judge_options(
-    method: Annotated[str, typer.Option(help=METHOD_HELP)] = "direct",
-    ties: Annotated[
-        bool, typer.Option("--ties", help="Let the judge call two answers equally good.")
-    ] = False,
-    samples: Annotated[
-        int, typer.Option(min=1, help="Read each order so many times and vote; needs --temperature.")
-    ] = 1,
-    vote: Annotated[
-        str, typer.Option(help="majority, or usc: the judge picks the most consistent sample.")
-    ] = "majority",
-    temperature: Annotated[
-        float, typer.Option(min=0, help="Of slow methods' free replies; 0 always takes the likeliest word.")
-    ] = 0.0,
-    max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Longest free reply; by default each method's own.")
-    ] = None,
-    base_model: Annotated[
-        str,
-        typer.Option(
-            help="A name from `judge models list`, a hub id, a folder, or what a server calls its model."
-        ),
-    ] = "qwen2.5-coder-0.5b",
-    adapter: Annotated[
-        str,
-        typer.Option(
-            help="Folder of a LoRA adapter for the base model; none is the bare base model. By default "
-            "direct judges with the distilled judge that comes with this package, where there is one."
-        ),
-    ] = "",
-    backend: Annotated[
-        str,
-        typer.Option(
-            help="embedded; vllm; server:URL of an OpenAI-compatible API; or a judge without a model: "
-            "scripted:first, scripted:second, scripted:longer, scripted:shorter, scripted:unreadable:3, "
-            "scripted:replies:A,B."
-        ),
-    ] = "embedded",
-    overflow: Annotated[
-        str, typer.Option(help="Prompts over the limit: trim the middle of both answers alike, or error.")
-    ] = "trim",
-    max_prompt_tokens: Annotated[int, typer.Option(min=64, help="Longest prompt.")] = 4096,
-    dtype: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    concurrency: Annotated[int, typer.Option(min=1, help="Requests that a server gets at a time.")] = 16,
-    requests_per_minute: Annotated[
-        int, typer.Option(min=0, help="Requests that a server gets a minute at most; 0 is no limit.")
-    ] = 0,
+    method: str = "direct",
+    ties: bool = False,
+    samples: int = 1,
+    vote: str = "majority",
+    temperature: float = 0.0,
+    max_new_tokens: int | None = None,
+    base_model: str = DEFAULT_BASE_MODEL,
+    adapter: str = "",
+    backend: str = "embedded",
+    overflow: str = "trim",
+    max_prompt_tokens: int = 4096,
+    dtype: str = "auto",
+    device: str = "auto",
+    concurrency: int = 16,
+    requests_per_minute: int = 0,
 ) -> JudgeOptions:
-    """The judge that these options name."""
+    """The judge that these options name; `judge run --help` says what each of them means.
+
+    They have one name and one default everywhere: on the command line, in a SPEC, in recipes, in Python.
+    """
     return JudgeOptions(
         method=method,
         backend=backend,
@@ -196,20 +158,3 @@ def _value_of(text: str, kind: Any, where: str) -> Any:
         return number(text)
     except ValueError:
         raise InputError(f"{where} is {text!r}. It must be a number.") from None
-
-
-def takes_judge(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options of `judge_options` beside its own, handed to it as `judge`."""
-    own = [p for name, p in inspect.signature(command).parameters.items() if name != "judge"]
-    added = inspect.signature(judge_options).parameters
-    hints = get_type_hints(command, include_extras=True) | get_type_hints(judge_options, include_extras=True)
-
-    @wraps(command)
-    def with_judge(**given: Any) -> None:
-        chosen = {name: given.pop(name) for name in added}
-        command(**given, judge=judge_options(**chosen))
-
-    parameters = [p.replace(annotation=hints[p.name]) for p in (*own, *added.values())]
-    with_judge.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_judge.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_judge

@@ -297,6 +297,9 @@ class Share:
         return f"{100 * self.count / self.total:.1f} % ({self.count}/{self.total})"
 
 
+NO_CATEGORY = "(no category)"
+"""What stands for the category of a pair without one, where pairs are grouped."""
+
 NO_ADAPTER = "none"
 """What stands for the name of an adapter where the bare base model judges."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sources import Source
+from judge.datasets.sources import Source
 
 
 def serve(folder: Path, monkeypatch: Any, splits: Mapping[Source, Sequence[Mapping[str, Any]]]) -> None:

@@ -65,7 +65,7 @@ def make_adapter(model: Path, folder: Path, scale: float = 0.5, **manifest: Any)
     import torch
     from transformers import AutoModelForCausalLM
 
-    from judge.adapters import write_manifest
+    from judge.models.adapters import write_manifest
 
     torch.manual_seed(1)
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
@@ -80,7 +80,7 @@ def make_adapter(model: Path, folder: Path, scale: float = 0.5, **manifest: Any)
 
 def manifest_values(model: Path | str, name: str = "mine") -> dict[str, Any]:
     """What the manifest of an adapter for that base model holds; its pairs are made up."""
-    from judge.basemodels import hash_of
+    from judge.models.basemodels import hash_of
     from judge.prompts import fingerprint_of
 
     return {

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from judge.bootstrap import Measure
+from judge.metrics.bootstrap import Measure
 from judge.metrics.panel import UNREAD, Comparison, Panel, Sides, panel_of
 from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict
 

@@ -21,7 +21,7 @@ from judge.records import (
     Unparsed,
     Verdict,
 )
-from judge.study import Entrant, Kind, Study, study_of
+from judge.study.study import Entrant, Kind, Study, study_of
 
 CATEGORIES = ("coding", "math", "writing")
 

@@ -12,18 +12,18 @@ from models import make_adapter, make_model, manifest_values
 from pairs import FOUR_PAIRS
 from typer.testing import CliRunner
 
-from judge.adaptercheck import compared, example_pairs, probabilities_of_a
-from judge.adapters import FILES, MANIFEST, SHIPPED, check_fits, read_adapter, write_manifest
 from judge.backends import Settings, load_backend
 from judge.backends.embedded import EmbeddedBackend
-from judge.cli import app
+from judge.cli.adaptercheck import compared, example_pairs, probabilities_of_a
+from judge.cli.main import app
 from judge.errors import InputError, JudgeError, ModelError
-from judge.files import sha256_of
+from judge.io.files import sha256_of
+from judge.io.rows import shown
 from judge.methods import MemoryStore, MethodSettings
+from judge.models.adapters import FILES, MANIFEST, SHIPPED, check_fits, read_adapter, write_manifest
 from judge.options import JudgeOptions
 from judge.progress import silent
 from judge.records import Share
-from judge.rows import shown
 
 BASE, OTHER = "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
 
@@ -417,7 +417,7 @@ def test_verify_fails_in_one_line_where_the_adapter_changes_nothing(run, tiny, t
 
 @pytest.mark.slow
 def test_verify_fails_in_one_line_where_merging_changes_answers(run, tiny, adapter, monkeypatch):
-    from judge import adaptercheck
+    from judge.cli.main import adaptercheck
 
     answers = {"embedded-cpu": [0.9, 0.4], "embedded-cpu-merged": [0.9, 0.6]}
     monkeypatch.setattr(
@@ -493,7 +493,7 @@ def random_adapter(folder):
     import torch
     import transformers
 
-    from judge import basemodels
+    from judge.models import basemodels
 
     torch.manual_seed(0)
     base = basemodels.fetch(BASE).folder

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from pairs import pair_of
 
-from app.agreement import (
+from judge.metrics.baselines import longer_wins
+from judge.records import Ballot, HumanVote, Outcome, Share
+from judge.review.agreement import (
     JUDGE,
     between_reviewers,
     differing,
@@ -15,10 +17,8 @@ from app.agreement import (
     study_of_votes,
     votes_of,
 )
-from app.pairindex import Entry
-from app.store import Event, Kind
-from judge.metrics.baselines import longer_wins
-from judge.records import Ballot, HumanVote, Outcome, Share
+from judge.review.pairindex import Entry
+from judge.review.store import Event, Kind
 
 PAIRS = [pair_of("a long answer", "short", f"Question {n}?", f"p{n}") for n in range(6)]
 ENTRIES = [Entry(n, pair.id, pair.content_hash, "math", 1, 1) for n, pair in enumerate(PAIRS)]

@@ -17,9 +17,9 @@ import pytest
 from PIL import Image, ImageChops
 from test_app_markup import HOSTILE
 
-from app.store import ReviewStore
-from judge.pairfile import read_pairs, write_pairs
-from judge.votefile import read_votes
+from judge.io.pairs import read_pairs, write_pairs
+from judge.io.votes import read_votes
+from judge.review.store import ReviewStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 CHECKOUT = Path(__file__).parents[1]
@@ -57,7 +57,7 @@ def serve(tmp_path):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        program = [sys.executable, "-c", "from judge.cli import main; main()", "app", *arguments]
+        program = [sys.executable, "-c", "from judge.cli.main import main; main()", "app", *arguments]
         program += ["--no-browser", "--port", str(port), "--ledger", "ledger.sqlite"]
         log = (tmp_path / "server.log").open("w")
         servers.append(subprocess.Popen(program, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT))

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from pairs import pair_of
 
-from app.exporting import FORMATS, as_bytes, pair_rows, vote_rows
-from benchmarks import own_file
-from benchmarks.dataset import Wanted
-from judge.pairfile import read_pairs
+from judge.datasets import own_file
+from judge.datasets.dataset import Wanted
+from judge.io.pairs import read_pairs
+from judge.io.votes import read_votes
 from judge.records import Ballot, HumanVote, Message, Pair
-from judge.votefile import read_votes
+from judge.review.exporting import FORMATS, as_bytes, pair_rows, vote_rows
 
 VOTES = [
     HumanVote(

@@ -7,10 +7,10 @@ import time
 import pytest
 from pairs import pair_of
 
-from app.judging import Desk, by_method
 from judge.backends.scripted import ScriptedBackend
 from judge.options import judge_options
 from judge.records import Outcome
+from judge.review.judging import Desk, by_method
 
 PAIRS = [pair_of("a long answer", "short", f"Question {n}?", f"p{n}") for n in range(4)]
 LONGER = judge_options(backend="scripted:longer")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from app.markup import LONGEST_SHOWN, difference_html, markdown_html, raw_html
+from judge.review.markup import LONGEST_SHOWN, difference_html, markdown_html, raw_html
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -12,17 +12,18 @@ import streamlit as st
 from pairs import pair_of
 from streamlit.testing.v1 import AppTest
 
-from app.settings import AppSettings, start_with
-from app.store import Event, Kind, ReviewStore
 from judge.evaluate import judge_pairs
+from judge.io.pairs import write_pairs
+from judge.io.verdicts import write_verdicts
 from judge.methods import MemoryStore
 from judge.options import judge_options
-from judge.pairfile import write_pairs, write_verdicts
 from judge.progress import silent
 from judge.records import Ballot
+from judge.review.settings import AppSettings, start_with
+from judge.review.store import Event, Kind, ReviewStore
 
 pytestmark = pytest.mark.slow
-MAIN = Path(__file__).parents[1] / "app" / "screens" / "main.py"
+MAIN = Path(__file__).parents[1] / "app" / "main.py"
 LONGER = judge_options(backend="scripted:longer")
 PAIRS = [pair_of(f"a long answer {n}", "short", f"Question {n}?", f"p{n}") for n in range(5)]
 
@@ -173,7 +174,7 @@ def test_a_bar_opens_the_pairs_behind_it(open_app):
     def script(point):
         import streamlit as st
 
-        from app.screens import agreement
+        from app import agreement
 
         st.switch_page = lambda page: None
         agreement.open_category(point)

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from app.pairindex import opened
 from judge.errors import InputError
-from judge.pairfile import read_pairs, write_pairs
+from judge.io.pairs import read_pairs, write_pairs
+from judge.review.pairindex import opened
 
 ROWS = [
     {"id": "one", "prompt": "Why?", "response_a": "a", "response_b": "bb", "category": "math"},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.pairindex import Entry
-from app.queues import Line, Look, Wanted, categories_of, queue_of, shown_left
-from app.store import Event, Kind
 from judge.orders import combine
 from judge.records import Ballot, Choice, Judgment, Order
+from judge.review.pairindex import Entry
+from judge.review.queues import Line, Look, Wanted, categories_of, queue_of, shown_left
+from judge.review.store import Event, Kind
 
 ENTRIES = [Entry(n, f"p{n}", f"c{n}", "math" if n % 2 else None, 10, 20) for n in range(8)]
 ALL = Wanted(looks=frozenset(), line=Line.FILE)

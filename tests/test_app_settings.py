@@ -8,12 +8,13 @@ import pytest
 from pairs import pair_of
 from typer.testing import CliRunner
 
-import app.commands as commands
-from app.settings import below, files_below, holds_verdicts, started
-from judge.cli import app
+import judge.cli.app as commands
+from judge.cli.main import app
 from judge.errors import InputError, JudgeError
+from judge.io.pairs import write_pairs
+from judge.io.verdicts import write_verdicts
 from judge.metrics.baselines import longer_wins
-from judge.pairfile import write_pairs, write_verdicts
+from judge.review.settings import below, files_below, holds_verdicts, started
 
 PAIRS = [pair_of("a long answer", "short", "Why?", "p0")]
 

@@ -13,15 +13,15 @@ from dataclasses import replace
 
 import pytest
 
-from app.store import Event, Kind, ReviewStore
 from judge.errors import InputError
 from judge.records import Ballot
+from judge.review.store import Event, Kind, ReviewStore
 
 VOTE = Event(Kind.VOTE, "ada", "c1", "p1", "2026-11-22T10:00:00+00:00", Ballot.A, "why", "math", "B", True)
 REVIEWERS = [f"reviewer {n}" for n in range(8)]
 WRITER = """
 import sys
-from app.store import Event, Kind, ReviewStore
+from judge.review.store import Event, Kind, ReviewStore
 from judge.records import Ballot
 
 store, who, n = ReviewStore(sys.argv[1]), sys.argv[2], int(sys.argv[3])

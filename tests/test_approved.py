@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.approved import Approved, file_for, read_approved, write_approved
 from judge.errors import InputError
+from judge.plugin.approved import Approved, file_for, read_approved, write_approved
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 

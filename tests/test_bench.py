@@ -14,17 +14,19 @@ from models import make_adapter, make_model
 from pairs import pair_of
 from typer.testing import CliRunner
 
-from benchmarks import mt_bench, run, selfcheck
-from benchmarks.dataset import Wanted
-from benchmarks.result import SCHEMA, frame_of
 from judge.backends.embedded import EmbeddedBackend
 from judge.backends.scripted import ScriptedBackend
-from judge.cli import app
-from judge.console import MIN_WIDTH
+from judge.bench import run, selfcheck
+from judge.bench.result import SCHEMA, frame_of
+from judge.cli.console import MIN_WIDTH
+from judge.cli.main import app
+from judge.datasets import mt_bench
+from judge.datasets.dataset import Wanted
 from judge.errors import InputError, JudgeError
-from judge.pairfile import read_verdicts, write_pairs
+from judge.io.pairs import write_pairs
+from judge.io.verdicts import read_verdicts
+from judge.io.votes import write_votes
 from judge.records import Ballot, HumanVote
-from judge.votefile import write_votes
 
 CHECKOUT = Path(__file__).parents[1]
 LONGER, SHORTER = "name=longer,backend=scripted:longer", "name=shorter,backend=scripted:shorter"
@@ -272,7 +274,7 @@ def test_all_votes_on_both_turns_with_the_report_take_under_20_seconds_and_1_gib
         MEASURED,
         sys.executable,
         "-m",
-        "judge.cli",
+        "judge",
         "bench",
         "mt-bench",
         "--turn",

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from judge import bootstrap
-from judge.bootstrap import (
+from judge.metrics import bootstrap
+from judge.metrics.bootstrap import (
     Estimate,
     Measure,
     Resampler,

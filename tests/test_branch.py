@@ -7,7 +7,7 @@ import json
 from benchmarks.branch import Asked, pair_about, questions_of, result_of
 from judge.backends import load_backend
 from judge.methods.bsm import BranchSolveMerge
-from judge.parsing import parse_plan
+from judge.prompts.parsing import parse_plan
 from judge.records import Plan, Step
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from panels import comparisons, doubled, renamed, rows, value
 
-from judge.bootstrap import Resampler, estimate
+from judge.metrics.bootstrap import Resampler, estimate
 from judge.metrics.calibration import accuracy_at_coverage, brier, ece, reliability
 from judge.records import Share
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from judge.casefile import read_cases
 from judge.errors import BadLines, InputError
+from judge.plugin.casefile import read_cases
 from judge.records import Message
 
 CASE = {"id": "one", "prompt": "What is 2 + 2?", "response": "4", "baseline": "four"}

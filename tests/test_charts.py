@@ -11,8 +11,8 @@ import pytest
 from studies import small_study
 from test_report import HOSTILE
 
-from judge.bootstrap import Estimate
-from judge.charts import (
+from judge.metrics.bootstrap import Estimate
+from judge.study.charts import (
     LOOK_OF_LONGER,
     LOOKS,
     MAX_CATEGORIES,
@@ -24,7 +24,7 @@ from judge.charts import (
     not_drawn,
     wrapped,
 )
-from judge.study import Kind
+from judge.study.study import Kind
 
 STUDY = small_study()
 BY_CATEGORY = ("strict", "length_balanced", "inconsistent")

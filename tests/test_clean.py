@@ -9,12 +9,12 @@ import unicodedata
 
 import pytest
 
-from benchmarks.mt_bench import HUMAN, QUESTIONS
-from benchmarks.oasst import VALIDATION
-from benchmarks.sources import rows_of
 from distill.clean import HeldOut, check_to_json, clean, held_out_texts, normalised
 from distill.pairs import read_unlabelled
 from distill.recipe import PairSource
+from judge.datasets.mt_bench import HUMAN, QUESTIONS
+from judge.datasets.oasst import VALIDATION
+from judge.datasets.sources import rows_of
 from judge.errors import InputError
 from judge.records import Message, Pair
 
@@ -254,7 +254,7 @@ def test_the_hub_has_two_of_the_three(data_dir, held_out, monkeypatch):
     some = {source: rows_of(source, data_dir)[:40] for source in (HUMAN, QUESTIONS, VALIDATION)}
     some[QUESTIONS] = [{"prompt": row["turns"]} for row in some[QUESTIONS]]  # the hub's name
     hub = {(source.repo, source.split): rows for source, rows in some.items()}
-    monkeypatch.setattr("benchmarks.sources.hub_rows", lambda repo, split: hub[repo, split])
+    monkeypatch.setattr("judge.datasets.sources.hub_rows", lambda repo, split: hub[repo, split])
     from_hub = held_out_texts(None, unchecked=True)
     assert from_hub.texts["OASST validation"] == {normalised(row["text"]) for row in some[VALIDATION]}
     assert (

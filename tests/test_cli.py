@@ -16,12 +16,13 @@ import pytest
 from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
-from judge import cli
-from judge.cli import app
-from judge.pairfile import read_verdicts, write_pairs
+from judge.cli.main import app
+from judge.cli.main import main as cli
+from judge.io.pairs import write_pairs
+from judge.io.verdicts import read_verdicts
 from judge.records import Outcome, Status
 
-JUDGE = [sys.executable, "-m", "judge.cli"]
+JUDGE = [sys.executable, "-m", "judge"]
 
 
 @pytest.fixture

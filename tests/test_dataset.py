@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pairs import FOUR_PAIRS, pair_of
 
-from benchmarks.dataset import Dataset, Unusable, data_folder, not_empty, only, stratified, usable
+from judge.datasets.dataset import Dataset, Unusable, data_folder, not_empty, only, stratified, usable
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Outcome, Status, Verdict
 

@@ -10,10 +10,10 @@ from pairs import pair_of
 
 from distill.examples import NO_LETTER, NO_PROBABILITY, Row, batches_of, rows_of, sharpened, teachable
 from distill.selection import Example, Part, targets
+from judge.backends.tokens import PromptEncoder
 from judge.errors import ModelError
 from judge.methods.direct import render_direct
 from judge.records import Choice, Order, Outcome
-from judge.tokens import PromptEncoder
 
 END = 259
 

@@ -14,9 +14,9 @@ import pyarrow.parquet
 import pytest
 from hub import serve
 
-from benchmarks.sources import Source
 from distill.pairs import read_unlabelled
 from distill.recipe import PairSource, read_recipe
+from judge.datasets.sources import Source
 from judge.errors import BadLines, InputError
 from judge.records import Message
 

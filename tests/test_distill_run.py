@@ -14,8 +14,8 @@ import pytest
 from pairs import pair_of
 
 from distill.folder import RunFolder
-from judge.adapters import read_adapter
-from judge.pairfile import write_pairs
+from judge.io.pairs import write_pairs
+from judge.models.adapters import read_adapter
 from judge.records import Pair
 
 pytestmark = pytest.mark.weights
@@ -27,7 +27,7 @@ KILLED = """\
 import os, signal, sys
 import distill.stages as stages, distill.trainstage as trainstage
 from distill.train import Training
-from judge.ledger import Ledger
+from judge.ledger.ledger import Ledger
 
 def killing(function, when=lambda *given: True):
     def call(*given, **named):
@@ -45,7 +45,7 @@ elif where == "select":
 elif where == "train":
     Training.step = killing(Training.step, lambda self, number: number == len(self.steps) - 1)
 
-from judge.cli import main
+from judge.cli.main import main
 main()
 """
 
@@ -58,7 +58,7 @@ def asked_number(prompt, index):
     return "[[A]]" if asked in scripted.text_of(prompt, "first") else "[[B]]"
 
 scripted.CHARACTERS["number"] = asked_number
-from judge.cli import main
+from judge.cli.main import main
 main()
 """
 
@@ -126,7 +126,7 @@ def test_a_run_that_is_killed_in_every_stage_makes_the_adapter_of_one_that_is_no
     }
     assert one.hash == other.hash  # the same bytes
     assert killed.path.joinpath("selection.jsonl.gz").read_bytes() == whole.selection.read_bytes()
-    verified = distill("from judge.cli import main; main()", "adapters", "verify", str(killed.adapter))
+    verified = distill("from judge.cli.main import main; main()", "adapters", "verify", str(killed.adapter))
     assert verified.returncode == 0, verified.stderr
     again = distill(KILLED, "nowhere", *asked, str(killed.path))
     assert again.stdout == done.stdout

@@ -18,10 +18,10 @@ from distill.recipe import recipe_of
 from distill.selection import Part, part_of
 from distill.votes import EVEN, NO_VOTE, OTHER_PAIR, result_of, swapped, voted_examples
 from judge.errors import BadLines, InputError
+from judge.io.pairs import write_pairs
+from judge.io.votes import write_votes
 from judge.orders import outcome_of
-from judge.pairfile import write_pairs
 from judge.records import Ballot, HumanVote, Order, Outcome
-from judge.votefile import write_votes
 
 LETTERS = {"A": Ballot.A, "B": Ballot.B, "=": Ballot.TIE, "x": Ballot.BOTH_BAD}
 POLLS = st.dictionaries(st.sampled_from(Outcome), st.integers(1, 9)).map(Counter)

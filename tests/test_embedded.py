@@ -16,7 +16,7 @@ from judge.evaluate import judge_pairs
 from judge.methods import MethodSettings
 from judge.methods.bsm import BranchSolveMerge
 from judge.methods.direct import Direct, render_direct
-from judge.parsing import parse_plan
+from judge.prompts.parsing import parse_plan
 from judge.records import Choice, Judgment, Order, Outcome, Step
 
 
@@ -274,7 +274,7 @@ def test_the_real_model_judges_pairs_in_both_orders(real):
 @pytest.mark.weights
 def test_five_criteria_cost_at_most_half_as_much_again_as_a_direct_judgment(real, data_dir):
     """In `expected` mode, where every criterion has two suffixes and the pair is computed once an order."""
-    from benchmarks.mt_bench import read_pairs
+    from judge.datasets.mt_bench import read_pairs
 
     pairs = random.Random(0).sample(read_pairs(data_dir), 6)
     items = [(pair, order) for pair in pairs for order in Order]

@@ -6,7 +6,7 @@ from pairs import FOUR_PAIRS, pair_of
 from judge.backends.scripted import ScriptedBackend, longer
 from judge.errors import BackendError
 from judge.evaluate import judge_pairs, planned, size_of
-from judge.ledger import Ledger
+from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings
 from judge.methods.direct import Direct
 from judge.records import Order, Status

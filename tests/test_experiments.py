@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import experiments, hh_rlhf, oasst
+from benchmarks import experiments
 from benchmarks.experiments import EXPERIMENTS, recipe_for
 from distill.recipe import recipe_to_json
+from judge.datasets import hh_rlhf, oasst
 from judge.errors import InputError
-from judge.pairfile import read_pairs
+from judge.io.pairs import read_pairs
+from judge.io.votes import read_votes
 from judge.records import Ballot
-from judge.votefile import read_votes
 
 OF_ONE_CHANGE = {
     "bsm-none": {"select.filter"},

@@ -7,10 +7,10 @@ import random
 from pairs import pair_of
 from studies import entrants, pairs, votes
 
-from judge.gallery import galleries_of, gallery_of, reading_in_full, votes_in_words
 from judge.orders import combine
 from judge.records import Ballot, Choice, HumanVote, Judgment, Order, Unparsed
-from judge.summary import Row
+from judge.report.summary import Row
+from judge.study.gallery import galleries_of, gallery_of, reading_in_full, votes_in_words
 
 IDS = ("p1", "p2", "p3", "p4")
 PAIRS = [pair_of(id=id) for id in IDS]

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.power import DOCS, power, rewritten, table
 from judge.errors import InputError
-from judge.gate import (
+from judge.plugin.gate import (
     EVEN,
     LAST_LEVEL,
     LEVEL,

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from benchmarks.dataset import Wanted
-from benchmarks.hh_rlhf import FILE, SETTINGS, half_of, read
-from benchmarks.sources import local_rows
+from judge.datasets.dataset import Wanted
+from judge.datasets.hh_rlhf import FILE, SETTINGS, half_of, read
+from judge.datasets.sources import local_rows
 from judge.errors import InputError
 from judge.records import Ballot, Message
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from panels import judge, panel, value
 
-from judge.bootstrap import Resampler, estimate
+from judge.metrics.bootstrap import Resampler, estimate
 from judge.metrics.inconsistency import any_tie, first_preference, inconsistent, second_preference, unparsed
 from judge.metrics.panel import panel_of, sides_of
 from judge.orders import combine

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from panels import comparisons, doubled, mt_bench_panel, other, panel, renamed, rows, value
 
-from judge.bootstrap import Resampler, estimate
+from judge.metrics.bootstrap import Resampler, estimate
 from judge.metrics.kappa import cohen, cohen_without_ties, krippendorff_alpha
 
 ballots = st.lists(st.text("AB=", max_size=5), min_size=1, max_size=12)

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
-from judge.ledger import VERSION, Entry, ImportCounts, JudgeSummary, Ledger
+from judge.ledger.ledger import VERSION, Entry, ImportCounts, JudgeSummary, Ledger
 from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Step, Unparsed, sha256_of_json
 
 NOON = datetime(2025, 1, 31, 12, 0, 0, tzinfo=UTC)
@@ -310,7 +310,7 @@ def test_a_full_disk_is_one_line_and_costs_only_its_batch(path: Path) -> None:
 def test_a_rival_that_never_ends_its_transaction_is_one_line(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("judge.ledger.BUSY_S", 0.05)
+    monkeypatch.setattr("judge.ledger.ledger.BUSY_S", 0.05)
     filled(path)
     rival = sqlite3.connect(path, isolation_level=None)
     rival.execute("BEGIN IMMEDIATE")

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.dataset import Wanted
-from benchmarks.llmbar import SETS, read
-from benchmarks.sources import local_rows
+from judge.datasets.dataset import Wanted
+from judge.datasets.llmbar import SETS, read
+from judge.datasets.sources import local_rows
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Message, Pair
 

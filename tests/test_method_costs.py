@@ -8,7 +8,7 @@ from pairs import FOUR_PAIRS
 
 from benchmarks.methods import Counting, answer, engine_of, table_of, total_of, workers
 from judge.backends import load_backend
-from judge.pairfile import write_pairs
+from judge.io.pairs import write_pairs
 
 
 def test_branch_is_counted_apart_and_only_decoded_tokens_are_written(tmp_path):

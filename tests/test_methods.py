@@ -11,7 +11,7 @@ from judge.backends import ChoiceProbabilities, Completion, Settings, load_backe
 from judge.backends.scripted import ScriptedBackend, first, text_of
 from judge.errors import InputError
 from judge.evaluate import judge_pairs
-from judge.ledger import Ledger
+from judge.ledger.ledger import Ledger
 from judge.methods import METHODS, MethodSettings, load_method
 from judge.methods.bsm import BranchSolveMerge, Solved, TextBranchSolveMerge, merge, probabilities_of
 from judge.methods.cot import ChainOfThought

@@ -11,11 +11,11 @@ from collections import Counter
 import pytest
 from hub import serve
 
-from benchmarks.dataset import Wanted
-from benchmarks.mt_bench import GPT_4, HUMAN, QUESTIONS, read, read_pairs, released_verdicts
-from benchmarks.sources import rows_of
+from judge.datasets.dataset import Wanted
+from judge.datasets.mt_bench import GPT_4, HUMAN, QUESTIONS, read, read_pairs, released_verdicts
+from judge.datasets.sources import rows_of
 from judge.errors import InputError
-from judge.pairfile import read_verdicts
+from judge.io.verdicts import read_verdicts
 from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict, sha256_of_json
 
 CATEGORIES = {"writing", "roleplay", "reasoning", "math", "coding", "extraction", "stem", "humanities"}
@@ -315,7 +315,7 @@ def test_a_folder_without_the_data_is_one_clear_line(tmp_path):
 @pytest.mark.weights
 def test_fifty_pairs_are_judged_for_real(data_dir, tmp_path):
     pairs, verdicts = tmp_path / "pairs.jsonl", tmp_path / "verdicts.jsonl"
-    convert = ["-m", "benchmarks.mt_bench", "--data-dir", str(data_dir), "--out", str(pairs)]
+    convert = ["-m", "judge.datasets.mt_bench", "--data-dir", str(data_dir), "--out", str(pairs)]
     subprocess.run([sys.executable, *convert], check=True)
     judge = [
         "run",
@@ -327,7 +327,7 @@ def test_fifty_pairs_are_judged_for_real(data_dir, tmp_path):
         "--ledger",
         str(tmp_path / "l.sqlite"),
     ]
-    subprocess.run([sys.executable, "-m", "judge.cli", *judge], check=True)
+    subprocess.run([sys.executable, "-m", "judge", *judge], check=True)
     judged = read_verdicts(verdicts)
     assert len(judged) == 50
     assert {verdict.status for verdict in judged} <= {Status.CONSISTENT, Status.INCONSISTENT}

@@ -12,8 +12,8 @@ from collections import Counter
 import pytest
 from hub import serve
 
-from benchmarks.dataset import Wanted, prompt_of
-from benchmarks.oasst import (
+from judge.datasets.dataset import Wanted, prompt_of
+from judge.datasets.oasst import (
     IN_VALIDATION,
     RANKED_FILE,
     TRAINING_FILE,
@@ -24,7 +24,7 @@ from benchmarks.oasst import (
     read,
     sibling_pairs,
 )
-from benchmarks.sources import local_rows, rows_of
+from judge.datasets.sources import local_rows, rows_of
 from judge.errors import InputError
 from judge.records import Ballot, Message
 

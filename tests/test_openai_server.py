@@ -23,7 +23,6 @@ import pytest
 from models import MARKUP, SOFT_MARKUP, make_tokenizer, manifest_values
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
-from judge.adapters import write_manifest
 from judge.backends import Sampling, Settings, load_backend
 from judge.backends.chat_text import (
     Form,
@@ -39,12 +38,13 @@ from judge.backends.chat_text import (
 from judge.backends.chat_way import SAMPLES
 from judge.backends.endpoint import Patience
 from judge.backends.openai_server import ServerBackend
+from judge.backends.tokens import TRIM_MARK, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, PromptTooLong
 from judge.evaluate import judge_pairs
-from judge.ledger import Ledger
+from judge.ledger.ledger import Ledger
 from judge.methods.direct import Direct, render_direct
+from judge.models.adapters import write_manifest
 from judge.records import Judgment, Order, Prompt, Span, Unparsed
-from judge.tokens import TRIM_MARK, PromptEncoder
 
 pytestmark = [  # nothing unclosed, nothing never awaited or retrieved
     pytest.mark.filterwarnings(f"error::{warning}")

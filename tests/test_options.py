@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from distill.recipe import Teacher
-from judge import adapters
 from judge.backends import Settings
 from judge.errors import InputError
 from judge.methods import METHODS, WAYS, MethodSettings
+from judge.models import adapters
 from judge.options import JudgeOptions, judge_of_spec
 
 GIVEN = JudgeOptions(method="cot", settings=Settings(dtype="float32"))

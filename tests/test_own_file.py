@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
-from benchmarks.dataset import Wanted
-from benchmarks.own_file import read
+from judge.datasets.dataset import Wanted
+from judge.datasets.own_file import read
 from judge.errors import BadLines, InputError
-from judge.pairfile import write_pairs
+from judge.io.pairs import write_pairs
+from judge.io.votes import write_votes
 from judge.records import Ballot, HumanVote
-from judge.votefile import write_votes
 
 
 @pytest.fixture

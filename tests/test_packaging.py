@@ -170,7 +170,7 @@ def test_the_pins_of_the_vllm_environment_are_all_that_the_project_and_its_backe
 
 
 def test_the_larger_model_is_the_smaller_extra_and_its_own_parts():
-    from judge.basemodels import known_models
+    from judge.models.basemodels import known_models
 
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for model in known_models():
@@ -180,7 +180,7 @@ def test_the_larger_model_is_the_smaller_extra_and_its_own_parts():
 
 
 def test_the_notice_names_every_packaged_model_by_its_hash():
-    from judge.basemodels import known_models
+    from judge.models.basemodels import known_models
 
     notice = (CHECKOUT / "NOTICE").read_text(encoding="utf-8")
     for model in known_models():

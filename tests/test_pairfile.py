@@ -20,16 +20,10 @@ from pairs import FOUR_PAIRS, pair_of
 from judge.backends import load_backend
 from judge.errors import BadLines, InputError
 from judge.evaluate import judge_pairs
+from judge.io.pairs import read_pairs, write_pairs
+from judge.io.verdicts import read_verdicts, verdict_from_json, verdict_to_json, write_verdicts
 from judge.methods import load_method
 from judge.orders import combine
-from judge.pairfile import (
-    read_pairs,
-    read_verdicts,
-    verdict_from_json,
-    verdict_to_json,
-    write_pairs,
-    write_verdicts,
-)
 from judge.records import Choice, Judgment, Message, Order, Pair, Unparsed
 
 ONE_FOLDER_FOR_ALL_EXAMPLES = settings(
@@ -559,7 +553,7 @@ def test_a_missing_file_and_a_folder_are_one_clear_line(tmp_path, read):
 
 
 def test_importing_the_module_loads_neither_pandas_nor_pyarrow():
-    code = "import sys, judge.pairfile; sys.exit(bool({'pandas', 'pyarrow', 'numpy'} & set(sys.modules)))"
+    code = "import sys, judge.io.pairs; sys.exit(bool({'pandas', 'pyarrow', 'numpy'} & set(sys.modules)))"
     root = Path(__file__).parents[1]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 

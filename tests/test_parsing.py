@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from judge.parsing import parse_choice, parse_plan, parse_scores
+from judge.prompts.parsing import parse_choice, parse_plan, parse_scores
 from judge.records import Choice, Criterion, Unparsed
 
 LETTERS = {"A": Choice.FIRST, "B": Choice.SECOND}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from panels import gpt4, judge, mt_bench, panel, sides_in
 
-from judge.bootstrap import Estimate, Resampler
+from judge.metrics.bootstrap import Estimate, Resampler
 from judge.metrics.panel import panel_of, sides_of
 from judge.metrics.ranking import (
     ELO,

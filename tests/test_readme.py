@@ -13,12 +13,12 @@ from models import VERDICT_MERGES, make_model
 from pairs import FOUR_PAIRS
 from typer.testing import CliRunner
 
-from benchmarks.result import SCHEMA
 from benchmarks.tables import MARKED, rewritten
-from judge.cli import app
-from judge.pairfile import write_pairs
+from judge.bench.result import SCHEMA
+from judge.cli.main import app
+from judge.io.pairs import write_pairs
+from judge.io.votes import write_votes
 from judge.records import Ballot, HumanVote
-from judge.votefile import write_votes
 
 CHECKOUT = Path(__file__).parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

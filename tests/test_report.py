@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from judge.errors import InputError
-from judge.findings import MAX_TABLE_ROWS
+from judge.io.wording import visible
 from judge.orders import combine
 from judge.records import (
     Choice,
@@ -25,9 +25,9 @@ from judge.records import (
     Unparsed,
     Verdict,
 )
-from judge.report import MAX_TEXTS, format_html, format_json, format_markdown, format_text
-from judge.summary import summarize
-from judge.wording import visible
+from judge.report.findings import MAX_TABLE_ROWS
+from judge.report.page import MAX_TEXTS, format_html, format_json, format_markdown, format_text
+from judge.report.summary import summarize
 
 JUDGE = "qwen2.5-coder-0.5b+swap-v1/direct#0f3c9a1b2c4d5e6f"
 CATEGORIES = ["coding", "extraction", "humanities", "math", "reasoning", "roleplay", "stem", "writing"]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import run
-from benchmarks.dataset import Wanted
-from benchmarks.result import SCHEMA
-from judge.ledger import Ledger
+from judge.bench import run
+from judge.bench.result import SCHEMA
+from judge.datasets.dataset import Wanted
+from judge.ledger.ledger import Ledger
 from judge.orders import combine
 from judge.records import Order
-from judge.study import Entrant, Kind, study_as_json, study_of
+from judge.study.study import Entrant, Kind, study_as_json, study_of
 
 CHECKOUT = Path(__file__).parents[1]
 SHARDS = sorted((CHECKOUT / "benchmarks" / "ledger").glob("*.jsonl.gz"))

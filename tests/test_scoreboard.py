@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from studies import entrants, pairs, small_study, votes
 
-from judge.bootstrap import Estimate
-from judge.cells import Cell, name_in_table, percent_cell, points_cell
-from judge.glossary import METRICS, counts_in_words, notes_of
+from judge.metrics.bootstrap import Estimate
 from judge.metrics.significance import McNemar
-from judge.scoreboard import (
+from judge.study.cells import Cell, name_in_table, percent_cell, points_cell
+from judge.study.glossary import METRICS, counts_in_words, notes_of
+from judge.study.scoreboard import (
     bias_board,
     calibration_board,
     category_board,
@@ -26,7 +26,7 @@ from judge.scoreboard import (
     model_boards,
     yardsticks_of,
 )
-from judge.study import Contrast, Cost, Kind, study_of
+from judge.study.study import Contrast, Cost, Kind, study_of
 
 STUDY = small_study()
 

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pairs import FOUR_PAIRS, pair_of
 
-from benchmarks.dataset import prompt_of
 from distill.selection import (
     Example,
     Filter,
@@ -28,6 +27,7 @@ from distill.selectionfile import read_selection, write_selection
 from distill.selectionreport import format_report, report_of
 from distill.traces import Trace
 from judge.backends import ChoiceProbabilities
+from judge.datasets.dataset import prompt_of
 from judge.errors import BadLines, InputError
 from judge.methods.voting import majority_of, picked_of
 from judge.metrics.baselines import coin, first_wins, longer_wins

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.errors import InputError
+from judge.models.separation import adapter_in, learned_votes, refuse_mixed
 from judge.records import Identity
-from judge.separation import adapter_in, learned_votes, refuse_mixed
 
 BARE = Identity("m", "", "none", "", "direct", "", "", "", 0, "embedded-cpu", "auto", "trim", 4096)
 NAMES = st.text("ab+.-_", min_size=1, max_size=9)

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from peft import PeftConfig
 
-from benchmarks import hh_rlhf, llmbar, mt_bench, oasst
-from benchmarks.dataset import Wanted
-from judge import basemodels
-from judge.adapters import SHIPPED, check_fits, read_adapter
 from judge.backends import Sampling, Settings
 from judge.backends.embedded import EmbeddedBackend
+from judge.datasets import hh_rlhf, llmbar, mt_bench, oasst
+from judge.datasets.dataset import Wanted
 from judge.methods import MemoryStore
 from judge.methods.direct import render_direct
+from judge.models import basemodels
+from judge.models.adapters import SHIPPED, check_fits, read_adapter
 from judge.options import JudgeOptions
 from judge.progress import silent
 from judge.records import Order

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benchmarks.sources import Source, hub_rows, rows_of
+from judge.datasets.sources import Source, hub_rows, rows_of
 from judge.errors import BadLines, InputError, MissingExtra
 
 SOURCE = Source("some/rows.jsonl.gz", "someone/rows", "train")

@@ -18,9 +18,9 @@ from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
 from distill.traces import read_traces
 from judge.backends.scripted import ScriptedBackend
-from judge.cli import app
+from judge.cli.main import app
 from judge.errors import BackendError, InputError, JudgeError
-from judge.pairfile import write_pairs
+from judge.io.pairs import write_pairs
 
 PAIRS = [
     pair_of(f"a long answer to question {n}" + " and more" * n, "short", f"Question {n}?", f"p{n}")

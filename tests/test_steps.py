@@ -5,11 +5,11 @@ from __future__ import annotations
 from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends import load_backend
+from judge.drawing.steps import format_steps, scores_of, shared_steps
 from judge.evaluate import judge_pairs
-from judge.ledger import Ledger
+from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings, load_method
 from judge.records import Order
-from judge.steps import format_steps, scores_of, shared_steps
 
 
 def verdict_of(method="bsm-text", spec="scripted:longer"):

@@ -12,12 +12,12 @@ from distill.examples import rows_of
 from distill.frozen import freeze_linear_layers
 from distill.selection import Example, Part, targets
 from distill.student import Batch, Lora, Student, batch_of, read_weights
-from judge.adapters import read_adapter, write_manifest
 from judge.backends import Settings
 from judge.backends.cpu import can_pack
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import ModelError
 from judge.methods.direct import render_direct
+from judge.models.adapters import read_adapter, write_manifest
 from judge.records import Outcome
 
 torch = pytest.importorskip("torch")

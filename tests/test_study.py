@@ -11,7 +11,7 @@ from pairs import pair_of
 from judge.errors import InputError
 from judge.orders import combine
 from judge.records import Ballot, Choice, HumanVote, Identity, Judgment, Order, Step
-from judge.study import Entrant, Kind, Study, study_as_json, study_of
+from judge.study.study import Entrant, Kind, Study, study_as_json, study_of
 
 PAIRS = [
     pair_of("a long answer", "short", f"Question {n // 2}?", f"p{n}", category="xy"[n // 2 % 2])

@@ -12,12 +12,12 @@ from rich.cells import cell_len
 from studies import CATEGORIES, entrants, pairs, small_study, votes
 from test_report import HOSTILE, Page
 
-from judge.gallery import galleries_of
-from judge.glossary import METRICS
-from judge.scoreboard import details_of, main_board
-from judge.study import Entrant, study_of
-from judge.studypage import Frame, format_study_html, format_study_markdown, format_study_text
-from judge.wording import visible
+from judge.io.wording import visible
+from judge.study.gallery import galleries_of
+from judge.study.glossary import METRICS
+from judge.study.page import Frame, format_study_html, format_study_markdown, format_study_text
+from judge.study.scoreboard import details_of, main_board
+from judge.study.study import Entrant, study_of
 
 STUDY = small_study()
 MARKED = [

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.result import SCHEMA
 from benchmarks.tables import MARKED, TABLES, bench_table, category_table, rewritten, teacher_table
+from judge.bench.result import SCHEMA
 from judge.errors import InputError
-from judge.scoreboard import LONGER
+from judge.study.scoreboard import LONGER
 
 
 def estimate(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from models import CHAT_TEMPLATE, MARKUP, SOFT_MARKUP, make_tokenizer
 from pairs import HOSTILE, pair_of
 
+from judge.backends.tokens import TRIM_MARK, PromptEncoder, common_limit
 from judge.errors import ModelError, PromptTooLong
 from judge.methods.direct import render_direct
 from judge.records import Order
-from judge.tokens import TRIM_MARK, PromptEncoder, common_limit
 
 
 @pytest.fixture(scope="module")

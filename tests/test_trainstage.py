@@ -17,15 +17,15 @@ from distill.recipe import recipe_of
 from distill.stages import run_collect, run_select
 from distill.train import Training
 from distill.trainstage import chance_warning, run_train
-from judge.adapters import read_adapter
 from judge.backends import Settings, load_backend
 from judge.backends.embedded import EmbeddedBackend
-from judge.cli import app
+from judge.cli.main import app
 from judge.errors import InputError, JudgeError, ModelError
+from judge.io.pairs import write_pairs
+from judge.io.votes import write_votes
 from judge.methods import load_method
-from judge.pairfile import write_pairs
+from judge.models.adapters import read_adapter
 from judge.records import Ballot, HumanVote, Order
-from judge.votefile import write_votes
 
 pytestmark = pytest.mark.slow
 

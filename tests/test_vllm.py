@@ -20,15 +20,16 @@ import pytest
 from models import manifest_values
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
-from benchmarks.mt_bench import read_pairs
-from judge.adapters import Adapter, write_manifest
 from judge.backends import Sampling, Settings, load_backend
 from judge.backends.local import multiplies_bfloat16
 from judge.backends.vllm_engine import VllmBackend, lora_rank, seed_of, softmax
+from judge.datasets.mt_bench import read_pairs
 from judge.errors import InputError, MissingExtra, ModelError
 from judge.evaluate import size_of
+from judge.io.pairs import write_pairs
+from judge.io.verdicts import read_verdicts
+from judge.models.adapters import Adapter, write_manifest
 from judge.orders import shown
-from judge.pairfile import read_verdicts, write_pairs
 from judge.records import Order, Prompt, Span
 
 CHECKOUT = Path(__file__).parents[1]
@@ -140,7 +141,7 @@ def adapter(tmp_path_factory):
     import torch
     import transformers
 
-    from judge import basemodels
+    from judge.models import basemodels
 
     torch.manual_seed(0)
     base = basemodels.fetch(Settings().base_model).folder
@@ -285,7 +286,7 @@ def test_a_reply_that_does_not_fit_is_refused_instead_of_being_cut(vllm_answers)
 @needs_vllm
 def test_the_command_line_judges_with_vllm_and_resumes_without_it(vllm_python, tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
-    command = ["-m", "judge.cli", "run", tmp_path / "pairs.jsonl", "--backend", "vllm"]
+    command = ["-m", "judge", "run", tmp_path / "pairs.jsonl", "--backend", "vllm"]
     command += ["--method", "bsm", "--ledger", tmp_path / "ledger.sqlite", "--out", "-"]
     first = in_vllm(vllm_python, *command)
     assert first.returncode == 0, first.stderr

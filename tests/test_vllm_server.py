@@ -15,17 +15,18 @@ from pathlib import Path
 import pytest
 from pairs import pair_of
 
-from judge import basemodels
 from judge.backends import Sampling, Settings, load_backend
 from judge.backends.chat_way import ChatWay
 from judge.backends.embedded import EmbeddedBackend
 from judge.backends.openai_server import ServerBackend
 from judge.evaluate import judge_pairs
-from judge.ledger import Ledger
+from judge.io.pairs import read_pairs
+from judge.io.verdicts import verdict_to_json
+from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings
 from judge.methods.bsm import BranchSolveMerge
 from judge.methods.direct import Direct, render_direct
-from judge.pairfile import read_pairs, verdict_to_json
+from judge.models import basemodels
 from judge.records import Judgment, Order
 
 pytestmark = pytest.mark.vllm

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from judge.errors import BadLines, InputError
+from judge.io.votes import read_votes, vote_to_json, write_votes
 from judge.records import Ballot, HumanVote
-from judge.votefile import read_votes, vote_to_json, write_votes
 
 ROW = {"pair_id": "p1", "voter": "ann", "outcome": "A"}
 FULL = ROW | {

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from judge.backends.tokens import RESPONSES, TRIM_MARK, common_limit
 from judge.errors import PromptTooLong
 from judge.records import Prompt, Span
-from judge.tokens import RESPONSES, TRIM_MARK, common_limit
 
 CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
 SPACES = " \t\r\n\u2581\u0120\u010a"  # the last three are how some servers print a token's space or newline

@@ -11,9 +11,9 @@ from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, 
 from judge.backends.loaded import LoadedModel, Reply
 from judge.backends.local import chosen_among, device_of, dtype_of, engine_of
 from judge.backends.packing import batches_of
+from judge.backends.tokens import Encoded
 from judge.errors import InputError
 from judge.records import Engine, Prompt, Unparsed
-from judge.tokens import Encoded
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from judge.backends import Sampling, Settings
 from judge.backends.chat_text import whole_characters
 from judge.errors import BackendError, InputError, MissingExtra
-from judge.files import one_line
+from judge.io.files import one_line
 
 if TYPE_CHECKING:
     import openai

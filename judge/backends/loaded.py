@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judge import basemodels
-from judge.adapters import Adapter, check_fits, read_adapter
 from judge.backends import Sampling, Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
 from judge.backends.decoding import (
@@ -21,8 +19,10 @@ from judge.backends.decoding import (
     register_step_attention,
 )
 from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
+from judge.backends.tokens import PromptEncoder
 from judge.errors import BackendError, MissingExtra, ModelError
-from judge.tokens import PromptEncoder
+from judge.models import basemodels
+from judge.models.adapters import Adapter, check_fits, read_adapter
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from judge import basemodels
-from judge.adapters import check_fits, read_adapter
 from judge.backends import ChoiceProbabilities, Settings
+from judge.backends.tokens import Encoded, PromptEncoder
+from judge.models import basemodels
+from judge.models.adapters import check_fits, read_adapter
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
-from judge.tokens import Encoded, PromptEncoder
 
 
 def engine_of(settings: Settings, backend: str, dtype: str) -> Engine:

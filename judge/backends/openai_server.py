@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from judge.adapters import MANIFEST, read_adapter
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_way import ChatWay
 from judge.backends.endpoint import KEY, PATIENCE, Endpoint, Patience, Served, listed
 from judge.backends.tokens_way import TokensWay, last_part
 from judge.errors import BackendError, InputError
+from judge.models.adapters import MANIFEST, read_adapter
 from judge.records import Engine, Prompt, Unparsed
 
 

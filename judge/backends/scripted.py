@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.errors import InputError
-from judge.parsing import last_tag
+from judge.prompts.parsing import last_tag
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
 Script = Callable[[Prompt, int], str]

@@ -8,17 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from judge import basemodels
-from judge.adapters import check_prompts, read_adapter
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_text import as_logprob, whole_characters
 from judge.backends.endpoint import Endpoint, Job, Refused, Session, decoding_of
 from judge.backends.local import chosen_among, engine_of, softmax
+from judge.backends.tokens import Encoded, PromptEncoder
 from judge.errors import BackendError, MissingExtra, ModelError
-from judge.files import one_line
-from judge.hub import HUB_ID
+from judge.io.files import one_line
+from judge.models import basemodels
+from judge.models.adapters import check_prompts, read_adapter
+from judge.models.hub import HUB_ID
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
-from judge.tokens import Encoded, PromptEncoder
 
 WAY = "server-tokens"
 TOKENIZER_TRIAL = "Answer [[A]] or [[B]]?\n\n  12345, naïve café, 日本語: antidisestablishmentarianism"

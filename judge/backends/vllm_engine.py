@@ -18,15 +18,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from judge import basemodels
-from judge.adapters import Adapter, check_fits, read_adapter
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.cpu import keep_large_buffers
 from judge.backends.local import chosen_among, device_of, dtype_of, engine_of, softmax
+from judge.backends.tokens import Encoded, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, ModelError
-from judge.files import one_line
+from judge.io.files import one_line
+from judge.models import basemodels
+from judge.models.adapters import Adapter, check_fits, read_adapter
 from judge.records import Engine, Prompt, Unparsed
-from judge.tokens import Encoded, PromptEncoder
 
 REPLY_TOKENS = 2048  # room for the longest reply, kept beside the longest prompt
 CPU_CACHE_BYTES = 2 << 30  # keys and values: 170,000 tokens of the 0.5B model, 75,000 of the 1.5B one

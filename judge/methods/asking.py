@@ -11,9 +11,9 @@ from typing import Any
 from judge.backends import Backend, Completion, Sampling
 from judge.methods import MemoryStore, MethodSettings
 from judge.orders import shown
-from judge.parsing import parse_choice
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
+from judge.prompts.parsing import parse_choice
 from judge.records import (
     SHARED_LENGTH,
     Choice,

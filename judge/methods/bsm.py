@@ -18,9 +18,9 @@ from judge.methods.asking import (
     sampling_of,
     step_of,
 )
-from judge.parsing import parse_plan, parse_scores
 from judge.progress import Progress, silent
 from judge.prompts import fill
+from judge.prompts.parsing import parse_plan, parse_scores
 from judge.records import (
     Choice,
     Criterion,

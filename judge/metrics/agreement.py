@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from judge.bootstrap import Floats, Measure, quotient, sums_by_cluster
+from judge.metrics.bootstrap import Floats, Measure, quotient, sums_by_cluster
 from judge.metrics.panel import Comparison, decided, share
 
 

@@ -6,7 +6,7 @@ length are left out. Everything is None where the texts, and with them the lengt
 
 from __future__ import annotations
 
-from judge.bootstrap import Measure
+from judge.metrics.bootstrap import Measure
 from judge.metrics.panel import Comparison, Ints, Panel, Sides, decided, share
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.bootstrap import Floats, Measure, quotient, ratio, sums_by_cluster
+from judge.metrics.bootstrap import Floats, Measure, quotient, ratio, sums_by_cluster
 from judge.metrics.panel import Bools, Comparison, Ints, decided
 from judge.records import Share
 

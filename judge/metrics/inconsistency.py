@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from judge.bootstrap import Measure
+from judge.metrics.bootstrap import Measure
 from judge.metrics.panel import UNREAD, Panel, Sides, share
 
 

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from judge.bootstrap import Floats, Measure, quotient, sums_by_cluster
+from judge.metrics.bootstrap import Floats, Measure, quotient, sums_by_cluster
 from judge.metrics.panel import UNREAD, Bools, Comparison, Panel, decided
 
 SIDES = (1, -1, 0)

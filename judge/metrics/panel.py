@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from judge.bootstrap import Floats, Measure, ratio, sums_by_cluster
 from judge.errors import InputError
+from judge.io.wording import some_of
+from judge.metrics.bootstrap import Floats, Measure, ratio, sums_by_cluster
 from judge.orders import outcome_of
 from judge.records import Choice, HumanVote, Judgment, Order, Outcome, Pair, Status, Verdict
-from judge.wording import some_of
 
 Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.bootstrap import Estimate, Floats, Measure, Resampler, estimate, estimates, ratio
+from judge.metrics.bootstrap import Estimate, Floats, Measure, Resampler, estimate, estimates, ratio
 from judge.metrics.panel import UNREAD, Bools, Ints, Panel
 
 ELO = 400 / math.log(10)

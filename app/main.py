@@ -1,0 +1,29 @@
+"""The script that Streamlit runs by its path for every session: the look, the session, the page asked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+# In an installation the pages are files and no package that others could import, so they say where they lie.
+if (beside := str(Path(__file__).resolve().parents[1])) not in sys.path:
+    sys.path.insert(0, beside)
+
+from app import adjudicate, agreement, export, review, shell, try_it, why
+
+st.set_page_config(page_title="Judge: review", page_icon="⚖️", layout="wide")
+PAGES = {
+    "review": st.Page(review.page, title="Review", url_path="review", default=True),
+    "why": st.Page(why.page, title="Why", url_path="why"),
+    "agreement": st.Page(agreement.page, title="Agreement", url_path="agreement"),
+    "adjudicate": st.Page(adjudicate.page, title="Adjudicate", url_path="adjudicate"),
+    "try": st.Page(try_it.page, title="Try it", url_path="try"),
+    "export": st.Page(export.page, title="Export", url_path="export"),
+}
+shell.begin()
+st.session_state["pages"] = PAGES
+page = st.navigation(list(PAGES.values()), position="top")
+st.session_state["page"] = page.title
+page.run()

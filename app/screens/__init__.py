@@ -1,1 +1,0 @@
-"""The pages, and what they share. They only draw: what is drawn comes from the modules of `app`."""

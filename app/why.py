@@ -1,0 +1,100 @@
+"""Why: any method on the pair at hand, live, with what each order said side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import shell
+from app.shell import Project
+from judge.drawing.steps import scores_of, shared_steps
+from judge.methods import AUTO, METHODS, WAYS
+from judge.records import Order, Pair, Status, Verdict
+from judge.review.judging import by_method
+from judge.review.pairindex import Entry
+from judge.review.settings import started
+
+NEAR = 500
+HOW = {"fast": "four tokens", "slow": "BSM: criteria, scores, sums", "auto": "fast, slow where in doubt"}
+
+
+def page() -> None:
+    project = shell.need_project()
+    entry = chosen_entry(project)
+    st.session_state["current"] = entry.id
+    pair = project.index.pair(entry)
+    shell.show_question(pair)
+    shell.show_responses(pair, "A", is_named=True)
+    ask(pair, "why")
+
+
+def chosen_entry(project: Project) -> Entry:
+    """The pair to look at: the one under review, or another one near it in the file."""
+    entries = list(project.entries)
+    current = st.session_state.get("current")
+    here = next((n for n, entry in enumerate(entries) if entry.id == current), 0)
+    start = max(0, min(here - NEAR // 2, len(entries) - NEAR))
+    near = entries[start : start + NEAR]
+    more = f" ({len(near)} of {len(entries):,}: those around it)" if len(near) < len(entries) else ""
+    return st.selectbox(f"Pair{more}", near, index=here - start, format_func=lambda entry: entry.id)
+
+
+def ask(pair: Pair, key: str) -> None:
+    """Lets the reviewer choose a method, and shows what it says."""
+    names = [*WAYS, AUTO, *(name for name in METHODS if name not in (*WAYS, *WAYS.values()))]
+    st.session_state.setdefault(f"kept_method_{key}", "fast")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = st.segmented_control("Method", names, key=f"kept_method_{key}", required=True)
+        asked = st.button("Ask the judge", type="primary", key=f"ask_{key}")
+    if method in HOW:
+        st.caption(HOW[method])
+    place = f"job_{key}"
+    if asked:
+        st.session_state[place] = shell.desk().ask(by_method(started().judge, method or "fast"), [pair])
+    job = st.session_state.get(place)
+    if job is None or job.pairs[0].content_hash != pair.content_hash:
+        return
+    if not job.is_over:
+        shell.show_job(job)
+    elif job.error:
+        st.error(shell.plain(job.error))
+    else:
+        show(job.verdicts[0], pair)
+
+
+def show(verdict: Verdict, pair: Pair) -> None:
+    st.html(f"<section class='said' aria-label='Verdict'>{shell.verdict_html(verdict, pair, 'A')}</section>")
+    criteria(verdict)
+    if verdict.status is Status.INCONSISTENT:
+        st.caption("It contradicts itself: what each order said, side by side.")
+    for step in shared_steps([verdict]):
+        with st.expander(f"Asked once for both orders: {shell.plain(step.name)}"):
+            st.code(step.raw, language=None, wrap_lines=True)
+    for column, order in zip(st.columns(2), Order, strict=True):
+        reading = verdict.readings[order]
+        with column, st.container(border=True):
+            st.subheader(f"{order[0]} shown first", anchor=False)
+            st.caption(f"{reading.tokens_in:,} tokens in, {reading.tokens_out:,} out")
+            for step in reading.steps:
+                if not step.shared:
+                    st.markdown(f"**{shell.plain(step.name)}**")
+                    st.code(step.raw, language=None, wrap_lines=True)
+            st.markdown("**Reply**")
+            st.code(reading.raw, language=None, wrap_lines=True)
+    st.caption(shell.plain(f"Judge: {verdict.judge}"))
+
+
+def criteria(verdict: Verdict) -> None:
+    """The scores of both answers on each criterion, in both orders; nothing where there are none."""
+    by_order = {order: scores_of(verdict.readings[order], order) for order in Order}
+    names = list(dict.fromkeys(name for scores in by_order.values() for name in scores))
+    if not names:
+        return
+    rows = []
+    for name in names:
+        row: dict[str, str | float | None] = {"criterion": name}
+        for order in Order:
+            scores = by_order[order].get(name)
+            for side, label in enumerate("AB"):
+                row[f"{label} when {order[0]} is first"] = None if scores is None else round(scores[side], 2)
+        rows.append(row)
+    shell.columns_of(rows)

@@ -1,0 +1,1 @@
+"""`judge bench`: judges on a data set, as a result file."""

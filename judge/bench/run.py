@@ -1,0 +1,146 @@
+"""A run of judges on a data set: which pairs, whose verdicts, under which names."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from judge.datasets.dataset import Dataset, Wanted, only, stratified
+from judge.errors import InputError
+from judge.models.separation import refuse_mixed
+from judge.options import JudgeOptions
+from judge.records import NO_ADAPTER, NO_CATEGORY, Identity, Verdict
+
+if TYPE_CHECKING:
+    from judge.bench.selfcheck import Check
+    from judge.ledger.ledger import Ledger
+    from judge.progress import Progress
+    from judge.study.study import Entrant
+
+DATA_SETS = ("mt-bench", "oasst", "llmbar", "hh-rlhf")
+TURNS = {"mt-bench": "1", "oasst": "1", "hh-rlhf": "1"}
+VOTES = {"mt-bench": "experts"}
+"""The turn that is judged and whose votes count, where nobody says: else any turn, and all votes."""
+
+
+def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, progress: Progress) -> None:
+    """Before hours of judging: every judge can be named, and their figures may stand in one table.
+
+    Raises:
+        InputError: one judge learned people's votes, and another one something else.
+        JudgeError: a judge is none: there is no such adapter, server, base model.
+    """
+    identities = [options.load(progress, ledger).identity for _, options in named]
+    names = names_of([name for name, _ in named], identities)
+    refuse_mixed(zip(names, (one.adapter for one in identities), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One judge's verdicts on a data set. `name` is "" where the user gave none."""
+
+    name: str
+    identity: Identity
+    verdicts: Sequence[Verdict]
+    elapsed_s: float
+
+
+def judged(name: str, options: JudgeOptions, dataset: Dataset, ledger: Ledger, progress: Progress) -> Run:
+    """The verdicts of one judge; its model is let go of before the next one loads.
+
+    The seconds are those of the ledger, mean of a verdict, with what was asked once shared out.
+    """
+    from judge.drawing.steps import shared_steps
+    from judge.evaluate import judge_pairs
+
+    method = options.load(progress, ledger)
+    identity = method.identity
+    verdicts = judge_pairs(dataset.pairs, method, ledger, progress)
+    del method
+    gc.collect()
+    contents = {pair.content_hash for pair in dataset.pairs}
+    keys = [step.shared for step in shared_steps(verdicts)]
+    elapsed_s = ledger.elapsed(identity.fingerprint, contents, keys) / len(contents)
+    return Run(name, identity, verdicts, elapsed_s)
+
+
+def entrants_of(runs: Sequence[Run], dataset: Dataset) -> list[Entrant]:
+    """The judges under their names, and released verdicts on the data set."""
+    from judge.study.study import Entrant, Kind
+
+    names = names_of([run.name for run in runs], [run.identity for run in runs])
+    judges = [
+        Entrant(name, Kind.JUDGE, run.verdicts, run.elapsed_s, run.identity)
+        for name, run in zip(names, runs, strict=True)
+    ]
+    return [*judges, *released_of(dataset)]
+
+
+def released_of(dataset: Dataset) -> list[Entrant]:
+    """Somebody else's judges, whose verdicts on the data set were released."""
+    from judge.study.study import Entrant, Kind
+
+    return [
+        Entrant(f"{name} (released)", Kind.RELEASED, verdicts) for name, verdicts in dataset.released.items()
+    ]
+
+
+def names_of(given: Sequence[str], identities: Sequence[Identity]) -> list[str]:
+    """A name a judge: as given, else model, adapter and method; the fingerprint where two would be alike."""
+    labels = [
+        name or f"{one.base_model}{'' if one.adapter == NO_ADAPTER else f'+{one.adapter}'} {one.method}"
+        for name, one in zip(given, identities, strict=True)
+    ]
+    return [
+        one.fingerprint if labels.count(label) > 1 and not name else label
+        for name, label, one in zip(given, labels, identities, strict=True)
+    ]
+
+
+def read(data: str, wanted: Wanted) -> Dataset:
+    """The data set of that name, or of that file."""
+    from judge.datasets import hh_rlhf, llmbar, mt_bench, oasst, own_file
+
+    readers: dict[str, Callable[[Wanted], Dataset]] = {
+        "mt-bench": mt_bench.read,
+        "oasst": oasst.read,
+        "llmbar": llmbar.read,
+        "hh-rlhf": hh_rlhf.read,
+    }
+    if data in readers:
+        return readers[data](wanted)
+    if not Path(data).suffix:
+        raise InputError(
+            f"{data}: no such data set. There are {', '.join(readers)}, or name a file of pairs."
+        )
+    return own_file.read(data, wanted)
+
+
+def chosen(dataset: Dataset, categories: Sequence[str], limit: int | None, seed: int) -> Dataset:
+    """The part of the data set that was asked for.
+
+    Raises:
+        InputError: there is no such category.
+    """
+    known = sorted({pair.category or NO_CATEGORY for pair in dataset.pairs})
+    if unknown := [name for name in categories if name not in known]:
+        raise InputError(f"--category {unknown[0]}: no such category. There are: {', '.join(known)}.")
+    pairs = [pair for pair in dataset.pairs if not categories or (pair.category or NO_CATEGORY) in categories]
+    ids = frozenset(pair.id for pair in pairs)
+    if limit is not None and limit < len(pairs):
+        ids = stratified(pairs, limit, seed)
+    return dataset if len(ids) == len(dataset.pairs) else only(dataset, ids)
+
+
+def self_check(data: str, wanted: Wanted) -> list[Check]:
+    """What the harness makes of MT-bench's published figures; empty for other data."""
+    from judge.bench.selfcheck import checks
+    from judge.datasets import mt_bench
+
+    if data != "mt-bench":
+        return []
+    published = replace(wanted, turn=1, votes="experts")
+    return checks(mt_bench.read(published), mt_bench.released_verdicts(published))

@@ -1,0 +1,212 @@
+"""`judge adapters`: which adapters there are, what each one is, and whether it is what it says."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from judge.cli.console import STYLE, QuietOption, progress_shown
+from judge.errors import InputError, ModelError
+from judge.io.wording import one_line
+from judge.models.adapters import (
+    FILES,
+    MANIFEST,
+    SHIPPED,
+    SHORT,
+    Adapter,
+    as_json,
+    check_base,
+    check_prompts,
+    read_adapter,
+)
+
+RUNS = Path("runs")
+TAUGHT_BY = {
+    "hard": "the winners that a slow judge named",
+    "soft": "the probabilities that a slow judge gave",
+    "votes": "HUMAN VOTES: it was fine-tuned on what people voted, not on a judge's verdicts",
+}
+SHOWN_BEFORE = ("train", "held_out", "contrast", "constraints")
+"""What of a manifest's data has lines of its own."""
+
+app = typer.Typer(help="Adapters: list, show, verify.", no_args_is_help=True, **STYLE)
+
+FolderArgument = Annotated[Path, typer.Argument(help="The adapter's folder.", show_default=False)]
+
+
+@app.command("list", epilog="Example: judge adapters list runs ~/adapters")
+def list_adapters(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help=f"Where to look, up to two levels below; by default {RUNS} and this package."),
+    ] = None,
+) -> None:
+    """The adapters in folders, a line each."""
+    for folder in folders or []:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder. Name folders that hold adapters, or nothing.")
+    found = folders_in(folders or [RUNS, SHIPPED])
+    for folder in found:
+        try:
+            print(line_of(read_adapter(folder), folder))
+        except ModelError as error:
+            print(f"does not load: {error}")
+    if not found:
+        where = ", ".join(map(str, folders or [RUNS]))
+        print(f"There is no adapter in {where}. `judge distill` makes one; see: judge distill --help")
+
+
+@app.command(
+    epilog="Example: judge adapters show runs/NAME/adapter. With --json also the hash of every pair that it "
+    "learned from."
+)
+def show(
+    folder: FolderArgument,
+    is_json: Annotated[bool, typer.Option("--json", help="The whole manifest as JSON.")] = False,
+) -> None:
+    """What an adapter is and learned from."""
+    adapter = read_adapter(folder)
+    if is_json:
+        print(as_json(adapter.manifest))
+        return
+    print(summary(adapter, shutil.get_terminal_size((100, 24)).columns))
+
+
+@app.command(
+    epilog="Examples: judge adapters verify runs/NAME/adapter. "
+    "judge adapters verify ADAPTER --base-model ~/models/mine, for a base model that is a folder."
+)
+def verify(
+    folder: FolderArgument,
+    base_model: Annotated[
+        str, typer.Option(help="The base model; by default the one that the adapter names.")
+    ] = "",
+    dtype: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Check its files, base model and answers."""
+    from judge.backends import Settings
+    from judge.backends.embedded import EmbeddedBackend
+    from judge.cli.adaptercheck import compared, example_pairs, probabilities_of_a
+    from judge.io.files import hash_and_remember
+    from judge.models import basemodels
+
+    say = (lambda line: None) if quiet else print
+    with progress_shown(quiet) as progress:
+        adapter = read_adapter(folder, partial(hash_and_remember, progress=progress))
+        say(f"files: {', '.join(FILES)} are those of {MANIFEST}")
+        base = base_model or adapter.manifest["base_model"]
+        check_base(adapter, base, basemodels.hash_of(base))
+        base_hash = basemodels.verify(base, progress).hash
+        say(f"base model: {base} is the one it was made for, and whole (hash {base_hash[:SHORT]})")
+        check_prompts(adapter)
+        say(f"prompts: {', '.join(adapter.manifest['templates'])} as in the training")
+        settings = Settings(base, str(adapter.folder), dtype=dtype, progress=progress)
+        pairs = example_pairs()
+        beside = probabilities_of_a(EmbeddedBackend(settings), pairs)
+        say("answers: it changes those of the base model")
+        merged = probabilities_of_a(EmbeddedBackend(settings, is_merged=True), pairs)
+    comparison = compared(beside, merged)
+    if not comparison.is_close:
+        raise ModelError(f"{folder}: merged into the base model it answers otherwise: {comparison}.")
+    say(f"merged and unmerged: {comparison}")
+    print(f"{adapter.name} is whole and fits.")
+
+
+def folders_in(roots: Iterable[Path]) -> list[Path]:
+    """Folders with a file of an adapter: the roots themselves, and those up to two levels below."""
+    patterns = [f"{below}{name}" for below in ("", "*/", "*/*/") for name in FILES]
+    return sorted({file.parent for root in roots for pattern in patterns for file in root.glob(pattern)})
+
+
+def line_of(adapter: Adapter, folder: Path) -> str:
+    """An adapter on one line of the list."""
+    manifest = adapter.manifest
+    targets = "human votes" if manifest["targets"] == "votes" else f"{manifest['targets']} targets"
+    n_pairs = len(manifest["data"]["train"])
+    return "  ".join(
+        [adapter.name, one_line(manifest["base_model"]), targets, f"{n_pairs:,} pairs", str(folder)]
+    )
+
+
+def summary(adapter: Adapter, width: int) -> str:
+    """An adapter's manifest for a reader, a labelled paragraph a matter; what it does not say is left out."""
+    manifest = adapter.manifest
+    data, metrics = manifest["data"], dict(manifest.get("metrics", {}))
+    lora, settings = dict(manifest.get("lora", {})), manifest.get("settings", {})
+    if "layers" in lora:
+        lora["layers"] = " to ".join(map(str, lora["layers"]))
+    rows = {
+        "Adapter": adapter.name,
+        "Folder": str(adapter.folder),
+        "Base model": f"{manifest['base_model']}, hash {manifest['base_model_hash'][:SHORT]}",
+        "Taught by": TAUGHT_BY[manifest["targets"]],
+        "Prompts": f"{', '.join(manifest['templates'])}, fingerprint {manifest['prompts'][:SHORT]}",
+        "Answers": " or ".join(manifest["letters"]),
+        "LoRA": lora,
+        "Pairs": f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",
+        "Contrast pairs": data.get("contrast"),
+        "Constraints": data.get("constraints"),
+        "Data": {name: data[name] for name in data if name not in SHOWN_BEFORE},
+        "Started from": "; then ".join(rounds_before(manifest)),
+        "Before": metrics.pop("before", None),
+        "After": metrics.pop("after", None),
+        "Training": metrics,
+        "Seed": manifest.get("seed"),
+        "Settings": settings.get("train", settings),
+        "Versions": manifest.get("versions"),
+        "Hardware": {name: manifest[name] for name in ("cpu", "cores", "gpu") if name in manifest},
+        "Commit": manifest.get("commit"),
+        "Day": manifest.get("measured_at"),
+    }
+    label_width = max(map(len, rows)) + 2
+    return "\n".join(
+        textwrap.fill(
+            one_line(text),
+            width,
+            initial_indent=label.ljust(label_width),
+            subsequent_indent=" " * label_width,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for label, value in rows.items()
+        if (text := in_words(value))
+    )
+
+
+def rounds_before(manifest: Mapping[str, Any]) -> list[str]:
+    """The adapters that training went on from, the first one first: name, hash, number of pairs."""
+    start = manifest.get("start_from")
+    if not start:
+        return []
+    pairs = f", {len(start['data']['train']):,} pairs" if start.get("data") else ""
+    return [*rounds_before(start), f"{start['name']}, hash {start['hash']}{pairs}"]
+
+
+def in_words(value: Any) -> str:
+    """A value of a manifest as words, "" where it says nothing."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"count", "total"}:
+            return f"{value['count']} of {value['total']}"
+        said = {name.replace("_", " "): _inside(one) for name, one in value.items()}
+        return ", ".join(f"{name} {words}" for name, words in said.items() if words)
+    if isinstance(value, list):
+        return " ".join(map(in_words, value))
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "yes", False: "no"}[value]
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value or 0.0:.4g}"  # -0.0 is 0
+    return str(value)
+
+
+def _inside(value: Any) -> str:
+    """The same within another value: an object of several in brackets."""
+    words = in_words(value)
+    is_group = isinstance(value, Mapping) and value.keys() != {"count", "total"}
+    return f"({words})" if words and is_group else words

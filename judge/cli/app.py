@@ -1,0 +1,115 @@
+"""`judge app`: the review app, on this machine only unless you say otherwise."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from judge.cli.console import STYLE, LedgerOption
+from judge.cli.options import takes_judge
+from judge.errors import InputError
+from judge.options import JudgeOptions
+from judge.review.settings import REVIEWS, AppSettings, below, holds_verdicts, start_with
+from judge.review.store import ReviewStore
+
+LOOPBACK = "127.0.0.1"
+
+app = typer.Typer(help="Review pairs side by side in the browser.", **STYLE)
+
+
+@app.command(
+    epilog="Examples: judge app. judge app pairs.jsonl. judge app verdicts.jsonl --pairs pairs.jsonl. "
+    "Others reach it through an SSH tunnel or a proxy with a login: docs/app.md says how."
+)
+@takes_judge
+def review(
+    judge: JudgeOptions,
+    file: Annotated[
+        str, typer.Argument(help="Pairs to review, or verdicts on them; without one, choose in the app.")
+    ] = "",
+    pairs: Annotated[str, typer.Option(help="The pairs, where FILE has verdicts.")] = "",
+    folder: Annotated[
+        Path, typer.Option(help="Files below this folder can be opened in the app, no others.")
+    ] = Path(),
+    reviews: Annotated[
+        Path | None, typer.Option(help=f"Where votes are kept; by default FOLDER/{REVIEWS}.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the page's address.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Where to listen; whoever reaches it can read and vote.")
+    ] = LOOPBACK,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+    ledger: LedgerOption = None,
+) -> None:
+    """Opens the review app in your browser."""
+    if find_spec("streamlit") is None:
+        raise InputError('the app needs Streamlit: pip install "four-token-judge[app]"')
+    settings = settings_of(file, pairs, folder, reviews, ledger, judge)
+    ReviewStore(settings.reviews)  # says now if votes could not be kept
+    start_with(settings)
+    serve(address, port, browser)
+
+
+def settings_of(
+    file: str, pairs: str, folder: Path, reviews: Path | None, ledger: Path | None, judge: JudgeOptions
+) -> AppSettings:
+    """What the pages need. Raises InputError for a file that is missing, elsewhere or of another kind."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder. Files below it are what the app can open.")
+    root = folder.resolve()
+    verdicts = ""
+    for name in filter(None, (file, pairs)):
+        if not below(root, inside(root, name)).is_file():
+            raise InputError(f"{name}: no such file.")
+    if file and holds_verdicts(below(root, inside(root, file))):
+        if not pairs:
+            raise InputError(f"{file}: these are verdicts. Name the pairs that they are on with --pairs.")
+        verdicts, file = inside(root, file), pairs
+    elif pairs:
+        raise InputError(
+            f"{file or pairs}: --pairs goes with a file of verdicts. Pairs alone need no option."
+        )
+    return AppSettings(
+        root=root,
+        pairs=inside(root, file) if file else "",
+        verdicts=verdicts,
+        reviews=reviews or root / REVIEWS,
+        ledger=ledger,
+        judge=judge,
+    )
+
+
+def inside(root: Path, name: str) -> str:
+    """The name as seen from `root`: a name on the command line is seen from where the command runs."""
+    path = Path(name).resolve()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def serve(address: str, port: int, browser: bool) -> None:
+    """Runs the server until it is interrupted."""
+    from streamlit.web import bootstrap
+
+    flags = {
+        "server_address": address,
+        "server_port": port,
+        "server_headless": not browser,
+        "server_fileWatcherType": "none",
+        "server_enableStaticServing": False,
+        "browser_gatherUsageStats": False,
+        "client_toolbarMode": "minimal",
+        "client_showErrorDetails": "none",
+        "theme_light_primaryColor": "#2f6f9f",
+        "theme_dark_primaryColor": "#2a78b0",
+    }
+    bootstrap.load_config_options(flags)
+    bootstrap.run(str(pages_folder() / "main.py"), False, [], flags)
+
+
+def pages_folder() -> Path:
+    """The folder of the pages, which Streamlit runs by path: in the package, or in a checkout beside it."""
+    package = Path(__file__).parents[1]
+    installed = package / "pages" / "app"
+    return installed if installed.is_dir() else package.parent / "app"

@@ -1,0 +1,127 @@
+"""`judge bench`: judges on a data set with people's votes -> tables, a result file, an HTML report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from judge.bench.run import (
+    DATA_SETS,
+    TURNS,
+    VOTES,
+    chosen,
+    entrants_of,
+    judged,
+    read,
+    refuse_hopeless,
+    self_check,
+)
+from judge.cli.console import (
+    STYLE,
+    LedgerOption,
+    QuietOption,
+    check_writable,
+    interruptible,
+    opened_ledger,
+    progress_shown,
+    show_study,
+    write,
+)
+from judge.cli.options import takes_judge
+from judge.datasets.dataset import Wanted, data_folder
+from judge.errors import InputError
+from judge.options import JudgeOptions, judge_of_spec
+
+app = typer.Typer(**STYLE)
+
+
+@app.command(
+    "bench",
+    epilog="Examples: judge bench mt-bench --data-dir data --html report.html. "
+    "judge bench llmbar --judge name=fast --judge name=slow,method=bsm. "
+    "judge bench pairs.jsonl --votes votes.jsonl. Interrupted, the same command goes on.",
+)
+@takes_judge
+def bench(
+    data: Annotated[
+        str,
+        typer.Argument(help=f"{', '.join(DATA_SETS)}, or a file of pairs (with --votes, or a column gold)."),
+    ],
+    specs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--judge",
+            help="A judge as name=value,...: base-model, adapter, method, backend and every other option of "
+            "a judge below, and a name for the tables. May be given more than once; what it does not say is "
+            "as below.",
+        ),
+    ] = None,
+    votes: Annotated[
+        str, typer.Option(help="MT-bench: experts, authors or all. A file of pairs: the file of votes.")
+    ] = "",
+    turn: Annotated[
+        str,
+        typer.Option(
+            help="Which turn of a conversation is judged: 1, 2, ..., or any; by default 1 of MT-bench, "
+            "OASST and HH-RLHF, and any of a file."
+        ),
+    ] = "",
+    category: Annotated[
+        list[str] | None, typer.Option(help="Only pairs of this category; may be given more than once.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many pairs, from each category in proportion.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the sample and of the intervals.")] = 0,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of local copies; by default JUDGE_DATA, else the Hugging Face hub."),
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="Write the result file, JSON with every figure.")] = None,
+    html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
+    markdown: Annotated[str | None, typer.Option(help="Write Markdown; - is standard output.")] = None,
+    ledger: LedgerOption = None,
+    quiet: QuietOption = False,
+    *,
+    judge: JudgeOptions,
+) -> None:
+    """Measure judges on a data set: agreement with people, and how often a verdict flips."""
+    from judge.bench.result import frame_of, result_of
+    from judge.provenance import as_json
+    from judge.study.gallery import galleries_of
+    from judge.study.study import study_of
+
+    for path in (out, html, markdown):
+        check_writable(path)
+    named = [judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)]
+    turn, votes = turn or TURNS.get(data, "any"), votes or VOTES.get(data, "")
+    wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
+    dataset = chosen(read(data, wanted), category or (), limit, seed)
+    with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
+        refuse_hopeless(named, book, progress)
+        runs = [judged(name, options, dataset, book, progress) for name, options in named]
+        entrants = entrants_of(runs, dataset)
+        study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed)
+    selection = {
+        "data_set": data,
+        "turn": turn,
+        "votes": votes,
+        "categories": category or [],
+        "limit": limit,
+    }
+    result = result_of(study, dataset, selection, self_check(data, wanted))
+    frame = frame_of(result)
+    if out is not None:
+        write(out, as_json(result) + "\n")
+    galleries = galleries_of(entrants, dataset.votes, dataset.pairs) if html else ()
+    show_study(study, frame, galleries, html, markdown, out)
+
+
+def _turn_of(text: str) -> int | None:
+    if text == "any":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"--turn {text}: must be 1, 2, ..., or any.")
+    return int(text)

@@ -1,0 +1,52 @@
+"""`judge ledger`: what was judged, shown, exported, imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from judge.cli.console import LedgerOption, opened_ledger
+
+app = typer.Typer(help="The ledger of all judgments: show, export, import.", no_args_is_help=True)
+
+
+@app.command("show")
+def ledger_show(ledger: LedgerOption = None) -> None:
+    """What the ledger holds, a line a judge."""
+    with opened_ledger(ledger) as book:
+        summaries = book.summary()
+    for one in summaries:
+        print(
+            f"{one.fingerprint}: {one.n_readings} readings ({one.n_unparsed} unparsed), "
+            f"{one.tokens_in} tokens in, {one.tokens_out} out, {one.elapsed_s:.0f} s, "
+            f"{one.first_recorded_at} to {one.last_recorded_at}"
+        )
+    if not summaries:
+        print("The ledger is empty.")
+
+
+@app.command("export", epilog="Example: judge ledger export shards/")
+def ledger_export(
+    folder: Path,
+    judge: Annotated[
+        list[str] | None, typer.Option(help="Only this fingerprint; may be given more than once.")
+    ] = None,
+    ledger: LedgerOption = None,
+) -> None:
+    """Write all judgments as small compressed shards, without any text of the pairs."""
+    with opened_ledger(ledger) as book:
+        for path in book.export(folder, judge):
+            print(path)
+
+
+@app.command("import", epilog="Example: judge ledger import shards/*.jsonl.gz")
+def ledger_import(shards: list[Path], ledger: LedgerOption = None) -> None:
+    """Take in shards from another machine; what is already known stays as it is."""
+    with opened_ledger(ledger) as book:
+        counts = book.load(shards)
+    print(
+        f"{counts.added} added, {counts.known} already known, "
+        f"{counts.differing} differing (kept as they were)"
+    )

@@ -1,0 +1,338 @@
+"""The command `judge`: one verb a task. Expected errors are one line on standard error and exit status 2."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from judge.cli.adapters import app as adapters_app
+from judge.cli.console import (
+    INTERRUPTED,
+    STYLE,
+    LedgerOption,
+    QuietOption,
+    check_writable,
+    interruptible,
+    opened_ledger,
+    progress_shown,
+    show_study,
+    write,
+)
+from judge.cli.ledger import app as ledger_app
+from judge.cli.models import app as models_app
+from judge.cli.options import takes_judge
+from judge.errors import InputError, JudgeError
+from judge.options import JudgeOptions
+from judge.records import Message, Order, Pair, Reading, Status, Unparsed, Verdict
+
+VERBS = "judge.commands"
+
+
+class Verbs(TyperGroup):
+    """The commands of this file, and those of the packages above it, found by name when they are called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(entry_points(group=VERBS).names)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        for found in entry_points(group=VERBS, name=cmd_name):
+            return get_command(loaded(found))
+        return super().get_command(ctx, cmd_name)
+
+
+def loaded(verb: EntryPoint) -> typer.Typer:
+    """The commands of a package beside `judge`, even where the user's path has a folder of its name first."""
+    beside = str(Path(__file__).parents[2])
+    sys.path.insert(0, beside)
+    try:
+        commands: typer.Typer = verb.load()
+    finally:
+        sys.path.remove(beside)
+    return commands
+
+
+app = typer.Typer(
+    cls=Verbs,
+    help="A pairwise judge that answers in four tokens, in both orders.",
+    no_args_is_help=True,
+    **STYLE,
+)
+app.add_typer(models_app, name="models")
+app.add_typer(adapters_app, name="adapters")
+app.add_typer(ledger_app, name="ledger")
+
+
+def main() -> NoReturn:
+    """Runs the command line; the only place where errors become messages."""
+    try:
+        app()
+    except JudgeError as error:
+        print(f"judge: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("judge: interrupted.", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    raise SystemExit(0)
+
+
+@app.command(
+    epilog='Examples: judge compare --prompt "2 + 2?" --a "4" --b "5". '
+    "Without options one pair is read as JSON from standard input. "
+    "judge compare --method bsm --explain ... shows the scores on each criterion."
+)
+@takes_judge
+def compare(
+    prompt: Annotated[str | None, typer.Option(help="What was asked.")] = None,
+    a: Annotated[str | None, typer.Option("--a", help="Answer A.")] = None,
+    b: Annotated[str | None, typer.Option("--b", help="Answer B.")] = None,
+    prompt_file: Annotated[Path | None, typer.Option(help="The same from a file.")] = None,
+    a_file: Annotated[Path | None, typer.Option(help="The same from a file.")] = None,
+    b_file: Annotated[Path | None, typer.Option(help="The same from a file.")] = None,
+    reference: Annotated[str | None, typer.Option(help="A known good answer.")] = None,
+    system: Annotated[
+        str | None, typer.Option(help="The system text the answers were written under.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The verdict as JSON.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what a slow method asked and was told, and all scores.")
+    ] = False,
+    ledger: LedgerOption = None,
+    quiet: QuietOption = False,
+    *,
+    judge: JudgeOptions,
+) -> None:
+    """Judge one pair in both orders."""
+    from judge.drawing.steps import format_steps
+    from judge.evaluate import judge_pairs
+    from judge.io.verdicts import verdict_to_json
+
+    texts = {
+        "--prompt": _text_of("--prompt", prompt, prompt_file),
+        "--a": _text_of("--a", a, a_file),
+        "--b": _text_of("--b", b, b_file),
+    }
+    pair = _pair_of(texts, reference, system)
+    with progress_shown(quiet) as progress, opened_ledger(ledger) as book:
+        method = judge.load(progress, book)
+        started = time.perf_counter()
+        [verdict] = judge_pairs([pair], method, book)
+        elapsed_s = time.perf_counter() - started
+    if as_json:
+        print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
+        return
+    print(format_verdict(verdict, elapsed_s))
+    if explain:
+        print(f"\n{format_steps(verdict, shutil.get_terminal_size((100, 24)).columns)}")
+
+
+@app.command(
+    epilog="Example: judge run pairs.jsonl --out verdicts.jsonl. Interrupted, the same command goes on."
+)
+@takes_judge
+def run(
+    pairs: Annotated[
+        str, typer.Argument(help="Pairs: .jsonl, .jsonl.gz, .csv or .parquet; - is standard input.")
+    ],
+    out: Annotated[str, typer.Option(help="Verdicts as JSONL; - is standard output.")] = "-",
+    limit: Annotated[int | None, typer.Option(min=1, help="Judge so many pairs: the first ones.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
+    ] = None,
+    ledger: LedgerOption = None,
+    quiet: QuietOption = False,
+    *,
+    judge: JudgeOptions,
+) -> None:
+    """Judge a file of pairs in both orders."""
+    from judge.evaluate import judge_pairs
+    from judge.io.pairs import read_pairs
+    from judge.io.verdicts import write_verdicts
+
+    check_writable(out)
+    chosen = sample(read_pairs(pairs), limit, seed)
+    with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
+        method = judge.load(progress, book)
+        started = time.perf_counter()
+        verdicts = judge_pairs(chosen, method, book, progress)
+        elapsed_s = time.perf_counter() - started
+    write_verdicts(out, verdicts)
+    if not quiet:
+        _print_findings(verdicts, chosen, elapsed_s, out)
+        if method.backend.tokens_computed:
+            print(f"Prompt tokens computed: {method.backend.tokens_computed:,}", file=sys.stderr)
+
+
+@app.command(
+    epilog="Examples: judge report verdicts.jsonl --pairs pairs.jsonl --html report.html. "
+    "judge report verdicts.jsonl --votes votes.jsonl --pairs pairs.jsonl measures the judge against people."
+)
+def report(
+    verdicts: Annotated[str, typer.Argument(help="Verdicts as written by `judge run`; - is standard input.")],
+    pairs: Annotated[
+        str | None, typer.Option(help="Their pairs: adds texts, categories and gold labels.")
+    ] = None,
+    votes: Annotated[
+        str | None,
+        typer.Option(
+            help="People's votes on them (.jsonl, .csv or .parquet): agreement by every convention, with "
+            "intervals; the verdicts may be of several judges."
+        ),
+    ] = None,
+    html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
+    markdown: Annotated[str | None, typer.Option(help="Write Markdown; - is standard output.")] = None,
+    as_json: Annotated[str | None, typer.Option("--json", help="Write JSON; - is standard output.")] = None,
+) -> None:
+    """Report on verdicts: a table on the terminal, Markdown, JSON, HTML with a plot."""
+    from judge.io.pairs import read_pairs
+    from judge.io.verdicts import read_verdicts
+    from judge.report.page import format_html, format_json, format_markdown, format_text
+    from judge.report.summary import summarize
+
+    for path in (html, markdown, as_json):
+        check_writable(path)
+    given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
+    if votes is not None:
+        _report_on_votes(verdicts, given, votes, texts, html, markdown, as_json)
+        return
+    made = summarize(given, texts)
+    for path, formatted in ((html, format_html), (markdown, format_markdown), (as_json, format_json)):
+        if path is not None:
+            write(path, formatted(made))
+    if "-" not in (html, markdown, as_json):
+        print(format_text(made, color=sys.stdout.isatty()))
+
+
+def _report_on_votes(
+    name: str,
+    verdicts: Sequence[Verdict],
+    votes_path: str,
+    pairs: Sequence[Pair] | None,
+    html: str | None,
+    markdown: str | None,
+    as_json: str | None,
+) -> None:
+    """The report of judges beside people, in every format that was asked for."""
+    from judge.io.votes import read_votes
+    from judge.study.gallery import galleries_of
+    from judge.study.page import Frame
+    from judge.study.study import Entrant, Kind, study_as_json, study_of
+
+    by_judge: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_judge.setdefault(verdict.judge, []).append(verdict)
+    if not by_judge:
+        raise InputError(f"{name}: there are no verdicts. Write some with `judge run`.")
+    votes = read_votes(votes_path)
+    entrants = [Entrant(judge, Kind.JUDGE, given) for judge, given in by_judge.items()]
+    study = study_of(entrants, votes, pairs)
+    frame = Frame(f"Judges on {Path(votes_path).name}", f"Verdicts: {name}")
+    if as_json is not None:
+        write(as_json, json.dumps(study_as_json(study), indent=2) + "\n")
+    galleries = galleries_of(entrants, votes, pairs or ()) if html else ()
+    show_study(study, frame, galleries, html, markdown, as_json)
+
+
+def sample(pairs: Sequence[Pair], limit: int | None, seed: int | None) -> list[Pair]:
+    """At most `limit` pairs in file order: the first ones, or with a seed a random sample."""
+    if limit is None or limit >= len(pairs):
+        return list(pairs)
+    if seed is None:
+        return list(pairs[:limit])
+    return [pairs[i] for i in sorted(random.Random(seed).sample(range(len(pairs)), limit))]
+
+
+def format_verdict(verdict: Verdict, elapsed_s: float) -> str:
+    """A verdict in a few readable lines."""
+    from judge.drawing.steps import shared_steps
+
+    lines = [_headline(verdict)]
+    if verdict.p_a is not None:
+        lines.append(f"P(A is better): {verdict.p_a:.3f}, the mean of both orders")
+    lines += [_line_of(verdict.readings[order], order) for order in Order]
+    n_in = sum(reading.tokens_in for reading in verdict.readings.values())
+    n_out = sum(reading.tokens_out for reading in verdict.readings.values())
+    lines.append(f"{verdict.judge}, {n_in} tokens in, {n_out} out, {elapsed_s:.1f} s")
+    if shared := shared_steps([verdict]):
+        n_in, n_out = sum(s.tokens_in for s in shared), sum(s.tokens_out for s in shared)
+        lines.append(f"asked once for both orders: {n_in} tokens in, {n_out} out")
+    return "\n".join(lines)
+
+
+def _headline(verdict: Verdict) -> str:
+    if verdict.status is Status.UNPARSED:
+        return "No verdict: a reply could not be read."
+    if verdict.status is Status.INCONSISTENT:
+        return "Inconsistent: the verdict changes when the answers swap places, so it counts as a tie."
+    names = {"A": "A is better", "B": "B is better", "TIE": "Equally good"}
+    return f"{names[verdict.outcome or 'TIE']}, in both orders."
+
+
+def _line_of(reading: Reading, order: Order) -> str:
+    place = f"  {order[0]} shown first: "
+    if isinstance(reading, Unparsed):
+        return f"{place}not readable ({reading.reason})"
+    from judge.orders import outcome_of, probability_of_a
+
+    p_a = probability_of_a(reading, order)
+    probability = "" if p_a is None else f", P(A) {p_a:.3f}"
+    trimmed = ", answers trimmed to fit" if reading.is_trimmed else ""
+    return f"{place}{outcome_of(reading.choice, order)}{probability}{trimmed}"
+
+
+def _print_findings(verdicts: Sequence[Verdict], pairs: Sequence[Pair], elapsed_s: float, out: str) -> None:
+    from judge.report.findings import findings_of
+    from judge.report.summary import summarize
+
+    print(f"{len(verdicts)} pairs in both orders, {elapsed_s:.1f} s", file=sys.stderr)
+    for finding in findings_of(summarize(verdicts, pairs, elapsed_s)):
+        print(f"{finding.label}: {finding.value} ({finding.meaning})", file=sys.stderr)
+    if out != "-":
+        print(f"Verdicts: {out}", file=sys.stderr)
+
+
+def _text_of(option: str, text: str | None, file: Path | None) -> str | None:
+    if text is not None and file is not None:
+        raise InputError(f"{option} and {option}-file: give one of the two.")
+    if file is None:
+        return text
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read as UTF-8 text ({error}).") from error
+
+
+def _pair_of(texts: dict[str, str | None], reference: str | None, system: str | None) -> Pair:
+    from judge.io.pairs import read_pairs
+
+    given = {option: text for option, text in texts.items() if text is not None}
+    if not given:
+        pairs = read_pairs("-")
+        if len(pairs) != 1:
+            raise InputError(
+                f"standard input: {len(pairs)} pairs. `judge compare` takes one; `judge run -` takes more."
+            )
+        return pairs[0]
+    if len(given) < len(texts):
+        missing = ", ".join(option for option in texts if option not in given)
+        raise InputError(
+            f"missing {missing}. Give --prompt, --a and --b, or a pair as JSON on standard input."
+        )
+    asked = Message("user", given["--prompt"])
+    return Pair(
+        id="pair",
+        conversation_a=(asked, Message("assistant", given["--a"])),
+        conversation_b=(asked, Message("assistant", given["--b"])),
+        reference=reference,
+        system=system,
+    )

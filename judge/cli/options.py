@@ -1,0 +1,73 @@
+"""The options that name a judge, as options of a command: the same for every command that judges."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from judge.methods import AUTO, METHODS, WAYS
+from judge.options import judge_options
+
+METHOD_HELP = (
+    f"{', '.join(METHODS)}; or in everyday words {', '.join(f'{way} ({m})' for way, m in WAYS.items())} and "
+    f"{AUTO} (fast, and slow where that is inconsistent or near even)."
+)
+
+OPTIONS = {
+    "method": typer.Option(help=METHOD_HELP),
+    "ties": typer.Option("--ties", help="Let the judge call two answers equally good."),
+    "samples": typer.Option(min=1, help="Read each order so many times and vote; needs --temperature."),
+    "vote": typer.Option(help="majority, or usc: the judge picks the most consistent sample."),
+    "temperature": typer.Option(
+        min=0, help="Of slow methods' free replies; 0 always takes the likeliest word."
+    ),
+    "max_new_tokens": typer.Option(min=1, help="Longest free reply; by default each method's own."),
+    "base_model": typer.Option(
+        help="A name from `judge models list`, a hub id, a folder, or what a server calls its model."
+    ),
+    "adapter": typer.Option(
+        help="Folder of a LoRA adapter for the base model; none is the bare base model. By default "
+        "direct judges with the distilled judge that comes with this package, where there is one."
+    ),
+    "backend": typer.Option(
+        help="embedded; vllm; server:URL of an OpenAI-compatible API; or a judge without a model: "
+        "scripted:first, scripted:second, scripted:longer, scripted:shorter, scripted:unreadable:3, "
+        "scripted:replies:A,B."
+    ),
+    "overflow": typer.Option(help="Prompts over the limit: trim the middle of both answers alike, or error."),
+    "max_prompt_tokens": typer.Option(min=64, help="Longest prompt."),
+    "dtype": typer.Option(help="auto, bfloat16 or float32."),
+    "device": typer.Option(help="auto, cpu or cuda."),
+    "concurrency": typer.Option(min=1, help="Requests that a server gets at a time."),
+    "requests_per_minute": typer.Option(
+        min=0, help="Requests that a server gets a minute at most; 0 is no limit."
+    ),
+}
+"""How each option of `judge_options` is told on the command line."""
+
+
+def takes_judge(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `judge_options` beside its own, handed to it as `judge`."""
+    own = [p for name, p in inspect.signature(command).parameters.items() if name != "judge"]
+    added = inspect.signature(judge_options).parameters
+    hints = get_type_hints(command, include_extras=True)
+    hints |= {name: Annotated[kind, OPTIONS[name]] for name, kind in kinds_of_options().items()}
+
+    @wraps(command)
+    def with_judge(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in added}
+        command(**given, judge=judge_options(**chosen))
+
+    parameters = [p.replace(annotation=hints[p.name]) for p in (*own, *added.values())]
+    with_judge.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_judge.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_judge
+
+
+def kinds_of_options() -> dict[str, Any]:
+    """The type of each option of `judge_options`."""
+    return {name: kind for name, kind in get_type_hints(judge_options).items() if name != "return"}

@@ -1,0 +1,1 @@
+"""Data sets with people's votes, one a file."""

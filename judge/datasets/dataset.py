@@ -1,0 +1,152 @@
+"""What every data set of the harness is read as: pairs, people's votes on them, and what was left out."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from judge.errors import InputError
+from judge.io.wording import counts_in_words
+from judge.records import NO_CATEGORY, Ballot, HumanVote, Message, Pair, Verdict, sha256_of_json
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of a data set to read, and from where.
+
+    `folder` holds local copies; None reads from the Hugging Face hub. `turn` None takes any turn. `votes` is
+    "experts", "authors" or "all" for MT-bench, a file of votes for a file of pairs, and "" elsewhere.
+    """
+
+    folder: Path | None = None
+    turn: int | None = 1
+    votes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Pairs and the votes on them; every pair has a vote.
+
+    `broken` counts rows that were left out, by reason. `released` are verdicts that somebody else published
+    on these pairs, by the judge's name. `source` says whose data it is and under which licence.
+    """
+
+    name: str
+    pairs: tuple[Pair, ...]
+    votes: tuple[HumanVote, ...]
+    source: str
+    broken: Mapping[str, int] = field(default_factory=dict)
+    released: Mapping[str, tuple[Verdict, ...]] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of the contents of all pairs and of all votes, whatever their order."""
+        pairs = sorted([pair.id, pair.content_hash] for pair in self.pairs)
+        votes = sorted([vote.pair_id, vote.voter, vote.outcome.value] for vote in self.votes)
+        return sha256_of_json([pairs, votes])
+
+
+class Unusable(Exception):
+    """Why one row is left out, in words that fit many rows. `usable` counts it, and none gets past it."""
+
+
+def usable(rows: Iterable[S], read_one: Callable[[S], T]) -> tuple[list[T], Counter[str]]:
+    """What `read_one` makes of each row, and how many rows it found Unusable, by reason."""
+    done: list[T] = []
+    broken: Counter[str] = Counter()
+    for row in rows:
+        try:
+            done.append(read_one(row))
+        except Unusable as reason:
+            broken[str(reason)] += 1
+    return done, broken
+
+
+def preferred(
+    id: str,
+    context: Sequence[Message],
+    chosen: object,
+    rejected: object,
+    voter: str,
+    turn: int,
+    category: str | None = None,
+) -> tuple[Pair, HumanVote]:
+    """The pair of a better and a worse response, and the vote that says so.
+
+    Which response is a comes from a hash of the texts, never from the vote.
+    """
+    if not isinstance(chosen, str) or not isinstance(rejected, str):
+        raise Unusable("missing text")
+    if not chosen.strip() or not rejected.strip():
+        raise Unusable("missing text")
+    if chosen.strip() == rejected.strip():
+        raise Unusable("identical texts")
+    a, b = sorted((chosen, rejected), key=sha256_of_json)
+    pair = Pair(
+        id=id,
+        conversation_a=(*context, Message("assistant", a)),
+        conversation_b=(*context, Message("assistant", b)),
+        category=category,
+    )
+    return pair, HumanVote(id, voter, Ballot.A if a == chosen else Ballot.B, turn=turn, category=category)
+
+
+def prompt_of(pair: Pair) -> str:
+    """The first user message of conversation a, without differences of case and spaces."""
+    return " ".join(pair.question.casefold().split())
+
+
+def not_empty(dataset: Dataset) -> Dataset:
+    """The same data set. Raises InputError, which says what was left out, where no pair is left."""
+    if not dataset.pairs:
+        left_out = counts_in_words(dataset.broken)
+        raise InputError(f"{dataset.name}: no pair with a vote is left (left out: {left_out}).")
+    return dataset
+
+
+def only(dataset: Dataset, ids: frozenset[str]) -> Dataset:
+    """The data set with these pairs alone, and the votes and released verdicts on them."""
+    return replace(
+        dataset,
+        pairs=tuple(pair for pair in dataset.pairs if pair.id in ids),
+        votes=tuple(vote for vote in dataset.votes if vote.pair_id in ids),
+        released={
+            judge: tuple(verdict for verdict in verdicts if verdict.pair_id in ids)
+            for judge, verdicts in dataset.released.items()
+        },
+    )
+
+
+def stratified(pairs: Sequence[Pair], limit: int, seed: int) -> frozenset[str]:
+    """The ids of `limit` pairs, drawn from each category in proportion (largest remainders), by this seed.
+
+    They do not depend on the order of the pairs. Where there are no more than `limit`, all are taken.
+    """
+    limit = min(limit, len(pairs))
+    by_category: dict[str, list[str]] = {}
+    for pair in pairs:
+        by_category.setdefault(pair.category or NO_CATEGORY, []).append(pair.id)
+    shares = {name: limit * len(ids) / len(pairs) for name, ids in by_category.items()}
+    counts = Counter({name: int(share) for name, share in shares.items()})
+    by_remainder = sorted(shares, key=lambda name: (-(shares[name] % 1), name))
+    counts.update(by_remainder[: limit - counts.total()])
+    generator = random.Random(seed)
+    return frozenset(
+        id for name in sorted(by_category) for id in generator.sample(sorted(by_category[name]), counts[name])
+    )
+
+
+def data_folder(given: Path | None = None) -> Path | None:
+    """The folder of local copies: as given, else JUDGE_DATA, else `../shared/data` where that exists."""
+    if given or os.environ.get("JUDGE_DATA"):
+        return given or Path(os.environ["JUDGE_DATA"])
+    beside = Path("../shared/data")
+    return beside if beside.is_dir() else None

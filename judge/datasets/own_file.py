@@ -1,0 +1,88 @@
+"""A user's own pairs with votes: a pair file and a file of votes, or a pair file with a column `gold`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from judge.datasets.dataset import Dataset, Unusable, Wanted, not_empty, usable
+from judge.errors import InputError
+from judge.io.pairs import read_pairs
+from judge.io.rows import name_of
+from judge.io.votes import read_votes
+from judge.io.wording import some_of
+from judge.records import Ballot, HumanVote, Outcome, Pair
+
+GOLD = "gold"
+NO_VOTE = "pair without a vote"
+
+
+def read(pairs_path: str | Path, wanted: Wanted) -> Dataset:
+    """The pairs of the file that have a vote, in its order, and the votes on them.
+
+    `wanted.votes` is a file of votes, of which `wanted.turn` takes some. Where it is "", each pair whose
+    column `gold` is A, B or TIE has one vote.
+
+    Raises:
+        InputError: a file cannot be read, votes are on unknown pairs, or no pair has a vote.
+    """
+    name = Path(name_of(pairs_path)).name
+    pairs = read_pairs(pairs_path)
+    if wanted.votes:
+        votes, broken = votes_of_file(pairs, wanted, name)
+        source = f"own pairs, votes of {Path(name_of(wanted.votes)).name}"
+    else:
+        votes, broken = votes_of_gold(pairs, name)
+        source = f"own pairs, column {GOLD}"
+    voted = {vote.pair_id for vote in votes}
+    return not_empty(
+        Dataset(
+            name=name,
+            pairs=tuple(pair for pair in pairs if pair.id in voted),
+            votes=tuple(votes),
+            source=source,
+            broken=broken,
+        )
+    )
+
+
+def votes_of_file(pairs: Sequence[Pair], wanted: Wanted, name: str) -> tuple[list[HumanVote], Counter[str]]:
+    """The file's votes on the wanted turn, and how many votes and pairs are left out, by reason."""
+    every = read_votes(wanted.votes)
+    ids = {pair.id for pair in pairs}
+    if unknown := list(dict.fromkeys(vote.pair_id for vote in every if vote.pair_id not in ids)):
+        raise InputError(
+            f"{wanted.votes}: votes on {len(unknown)} pairs that {name} does not have: {some_of(unknown)}. "
+            "A vote's pair_id must be the id of a pair in that file."
+        )
+
+    def of_turn(vote: HumanVote) -> HumanVote:
+        if wanted.turn not in (None, vote.turn):
+            raise Unusable("vote on another turn")
+        return vote
+
+    votes, broken = usable(every, of_turn)
+    n_without = len(ids - {vote.pair_id for vote in votes})
+    return votes, broken + Counter({NO_VOTE: n_without})
+
+
+def votes_of_gold(pairs: Sequence[Pair], name: str) -> tuple[list[HumanVote], Counter[str]]:
+    """A vote for every pair with a gold label, and how many pairs have none, by reason."""
+    votes, broken = usable(pairs, gold_vote)
+    if not votes:
+        raise InputError(
+            f"{name}: no votes. Name a file of votes with --votes, or give the pairs a column {GOLD} "
+            f"that is one of {', '.join(Outcome)}."
+        )
+    return votes, broken
+
+
+def gold_vote(pair: Pair) -> HumanVote:
+    """The label in the pair's column gold, which must be spelled exactly."""
+    label = pair.metadata.get(GOLD)
+    if label is None or label == "":
+        raise Unusable(NO_VOTE)
+    if label not in list(Outcome):
+        raise Unusable(f"{GOLD} is not {', '.join(Outcome)}")
+    return HumanVote(pair.id, GOLD, Ballot(label), category=pair.category)

@@ -1,0 +1,1 @@
+"""What reports draw with: safe text in every format, SVG, the steps of a slow judge."""

@@ -1,0 +1,1 @@
+"""Files: pairs, verdicts, votes and rows, read and written."""

@@ -1,0 +1,252 @@
+"""Pairs as files: from JSONL, CSV or Parquet, and to JSONL.
+
+A row has one of two forms, and in both may have category, reference, system and metadata (an object):
+
+    short   id, prompt, response_a, response_b
+    long    id, conversation_a, conversation_b: lists of {"role", "content"}; the last message is judged
+
+Every other column is kept in the pair's metadata. Without an id the content's hash takes its place.
+A file is read whole or not at all: every row that cannot be read is named in one BadLines error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+from judge.errors import InputError
+from judge.io.rows import (
+    JSON_READERS,
+    Cells,
+    Reader,
+    Row,
+    Wrong,
+    changed,
+    claim,
+    csv_rows,
+    found,
+    gather,
+    kind_of,
+    name_of,
+    parquet_rows,
+    parse_json,
+    rows_of,
+    shown,
+    write_json_lines,
+)
+from judge.io.values import optional_text, text
+from judge.records import (
+    Message,
+    Pair,
+)
+
+SHORT_FORM = ("prompt", "response_a", "response_b")
+LONG_FORM = ("conversation_a", "conversation_b")
+EITHER_FORM = f"{', '.join(SHORT_FORM)}, or else {', '.join(LONG_FORM)}"
+OPTIONAL = ("id", "category", "reference", "system", "metadata")
+JSON_COLUMNS = (*LONG_FORM, "metadata")  # text in them, in a table, is JSON
+
+
+def read_pairs(path: str | Path) -> list[Pair]:
+    """The pairs of a .jsonl, .jsonl.gz, .csv or .parquet file, in its order; "-" is JSONL on standard input.
+
+    Raises:
+        BadLines: some rows cannot be read; the error holds a line for each of them.
+        InputError: the file as a whole cannot be read, or has no pair in it.
+    """
+    first_with_id: dict[Hashable, str] = {}
+
+    def pair_of(cells: Mapping[str, Any], where: str) -> Pair:
+        pair_id = id_of(cells)
+        if pair_id:  # claimed before the rest is read, so that a bad row does not hide a repeated id
+            claim(first_with_id, pair_id, where, f"id {shown(pair_id)}")
+        return pair_from_cells(cells, pair_id)
+
+    pairs = gather(rows_of(path, PAIR_READERS), pair_of)
+    if not pairs:
+        raise InputError(f"{name_of(path)}: no pairs found. A file must hold at least one pair.")
+    return with_ids(pairs)
+
+
+def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
+    """Writes pairs as JSONL, whole or not at all: the short form where it says everything, else the long."""
+    write_json_lines(path, (pair_to_json(pair) for pair in pairs))
+
+
+def pair_to_json(pair: Pair) -> dict[str, Any]:
+    """One row, short if both conversations are the same user message and a response."""
+    row: dict[str, Any] = {"id": pair.id}
+    if pair.category is not None:
+        row["category"] = pair.category
+    if pair.system is not None:
+        row["system"] = pair.system
+    if pair.context_a == pair.context_b == (Message("user", pair.prompt),):
+        row |= {"prompt": pair.prompt, "response_a": pair.response_a, "response_b": pair.response_b}
+    else:
+        for name, messages in zip(LONG_FORM, (pair.conversation_a, pair.conversation_b), strict=True):
+            row[name] = [{"role": message.role, "content": message.content} for message in messages]
+    if pair.reference is not None:
+        row["reference"] = pair.reference
+    if pair.metadata:
+        row["metadata"] = dict(pair.metadata)
+    return row
+
+
+# --- from a row to a pair --------------------------------------------------------------------------------
+
+
+def pair_from_cells(cells: Mapping[str, Any], pair_id: str) -> Pair:
+    """The pair of one row in either form. A null is the same as a cell that is not there."""
+    short, long = ([name for name in form if cells.get(name) is not None] for form in (SHORT_FORM, LONG_FORM))
+    if short and long:
+        raise Wrong(f"has both {short[0]} and {long[0]}. A row has {EITHER_FORM}.")
+    form = LONG_FORM if long else SHORT_FORM
+    if missing := [name for name in form if name not in short + long]:
+        needed = ", ".join(form) if short or long else EITHER_FORM
+        raise Wrong(f"missing {', '.join(missing)} (found: {found(cells)}). Every pair needs {needed}.")
+    system = optional_text(cells, "system")
+    if long:
+        conversation_a, conversation_b, system = conversations_of(cells, system)
+    else:
+        prompt, response_a, response_b = (text(cells[name], name) for name in SHORT_FORM)
+        conversation_a = (Message("user", prompt), Message("assistant", response_a))
+        conversation_b = (Message("user", prompt), Message("assistant", response_b))
+    pair = Pair(
+        id=pair_id,
+        conversation_a=conversation_a,
+        conversation_b=conversation_b,
+        category=optional_text(cells, "category"),
+        reference=optional_text(cells, "reference"),
+        system=system,
+        metadata=metadata_of(cells),
+    )
+    if not pair.prompt.strip() or not last_user_text(pair.context_b).strip():
+        raise Wrong("the prompt is empty. Every pair needs a question that the responses answer.")
+    return pair
+
+
+def id_of(cells: Mapping[str, Any]) -> str:
+    """The row's own id as text, "" where it has none."""
+    value = cells.get("id")
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise Wrong(f"id is {kind_of(value)}. It must be text or a whole number.")
+    if not value.strip():
+        raise Wrong("id is empty. Give it some text, or leave it out and the content's hash takes its place.")
+    return value
+
+
+def with_ids(pairs: Iterable[Pair]) -> list[Pair]:
+    """The pairs, those without an id named by 16 digits of the content's hash; equal ones get -2, -3, ..."""
+    pairs = list(pairs)
+    taken = {pair.id for pair in pairs}
+    names: dict[str, Iterator[str]] = {}
+    named = []
+    for pair in pairs:
+        if not pair.id:
+            digits = pair.content_hash[:16]
+            free = names.setdefault(digits, chain([digits], (f"{digits}-{n}" for n in count(2))))
+            pair = replace(pair, id=next(name for name in free if name not in taken))
+        named.append(pair)
+    return named
+
+
+def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """Every column without a name of ours, and the keys of the metadata object."""
+    columns = {k: v for k, v in cells.items() if k not in (*SHORT_FORM, *LONG_FORM, *OPTIONAL)}
+    given = cells.get("metadata")
+    if given is None:
+        return columns
+    if not isinstance(given, dict):
+        raise Wrong(f"metadata is {kind_of(given)}. It must be an object.")
+    if clash := next((name for name in given if name in columns), None):
+        raise Wrong(f"{shown(clash)} is both a column and a key of metadata. Keep one of them.")
+    return columns | given
+
+
+Conversation = tuple[Message, ...]
+
+
+def conversations_of(
+    cells: Mapping[str, Any], system: str | None
+) -> tuple[Conversation, Conversation, str | None]:
+    """Both conversations without their system messages, and the one system text they and the row agree on."""
+    (system_a, messages_a), (system_b, messages_b) = (
+        conversation_of(cells[name], name) for name in LONG_FORM
+    )
+    if system_a != system_b:
+        raise Wrong("conversation_a and conversation_b have different system messages. They must be equal.")
+    if None not in (system, system_a) and system != system_a:
+        raise Wrong("system differs from the conversations' system message. Keep one of them.")
+    return messages_a, messages_b, system if system_a is None else system_a
+
+
+def conversation_of(value: Any, name: str) -> tuple[str | None, Conversation]:
+    """The system text, None where there is none, and the messages after it, a response last."""
+    if not isinstance(value, list):
+        raise Wrong(f"{name} is {kind_of(value)}. It must be a list of messages with role and content.")
+    messages = [message_of(item, f"{name}, message {n}") for n, item in enumerate(value, start=1)]
+    system = None
+    if messages and messages[0].role == "system":
+        system = messages.pop(0).content
+    if any(message.role == "system" for message in messages):
+        raise Wrong(f"{name} has a system message that is not the first. Only the first may be one.")
+    if not messages or messages[-1].role != "assistant":
+        last = f"ends with role {messages[-1].role}" if messages else "has no messages"
+        raise Wrong(f"{name} {last}. The last message must be the assistant's: it is what is judged.")
+    return system, tuple(messages)
+
+
+def message_of(value: Any, name: str) -> Message:
+    """One message; keys beside role and content are refused, as the judge would not see them."""
+    if not isinstance(value, dict):
+        raise Wrong(f"{name} is {kind_of(value)}. It must be an object with role and content.")
+    if set(value) != {"role", "content"}:
+        raise Wrong(f"{name} has {found(value)}. It must have role and content, and nothing else.")
+    role = value["role"]
+    if role not in ("user", "assistant", "system"):
+        raise Wrong(f"{name} has role {shown(role)}. It must be user or assistant, or system in the first.")
+    return Message(role, text(value["content"], f"{name}, content"))
+
+
+def last_user_text(messages: Iterable[Message]) -> str:
+    """The last user message's text, "" where there is none."""
+    return next((message.content for message in reversed(tuple(messages)) if message.role == "user"), "")
+
+
+# --- tables hold text: what an empty cell means, and where JSON is in one --------------------------------
+
+
+def csv_pair_rows(data: bytes, name: str) -> Iterator[Row]:
+    return changed(csv_rows(data, name), lambda cells: with_json_parsed(without_absent(cells)))
+
+
+def parquet_pair_rows(data: bytes, name: str) -> Iterator[Row]:
+    return changed(parquet_rows(data, name), with_json_parsed)
+
+
+def without_absent(cells: Cells) -> Cells:
+    """The cells that count as given: an empty one does in a response and in a column that is not ours."""
+    is_long = any(cells.get(name) for name in LONG_FORM)
+    absent_if_empty = {*OPTIONAL, *LONG_FORM, *(SHORT_FORM if is_long else ())}
+    return {name: value for name, value in cells.items() if value or name not in absent_if_empty}
+
+
+def with_json_parsed(cells: Cells) -> Cells:
+    """The cells, the JSON text in conversations and metadata replaced by what it says."""
+    for name in JSON_COLUMNS:
+        if isinstance(cells.get(name), str):
+            try:
+                cells = cells | {name: parse_json(cells[name])}
+            except Wrong as wrong:
+                raise Wrong(f"{name}: {wrong}") from None
+    return cells
+
+
+PAIR_READERS: dict[str, Reader] = {**JSON_READERS, ".csv": csv_pair_rows, ".parquet": parquet_pair_rows}

@@ -1,0 +1,160 @@
+"""Verdicts as files: to and from JSONL. The way in checks types, names and ranges, line by line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from judge.io.rows import JSON_READERS, Wrong, claim, gather, kind_of, rows_of, shown, write_json_lines
+from judge.io.values import keyed, named, probability, text, token_count
+from judge.records import Choice, Judgment, Order, Outcome, Reading, Status, Step, Unparsed, Verdict
+
+VERDICT_KEYS = ("pair_id", "status", "outcome", "p_a", "outcome_by_mean", "orders", "judge")
+JUDGMENT_KEYS = ("choice", "probabilities", "raw", "tokens_in", "tokens_out", "trimmed")
+UNPARSED_KEYS = ("unparsed", "raw", "tokens_in", "tokens_out", "trimmed")
+STEP_KEYS = ("name", "raw", "tokens_in", "tokens_out", "scores", "shared")
+
+
+def read_verdicts(path: str | Path) -> list[Verdict]:
+    """The verdicts of a .jsonl or .jsonl.gz file, in its order; "-" is standard input. A file may be empty.
+
+    Types, names and ranges are checked; whether a verdict follows from its readings is not.
+
+    Raises:
+        BadLines: some lines are no verdicts, or repeat the pair and the judge of an earlier one.
+        InputError: the file as a whole cannot be read.
+    """
+    first_with_pair: dict[Hashable, str] = {}
+
+    def verdict_of(cells: Mapping[str, Any], where: str) -> Verdict:
+        verdict = verdict_from_cells(cells)
+        claim(first_with_pair, (verdict.pair_id, verdict.judge), where, f"pair {shown(verdict.pair_id)}")
+        return verdict
+
+    return gather(rows_of(path, JSON_READERS), verdict_of)
+
+
+def write_verdicts(path: str | Path, verdicts: Iterable[Verdict]) -> None:
+    """Writes verdicts as JSONL, whole or not at all; "-" is standard output. Equal verdicts, equal bytes."""
+    write_json_lines(path, (verdict_to_json(verdict) for verdict in verdicts))
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as plain JSON values, with its keys in their fixed order."""
+    return {
+        "pair_id": verdict.pair_id,
+        "status": verdict.status.value,
+        "outcome": None if verdict.outcome is None else verdict.outcome.value,
+        "p_a": None if verdict.p_a is None else float(verdict.p_a),
+        "outcome_by_mean": None if verdict.outcome_by_mean is None else verdict.outcome_by_mean.value,
+        "orders": {order.value: reading_to_json(verdict.readings[order]) for order in Order},
+        "judge": verdict.judge,
+    }
+
+
+def reading_to_json(reading: Reading) -> dict[str, Any]:
+    """One order's reading; an unreadable one has "unparsed", its reason, in the place of a choice."""
+    rest: dict[str, Any] = {
+        "raw": reading.raw,
+        "tokens_in": reading.tokens_in,
+        "tokens_out": reading.tokens_out,
+        "trimmed": reading.is_trimmed,
+    }
+    if reading.steps:
+        rest["steps"] = [step_to_json(step) for step in reading.steps]
+    if isinstance(reading, Unparsed):
+        return {"unparsed": reading.reason, **rest}
+    probabilities = None
+    if (p := reading.probabilities) is not None:
+        probabilities = {choice.value: float(p[choice]) for choice in Choice if choice in p}
+    return {"choice": reading.choice.value, "probabilities": probabilities, **rest}
+
+
+def step_to_json(step: Step) -> dict[str, Any]:
+    """A step with its keys in their fixed order."""
+    return asdict(step) | {"scores": None if step.scores is None else list(step.scores)}
+
+
+def verdict_from_cells(obj: Any) -> Verdict:
+    """The verdict of one JSON value."""
+    keyed(obj, VERDICT_KEYS, "a verdict")
+    orders = keyed(obj["orders"], tuple(Order), "orders")
+    if not text(obj["pair_id"], "pair_id"):
+        raise Wrong("pair_id is empty. It must be the id of a pair.")
+    return Verdict(
+        pair_id=obj["pair_id"],
+        status=named(obj["status"], Status, "status"),
+        outcome=optional_outcome(obj, "outcome"),
+        p_a=None if obj["p_a"] is None else probability(obj["p_a"], "p_a"),
+        outcome_by_mean=optional_outcome(obj, "outcome_by_mean"),
+        readings={order: reading_from_json(orders[order], order) for order in Order},
+        judge=text(obj["judge"], "judge"),
+    )
+
+
+def reading_from_json(obj: Any, order: Order) -> Reading:
+    """One order's reading; "steps" may be left out."""
+    is_unparsed = isinstance(obj, dict) and "unparsed" in obj
+    keys = UNPARSED_KEYS if is_unparsed else JUDGMENT_KEYS
+    has_steps = isinstance(obj, dict) and "steps" in obj
+    keyed(obj, (*keys, "steps") if has_steps else keys, order)
+    raw = text(obj["raw"], f"{order}, raw")
+    tokens_in, tokens_out = (token_count(obj[key], f"{order}, {key}") for key in ("tokens_in", "tokens_out"))
+    is_trimmed = obj["trimmed"]
+    if not isinstance(is_trimmed, bool):
+        raise Wrong(f"{order}, trimmed is {kind_of(is_trimmed)}. It must be true or false.")
+    rest = (raw, tokens_in, tokens_out, is_trimmed, steps_of(obj.get("steps", []), f"{order}, steps"))
+    if is_unparsed:
+        return Unparsed(text(obj["unparsed"], f"{order}, unparsed"), *rest)
+    choice = named(obj["choice"], Choice, f"{order}, choice")
+    return Judgment(choice, probabilities_of(obj["probabilities"], f"{order}, probabilities"), *rest)
+
+
+def steps_of(value: Any, name: str) -> tuple[Step, ...]:
+    """The steps of a reading, from a list of objects."""
+    if not isinstance(value, list):
+        raise Wrong(f"{name} is {kind_of(value)}. It must be a list.")
+    return tuple(step_of(one, f"{name}[{i}]") for i, one in enumerate(value))
+
+
+def step_of(obj: Any, name: str) -> Step:
+    keyed(obj, STEP_KEYS, name)
+    return Step(
+        name=text(obj["name"], f"{name}, name"),
+        raw=text(obj["raw"], f"{name}, raw"),
+        tokens_in=token_count(obj["tokens_in"], f"{name}, tokens_in"),
+        tokens_out=token_count(obj["tokens_out"], f"{name}, tokens_out"),
+        scores=scores_of(obj["scores"], f"{name}, scores"),
+        shared=text(obj["shared"], f"{name}, shared"),
+    )
+
+
+def scores_of(value: Any, name: str) -> tuple[float, float] | None:
+    """Scores of the first and the second response; None for null."""
+    if value is None:
+        return None
+    are_numbers = isinstance(value, list) and all(type(one) in (int, float) for one in value)
+    if not are_numbers or len(value) != 2 or not all(1 <= one <= 5 for one in value):
+        raise Wrong(f"{name} is {shown(value)}. It must be two numbers from 1 to 5, or null.")
+    return float(value[0]), float(value[1])
+
+
+def probabilities_of(value: Any, name: str) -> dict[Choice, float] | None:
+    """Probabilities of FIRST, SECOND and, where ties are allowed, TIE, summing to 1; None for null."""
+    if value is None:
+        return None
+    has_tie = isinstance(value, dict) and Choice.TIE in value
+    allowed = tuple(Choice) if has_tie else (Choice.FIRST, Choice.SECOND)
+    keyed(value, allowed, name)
+    probabilities = {choice: probability(value[choice], f"{name}, {choice}") for choice in allowed}
+    total = math.fsum(probabilities.values())
+    if abs(total - 1.0) > 1e-6:
+        raise Wrong(f"{name} sum to {total:.6g}. They must sum to 1.")
+    return probabilities
+
+
+def optional_outcome(obj: Mapping[str, Any], name: str) -> Outcome | None:
+    return None if obj[name] is None else named(obj[name], Outcome, name)

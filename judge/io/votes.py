@@ -1,0 +1,141 @@
+"""People's votes as files: from JSONL, CSV or Parquet, and back to JSONL.
+
+A row has pair_id, voter and outcome (A, B, TIE or BOTH_BAD), and may have turn, category, model_a, model_b,
+note, shown_left (A or B) and at (ISO 8601). This file is ours, so an unknown column is an error.
+A file is read whole or not at all: every row that cannot be read is named in one BadLines error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from judge.io.rows import (
+    JSON_READERS,
+    Cells,
+    Reader,
+    Row,
+    Wrong,
+    changed,
+    claim,
+    csv_rows,
+    found,
+    gather,
+    kind_of,
+    parquet_rows,
+    rows_of,
+    shown,
+    write_json_lines,
+)
+from judge.io.values import named, optional_text
+from judge.records import Ballot, HumanVote
+
+REQUIRED = ("pair_id", "voter", "outcome")
+OPTIONAL = ("category", "model_a", "model_b", "note", "shown_left", "at")
+KNOWN = (*REQUIRED, "turn", *OPTIONAL)
+COLUMNS = f"A vote needs {', '.join(REQUIRED)} and may have {', '.join(KNOWN[len(REQUIRED) :])}."
+DIGITS = re.compile("[0-9]{1,9}")
+
+
+def read_votes(path: str | Path) -> list[HumanVote]:
+    """The votes of a .jsonl, .jsonl.gz, .csv or .parquet file, in its order; "-" is JSONL on standard input.
+
+    A file may be empty. Whether the pairs exist is not checked.
+
+    Raises:
+        BadLines: some rows are no votes, or vote again for a voter, pair and turn of an earlier row.
+        InputError: the file as a whole cannot be read.
+    """
+    first_with_vote: dict[Hashable, str] = {}
+
+    def vote_of(cells: Mapping[str, Any], where: str) -> HumanVote:
+        vote = vote_from_cells(cells)
+        what = f"a vote of {shown(vote.voter)} on pair {shown(vote.pair_id)}, turn {vote.turn},"
+        claim(first_with_vote, (vote.pair_id, vote.voter, vote.turn), where, what)
+        return vote
+
+    return gather(rows_of(path, VOTE_READERS), vote_of)
+
+
+def write_votes(path: str | Path, votes: Iterable[HumanVote]) -> None:
+    """Writes votes as JSONL, whole or not at all; "-" is standard output. Equal votes, equal bytes."""
+    write_json_lines(path, (vote_to_json(vote) for vote in votes))
+
+
+def vote_to_json(vote: HumanVote) -> dict[str, Any]:
+    """The vote as plain JSON values, with its keys in their fixed order; what is not known is left out."""
+    row = {"pair_id": vote.pair_id, "voter": vote.voter, "outcome": vote.outcome.value, "turn": vote.turn}
+    known = {name: getattr(vote, name) for name in OPTIONAL}
+    return row | {name: value for name, value in known.items() if value is not None}
+
+
+def vote_from_cells(cells: Mapping[str, Any]) -> HumanVote:
+    """The vote of one row. A null is the same as a cell that is not there."""
+    if unknown := [name for name in cells if name not in KNOWN]:
+        raise Wrong(f"unknown column {shown(unknown[0])}. {COLUMNS}")
+    if missing := [name for name in REQUIRED if cells.get(name) is None]:
+        raise Wrong(f"missing {', '.join(missing)} (found: {found(cells)}). {COLUMNS}")
+    return HumanVote(
+        pair_id=label(cells["pair_id"], "pair_id"),
+        voter=label(cells["voter"], "voter"),
+        outcome=named(cells["outcome"], Ballot, "outcome"),
+        turn=turn_of(cells.get("turn")),
+        category=optional_text(cells, "category"),
+        model_a=optional_text(cells, "model_a"),
+        model_b=optional_text(cells, "model_b"),
+        note=optional_text(cells, "note"),
+        shown_left=side_of(optional_text(cells, "shown_left")),
+        at=moment_of(optional_text(cells, "at")),
+    )
+
+
+def label(value: Any, name: str) -> str:
+    """The value as text that says something; a whole number counts as its digits, as in a pair's id."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise Wrong(f"{name} is {kind_of(value)}. It must be text or a whole number.")
+    if not value.strip():
+        raise Wrong(f"{name} is empty. It must be text or a whole number.")
+    return value
+
+
+def turn_of(value: Any) -> int:
+    """The turn, 1 where none is given."""
+    if value is None:
+        return 1
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise Wrong(f"turn is {shown(value)}. It must be a whole number from 1 up.")
+    return value
+
+
+def side_of(value: str | None) -> str | None:
+    if value not in ("A", "B", None):
+        raise Wrong(f"shown_left is {shown(value)}. It must be A or B.")
+    return value
+
+
+def moment_of(value: str | None) -> str | None:
+    """The time as it is written, which must be ISO 8601."""
+    try:
+        if value is not None:
+            datetime.fromisoformat(value)
+    except ValueError:
+        raise Wrong(f"at is {shown(value)}. It must be a time like 2026-11-22T11:14:08+00:00.") from None
+    return value
+
+
+def csv_vote_rows(data: bytes, name: str) -> Iterator[Row]:
+    return changed(csv_rows(data, name), cells_of_csv)
+
+
+def cells_of_csv(cells: Cells) -> Cells:
+    """The cells of ours that are not empty, a turn's digits as a number; and every unknown column's."""
+    given = {name: value for name, value in cells.items() if value or name not in KNOWN}
+    return given | {"turn": int(given["turn"])} if DIGITS.fullmatch(given.get("turn", "")) else given
+
+
+VOTE_READERS: dict[str, Reader] = {**JSON_READERS, ".csv": csv_vote_rows, ".parquet": parquet_rows}

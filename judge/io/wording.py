@@ -1,0 +1,53 @@
+"""Foreign text made harmless and short, and shares as percent: how every report shows names and figures.
+
+Texts of pairs are hostile until shown harmless: `visible` and `one_line` take out what could steer a
+terminal or break a document; each format escapes the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from judge.records import Share
+
+SHOWN_NAMES = 5
+MAX_NAME = 80
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+BIDI_CONTROLS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """The text with line ends as newlines, and with what no document may carry (NUL, escapes) as U+FFFD."""
+    return CONTROLS.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The text for a cell: visible, without line ends, and unable to turn the rest of the line around."""
+    return " ".join(BIDI_CONTROLS.sub("\ufffd", visible(text)).split())
+
+
+def shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def name_of(text: str) -> str:
+    """An id or a category as one cell shows it; JSON has it whole."""
+    return shortened(one_line(text), MAX_NAME)
+
+
+def some_of(names: Sequence[str]) -> str:
+    shown = ", ".join(name_of(name) for name in names[:SHOWN_NAMES])
+    return shown if len(names) <= SHOWN_NAMES else f"{shown}, ..."
+
+
+def percent(share: Share | None, digits: int = 0) -> str:
+    """For example 29 % (7/24); "-" where nothing was counted."""
+    if share is None or share.value is None:
+        return "-"
+    return f"{100 * share.value:.{digits}f} % ({share.count:,}/{share.total:,})"
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """For example "deleted: 3, no rank: 1"; "nothing" without any."""
+    return ", ".join(f"{reason}: {count}" for reason, count in sorted(counts.items())) or "nothing"

@@ -1,0 +1,1 @@
+"""Every reading as it was made, in one SQLite file, and shards of it."""

@@ -1,0 +1,522 @@
+"""The ledger: every reading as it was made, found again by judge, pair content and order.
+
+One SQLite file is cache, resume, provenance and timings for any number of threads and processes.
+It also keeps the replies that readings share, such as a question's plan, by the hash of what was asked.
+Readings travel from ledger to ledger in shards, see `judge.ledger.shards`; steps and shared replies stay
+behind, and of shared ones the cost goes along.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock
+
+from judge.backends import Completion
+from judge.errors import BadLines, InputError, LedgerError
+from judge.ledger.shards import (
+    ReadingRow,
+    iso,
+    line_of,
+    probabilities_of,
+    probabilities_text,
+    read_shard,
+    write_shards,
+)
+from judge.records import SHARED_LENGTH, Choice, Identity, Judgment, Order, Reading, Step, Unparsed
+
+VERSION = 2  # goes up when a table or a field of Identity changes
+APPLICATION_ID = 0x34544A4C  # "4TJL": in the header of our SQLite files and of no other program's
+BUSY_S = 60.0
+
+TABLES = (
+    """CREATE TABLE judges (
+        id INTEGER PRIMARY KEY,
+        fingerprint TEXT NOT NULL UNIQUE,
+        identity TEXT NOT NULL  -- JSON, every field
+    )""",
+    """CREATE TABLE readings (
+        judge INTEGER NOT NULL REFERENCES judges (id),
+        content TEXT NOT NULL,
+        "order" TEXT NOT NULL CHECK ("order" IN ('AB', 'BA')),
+        choice TEXT CHECK (choice IN ('FIRST', 'SECOND', 'TIE')),  -- NULL: could not be read
+        reason TEXT CHECK ((reason IS NULL) = (choice IS NOT NULL)),
+        probabilities TEXT,  -- JSON keeps every bit; a REAL column would turn -0.0 into 0.0
+        raw TEXT,  -- NULL: left out of the shard that brought this reading
+        tokens_in INTEGER NOT NULL,
+        tokens_out INTEGER NOT NULL,
+        is_trimmed INTEGER NOT NULL,
+        elapsed_s REAL NOT NULL,
+        recorded_at TEXT NOT NULL,
+        steps TEXT,  -- JSON; NULL: there are none; of a shard's reading only what the shared ones cost
+        PRIMARY KEY (judge, content, "order")
+    )""",
+    """CREATE TABLE replies (
+        key TEXT PRIMARY KEY,
+        text TEXT NOT NULL,
+        tokens_in INTEGER NOT NULL,
+        tokens_out INTEGER NOT NULL,
+        is_ended INTEGER NOT NULL,
+        is_trimmed INTEGER NOT NULL,
+        elapsed_s REAL NOT NULL,
+        recorded_at TEXT NOT NULL
+    )""",
+)
+UPGRADE_FROM_1 = ("ALTER TABLE readings ADD COLUMN steps TEXT", TABLES[2], f"PRAGMA user_version = {VERSION}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A reading to record. `content` is `Pair.content_hash`, `elapsed_s` its part of the batch's seconds."""
+
+    content: str
+    order: Order
+    reading: Reading
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSummary:
+    """What the ledger holds of one judge. Times are UTC in ISO 8601, None where nothing was recorded."""
+
+    fingerprint: str
+    n_readings: int
+    n_unparsed: int
+    tokens_in: int
+    tokens_out: int
+    elapsed_s: float
+    first_recorded_at: str | None
+    last_recorded_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """Imported readings: new ones, ones already there, ones that differ from what is there and stays."""
+
+    added: int
+    known: int
+    differing: int
+
+
+COLUMNS = ", ".join(f'"{name}"' for name in ReadingRow._fields)
+INSERT = f"""
+    INSERT INTO readings (judge, {COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
+    ON CONFLICT (judge, content, "order") DO NOTHING
+"""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """The readings in one file, which is opened or created. Use it in a `with` block, or call `close`.
+
+    Raises:
+        LedgerError: the file cannot be opened; or a newer version made it, and it is left alone; or it is
+            no sound ledger, and it was moved with its side files to `<name>.corrupt-<n>`.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], datetime] = utc_now) -> None:
+        self.path = path
+        self._clock = clock
+        self._lock = threading.Lock()  # one connection serves all threads, one at a time
+        with _ledger_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Between processes opening is one at a time too: two must not set aside each other's new file.
+            with FileLock(f"{path}.lock", timeout=BUSY_S):
+                self._db = _opened(path)
+
+    def register(self, identity: Identity) -> str:
+        """The fingerprint of a judge whose readings can now be recorded; again changes nothing."""
+        with self._transaction() as db:
+            _register(db, identity)
+        return identity.fingerprint
+
+    def find(self, fingerprint: str, contents: Iterable[str]) -> dict[tuple[str, Order], Reading]:
+        """The judge's readings of these contents, by content and order; those never made are absent."""
+        query = f"""
+            SELECT {COLUMNS} FROM readings
+            WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
+            AND content IN (SELECT value FROM json_each(?))
+        """
+        wanted = json.dumps(list(contents))
+        with self._reading() as db:
+            found = map(ReadingRow._make, db.execute(query, (fingerprint, wanted)))
+            return {(row.content, Order(row.order)): _reading_of(row) for row in found}
+
+    def record(self, fingerprint: str, entries: Sequence[Entry]) -> None:
+        """Store all the entries or, where anything fails, none. A reading already there stays as it is.
+
+        Raises:
+            LedgerError: the ledger cannot be written, for example because the disk is full.
+            ValueError: the judge was never registered.
+        """
+        at = iso(self._clock())
+        with self._transaction() as db:
+            judge = _judge_id(db, fingerprint)
+            db.executemany(INSERT, ((judge, *_row_of(entry, at)) for entry in entries))
+
+    def elapsed(self, fingerprint: str, contents: Iterable[str], shared: Iterable[str] = ()) -> float:
+        """Seconds that the judge's readings of these contents took, and its shared steps of these names."""
+        readings = """
+            SELECT TOTAL(elapsed_s) FROM readings
+            WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
+            AND content IN (SELECT value FROM json_each(?))
+        """
+        with self._reading() as db:
+            [in_readings] = db.execute(readings, (fingerprint, json.dumps(list(contents)))).fetchone()
+            seconds = _shared_seconds(db, fingerprint)
+        return float(in_readings) + sum(seconds.get(name, 0.0) for name in set(shared))
+
+    def find_replies(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """The shared replies that are known, by key."""
+        query = """
+            SELECT key, text, tokens_in, tokens_out, is_ended, is_trimmed FROM replies
+            WHERE key IN (SELECT value FROM json_each(?))
+        """
+        with self._reading() as db:
+            rows = db.execute(query, (json.dumps(list(keys)),))
+            return {
+                key: Completion(text, n_in, n_out, bool(is_ended), bool(is_trimmed))
+                for key, text, n_in, n_out, is_ended, is_trimmed in rows
+            }
+
+    def record_replies(self, replies: Mapping[str, Completion], elapsed_s: float) -> None:
+        """Store all the replies or, where anything fails, none. One already there stays as it is.
+
+        Args:
+            replies: by key, see `judge.methods.asking`.
+            elapsed_s: the seconds that all of them took together.
+        """
+        insert = "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
+        each_s, at = elapsed_s / max(1, len(replies)), iso(self._clock())
+        rows = [
+            (key, one.text, one.tokens_in, one.tokens_out, one.is_ended, one.is_trimmed, each_s, at)
+            for key, one in replies.items()
+        ]
+        with self._transaction() as db:
+            db.executemany(insert, rows)
+
+    def identities(self) -> dict[str, Identity]:
+        """Every judge by its fingerprint, in alphabetical order."""
+        query = "SELECT fingerprint, identity FROM judges ORDER BY fingerprint"
+        with self._reading() as db:
+            return {fingerprint: Identity(**json.loads(text)) for fingerprint, text in db.execute(query)}
+
+    def summary(self) -> list[JudgeSummary]:
+        """What there is of each judge, in alphabetical order of the fingerprints."""
+        query = """
+            SELECT fingerprint, COUNT(content), COUNT(reason), COALESCE(SUM(tokens_in), 0),
+                   COALESCE(SUM(tokens_out), 0), TOTAL(elapsed_s), MIN(recorded_at), MAX(recorded_at)
+            FROM judges LEFT JOIN readings ON judge = id GROUP BY fingerprint ORDER BY fingerprint
+        """
+        with self._reading() as db:
+            return [JudgeSummary(*row) for row in db.execute(query)]
+
+    def export(
+        self, folder: Path, fingerprints: Sequence[str] | None = None, max_bytes: int = 5_000_000
+    ) -> list[Path]:
+        """Paths of the shards written, by default of all judges. Equal readings give equal bytes.
+
+        A raw reply of more than 16 characters may quote the pair and goes out as null. A shard of the same
+        name is replaced; other files in the folder are left alone.
+
+        Raises:
+            InputError: an unknown fingerprint, or `max_bytes` has no room for a single reading.
+            LedgerError: the ledger cannot be read or the folder cannot be written.
+        """
+        identities = self.identities()
+        wanted = sorted(identities if fingerprints is None else set(fingerprints))
+        if unknown := [name for name in wanted if name not in identities]:
+            found = ", ".join(identities) or "none"
+            raise InputError(f"{self.path}: no judge {', '.join(unknown)} (found: {found})")
+        return [path for name in wanted for path in self._export(folder, identities[name], max_bytes)]
+
+    def load(self, paths: Iterable[Path]) -> ImportCounts:
+        """Import shards, all or none. A reading already there stays; one that differs from it is counted.
+
+        A raw reply that the export left out comes back as "". The reading makes the same verdict all the
+        same: status, outcomes and p_a follow from choices and probabilities, never from the raw text.
+
+        Raises:
+            BadLines: shards that cannot be read; it names every bad line, and nothing was imported.
+            LedgerError: the ledger cannot be written.
+        """
+        shards: list[tuple[Identity, list[ReadingRow]]] = []
+        problems: list[str] = []
+        for path in paths:
+            try:
+                shards.append(read_shard(path))
+            except BadLines as bad:
+                problems += bad.problems
+        if problems:
+            raise BadLines(problems)
+        counts: Counter[str] = Counter()
+        with self._transaction() as db:
+            for identity, rows in shards:
+                judge = _register(db, identity)
+                counts.update(_insert(db, judge, row) for row in rows)
+        return ImportCounts(counts["added"], counts["known"], counts["differing"])
+
+    def close(self) -> None:
+        """Let go of the file; a second time does nothing."""
+        with self._lock, _ledger_errors(self.path):
+            self._db.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _export(self, folder: Path, identity: Identity, max_bytes: int) -> list[Path]:
+        query = f"""
+            SELECT {COLUMNS} FROM readings JOIN judges ON judge = id
+            WHERE fingerprint = ? ORDER BY content, "order"
+        """
+        with self._reading() as db:
+            rows = map(ReadingRow._make, db.execute(query, (identity.fingerprint,)))
+            seconds = _shared_seconds(db, identity.fingerprint)
+            lines = [line_of(row, seconds) for row in rows]
+        return write_shards(folder, identity, lines, max_bytes)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for a query whose rows may turn out to be damaged."""
+        with self._lock, _ledger_errors(self.path):
+            try:
+                yield self._db
+            except (ValueError, TypeError) as error:
+                raise LedgerError(f"{self.path}: holds a value that nobody recorded ({error})") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection in a transaction: committed at the end, rolled back on any exception."""
+        with self._lock, _ledger_errors(self.path), self._db:
+            # IMMEDIATE waits for another writer here; a read that later wants to write would fail at once.
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
+
+
+# Opening
+
+
+@contextmanager
+def _ledger_errors(path: Path) -> Iterator[None]:
+    """Errors of SQLite and the file system as one line; a wrong statement or value stays a bug."""
+    try:
+        yield
+    except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+        raise
+    except sqlite3.DatabaseError as error:
+        advice = ". Run again: opening sets a broken file aside." if _blames_file(error) else ""
+        raise LedgerError(f"{path}: {error}{advice}") from error
+    except OSError as error:
+        raise LedgerError(f"{path}: {error.strerror or error}") from error
+
+
+def _blames_file(error: sqlite3.DatabaseError) -> bool:
+    """Whether the bytes in the file are at fault, not the disk, the permissions or another process."""
+    # Undecodable text carries no code. Plain ERROR, for a statement of ours, is a schema that makes no sense.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A connection to a sound ledger of our version, new where there was none."""
+    db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        _upgrade(db)
+        if fault := _fault(db, path):
+            # Moved while it is open: on closing, SQLite would delete a log that lies under its old name.
+            aside = _set_aside(path)
+            raise LedgerError(
+                f"{path}: {fault}. It was set aside as {aside.name}. Run again: a new ledger starts, and "
+                "`judge ledger import` brings back exported shards."
+            )
+        _make_ready(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Brings a ledger of version 1 up to date; a broken one stays as it is, for `_fault` to name."""
+    with suppress(sqlite3.DatabaseError):
+        if (_pragma(db, "application_id"), _pragma(db, "user_version")) == (APPLICATION_ID, 1):
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                for statement in UPGRADE_FROM_1:
+                    db.execute(statement)
+
+
+def _fault(db: sqlite3.Connection, path: Path) -> str | None:
+    """Why the file is no sound ledger; None for a sound and for a new one.
+
+    Every opening checks the whole file: 0.2 s for 200,000 short readings (57 MB), 0.6 s for 840 MB.
+
+    Raises:
+        LedgerError: a newer version of this program made the file.
+    """
+    try:
+        owner, version, layout = _pragma(db, "application_id"), _pragma(db, "user_version"), _layout(db)
+        if owner == APPLICATION_ID and version > VERSION:
+            raise LedgerError(
+                f"{path}: a ledger of version {version}, and this program reads version {VERSION}. "
+                "It was left as it is: upgrade four-token-judge, or name another ledger."
+            )
+        if owner == 0 and not layout:
+            return None
+        if (owner, version) != (APPLICATION_ID, VERSION) or not _our_layout() <= layout:
+            return "an SQLite file, but no ledger"
+        finding = str(_pragma(db, "quick_check(1)"))
+    except sqlite3.DatabaseError as error:
+        if not _blames_file(error):
+            raise
+        return str(error)
+    return None if finding == "ok" else " ".join(finding.split())
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> Any:
+    return db.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _layout(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Every table or view with each of its columns."""
+    return set(db.execute("SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c"))
+
+
+def _our_layout() -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        _create(db)
+        return _layout(db)
+
+
+def _create(db: sqlite3.Connection) -> None:
+    for table in TABLES:
+        db.execute(table)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _make_ready(db: sqlite3.Connection) -> None:
+    """Set the connection up and, in a new file, make the tables."""
+    db.execute("PRAGMA journal_mode = WAL")
+    # In WAL mode NORMAL loses nothing to kill -9, and to a power cut at most the last batches, which are
+    # judged again. FULL would wait for the disk at every batch to save those few seconds of work.
+    db.execute("PRAGMA synchronous = NORMAL")
+    if not _layout(db):
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            _create(db)
+
+
+def _set_aside(path: Path) -> Path:
+    """The free name under which the file and SQLite's side files now lie, still fit for `.recover`."""
+    sides = ("-wal", "-shm", "-journal", "")  # the file itself last: SQLite deletes a log without one
+    names = (Path(f"{path}.corrupt-{n}") for n in count(1))
+    aside = next(name for name in names if not any(Path(f"{name}{side}").exists() for side in sides))
+    for side in sides:
+        if Path(f"{path}{side}").exists():
+            Path(f"{path}{side}").rename(f"{aside}{side}")
+    return aside
+
+
+# Rows
+
+
+def _judge_id(db: sqlite3.Connection, fingerprint: str) -> int:
+    found = db.execute("SELECT id FROM judges WHERE fingerprint = ?", (fingerprint,)).fetchone()
+    if found is None:
+        raise ValueError(f"no judge {fingerprint} is registered")
+    return int(found[0])
+
+
+def _register(db: sqlite3.Connection, identity: Identity) -> int:
+    """The judge's row id, old or new."""
+    db.execute(
+        "INSERT INTO judges (fingerprint, identity) VALUES (?, ?) ON CONFLICT (fingerprint) DO NOTHING",
+        (identity.fingerprint, json.dumps(asdict(identity))),
+    )
+    return _judge_id(db, identity.fingerprint)
+
+
+def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
+    """Which field of `ImportCounts` the row belongs to, after it was added where its place was free."""
+    if db.execute(INSERT, (judge, *row)).rowcount:
+        return "added"
+    query = f'SELECT {COLUMNS} FROM readings WHERE judge = ? AND content = ? AND "order" = ?'
+    held = ReadingRow._make(db.execute(query, (judge, row.content, row.order)).fetchone())
+    return "known" if _is_same_reading(held, row) else "differing"
+
+
+def _is_same_reading(one: ReadingRow, other: ReadingRow) -> bool:
+    """Whether two rows say the same, times and steps apart; a raw text that was left out could be any."""
+    ignored: dict[str, Any] = {"elapsed_s": 0.0, "recorded_at": "", "steps": None}
+    if one.raw is None or other.raw is None:
+        ignored["raw"] = None
+    return one._replace(**ignored) == other._replace(**ignored)
+
+
+def _row_of(entry: Entry, recorded_at: str) -> ReadingRow:
+    reading = entry.reading
+    choice = reason = probabilities = None
+    if isinstance(reading, Judgment):
+        choice, probabilities = reading.choice, probabilities_text(reading.probabilities)
+    else:
+        reason = reading.reason
+    return ReadingRow(
+        content=entry.content,
+        order=entry.order,
+        choice=choice,
+        reason=reason,
+        probabilities=probabilities,
+        raw=reading.raw,
+        tokens_in=reading.tokens_in,
+        tokens_out=reading.tokens_out,
+        is_trimmed=reading.is_trimmed,
+        elapsed_s=entry.elapsed_s,
+        recorded_at=recorded_at,
+        steps=json.dumps([asdict(step) for step in reading.steps]) if reading.steps else None,
+    )
+
+
+def _reading_of(row: ReadingRow) -> Reading:
+    rest = (row.raw or "", row.tokens_in, row.tokens_out, bool(row.is_trimmed), _steps_of(row.steps))
+    if row.choice is None:
+        return Unparsed(row.reason or "", *rest)
+    return Judgment(Choice(row.choice), probabilities_of(row.probabilities), *rest)
+
+
+def _steps_of(text: str | None) -> tuple[Step, ...]:
+    steps = json.loads(text or "[]")
+    for one in steps:
+        one.pop("elapsed_s", None)
+    return tuple(Step(**one | {"scores": one["scores"] and tuple(one["scores"])}) for one in steps)
+
+
+def _shared_seconds(db: sqlite3.Connection, fingerprint: str) -> dict[str, float]:
+    """What each shared step took, by its name: from the replies, or as the judge's shards told it."""
+    told = """
+        SELECT json_extract(step.value, '$.shared'), json_extract(step.value, '$.elapsed_s')
+        FROM readings, json_each(steps) AS step
+        WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
+        AND json_extract(step.value, '$.elapsed_s') IS NOT NULL
+    """
+    asked = "SELECT substr(key, 1, ?), elapsed_s FROM replies"
+    return dict(db.execute(told, (fingerprint,))) | dict(db.execute(asked, (SHARED_LENGTH,)))

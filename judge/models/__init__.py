@@ -1,0 +1,1 @@
+"""Base models and adapters: where weights come from, their hashes and manifests."""

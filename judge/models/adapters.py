@@ -1,0 +1,226 @@
+"""LoRA adapters in folders, as peft writes them, each with a manifest: what it is and how it was made.
+
+The manifest is written last. A folder without one is no adapter, however whole its weights look.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from judge.errors import InputError, ModelError
+from judge.io.files import SHA256, file_hash, hash_and_remember, one_line
+from judge.io.rows import Wrong, parse_json, shown
+from judge.progress import silent
+from judge.prompts import fingerprint_of
+from judge.records import NO_ADAPTER, sha256_of_json
+
+FILES = ("adapter_config.json", "adapter_model.safetensors")
+MANIFEST = "manifest.json"
+SCHEMA = "four-token-judge/adapter/1"
+TARGETS = ("hard", "soft", "votes")
+LETTERS = ("AB", "ABC")
+NAME = re.compile(r"[\w.-]+")
+SHORT = 12
+SHIPPED = Path(__file__).parents[1] / "shipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """An adapter that can be loaded.
+
+    `hash` is the SHA-256 (hex) over the hashes of its weights and configuration; `name` is the manifest's.
+    """
+
+    name: str
+    folder: Path
+    hash: str
+    manifest: Mapping[str, Any]
+
+
+def shipped_adapter(base_model: str) -> str:
+    """The folder of the distilled judge that comes with this package for a base model; "" without one."""
+    found = {file.parent.name: file.parent for file in SHIPPED.glob(f"*/{MANIFEST}")}
+    return str(found[base_model]) if base_model in found else ""
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def read_adapter(path: str | Path, hashed: Callable[[Path], str] = file_hash) -> Adapter:
+    """The adapter in a folder, its files held against its manifest; `hashed` gives a file's SHA-256.
+
+    Raises:
+        ModelError: no such folder, a file or the manifest is missing, the manifest is none of ours, or a
+            file is not the one that it was written for.
+    """
+    folder = Path(path).expanduser().resolve()
+    _refuse_missing(folder, str(path))
+    if not (folder / MANIFEST).is_file():
+        raise ModelError(
+            f"{path}: no {MANIFEST}. It is written last, so the training was not finished, or this adapter "
+            "was not made by `judge distill`."
+        )
+    manifest = _manifest_in(folder / MANIFEST)
+    hashes = {name: hashed(folder / name) for name in FILES}
+    if changed := [name for name in FILES if hashes[name] != manifest["files"][name]]:
+        raise ModelError(
+            f"{path}: {' and '.join(changed)} changed after the training: its SHA-256 is not the one in "
+            f"{MANIFEST}. Copy the folder again, or train again."
+        )
+    return Adapter(manifest["name"], folder, sha256_of_json([[n, hashes[n]] for n in FILES]), manifest)
+
+
+def _refuse_missing(folder: Path, path: str) -> None:
+    what = f"An adapter is a folder with {', '.join(FILES)} and {MANIFEST}."
+    if not folder.is_dir():
+        raise ModelError(f"{path}: no such folder. {what}")
+    if missing := [name for name in FILES if not (folder / name).is_file()]:
+        raise ModelError(f"{path}: no {', no '.join(missing)}. {what}")
+
+
+def _manifest_in(file: Path) -> dict[str, Any]:
+    """The manifest in a file, with every key that the judge reads."""
+    try:
+        manifest = parse_json(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{file}: cannot be read ({one_line(error)}).") from error
+    except Wrong as wrong:
+        raise ModelError(f"{file}: {wrong}") from None
+    _check_manifest(manifest, file)
+    return dict(manifest)
+
+
+def _check_manifest(manifest: Any, file: Path) -> None:
+    """Raises ModelError that names everything wrong with a manifest."""
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema != SCHEMA:
+        raise ModelError(f"{file}: its schema is {shown(schema)}. An adapter's manifest has {SCHEMA!r}.")
+    wrong = [
+        f"{key} is {shown(manifest[key]) if key in manifest else 'missing'}, it must be {must}"
+        for key, (must, is_right) in KEYS.items()
+        if not is_right(manifest.get(key))
+    ]
+    if wrong:
+        raise ModelError(f"{file}: {'; '.join(wrong)}.")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and SHA256.fullmatch(value) is not None
+
+
+def _is_data(value: Any) -> bool:
+    parts = (value.get("train"), value.get("held_out")) if isinstance(value, dict) else (None,)
+    return all(isinstance(part, list) and all(map(_is_hash, part)) for part in parts)
+
+
+KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "name": ("letters, digits and . _ -", lambda value: _is_text(value) and bool(NAME.fullmatch(value))),
+    "targets": (f"one of {', '.join(TARGETS)}", lambda value: value in TARGETS),
+    "base_model": ("text", _is_text),
+    "base_model_hash": ("a SHA-256", _is_hash),
+    "templates": (
+        "a list of prompt names",
+        lambda value: isinstance(value, list) and bool(value) and all(map(_is_text, value)),
+    ),
+    "prompts": ("a SHA-256", _is_hash),
+    "letters": (f"one of {', '.join(LETTERS)}", lambda value: value in LETTERS),
+    "files": (
+        f"an object with the SHA-256 of {' and '.join(FILES)}",
+        lambda value: isinstance(value, dict) and all(_is_hash(value.get(name)) for name in FILES),
+    ),
+    "data": ("an object with the lists train and held_out, of SHA-256s of pairs' contents", _is_data),
+}
+"""What the judge reads of a manifest: what it must be, and whether it is. All else is for people."""
+
+
+# --- whether it fits -------------------------------------------------------------------------------------
+
+
+def check_fits(adapter: Adapter, base_model: str, base_model_hash: str) -> None:
+    """Raises ModelError where the base model or the prompts are not those that it was trained with."""
+    check_base(adapter, base_model, base_model_hash)
+    check_prompts(adapter)
+
+
+def check_base(adapter: Adapter, base_model: str, base_model_hash: str) -> None:
+    """Raises ModelError where it was made for another base model."""
+    made_for, its_hash = adapter.manifest["base_model"], adapter.manifest["base_model_hash"]
+    if its_hash != base_model_hash:
+        raise ModelError(
+            f"{adapter.folder}: made for the base model {made_for} (hash {its_hash[:SHORT]}), not for "
+            f"{base_model} (hash {base_model_hash[:SHORT]}). Name its own with --base-model."
+        )
+
+
+def check_prompts(adapter: Adapter) -> None:
+    """Raises ModelError where a prompt file is not the one that it was trained with."""
+    templates, trained_with = adapter.manifest["templates"], adapter.manifest["prompts"]
+    try:
+        found = fingerprint_of(*templates)
+    except FileNotFoundError:
+        found = "none"
+    if found != trained_with:
+        raise ModelError(
+            f"{adapter.folder}: the prompts ({', '.join(templates)}) are not those that it was trained with "
+            f"(fingerprint {found[:SHORT]}, not {trained_with[:SHORT]}). Undo the change, or train again."
+        )
+
+
+def check_ties(adapter: Adapter) -> None:
+    """Raises InputError where it was not trained to call two answers equally good."""
+    if "C" not in adapter.manifest["letters"]:
+        raise InputError(
+            f"--ties: the adapter {adapter.name} was trained to answer A or B only. Leave --ties out, or "
+            f"judge without an adapter: --adapter {NO_ADAPTER}."
+        )
+
+
+# --- writing ---------------------------------------------------------------------------------------------
+
+
+def write_manifest(folder: Path, values: Mapping[str, Any]) -> Adapter:
+    """The adapter that a folder holds, once its manifest is written, whole or not at all.
+
+    Args:
+        values: the manifest without `schema` and `files`.
+
+    Raises:
+        ModelError: the folder lacks a file of the adapter, or `values` lack what the judge reads.
+        InputError: the manifest cannot be written.
+    """
+    _refuse_missing(folder, str(folder))
+    hashes = {name: hash_and_remember(folder / name, silent) for name in FILES}
+    manifest = {"schema": SCHEMA, **values, "files": hashes}
+    file = folder / MANIFEST
+    _check_manifest(manifest, file)
+    text = as_json(manifest) + "\n"
+    aside = folder / f".{MANIFEST}.{os.getpid()}.part"
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(file)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror or error}).") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return read_adapter(folder)
+
+
+def as_json(value: Any, indent: str = "") -> str:
+    """JSON with a line a key, and each list on one line however long it is."""
+    if not isinstance(value, Mapping) or not value:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    inner = f"{indent}  "
+    lines = [
+        f"{inner}{json.dumps(key, ensure_ascii=False)}: {as_json(one, inner)}" for key, one in value.items()
+    ]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"

@@ -1,0 +1,80 @@
+"""Approved answers of a test suite: text files beside the tests, written by command, reviewed like code.
+
+The answers of `tests/test_bot.py` are in `tests/judge_baselines/test_bot/`, one Markdown file a test:
+
+    > the prompt that was answered,
+    > line by line as a quotation
+
+    the answer, exactly as it is, and one line end after it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from judge.errors import InputError
+from judge.io.rows import bytes_of
+
+FOLDER = "judge_baselines"
+UPDATE = "pytest --judge-update-baseline"
+ODD = re.compile(r"[^A-Za-z0-9_.\[\]-]+")
+MAX_NAME = 80
+QUOTE = ">"
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An answer that somebody approved, with the prompt that it answers."""
+
+    prompt: str
+    response: str
+
+
+def file_for(test_file: Path, key: str) -> Path:
+    """Where the approved answer of that key is: a test's name with its parameters, and which answer of it."""
+    plain = ODD.sub("_", key)
+    if plain != key or len(plain) > MAX_NAME:
+        plain = f"{plain[:MAX_NAME]}-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return test_file.parent / FOLDER / test_file.stem / f"{plain}.md"
+
+
+def read_approved(file: Path) -> Approved | None:
+    """The approved answer in a file; None where there is none.
+
+    Raises:
+        InputError: it cannot be read, or has no prompt above its answer.
+    """
+    if not file.exists():
+        return None
+    try:
+        lines = bytes_of(file).decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        what = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
+        raise InputError(f"{file}: {what}. Undo the change, or approve anew: {UPDATE}.") from None
+    quoted = next((n for n, line in enumerate(lines) if not line.startswith(QUOTE)), len(lines))
+    if not quoted or lines[quoted : quoted + 1] != [""] or len(lines) < quoted + 3 or lines[-1]:
+        raise InputError(
+            f"{file}: no approved answer. It must be a prompt, each line after {QUOTE!r}, an empty line, and "
+            f"the answer with a line end after it. Undo the change, or approve anew: {UPDATE}."
+        )
+    prompt = [line.removeprefix(QUOTE).removeprefix(" ") for line in lines[:quoted]]
+    return Approved("\n".join(prompt), "\n".join(lines[quoted + 1 : -1]))
+
+
+def write_approved(file: Path, one: Approved) -> None:
+    """Writes the file, whole or not at all. Raises InputError where it cannot be written."""
+    quoted = [f"{QUOTE} {line}" if line else QUOTE for line in one.prompt.split("\n")]
+    data = "\n".join([*quoted, "", one.response, ""]).encode("utf-8", errors="replace")
+    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(data)
+        aside.replace(file)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror or error}).") from error
+    finally:
+        aside.unlink(missing_ok=True)

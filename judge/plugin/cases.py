@@ -1,0 +1,67 @@
+"""Case files as test items: one item a case, read from `judge_cases.jsonl` or `judge_cases.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from judge.errors import JudgeError
+from judge.plugin.casefile import Case, read_cases
+from judge.plugin.judging import Judge, add_records, give_up, relative
+from judge.plugin.run import Run, record_of
+
+
+class CaseFile(pytest.File):
+    """A file of cases. Bad lines are an error of its collection, all of them at once."""
+
+    def __init__(self, *, run: Run, **given: Any) -> None:
+        super().__init__(**given)
+        self.run = run
+
+    def collect(self) -> Iterable[pytest.Item]:
+        try:
+            cases = read_cases(Path(relative(self.path)))
+        except JudgeError as error:
+            raise self.CollectError(str(error)) from None
+        for case in cases:
+            yield CaseItem.from_parent(self, name=case.pair.id, case=case, run=self.run)
+
+
+class CaseItem(pytest.Item):
+    """One case. It fails where its own expectation is not met; without one, it counts for the gate alone."""
+
+    def __init__(self, *, case: Case, run: Run, **given: Any) -> None:
+        super().__init__(**given)
+        self.judge_case = case
+        self._run = run
+
+    def runtest(self) -> None:
+        run, case = self._run, self.judge_case
+        try:
+            comparison = run.compare_ahead(case.pair, self.siblings())
+        except JudgeError as error:
+            give_up(error)
+        add_records(self, [record_of(comparison, case.cluster)])
+        if case.expect:
+            Judge(run).check(comparison, case.expect)
+
+    def siblings(self) -> list[Any]:
+        """The pairs of all cases that run here: judged together, they take less time.
+
+        A worker of pytest-xdist does not know which of them it will get, and takes one after the other.
+        """
+        if hasattr(self.config, "workerinput"):
+            return []
+        return [item.judge_case.pair for item in self.session.items if isinstance(item, CaseItem)]
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, AssertionError):
+            return f"{self.judge_case.where}: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int, str]:
+        line = int(self.judge_case.where.rpartition(":")[2]) - 1
+        return self.path, line, f"case {self.name}"

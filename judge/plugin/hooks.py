@@ -1,0 +1,194 @@
+"""The pytest plugin: options, the marker, the fixture `judge`, case files, and the gate. Hooks only.
+
+Nothing of the judge is imported before a test uses it: a project without judge tests pays for this file
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from judge.plugin.judging import Judge
+    from judge.plugin.run import Run
+
+MARKER = (
+    "judge(dataset, min_win_rate=0.5, limit=None): judge the file's pairs (a is the new answer, b the "
+    "approved one) before the test; it fails where the new answers win too rarely. The fixture `judged` has "
+    "the comparisons."
+)
+TEXTS = {
+    "model": "Base model of the judge.",
+    "adapter": "Folder of an adapter; none is the bare base model. By default the distilled judge "
+    "that comes with the package.",
+    "method": "fast (four tokens), slow (BSM), auto (slow where fast is in doubt), or any other method.",
+    "backend": "embedded, vllm, server:URL or scripted:NAME.",
+    "base-url": "Address of an OpenAI-compatible server, one for all workers.",
+    "inconsistent": "What a verdict that changes with the order is to a test: tie, skip or fail.",
+    "gate": "not-worse:MARGIN fails the run if the new answers win significantly less than half the time.",
+    "ledger": "File of the ledger; by default in the user's cache.",
+    "report": "Write an HTML report of all comparisons.",
+}
+FLAGS = {
+    "sequential": "Stop judging as soon as the gate is settled.",
+    "no-cache": "Judge everything again and keep nothing.",
+    "update-baseline": "Approve the new answers: write them beside the tests instead of judging them.",
+}
+CASE_FILES = tuple(f"judge_cases.{ending}" for ending in ("jsonl", "jsonl.gz", "yaml", "yml"))
+RUN: pytest.StashKey[Run] = pytest.StashKey()
+
+
+def key_of(name: str) -> str:
+    return f"judge_{name.replace('-', '_')}"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("judge", "judging model outputs")
+    for name, text in TEXTS.items():
+        group.addoption(f"--judge-{name}", dest=key_of(name), default=None, help=text)
+        parser.addini(key_of(name), text, default=None)
+    for name, text in FLAGS.items():
+        group.addoption(f"--judge-{name}", dest=key_of(name), action="store_true", default=None, help=text)
+        if name != "update-baseline":
+            parser.addini(key_of(name), text, type="bool", default=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+    if not hasattr(config, "workerinput"):  # a worker of pytest-xdist has it, and decides nothing
+        config.pluginmanager.register(Decider(config), "judge-decider")
+    if settings_in(config):  # wrong ones are an error before any test
+        run_of(config)
+
+
+def run_of(config: pytest.Config) -> Run:
+    """This run, made when it is first needed. Raises UsageError where its settings are wrong."""
+    if RUN not in config.stash:
+        from judge.errors import JudgeError
+        from judge.plugin.run import Run, RunSettings
+
+        try:
+            config.stash[RUN] = Run(RunSettings(**settings_in(config)))
+        except JudgeError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[RUN]
+
+
+def settings_in(config: pytest.Config) -> dict[str, Any]:
+    """What the command line says, or else the ini file; nothing of what neither says."""
+    given: dict[str, Any] = {}
+    for name in (*TEXTS, *FLAGS):
+        value = config.getoption(key_of(name))
+        if value is None and name != "update-baseline":
+            value = config.getini(key_of(name))
+        if value:
+            given[key_of(name).removeprefix("judge_")] = value
+    return given
+
+
+def is_in_use(config: pytest.Config) -> bool:
+    return RUN in config.stash
+
+
+@pytest.fixture(scope="session")
+def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+    """A judge of model outputs: `judge.compare(prompt, new, approved)`, `judge.assert_not_worse(...)`."""
+    from judge.plugin.judging import Judge
+
+    run = run_of(request.config)
+    yield Judge(run)
+    run.close()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.name not in CASE_FILES:
+        return None
+    from judge.plugin.cases import CaseFile
+
+    return CaseFile.from_parent(parent, path=file_path, run=run_of(parent.config))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if any(map(is_judged, items)):
+        run_of(config)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if is_in_use(session.config):
+        run_of(session.config).collected = [item.nodeid for item in session.items]
+
+
+def is_judged(item: pytest.Item) -> bool:
+    """Whether a test has to do with a judge, as far as can be seen before it runs."""
+    has_fixture = not {"judge", "judged"}.isdisjoint(getattr(item, "fixturenames", ()))
+    return has_fixture or item.get_closest_marker("judge") is not None or hasattr(item, "judge_case")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if is_in_use(item.config):
+        from judge.plugin.judging import begin
+
+        begin(run_of(item.config), item, is_judged(item))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    if item.get_closest_marker("judge") is not None:
+        from judge.plugin.judging import check_data_set
+
+        check_data_set(run_of(item.config), item)
+
+
+@pytest.fixture
+def judged(request: pytest.FixtureRequest) -> Any:
+    """The comparisons of the marker's data set, in the file's order."""
+    from judge.plugin.judging import judged_by_marker
+
+    return judged_by_marker(run_of(request.config), request.node)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    if is_in_use(item.config) and report.when == "call":
+        from judge.plugin.judging import told_of
+
+        if told := told_of(item):
+            report.judge = told  # travels with the report from a worker to the controller
+    return report
+
+
+class Decider:
+    """What the controller of pytest-xdist does, or the only process: it has all records, and decides."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.collected: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if told := getattr(report, "judge", None):
+            run = run_of(self.config)
+            run.collected = run.collected or self.collected
+            run.approved += told["approved"]
+            run.add(report.nodeid, told["records"])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        self.collected = ids
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if is_in_use(self.config):
+            from judge.plugin.judging import finish
+
+            finish(session, run_of(self.config))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if is_in_use(self.config):
+            from judge.plugin.judging import summarise
+
+            summarise(terminalreporter, run_of(self.config))

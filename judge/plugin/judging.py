@@ -1,0 +1,403 @@
+"""What tests see of the judge: the object behind the fixture, the marker's data set, and the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from judge.errors import InputError, JudgeError
+from judge.io.pairs import read_pairs
+from judge.io.wording import visible
+from judge.plugin.approved import UPDATE, Approved, file_for, read_approved, write_approved
+from judge.plugin.gate import Finding
+from judge.plugin.run import Record, Run, lines_of, property_of, record_of
+from judge.plugin.suite import Comparison, cluster_of, pair_of
+from judge.records import Message, Order, Outcome, Pair, Status, Verdict
+
+RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
+N_APPROVED: pytest.StashKey[int] = pytest.StashKey()
+APPROVED: pytest.StashKey[list[str]] = pytest.StashKey()
+JUDGED: pytest.StashKey[list[Comparison]] = pytest.StashKey()
+MAX_SHOWN = 2000
+SETTLED = "the gate is settled"
+Prompt = str | Sequence[Mapping[str, str]]
+
+
+class Judge:
+    """Compares new answers with approved ones. What is compared counts for the gate of the run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._latest: Comparison | None = None
+
+    def compare(
+        self,
+        prompt: Prompt,
+        response: str,
+        baseline: str | None = None,
+        *,
+        key: str = "",
+        reference: str | None = None,
+        system: str | None = None,
+        category: str | None = None,
+        cluster: str | None = None,
+    ) -> Verdict | None:
+        """The verdict on the new answer (A) beside the approved one (B), read in both orders.
+
+        Args:
+            prompt: what was asked, or a conversation that ends in a question, as messages with role and
+                content.
+            baseline: the approved answer; None takes the one that --judge-update-baseline wrote.
+            key: which approved answer, in a test that has several; by default they are numbered.
+            cluster: comparisons with one name count as one for the gate's interval; by default those with the
+                same first question do.
+
+        Returns:
+            The verdict; None where the new answer was just approved.
+        """
+        __tracebackhide__ = True
+        if baseline is None:
+            baseline = self._approved(prompt, response, key)
+            if baseline is None:
+                return None
+        pair = pair_of(
+            asked(prompt), response, baseline, reference=reference, system=system, category=category
+        )
+        try:
+            [comparison] = self._run.compare([pair])
+        except JudgeError as error:
+            give_up(error)
+        self._latest = comparison
+        add_records(self._item, [record_of(comparison, cluster or cluster_of(pair))])
+        return comparison.verdict
+
+    def assert_preferred(
+        self, prompt: Prompt, response: str, baseline: str | None = None, **more: Any
+    ) -> None:
+        """Fails unless the new answer wins. See `assert_not_worse` for the arguments."""
+        __tracebackhide__ = True
+        self._expect("preferred", prompt, response, baseline, **more)
+
+    def assert_not_worse(
+        self, prompt: Prompt, response: str, baseline: str | None = None, **more: Any
+    ) -> None:
+        """Fails if the approved answer wins.
+
+        Args:
+            explain: also ask the slow judge, and show its scores on each criterion in the message.
+            prompt, response, baseline, more: as in `compare`.
+        """
+        __tracebackhide__ = True
+        self._expect("not-worse", prompt, response, baseline, **more)
+
+    def _expect(
+        self,
+        expect: str,
+        prompt: Prompt,
+        response: str,
+        baseline: str | None,
+        *,
+        explain: bool = False,
+        **more: Any,
+    ) -> None:
+        __tracebackhide__ = True
+        if self.compare(prompt, response, baseline, **more) is not None:
+            assert self._latest is not None
+            self.check(self._latest, expect, explain)
+
+    def check(self, comparison: Comparison, expect: str, explain: bool = False) -> None:
+        """Fails or skips the test where the comparison is not as expected."""
+        __tracebackhide__ = True
+        status, policy = comparison.verdict.status, self._run.settings.inconsistent
+        if status is Status.INCONSISTENT and policy == "skip":
+            pytest.skip("the verdict changes when the answers swap places")
+        is_flip = status is Status.INCONSISTENT and policy == "fail"
+        if (
+            not is_flip
+            and comparison.score is not None
+            and comparison.score >= {"preferred": 1.0}.get(expect, 0.5)
+        ):
+            return
+        raise AssertionError(
+            message_of(comparison, expect, self._criteria(comparison.pair) if explain else "")
+        )
+
+    def _criteria(self, pair: Pair) -> str:
+        return self._run.judge.criteria(pair)
+
+    def _approved(self, prompt: Prompt, response: str, key: str) -> str | None:
+        """The approved answer, None where the new one was just approved."""
+        item = self._item
+        item.stash[N_APPROVED] = number = item.stash.get(N_APPROVED, 0) + 1
+        name = item.nodeid.partition("::")[2].replace("::", ".")
+        file = file_for(item.path, f"{name}.{key}" if key else name if number == 1 else f"{name}.{number}")
+        question = as_text(asked(prompt))
+        try:
+            if self._run.settings.update_baseline:
+                write_approved(file, Approved(question, response))
+                item.stash[APPROVED].append(relative(file))
+                return None
+            found = read_approved(file)
+        except JudgeError as error:
+            give_up(error)
+        command = f'{UPDATE} "{item.nodeid}"'
+        if found is None:
+            pytest.fail(
+                f"no approved answer in {relative(file)}. To approve the new one: {command}", pytrace=False
+            )
+        if found.prompt != question:
+            pytest.fail(
+                f"the approved answer in {relative(file)} is to another prompt. To approve the new one: "
+                f"{command}\n\n"
+                f"[Its prompt]\n{clipped(found.prompt)}\n\n[The prompt now]\n{clipped(question)}",
+                pytrace=False,
+            )
+        return found.response
+
+    @property
+    def _item(self) -> pytest.Item:
+        item: pytest.Item | None = self._run.item
+        if item is None:
+            pytest.fail("the fixture judge compares inside a test, not outside of one", pytrace=False)
+        return item
+
+
+def asked(prompt: Prompt) -> str | tuple[Message, ...]:
+    """The prompt as text, or as messages. Raises TypeError where it is neither."""
+    if isinstance(prompt, str):
+        return prompt
+    messages = tuple(Message(one["role"], one["content"]) for one in prompt)
+    if not messages or messages[-1].role != "user":
+        raise TypeError("a conversation must end in a message with role user: the question that was answered")
+    return messages
+
+
+def as_text(asked: str | Sequence[Message]) -> str:
+    if isinstance(asked, str):
+        return asked
+    return "\n\n".join(f"{message.role}: {message.content}" for message in asked)
+
+
+def give_up(error: JudgeError) -> NoReturn:
+    """The test fails with the one line of an expected error."""
+    __tracebackhide__ = True
+    raise pytest.fail.Exception(f"judge: {error}", pytrace=False) from None
+
+
+# --- a test's records ------------------------------------------------------------------------------------
+
+
+def begin(run: Run, item: pytest.Item, is_judged: bool) -> None:
+    """A test begins; where the gate is settled, one that would judge is skipped."""
+    run.item = item
+    item.stash[RECORDS] = []
+    item.stash[APPROVED] = []
+    item.stash[N_APPROVED] = 0
+    check_markers(item)
+    if is_judged and run.settled is not None:
+        pytest.skip(SETTLED)
+
+
+def add_records(item: pytest.Item, records: Sequence[Record]) -> None:
+    item.stash[RECORDS] += records
+    item.user_properties += [("judge", property_of(record)) for record in records]
+
+
+def told_of(item: pytest.Item) -> dict[str, Any] | None:
+    """What a test's report carries to where it is decided; None where nothing was compared or approved."""
+    records, approved = item.stash.get(RECORDS, []), item.stash.get(APPROVED, [])
+    return {"records": records, "approved": approved} if records or approved else None
+
+
+# --- the marker ------------------------------------------------------------------------------------------
+
+MARKER_KEYS = ("dataset", "min_win_rate", "limit")
+
+
+def check_markers(item: pytest.Item) -> None:
+    """Ends the test as an error where a marker of it has an argument that is none."""
+    __tracebackhide__ = True
+    for marker in item.iter_markers("judge"):
+        if problem := problem_of(marker):
+            pytest.fail(f"@pytest.mark.judge: {problem}", pytrace=False)
+
+
+def problem_of(marker: pytest.Mark) -> str:
+    """What is wrong with a marker, "" where nothing is."""
+    given = marker.kwargs
+    if unknown := [name for name in given if name not in MARKER_KEYS]:
+        near = get_close_matches(unknown[0], MARKER_KEYS, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return f"unknown argument {unknown[0]!r}.{hint} The arguments are {', '.join(MARKER_KEYS)}."
+    if len(marker.args) + ("dataset" in given) != 1:
+        return 'it needs the file of pairs: @pytest.mark.judge(dataset="pairs.jsonl").'
+    rate, limit = given.get("min_win_rate", 0.5), given.get("limit")
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        return f"min_win_rate is {rate!r}. It must be a number from 0 to 1."
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        return f"limit is {limit!r}. It must be a whole number from 1 up."
+    return ""
+
+
+def judged_by_marker(run: Run, item: pytest.Item) -> list[Comparison]:
+    """The comparisons of the marker's data set, judged once a test; their records are the test's."""
+    if JUDGED in item.stash:
+        return item.stash[JUDGED]
+    marker = item.get_closest_marker("judge")
+    if marker is None:
+        pytest.fail('the fixture judged needs @pytest.mark.judge(dataset="pairs.jsonl")', pytrace=False)
+    name = marker.args[0] if marker.args else marker.kwargs["dataset"]
+    try:
+        pairs = read_pairs(item.path.parent / name)[: marker.kwargs.get("limit")]
+        comparisons = run.compare(pairs)
+    except JudgeError as error:
+        give_up(error)
+    add_records(item, [record_of(one, cluster_of(one.pair)) for one in comparisons])
+    item.stash[JUDGED] = comparisons
+    return comparisons
+
+
+def check_data_set(run: Run, item: pytest.Item) -> None:
+    """Fails the test if the new answers of its marker's data set win too rarely, ties half."""
+    __tracebackhide__ = True
+    marker = item.get_closest_marker("judge")
+    assert marker is not None
+    comparisons = judged_by_marker(run, item)
+    scores = [one.score for one in comparisons if one.score is not None]
+    least = marker.kwargs.get("min_win_rate", 0.5)
+    if not scores:
+        pytest.fail(f"none of {len(comparisons)} verdicts could be read", pytrace=False)
+    rate = sum(scores) / len(scores)
+    if rate < least:
+        losses = [one for one in comparisons if one.score == 0]
+        worst = sorted(losses, key=lambda one: (one.verdict.p_a is None, one.verdict.p_a or 0.0))[:3]
+        shown = "\n\n".join(message_of(one, "not-worse") for one in worst)
+        pytest.fail(
+            f"the new answers win {100 * rate:.1f} % of {len(scores)} pairs, ties half; at least "
+            f"{100 * least:g} % are wanted. They lose {len(losses)}; the clearest of them:\n\n{shown}",
+            pytrace=False,
+        )
+
+
+# --- in words --------------------------------------------------------------------------------------------
+
+
+def message_of(comparison: Comparison, expect: str, criteria: str = "") -> str:
+    """Why a comparison is not as expected: what the judge said in both orders, and both answers."""
+    pair, verdict = comparison.pair, comparison.verdict
+    parts = [
+        headline(verdict, expect),
+        "\n".join(f"  {line}" for line in lines_by_order(verdict)),
+        f"[Prompt]\n{clipped(pair.prompt)}",
+        f"[New answer]\n{clipped(pair.response_a)}",
+        f"[Approved answer]\n{clipped(pair.response_b)}",
+    ]
+    if criteria:
+        parts.append(f"[Scores by criterion: A is the new answer, B the approved one]\n{criteria}")
+    return "\n\n".join([*parts, f"judge: {verdict.judge}"])
+
+
+def headline(verdict: Verdict, expect: str) -> str:
+    wanted = "it should win" if expect == "preferred" else "it should not lose"
+    if verdict.status is Status.UNPARSED:
+        return "no verdict: a reply of the judge could not be read"
+    if verdict.status is Status.INCONSISTENT:
+        return f"the verdict changes when the answers swap places, so it says nothing about them; {wanted}"
+    won = {Outcome.A: "the new answer is better", Outcome.B: "the approved answer is better"}
+    found = won.get(verdict.outcome or Outcome.TIE, "both answers are equally good")
+    return f"{found}, in both orders; {wanted}"
+
+
+def lines_by_order(verdict: Verdict) -> list[str]:
+    """What was said in each order, and the mean."""
+    from judge.orders import outcome_of, probability_of_a
+    from judge.records import Unparsed
+
+    names = {Outcome.A: "new", Outcome.B: "approved", Outcome.TIE: "tie"}
+    lines = []
+    for order, first in ((Order.AB, "new"), (Order.BA, "approved")):
+        reading = verdict.readings[order]
+        if isinstance(reading, Unparsed):
+            lines.append(f"{first} shown first: not readable ({reading.reason})")
+            continue
+        p_a = probability_of_a(reading, order)
+        p = "" if p_a is None else f", P(new is better) {p_a:.3f}"
+        lines.append(f"{first} shown first: {names[outcome_of(reading.choice, order)]}{p}")
+    return lines if verdict.p_a is None else [*lines, f"mean of both: P(new is better) {verdict.p_a:.3f}"]
+
+
+def clipped(text: str) -> str:
+    """The text without what could steer a terminal, long ones without their middle."""
+    text = visible(text)
+    if len(text) <= MAX_SHOWN:
+        return text
+    half = MAX_SHOWN // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
+
+
+def relative(file: Path) -> str:
+    try:
+        return str(file.relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+# --- the end of a run ------------------------------------------------------------------------------------
+
+
+def finish(session: pytest.Session, run: Run) -> None:
+    """The gate decides, and the report is written. A run that failed otherwise stays failed."""
+    found = run.gate()
+    if found is not None and found.finding is Finding.WORSE and session.exitstatus in PASSED:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if run.settings.report and run.all_records:
+        try:
+            write_report(run)
+        except JudgeError as error:
+            run.problems.append(str(error))
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+    run.close()
+
+
+PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+def summarise(terminal: Any, run: Run) -> None:
+    """The run's section on the terminal."""
+    approved = sorted(set(run.approved))
+    if not (run.records or approved or run.problems):
+        return
+    terminal.section("judge", sep="=")
+    for line in lines_of(run) if run.all_records else ():
+        terminal.line(line)
+    found = run.gate()
+    if found is not None and found.finding is Finding.WORSE:
+        terminal.line("The gate fails this run.", red=True)
+    if approved:
+        what = "answer" if len(approved) == 1 else "answers"
+        terminal.line(f"approved {len(approved)} {what}: {', '.join(approved[:5])}")
+    for problem in run.problems:
+        terminal.line(f"judge: {problem}", red=True)
+    if run.settings.report and run.all_records and not run.problems:
+        terminal.line(f"report: {run.settings.report}")
+
+
+REPORT_TITLE = "New answers (A) beside the approved ones (B)"
+
+
+def write_report(run: Run) -> None:
+    """Every comparison as one HTML page. Raises InputError where it cannot be written."""
+    from judge.report.page import format_html
+    from judge.report.summary import summarize
+
+    comparisons = run.comparisons()
+    report = summarize([one.verdict for one in comparisons], [one.pair for one in comparisons])
+    page = format_html(report, REPORT_TITLE)
+    try:
+        Path(run.settings.report).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{run.settings.report}: cannot be written ({error.strerror or error}).") from error

@@ -1,0 +1,246 @@
+"""One test run with a judge: its settings, what was compared in which test, and the gate over all of it.
+
+A worker of pytest-xdist compares, and hands its records to the controller with the tests' reports; the
+controller alone, or the only process there is, has them all and decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from judge.backends import Settings
+from judge.errors import InputError
+from judge.io.pairs import pair_from_cells, pair_to_json
+from judge.io.verdicts import verdict_from_cells, verdict_to_json
+from judge.methods import AUTO, METHODS, WAYS
+from judge.methods.auto import is_escalated
+from judge.options import JudgeOptions
+from judge.plugin.gate import Finding, GateResult, gate, margin_of, sequential_gate
+from judge.plugin.suite import Comparison, SuiteJudge
+from judge.records import Pair, Share, Status
+
+POLICIES = ("tie", "skip", "fail")
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What the options, or the ini file's keys of the same names, say of a run."""
+
+    model: str = Settings().base_model
+    adapter: str = ""
+    method: str = "fast"
+    backend: str = "embedded"
+    base_url: str = ""
+    inconsistent: str = "tie"
+    gate: str = ""
+    sequential: bool = False
+    ledger: str = ""
+    no_cache: bool = False
+    report: str = ""
+    update_baseline: bool = False
+
+    def __post_init__(self) -> None:
+        if self.inconsistent not in POLICIES:
+            raise InputError(
+                f"--judge-inconsistent {self.inconsistent}: must be one of {', '.join(POLICIES)}."
+            )
+        known = (*WAYS, AUTO, *METHODS)
+        if self.method not in known:
+            raise InputError(f"--judge-method {self.method}: must be one of {', '.join(known)}.")
+        if self.base_url and self.backend not in ("embedded", "server"):
+            raise InputError(
+                "--judge-base-url names a server, and --judge-backend something else. Give one of them."
+            )
+        if self.sequential and not self.gate:
+            raise InputError("--judge-sequential stops a gate early: give --judge-gate too.")
+        if self.gate:
+            margin_of(self.gate)
+
+    @property
+    def options(self) -> JudgeOptions:
+        """The judge that they name."""
+        backend = f"server:{self.base_url}" if self.base_url else self.backend
+        return JudgeOptions(self.method, backend, settings=Settings(self.model, self.adapter))
+
+
+@dataclass
+class Run:
+    """All comparisons of a run, by test; `judge` loads when it is first used."""
+
+    settings: RunSettings
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    collected: list[str] = field(default_factory=list)
+    settled: GateResult | None = None
+    approved: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    item: Any = None
+    _ahead: dict[str, Comparison] = field(default_factory=dict)
+
+    @cached_property
+    def judge(self) -> SuiteJudge:
+        ledger = Path(self.settings.ledger) if self.settings.ledger else None
+        return SuiteJudge(self.settings.options, ledger, self.settings.no_cache)
+
+    def close(self) -> None:
+        if "judge" in self.__dict__:
+            self.judge.close()
+            del self.__dict__["judge"]
+
+    def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
+        """A comparison a pair. Raises JudgeError."""
+        return self.judge.compare(pairs)
+
+    def compare_ahead(self, pair: Pair, others: Sequence[Pair]) -> Comparison:
+        """The comparison of a pair, and those of others with it, for when they are asked for.
+
+        In a sequential run a pair is judged alone: others may never be needed.
+        """
+        if pair.content_hash not in self._ahead:
+            wanted = [pair] if self.settings.sequential else [*others, pair]
+            self._ahead |= {one.pair.content_hash: one for one in self.compare(wanted)}
+        return replace(self._ahead[pair.content_hash], pair=pair)
+
+    def add(self, test: str, records: Iterable[Record]) -> None:
+        """Takes the records of a test in place of those of an earlier try; looks whether all is settled."""
+        self.records[test] = list(records)
+        if self.settings.sequential and self.settled is None:
+            self.settled = self._gate(is_complete=False)
+
+    # --- what it came to
+
+    @property
+    def all_records(self) -> list[Record]:
+        """In the order in which the tests were collected, whatever order they ran in."""
+        return [record for test in self._tests() for record in self.records[test]]
+
+    def comparisons(self) -> list[Comparison]:
+        """All comparisons in that order, their pairs named by their tests, numbered where a test has more."""
+        found = []
+        for test in self._tests():
+            records = self.records[test]
+            names = [test] if len(records) == 1 else [f"{test} ({n})" for n in range(1, len(records) + 1)]
+            for name, record in zip(names, records, strict=True):
+                one = comparison_in(record)
+                found.append(Comparison(replace(one.pair, id=name), replace(one.verdict, pair_id=name)))
+        return found
+
+    def _tests(self) -> list[str]:
+        place = {test: number for number, test in enumerate(self.collected)}
+        return sorted(self.records, key=lambda test: place.get(test, len(place)))
+
+    def gate(self) -> GateResult | None:
+        """What the gate finds; None where there is none, or nothing was compared."""
+        return self.settled or self._gate(is_complete=True)
+
+    def _gate(self, is_complete: bool) -> GateResult | None:
+        counted = [record for record in self.all_records if record["score"] is not None]
+        if not self.settings.gate or not counted:
+            return None
+        scores = [record["score"] for record in counted]
+        clusters = [record["cluster"] for record in counted]
+        margin = margin_of(self.settings.gate)
+        if not self.settings.sequential:
+            return gate(scores, clusters, margin)
+        if not is_complete:
+            scores, clusters = closed_clusters(scores, clusters)
+        return sequential_gate(scores, clusters, margin, is_complete) if scores else None
+
+
+def closed_clusters(scores: Sequence[float], clusters: Sequence[str]) -> tuple[list[float], list[str]]:
+    """The first run of cases of each cluster, without the last run, of which more may come.
+
+    So what was once counted never changes. Cases that come up again later count at the end only.
+    """
+    seen: dict[str, list[float]] = {}
+    before = ""
+    for score, name in zip(scores, clusters, strict=True):
+        if name not in seen:
+            seen[name] = [score]
+        elif name == before:
+            seen[name].append(score)
+        before = name
+    seen.pop(before)
+    return [score for run in seen.values() for score in run], [
+        name for name, run in seen.items() for _ in run
+    ]
+
+
+def record_of(comparison: Comparison, cluster: str) -> Record:
+    """A comparison as plain values, which travel with a test's report."""
+    return {
+        "score": comparison.score,
+        "cluster": cluster,
+        "escalated": is_escalated(comparison.verdict),
+        "pair": pair_to_json(comparison.pair),
+        "verdict": verdict_to_json(comparison.verdict),
+    }
+
+
+def comparison_in(record: Record) -> Comparison:
+    """The comparison that a record holds."""
+    pair: Mapping[str, Any] = record["pair"]
+    return Comparison(pair_from_cells(pair, pair["id"]), verdict_from_cells(record["verdict"]))
+
+
+def property_of(record: Record) -> str:
+    """A comparison in a few words, for JUnit's properties."""
+    verdict = record["verdict"]
+    winner = {1.0: "new", 0.0: "approved", 0.5: "tie", None: "unreadable"}[record["score"]]
+    p = "" if verdict["p_a"] is None else f", P(new is better) {verdict['p_a']:.3f}"
+    return f"{winner}, {verdict['status']}{p}, by {verdict['judge']}"
+
+
+# --- in words --------------------------------------------------------------------------------------------
+
+
+def lines_of(run: Run) -> list[str]:
+    """The summary of a run for the terminal."""
+    records = run.all_records
+    counted = [record for record in records if record["score"] is not None]
+    n = len(records)
+    statuses = [record["verdict"]["status"] for record in records]
+    wins, losses = (sum(record["score"] == score for record in records) for score in (1.0, 0.0))
+    ties, flips = len(counted) - wins - losses, Share(statuses.count(Status.INCONSISTENT), n)
+    lines = [
+        f"{n} comparisons: the new answer won {wins}, the approved one {losses}, {ties} ties",
+        f"inconsistent: {flips}, counted as {run.settings.inconsistent}",
+    ]
+    if n_unread := statuses.count(Status.UNPARSED):
+        lines.append(f"unreadable: {Share(n_unread, n)}, left out of every rate")
+    if run.settings.method == AUTO:
+        slow = [record for record in records if record["escalated"]]
+        lines.append(
+            f"escalated to the slow judge: {Share(len(slow), n)}, {tokens_of(slow):,} tokens for that"
+        )
+    found = run.gate()
+    if found is not None:
+        lines += gate_lines(found, run.settled is not None)
+    judges = sorted({record["verdict"]["judge"] for record in records})
+    return [*lines, f"judge: {', '.join(judges)}"]
+
+
+def tokens_of(records: Iterable[Record]) -> int:
+    return sum(comparison_in(record).n_tokens for record in records)
+
+
+def gate_lines(found: GateResult, is_early: bool) -> list[str]:
+    """What a gate found, and what would settle it."""
+    bound = 50 - 100 * found.margin
+    rate = (
+        f"win rate {100 * found.win_rate:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f}) over "
+        f"{found.n_cases} cases in {found.n_clusters} clusters, ties half"
+    )
+    says = {
+        Finding.WORSE: f"WORSE: all of the interval is below {bound:g} %",
+        Finding.NOT_WORSE: f"not worse: all of the interval is at or above {bound:g} %",
+        Finding.UNCLEAR: f"too few to tell: the interval has {bound:g} % in it",
+    }[found.finding]
+    if found.n_needed is not None:
+        says += f"; about {found.n_needed:,} cases like these would do"
+    early = ["settled early: cases after that were skipped"] if is_early else []
+    return [f"gate not-worse:{found.margin:g}: {says}", rate, *early]

@@ -1,0 +1,220 @@
+"""Verdicts of one judge -> `Report`: totals, groups by category, and a row a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from judge.errors import InputError
+from judge.io.wording import name_of, some_of
+from judge.orders import probability_of_a
+from judge.records import (
+    NO_CATEGORY,
+    Choice,
+    Judgment,
+    Order,
+    Outcome,
+    Pair,
+    Share,
+    Status,
+    Unparsed,
+    Verdict,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pair with its verdict, and with its texts where the pairs were given."""
+
+    verdict: Verdict
+    pair: Pair | None = None
+
+    @property
+    def id(self) -> str:
+        return self.verdict.pair_id
+
+    @property
+    def category(self) -> str | None:
+        return (self.pair.category or None) if self.pair else None
+
+    @property
+    def status(self) -> Status:
+        return self.verdict.status
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The strict outcome: TIE where the orders disagree, None where one was not read."""
+        return self.verdict.outcome
+
+    @property
+    def p_a(self) -> float | None:
+        return self.verdict.p_a
+
+    @property
+    def outcome_by_mean(self) -> Outcome | None:
+        return self.verdict.outcome_by_mean
+
+    @property
+    def choices(self) -> dict[Order, Choice | None]:
+        """What each order chose of what it was shown; None where it was not read."""
+        readings = self.verdict.readings
+        return {o: r.choice if isinstance(r := readings[o], Judgment) else None for o in Order}
+
+    @property
+    def p_a_by_order(self) -> dict[Order, float | None]:
+        """P(A is better) as each order has it; None where unread or without probabilities."""
+        readings = self.verdict.readings
+        return {o: probability_of_a(r, o) if isinstance(r := readings[o], Judgment) else None for o in Order}
+
+    @property
+    def unparsed_reasons(self) -> dict[Order, str]:
+        readings = self.verdict.readings
+        return {o: r.reason for o in Order if isinstance(r := readings[o], Unparsed)}
+
+    @property
+    def is_trimmed(self) -> bool:
+        return any(reading.is_trimmed for reading in self.verdict.readings.values())
+
+    @property
+    def tokens_in(self) -> int:
+        """Prompt tokens of both orders together."""
+        return sum(reading.tokens_in for reading in self.verdict.readings.values())
+
+    @property
+    def tokens_out(self) -> int:
+        return sum(reading.tokens_out for reading in self.verdict.readings.values())
+
+    @property
+    def gold(self) -> Outcome | None:
+        """The label in the pair's column `gold`, where that is exactly A, B or TIE."""
+        label = self.pair.metadata.get("gold") if self.pair else None
+        return Outcome(label) if isinstance(label, str) and label in list(Outcome) else None
+
+    @property
+    def is_right(self) -> bool:
+        """Whether both orders gave the gold label. An inconsistent pair is wrong even where gold is TIE."""
+        return self.status is Status.CONSISTENT and self.outcome is self.gold
+
+    def is_always(self, choice: Choice) -> bool:
+        """Whether both orders made this same choice, so that the position decided."""
+        return all(made is choice for made in self.choices.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Totals of some verdicts. *Judged* pairs are those that were read in both orders.
+
+    Counted over judged pairs: `consistent`, `inconsistent`, and `wins` by strict outcome (inconsistent
+    pairs among the ties). Over judged pairs with probabilities: `wins_by_mean`. Over all pairs: `unparsed`
+    and the mean tokens of a verdict, both orders added (None without pairs). `first_twice` is the share of
+    the inconsistent pairs in which both orders chose the first response shown.
+
+    `gold_strict` and `gold_by_mean` are shares of the pairs with a gold label; unparsed pairs are wrong in
+    both, inconsistent ones in the strict. None where there is no label, or no probability to take a mean of.
+    """
+
+    n_pairs: int
+    consistent: Share
+    inconsistent: Share
+    unparsed: Share
+    wins: Mapping[Outcome, Share]
+    wins_by_mean: Mapping[Outcome, Share]
+    first_twice: Share
+    mean_tokens_in: float | None
+    mean_tokens_out: float | None
+    n_trimmed: int
+    gold_strict: Share | None
+    gold_by_mean: Share | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that the formats show. `judge` is None where there are no verdicts.
+
+    `by_category` is in alphabetical order, and empty where no pair has a category.
+    """
+
+    judge: str | None
+    elapsed_s: float | None
+    total: Group
+    by_category: dict[str, Group]
+    rows: tuple[Row, ...]
+
+
+def summarize(
+    verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None = None, elapsed_s: float | None = None
+) -> Report:
+    """The report of one judge's verdicts, with categories, gold labels and texts where pairs are given.
+
+    Raises:
+        InputError: verdicts of more than one judge, a verdict without its pair, two pairs with one id.
+    """
+    judges = sorted({verdict.judge for verdict in verdicts})
+    if len(judges) > 1:
+        raise InputError(
+            f"verdicts of {len(judges)} judges: {some_of(judges)}. A report is about one judge: "
+            "split the file and make one for each."
+        )
+    rows = tuple(Row(verdict) for verdict in verdicts) if pairs is None else rows_of(verdicts, pairs)
+    return Report(
+        judge=judges[0] if judges else None,
+        elapsed_s=elapsed_s,
+        total=group_of(rows),
+        by_category=groups_by_category(rows),
+        rows=rows,
+    )
+
+
+def rows_of(verdicts: Sequence[Verdict], pairs: Sequence[Pair]) -> tuple[Row, ...]:
+    """Each verdict with its pair, matched by id, in the order of the verdicts."""
+    by_id: dict[str, Pair] = {}
+    for pair in pairs:
+        if by_id.setdefault(pair.id, pair) != pair:
+            raise InputError(f"two different pairs have the id {name_of(pair.id)!r}. Give each its own.")
+    missing = [verdict.pair_id for verdict in verdicts if verdict.pair_id not in by_id]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(verdicts)} verdicts have no pair: {some_of(missing)}. "
+            "Give the pairs that were judged, with the same ids."
+        )
+    return tuple(Row(verdict, by_id[verdict.pair_id]) for verdict in verdicts)
+
+
+def groups_by_category(rows: Sequence[Row]) -> dict[str, Group]:
+    if all(row.category is None for row in rows):
+        return {}
+    members: dict[str, list[Row]] = {}
+    for row in rows:
+        members.setdefault(row.category or NO_CATEGORY, []).append(row)
+    return {category: group_of(members[category]) for category in sorted(members)}
+
+
+def group_of(rows: Sequence[Row]) -> Group:
+    judged = [row for row in rows if row.status is not Status.UNPARSED]
+    inconsistent = [row for row in judged if row.status is Status.INCONSISTENT]
+    with_mean = [row for row in judged if row.p_a is not None]
+    with_gold = [row for row in rows if row.gold is not None]
+    return Group(
+        n_pairs=len(rows),
+        consistent=Share(len(judged) - len(inconsistent), len(judged)),
+        inconsistent=Share(len(inconsistent), len(judged)),
+        unparsed=Share(len(rows) - len(judged), len(rows)),
+        wins=shares_of_outcomes([row.outcome for row in judged]),
+        wins_by_mean=shares_of_outcomes([row.outcome_by_mean for row in with_mean]),
+        first_twice=share_of(inconsistent, lambda row: row.is_always(Choice.FIRST)),
+        mean_tokens_in=sum(row.tokens_in for row in rows) / len(rows) if rows else None,
+        mean_tokens_out=sum(row.tokens_out for row in rows) / len(rows) if rows else None,
+        n_trimmed=sum(row.is_trimmed for row in rows),
+        gold_strict=share_of(with_gold, lambda row: row.is_right) if with_gold else None,
+        gold_by_mean=share_of(with_gold, lambda row: row.outcome_by_mean is row.gold)
+        if any(row.p_a is not None for row in with_gold)
+        else None,
+    )
+
+
+def share_of(rows: Sequence[Row], is_counted: Callable[[Row], bool]) -> Share:
+    return Share(sum(is_counted(row) for row in rows), len(rows))
+
+
+def shares_of_outcomes(outcomes: Sequence[Outcome | None]) -> dict[Outcome, Share]:
+    return {outcome: Share(outcomes.count(outcome), len(outcomes)) for outcome in Outcome}

@@ -1,0 +1,110 @@
+"""The judge behind the pages: one thread that loads models once and answers one question after the other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from judge.backends import Settings
+from judge.errors import JudgeError
+from judge.evaluate import judge_pairs
+from judge.ledger.ledger import Ledger
+from judge.methods import Method
+from judge.options import JudgeOptions
+from judge.records import NO_ADAPTER, Pair, Verdict
+
+FAST = "fast"
+
+
+class Stopped(Exception):
+    """Somebody asked for the work to stop."""
+
+
+@dataclass
+class Job:
+    """Pairs that are judged: what is being done, how far it is, and in the end the verdicts or one line.
+
+    A page only reads it. `is_over` is set last.
+    """
+
+    pairs: tuple[Pair, ...]
+    options: JudgeOptions
+    stage: str = "waiting for the judge"
+    done: int = 0
+    total: int = 0
+    verdicts: tuple[Verdict, ...] = ()
+    error: str = ""
+    is_over: bool = False
+    is_stopped: bool = False
+
+
+@dataclass
+class Desk:
+    """Takes jobs and works them off one at a time. The same question is asked once."""
+
+    ledger_path: Path | None
+    jobs: dict[tuple[JudgeOptions, tuple[str, ...]], Job] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="judge")
+        self._methods: dict[JudgeOptions, Method] = {}
+        self._ledger: Ledger | None = None
+        self._now: Job | None = None
+
+    def ask(self, options: JudgeOptions, pairs: Sequence[Pair]) -> Job:
+        """The job that judges these pairs; one that failed or was stopped is taken up again."""
+        key = (options, tuple(f"{pair.id}\0{pair.content_hash}" for pair in pairs))
+        job = self.jobs.get(key)
+        if job is None or job.error:
+            job = self.jobs[key] = Job(tuple(pairs), options)
+            self._worker.submit(self._work, job)
+        return job
+
+    def _work(self, job: Job) -> None:
+        self._now = job
+        try:
+            method = self._method(job.options)
+            job.verdicts = tuple(judge_pairs(job.pairs, method, self._ledger, self._progress))
+        except Stopped:
+            job.error = "stopped. What was judged is kept."
+        except JudgeError as error:
+            job.error = str(error)
+        except Exception as error:
+            logging.getLogger(__name__).exception("the judge failed")
+            job.error = f"{type(error).__name__}: {error}. The server's log has more."
+        finally:
+            job.is_over = True
+            self._now = None
+
+    def _method(self, options: JudgeOptions) -> Method:
+        """The judge, loaded once; its ledger belongs to the worker's thread."""
+        if self._ledger is None:
+            self._ledger = Ledger(self.ledger_path) if self.ledger_path else _user_ledger()
+        if options not in self._methods:
+            self._methods[options] = options.load(self._progress, self._ledger)
+        return self._methods[options]
+
+    def _progress(self, stage: str, done: int, total: int) -> None:
+        job = self._now
+        if job is None:
+            return
+        job.stage, job.done, job.total = stage, done, total
+        if job.is_stopped:
+            raise Stopped
+
+
+def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
+    """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none."""
+    settings: Settings = options.settings
+    if method not in (FAST, "direct", "auto"):
+        settings = replace(settings, adapter=NO_ADAPTER)
+    return replace(options, method=method, settings=settings)
+
+
+def _user_ledger() -> Ledger:
+    from judge.models.basemodels import cache_folder
+
+    return Ledger(cache_folder() / "ledger.sqlite")

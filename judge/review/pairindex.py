@@ -1,0 +1,172 @@
+"""A file of pairs of any size, opened at once: where each line begins, and what is known of it so far.
+
+Opening looks for the ends of lines only. `read_on` then reads every line, in the background, and gathers what
+filters and queues need; the texts of a pair are read from the file when somebody looks at it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from threading import Lock
+
+from judge.errors import InputError
+from judge.io.pairs import PAIR_READERS, id_of, pair_from_cells, read_pairs, write_pairs
+from judge.io.rows import Wrong, object_of_line, shown
+from judge.records import Pair
+
+PIECE = 1 << 24
+MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept of one pair: its place in the file, from 0, and what it can be found by."""
+
+    place: int
+    id: str
+    content: str
+    category: str | None
+    length_a: int
+    length_b: int
+
+
+class PairIndex:
+    """The pairs of a JSONL file. One thread reads on, any number look.
+
+    `name` is the file's name as the user knows it. `problems` are the lines that hold no pair, in words, the
+    first twenty; `n_bad` counts them all.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path
+        self.name = name
+        self.starts = starts_of_lines(path)
+        self.entries: list[Entry] = []
+        self.problems: list[str] = []
+        self.n_bad = 0
+        self.n_read = 0
+        self._file = path.open("rb")
+        self._lock = Lock()
+        self._taken: dict[str, int] = {}
+
+    @property
+    def n_lines(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def is_read(self) -> bool:
+        return self.n_read == self.n_lines
+
+    def read_on(self, n_lines: int) -> None:
+        """Reads so many more lines."""
+        stop = min(self.n_lines, self.n_read + n_lines)
+        for place in range(self.n_read, stop):
+            line = self._line(place)
+            if line.strip():
+                self._take(place, line)
+            self.n_read = place + 1
+
+    def pair(self, entry: Entry) -> Pair:
+        """The pair with its texts. Raises InputError if the file has changed since it was opened."""
+        try:
+            pair = self._pair_of(self._line(entry.place))
+        except Wrong:
+            pair = None
+        if pair is None or pair.content_hash != entry.content:
+            raise InputError(f"{self.name} has changed since it was opened. Open it again.")
+        return replace(pair, id=entry.id)
+
+    def pairs(self, entries: Sequence[Entry]) -> list[Pair]:
+        return [self.pair(entry) for entry in entries]
+
+    def found(self, text: str, entries: Sequence[Entry]) -> Iterator[Entry]:
+        """Those whose id, question or responses hold the text, in large or small letters."""
+        needle = text.casefold()
+        for entry in entries:
+            pair = self.pair(entry)
+            messages = (*pair.conversation_a, *pair.conversation_b)
+            if needle in entry.id.casefold() or any(needle in one.content.casefold() for one in messages):
+                yield entry
+
+    def _take(self, place: int, line: bytes) -> None:
+        try:
+            pair = self._pair_of(line)
+            entry = Entry(
+                place=place,
+                id=pair.id or self._free_name(pair.content_hash[:16]),
+                content=pair.content_hash,
+                category=pair.category,
+                length_a=len(pair.response_a),
+                length_b=len(pair.response_b),
+            )
+            first = self._taken.setdefault(entry.id, place)
+            if first != place:
+                raise Wrong(
+                    f"id {shown(entry.id)} is already in line {first + 1}. It may be there only once."
+                )
+        except Wrong as wrong:
+            self.n_bad += 1
+            if len(self.problems) < MOST_PROBLEMS:
+                self.problems.append(f"{self.name}:{place + 1}: {wrong}")
+            return
+        self.entries.append(entry)
+
+    def _pair_of(self, line: bytes) -> Pair:
+        cells = object_of_line(line)
+        if isinstance(cells, Wrong):
+            raise cells
+        return pair_from_cells(cells, id_of(cells))
+
+    def _free_name(self, digits: str) -> str:
+        """The content's digits, or with -2, -3 behind them where an equal pair came before."""
+        names = (digits if n == 1 else f"{digits}-{n}" for n in count(1))
+        return next(name for name in names if name not in self._taken)
+
+    def _line(self, place: int) -> bytes:
+        with self._lock:
+            self._file.seek(self.starts[place])
+            return self._file.read(self.starts[place + 1] - self.starts[place])
+
+
+def opened(path: Path, name: str | None = None) -> PairIndex:
+    """The index of a file of pairs; one that is no plain JSONL is read whole and kept aside as JSONL.
+
+    Raises:
+        InputError: there is no such file, it is of another kind, it holds no line, or it is no plain JSONL
+            and a row of it is no pair.
+    """
+    name = name or path.name
+    if not any(path.name.lower().endswith(ending) for ending in PAIR_READERS):
+        raise InputError(
+            f"{name}: unknown kind of file. Its name must end in one of {', '.join(PAIR_READERS)}."
+        )
+    if not path.is_file():
+        raise InputError(f"{name}: no such file.")
+    if not path.name.lower().endswith(".jsonl"):
+        pairs = read_pairs(path)
+        path = Path(tempfile.mkdtemp(prefix="judge-app-")) / "pairs.jsonl"
+        write_pairs(path, pairs)
+    index = PairIndex(path, name)
+    if not index.n_lines:
+        raise InputError(f"{name}: no pairs found. A file must hold at least one pair.")
+    return index
+
+
+def starts_of_lines(path: Path) -> array[int]:
+    """Where each line begins, in bytes, and at last where the file ends; a byte order mark is left out."""
+    starts = array("Q", [3 if path.open("rb").read(3) == b"\xef\xbb\xbf" else 0])
+    size = 0
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            end = -1
+            while (end := piece.find(b"\n", end + 1)) >= 0:
+                starts.append(size + end + 1)
+            size += len(piece)
+    if starts[-1] < size:
+        starts.append(size)
+    return starts

@@ -1,0 +1,119 @@
+"""Which pairs come up for review, and in which order: filters and orders over entries, votes and verdicts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from judge.records import NO_CATEGORY, Outcome, Status, Verdict
+from judge.review.pairindex import Entry
+from judge.review.store import Event, Kind
+
+NEAR_EVEN = 0.1
+"""A P(A) so near to one half is near 50 %."""
+
+
+class Line(StrEnum):
+    """The order of a queue."""
+
+    RANDOM = "random"
+    UNSURE = "most uncertain first"
+    FILE = "as in the file"
+
+
+class Look(StrEnum):
+    """A filter that is on or off."""
+
+    UNVOTED = "not yet voted"
+    INCONSISTENT = "inconsistent"
+    NEAR_EVEN = "near 50 %"
+    DIFFER = "judge and human differ"
+
+
+NEED_VERDICTS = (Look.INCONSISTENT, Look.NEAR_EVEN, Look.DIFFER)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a reviewer asked to see. `found` are the contents that a text search found, None without one."""
+
+    category: str | None = None
+    looks: frozenset[Look] = frozenset({Look.UNVOTED})
+    line: Line = Line.RANDOM
+    found: frozenset[str] | None = None
+
+
+def queue_of(
+    entries: Sequence[Entry],
+    wanted: Wanted,
+    reviewer: str,
+    events: Iterable[Event],
+    verdicts: Mapping[str, Verdict],
+) -> list[Entry]:
+    """The entries to review, in order. The random order is a reviewer's own, and the same whenever asked.
+
+    Args:
+        events: the store's standing events.
+        verdicts: the judge's, by the pair's id.
+    """
+    votes = [event for event in events if event.kind is Kind.VOTE]
+    done = {event.content for event in events if event.kind is not Kind.LABEL and event.reviewer == reviewer}
+    said = {(event.content, event.ballot.outcome) for event in votes if event.ballot}
+
+    def is_wanted(entry: Entry) -> bool:
+        verdict = verdicts.get(entry.id)
+        looks = wanted.looks
+        return (
+            (wanted.category is None or (entry.category or NO_CATEGORY) == wanted.category)
+            and (wanted.found is None or entry.content in wanted.found)
+            and (Look.UNVOTED not in looks or entry.content not in done)
+            and (Look.INCONSISTENT not in looks or is_inconsistent(verdict))
+            and (Look.NEAR_EVEN not in looks or is_near_even(verdict))
+            and (Look.DIFFER not in looks or do_differ(entry, verdict, said))
+        )
+
+    kept = [entry for entry in entries if is_wanted(entry)]
+    if wanted.line is Line.FILE:
+        return kept
+    kept.sort(key=lambda entry: shuffled(reviewer, entry.content))
+    if wanted.line is Line.UNSURE:
+        kept.sort(key=lambda entry: certainty(verdicts.get(entry.id)))
+    return kept
+
+
+def categories_of(entries: Iterable[Entry]) -> list[str]:
+    return sorted({entry.category or NO_CATEGORY for entry in entries})
+
+
+def is_inconsistent(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.status is Status.INCONSISTENT
+
+
+def is_near_even(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.p_a is not None and abs(verdict.p_a - 0.5) < NEAR_EVEN
+
+
+def do_differ(entry: Entry, verdict: Verdict | None, said: set[tuple[str, Outcome]]) -> bool:
+    """Whether somebody voted otherwise than the judge; an unreadable verdict differs from nobody."""
+    if verdict is None or verdict.outcome is None:
+        return False
+    return any((entry.content, outcome) in said for outcome in Outcome if outcome is not verdict.outcome)
+
+
+def certainty(verdict: Verdict | None) -> float:
+    """How sure the judge is, 0 to 1; inconsistent below every consistent one, no verdict above all."""
+    if verdict is None:
+        return 2.0
+    sure = 0.0 if verdict.p_a is None else 2 * abs(verdict.p_a - 0.5)
+    return sure - 1.0 if verdict.status is not Status.CONSISTENT else sure
+
+
+def shown_left(reviewer: str, content: str) -> str:
+    """Which response stands left for this reviewer, "A" or "B": by a hash, so that it never drifts."""
+    return "AB"[shuffled(f"left\0{reviewer}", content)[0] & 1]
+
+
+def shuffled(reviewer: str, content: str) -> bytes:
+    return hashlib.sha256(f"{reviewer}\0{content}".encode()).digest()

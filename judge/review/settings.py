@@ -1,0 +1,77 @@
+"""What the server was started with, and which files it may open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from judge.errors import InputError
+from judge.io.pairs import PAIR_READERS
+from judge.io.rows import JSON_READERS, Wrong, gzipped_json_rows, object_of_line
+from judge.options import JudgeOptions
+
+REVIEWS = "judge-reviews.sqlite"
+DEEPEST = 3
+MOST_FILES = 500
+PEEK = 1 << 20
+
+
+@dataclass(frozen=True)
+class AppSettings:
+    """`root` is the folder below which files may be opened; `pairs` and `verdicts` are in it, "" is none."""
+
+    root: Path = field(default_factory=Path.cwd)
+    pairs: str = ""
+    verdicts: str = ""
+    reviews: Path = Path(REVIEWS)
+    ledger: Path | None = None
+    judge: JudgeOptions = field(default_factory=JudgeOptions)
+
+
+_started: list[AppSettings] = []
+
+
+def start_with(settings: AppSettings) -> None:
+    """Sets what every page of this process sees."""
+    _started[:] = [settings]
+
+
+def started() -> AppSettings:
+    return _started[0] if _started else AppSettings()
+
+
+def below(root: Path, name: str) -> Path:
+    """The file of that name under `root`. Raises InputError where it lies elsewhere, links followed."""
+    path = (root / name).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise InputError(f"{name}: not in the folder that the app was started in, so it is not opened.")
+    return path
+
+
+def files_below(root: Path) -> list[str]:
+    """Names of the files under `root` that can hold pairs or verdicts, three folders deep at most."""
+    found = []
+    for depth in range(DEEPEST):
+        for path in sorted(root.glob("/".join(["*"] * (depth + 1)))):
+            is_hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+            if not is_hidden and path.is_file() and path.name.lower().endswith(tuple(PAIR_READERS)):
+                found.append(str(path.relative_to(root)))
+            if len(found) == MOST_FILES:
+                return found
+    return found
+
+
+def holds_verdicts(path: Path) -> bool:
+    """Whether the first line of a file is a verdict's."""
+    if not path.name.lower().endswith(tuple(JSON_READERS)):
+        return False
+    try:
+        if path.name.lower().endswith(".gz"):
+            first = next(iter(gzipped_json_rows(path.read_bytes(), path.name)), None)
+            cells = first.cells if first else Wrong("empty")
+        else:
+            with path.open("rb") as file:
+                cells = object_of_line(file.readline(PEEK))
+    except (OSError, InputError):
+        return False
+    return isinstance(cells, dict) and {"pair_id", "orders"} <= cells.keys()

@@ -1,0 +1,1 @@
+"""Judges beside people: figures, tables, charts, pages."""

@@ -1,0 +1,424 @@
+"""Judges beside people: every metric with its interval, in all and by category, as one `Study`.
+
+A study compares *entrants*: judges, other people's judges whose verdicts were released, and baselines that
+no judge should lose to. All stand on the same pairs and votes, and each metric is that of `judge.metrics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from judge.drawing.steps import shared_steps
+from judge.errors import InputError
+from judge.metrics import bias, calibration, inconsistency, kappa
+from judge.metrics.agreement import CONVENTIONS, length_balanced, strict
+from judge.metrics.baselines import BASELINES
+from judge.metrics.bootstrap import N_DRAWS, Estimate, Measure, Resampler, difference, estimate
+from judge.metrics.panel import (
+    UNREAD,
+    Bools,
+    Comparison,
+    Panel,
+    Sides,
+    in_order,
+    panel_of,
+    part_of,
+    sides_in_part,
+    sides_of,
+    with_each_other,
+    with_judge,
+)
+from judge.metrics.ranking import Ranking, ranking_of
+from judge.metrics.significance import McNemar, mcnemar
+from judge.models.separation import adapter_in, refuse_mixed
+from judge.records import NO_CATEGORY, HumanVote, Identity, Pair, Share, Verdict
+
+PEOPLE = "people"
+SIDE_NAMES = {1: "A", -1: "B", 0: "TIE", UNREAD: "unparsed"}
+
+
+class Kind(StrEnum):
+    """What an entrant is: one of our judges, somebody else's released verdicts, or a rule without a model."""
+
+    JUDGE = "judge"
+    RELEASED = "released"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """One judge's verdicts. `elapsed_s` is the mean time of a verdict in seconds, where it was measured."""
+
+    name: str
+    kind: Kind
+    verdicts: Sequence[Verdict]
+    elapsed_s: float | None = None
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a part of the study stands on."""
+
+    n_pairs: int
+    n_votes: int
+    n_questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Means of one verdict, both orders and what is asked once together; None where it is not known."""
+
+    tokens_in: float | None
+    tokens_out: float | None
+    elapsed_s: float | None
+    n_trimmed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one entrant did. `figures` are by metric name, `by_category` by category, then by metric name.
+
+    `confusion` counts votes: what people said ("A", "B", "TIE"), then what the judge said ("A", "B", "TIE",
+    "inconsistent", "unparsed"). `reliability` and `coverage` are empty without probabilities, `ranking` is
+    None where it is not known which models wrote the responses.
+    """
+
+    name: str
+    kind: Kind
+    identity: Identity | None
+    cost: Cost
+    figures: Mapping[str, Estimate]
+    by_category: Mapping[str, Mapping[str, Estimate]]
+    confusion: Mapping[str, Mapping[str, int]]
+    reliability: tuple[ReliabilityBin, ...]
+    coverage: tuple[CoveragePoint, ...]
+    ranking: Ranking | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Votes whose P(chosen side) lies between `low` and `high`: its mean, and the share that agrees."""
+
+    low: float
+    high: float
+    confidence: float
+    right: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class CoveragePoint:
+    """Agreement on the share `covered` of votes: those on which the judge is as sure as `threshold`."""
+
+    threshold: float
+    covered: Share
+    right: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The votes themselves, and people as the judge of people: the ceiling of each convention.
+
+    `alpha` is Krippendorff's, `chose_longer` the share of votes for the longer response.
+    """
+
+    n_voters: int
+    n_ties: int
+    figures: Mapping[str, Estimate]
+    by_category: Mapping[str, Mapping[str, Estimate]]
+    ranking: Ranking | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """`one` less `other`: paired differences by metric name, and McNemar's test (which is not clustered)."""
+
+    one: str
+    other: str
+    figures: Mapping[str, Estimate]
+    mcnemar: McNemar
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All that a report or a result file says. `standings` are in the order of the entrants.
+
+    `n_left_out` counts pairs with a verdict that lack a vote, or a verdict of another entrant; no figure
+    counts them.
+    """
+
+    total: Counts
+    by_category: Mapping[str, Counts]
+    n_left_out: int
+    n_draws: int
+    seed: int
+    people: People
+    standings: tuple[Standing, ...]
+    contrasts: tuple[Contrast, ...]
+    has_texts: bool
+
+    def standing(self, name: str) -> Standing:
+        return next(standing for standing in self.standings if standing.name == name)
+
+
+def study_as_json(study: Study) -> dict[str, Any]:
+    """Every figure as plain values: "people", "judges" with their fingerprints, "contrasts"."""
+    return {
+        "people": asdict(study.people),
+        "judges": [
+            {
+                "name": standing.name,
+                "fingerprint": standing.identity.fingerprint if standing.identity else None,
+                **asdict(standing),
+            }
+            for standing in study.standings
+        ],
+        "contrasts": [asdict(contrast) for contrast in study.contrasts],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A category, or all: its votes, its draws, and which pairs of the whole are in it."""
+
+    panel: Panel
+    resampler: Resampler
+    keep: Bools
+
+
+def study_of(
+    entrants: Sequence[Entrant],
+    votes: Sequence[HumanVote],
+    pairs: Sequence[Pair] | None,
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> Study:
+    """The study of these entrants, and of the baselines where the texts of the pairs are given.
+
+    It stands on the pairs that have a vote and a verdict of every entrant.
+
+    Raises:
+        InputError: no such pair, a pair without texts or without a verdict, two entrants with one name, or
+            an entrant that was fine-tuned on human votes beside one that was fine-tuned on something else.
+    """
+    _refuse_repeated([entrant.name for entrant in entrants])
+    refuse_mixed((entrant.name, adapter) for entrant in entrants for adapter in adapters_of(entrant))
+    judged = list(dict.fromkeys(verdict.pair_id for entrant in entrants for verdict in entrant.verdicts))
+    known = [{verdict.pair_id for verdict in entrant.verdicts} for entrant in entrants]
+    voted = {vote.pair_id for vote in votes}
+    ids = [id for id in judged if id in voted and all(id in one for one in known)]
+    if not ids:
+        raise InputError(
+            f"none of the {len(judged)} judged pairs has a vote and a verdict of every judge. "
+            "Votes name a pair by its id (pair_id)."
+        )
+    texts = None if pairs is None else in_order(ids, pairs)
+    panel = panel_of(ids, votes, texts)
+    everybody = [*entrants, *_baselines(texts, {entrant.name for entrant in entrants})]
+    parts = _parts(panel, _categories(ids, votes, texts), n_draws, seed)
+    whole = _Part(panel, Resampler(panel.n_questions, n_draws, seed), np.ones(len(ids), bool))
+    sides = {entrant.name: sides_of(entrant.verdicts, panel) for entrant in everybody}
+    models = _models(votes)
+    return Study(
+        total=_counts(panel),
+        by_category={name: _counts(part.panel) for name, part in parts.items()},
+        n_left_out=len(judged) - len(ids),
+        n_draws=n_draws,
+        seed=seed,
+        people=_people(whole, parts, models),
+        standings=tuple(_standing(one, sides[one.name], whole, parts, models) for one in everybody),
+        contrasts=tuple(
+            _contrast(one.name, other.name, sides, whole) for one, other in combinations(everybody, 2)
+        ),
+        has_texts=pairs is not None,
+    )
+
+
+def adapters_of(entrant: Entrant) -> set[str]:
+    """The adapter of the entrant, from its verdicts where its identity is not known; "none" without one."""
+    if entrant.identity is not None:
+        return {entrant.identity.adapter}
+    return {adapter_in(label) for label in {verdict.judge for verdict in entrant.verdicts}}
+
+
+def _standing(
+    entrant: Entrant,
+    sides: Sides,
+    whole: _Part,
+    parts: Mapping[str, _Part],
+    models: Mapping[str, tuple[str, str]],
+) -> Standing:
+    rows = with_judge(whole.panel, sides)
+    return Standing(
+        name=entrant.name,
+        kind=entrant.kind,
+        identity=entrant.identity,
+        cost=cost_of(entrant, frozenset(whole.panel.pair_ids)),
+        figures=_estimates(_measures(whole.panel, sides), whole.resampler),
+        by_category={
+            name: _estimates(_measures(part.panel, sides_in_part(sides, part.keep)), part.resampler)
+            for name, part in parts.items()
+        },
+        confusion=confusion_of(rows, sides.is_inconsistent[whole.panel.voted_pair]),
+        reliability=tuple(
+            ReliabilityBin(one.low, one.high, one.confidence, estimate(one.right, whole.resampler))
+            for one in calibration.reliability(rows) or ()
+        ),
+        coverage=tuple(
+            CoveragePoint(one.threshold, one.covered, estimate(one.right, whole.resampler))
+            for one in calibration.accuracy_at_coverage(rows) or ()
+        ),
+        ranking=ranking_of(whole.panel, models, sides.strict, whole.resampler)
+        if entrant.kind is not Kind.BASELINE
+        else None,
+    )
+
+
+def _measures(panel: Panel, sides: Sides) -> dict[str, Measure | None]:
+    """Every metric of a judge by its name; None where the judge does not give what it needs."""
+    rows = with_judge(panel, sides)
+    return {
+        **{name: convention(rows) for name, convention in CONVENTIONS.items()},
+        "inconsistent": inconsistency.inconsistent(panel, sides),
+        "first_preference": inconsistency.first_preference(panel, sides),
+        "second_preference": inconsistency.second_preference(panel, sides),
+        "any_tie": inconsistency.any_tie(panel, sides),
+        "unparsed": inconsistency.unparsed(panel, sides),
+        "longer_chosen": bias.longer_chosen(panel, sides),
+        "strict_where_longer_is_right": bias.strict_where_longer_is_right(rows),
+        "strict_where_shorter_is_right": bias.strict_where_shorter_is_right(rows),
+        "cohen_kappa": kappa.cohen(rows),
+        "cohen_kappa_without_ties": kappa.cohen_without_ties(rows),
+        "brier": calibration.brier(rows),
+        "ece": calibration.ece(rows),
+    }
+
+
+def _people(whole: _Part, parts: Mapping[str, _Part], models: Mapping[str, tuple[str, str]]) -> People:
+    panel = whole.panel
+    votes = panel.voted
+    return People(
+        n_voters=len(set(panel.voter.tolist())),
+        n_ties=int((votes == 0).sum()),
+        figures=_estimates(_measures_of_people(panel), whole.resampler),
+        by_category={
+            name: _estimates(_measures_of_people(part.panel), part.resampler) for name, part in parts.items()
+        },
+        ranking=ranking_of(panel, models, None, whole.resampler),
+    )
+
+
+def _measures_of_people(panel: Panel) -> dict[str, Measure | None]:
+    rows = with_each_other(panel)
+    return {
+        **{name: convention(rows) for name, convention in CONVENTIONS.items()},
+        "krippendorff_alpha": kappa.krippendorff_alpha(panel),
+        "longer_chosen": bias.people_chose_longer(_votes_alone(panel)),
+    }
+
+
+def _votes_alone(panel: Panel) -> Comparison:
+    """Every vote once, beside itself."""
+    return Comparison(
+        voted=panel.voted,
+        judged=panel.voted,
+        question=panel.question[panel.voted_pair],
+        n_questions=panel.n_questions,
+        longer=None if panel.longer is None else panel.longer[panel.voted_pair],
+    )
+
+
+def _contrast(one: str, other: str, sides: Mapping[str, Sides], whole: _Part) -> Contrast:
+    def measures(name: str) -> dict[str, Measure | None]:
+        rows = with_judge(whole.panel, sides[name])
+        flips = inconsistency.inconsistent(whole.panel, sides[name])
+        return {"strict": strict(rows), "length_balanced": length_balanced(rows), "inconsistent": flips}
+
+    others = measures(other)
+    figures = {
+        name: difference(measure, against, whole.resampler)
+        for name, measure in measures(one).items()
+        if measure is not None and (against := others[name]) is not None
+    }
+    return Contrast(one, other, figures, mcnemar(whole.panel, sides[one], sides[other]))
+
+
+def cost_of(entrant: Entrant, ids: frozenset[str]) -> Cost:
+    """The mean cost of a verdict; tokens are None for an entrant without a model or without readings."""
+    verdicts = [verdict for verdict in entrant.verdicts if verdict.pair_id in ids]
+    readings = [reading for verdict in verdicts for reading in verdict.readings.values()]
+    once = shared_steps(verdicts)
+    n_in = sum(one.tokens_in for one in readings) + sum(one.tokens_in for one in once)
+    n_out = sum(one.tokens_out for one in readings) + sum(one.tokens_out for one in once)
+    has_tokens = entrant.kind is Kind.JUDGE and bool(readings)
+    return Cost(
+        tokens_in=n_in / len(verdicts) if has_tokens else None,
+        tokens_out=n_out / len(verdicts) if has_tokens else None,
+        elapsed_s=entrant.elapsed_s,
+        n_trimmed=sum(any(r.is_trimmed for r in verdict.readings.values()) for verdict in verdicts),
+    )
+
+
+def confusion_of(rows: Comparison, is_inconsistent: Bools) -> dict[str, dict[str, int]]:
+    """Votes by what people said and what the judge said; `is_inconsistent` has shape (n_votes,)."""
+    said = np.array([SIDE_NAMES[side] for side in rows.judged.tolist()], dtype=object)
+    said[is_inconsistent] = "inconsistent"
+    columns = ("A", "B", "TIE", "inconsistent", "unparsed")
+    return {
+        SIDE_NAMES[side]: {name: int(((rows.voted == side) & (said == name)).sum()) for name in columns}
+        for side in (1, -1, 0)
+    }
+
+
+def _estimates(measures: Mapping[str, Measure | None], resampler: Resampler) -> dict[str, Estimate]:
+    return {name: estimate(measure, resampler) for name, measure in measures.items() if measure is not None}
+
+
+def _parts(panel: Panel, categories: Sequence[str], n_draws: int, seed: int) -> dict[str, _Part]:
+    """The categories in alphabetical order; none where there is but one."""
+    if len(set(categories)) < 2:
+        return {}
+    parts = {}
+    for name in sorted(set(categories)):
+        keep = np.array([category == name for category in categories])
+        part = part_of(panel, keep)
+        parts[name] = _Part(part, Resampler(part.n_questions, n_draws, seed), keep)
+    return parts
+
+
+def _categories(ids: Sequence[str], votes: Sequence[HumanVote], pairs: Sequence[Pair] | None) -> list[str]:
+    """Each pair's category: its own, or without texts that of a vote on it."""
+    if pairs is not None:
+        return [pair.category or NO_CATEGORY for pair in pairs]
+    voted = {vote.pair_id: vote.category for vote in votes if vote.category}
+    return [voted.get(id) or NO_CATEGORY for id in ids]
+
+
+def _models(votes: Sequence[HumanVote]) -> dict[str, tuple[str, str]]:
+    """Who wrote a and who wrote b, by pair id, where a vote says so."""
+    return {vote.pair_id: (vote.model_a, vote.model_b) for vote in votes if vote.model_a and vote.model_b}
+
+
+def _baselines(pairs: Sequence[Pair] | None, taken: set[str]) -> list[Entrant]:
+    if pairs is None:
+        return []
+    return [
+        Entrant(name, Kind.BASELINE, verdicts_of(pairs))
+        for name, verdicts_of in BASELINES.items()
+        if name not in taken
+    ]
+
+
+def _counts(panel: Panel) -> Counts:
+    return Counts(len(panel.pair_ids), len(panel.voted), panel.n_questions)
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"two judges are named {repeated[0]}. Give each its own name.")
