@@ -16,8 +16,8 @@ import pytest
 from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
+from judge.cli import main as cli
 from judge.cli.main import app
-from judge.cli.main import main as cli
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
 from judge.records import Outcome, Status

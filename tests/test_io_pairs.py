@@ -21,7 +21,8 @@ from judge.backends import load_backend
 from judge.errors import BadLines, InputError
 from judge.evaluate import judge_pairs
 from judge.io.pairs import read_pairs, write_pairs
-from judge.io.verdicts import read_verdicts, verdict_from_json, verdict_to_json, write_verdicts
+from judge.io.rows import Wrong
+from judge.io.verdicts import read_verdicts, verdict_from_cells, verdict_to_json, write_verdicts
 from judge.methods import load_method
 from judge.orders import combine
 from judge.records import Choice, Judgment, Message, Order, Pair, Unparsed
@@ -687,7 +688,7 @@ def test_verdicts_survive_jsonl(tmp_path, given_verdicts):
 
 @given(verdicts)
 def test_a_verdict_survives_json(verdict):
-    assert verdict_from_json(json.loads(json.dumps(verdict_to_json(verdict))), "here") == verdict
+    assert verdict_from_cells(json.loads(json.dumps(verdict_to_json(verdict)))) == verdict
 
 
 def a_verdict(pair_id="q1", judge="m+none/direct#0f"):
@@ -809,15 +810,15 @@ def changed(path, value):
 )
 def test_what_is_no_verdict_is_refused_and_named(tmp_path, path, value, words):
     obj = changed(path, value)
-    with pytest.raises(InputError) as caught:
-        verdict_from_json(obj, "here")
-    assert str(caught.value).startswith(f"here: {words}")
+    with pytest.raises(Wrong) as caught:
+        verdict_from_cells(obj)
+    assert str(caught.value).startswith(words)
     assert problem_of(jsonl(tmp_path, obj), read_verdicts).startswith(f"pairs.jsonl:1: {words}")
 
 
 def test_a_verdict_must_be_an_object():
-    with pytest.raises(InputError, match="here: a verdict is a list"):
-        verdict_from_json([], "here")
+    with pytest.raises(Wrong, match="^a verdict is a list"):
+        verdict_from_cells([])
 
 
 def test_a_pair_may_have_one_verdict_of_each_judge(tmp_path):
@@ -875,14 +876,14 @@ def test_a_verdict_of_the_fast_judge_has_no_steps_in_its_file():
 )
 def test_a_step_that_is_none_is_named_with_its_place(change, words):
     obj = step_verdict()
-    verdict_from_json(obj, "here")
+    verdict_from_cells(obj)
     obj["orders"]["AB"]["steps"][0] |= change
-    with pytest.raises(InputError, match=words):
-        verdict_from_json(obj, "here")
+    with pytest.raises(Wrong, match=words):
+        verdict_from_cells(obj)
 
 
 def test_steps_that_are_no_list_are_named():
     obj = step_verdict()
     obj["orders"]["AB"]["steps"] = "all of them"
-    with pytest.raises(InputError, match=r"AB, steps is a? ?text. It must be a list"):
-        verdict_from_json(obj, "here")
+    with pytest.raises(Wrong, match=r"AB, steps is a? ?text. It must be a list"):
+        verdict_from_cells(obj)
