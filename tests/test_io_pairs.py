@@ -817,7 +817,7 @@ def test_what_is_no_verdict_is_refused_and_named(tmp_path, path, value, words):
 
 
 def test_a_verdict_must_be_an_object():
-    with pytest.raises(Wrong, match="^a verdict is a list"):
+    with pytest.raises(Wrong, match=r"^a verdict is a list"):
         verdict_from_cells([])
 
 
