@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.recipe import Stage
-from distill.traces import write_whole
 from judge.errors import InputError
 from judge.io.files import sha256_of
+from judge.io.writing import write_whole
 from judge.provenance import as_json
 
 
@@ -94,7 +94,7 @@ class RunFolder:
         names = sorted((file.relative_to(self.path).as_posix(), file) for file in files)
         hashes = {name: sha256_of(file) for name, file in names}
         manifest = {"stage": stage, "inputs": dict(inputs), "files": hashes, **found}
-        write_whole(self._manifest_path(stage), (as_json(manifest) + "\n").encode())
+        write_whole(self._manifest_path(stage), as_json(manifest) + "\n", parents=True)
         return manifest
 
     def _manifest_path(self, stage: Stage) -> Path:

@@ -603,7 +603,7 @@ def test_a_judge_without_readings_has_no_shard(ledger: Ledger, tmp_path: Path) -
 def test_an_export_onto_a_file_is_refused_in_one_line(ledger: Ledger, tmp_path: Path) -> None:
     ledger.record(ledger.register(JUDGE), entries(2))
     (tmp_path / "file").touch()
-    with pytest.raises(LedgerError, match=r"file.*exists"):
+    with pytest.raises(InputError, match=r"file.*cannot be written \(File exists\)"):
         ledger.export(tmp_path / "file")
 
 

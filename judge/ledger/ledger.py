@@ -234,8 +234,9 @@ class Ledger:
         name is replaced; other files in the folder are left alone.
 
         Raises:
-            InputError: an unknown fingerprint, or `max_bytes` has no room for a single reading.
-            LedgerError: the ledger cannot be read or the folder cannot be written.
+            InputError: an unknown fingerprint, `max_bytes` has no room for a single reading, or the folder
+                cannot be written.
+            LedgerError: the ledger cannot be read.
         """
         identities = self.identities()
         wanted = sorted(identities if fingerprints is None else set(fingerprints))

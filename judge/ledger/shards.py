@@ -19,7 +19,8 @@ from pathlib import Path
 from reprlib import repr as short_repr
 from typing import Any, NamedTuple, get_type_hints
 
-from judge.errors import BadLines, InputError, LedgerError
+from judge.errors import BadLines, InputError
+from judge.io.writing import write_whole
 from judge.records import Choice, Identity, Order
 
 SHARD_SCHEMA = "four-token-judge/ledger"
@@ -72,15 +73,14 @@ def write_shards(folder: Path, identity: Identity, lines: Sequence[str], max_byt
     """Paths of the shards of these lines (see `line_of`), each of at most `max_bytes`; none for no lines.
 
     Raises:
-        InputError: `max_bytes` has no room for a single reading.
-        LedgerError: the folder cannot be written.
+        InputError: `max_bytes` has no room for a single reading, or the folder cannot be written.
     """
     label = identity.fingerprint.rpartition("#")[2][:16]
     shards = _shards(_header_of(identity), lines, max_bytes)
-    return [
-        _write_whole(folder / f"ledger-{label}-{number:04}.jsonl.gz", shard)
-        for number, shard in enumerate(shards, start=1)
-    ]
+    paths = [folder / f"ledger-{label}-{number:04}.jsonl.gz" for number in range(1, len(shards) + 1)]
+    for path, shard in zip(paths, shards, strict=True):
+        write_whole(path, shard, parents=True)
+    return paths
 
 
 def _header_of(identity: Identity) -> str:
@@ -131,18 +131,6 @@ def gzipped(data: bytes) -> bytes:
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
         file.write(data)
     return buffer.getvalue()
-
-
-def _write_whole(path: Path, data: bytes) -> Path:
-    """The path, once the file there is whole: it is written aside and renamed."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise LedgerError(f"{path}: {error.strerror or error}") from error
-    return path
 
 
 # Reading

@@ -6,7 +6,6 @@ The manifest is written last. A folder without one is no adapter, however whole 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from judge.errors import InputError, ModelError
 from judge.io.files import SHA256, file_hash, hash_and_remember, one_line
 from judge.io.rows import Wrong, parse_json, shown
+from judge.io.writing import write_whole
 from judge.progress import silent
 from judge.prompts import fingerprint_of
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -203,15 +203,7 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Adapter:
     manifest = {"schema": SCHEMA, **values, "files": hashes}
     file = folder / MANIFEST
     _check_manifest(manifest, file)
-    text = as_json(manifest) + "\n"
-    aside = folder / f".{MANIFEST}.{os.getpid()}.part"
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror or error}).") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(file, as_json(manifest) + "\n")
     return read_adapter(folder)
 
 
