@@ -31,7 +31,6 @@ from judge.ledger.shards import (
     line_of,
     probabilities_of,
     probabilities_text,
-    read_shard,
     write_shards,
 )
 from judge.records import SHARED_LENGTH, Choice, Identity, Judgment, Order, Reading, Step, Unparsed
@@ -255,6 +254,8 @@ class Ledger:
             BadLines: shards that cannot be read; it names every bad line, and nothing was imported.
             LedgerError: the ledger cannot be written.
         """
+        from judge.ledger.reading import read_shard
+
         shards: list[tuple[Identity, list[ReadingRow]]] = []
         problems: list[str] = []
         for path in paths:
