@@ -22,7 +22,7 @@ PAGES = "app/"  # run by Streamlit's server alone
 
 # The house, from the ground up: a room imports from the floors below it and from itself, in no circle.
 FLOORS = (
-    ("judge/_version.py", "judge/records.py", "judge/errors.py", "judge/progress.py"),
+    ("judge/records.py", "judge/errors.py", "judge/progress.py", "judge/_version.py"),
     ("judge/orders.py", "judge/io"),
     ("judge/registry.py", "judge/prompts", "judge/drawing"),
     ("judge/models", "judge/metrics"),
@@ -31,7 +31,8 @@ FLOORS = (
     ("judge/evaluate.py", "judge/options.py", "judge/datasets", "judge/provenance.py"),
     ("judge/report",),
     ("judge/study",),
-    ("judge/api.py", "judge/bench", "judge/review"),
+    ("judge/api.py",),
+    ("judge/bench", "judge/review"),
     ("judge/plugin", "judge/cli"),
     ("judge/__init__.py", "judge/__main__.py", "distill", "app"),
     ("benchmarks",),
@@ -43,6 +44,12 @@ def test_every_module_has_its_room():
     lost = [file for file in sources_of_ours() if room_of(file) is None]
     assert lost == [], "these lie in no room of FLOORS"
     assert sorted(rooms - {room_of(file) for file in sources_of_ours()}) == [], "these rooms are empty"
+
+
+def test_the_table_of_rooms_in_the_guide_for_contributors_is_this_one():
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| `([^`]+)` \| \S.* \|$", text, re.MULTILINE)
+    assert rows == [(str(floor), room) for floor, rooms in enumerate(FLOORS) for room in rooms]
 
 
 def test_imports_point_down():

@@ -34,64 +34,33 @@ from judge.cli.ledger import app as ledger_app
 from judge.cli.models import app as models_app
 from judge.cli.options import takes_judge
 from judge.errors import InputError, JudgeError
-from judge.io.files import one_line
 from judge.options import JudgeOptions
 from judge.records import Message, Order, Pair, Reading, Status, Unparsed, Verdict
 
 VERBS = "judge.commands"
-DISTRIBUTION = "four-token-judge"
 
 
 class Verbs(TyperGroup):
-    """The commands of this file, and those of entry points, found by name when they are called."""
+    """The commands of this file, and those of the packages above it, found by name when they are called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        own = super().list_commands(ctx)
-        return [*own, *sorted(set(entry_points(group=VERBS).names) - set(own))]
+        return [*super().list_commands(ctx), *sorted(entry_points(group=VERBS).names)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if (own := super().get_command(ctx, cmd_name)) is not None:
-            return own
-        found = sorted(entry_points(group=VERBS, name=cmd_name), key=is_anothers)
-        return get_command(loaded(found[0])) if found else None
-
-
-def package_of(verb: EntryPoint) -> str:
-    return verb.dist.name if verb.dist else "an unknown package"
-
-
-def is_anothers(verb: EntryPoint) -> bool:
-    """Whether another package brings this verb: it adds verbs and never replaces one of ours."""
-    return package_of(verb) != DISTRIBUTION
+        for found in entry_points(group=VERBS, name=cmd_name):
+            return get_command(loaded(found))
+        return super().get_command(ctx, cmd_name)
 
 
 def loaded(verb: EntryPoint) -> typer.Typer:
-    """The commands of a verb, even where the user's path has a folder of its package's name first.
-
-    One of another package that cannot be loaded says so in a line: the list and all other verbs still work.
-    """
+    """The commands of a package beside `judge`, even where the user's path has a folder of its name first."""
     beside = str(Path(__file__).parents[2])
     sys.path.insert(0, beside)
     try:
         commands: typer.Typer = verb.load()
-    except Exception as error:
-        if not is_anothers(verb):
-            raise
-        return failing(f"{verb.name}: cannot be loaded from {package_of(verb)} ({one_line(error)}).")
     finally:
         sys.path.remove(beside)
     return commands
-
-
-def failing(message: str) -> typer.Typer:
-    """A verb that fails with this message, whatever it is called with."""
-    made = typer.Typer(**STYLE)
-
-    @made.command(help=message, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-    def fails() -> None:
-        raise JudgeError(message)
-
-    return made
 
 
 app = typer.Typer(
