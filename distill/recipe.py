@@ -14,19 +14,19 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
 from judge.io.rows import bytes_of, first_line, kind_of, not_utf8, shown
+from judge.io.shapes import Shape, problems_of
 from judge.methods import METHODS, VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
@@ -75,16 +75,10 @@ Dtype = Annotated[str, one_of(DTYPES)]
 Device = Annotated[str, one_of(DEVICES)]
 
 
-class Block(BaseModel):
-    """A block of settings. Types are strict: text is no number, and a number is no text."""
+class Block(Shape):
+    """A block of settings, each described by the text below it."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class PairSource(Block):
@@ -276,7 +270,7 @@ def recipe_of(values: Mapping[str, Any], where: str) -> Recipe:
         wrong = error.errors(include_url=False)
         recipe = Recipe.model_validate(_with_defaults(values, wrong))
     bad = [_key_of(one) for one in wrong]
-    problems = [_problem_of(one) for one in wrong]
+    problems = problems_of(wrong, Recipe, values)
     problems += [rule.problem(recipe) for rule in RULES if rule.is_broken(recipe) and not rule.reads(bad)]
     if problems:
         raise BadLines([f"{where}: {problem}" for problem in problems])
@@ -358,33 +352,6 @@ def _repeated(block: Any) -> Iterator[str]:
 
 def _key_of(error: ErrorDetails) -> str:
     return ".".join(str(part) for part in error["loc"])
-
-
-def _problem_of(error: ErrorDetails) -> str:
-    """One mistake that pydantic found: the key, what is right, what was found."""
-    key, kind = _key_of(error), error["type"]
-    block = _block_at(error["loc"][:-1])
-    if kind == "extra_forbidden":
-        near = get_close_matches(str(error["loc"][-1]), block.model_fields, n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        return f"{key}: no such key. {hint}The keys here are {', '.join(block.model_fields)}."
-    if kind == "missing":
-        return f"{key}: missing. {block.model_fields[str(error['loc'][-1])].description}"
-    if kind == "model_type":
-        keys = ", ".join(_block_at(error["loc"]).model_fields)
-        return f"{key}: must be a block with the keys {keys} (found: {shown(error['input'])})"
-    return f"{key}: {error['msg']} (found: {shown(error['input'])})"
-
-
-def _block_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model that describes the block there."""
-    block: type[BaseModel] = Recipe
-    for name in loc:
-        inner = block.model_fields[str(name)].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        block = inner
-    return block
 
 
 def _with_defaults(values: Mapping[str, Any], wrong: list[ErrorDetails]) -> dict[str, Any]:

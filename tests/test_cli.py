@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
+from typer.testing import CliRunner
 
+from judge._version import __version__
 from judge.cli import main as cli
 from judge.cli.main import app
 from judge.io.pairs import write_pairs
@@ -344,6 +346,11 @@ def n_readings(path):
         return (
             connection.execute("SELECT count(*) FROM readings").fetchone()[0] if "readings" in tables else 0
         )
+
+
+def test_the_version_is_said():
+    said = CliRunner().invoke(app, ["--version"])
+    assert (said.exit_code, said.output) == (0, f"judge {__version__}\n")
 
 
 @pytest.mark.slow

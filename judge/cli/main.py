@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from judge._version import __version__
 from judge.cli.adapters import app as adapters_app
 from judge.cli.console import (
     INTERRUPTED,
@@ -69,6 +70,21 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(ledger_app, name="ledger")
+
+
+def say_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"judge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=say_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """What may stand before a verb."""
 
 
 def main() -> NoReturn:
