@@ -52,9 +52,9 @@ def test_a_share_is_percent_with_one_decimal_and_its_interval():
 
 
 def test_a_figure_that_does_not_exist_reads_as_a_dash():
-    assert str(metric_cell({}, "strict")) == "-"
-    assert str(metric_cell({"strict": estimate(None)}, "strict")) == "-"
-    assert str(metric_cell({"strict": estimate(None, 0.1, 0.2)}, "strict")) == "-"
+    assert str(metric_cell({}, METRICS["strict"])) == "-"
+    assert str(metric_cell({"strict": estimate(None)}, METRICS["strict"])) == "-"
+    assert str(metric_cell({"strict": estimate(None, 0.1, 0.2)}, METRICS["strict"])) == "-"
 
 
 def test_a_figure_without_an_interval_stands_alone():
@@ -63,11 +63,11 @@ def test_a_figure_without_an_interval_stands_alone():
 
 def test_agreement_without_ties_says_at_what_coverage():
     figures = {"without_ties": estimate(0.846, 0.8, 0.9), "coverage": estimate(0.82)}
-    assert str(metric_cell(figures, "without_ties")) == "84.6 [80.0, 90.0] at 82.0"
+    assert str(metric_cell(figures, METRICS["without_ties"])) == "84.6 [80.0, 90.0] at 82.0"
 
 
 def test_kappa_and_calibration_are_no_percents():
-    assert str(metric_cell({"ece": estimate(0.0712, 0.05, 0.1)}, "ece")) == "0.071 [0.050, 0.100]"
+    assert str(metric_cell({"ece": estimate(0.0712, 0.05, 0.1)}, METRICS["ece"])) == "0.071 [0.050, 0.100]"
 
 
 @pytest.mark.parametrize(

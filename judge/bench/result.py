@@ -9,6 +9,7 @@ from typing import Any
 
 from judge.datasets import DATA_SETS
 from judge.datasets.dataset import Check, Dataset
+from judge.metrics import own_metrics
 from judge.metrics.bootstrap import LEVEL
 from judge.provenance import provenance
 from judge.study.page import Frame
@@ -43,6 +44,10 @@ def result_of(
             "categories": {name: asdict(counts) for name, counts in study.by_category.items()},
         },
         "intervals": {"level": LEVEL, "n_draws": study.n_draws, "clusters": "questions"},
+        "metrics": [
+            {"name": one.name, "label": one.label, "meaning": one.meaning, "unit": one.unit.value}
+            for one in (*own_metrics(), *study.others)
+        ],
         "self_check": [{**asdict(check), "is_met": check.is_met} for check in checks],
         **study_as_json(study),
     }

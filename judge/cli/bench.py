@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from judge.bench.run import chosen, entrants_of, judged, refuse_hopeless, self_check, source_of
+from judge.bench.run import (
+    chosen,
+    entrants_of,
+    judged,
+    other_metrics,
+    refuse_hopeless,
+    self_check,
+    source_of,
+)
 from judge.cli.console import (
     STYLE,
     LedgerOption,
@@ -69,6 +77,14 @@ def bench(
         int | None, typer.Option(min=1, help="So many pairs, from each category in proportion.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the sample and of the intervals.")] = 0,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            help="A metric that another package adds, beside ours, which are always there; may be given more "
+            "than once.",
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(help="Folder of local copies; by default JUDGE_DATA, else the Hugging Face hub."),
@@ -90,6 +106,7 @@ def bench(
     for path in (out, html, markdown):
         check_writable(path)
     named = [judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)]
+    others = other_metrics(metrics or ())
     source = source_of(data)
     turn, votes = turn or source.turn, votes or source.votes
     wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
@@ -98,7 +115,7 @@ def bench(
         refuse_hopeless(named, book, progress)
         runs = [judged(name, options, dataset, book, progress) for name, options in named]
         entrants = entrants_of(runs, dataset)
-        study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed)
+        study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed, others=others)
     selection = {
         "data_set": data,
         "turn": turn,
