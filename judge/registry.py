@@ -74,7 +74,7 @@ class Registry(Generic[T]):
         return cast("T", object_at(self.ours[name]))
 
     def like(self, name: str) -> str:
-        """ " Did you mean direct?" where some name is close to this one, else ""."""
+        """What to end a message with: a question for the name that is close to this one, or ""."""
         close = difflib.get_close_matches(name, self.names(), n=1)
         return f" Did you mean {close[0]}?" if close else ""
 

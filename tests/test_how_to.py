@@ -151,10 +151,11 @@ def test_a_package_of_your_own_adds_all_four_in_plain_python(here, tmp_path):
     program = """
 from pathlib import Path
 from judge.backends import load_backend
-from judge.bench.run import other_metrics, read
+from judge.bench.run import read
 from judge.datasets.dataset import Wanted
 from judge.evaluate import judge_pairs
 from judge.methods import load_method
+from judge.metrics import other_metrics
 from judge.study.study import Entrant, Kind, study_of
 
 data = read("riddles", Wanted(Path("data")))

@@ -8,6 +8,7 @@ import pytest
 from studies import entrants, pairs, small_study, votes
 
 from judge.metrics.bootstrap import Estimate
+from judge.metrics.metric import Metric, Unit
 from judge.metrics.significance import McNemar
 from judge.study.cells import Cell, name_in_table, percent_cell, points_cell
 from judge.study.glossary import METRICS, counts_in_words, notes_of
@@ -68,6 +69,20 @@ def test_agreement_without_ties_says_at_what_coverage():
 
 def test_kappa_and_calibration_are_no_percents():
     assert str(metric_cell({"ece": estimate(0.0712, 0.05, 0.1)}, METRICS["ece"])) == "0.071 [0.050, 0.100]"
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        (Unit.PERCENT, "4.0 [1.0, 7.0]"),
+        (Unit.POINTS, "+4.0 [+1.0, +7.0] *"),
+        (Unit.ELO, "0 [0, 0]"),
+        (Unit.NUMBER, "0.040 [0.010, 0.070]"),
+    ],
+)
+def test_a_figure_is_written_as_its_unit_wants_it(unit, shown):
+    metric = Metric("mine", "Mine", "a figure of somebody's own.", unit)
+    assert str(metric_cell({"mine": estimate(0.04, 0.01, 0.07)}, metric)) == shown
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 from judge.datasets import DATA_SETS, own_file
 from judge.datasets.dataset import Check, Dataset, DataSource, Wanted, only, stratified
 from judge.errors import InputError
-from judge.metrics import METRICS
 from judge.models.separation import refuse_mixed
 from judge.options import JudgeOptions
 from judge.records import NO_ADAPTER, NO_CATEGORY, Identity, Verdict
 
 if TYPE_CHECKING:
     from judge.ledger.ledger import Ledger
-    from judge.metrics.metric import Metric
     from judge.progress import Progress
     from judge.study.study import Entrant
 
@@ -118,24 +116,6 @@ def source_of(data: str) -> DataSource:
 def read(data: str, wanted: Wanted) -> Dataset:
     """The data set of that name, or of that file."""
     return source_of(data).read(wanted)
-
-
-def other_metrics(names: Sequence[str]) -> list[Metric]:
-    """The metrics of other packages by these names, each once; ours are in every study anyway.
-
-    Raises:
-        InputError: there is no such metric.
-        PluginError: another package has it, but it cannot be used.
-    """
-    found: dict[str, Metric] = {}
-    for name in names:
-        metric = METRICS.find(name)
-        if metric is None:
-            known = ", ".join(METRICS.names())
-            raise InputError(f"--metric {name}: no such metric. There are: {known}.{METRICS.like(name)}")
-        if name not in METRICS.ours:
-            found[name] = metric
-    return list(found.values())
 
 
 def chosen(dataset: Dataset, categories: Sequence[str], limit: int | None, seed: int) -> Dataset:

@@ -11,7 +11,6 @@ from judge.bench.run import (
     chosen,
     entrants_of,
     judged,
-    other_metrics,
     refuse_hopeless,
     self_check,
     source_of,
@@ -31,6 +30,7 @@ from judge.cli.options import takes_judge
 from judge.datasets import DATA_SETS
 from judge.datasets.dataset import Wanted, data_folder
 from judge.errors import InputError
+from judge.metrics import other_metrics
 from judge.options import JudgeOptions, judge_of_spec
 
 app = typer.Typer(**STYLE)

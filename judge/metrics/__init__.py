@@ -10,8 +10,10 @@ that wrote the responses (`ranking`), the curves of `calibration`. `judge.study`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from judge.errors import InputError
 from judge.registry import Registry
 
 if TYPE_CHECKING:
@@ -63,3 +65,21 @@ METRICS: Registry[Metric] = Registry("judge.metrics", "metric", OURS, fault_of)
 def own_metrics() -> tuple[Metric, ...]:
     """All of ours, in the order of a result file."""
     return tuple(METRICS[name] for name in METRICS.ours)
+
+
+def other_metrics(names: Sequence[str]) -> list[Metric]:
+    """The metrics of other packages by these names, each once; ours are in every study anyway.
+
+    Raises:
+        InputError: there is no such metric.
+        PluginError: another package has it, but it cannot be used.
+    """
+    found: dict[str, Metric] = {}
+    for name in names:
+        metric = METRICS.find(name)
+        if metric is None:
+            known = ", ".join(METRICS.names())
+            raise InputError(f"--metric {name}: no such metric. There are: {known}.{METRICS.like(name)}")
+        if name not in METRICS.ours:
+            found[name] = metric
+    return list(found.values())

@@ -324,6 +324,11 @@ def _measures_of_people(panel: Panel, metrics: Sequence[Metric]) -> dict[str, Me
 
 
 def _contrast(one: str, other: str, sides: Mapping[str, Sides], whole: _Part) -> Contrast:
+    """Two entrants side by side, by the three figures that judges are chosen by.
+
+    Differences and McNemar's test need two judges, so they are no `Metric`: one figure of one judge.
+    """
+
     def measures(name: str) -> dict[str, Measure | None]:
         rows = with_judge(whole.panel, sides[name])
         flips = inconsistency.inconsistent(whole.panel, sides[name])
