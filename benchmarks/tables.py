@@ -1,7 +1,7 @@
 """The README's tables and pictures, made from result files: `python -m benchmarks.tables` makes them anew.
 
-In the README a table stands between `<!-- NAME: FILE ... -->` and `<!-- end of NAME -->`, where NAME is one
-of `TABLES` and the files are those it is made from.
+In the README and in docs/result-files.md a table stands between `<!-- NAME: FILE ... -->` and
+`<!-- end of NAME -->`, where NAME is one of `TABLES` and the files are those it is made from.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from benchmarks import branch, methods, plugin, speed, training
 from benchmarks.pictures import picture_of
 from judge.bench.result import SCHEMA, title_of
 from judge.errors import InputError
+from judge.metrics import own_metrics
 from judge.models.separation import refuse_mixed
 from judge.study.scoreboard import LONGER
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 README = CHECKOUT / "README.md"
+RESULT_FILES = CHECKOUT / "docs" / "result-files.md"
 MARKED = re.compile(r"<!-- ([a-z-]+): ([^\n]*?) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
 COLUMNS = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
 TEACHER_COLUMNS = {
@@ -149,6 +151,13 @@ def share_of(figures: Mapping[str, Any], name: str) -> str:
     return cell
 
 
+def metric_table() -> str:
+    """Every metric by its name in a result file, as it declares itself."""
+    rows = [(f"`{one.name}`", one.label, one.unit.value, one.meaning) for one in own_metrics()]
+    lines = [("name", "in tables", "unit", "what it is"), ("---",) * 4, *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def cost_cells(cost: Mapping[str, Any]) -> list[str]:
     tokens = NONE if cost["tokens_in"] is None else f"{cost['tokens_in']:,.0f}, {cost['tokens_out']:,.0f}"
     return [tokens, NONE if cost["elapsed_s"] is None else f"{cost['elapsed_s']:.2f}"]
@@ -180,6 +189,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "bench": bench_table,
     "categories": category_table,
     "teachers": teacher_table,
+    "metrics": lambda results: metric_table(),
 }
 
 
@@ -202,6 +212,7 @@ def drawn(name: str, checkout: Path = CHECKOUT) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in (README, RESULT_FILES):
+        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
     for name in PICTURES:
         (CHECKOUT / name).write_text(drawn(name), encoding="utf-8")

@@ -57,7 +57,16 @@ def held(value: str, is_right: bool, must: str) -> str:
 
 def backend_name(value: str) -> str:
     """The value, where it names a backend; what follows a colon is for the backend to judge."""
-    return held(value, value.partition(":")[0] in BACKENDS, f"must be one of {', '.join(BACKENDS)}")
+    if value.partition(":")[0] in BACKENDS:
+        return value
+    return held(value, False, f"must be one of {', '.join(BACKENDS.names())}")
+
+
+def method_name(value: str) -> str:
+    """The value, where it names a method, also in an everyday word."""
+    if value in WAYS or value in METHODS:
+        return value
+    return held(value, False, f"must be one of {', '.join([*METHODS.names(), *WAYS])}")
 
 
 def folder_name(value: str) -> str:
@@ -107,7 +116,7 @@ class Teacher(Block):
     """A name from `judge models list`, a hub id, a folder, or what a server calls its model."""
     adapter: Text = NO_ADAPTER
     """Folder of an adapter for it: a student that teaches in a second round; none is the bare base model."""
-    method: Annotated[str, one_of([*METHODS, *WAYS])] = "bsm"
+    method: Annotated[str, AfterValidator(method_name)] = "bsm"
     """How it judges: a slow method; direct teaches a student what the base model says anyway."""
     backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks.tables import MARKED, TABLES, bench_table, category_table, rewritten, teacher_table
+from benchmarks.tables import (
+    MARKED,
+    RESULT_FILES,
+    TABLES,
+    bench_table,
+    category_table,
+    rewritten,
+    teacher_table,
+)
 from judge.bench.result import SCHEMA
 from judge.errors import InputError
 from judge.study.scoreboard import LONGER
@@ -79,6 +87,12 @@ def test_a_table_of_teachers_says_what_the_swap_filter_keeps_of_judges_and_of_le
     assert judge == "| fast | 82.0 (78.0-86.0) | 84.6 (81.2-87.9) | - | - | - | 1,213, 8 | 1.23 |"
     assert rule == judge.replace("fast", LONGER)
     assert line.startswith("MT-bench, turn 1")
+
+
+def test_the_page_on_result_files_names_every_metric_as_it_declares_itself():
+    page = RESULT_FILES.read_text("utf-8")
+    assert rewritten(page) == page, "run: python -m benchmarks.tables"
+    assert "| `brier` | Brier score | number | mean squared distance of P(A) from the vote" in page
 
 
 def test_a_stale_table_is_written_anew_and_the_text_around_it_stays(tmp_path):
