@@ -1,0 +1,71 @@
+"""The README and the documentation keep their word: tables are as measured, links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.tables import MARKED, pages, rewritten
+from judge.bench.result import SCHEMA
+
+CHECKOUT = Path(__file__).parents[1]
+PAGES = {path.relative_to(CHECKOUT).as_posix(): path.read_text(encoding="utf-8") for path in pages()}
+SHOWN = sorted(
+    {file for page in PAGES.values() for _, files, _ in MARKED.findall(page) for file in files.split()}
+)
+RESULT_FILES = sorted(
+    path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "benchmarks" / "results").glob("*.json")
+)
+LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+MAKE_TARGETS = sorted({target for page in PAGES.values() for target in re.findall(r"make ([a-z-]+)`", page)})
+LONGEST_README = 150
+
+
+def test_the_readme_is_short():
+    assert len(PAGES["README.md"].splitlines()) <= LONGEST_README
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_generated_on_a_page_is_as_its_sources_have_it_now(page):
+    assert rewritten(PAGES[page], name=page) == PAGES[page], "run: python -m benchmarks.tables"
+
+
+def test_every_result_file_is_shown_on_a_page():
+    assert SHOWN == RESULT_FILES
+
+
+@pytest.mark.parametrize("path", RESULT_FILES)
+def test_a_table_of_figures_says_what_it_was_measured_with(path):
+    result = json.loads((CHECKOUT / path).read_text(encoding="utf-8"))
+    assert {"commit", "cpu", "cores", "versions", "seed"} <= result.keys()
+    assert re.fullmatch("[0-9a-f]{40}", result["commit"]), "measured on a tree that no commit holds"
+    if result["schema"] == SCHEMA:
+        assert re.fullmatch("[0-9a-f]{64}", result["data"]["hash"])
+        judges = [judge for judge in result["judges"] if judge["kind"] == "judge"]
+        assert judges
+        assert all(re.fullmatch("[0-9a-f]{64}", judge["identity"]["base_model_hash"]) for judge in judges)
+    else:
+        assert {"base_model_hash", "data_hash"} <= result.keys()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page):
+    for link in LINK.findall(PAGES[page]):
+        path, _, anchor = link.partition("#")
+        target = ((CHECKOUT / page).parent / path).resolve() if path else CHECKOUT / page
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors_of(target.read_text(encoding="utf-8")), link
+
+
+@pytest.mark.parametrize("target", MAKE_TARGETS)
+def test_every_make_target_that_a_page_names_exists(target):
+    assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def anchors_of(page: str) -> set[str]:
+    """What GitHub and the site call the headings of a page, in a link."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
