@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.tables import MARKED, pages, rewritten
+from benchmarks.tables import MARKED, OURS, pages, rewritten
 from judge.bench.result import SCHEMA
 
 CHECKOUT = Path(__file__).parents[1]
@@ -60,9 +61,45 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page):
         assert not anchor or anchor in anchors_of(target.read_text(encoding="utf-8")), link
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("mt-bench-experiments-sample-of-160", "by {} points ({} to {}; on 200 pairs"),
+        ("oasst-experiments-sample-of-200", "OASST by {}, {} to {})"),
+    ],
+)
+def test_a_difference_in_a_sentence_is_that_of_its_result_file(file, words):
+    [found] = [
+        contrast["figures"]["strict"]
+        for contrast in result_of(file)["contrasts"]
+        if {contrast["one"], contrast["other"]} == {"distilled", "distilled-any-length"}
+    ]
+    figures = sorted(abs(100 * found[key]) for key in ("low", "value", "high"))
+    low, value, high = (f"{figure:.1f}" for figure in figures)
+    assert words.format(value, low, high) in " ".join(PAGES["docs/distilling.md"].split())
+
+
+def test_a_share_in_a_sentence_is_that_of_its_result_file():
+    result, page = result_of("mt-bench-qwen2.5-coder-0.5b"), " ".join(PAGES["docs/results.md"].split())
+    [ours] = [judge for judge in result["judges"] if judge["name"] == OURS]
+    flips = (
+        ours["figures"]["inconsistent"]["value"],
+        ours["by_category"]["extraction"]["inconsistent"]["value"],
+    )
+    assert "one pair of MT-bench in seven, and on extraction on one in three" in page
+    assert [round(1 / share) for share in flips] == [7, 3]
+    assert "nearly half of the cases" in page
+    assert 0.4 < ours["figures"]["strict_where_shorter_is_right"]["value"] < 0.5
+    assert f"{len(result['self_check'])} figures" in page
+
+
 @pytest.mark.parametrize("target", MAKE_TARGETS)
 def test_every_make_target_that_a_page_names_exists(target):
     assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def result_of(name: str) -> dict[str, Any]:
+    return json.loads((CHECKOUT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def anchors_of(page: str) -> set[str]:
