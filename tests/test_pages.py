@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +99,25 @@ def test_a_share_in_a_sentence_is_that_of_its_result_file():
 @pytest.mark.parametrize("target", MAKE_TARGETS)
 def test_every_make_target_that_a_page_names_exists(target):
     assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_message_that_troubleshooting_quotes_is_one_of_ours():
+    messages = list(messages_of_ours())
+    quoted = re.findall(r'^### "(.+)"$', PAGES["docs/troubleshooting.md"], re.MULTILINE)
+    assert len(quoted) > 10
+    for heading in quoted:
+        pattern = re.compile(".*".join(re.escape(part) for part in heading.split("...")), re.DOTALL)
+        assert any(pattern.search(message) for message in messages), heading
+
+
+def messages_of_ours() -> Iterator[str]:
+    """Every text in the code of `judge` and `distill`; dots stand for what is filled in."""
+    for path in chain(*((CHECKOUT / name).rglob("*.py") for name in ("judge", "distill"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(one.value if isinstance(one, ast.Constant) else "..." for one in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
 
 
 def result_of(name: str) -> dict[str, Any]:
