@@ -238,7 +238,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "teachers": teacher_table,
     "headline": headline_table,
     "limits": limits_list,
-    "metrics": glossary_list,
+    "glossary": glossary_list,
     "power": lambda results: power.table(*results),
     "commands": lambda results: commandline.reference(*results),
 }

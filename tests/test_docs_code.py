@@ -22,7 +22,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -64,7 +64,9 @@ REASONS = (
 ELSEWHERE = {
     "docs/ci.md": "tests/test_ci_guide.py follows it with the wheel and the real judge",
     "docs/reference/command-line.md": "made from the commands themselves",
+    "docs/how-to/add-*.md": "tests/test_how_to.py runs them as a package of their own and in the project",
 }
+"""Pages whose code is run by another test."""
 SERVER = "http://127.0.0.1:8000/v1"
 BOT = 'def answer(question):\n    return "Click on it."\n'
 
@@ -100,7 +102,9 @@ def block_of(page: str, text: str, found: re.Match[str]) -> Block:
 
 
 NAMES = [path.relative_to(CHECKOUT).as_posix() for path in pages()]
-PAGES = [name for name in NAMES if name not in ELSEWHERE and blocks_of(name)]
+PAGES = [
+    name for name in NAMES if blocks_of(name) and not any(PurePath(name).match(one) for one in ELSEWHERE)
+]
 WEIGHED = [name for name in PAGES if any(block.kind == "weights" for block in blocks_of(name))]
 
 
