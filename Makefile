@@ -60,7 +60,7 @@ check: .venv/.ready ## check format, lint and types
 	@$(BIN)/mypy --strict
 
 docs: .venv/.ready ## build the documentation as a site, strictly, in build/site
-	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/python -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/python -m mkdocs build --strict
 	@echo "The site is in build/site. To read it, with search: python3 -m http.server -d build/site"
 
 weights: .venv/.ready ## unpack the base model's weights into your cache (once, about two minutes)

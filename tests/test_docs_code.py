@@ -29,7 +29,7 @@ import pytest
 import yaml
 from models import VERDICT_MERGES, make_model
 from pairs import FOUR_PAIRS
-from test_openai_server import Chat
+from test_openai_server import Chat, chat, text_of
 
 from benchmarks.tables import pages
 from distill.recipe import read_recipe
@@ -68,6 +68,7 @@ ELSEWHERE = {
 }
 """Pages whose code is run by another test."""
 SERVER = "http://127.0.0.1:8000/v1"
+PLAN = "1. Truth: what it says is so.\n2. Help: it can be used.\n3. Form: it is short.\n"
 BOT = 'def answer(question):\n    return "Click on it."\n'
 
 
@@ -248,9 +249,12 @@ def test_a_block_that_fails_is_found(tmp_path):
 
 
 class Served(Chat):
-    """A server that has the model of the pages."""
+    """A server that has the model of the pages. To all that is no pair it replies with a plan."""
 
     cards = ({"id": "Qwen/Qwen2.5-Coder-1.5B-Instruct", "owned_by": "somebody"},)
+
+    def reply(self, body):
+        return super().reply(body) if "[Answer A]" in text_of(body) else chat(PLAN)
 
 
 def reader_in(folder: Path, monkeypatch: pytest.MonkeyPatch, programs: Path | None = None) -> Reader:

@@ -23,7 +23,7 @@ def site(tmp_path_factory) -> Path:
     """The folder of a strict build."""
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=CHECKOUT,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
