@@ -18,11 +18,9 @@ from distill.selection import select
 from distill.selectionfile import write_selection
 from distill.selectionreport import report_of
 from distill.traces import Trace, read_traces, write_traces
-from judge.drawing.steps import shared_steps
+from judge.api import Judge
 from judge.errors import InputError
-from judge.evaluate import judge_pairs
 from judge.io.wording import counts_in_words
-from judge.ledger.ledger import Ledger
 from judge.models.separation import learned_votes
 from judge.progress import Progress, silent
 from judge.provenance import provenance
@@ -54,9 +52,9 @@ def run_collect(
     clean_pairs, dropped = clean(pairs, held_out)
     if not clean_pairs:
         raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean ({counts_in_words(dropped)}).")
-    with Ledger(ledger_path or folder.ledger) as ledger:
-        method = recipe.collect.teacher.options().load(progress, ledger)
-        teacher = method.identity
+    options = recipe.collect.teacher.options()
+    with Judge.of(options, ledger=ledger_path or folder.ledger, progress=progress) as judge:
+        teacher = judge.identity
         if learned_votes(teacher.adapter):
             raise InputError(f"{recipe.name}: collect.teacher.adapter: {VOTES_DO_NOT_TEACH}.")
         inputs = {
@@ -67,10 +65,8 @@ def run_collect(
         if folder.is_done("collect", inputs):
             return known(folder.manifest("collect"))
         folder.begin("collect")
-        verdicts = judge_pairs(clean_pairs, method, ledger, progress)
-        contents = {pair.content_hash for pair in clean_pairs}
-        shared = [step.shared for step in shared_steps(verdicts)]
-        elapsed_s = ledger.elapsed(teacher.fingerprint, contents, shared)
+        verdicts = judge.judge(clean_pairs)
+        elapsed_s = judge.elapsed_s(clean_pairs, verdicts)
     traces = [Trace(pair, verdict) for pair, verdict in zip(clean_pairs, verdicts, strict=True)]
     files = write_traces(folder.traces, traces)
     found = {

@@ -1,0 +1,294 @@
+"""A judge as an object of Python: `Judge().compare(prompt, a, b)`; what every command of ours judges with."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import TYPE_CHECKING, Never
+
+from judge.backends import DEFAULT_BASE_MODEL
+from judge.errors import InputError
+from judge.evaluate import judge_pairs
+from judge.ledger.ledger import Ledger, default_path
+from judge.options import JudgeOptions, judge_options, kinds_of_options
+from judge.progress import Progress, shown_progress, silent
+from judge.records import HumanVote, Identity, Message, Pair, Verdict
+
+if TYPE_CHECKING:
+    from judge.study.study import Study
+
+BESIDE = ("ledger", "cache", "progress")
+"""What a `Judge` takes beside the options of `judge_options`."""
+
+
+class Judge:
+    """A pairwise judge: it reads a request and two answers in both orders and says which is better.
+
+    Without arguments it is the distilled judge that comes with the package: a 0.5B model that answers in
+    four tokens (Yu et al., arXiv:2407.06023). The options have the names and defaults of `judge run`.
+
+    What it costs, with the judge in the package on two CPU cores that multiply bfloat16: the weights load at
+    the first question that the ledger cannot answer, once, some 6 seconds and 3 GiB of memory; a verdict
+    takes about a second (two readings, a forward pass each). A slow method takes 1.5 to 6 times as long at
+    this size. What the ledger knows costs a look-up in an SQLite file, and no weights load for it.
+
+    Several threads may use one judge; they wait for each other, so give it many pairs in one call. Close it,
+    or use it in a `with` block, to let go of the ledger's file.
+
+    Args:
+        method: direct, cot, rar, rar-two-step, s2a, bsm or bsm-text; fast (direct), slow (bsm) or auto.
+        ties: whether it may call two answers equally good; the distilled judge has not learned to.
+        samples: readings an order, of which the vote is taken; more than one needs a temperature.
+        vote: majority, or usc (the judge picks the most consistent sample).
+        temperature: of slow methods' free replies; 0 always takes the likeliest word.
+        max_new_tokens: longest free reply, in tokens; None is each method's own.
+        base_model: a name from `judge models list`, a hub id, a folder, or what a server calls its model.
+        adapter: folder of a LoRA adapter, "none" for the bare base model; "" is the shipped one, where
+            direct judges with its base model.
+        backend: embedded, vllm, server:URL of an OpenAI-compatible API, or scripted:NAME without a model.
+        overflow: of prompts over the limit: trim (both answers alike, in the middle) or error.
+        max_prompt_tokens: longest prompt, in tokens.
+        dtype: auto, bfloat16 or float32.
+        device: auto, cpu or cuda.
+        concurrency: requests that a server gets at a time.
+        requests_per_minute: requests that a server gets a minute at most; 0 is no limit.
+        ledger: the file that keeps every reading; None is the one in the user's cache.
+        cache: False judges everything again, and keeps nothing after `close`.
+        progress: True shows a bar on a terminal and plain lines elsewhere, on standard error; a function is
+            called with (stage, done, total).
+
+    Raises:
+        InputError: no such option, method or backend, or a value that its option does not take.
+        LedgerError: the ledger cannot be opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        method: str = "direct",
+        ties: bool = False,
+        samples: int = 1,
+        vote: str = "majority",
+        temperature: float = 0.0,
+        max_new_tokens: int | None = None,
+        base_model: str = DEFAULT_BASE_MODEL,
+        adapter: str = "",
+        backend: str = "embedded",
+        overflow: str = "trim",
+        max_prompt_tokens: int = 4096,
+        dtype: str = "auto",
+        device: str = "auto",
+        concurrency: int = 16,
+        requests_per_minute: int = 0,
+        ledger: str | Path | None = None,
+        cache: bool = True,
+        progress: bool | Progress = False,
+        **unknown: Never,  # a type checker refuses it, and here the message names the right spelling
+    ) -> None:
+        for name in unknown:
+            raise InputError(_no_such_option(name))
+        options = judge_options(
+            method=method,
+            ties=ties,
+            samples=samples,
+            vote=vote,
+            temperature=temperature,
+            max_new_tokens=max_new_tokens,
+            base_model=base_model,
+            adapter=adapter,
+            backend=backend,
+            overflow=overflow,
+            max_prompt_tokens=max_prompt_tokens,
+            dtype=dtype,
+            device=device,
+            concurrency=concurrency,
+            requests_per_minute=requests_per_minute,
+        )
+        self._begin(options, ledger, cache, progress)
+
+    @classmethod
+    def of(
+        cls,
+        options: JudgeOptions,
+        *,
+        ledger: str | Path | Ledger | None = None,
+        cache: bool = True,
+        progress: bool | Progress = False,
+    ) -> Judge:
+        """The judge of options that were read elsewhere. A `Ledger` that is open already stays open."""
+        judge = cls.__new__(cls)
+        judge._begin(options, ledger, cache, progress)
+        return judge
+
+    def _begin(
+        self,
+        options: JudgeOptions,
+        ledger: str | Path | Ledger | None,
+        cache: bool,
+        progress: bool | Progress,
+    ) -> None:
+        self.options = options
+        self._lock = RLock()
+        self._progress = progress
+        self._tell: Progress = silent
+        self._judged: dict[str, Pair] = {}
+        self._unlike: set[str] = set()
+        self._stack = ExitStack()
+        if not cache:
+            ledger = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.sqlite"
+        if not isinstance(ledger, Ledger):
+            ledger = self._stack.enter_context(Ledger(Path(ledger or default_path())))
+        self._ledger = ledger
+        try:
+            self._method = options.load(lambda *told: self._tell(*told), ledger)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def compare(
+        self,
+        prompt: str | Sequence[Message],
+        a: str,
+        b: str,
+        *,
+        reference: str | None = None,
+        system: str | None = None,
+    ) -> Verdict:
+        """The verdict on two answers to one prompt, read in both orders; some seconds at most, see `Judge`.
+
+        Args:
+            prompt: what was asked, or a conversation of messages that ends in it.
+            a: one answer.
+            b: the other one.
+            reference: a known good answer.
+            system: the system text that the answers were written under.
+
+        Raises:
+            InputError: something that is no text.
+            BackendError: the engine failed.
+        """
+        for name, text in (("a", a), ("b", b)):
+            if not isinstance(text, str):
+                raise InputError(f"{name} is {type(text).__name__}. It must be the text of an answer (str).")
+        [verdict] = self.judge([Pair.of(prompt, a, b, reference=reference, system=system)])
+        return verdict
+
+    def judge(self, pairs: Iterable[Pair]) -> list[Verdict]:
+        """A verdict a pair, in the pairs' order.
+
+        What the ledger knows is not asked again. A run that was interrupted goes on where it was, and ends
+        with the same verdicts. Some seconds at most for one pair; for many, see `Judge`.
+
+        Raises:
+            InputError: something that is no pair.
+            BackendError: the engine failed. Every batch before that is in the ledger.
+        """
+        wanted = _pairs_of(pairs)
+        with self._lock, self._progress_shown():
+            verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell)
+            self._remember(wanted)
+        return verdicts
+
+    def agreement(
+        self, verdicts: Sequence[Verdict], votes: Sequence[HumanVote], pairs: Sequence[Pair] | None = None
+    ) -> Study:
+        """How far verdicts agree with people: every metric with its interval, see `Study.to_frame`.
+
+        Seconds for thousands of votes, and no model.
+
+        Args:
+            verdicts: of this judge or others; each judge is an entrant of its own.
+            votes: on the same pairs, named by their ids.
+            pairs: the pairs with their texts, for what depends on lengths and categories; by default those
+                that this object judged, where it judged all of them.
+
+        Raises:
+            InputError: no pair has both a verdict and a vote; an id has two verdicts of one judge; or pairs
+                of one id that differ were judged, and `pairs` does not say which of them is meant.
+        """
+        from judge.study.study import entrants_of, study_of
+
+        return study_of(entrants_of(verdicts), votes, self._remembered(verdicts) if pairs is None else pairs)
+
+    @property
+    def identity(self) -> Identity:
+        """Everything that could change a verdict of this judge. Raises ModelError without its weights."""
+        return self._method.identity
+
+    @property
+    def tokens_computed(self) -> int:
+        """Prompt tokens that went through the model so far, shared beginnings once; 0 where unknown."""
+        return self._method.backend.tokens_computed
+
+    def elapsed_s(self, pairs: Iterable[Pair], verdicts: Sequence[Verdict]) -> float:
+        """Seconds that the readings of these pairs took when they were made, with what was asked once."""
+        from judge.drawing.steps import shared_steps
+
+        contents = {pair.content_hash for pair in pairs}
+        shared = [step.shared for step in shared_steps(verdicts)]
+        return self._ledger.elapsed(self.identity.fingerprint, contents, shared)
+
+    def close(self) -> None:
+        """Lets go of the ledger's file, unless somebody else opened it; a second time does nothing."""
+        self._stack.close()
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        settings = self.options.settings
+        return f"<Judge {settings.base_model} {self.options.method} on {self.options.backend}>"
+
+    def _remember(self, pairs: Sequence[Pair]) -> None:
+        """Keeps the pairs for `agreement`, and the ids under which they differ."""
+        for pair in pairs:
+            if self._judged.setdefault(pair.id, pair).content_hash != pair.content_hash:
+                self._unlike.add(pair.id)
+
+    def _remembered(self, verdicts: Sequence[Verdict]) -> list[Pair] | None:
+        """The pairs of these verdicts; None where this object did not judge all of them."""
+        ids = dict.fromkeys(verdict.pair_id for verdict in verdicts)
+        if unlike := sorted(self._unlike & ids.keys()):
+            raise InputError(f"pair {unlike[0]!r}: two pairs of this id were judged. Say which with pairs=.")
+        return [self._judged[id] for id in ids] if ids.keys() <= self._judged.keys() else None
+
+    @contextmanager
+    def _progress_shown(self) -> Iterator[None]:
+        """Progress goes where it was asked for, while a call lasts."""
+        if callable(self._progress):
+            self._tell = self._progress
+            yield
+            return
+        with shown_progress(is_quiet=not self._progress) as self._tell:
+            yield
+        self._tell = silent
+
+
+def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
+    if isinstance(pairs, str | Path):
+        raise InputError(f"{pairs}: this is the name of a file. Judge what read_pairs makes of it.")
+    wanted = list(pairs)
+    for number, pair in enumerate(wanted, start=1):
+        if not isinstance(pair, Pair):
+            raise InputError(
+                f"pair {number} is {type(pair).__name__}. It must be a Pair: Pair.of(prompt, a, b), or "
+                "read_pairs(file)."
+            )
+    return wanted
+
+
+def _no_such_option(name: str) -> str:
+    known = [*kinds_of_options(), *BESIDE]
+    close = get_close_matches(name.lower().replace("-", "_"), known, 1)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    return f"{name}: no such option of a judge.{meant} There are: {', '.join(known)}."

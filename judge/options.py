@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
 from judge.errors import InputError
@@ -69,6 +68,17 @@ class JudgeOptions:
         return shipped_adapter(self.settings.base_model) if is_fast and self.backend in LOCAL else ""
 
 
+LEAST: dict[str, float] = {
+    "samples": 1,
+    "temperature": 0,
+    "max_new_tokens": 1,
+    "max_prompt_tokens": 64,
+    "concurrency": 1,
+    "requests_per_minute": 0,
+}
+"""The smallest value that makes sense, by option."""
+
+
 def judge_options(
     method: str = "direct",
     ties: bool = False,
@@ -89,7 +99,12 @@ def judge_options(
     """The judge that these options name; `judge run --help` says what each of them means.
 
     They have one name and one default everywhere: on the command line, in a SPEC, in recipes, in Python.
+
+    Raises:
+        InputError: a value of another type, too small, or none of those allowed.
     """
+    for name, value in list(locals().items()):
+        _check(name, value)
     return JudgeOptions(
         method=method,
         backend=backend,
@@ -109,6 +124,22 @@ def judge_options(
     )
 
 
+def kinds_of_options() -> dict[str, Any]:
+    """The type of each option of `judge_options`, in their order."""
+    return {name: kind for name, kind in get_type_hints(judge_options).items() if name != "return"}
+
+
+def _check(name: str, value: object) -> None:
+    kind = kinds_of_options()[name]
+    kinds = get_args(kind) or (kind,)
+    is_number = float in kinds and type(value) is int
+    if type(value) not in kinds and not is_number:
+        names = " or ".join("None" if one is type(None) else one.__name__ for one in kinds)
+        raise InputError(f"{name} is {value!r}. It must be {names}.")
+    if isinstance(value, int | float) and name in LEAST and value < LEAST[name]:
+        raise InputError(f"{name} is {value}. It must be at least {LEAST[name]}.")
+
+
 def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
     """The name ("" if not given) and the judge of a SPEC such as `name=slow,method=bsm,base-model=big`.
 
@@ -117,8 +148,8 @@ def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
     Raises:
         InputError: no such option, an option that is there twice, a value of the wrong kind.
     """
-    hints = get_type_hints(judge_options)
-    known = [name.replace("_", "-") for name in inspect.signature(judge_options).parameters]
+    hints = kinds_of_options()
+    known = [name.replace("_", "-") for name in hints]
     name = ""
     changes: dict[str, Any] = {}
     for part in re.split(r",(?=[a-z-]+=)", spec):  # a value may hold commas: scripted:replies:A,B

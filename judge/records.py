@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -90,6 +90,30 @@ class Pair:
     reference: str | None = None
     system: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        prompt: str | Sequence[Message],
+        response_a: str,
+        response_b: str,
+        *,
+        id: str = "",
+        category: str | None = None,
+        reference: str | None = None,
+        system: str | None = None,
+    ) -> Pair:
+        """Two answers to a prompt or a conversation; without an id the content's hash takes its place."""
+        context = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+        pair = cls(
+            id=id,
+            conversation_a=(*context, Message("assistant", response_a)),
+            conversation_b=(*context, Message("assistant", response_b)),
+            category=category,
+            reference=reference,
+            system=system,
+        )
+        return pair if id else replace(pair, id=pair.content_hash)
 
     @property
     def response_a(self) -> str:
@@ -338,6 +362,12 @@ class Identity:
     dtype: str
     overflow: str
     max_prompt_tokens: int
+
+    @property
+    def name(self) -> str:
+        """What a table calls the judge: base model, adapter and method; two judges may have one name."""
+        adapter = "" if self.adapter == NO_ADAPTER else f"+{self.adapter}"
+        return f"{self.base_model}{adapter} {self.method}"
 
     @property
     def fingerprint(self) -> str:

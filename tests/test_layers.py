@@ -22,7 +22,7 @@ PAGES = "app/"  # run by Streamlit's server alone
 
 # The house, from the ground up: a room imports from the floors below it and from itself, in no circle.
 FLOORS = (
-    ("judge/records.py", "judge/errors.py", "judge/progress.py"),
+    ("judge/records.py", "judge/errors.py", "judge/progress.py", "judge/_version.py"),
     ("judge/orders.py", "judge/io"),
     ("judge/registry.py", "judge/prompts", "judge/drawing"),
     ("judge/models", "judge/metrics"),
@@ -31,7 +31,8 @@ FLOORS = (
     ("judge/evaluate.py", "judge/options.py", "judge/datasets", "judge/provenance.py"),
     ("judge/report",),
     ("judge/study",),
-    ("judge/api.py", "judge/bench", "judge/review"),
+    ("judge/api.py",),
+    ("judge/bench", "judge/review"),
     ("judge/plugin", "judge/cli"),
     ("judge/__init__.py", "judge/__main__.py", "distill", "app"),
     ("benchmarks",),

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from judge.api import Judge
 from judge.datasets.dataset import Dataset, Wanted, only, stratified
 from judge.errors import InputError
 from judge.models.separation import refuse_mixed
 from judge.options import JudgeOptions
-from judge.records import NO_ADAPTER, NO_CATEGORY, Identity, Verdict
+from judge.records import NO_CATEGORY, Identity, Verdict
 
 if TYPE_CHECKING:
     from judge.bench.selfcheck import Check
@@ -33,7 +34,7 @@ def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, p
         InputError: one judge learned people's votes, and another one something else.
         JudgeError: a judge is none: there is no such adapter, server, base model.
     """
-    identities = [options.load(progress, ledger).identity for _, options in named]
+    identities = [Judge.of(options, ledger=ledger, progress=progress).identity for _, options in named]
     names = names_of([name for name, _ in named], identities)
     refuse_mixed(zip(names, (one.adapter for one in identities), strict=True))
 
@@ -53,21 +54,16 @@ def judged(name: str, options: JudgeOptions, dataset: Dataset, ledger: Ledger, p
 
     The seconds are those of the ledger, mean of a verdict, with what was asked once shared out.
     """
-    from judge.drawing.steps import shared_steps
-    from judge.evaluate import judge_pairs
-
-    method = options.load(progress, ledger)
-    identity = method.identity
-    verdicts = judge_pairs(dataset.pairs, method, ledger, progress)
-    del method
+    judge = Judge.of(options, ledger=ledger, progress=progress)
+    verdicts = judge.judge(dataset.pairs)
+    elapsed_s = judge.elapsed_s(dataset.pairs, verdicts) / len({pair.content_hash for pair in dataset.pairs})
+    run = Run(name, judge.identity, verdicts, elapsed_s)
+    del judge
     gc.collect()
-    contents = {pair.content_hash for pair in dataset.pairs}
-    keys = [step.shared for step in shared_steps(verdicts)]
-    elapsed_s = ledger.elapsed(identity.fingerprint, contents, keys) / len(contents)
-    return Run(name, identity, verdicts, elapsed_s)
+    return run
 
 
-def entrants_of(runs: Sequence[Run], dataset: Dataset) -> list[Entrant]:
+def entrants_of_runs(runs: Sequence[Run], dataset: Dataset) -> list[Entrant]:
     """The judges under their names, and released verdicts on the data set."""
     from judge.study.study import Entrant, Kind
 
@@ -90,10 +86,7 @@ def released_of(dataset: Dataset) -> list[Entrant]:
 
 def names_of(given: Sequence[str], identities: Sequence[Identity]) -> list[str]:
     """A name a judge: as given, else model, adapter and method; the fingerprint where two would be alike."""
-    labels = [
-        name or f"{one.base_model}{'' if one.adapter == NO_ADAPTER else f'+{one.adapter}'} {one.method}"
-        for name, one in zip(given, identities, strict=True)
-    ]
+    labels = [name or one.name for name, one in zip(given, identities, strict=True)]
     return [
         one.fingerprint if labels.count(label) > 1 and not name else label
         for name, label, one in zip(given, labels, identities, strict=True)

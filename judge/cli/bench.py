@@ -12,7 +12,7 @@ from judge.bench.run import (
     TURNS,
     VOTES,
     chosen,
-    entrants_of,
+    entrants_of_runs,
     judged,
     read,
     refuse_hopeless,
@@ -102,7 +102,7 @@ def bench(
     with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
         refuse_hopeless(named, book, progress)
         runs = [judged(name, options, dataset, book, progress) for name, options in named]
-        entrants = entrants_of(runs, dataset)
+        entrants = entrants_of_runs(runs, dataset)
         study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed)
     selection = {
         "data_set": data,

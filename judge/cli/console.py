@@ -49,10 +49,9 @@ def progress_shown(is_quiet: bool) -> Iterator[Progress]:
 @contextmanager
 def opened_ledger(path: Path | None) -> Iterator[Ledger]:
     """The ledger in that file, by default the one in the user's cache."""
-    from judge.ledger.ledger import Ledger
-    from judge.models.basemodels import cache_folder
+    from judge.ledger.ledger import Ledger, default_path
 
-    with Ledger(path or cache_folder() / "ledger.sqlite") as ledger:
+    with Ledger(path or default_path()) as ledger:
         yield ledger
 
 

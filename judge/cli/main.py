@@ -24,8 +24,6 @@ from judge.cli.console import (
     QuietOption,
     check_writable,
     interruptible,
-    opened_ledger,
-    progress_shown,
     show_study,
     write,
 )
@@ -34,7 +32,7 @@ from judge.cli.models import app as models_app
 from judge.cli.options import takes_judge
 from judge.errors import InputError, JudgeError
 from judge.options import JudgeOptions
-from judge.records import Message, Order, Pair, Reading, Status, Unparsed, Verdict
+from judge.records import Order, Pair, Reading, Status, Unparsed, Verdict
 
 VERBS = "judge.commands"
 
@@ -113,8 +111,8 @@ def compare(
     judge: JudgeOptions,
 ) -> None:
     """Judge one pair in both orders."""
+    from judge.api import Judge
     from judge.drawing.steps import format_steps
-    from judge.evaluate import judge_pairs
     from judge.io.verdicts import verdict_to_json
 
     texts = {
@@ -123,10 +121,9 @@ def compare(
         "--b": _text_of("--b", b, b_file),
     }
     pair = _pair_of(texts, reference, system)
-    with progress_shown(quiet) as progress, opened_ledger(ledger) as book:
-        method = judge.load(progress, book)
+    with Judge.of(judge, ledger=ledger, progress=not quiet) as asked:
         started = time.perf_counter()
-        [verdict] = judge_pairs([pair], method, book)
+        [verdict] = asked.judge([pair])
         elapsed_s = time.perf_counter() - started
     if as_json:
         print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
@@ -144,7 +141,13 @@ def run(
     pairs: Annotated[
         str, typer.Argument(help="Pairs: .jsonl, .jsonl.gz, .csv or .parquet; - is standard input.")
     ],
-    out: Annotated[str, typer.Option(help="Verdicts as JSONL; - is standard output.")] = "-",
+    out: Annotated[
+        str,
+        typer.Option(
+            help="Verdicts as JSONL, for every other command; or as a table with the pairs' texts, .csv or "
+            ".parquet; - is standard output."
+        ),
+    ] = "-",
     limit: Annotated[int | None, typer.Option(min=1, help="Judge so many pairs: the first ones.")] = None,
     seed: Annotated[
         int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
@@ -155,22 +158,25 @@ def run(
     judge: JudgeOptions,
 ) -> None:
     """Judge a file of pairs in both orders."""
-    from judge.evaluate import judge_pairs
+    from judge.api import Judge
+    from judge.io.frames import is_table, verdicts_to_frame, write_frame
     from judge.io.pairs import read_pairs
     from judge.io.verdicts import write_verdicts
 
     check_writable(out)
     chosen = sample(read_pairs(pairs), limit, seed)
-    with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
-        method = judge.load(progress, book)
+    with interruptible(), Judge.of(judge, ledger=ledger, progress=not quiet) as asked:
         started = time.perf_counter()
-        verdicts = judge_pairs(chosen, method, book, progress)
+        verdicts = asked.judge(chosen)
         elapsed_s = time.perf_counter() - started
-    write_verdicts(out, verdicts)
+    if is_table(out):
+        write_frame(out, verdicts_to_frame(verdicts, chosen))
+    else:
+        write_verdicts(out, verdicts)
     if not quiet:
         _print_findings(verdicts, chosen, elapsed_s, out)
-        if method.backend.tokens_computed:
-            print(f"Prompt tokens computed: {method.backend.tokens_computed:,}", file=sys.stderr)
+        if asked.tokens_computed:
+            print(f"Prompt tokens computed: {asked.tokens_computed:,}", file=sys.stderr)
 
 
 @app.command(
@@ -226,15 +232,12 @@ def _report_on_votes(
     from judge.io.votes import read_votes
     from judge.study.gallery import galleries_of
     from judge.study.page import Frame
-    from judge.study.study import Entrant, Kind, study_as_json, study_of
+    from judge.study.study import entrants_of, study_as_json, study_of
 
-    by_judge: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        by_judge.setdefault(verdict.judge, []).append(verdict)
-    if not by_judge:
+    if not verdicts:
         raise InputError(f"{name}: there are no verdicts. Write some with `judge run`.")
     votes = read_votes(votes_path)
-    entrants = [Entrant(judge, Kind.JUDGE, given) for judge, given in by_judge.items()]
+    entrants = entrants_of(verdicts)
     study = study_of(entrants, votes, pairs)
     frame = Frame(f"Judges on {Path(votes_path).name}", f"Verdicts: {name}")
     if as_json is not None:
@@ -328,11 +331,5 @@ def _pair_of(texts: dict[str, str | None], reference: str | None, system: str | 
         raise InputError(
             f"missing {missing}. Give --prompt, --a and --b, or a pair as JSON on standard input."
         )
-    asked = Message("user", given["--prompt"])
-    return Pair(
-        id="pair",
-        conversation_a=(asked, Message("assistant", given["--a"])),
-        conversation_b=(asked, Message("assistant", given["--b"])),
-        reference=reference,
-        system=system,
-    )
+    answers = given["--a"], given["--b"]
+    return Pair.of(given["--prompt"], *answers, id="pair", reference=reference, system=system)

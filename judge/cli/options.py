@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from judge.methods import AUTO, METHODS, WAYS
-from judge.options import judge_options
+from judge.options import LEAST, judge_options, kinds_of_options
 
 METHOD_HELP = (
     f"{', '.join(METHODS)}; or in everyday words {', '.join(f'{way} ({m})' for way, m in WAYS.items())} and "
@@ -20,12 +20,16 @@ METHOD_HELP = (
 OPTIONS = {
     "method": typer.Option(help=METHOD_HELP),
     "ties": typer.Option("--ties", help="Let the judge call two answers equally good."),
-    "samples": typer.Option(min=1, help="Read each order so many times and vote; needs --temperature."),
+    "samples": typer.Option(
+        min=LEAST["samples"], help="Read each order so many times and vote; needs --temperature."
+    ),
     "vote": typer.Option(help="majority, or usc: the judge picks the most consistent sample."),
     "temperature": typer.Option(
-        min=0, help="Of slow methods' free replies; 0 always takes the likeliest word."
+        min=LEAST["temperature"], help="Of slow methods' free replies; 0 always takes the likeliest word."
     ),
-    "max_new_tokens": typer.Option(min=1, help="Longest free reply; by default each method's own."),
+    "max_new_tokens": typer.Option(
+        min=LEAST["max_new_tokens"], help="Longest free reply; by default each method's own."
+    ),
     "base_model": typer.Option(
         help="A name from `judge models list`, a hub id, a folder, or what a server calls its model."
     ),
@@ -39,12 +43,12 @@ OPTIONS = {
         "scripted:replies:A,B."
     ),
     "overflow": typer.Option(help="Prompts over the limit: trim the middle of both answers alike, or error."),
-    "max_prompt_tokens": typer.Option(min=64, help="Longest prompt."),
+    "max_prompt_tokens": typer.Option(min=LEAST["max_prompt_tokens"], help="Longest prompt."),
     "dtype": typer.Option(help="auto, bfloat16 or float32."),
     "device": typer.Option(help="auto, cpu or cuda."),
-    "concurrency": typer.Option(min=1, help="Requests that a server gets at a time."),
+    "concurrency": typer.Option(min=LEAST["concurrency"], help="Requests that a server gets at a time."),
     "requests_per_minute": typer.Option(
-        min=0, help="Requests that a server gets a minute at most; 0 is no limit."
+        min=LEAST["requests_per_minute"], help="Requests that a server gets a minute at most; 0 is no limit."
     ),
 }
 """How each option of `judge_options` is told on the command line."""
@@ -66,8 +70,3 @@ def takes_judge(command: Callable[..., None]) -> Callable[..., None]:
     with_judge.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_judge.__annotations__ = {p.name: p.annotation for p in parameters}
     return with_judge
-
-
-def kinds_of_options() -> dict[str, Any]:
-    """The type of each option of `judge_options`."""
-    return {name: kind for name, kind in get_type_hints(judge_options).items() if name != "return"}

@@ -272,6 +272,11 @@ def write_json_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
         raise InputError(
             f"{path}: written as JSONL. Its name must end in .jsonl (or be - for standard output)."
         )
+    write_whole(path, data)
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Writes a file beside the one named, then renames it. Raises InputError where that cannot be done."""
     target = Path(path).resolve()  # the file behind a link, so that the link stays one
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:

@@ -25,6 +25,7 @@ from filelock import FileLock
 
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
+from judge.io.files import cache_folder
 from judge.ledger.shards import (
     ReadingRow,
     iso,
@@ -114,6 +115,11 @@ INSERT = f"""
     INSERT INTO readings (judge, {COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
     ON CONFLICT (judge, content, "order") DO NOTHING
 """
+
+
+def default_path() -> Path:
+    """The ledger in the user's cache, where nobody names another file."""
+    return cache_folder() / "ledger.sqlite"
 
 
 def utc_now() -> datetime:

@@ -30,7 +30,7 @@ from judge.io.rows import (
     shown,
 )
 from judge.io.values import optional_text, text
-from judge.plugin.suite import cluster_of, pair_of
+from judge.plugin.suite import cluster_of
 from judge.records import Message, Pair
 
 NEEDED = ("id", "response", "baseline")
@@ -82,7 +82,7 @@ def case_from_cells(cells: Mapping[str, Any], name: str, where: str) -> Case:
     expect = optional_text(cells, "expect") or ""
     if expect and expect not in EXPECTATIONS:
         raise Wrong(f"expect is {shown(expect)}. It must be {' or '.join(EXPECTATIONS)}, or left out.")
-    pair = pair_of(
+    pair = Pair.of(
         asked,
         text(cells["response"], "response"),
         text(cells["baseline"], "baseline"),

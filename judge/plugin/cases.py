@@ -10,7 +10,7 @@ import pytest
 
 from judge.errors import JudgeError
 from judge.plugin.casefile import Case, read_cases
-from judge.plugin.judging import Judge, add_records, give_up, relative
+from judge.plugin.judging import SuiteJudge, add_records, give_up, relative
 from judge.plugin.run import Run, record_of
 
 
@@ -46,7 +46,7 @@ class CaseItem(pytest.Item):
             give_up(error)
         add_records(self, [record_of(comparison, case.cluster)])
         if case.expect:
-            Judge(run).check(comparison, case.expect)
+            SuiteJudge(run).check(comparison, case.expect)
 
     def siblings(self) -> list[Any]:
         """The pairs of all cases that run here: judged together, they take less time.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from judge.plugin.judging import Judge
+    from judge.plugin.judging import SuiteJudge
     from judge.plugin.run import Run
 
 MARKER = (
@@ -95,12 +95,12 @@ def is_in_use(config: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session")
-def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+def judge(request: pytest.FixtureRequest) -> Iterator[SuiteJudge]:
     """A judge of model outputs: `judge.compare(prompt, new, approved)`, `judge.assert_not_worse(...)`."""
-    from judge.plugin.judging import Judge
+    from judge.plugin.judging import SuiteJudge
 
     run = run_of(request.config)
-    yield Judge(run)
+    yield SuiteJudge(run)
     run.close()
 
 

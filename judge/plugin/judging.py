@@ -15,7 +15,7 @@ from judge.io.wording import visible
 from judge.plugin.approved import UPDATE, Approved, file_for, read_approved, write_approved
 from judge.plugin.gate import Finding
 from judge.plugin.run import Record, Run, lines_of, property_of, record_of
-from judge.plugin.suite import Comparison, cluster_of, pair_of
+from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Message, Order, Outcome, Pair, Status, Verdict
 
 RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
@@ -27,7 +27,7 @@ SETTLED = "the gate is settled"
 Prompt = str | Sequence[Mapping[str, str]]
 
 
-class Judge:
+class SuiteJudge:
     """Compares new answers with approved ones. What is compared counts for the gate of the run."""
 
     def __init__(self, run: Run) -> None:
@@ -64,7 +64,7 @@ class Judge:
             baseline = self._approved(prompt, response, key)
             if baseline is None:
                 return None
-        pair = pair_of(
+        pair = Pair.of(
             asked(prompt), response, baseline, reference=reference, system=system, category=category
         )
         try:
@@ -127,7 +127,7 @@ class Judge:
         )
 
     def _criteria(self, pair: Pair) -> str:
-        return self._run.judge.criteria(pair)
+        return self._run.criteria(pair)
 
     def _approved(self, prompt: Prompt, response: str, key: str) -> str | None:
         """The approved answer, None where the new one was just approved."""

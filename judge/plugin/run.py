@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
+from judge.api import Judge
 from judge.backends import Settings
 from judge.errors import InputError
 from judge.io.pairs import pair_from_cells, pair_to_json
@@ -20,7 +20,7 @@ from judge.methods import AUTO, METHODS, WAYS
 from judge.methods.auto import is_escalated
 from judge.options import JudgeOptions
 from judge.plugin.gate import Finding, GateResult, gate, margin_of, sequential_gate
-from judge.plugin.suite import Comparison, SuiteJudge
+from judge.plugin.suite import Comparison
 from judge.records import Pair, Share, Status
 
 POLICIES = ("tie", "skip", "fail")
@@ -82,18 +82,33 @@ class Run:
     _ahead: dict[str, Comparison] = field(default_factory=dict)
 
     @cached_property
-    def judge(self) -> SuiteJudge:
-        ledger = Path(self.settings.ledger) if self.settings.ledger else None
-        return SuiteJudge(self.settings.options, ledger, self.settings.no_cache)
+    def judge(self) -> Judge:
+        return self._judge_of(self.settings.options)
+
+    @cached_property
+    def slow_judge(self) -> Judge:
+        """What is asked for its reasons where a test wants them."""
+        return self._judge_of(self.settings.options.parts[1])
+
+    def _judge_of(self, options: JudgeOptions) -> Judge:
+        return Judge.of(options, ledger=self.settings.ledger or None, cache=not self.settings.no_cache)
 
     def close(self) -> None:
-        if "judge" in self.__dict__:
-            self.judge.close()
-            del self.__dict__["judge"]
+        for name in ("judge", "slow_judge"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
 
     def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
         """A comparison a pair. Raises JudgeError."""
-        return self.judge.compare(pairs)
+        verdicts = self.judge.judge(pairs)
+        return [Comparison(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True)]
+
+    def criteria(self, pair: Pair) -> str:
+        """The slow judge's scores on each criterion as a table; a sentence where there are none."""
+        from judge.drawing.steps import score_table
+
+        [verdict] = self.slow_judge.judge([pair])
+        return score_table(verdict, 100) or "The slow judge's replies could not be read."
 
     def compare_ahead(self, pair: Pair, others: Sequence[Pair]) -> Comparison:
         """The comparison of a pair, and those of others with it, for when they are asked for.

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from judge.api import Judge
 from judge.backends import Settings
 from judge.errors import JudgeError
-from judge.evaluate import judge_pairs
-from judge.ledger.ledger import Ledger
-from judge.methods import Method
+from judge.ledger.ledger import Ledger, default_path
 from judge.options import JudgeOptions
 from judge.records import NO_ADAPTER, Pair, Verdict
 
@@ -50,7 +49,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="judge")
-        self._methods: dict[JudgeOptions, Method] = {}
+        self._judges: dict[JudgeOptions, Judge] = {}
         self._ledger: Ledger | None = None
         self._now: Job | None = None
 
@@ -66,8 +65,7 @@ class Desk:
     def _work(self, job: Job) -> None:
         self._now = job
         try:
-            method = self._method(job.options)
-            job.verdicts = tuple(judge_pairs(job.pairs, method, self._ledger, self._progress))
+            job.verdicts = tuple(self._judge(job.options).judge(job.pairs))
         except Stopped:
             job.error = "stopped. What was judged is kept."
         except JudgeError as error:
@@ -79,13 +77,13 @@ class Desk:
             job.is_over = True
             self._now = None
 
-    def _method(self, options: JudgeOptions) -> Method:
-        """The judge, loaded once; its ledger belongs to the worker's thread."""
+    def _judge(self, options: JudgeOptions) -> Judge:
+        """The judge, loaded once; all of them have one ledger, opened in the worker's thread."""
         if self._ledger is None:
-            self._ledger = Ledger(self.ledger_path) if self.ledger_path else _user_ledger()
-        if options not in self._methods:
-            self._methods[options] = options.load(self._progress, self._ledger)
-        return self._methods[options]
+            self._ledger = Ledger(self.ledger_path or default_path())
+        if options not in self._judges:
+            self._judges[options] = Judge.of(options, ledger=self._ledger, progress=self._progress)
+        return self._judges[options]
 
     def _progress(self, stage: str, done: int, total: int) -> None:
         job = self._now
@@ -102,9 +100,3 @@ def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
     if method not in (FAST, "direct", "auto"):
         settings = replace(settings, adapter=NO_ADAPTER)
     return replace(options, method=method, settings=settings)
-
-
-def _user_ledger() -> Ledger:
-    from judge.models.basemodels import cache_folder
-
-    return Ledger(cache_folder() / "ledger.sqlite")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +39,11 @@ from judge.metrics.significance import McNemar, mcnemar
 from judge.models.separation import adapter_in, refuse_mixed
 from judge.records import NO_CATEGORY, HumanVote, Identity, Pair, Share, Verdict
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 PEOPLE = "people"
+ALL = "all"
 SIDE_NAMES = {1: "A", -1: "B", 0: "TIE", UNREAD: "unparsed"}
 
 
@@ -166,6 +170,27 @@ class Study:
     def standing(self, name: str) -> Standing:
         return next(standing for standing in self.standings if standing.name == name)
 
+    def to_frame(self) -> DataFrame:
+        """A pandas DataFrame with a row a judge, metric and category; people are judges of themselves here.
+
+        Columns: judge, kind, metric, category ("all" for all pairs), value, low, high (the interval) and n,
+        what the figure counts over. Shares lie between 0 and 1; what does not exist is NaN.
+        """
+        from pandas import DataFrame
+
+        everybody = [
+            (PEOPLE, PEOPLE, self.people.figures, self.people.by_category),
+            *((one.name, one.kind.value, one.figures, one.by_category) for one in self.standings),
+        ]
+        rows = [
+            (name, kind, metric, category, one.value, one.low, one.high, one.n)
+            for name, kind, figures, by_category in everybody
+            for category, some in {ALL: figures, **by_category}.items()
+            for metric, one in some.items()
+        ]
+        frame = DataFrame(rows, columns=["judge", "kind", "metric", "category", "value", "low", "high", "n"])
+        return frame.astype({"value": float, "low": float, "high": float})
+
 
 def study_as_json(study: Study) -> dict[str, Any]:
     """Every figure as plain values: "people", "judges" with their fingerprints, "contrasts"."""
@@ -190,6 +215,14 @@ class _Part:
     panel: Panel
     resampler: Resampler
     keep: Bools
+
+
+def entrants_of(verdicts: Sequence[Verdict]) -> list[Entrant]:
+    """Each judge of these verdicts as an entrant, under its fingerprint."""
+    by_judge: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_judge.setdefault(verdict.judge, []).append(verdict)
+    return [Entrant(judge, Kind.JUDGE, given) for judge, given in by_judge.items()]
 
 
 def study_of(
