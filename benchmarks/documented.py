@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def undocumented(page: str) -> Iterator[str]:
 
 def public_members(name: str, owner: Any) -> Iterator[tuple[str, Any]]:
     """The public methods and properties that a class defines itself."""
-    kinds = (property, classmethod, staticmethod)
+    kinds = (property, cached_property, classmethod, staticmethod)
     for member, value in vars(owner).items() if inspect.isclass(owner) else ():
         if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, kinds)):
             yield f"{name}.{member}", getattr(owner, member)

@@ -125,6 +125,7 @@ def result_of(name: str) -> dict[str, Any]:
 
 
 def anchors_of(page: str) -> set[str]:
-    """What GitHub and the site call the headings of a page, in a link."""
+    """What the headings of a page are called in a link, on GitHub and on the site; and documented names."""
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    names = re.findall(r"^::: (\S+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in headings} | {*names}

@@ -168,6 +168,7 @@ class Study:
     has_texts: bool
 
     def standing(self, name: str) -> Standing:
+        """Everything that is known of the judge of that name."""
         return next(standing for standing in self.standings if standing.name == name)
 
     def to_frame(self) -> DataFrame:
