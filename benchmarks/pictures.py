@@ -1,4 +1,4 @@
-"""Figures of a result file as pictures for the README."""
+"""Figures of a result file as pictures for the results page."""
 
 from __future__ import annotations
 

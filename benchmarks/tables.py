@@ -1,7 +1,7 @@
-"""The README's tables and pictures, made from result files: `python -m benchmarks.tables` makes them anew.
+"""What is generated in README.md and docs/: `python -m benchmarks.tables` writes tables and pictures anew.
 
-In the README and in docs/result-files.md a table stands between `<!-- NAME: FILE ... -->` and
-`<!-- end of NAME -->`, where NAME is one of `TABLES` and the files are those it is made from.
+On a page a table stands between `<!-- NAME: FILE ... -->` and `<!-- end of NAME -->`, where NAME is one of
+`TABLES` and the files are the result files it is made from. One that is made from the code has no files.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import branch, methods, plugin, speed, training
+from benchmarks import branch, commandline, methods, plugin, power, speed, training
 from benchmarks.pictures import picture_of
 from judge.bench.result import SCHEMA, title_of
 from judge.errors import InputError
 from judge.metrics import own_metrics
+from judge.metrics.metric import Metric, Unit
 from judge.models.separation import refuse_mixed
 from judge.study.scoreboard import LONGER
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-README = CHECKOUT / "README.md"
-RESULT_FILES = CHECKOUT / "docs" / "result-files.md"
-MARKED = re.compile(r"<!-- ([a-z-]+): ([^\n]*?) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
+MARKED = re.compile(r"<!-- ([a-z-]+)(?:: ([^\n]*?))? -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
 COLUMNS = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
 TEACHER_COLUMNS = {
     "coverage": "kept",
@@ -34,13 +33,38 @@ TEACHER_COLUMNS = {
 }
 """A figure and what it is called where judges are compared as teachers."""
 CEILING = "people with each other"
+OURS = "0.5B distilled"
+HEADLINE_ROWS = {
+    OURS: "the judge in this package (0.5B)",
+    "0.5B direct": "its base model",
+    "gpt-4 (released)": "GPT-4, verdicts released in 2023",
+    LONGER: "the longer answer wins",
+    CEILING: "people with each other",
+}
+"""An entrant of the result file and what the README calls it."""
+HEADLINE_COLUMNS = {
+    "strict": "agrees with people, %",
+    "length_balanced": "the same, lengths balanced, %",
+    "inconsistent": "verdict changes with the order, %",
+}
 NONE = "-"
+UNITS = {
+    Unit.PERCENT: "in percent",
+    Unit.POINTS: "in points, a hundredth of a share",
+    Unit.ELO: "in Elo points",
+    Unit.NUMBER: "a plain number",
+}
 
 Result = dict[str, Any]
 
 
-def rewritten(readme: str, checkout: Path = CHECKOUT) -> str:
-    """The README with every table as its result files have it now.
+def pages(checkout: Path = CHECKOUT) -> list[Path]:
+    """Everything that people read: the README and the pages of the site."""
+    return [checkout / "README.md", *sorted((checkout / "docs").rglob("*.md"))]
+
+
+def rewritten(page: str, checkout: Path = CHECKOUT, name: str = "README.md") -> str:
+    """The page called `name` with every table as its result files, or the code, have it now.
 
     Raises:
         InputError: a table of an unknown name, a result file that is missing, or a table with judges that
@@ -48,20 +72,20 @@ def rewritten(readme: str, checkout: Path = CHECKOUT) -> str:
     """
 
     def table_between(found: re.Match[str]) -> str:
-        name, files = found[1], found[2].split()
-        if name not in TABLES:
-            raise InputError(f"README.md: no table is called {name}. There are: {', '.join(TABLES)}.")
+        table, files = found[1], (found[2] or "").split()
+        if table not in TABLES:
+            raise InputError(f"{name}: no table is called {table}. There are: {', '.join(TABLES)}.")
         results = [read_result(checkout / file) for file in files]
         refuse_mixed(judges_of(files, results))
-        table = TABLES[name](results)
-        return f"<!-- {name}: {found[2]} -->\n{table}\n<!-- end of {name} -->"
+        opening = found[0].partition("\n")[0]
+        return f"{opening}\n{TABLES[table](results)}\n<!-- end of {table} -->"
 
-    return MARKED.sub(table_between, readme)
+    return MARKED.sub(table_between, page)
 
 
 def read_result(path: Path) -> Result:
     if not path.is_file():
-        raise InputError(f"{path}: no such result file. README.md names it as the source of a table.")
+        raise InputError(f"{path}: no such result file. A page names it as the source of a table.")
     result: Result = json.loads(path.read_text(encoding="utf-8"))
     return result
 
@@ -127,6 +151,42 @@ def teacher_table(results: Sequence[Result]) -> str:
     return "\n".join([table_of(labels, rows), "", line_of(result)])
 
 
+def headline_table(results: Sequence[Result]) -> str:
+    """Five rows for a first look: our judge, its base model, GPT-4, the longer answer, people."""
+    [result] = results
+    refuse_other_schema(result)
+    figures_of = {judge["name"]: judge["figures"] for judge in result["judges"]}
+    figures_of[CEILING] = result["people"]["figures"]
+    rows = [
+        [label, *(share_of(figures_of[name], figure) for figure in HEADLINE_COLUMNS)]
+        for name, label in HEADLINE_ROWS.items()
+    ]
+    return "\n".join([table_of(["judge", *HEADLINE_COLUMNS.values()], rows), "", line_of(result)])
+
+
+def limits_list(results: Sequence[Result]) -> str:
+    """What our judge reaches on each data set beside the rule that takes the longer answer."""
+    lines = []
+    for result in results:
+        refuse_other_schema(result)
+        figures_of = {judge["name"]: judge["figures"] for judge in result["judges"]}
+        shares = (share_of(figures_of[name], "strict") for name in (OURS, LONGER))
+        ours, longer = (share.replace(" ", " % ", 1) for share in shares)
+        lines.append(f"- {result['data']['name']}: the judge {ours}, the longer answer {longer}.")
+    return "\n".join(lines)
+
+
+def glossary_list(results: Sequence[Result]) -> str:
+    """Every figure by the name that tables and result files have, with what it counts."""
+    assert not results
+    return "\n\n".join(glossary_entry(metric) for metric in own_metrics())
+
+
+def glossary_entry(metric: Metric) -> str:
+    meaning = metric.meaning[0].upper() + metric.meaning[1:]
+    return f"### {metric.label}\n\n`{metric.name}`, {UNITS[metric.unit]}. {meaning}"
+
+
 def table_of(labels: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rules = ["---"] * len(labels)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [labels, rules, *rows])
@@ -190,6 +250,11 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "categories": category_table,
     "teachers": teacher_table,
     "metrics": lambda results: metric_table(),
+    "headline": headline_table,
+    "limits": limits_list,
+    "glossary": glossary_list,
+    "power": lambda results: power.table(*results),
+    "commands": lambda results: commandline.reference(*results),
 }
 
 
@@ -212,7 +277,8 @@ def drawn(name: str, checkout: Path = CHECKOUT) -> str:
 
 
 if __name__ == "__main__":
-    for page in (README, RESULT_FILES):
-        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        page.write_text(rewritten(text, name=str(page.relative_to(CHECKOUT))), encoding="utf-8")
     for name in PICTURES:
         (CHECKOUT / name).write_text(drawn(name), encoding="utf-8")

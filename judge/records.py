@@ -56,6 +56,7 @@ class Ballot(StrEnum):
 
     @property
     def outcome(self) -> Outcome:
+        """The vote as an outcome: BOTH_BAD is a tie."""
         return Outcome.TIE if self is Ballot.BOTH_BAD else Outcome(self.value)
 
 
@@ -117,18 +118,22 @@ class Pair:
 
     @property
     def response_a(self) -> str:
+        """The answer that is judged as A."""
         return self.conversation_a[-1].content
 
     @property
     def response_b(self) -> str:
+        """The answer that is judged as B."""
         return self.conversation_b[-1].content
 
     @property
     def context_a(self) -> tuple[Message, ...]:
+        """Everything before answer A."""
         return self.conversation_a[:-1]
 
     @property
     def context_b(self) -> tuple[Message, ...]:
+        """Everything before answer B."""
         return self.conversation_b[:-1]
 
     @property

@@ -1,4 +1,4 @@
-"""The README's tables follow from result files, and say so when they cannot."""
+"""The tables of pages follow from result files, and say so when they cannot."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from typing import Any
 
 import pytest
 
+from benchmarks.commandline import SHARED, SHARED_ANCHOR, reference
 from benchmarks.tables import (
+    CEILING,
+    HEADLINE_ROWS,
     MARKED,
-    RESULT_FILES,
+    OURS,
     TABLES,
     bench_table,
     category_table,
+    glossary_list,
+    headline_table,
+    limits_list,
     rewritten,
     teacher_table,
 )
 from judge.bench.result import SCHEMA
 from judge.errors import InputError
+from judge.metrics import own_metrics
 from judge.study.scoreboard import LONGER
 
 
@@ -89,10 +96,46 @@ def test_a_table_of_teachers_says_what_the_swap_filter_keeps_of_judges_and_of_le
     assert line.startswith("MT-bench, turn 1")
 
 
-def test_the_page_on_result_files_names_every_metric_as_it_declares_itself():
-    page = RESULT_FILES.read_text("utf-8")
-    assert rewritten(page) == page, "run: python -m benchmarks.tables"
-    assert "| `brier` | Brier score | number | mean squared distance of P(A) from the vote" in page
+def test_the_headline_has_five_rows_by_names_that_say_what_they_are():
+    judges = [{**RESULT["judges"][0], "name": name} for name in HEADLINE_ROWS if name != CEILING]
+    heads, _, *rows, _, line = headline_table([{**RESULT, "judges": judges}]).splitlines()
+    assert heads.startswith("| judge | agrees with people, % |")
+    assert [row.split(" | ")[0] for row in rows] == [f"| {label}" for label in HEADLINE_ROWS.values()]
+    assert rows[0] == f"| {HEADLINE_ROWS[OURS]} | 69.4 (64.7-73.9) | - | 15.3 (12.5-18.3) |"
+    assert line.startswith("MT-bench, turn 1")
+
+
+def test_the_limits_name_our_judge_beside_the_longer_answer_on_each_data_set():
+    judges = [{**RESULT["judges"][0], "name": name} for name in (OURS, LONGER)]
+    assert (
+        limits_list([{**RESULT, "judges": judges}] * 2).splitlines()
+        == ["- MT-bench: the judge 69.4 % (64.7-73.9), the longer answer 69.4 % (64.7-73.9)."] * 2
+    )
+
+
+def test_the_glossary_has_every_figure_with_its_name_and_meaning():
+    entries = glossary_list([])
+    assert entries.count("### ") == len(own_metrics())
+    assert "### Strict\n\n`strict`, in percent. The headline: votes" in entries
+    assert "`ece`, a plain number. Expected calibration error" in entries
+
+
+def test_the_reference_of_the_command_line_has_every_verb_with_its_options():
+    page = reference()
+    for verb in ("compare", "run", "report", "bench", "app", "models list", "distill all"):
+        assert f"\n## judge {verb}\n" in f"\n{page}"
+    run = page[page.index("## judge run\n") : page.index(f"## {SHARED}\n")]
+    assert "| `PAIRS` | Pairs: .jsonl" in run
+    assert "| `--out TEXT` | Verdicts" in run
+    assert SHARED_ANCHOR in run
+    assert "--backend" not in run
+    assert "| `--backend TEXT` | embedded;" in page
+    assert "| `--concurrency N` | Requests that a server gets at a time. | `16` |" in page
+
+
+def test_a_table_that_is_made_from_the_code_needs_no_result_file():
+    page = rewritten("<!-- power -->\nold\n<!-- end of power -->\n")
+    assert page.startswith("<!-- power -->\n| cases | 50 % |")
 
 
 def test_a_stale_table_is_written_anew_and_the_text_around_it_stays(tmp_path):

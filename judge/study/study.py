@@ -169,6 +169,7 @@ class Study:
     others: tuple[Metric, ...] = ()
 
     def standing(self, name: str) -> Standing:
+        """Everything that is known of the judge of that name."""
         return next(standing for standing in self.standings if standing.name == name)
 
     def to_frame(self) -> DataFrame:
