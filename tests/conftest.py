@@ -16,6 +16,8 @@ CHECKOUT = Path(__file__).parents[1]
 # A busy machine is no failure: no example has to end within a time of its own.
 settings.register_profile("unhurried", parent=settings(), deadline=None)
 settings.load_profile("unhurried")
+# What `make test-fast` asks for; `make test` tries a hundred examples.
+settings.register_profile("quick", parent=settings(), max_examples=20)
 
 
 @pytest.fixture(scope="session")

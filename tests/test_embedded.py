@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from models import make_model
+from models import make_model, needs_engine
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
 from judge.backends import Sampling, Settings
@@ -128,9 +128,9 @@ def test_sampled_text_depends_on_the_seed_and_on_nothing_else(backend):
 
 
 def test_a_model_with_sliding_windows_is_not_packed_and_gives_its_own_probabilities(tmp_path):
+    folder = make_model(tmp_path / "sliding", use_sliding_window=True, sliding_window=64, max_window_layers=0)
     import torch
 
-    folder = make_model(tmp_path / "sliding", use_sliding_window=True, sliding_window=64, max_window_layers=0)
     backend = EmbeddedBackend(Settings(str(folder), dtype="float32"))
     [prompt] = prompts_of([pair_of("a" * 200, "b")])[:1]
     [chosen] = backend.choose([prompt], ["A", "B"])
@@ -171,6 +171,7 @@ def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tin
 
 
 def test_a_folder_that_is_no_model_is_one_clear_line(tmp_path):
+    needs_engine()
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError) as caught:
         EmbeddedBackend(Settings(str(tmp_path))).load()
