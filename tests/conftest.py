@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -56,7 +57,14 @@ def workers() -> int:
     return 0
 
 
+@pytest.fixture(scope="session")
+def loaded() -> None:
+    """Keeps what cannot be loaded twice: a run in this process forgets the modules that it imported."""
+    for name in ("numpy.fft", "scipy.stats", "matplotlib.pyplot", "pyarrow.parquet", "markupsafe"):
+        importlib.import_module(name)
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester, workers: int) -> Project:
+def project(loaded: None, pytester: pytest.Pytester, workers: int) -> Project:
     """A project whose tests use the judge."""
     return Project(pytester, workers)
