@@ -5,10 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from models import make_small
 from plugin import Project
+
+if TYPE_CHECKING:
+    from judge.backends.embedded import EmbeddedBackend
 
 pytest_plugins = ["pytester"]
 
@@ -49,6 +54,24 @@ def vllm_python() -> Path:
             pytest.fail(f"{reason} (JUDGE_REQUIRE_VLLM=1)")
         pytest.skip(reason)
     return python
+
+
+@pytest.fixture(scope="session")
+def real() -> EmbeddedBackend:
+    """The real base model, bare, loaded once for all tests with weights: that takes seconds each time."""
+    from judge.backends.embedded import EmbeddedBackend
+
+    return EmbeddedBackend()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small random model that has the real base model's tokenizer."""
+    from judge.backends import Settings
+    from judge.models import basemodels
+
+    base = basemodels.fetch(Settings().base_model).folder
+    return make_small(base, tmp_path_factory.mktemp("models") / "small")
 
 
 @pytest.fixture

@@ -69,6 +69,20 @@ def make_model(folder: Path, merges: Sequence[tuple[str, str]] = (), **config) -
     return folder
 
 
+def make_small(base: Path, folder: Path) -> Path:
+    """A base model's folder with its own tokenizer and two small layers with random weights for its own.
+
+    For what hangs on the tokenizer and on real texts and not on what the model knows.
+    """
+    needs_engine()
+    from transformers import AutoConfig, AutoTokenizer
+
+    n_tokens = AutoConfig.from_pretrained(base).vocab_size
+    make_model(folder, vocab_size=n_tokens)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    return folder
+
+
 def make_adapter(model: Path, folder: Path, scale: float = 0.5, **manifest: Any) -> Path:
     """A LoRA adapter with random weights for that model's folder, with a manifest whose keys may be given."""
     needs_engine()

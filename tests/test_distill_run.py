@@ -163,7 +163,7 @@ def test_a_run_that_is_killed_in_every_stage_makes_the_adapter_of_one_that_is_no
         | {"evaluations": 2, "accumulate": 1, "batch_tokens": 4096, "learning_rate": 0.01, "layers": 0.5},
     }
     config = written(tmp_path / "tiny.yaml", settings)
-    kill_in_every_stage(("distill", "all", "--config", str(config)), tmp_path)
+    kill_in_every_stage(("distill", "all", "--config", str(config), "--data-dir", str(tmp_path)), tmp_path)
 
 
 @pytest.mark.weights

@@ -30,11 +30,6 @@ def backend(tiny):
     return EmbeddedBackend(Settings(str(tiny), dtype="float32"))
 
 
-@pytest.fixture(scope="session")
-def real():
-    return EmbeddedBackend()
-
-
 def prompts_of(pairs, ties=False):
     return [render_direct(pair, order, ties) for pair in pairs for order in Order]
 
@@ -273,19 +268,23 @@ def test_the_real_model_judges_pairs_in_both_orders(real):
 
 
 @pytest.mark.weights
-def test_five_criteria_cost_at_most_half_as_much_again_as_a_direct_judgment(real, data_dir):
-    """In `expected` mode, where every criterion has two suffixes and the pair is computed once an order."""
+def test_five_criteria_cost_at_most_half_as_much_again_as_a_direct_judgment(small, data_dir):
+    """In `expected` mode, where every criterion has two suffixes and the pair is computed once an order.
+
+    What is counted are tokens of the real tokenizer, which a small model computes as well.
+    """
     from judge.datasets.mt_bench import read_pairs
 
     pairs = random.Random(0).sample(read_pairs(data_dir), 6)
     items = [(pair, order) for pair in pairs for order in Order]
+    backend = EmbeddedBackend(Settings(str(small), dtype="float32"))
     line = "{0}. Criterion {0}: what a good answer does, in all of a dozen words or so"
     plan = "\n".join(line.format(number) for number in range(1, 6))
     costs = []
-    for method in (Direct(real), FixedPlan(real, plan)):
-        before = real.tokens_computed
+    for method in (Direct(backend), FixedPlan(backend, plan)):
+        before = backend.tokens_computed
         readings = method.read(items)
-        costs.append(real.tokens_computed - before)
+        costs.append(backend.tokens_computed - before)
     assert all(len(reading.steps) == 6 for reading in readings)
     assert costs[1] <= 1.5 * costs[0], f"solve computes {costs[1]} prompt tokens, direct {costs[0]}"
 

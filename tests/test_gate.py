@@ -192,9 +192,9 @@ def test_the_two_errors_of_a_sequential_suite_add_up_to_that_of_a_fixed_one():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_cases", [10, 40, 200])
-def test_without_a_difference_a_sequential_suite_rarely_fails(n_cases):
-    scores = suites(0.5, n_cases)
+@pytest.mark.parametrize(("n_cases", "n_suites"), [(10, N_SUITES), (40, N_SUITES), (200, 5_000)])
+def test_without_a_difference_a_sequential_suite_rarely_fails(n_cases, n_suites):
+    scores = suites(0.5, n_cases, n_suites)
     assert fails_sequentially(scores).mean() <= MAX_FALSE
 
 

@@ -313,22 +313,17 @@ def test_a_folder_without_the_data_is_one_clear_line(tmp_path):
 
 
 @pytest.mark.weights
-def test_fifty_pairs_are_judged_for_real(data_dir, tmp_path):
+@pytest.mark.parametrize(("n", "base_model"), [(50, "small"), (4, "real")])
+def test_pairs_are_converted_and_judged_from_the_command_line(data_dir, small, tmp_path, n, base_model):
+    """Four with the real weights, and fifty with the real tokenizer and a small random model."""
     pairs, verdicts = tmp_path / "pairs.jsonl", tmp_path / "verdicts.jsonl"
     convert = ["-m", "judge.datasets.mt_bench", "--data-dir", str(data_dir), "--out", str(pairs)]
     subprocess.run([sys.executable, *convert], check=True)
-    judge = [
-        "run",
-        str(pairs),
-        "--limit",
-        "50",
-        "--out",
-        str(verdicts),
-        "--ledger",
-        str(tmp_path / "l.sqlite"),
-    ]
+    judge = ["run", str(pairs), "--limit", str(n), "--out", str(verdicts)]
+    judge += ["--ledger", str(tmp_path / "l.sqlite")]
+    judge += ["--base-model", str(small), "--dtype", "float32"] if base_model == "small" else []
     subprocess.run([sys.executable, "-m", "judge", *judge], check=True)
     judged = read_verdicts(verdicts)
-    assert len(judged) == 50
+    assert len(judged) == n
     assert {verdict.status for verdict in judged} <= {Status.CONSISTENT, Status.INCONSISTENT}
     assert all(reading.tokens_out == 4 for verdict in judged for reading in verdict.readings.values())

@@ -25,8 +25,6 @@ from judge.records import Order
 FOLDERS = sorted(path for path in SHIPPED.iterdir() if path.is_dir())
 EACH = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 MAX_BYTES = 12 * 2**20
-N_DECODED = 200
-N_COMPARED = 100
 NEAR_EVEN = 0.05
 
 
@@ -96,28 +94,29 @@ def test_judging_without_a_word_about_adapters_uses_it():
 
 
 @pytest.mark.weights
-@pytest.mark.slow
-def test_decoded_freely_it_answers_in_four_tokens_and_as_its_probabilities_say(data_dir):
+@pytest.mark.parametrize("n", [20, pytest.param(200, marks=pytest.mark.long)])
+def test_decoded_freely_it_answers_in_four_tokens_and_as_its_probabilities_say(data_dir, n):
     """Half of the pairs are shown in each order; greedy decoding, every token of the vocabulary allowed.
 
-    The first hundred replies are compared with probabilities. Prompts are packed for these and not for free
-    replies, so that bfloat16 may turn a pair near even.
+    The first half of the replies is compared with probabilities. Prompts are packed for these and not for
+    free replies, so that bfloat16 may turn a pair near even.
     """
     folder = SHIPPED / Settings().base_model
     backend = EmbeddedBackend(Settings(adapter=str(folder)))
-    pairs = sorted(llmbar.read(Wanted(data_dir)).pairs, key=lambda pair: pair.content_hash)[:N_DECODED]
-    orders = [list(Order)[number % 2] for number in range(N_DECODED)]
+    pairs = sorted(llmbar.read(Wanted(data_dir)).pairs, key=lambda pair: pair.content_hash)[:n]
+    orders = [list(Order)[number % 2] for number in range(n)]
+    n_compared = n // 2
     asked = [render_direct(pair, order, False) for pair, order in zip(pairs, orders, strict=True)]
-    p_first = [one.probabilities[0] for one in backend.choose(asked[:N_COMPARED], ("A", "B"))]
+    p_first = [one.probabilities[0] for one in backend.choose(asked[:n_compared], ("A", "B"))]
     free = [replace(prompt, reply_start="", reply_end="") for prompt in asked]
     replies = backend.complete(free, Sampling(max_new_tokens=16))
     assert {(one.text, one.tokens_out, one.is_ended) for one in replies} == {
         ("[[A]]", 4, True),
         ("[[B]]", 4, True),
     }
-    for p, reply in zip(p_first, replies[:N_COMPARED], strict=True):
+    for p, reply in zip(p_first, replies[:n_compared], strict=True):
         assert abs(p - 0.5) < NEAR_EVEN or reply.text == ("[[A]]" if p > 0.5 else "[[B]]")
-    assert sum(abs(p - 0.5) < NEAR_EVEN for p in p_first) < N_COMPARED / 4  # three quarters tell
+    assert sum(abs(p - 0.5) < NEAR_EVEN for p in p_first) < n_compared / 4  # three quarters tell
 
 
 def test_the_notice_names_every_shipped_adapter():
