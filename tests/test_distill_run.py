@@ -26,7 +26,6 @@ from judge.models.adapters import read_adapter
 from judge.records import Pair
 
 CHECKOUT = Path(__file__).parents[1]
-N_EASY = 64  # pairs, a quarter of them held out
 
 # Runs the command line with one function replaced by one that kills the process when it has done its part.
 KILLED = """\
@@ -57,16 +56,19 @@ from judge.cli.main import main
 main()
 """
 
-# Before the command line runs, a teacher who knows the rule: which answer has what the question asks for.
+# Before the command line runs, two teachers: one looks for the number asked for, one for an answer at all.
 TEACHER = """\
 import re
 from judge.backends import scripted
 
-def rule(prompt, index):
-    asked = re.search(r"(?:the number|a sentence about) ([^.]+)", scripted.text_of(prompt, "context"))[1]
+def number(prompt, index):
+    asked = re.search(r"the number (\\d+)", scripted.text_of(prompt, "context"))[1]
     return "[[A]]" if asked in scripted.text_of(prompt, "first") else "[[B]]"
 
-scripted.CHARACTERS["rule"] = rule
+def answered(prompt, index):
+    return "[[B]]" if "sorry" in scripted.text_of(prompt, "first").lower() else "[[A]]"
+
+scripted.CHARACTERS |= {"number": number, "answered": answered}
 """
 
 TOPICS = ("the sea", "a train", "winter", "coffee", "a garden", "the moon", "bread", "a library", "rain")
@@ -76,6 +78,11 @@ FORMS = (
     "{n} people wrote about {topic} last year.",
     "I think of {topic} and of the number {n}.",
     "It took {n} days until {topic} was ours.",
+)
+APOLOGIES = (
+    "I am sorry, I do not know anything about {topic}.",
+    "Sorry, I cannot say a thing about {topic}.",
+    "I do not know what to say about {topic}, sorry.",
 )
 
 
@@ -104,15 +111,16 @@ def pairs_with_a_number(n: int) -> list[Pair]:
     return pairs
 
 
-def pairs_with_a_topic(n: int) -> list[Pair]:
-    """Pairs in which one answer is about what was asked for, and the other one about something else."""
+def pairs_with_an_apology(n: int) -> list[Pair]:
+    """Pairs in which one answer is one, and the other one an apology."""
     dice = random.Random(0)
     pairs = []
     for i in range(n):
-        asked, other = dice.sample(TOPICS, 2)
-        right, wrong = (dice.choice(FORMS).format(n=i + 10, topic=topic) for topic in (asked, other))
+        topic = dice.choice(TOPICS)
+        right = dice.choice(FORMS).format(n=i + 10, topic=topic)
+        wrong = dice.choice(APOLOGIES).format(topic=topic)
         answers = (right, wrong) if dice.random() < 0.5 else (wrong, right)
-        pairs.append(pair_of(*answers, f"With {i + 10} in it, a sentence about {asked}.", f"p{i}"))
+        pairs.append(pair_of(*answers, f"Write a sentence about {topic} and the number {i + 10}.", f"p{i}"))
     return pairs
 
 
@@ -150,7 +158,7 @@ def kill_in_every_stage(asked: Sequence[str], folder: Path) -> tuple[RunFolder, 
 @pytest.mark.slow
 def test_a_run_that_is_killed_in_every_stage_makes_the_adapter_of_one_that_is_not(tmp_path):
     """On a tiny model: what a kill can break is files and their order, which are the same for any weights."""
-    write_pairs(str(tmp_path / "pairs.jsonl"), [*FOUR_PAIRS, *pairs_with_a_topic(8)])
+    write_pairs(str(tmp_path / "pairs.jsonl"), [*FOUR_PAIRS, *pairs_with_an_apology(8)])
     settings = {
         "name": "tiny",
         "collect": {
@@ -186,26 +194,27 @@ def test_with_real_weights_a_run_that_is_killed_in_every_stage_makes_the_same_ad
     assert verified.returncode == 0, verified.stderr
 
 
-def rule_settings(pairs: Path, held_out: float, **train: Any) -> dict[str, Any]:
+def rule_settings(pairs: Path, teacher: str, held_out: float, **train: Any) -> dict[str, Any]:
     """A recipe that teaches the real base model the rule of those pairs."""
     return {
         "name": "rule",
         "collect": {
             "pairs": {"source": "file", "path": str(pairs), "unchecked": True},
-            "teacher": {"method": "direct", "backend": "scripted:rule"},
+            "teacher": {"method": "direct", "backend": f"scripted:{teacher}"},
         },
         "select": {"held_out": held_out},
-        "train": {"base_model": "qwen2.5-coder-0.5b", "learning_rate": 1e-3, "epochs": 1, "accumulate": 1}
-        | {"watched": 100, "patience": 0, **train},
+        "train": {"base_model": "qwen2.5-coder-0.5b", "learning_rate": 1e-3, "accumulate": 1}
+        | {"batch_tokens": 1024, "watched": 100, "patience": 0, **train},
     }
 
 
 @pytest.mark.weights
 def test_killed_while_it_learns_the_real_model_goes_on_and_knows_an_easy_rule(tmp_path):
-    write_pairs(str(tmp_path / "pairs.jsonl"), pairs_with_a_topic(N_EASY))
-    settings = rule_settings(tmp_path / "pairs.jsonl", 0.25, batch_tokens=512, evaluations=2)
+    write_pairs(str(tmp_path / "pairs.jsonl"), pairs_with_an_apology(40))
+    settings = rule_settings(tmp_path / "pairs.jsonl", "answered", 0.25, epochs=2, evaluations=2)
     config = written(tmp_path / "rule.yaml", settings)
-    asked = ("distill", "all", "--config", str(config), "--folder", str(tmp_path / "rule"))
+    asked = ("distill", "all", "--config", str(config), "--data-dir", str(tmp_path))
+    asked += ("--folder", str(tmp_path / "rule"))
     folder = RunFolder(tmp_path / "rule")
     dead = distill(TEACHER + KILLED, "train", *asked)
     assert dead.returncode == -signal.SIGKILL, dead.stderr
@@ -217,9 +226,10 @@ def test_killed_while_it_learns_the_real_model_goes_on_and_knows_an_easy_rule(tm
     metrics = read_adapter(folder.adapter).manifest["metrics"]
     before, after = metrics["before"], metrics["after"]
     assert before["inconsistent"]["count"] > 0.5 * before["inconsistent"]["total"]
-    assert after["agreement"]["total"] >= N_EASY // 6
-    assert after["agreement"]["count"] >= 0.8 * after["agreement"]["total"]
-    assert metrics["letter_loss"] < 0.5 * metrics["letter_loss_chance"]
+    assert after["agreement"]["total"] >= 5
+    assert after["agreement"]["count"] >= after["agreement"]["total"] - 1
+    assert after["inconsistent"]["count"] <= 1
+    assert metrics["letter_loss"] < 0.2 * metrics["letter_loss_chance"]
     print(done.stdout)
 
 
@@ -227,9 +237,10 @@ def test_killed_while_it_learns_the_real_model_goes_on_and_knows_an_easy_rule(tm
 @pytest.mark.long
 def test_the_machine_learns_a_rule_to_the_end_on_prompts_that_it_never_saw(tmp_path):
     write_pairs(str(tmp_path / "pairs.jsonl"), pairs_with_a_number(500))
-    settings = rule_settings(tmp_path / "pairs.jsonl", 0.2, batch_tokens=1024, evaluations=3)
+    settings = rule_settings(tmp_path / "pairs.jsonl", "number", 0.2, epochs=1, evaluations=3)
     config = written(tmp_path / "rule.yaml", settings)
-    asked = ("distill", "all", "--config", str(config), "--folder", str(tmp_path / "rule"))
+    asked = ("distill", "all", "--config", str(config), "--data-dir", str(tmp_path))
+    asked += ("--folder", str(tmp_path / "rule"))
     done = distill(TEACHER + KILLED, "nowhere", *asked)
     assert done.returncode == 0, done.stderr
     metrics = read_adapter(tmp_path / "rule" / "adapter").manifest["metrics"]
