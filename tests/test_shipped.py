@@ -68,6 +68,7 @@ def test_it_learned_from_a_teacher_and_from_no_vote(folder):
         assert not one["name"].endswith("-votes")
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("data", [mt_bench, oasst, llmbar, hh_rlhf], ids=lambda data: data.__name__)
 def test_no_pair_that_judges_are_measured_or_tuned_on_taught_it(folder, data, data_dir):
