@@ -472,19 +472,19 @@ def test_two_ways_are_close_where_a_hand_says_so(beside, merged, mean, same, is_
 
 
 @pytest.mark.weights
-def test_merged_into_the_real_model_an_adapter_gives_the_same_answers_and_both_are_packed(tmp_path):
+def test_merged_into_the_real_model_an_adapter_gives_the_same_answers_and_both_are_packed(tmp_path, real):
     """Random weights that move the answers far more than merging does."""
     settings = Settings(adapter=str(random_adapter(tmp_path / "random")))
     found = []
-    for backend in (EmbeddedBackend(settings), EmbeddedBackend(settings, is_merged=True), EmbeddedBackend()):
-        found.append(probabilities_of_a(backend, example_pairs()))
+    for backend in (EmbeddedBackend(settings), EmbeddedBackend(settings, is_merged=True), real):
+        found.append(probabilities_of_a(backend, example_pairs()[:10]))
         assert backend._model().can_pack
     beside, merged, bare = found
     comparison = compared(beside, merged)
     print(comparison)
-    assert comparison.n == 48
+    assert comparison.n == 20
     assert comparison.is_close, str(comparison)
-    assert comparison.same_letter.total >= 6
+    assert comparison.same_letter.total >= 3
     assert compared(bare, beside).mean_difference > 5 * comparison.mean_difference
 
 

@@ -116,6 +116,7 @@ def test_what_the_ledger_knows_is_not_judged_again(own, monkeypatch):
     assert again == first
 
 
+@pytest.mark.slow
 def test_judges_without_a_name_are_told_apart(own):
     specs = [
         "backend=scripted:longer",
@@ -129,6 +130,7 @@ def test_judges_without_a_name_are_told_apart(own):
     assert names[0] != names[2]
 
 
+@pytest.mark.slow
 def test_the_terminal_markdown_and_html_say_the_same_figure(own):
     arguments = ["pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER]
     text = bench(*arguments, "--html", "report.html", "--markdown", "report.md")
@@ -141,6 +143,7 @@ def test_the_terminal_markdown_and_html_say_the_same_figure(own):
     assert bench(*arguments, "--markdown", "-").startswith("# Judges on pairs.jsonl")
 
 
+@pytest.mark.slow
 def test_a_sample_takes_from_each_category_in_proportion_and_repeats(own):
     arguments = ["pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--limit", "4"]
     first, again, other = (result(*arguments, "--seed", seed) for seed in ("1", "1", "2"))
@@ -153,6 +156,7 @@ def test_a_sample_takes_from_each_category_in_proportion_and_repeats(own):
     assert first["data"]["selection"]["limit"] == 4
 
 
+@pytest.mark.slow
 def test_a_files_votes_count_whatever_their_turn_unless_one_is_asked_for(own):
     votes = [HumanVote(f"p{n}", "ann", Ballot.A, turn=1 + n % 2) for n in range(6)]
     write_votes("votes.jsonl", votes)
@@ -163,6 +167,7 @@ def test_a_files_votes_count_whatever_their_turn_unless_one_is_asked_for(own):
     assert second["data"]["broken"]["vote on another turn"] == 3
 
 
+@pytest.mark.slow
 def test_one_category_alone_can_be_asked_for(own):
     found = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--category", "odd")
     assert found["data"]["n_pairs"] == 3
@@ -329,6 +334,7 @@ def judged(own):
     return own
 
 
+@pytest.mark.slow
 def test_verdicts_on_own_pairs_are_measured_against_own_votes(judged):
     text = report("verdicts.jsonl", "--votes", "votes.jsonl", "--pairs", "pairs.jsonl", "--html", "r.html")
     for said in (text, Path("r.html").read_text("utf-8")):

@@ -145,6 +145,7 @@ def test_a_judge_finds_its_own_readings_and_only_those_asked_for(ledger: Ledger)
     assert ledger.find("nobody#0", [content(1)]) == {}
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_contents_are_found_in_one_call(ledger: Ledger) -> None:
     judge = ledger.register(JUDGE)
     ledger.record(judge, entries(4_000))
@@ -420,6 +421,7 @@ def test_a_number_is_not_free_while_a_side_file_has_it(path: Path) -> None:
     assert Path(f"{path}.corrupt-1-wal").read_text() == "kept"
 
 
+@pytest.mark.slow
 def test_processes_that_meet_a_broken_file_set_aside_only_that_one(path: Path) -> None:
     path.write_bytes(random.Random(7).randbytes(5000))
     assert set(run_apart((write_batches, (path, 0)), (write_batches, (path, 50)))) == {0, 1}
