@@ -7,8 +7,8 @@ import streamlit as st
 from app import shell
 from judge.records import Ballot, HumanVote
 from judge.review.agreement import disputed
-from judge.review.pairindex import Entry
-from judge.review.store import Event, Kind
+from judge.review.pairindex import IndexEntry
+from judge.review.store import Event, EventKind
 
 WORDS = {Ballot.A: "A is better", Ballot.B: "B is better", Ballot.TIE: "Tie", Ballot.BOTH_BAD: "Both bad"}
 
@@ -16,7 +16,7 @@ WORDS = {Ballot.A: "A is better", Ballot.B: "B is better", Ballot.TIE: "Tie", Ba
 def page() -> None:
     project = shell.need_project()
     differ = disputed(project.votes())
-    labels = {label.pair_id: label for label in project.votes(Kind.LABEL)}
+    labels = {label.pair_id: label for label in project.votes(EventKind.LABEL)}
     if not differ:
         st.subheader("Nothing to settle", anchor=False)
         st.write("Pairs on which two reviewers say different things come up here.")
@@ -53,7 +53,7 @@ def row_of(vote: HumanVote) -> dict[str, str]:
     }
 
 
-def settle(entry: Entry, label: HumanVote | None) -> None:
+def settle(entry: IndexEntry, label: HumanVote | None) -> None:
     if label is not None:
         st.success(shell.plain(f"{label.voter}: {WORDS[label.outcome]}. {label.note or ''}"))
     st.text_input("Reason", key=f"reason_{entry.content}", placeholder="Why this is the final label")
@@ -70,14 +70,14 @@ def settle(entry: Entry, label: HumanVote | None) -> None:
         st.button("Undo", key="undo_label", shortcut="U", type="tertiary", on_click=undo)
 
 
-def decide(entry: Entry, ballot: Ballot) -> None:
+def decide(entry: IndexEntry, ballot: Ballot) -> None:
     reason = str(st.session_state.get(f"reason_{entry.content}") or "").strip()
     if not reason:
         st.toast("Give a reason first: others will want to know.")
         return
     shell.store().add(
         Event(
-            kind=Kind.LABEL,
+            kind=EventKind.LABEL,
             reviewer=shell.reviewer(),
             content=entry.content,
             pair_id=entry.id,
@@ -90,5 +90,5 @@ def decide(entry: Entry, ballot: Ballot) -> None:
 
 
 def undo() -> None:
-    if shell.store().undo(shell.reviewer(), (Kind.LABEL,), shell.now()) is None:
+    if shell.store().undo(shell.reviewer(), (EventKind.LABEL,), shell.now()) is None:
         st.toast("There is nothing to undo.")

@@ -13,8 +13,8 @@ from judge.errors import InputError
 from judge.metrics.bootstrap import Estimate
 from judge.records import HumanVote, Pair
 from judge.review.agreement import JUDGE, between_reviewers, differing, study_of_votes
-from judge.review.pairindex import Entry
-from judge.review.queues import Look
+from judge.review.pairindex import IndexEntry
+from judge.review.queues import QueueFilter
 from judge.study.study import Study
 
 BLUE, ORANGE = "#2f6f9f", "#c76b00"  # told apart by everybody, and by their place
@@ -46,7 +46,7 @@ def page() -> None:
     reviewers(votes, pairs)
 
 
-def percent(estimate: Estimate | None) -> str:
+def percent_of(estimate: Estimate | None) -> str:
     return "-" if estimate is None or estimate.value is None else f"{100 * estimate.value:.1f} %"
 
 
@@ -56,7 +56,7 @@ def interval(estimate: Estimate | None) -> str | None:
     return f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f} %"
 
 
-def headline(votes: list[HumanVote], entries: list[Entry], study: Study | None) -> None:
+def headline(votes: list[HumanVote], entries: list[IndexEntry], study: Study | None) -> None:
     with st.container(horizontal=True):
         st.metric("Votes", f"{len(votes):,}", f"{len(entries):,} pairs", delta_color="off", delta_arrow="off")
         if study is None:
@@ -68,7 +68,11 @@ def headline(votes: list[HumanVote], entries: list[Entry], study: Study | None) 
             "inconsistent": "Inconsistent",
         }.items():
             st.metric(
-                label, percent(figures[name]), interval(figures[name]), delta_color="off", delta_arrow="off"
+                label,
+                percent_of(figures[name]),
+                interval(figures[name]),
+                delta_color="off",
+                delta_arrow="off",
             )
     st.caption(
         "Strict: of votes that are no ties, both orders have to say what the vote says. Below each "
@@ -129,7 +133,7 @@ def by_category(study: Study) -> None:
 
 def open_category(point: dict[str, Any]) -> None:
     """Opens the pairs behind a bar on the Review page."""
-    looks = [Look.INCONSISTENT.value] if point["figure"] == "inconsistent" else []
+    looks = [QueueFilter.INCONSISTENT.value] if point["figure"] == "inconsistent" else []
     st.session_state["kept_category"] = point["category"]
     st.session_state["kept_looks"] = looks
     st.switch_page(st.session_state["pages"]["review"])
@@ -188,8 +192,8 @@ def who_differs(project: Project, votes: list[HumanVote]) -> None:
 
 
 def open_differing() -> None:
-    st.session_state["kept_category"] = shell.ALL
-    st.session_state["kept_looks"] = [Look.DIFFER.value]
+    st.session_state["kept_category"] = shell.ALL_CATEGORIES
+    st.session_state["kept_looks"] = [QueueFilter.DIFFER.value]
     st.switch_page(st.session_state["pages"]["review"])
 
 

@@ -9,12 +9,12 @@ import streamlit as st
 from app import shell
 from judge.review.agreement import final_labels
 from judge.review.exporting import FORMATS, as_bytes, pair_rows, vote_rows
-from judge.review.store import Kind
+from judge.review.store import EventKind
 
 
 def page() -> None:
     project = shell.need_project()
-    votes, labels = project.votes(), final_labels(project.votes(Kind.LABEL))
+    votes, labels = project.votes(), final_labels(project.votes(EventKind.LABEL))
     st.session_state.setdefault("kept_format", FORMATS[0])
     form = st.segmented_control("Format", FORMATS, key="kept_format", required=True) or FORMATS[0]
     stem = PurePath(project.index.name).name.partition(".")[0]

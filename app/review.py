@@ -14,10 +14,18 @@ from app.shell import Project
 from judge.methods import AUTO, WAYS
 from judge.records import Ballot
 from judge.review.judging import by_method
-from judge.review.pairindex import Entry
-from judge.review.queues import NEED_VERDICTS, Line, Look, Wanted, categories_of, queue_of, shown_left
+from judge.review.pairindex import IndexEntry
+from judge.review.queues import (
+    NEED_VERDICTS,
+    QueueFilter,
+    QueueOrder,
+    QueueWanted,
+    categories_of,
+    queue_of,
+    shown_left,
+)
 from judge.review.settings import holds_verdicts, started
-from judge.review.store import Event, Kind
+from judge.review.store import Event, EventKind
 
 KEYS = {"left": "1", "right": "2", "tie": "3", "bad": "4", "skip": "S", "undo": "U", "judge": "J", "raw": "T"}
 DIFFERENCE_KEY = "D"
@@ -95,32 +103,35 @@ def take_upload() -> None:
         forget()
 
 
-def filters(project: Project) -> Wanted:
+def filters(project: Project) -> QueueWanted:
     with st.sidebar:
         st.divider()
-        categories = [shell.ALL, *categories_of(project.entries)]
+        categories = [shell.ALL_CATEGORIES, *categories_of(project.entries)]
         if st.session_state.get("kept_category") not in categories:
-            st.session_state["kept_category"] = shell.ALL
+            st.session_state["kept_category"] = shell.ALL_CATEGORIES
         category = st.selectbox("Category", categories, key="kept_category")
-        st.session_state.setdefault("kept_looks", [Look.UNVOTED.value])
+        st.session_state.setdefault("kept_looks", [QueueFilter.UNVOTED.value])
         looks = st.pills(
-            "Only pairs that are", [look.value for look in Look], selection_mode="multi", key="kept_looks"
+            "Only pairs that are",
+            [look.value for look in QueueFilter],
+            selection_mode="multi",
+            key="kept_looks",
         )
-        st.session_state.setdefault("kept_line", Line.RANDOM.value)
-        line = st.selectbox("In the order", [line.value for line in Line], key="kept_line")
+        st.session_state.setdefault("kept_line", QueueOrder.RANDOM.value)
+        line = st.selectbox("In the order", [line.value for line in QueueOrder], key="kept_line")
         text = st.text_input("With the text", key="kept_text", placeholder="in question or answers")
         st.session_state.setdefault("kept_blind", True)
         st.toggle("Blind: vote before the judge is shown", key="kept_blind")
         judge_them(project)
-    asked = frozenset(Look(look) for look in looks or [])
+    asked = frozenset(QueueFilter(look) for look in looks or [])
     if not project.verdicts and asked.intersection(NEED_VERDICTS):
         st.sidebar.warning(
             "This filter needs verdicts: open a file of them, or let the judge read the pairs."
         )
-    return Wanted(
-        category=None if category == shell.ALL else category,
+    return QueueWanted(
+        category=None if category == shell.ALL_CATEGORIES else category,
         looks=asked,
-        line=Line(line),
+        line=QueueOrder(line),
         found=contents_with(project, text) if text.strip() else None,
     )
 
@@ -159,9 +170,9 @@ def judge_them(project: Project) -> None:
 # --- above the pair: how far the reviewer is, and what the judge said of the pair before ------------------
 
 
-def progress(project: Project, queue: list[Entry]) -> None:
+def progress(project: Project, queue: list[IndexEntry]) -> None:
     contents = {entry.content for entry in project.entries}
-    votes = [event for event in project.events if event.kind is Kind.VOTE and event.content in contents]
+    votes = [event for event in project.events if event.kind is EventKind.VOTE and event.content in contents]
     by_reviewer = Counter(event.reviewer for event in votes)
     mine, total = by_reviewer[shell.reviewer()], len(project.entries)
     others = ", ".join(f"{name} {n}" for name, n in sorted(by_reviewer.items()) if name != shell.reviewer())
@@ -199,8 +210,8 @@ def ballot_words(ballot: Ballot, left: str) -> str:
     return shell.outcome_words(ballot.outcome, left)
 
 
-def nothing_left(project: Project, wanted: Wanted) -> None:
-    if wanted != Wanted(line=wanted.line):
+def nothing_left(project: Project, wanted: QueueWanted) -> None:
+    if wanted != QueueWanted(line=wanted.line):
         st.info("No pair fits these filters. Take one away on the left.", icon=":material/filter_alt_off:")
     elif not project.index.is_read:
         st.info("All pairs that are read so far have your vote. More are coming.")
@@ -212,7 +223,7 @@ def nothing_left(project: Project, wanted: Wanted) -> None:
 # --- the pair, and the vote ------------------------------------------------------------------------------
 
 
-def review(project: Project, queue: list[Entry]) -> None:
+def review(project: Project, queue: list[IndexEntry]) -> None:
     contents = [entry.content for entry in queue]
     here = contents.index(st.session_state["at"]) if st.session_state.get("at") in contents else 0
     entry = queue[here]
@@ -235,7 +246,7 @@ def review(project: Project, queue: list[Entry]) -> None:
         label_visibility="collapsed",
     )
     with st.container(key="votes"):
-        right = shell.SIDES[left]
+        right = shell.OTHER_SIDE[left]
         ballots = {
             "left": Ballot(left),
             "right": Ballot(right),
@@ -288,10 +299,10 @@ def look_button(label: str, way: str, key: str) -> None:
     )
 
 
-def cast(entry: Entry, ballot: Ballot | None, left: str, saw_judge: bool, following: str | None) -> None:
+def cast(entry: IndexEntry, ballot: Ballot | None, left: str, saw_judge: bool, following: str | None) -> None:
     """Writes the vote, or the skip, before anything else happens."""
     event = Event(
-        kind=Kind.SKIP if ballot is None else Kind.VOTE,
+        kind=EventKind.SKIP if ballot is None else EventKind.VOTE,
         reviewer=shell.reviewer(),
         content=entry.content,
         pair_id=entry.id,
@@ -308,7 +319,7 @@ def cast(entry: Entry, ballot: Ballot | None, left: str, saw_judge: bool, follow
 
 def undo(project: Project) -> None:
     """Takes the last vote or skip back; its pair comes up again."""
-    taken = shell.store().undo(shell.reviewer(), (Kind.VOTE, Kind.SKIP), shell.now())
+    taken = shell.store().undo(shell.reviewer(), (EventKind.VOTE, EventKind.SKIP), shell.now())
     st.session_state["last"] = None
     if taken is None:
         st.toast("There is nothing to undo.")

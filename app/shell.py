@@ -16,13 +16,13 @@ from judge.errors import InputError
 from judge.io.verdicts import read_verdicts
 from judge.orders import outcome_of
 from judge.records import HumanVote, Order, Outcome, Pair, Status, Verdict
-from judge.report.summary import Row
+from judge.report.summary import ReportRow
 from judge.review.agreement import votes_of
 from judge.review.judging import Desk, Job
 from judge.review.markup import difference_html, markdown_html, raw_html
-from judge.review.pairindex import Entry, PairIndex, opened
+from judge.review.pairindex import IndexEntry, PairIndex, opened
 from judge.review.settings import below, files_below, holds_verdicts, started
-from judge.review.store import Event, Kind, ReviewStore
+from judge.review.store import Event, EventKind, ReviewStore
 
 STYLE = Path(__file__).with_name("style.css")
 AT_ONCE = 5_000
@@ -30,8 +30,8 @@ PIECE = 2_000
 KEPT = "kept_"
 """Widgets whose key begins so keep what was chosen when another page is opened."""
 
-ALL = "all categories"
-SIDES = {"A": "B", "B": "A"}
+ALL_CATEGORIES = "all categories"
+OTHER_SIDE = {"A": "B", "B": "A"}
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Project:
     events: Sequence[Event]
 
     @property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[IndexEntry]:
         return self.index.entries
 
-    def entry(self, id: str) -> Entry | None:
+    def entry(self, id: str) -> IndexEntry | None:
         return next((entry for entry in self.entries if entry.id == id), None)
 
-    def votes(self, kind: Kind = Kind.VOTE) -> list[HumanVote]:
+    def votes(self, kind: EventKind = EventKind.VOTE) -> list[HumanVote]:
         return votes_of(self.events, self.entries, kind)
 
 
@@ -249,9 +249,9 @@ def show_responses(pair: Pair, left: str, is_named: bool) -> None:
     """
     texts = {"A": pair.response_a, "B": pair.response_b}
     cards = []
-    for side, name in (("Left", left), ("Right", SIDES[left])):
+    for side, name in (("Left", left), ("Right", OTHER_SIDE[left])):
         label = f"{side} <span class='name'>{name}</span>" if is_named else side
-        body = text_html(texts[name], texts[SIDES[name]], how())
+        body = text_html(texts[name], texts[OTHER_SIDE[name]], how())
         empty = "" if texts[name].strip() else "<p><em>This answer is empty.</em></p>"
         size = f"{len(texts[name]):,} characters" if is_named else ""
         cards.append(
@@ -275,7 +275,7 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
     """What the judge said in both orders, and how the responses differ in length."""
     if verdict is None:
         return f"<p>The judge has not read this pair. {length_words(pair, left)}</p>"
-    row = Row(verdict)
+    row = ReportRow(verdict)
     mark = {
         Status.CONSISTENT: "<span class='tag good'>✓ consistent</span>",
         Status.INCONSISTENT: "<span class='tag bad'>⇄ changes with the order</span>",
@@ -290,7 +290,7 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
     return f"<div class='told'>{words}<table class='orders'>{lines}</table></div>"
 
 
-def order_html(row: Row, order: Order, left: str) -> str:
+def order_html(row: ReportRow, order: Order, left: str) -> str:
     p, choice = row.p_a_by_order[order], row.choices[order]
     first = order[0]
     if choice is None:

@@ -10,7 +10,7 @@ from judge.drawing.steps import scores_of, shared_steps
 from judge.methods import AUTO, METHODS, WAYS
 from judge.records import Order, Pair, Status, Verdict
 from judge.review.judging import by_method
-from judge.review.pairindex import Entry
+from judge.review.pairindex import IndexEntry
 from judge.review.settings import started
 
 NEAR = 500
@@ -27,7 +27,7 @@ def page() -> None:
     ask(pair, "why")
 
 
-def chosen_entry(project: Project) -> Entry:
+def chosen_entry(project: Project) -> IndexEntry:
     """The pair to look at: the one under review, or another one near it in the file."""
     entries = list(project.entries)
     current = st.session_state.get("current")

@@ -59,10 +59,10 @@ def questions_of(file: Path, n: int, seed: int) -> list[str]:
 def pair_about(question: str) -> Pair:
     """A pair of nothing but a question: branch sees no answer."""
     asked, nothing = Message("user", question), Message("assistant", "")
-    return Pair(hash_of(question)[:12], (asked, nothing), (asked, nothing))
+    return Pair(question_hash(question)[:12], (asked, nothing), (asked, nothing))
 
 
-def hash_of(text: str) -> str:
+def question_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -76,7 +76,11 @@ def result_of(asked: Sequence[Asked]) -> dict[str, Any]:
         "mean_tokens_in": sum(one.step.tokens_in for one in asked) / len(asked),
         "mean_tokens_out": sum(one.step.tokens_out for one in asked) / len(asked),
         "failures": [
-            {"question_sha256": hash_of(one.question), "n_criteria": one.n_criteria, "reply": one.step.raw}
+            {
+                "question_sha256": question_hash(one.question),
+                "n_criteria": one.n_criteria,
+                "reply": one.step.raw,
+            }
             for one in asked
             if not one.is_usable
         ],
@@ -121,7 +125,7 @@ def main() -> None:
         "dtype": backend.engine.dtype,
         "prompt_hash": fingerprint_of("bsm_branch"),
         "data": "OASST1 (reconstructed), training prompts",
-        "data_hash": sha256_of_json([hash_of(question) for question in questions]),
+        "data_hash": sha256_of_json([question_hash(question) for question in questions]),
         "seed": arguments.seed,
         **result_of(asked),
     }

@@ -27,9 +27,9 @@ from judge.datasets import hh_rlhf, oasst
 from judge.datasets.dataset import data_folder
 from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
+from judge.provenance import CHECKOUT
 from judge.records import HumanVote, Pair
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
 LEDGER = "ledger.sqlite"

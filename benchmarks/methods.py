@@ -23,10 +23,9 @@ from benchmarks.speed import MT_BENCH, matmul_rate, matmul_shapes, sizes_of
 from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
 from judge.backends.vllm_engine import VllmBackend
 from judge.datasets.dataset import data_folder
-from judge.datasets.mt_bench import read_pairs
+from judge.datasets.mt_bench import voted_pairs
 from judge.evaluate import planned
-from judge.io.pairs import read_pairs as read_pair_file
-from judge.io.pairs import write_pairs
+from judge.io.pairs import read_pairs, write_pairs
 from judge.methods import MethodSettings, load_method
 from judge.models import basemodels
 from judge.provenance import of_sample, provenance, write_result
@@ -76,7 +75,7 @@ class Counting:
 
 def answer(backend: Counting, method: str, pairs_file: str) -> dict[str, Any]:
     """What one method costs over a file of pairs: `shared` is what was asked once a question."""
-    pairs = read_pair_file(pairs_file)
+    pairs = read_pairs(pairs_file)
     judge = load_method(method, backend, MethodSettings())
     backend.forget()
     start = backend.spent()
@@ -233,7 +232,7 @@ def main() -> None:
     if arguments.worker:
         work(arguments.worker, arguments.base_model)
         return
-    every = read_pairs(data_folder(arguments.data_dir))
+    every = voted_pairs(data_folder(arguments.data_dir))
     warm_up, *pairs = random.Random(arguments.seed).sample(every, arguments.pairs + 1)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"part-{number}.jsonl" for number in range(arguments.parts)]

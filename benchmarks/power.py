@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from judge.plugin.gate import EVEN, interval
+from judge.plugin.gate import EVEN_RATE, interval
 
 MARGIN = 0.05
 N_CASES = (25, 50, 100, 200, 400, 800)
@@ -19,7 +19,7 @@ def most_wins(n_cases: int, margin: float) -> int:
     wins = np.arange(n_cases + 1)
     scores = (wins[:, None] > np.arange(n_cases)).astype(float)
     _, high = interval(scores, np.ones_like(scores))
-    return int(np.flatnonzero(high < EVEN - margin).max(initial=-1))
+    return int(np.flatnonzero(high < EVEN_RATE - margin).max(initial=-1))
 
 
 def power(n_cases: int, win_rate: float, margin: float) -> float:

@@ -20,15 +20,15 @@ from typing import Any
 
 from benchmarks import training
 from benchmarks.processes import in_fresh_process, one_process, peak_rss
+from distill.examples import VERDICT_TOKENS
 from judge.backends.embedded import EmbeddedBackend
 from judge.datasets.dataset import data_folder
-from judge.datasets.mt_bench import read_pairs
+from judge.datasets.mt_bench import voted_pairs
 from judge.evaluate import planned, read_batch
 from judge.models import basemodels
 from judge.provenance import of_sample, provenance, write_result
 from judge.records import Order, Pair
 
-VERDICT_TOKENS = 4
 MT_BENCH = "MT-bench turn 1"
 _state: dict[str, Any] = {}  # what a worker process keeps between calls
 
@@ -301,7 +301,7 @@ def main() -> None:
             training.table_of,
         )
     else:
-        pairs = random.Random(given.seed).sample(read_pairs(data), given.pairs)
+        pairs = random.Random(given.seed).sample(voted_pairs(data), given.pairs)
         schema, name, measured, table = "speed", MT_BENCH, measure, table_of
     result = {
         "schema": f"four-token-judge/{schema}/1",

@@ -19,9 +19,9 @@ from judge.errors import InputError
 from judge.metrics import own_metrics
 from judge.metrics.metric import Metric, Unit
 from judge.models.separation import refuse_mixed
+from judge.provenance import CHECKOUT
 from judge.study.scoreboard import LONGER
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"<!-- ([a-z-]+)(?:: ([^\n]*?))? -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
 COLUMNS = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
 TEACHER_COLUMNS = {

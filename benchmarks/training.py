@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import one_process, peak_rss
-from distill.examples import Row, batches_of, rows_of
+from distill.examples import TokenRow, batches_of, token_rows
 from distill.pairs import read_unlabelled
 from distill.recipe import DATA, PairSource, Train
 from distill.selection import Example, Part, targets
@@ -38,10 +38,10 @@ def sample(data: Path | None, n_pairs: int, seed: int) -> list[Pair]:
     return random.Random(seed).sample(pairs, n_pairs)
 
 
-def rows_for(student: Student, pairs: Sequence[Pair]) -> list[Row]:
+def rows_for(student: Student, pairs: Sequence[Pair]) -> list[TokenRow]:
     """Both orders of each pair; a always wins, which costs as much time as anything else."""
     examples = [Example(pair, targets(Outcome.A), None, Part.TRAIN) for pair in pairs]
-    return rows_of(examples, student.encoder, student.end_of_turn, ties=False, is_soft=False)
+    return token_rows(examples, student.encoder, student.end_of_turn, ties=False, is_soft=False)
 
 
 def start_student(base_model: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from judge.datasets import llmbar, mt_bench, oasst
 from judge.datasets.dataset import Unusable, usable
-from judge.datasets.sources import rows_of
+from judge.datasets.sources import published_rows
 from judge.errors import InputError, JudgeError
 from judge.records import Pair, sha256_of_json
 
@@ -122,10 +122,10 @@ def replies_of(pair: Pair) -> Iterator[str]:
 
 def texts_of_mt_bench(folder: Path | None) -> Iterator[Sequence[Any]]:
     """Both conversations of every vote, and every question with its reference answers."""
-    for vote in rows_of(mt_bench.HUMAN, folder):
+    for vote in published_rows(mt_bench.HUMAN, folder):
         for name in ("conversation_a", "conversation_b"):
             yield [message.get("content") for message in vote.get(name) or ()]
-    for question in rows_of(mt_bench.QUESTIONS, folder):
+    for question in published_rows(mt_bench.QUESTIONS, folder):
         yield question.get("turns") or question.get("prompt") or ()  # question.jsonl's name, the hub's name
         yield from ([reference] for reference in question.get("reference") or ())
 

@@ -19,7 +19,7 @@ from distill.pairs import unlabelled
 from distill.selection import Example, Part, targets
 from judge.records import Outcome, Pair
 
-MIN_WORDS = 8
+MIN_REPLY_WORDS = 8
 """Replies with fewer words are not reshaped."""
 
 MOST_SENTENCES = 8
@@ -32,7 +32,7 @@ ENDINGS = ("Hope this helps!", "That is all.", "Any questions?", "Thank you for 
 WRAPPINGS = (("double quotation marks", '"', '"'), ("square brackets", "[", "]"), ("asterisks", "*", "*"))
 
 
-class Kind(StrEnum):
+class ConstraintKind(StrEnum):
     """What the request asks for, see the function of each. The kind with the fewest pairs comes next."""
 
     LENGTH = "length"
@@ -46,23 +46,23 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class AskedForm:
     """What is asked for, and a text that has it."""
 
     asked: str
     text: str
 
 
-Forms = tuple[Form, Form]
+Forms = tuple[AskedForm, AskedForm]
 """Two forms, neither of whose texts has the other one's."""
 
-ID = re.compile(rf"constraint-({'|'.join(Kind)})-[0-9a-f]{{16}}")
+ID = re.compile(rf"constraint-({'|'.join(ConstraintKind)})-[0-9a-f]{{16}}")
 
 
-def asked_of(pair: Pair) -> Kind | None:
+def asked_of(pair: Pair) -> ConstraintKind | None:
     """What a constraint pair's request asks for; None for every other pair."""
     found = ID.fullmatch(pair.id)
-    return Kind(found[1]) if found else None
+    return ConstraintKind(found[1]) if found else None
 
 
 def constraint_examples(examples: Sequence[Example], per_pair: float, seed: int) -> list[Example]:
@@ -78,12 +78,12 @@ def constraint_examples(examples: Sequence[Example], per_pair: float, seed: int)
         key=lambda one: (place_of(one, seed), one.pair.category or ""),
     )
     made: dict[str, Example] = {}
-    used = Counter(dict.fromkeys(Kind, 0))
+    used = Counter(dict.fromkeys(ConstraintKind, 0))
     for number in range(round(per_pair * len(sources) / 2)):
         lap, place = divmod(number, len(sources))
         pair = sources[place].pair
         dice = random.Random(f"{place_of(sources[place], seed)} {lap}")
-        for kind in sorted(Kind, key=used.__getitem__):
+        for kind in sorted(ConstraintKind, key=used.__getitem__):
             if forms := FORMS[kind](replies_of(pair, dice), dice):
                 made |= {one.pair.id: one for one in asked_both_ways(pair, kind, forms, dice)}
                 used[kind] += 1
@@ -103,7 +103,7 @@ def replies_of(pair: Pair, dice: random.Random) -> tuple[str, str]:
     return (one, other) if dice.random() < 0.5 else (other, one)
 
 
-def asked_both_ways(pair: Pair, kind: Kind, forms: Forms, dice: random.Random) -> Iterator[Example]:
+def asked_both_ways(pair: Pair, kind: ConstraintKind, forms: Forms, dice: random.Random) -> Iterator[Example]:
     """Two examples: each form's text wins where that form is asked for."""
     is_before = dice.random() < 0.25
     for form, other in (forms, forms[::-1]):
@@ -125,7 +125,9 @@ def lengths(replies: tuple[str, str], dice: random.Random) -> Forms | None:
     """The first sentences of a reply and the whole; few words or many are asked for."""
     text = max(replies, key=n_words)
     sentences = sentences_of(text)
-    start = next((k for k in range(1, len(sentences)) if n_words(" ".join(sentences[:k])) >= MIN_WORDS), 0)
+    start = next(
+        (k for k in range(1, len(sentences)) if n_words(" ".join(sentences[:k])) >= MIN_REPLY_WORDS), 0
+    )
     short = " ".join(sentences[:start])
     few, many = n_words(short), n_words(text)
     if not start or many < 2 * few:
@@ -133,16 +135,18 @@ def lengths(replies: tuple[str, str], dice: random.Random) -> Forms | None:
     limit = dice.randint(few, (few + many) // 2)
     asked = dice.choice(("Answer in at most {} words.", "Use no more than {} words.", "Limit: {} words."))
     least = dice.randint((few + many) // 2, many)
-    return Form(asked.format(limit), short), Form(f"Answer in at least {least} words.", text)
+    return AskedForm(asked.format(limit), short), AskedForm(f"Answer in at least {least} words.", text)
 
 
 def cases(replies: tuple[str, str], dice: random.Random) -> Forms | None:
     """A reply in capital letters and in small ones."""
     upper, lower = replies[0].upper(), replies[0].lower()
-    if n_words(replies[0]) < MIN_WORDS or upper == lower:
+    if n_words(replies[0]) < MIN_REPLY_WORDS or upper == lower:
         return None
     every = dice.choice(("Write everything in {}.", "Use {} only.", "Your whole answer must be in {}."))
-    return Form(every.format("capital letters"), upper), Form(every.format("lowercase letters"), lower)
+    return AskedForm(every.format("capital letters"), upper), AskedForm(
+        every.format("lowercase letters"), lower
+    )
 
 
 def words(replies: tuple[str, str], dice: random.Random) -> Forms | None:
@@ -150,11 +154,11 @@ def words(replies: tuple[str, str], dice: random.Random) -> Forms | None:
     one, other = replies
     there = other.casefold()
     own = sorted({word for word in LONG_WORD.findall(one) if word.casefold() not in there})
-    if not own or min(map(n_words, replies)) < MIN_WORDS:
+    if not own or min(map(n_words, replies)) < MIN_REPLY_WORDS:
         return None
     word = dice.choice(own)
     use, avoid = dice.choice((("Use", "Do not use"), ("Mention", "Do not mention")))
-    return Form(f'{use} the word "{word}".', one), Form(f'{avoid} the word "{word}".', other)
+    return AskedForm(f'{use} the word "{word}".', one), AskedForm(f'{avoid} the word "{word}".', other)
 
 
 def sentence_counts(replies: tuple[str, str], dice: random.Random) -> Forms | None:
@@ -166,7 +170,7 @@ def sentence_counts(replies: tuple[str, str], dice: random.Random) -> Forms | No
     counts = dice.sample(range(1, min(len(sentences), MOST_SENTENCES) + 1), 2)
     asked = dice.choice(("Answer in exactly {}.", "Write {}, no more and no less.", "Your answer: {}."))
     few, many = (
-        Form(asked.format(f"{n} sentence{'s' if n > 1 else ''}"), " ".join(sentences[:n]))
+        AskedForm(asked.format(f"{n} sentence{'s' if n > 1 else ''}"), " ".join(sentences[:n]))
         for n in sorted(counts)
     )
     return few, many
@@ -185,10 +189,11 @@ def endings(replies: tuple[str, str], dice: random.Random) -> Forms | None:
 
 
 def framed(text: str, frames: Sequence[str], asked: str, shape: str, dice: random.Random) -> Forms | None:
-    if n_words(text) < MIN_WORDS or any(frame.casefold() in text.casefold() for frame in frames):
+    if n_words(text) < MIN_REPLY_WORDS or any(frame.casefold() in text.casefold() for frame in frames):
         return None
     one, other = (
-        Form(asked.format(frame), shape.format(frame=frame, text=text)) for frame in dice.sample(frames, 2)
+        AskedForm(asked.format(frame), shape.format(frame=frame, text=text))
+        for frame in dice.sample(frames, 2)
     )
     return one, other
 
@@ -202,30 +207,34 @@ def lists(replies: tuple[str, str], dice: random.Random) -> Forms | None:
     items = "\n".join(f"{n}. {one}" if numbered else f"- {one}" for n, one in enumerate(sentences, start=1))
     kind = "a numbered list" if numbered else "a bulleted list"
     asked = dice.choice(("Give your answer as {}.", "Format: {}.", "Write {}."))
-    return Form(asked.format(kind), items), Form(asked.format("one paragraph, no list"), " ".join(sentences))
+    return AskedForm(asked.format(kind), items), AskedForm(
+        asked.format("one paragraph, no list"), " ".join(sentences)
+    )
 
 
 def wrappings(replies: tuple[str, str], dice: random.Random) -> Forms | None:
     """A reply between one kind of marks and between another kind."""
     text = replies[0]
-    if n_words(text) < MIN_WORDS or any(text[0] == start or text[-1] == end for _, start, end in WRAPPINGS):
+    if n_words(text) < MIN_REPLY_WORDS or any(
+        text[0] == start or text[-1] == end for _, start, end in WRAPPINGS
+    ):
         return None
     asked = dice.choice(("Put your whole answer in {}.", "Wrap the answer in {}."))
     one, other = (
-        Form(asked.format(name), f"{start}{text}{end}") for name, start, end in dice.sample(WRAPPINGS, 2)
+        AskedForm(asked.format(name), f"{start}{text}{end}") for name, start, end in dice.sample(WRAPPINGS, 2)
     )
     return one, other
 
 
-FORMS: dict[Kind, Callable[[tuple[str, str], random.Random], Forms | None]] = {
-    Kind.LENGTH: lengths,
-    Kind.CASE: cases,
-    Kind.WORD: words,
-    Kind.SENTENCES: sentence_counts,
-    Kind.OPENING: openings,
-    Kind.LIST: lists,
-    Kind.ENDING: endings,
-    Kind.WRAPPING: wrappings,
+FORMS: dict[ConstraintKind, Callable[[tuple[str, str], random.Random], Forms | None]] = {
+    ConstraintKind.LENGTH: lengths,
+    ConstraintKind.CASE: cases,
+    ConstraintKind.WORD: words,
+    ConstraintKind.SENTENCES: sentence_counts,
+    ConstraintKind.OPENING: openings,
+    ConstraintKind.LIST: lists,
+    ConstraintKind.ENDING: endings,
+    ConstraintKind.WRAPPING: wrappings,
 }
 
 

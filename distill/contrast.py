@@ -23,7 +23,7 @@ from distill.pairs import unlabelled
 from distill.selection import Example, Part, targets
 from judge.records import Message, Outcome, Pair, sha256_of_json
 
-MIN_WORDS = 5
+MIN_ANSWER_WORDS = 5
 """Of an answer with fewer words a part may be as good, and a reply to another prompt may fit."""
 
 LIKE_LENGTH = 1.2
@@ -48,7 +48,7 @@ AFTER_SENTENCE = re.compile(r"[^\S\n]*(?:\n|\Z)|[。！？]")
 SENTENCE = re.compile(r"\S.*?(?:[.!?…؟।]+(?=\s)|[。！？]+|\n|\Z)\s*", re.DOTALL)
 
 
-class Kind(StrEnum):
+class ContrastKind(StrEnum):
     """What is wrong with the worse answer, see `worse_texts`; in the order in which the kinds take turns.
 
     Where a kind cannot be made, the next one is. An answer that cannot be cut cannot be repeated either, and
@@ -61,14 +61,14 @@ class Kind(StrEnum):
     SHUFFLED = "shuffled"
 
 
-KINDS = tuple(Kind)
-ID = re.compile(rf"contrast-({'|'.join(Kind)})-[0-9a-f]{{16}}")
+KINDS = tuple(ContrastKind)
+ID = re.compile(rf"contrast-({'|'.join(ContrastKind)})-[0-9a-f]{{16}}")
 
 
-def kind_of(pair: Pair) -> Kind | None:
+def contrast_kind(pair: Pair) -> ContrastKind | None:
     """What is wrong with the worse answer of a contrast pair; None for every other pair."""
     found = ID.fullmatch(pair.id)
-    return Kind(found[1]) if found else None
+    return ContrastKind(found[1]) if found else None
 
 
 def contrast_examples(examples: Sequence[Example], per_pair: float, seed: int) -> list[Example]:
@@ -102,7 +102,7 @@ def place_of(example: Example, seed: int) -> str:
 
 
 def contrasts(
-    example: Example, kinds: Sequence[Kind], replies: Replies, dice: random.Random
+    example: Example, kinds: Sequence[ContrastKind], replies: Replies, dice: random.Random
 ) -> Iterator[Example]:
     """The contrast pairs that can be made of an example's winner, the first kind first."""
     answer = answers_of(example)[0]
@@ -114,7 +114,7 @@ def contrasts(
                 yield contrast(example.pair, answer, text, kind)
 
 
-def contrast(pair: Pair, better: Answer, worse: str, kind: Kind) -> Example:
+def contrast(pair: Pair, better: Answer, worse: str, kind: ContrastKind) -> Example:
     """The example in which the better answer wins over a worse text in the same conversation."""
     *context, last = better.conversation
     spoiled = (*context, replace(last, content=worse))
@@ -144,7 +144,7 @@ class Answer:
 
     @property
     def has_enough_words(self) -> bool:
-        return len(list(islice(WORD.finditer(self.text), MIN_WORDS))) == MIN_WORDS
+        return len(list(islice(WORD.finditer(self.text), MIN_ANSWER_WORDS))) == MIN_ANSWER_WORDS
 
     @cached_property
     def words(self) -> list[re.Match[str]]:
@@ -176,7 +176,7 @@ def answers_of(example: Example) -> tuple[Answer, Answer]:
     return (a, b) if example.winner is Outcome.A else (b, a)
 
 
-def worse_texts(kind: Kind, answer: Answer, replies: Replies, dice: random.Random) -> Iterator[str]:
+def worse_texts(kind: ContrastKind, answer: Answer, replies: Replies, dice: random.Random) -> Iterator[str]:
     """The worse texts of one kind, the most alike first; none where it cannot be made of this answer.
 
     cut: the beginning, up to the middle of a sentence.
@@ -186,13 +186,13 @@ def worse_texts(kind: Kind, answer: Answer, replies: Replies, dice: random.Rando
     """
     share = LEAST_KEPT + (MOST_KEPT - LEAST_KEPT) * dice.random()
     match kind:
-        case Kind.OTHER:
+        case ContrastKind.OTHER:
             yield from replies.like(answer)
-        case Kind.SHUFFLED if has_order(answer):
-            yield shuffled(answer, dice)
-        case Kind.CUT if is_cuttable(answer):
+        case ContrastKind.SHUFFLED if has_order(answer):
+            yield shuffled_words(answer, dice)
+        case ContrastKind.CUT if is_cuttable(answer):
             yield cut(answer, share)
-        case Kind.REPEATED if is_cuttable(answer):
+        case ContrastKind.REPEATED if is_cuttable(answer):
             yield repeated(answer, share, dice)
 
 
@@ -237,7 +237,7 @@ def has_order(answer: Answer) -> bool:
     return 2 * n_lines <= len(answer.words)
 
 
-def shuffled(answer: Answer, dice: random.Random) -> str:
+def shuffled_words(answer: Answer, dice: random.Random) -> str:
     words = [word[0] for word in answer.words]
     n = math.ceil(len(words) * (1 + dice.random()) / 2)
     first = int(dice.random() * (len(words) - n + 1))

@@ -25,7 +25,7 @@ NO_LETTER = "a tie, for which the student has no letter"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TokenRow:
     """One sequence: an example in one order, with its verdict.
 
     `example` is the number of its example. `ids` are prompt and verdict without the verdict's last token,
@@ -68,14 +68,14 @@ def teachable(examples: Sequence[Example], ties: bool, is_soft: bool) -> tuple[l
     return kept, left_out
 
 
-def rows_of(
+def token_rows(
     examples: Sequence[Example],
     encoder: PromptEncoder,
     end_of_turn: int,
     ties: bool,
     is_soft: bool,
     sharpness: float = 1.0,
-) -> list[Row]:
+) -> list[TokenRow]:
     """A row for each order of each example, in their order. An order whose choice has no letter has none.
 
     Args:
@@ -105,7 +105,7 @@ def rows_of(
                 f"which it is {VERDICT_TOKENS}."
             )
         rows.append(
-            Row(
+            TokenRow(
                 example=number,
                 order=order,
                 ids=(*one.ids[: one.n_prompt], *targets[:-1]),
@@ -118,15 +118,15 @@ def rows_of(
     return rows
 
 
-def batches_of(rows: Sequence[Row], max_tokens: int) -> list[list[Row]]:
+def batches_of(rows: Sequence[TokenRow], max_tokens: int) -> list[list[TokenRow]]:
     """The rows in batches of about `max_tokens` tokens, alike in length; rows of one example stay together.
 
     An example longer than that is a batch of its own. What is in a batch does not depend on the rows' order.
     """
-    by_example: dict[int, list[Row]] = {}
+    by_example: dict[int, list[TokenRow]] = {}
     for row in rows:
         by_example.setdefault(row.example, []).append(row)
-    batches: list[list[Row]] = []
+    batches: list[list[TokenRow]] = []
     room = 0
     for members in sorted(by_example.values(), key=lambda some: (-_size(some), some[0].ids)):
         if not batches or _size(members) > room:
@@ -137,7 +137,7 @@ def batches_of(rows: Sequence[Row], max_tokens: int) -> list[list[Row]]:
     return batches
 
 
-def _size(rows: Sequence[Row]) -> int:
+def _size(rows: Sequence[TokenRow]) -> int:
     return sum(len(row.ids) for row in rows)
 
 

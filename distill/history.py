@@ -11,7 +11,7 @@ from judge.records import Share
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrainStep:
     """One step of the optimizer, counted from 1.
 
     `loss` is what was minimised, the mean over the step's rows in nats; `letter_loss` is the cross-entropy of
@@ -25,7 +25,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class HeldOutLook:
     """What the student says of the held-out pairs after `step` steps; 0 is before the first one.
 
     `agreement` counts pairs in which both orders name what the teacher named, `inconsistent` those in which
@@ -48,8 +48,8 @@ class History:
     """All steps and looks so far. `n_letters` is how many letters a verdict may have."""
 
     n_letters: int = 2
-    steps: list[Step] = field(default_factory=list)
-    looks: list[Look] = field(default_factory=list)
+    steps: list[TrainStep] = field(default_factory=list)
+    looks: list[HeldOutLook] = field(default_factory=list)
 
     @property
     def chance(self) -> float:
@@ -57,7 +57,7 @@ class History:
         return math.log(self.n_letters)
 
     @property
-    def best(self) -> Look | None:
+    def best(self) -> HeldOutLook | None:
         """The best look after the first step, the earlier one of equals; None where there is none."""
         trained = [look for look in self.looks if look.step > 0]
         return max(trained, key=lambda look: look.goodness, default=None)
@@ -74,7 +74,7 @@ def history_to_json(history: History) -> dict[str, Any]:
 
 def history_from_json(values: Mapping[str, Any]) -> History:
     looks = [
-        Look(**one | {name: Share(**one[name]) for name in ("agreement", "inconsistent")})
+        HeldOutLook(**one | {name: Share(**one[name]) for name in ("agreement", "inconsistent")})
         for one in values["looks"]
     ]
-    return History(values["n_letters"], [Step(**one) for one in values["steps"]], looks)
+    return History(values["n_letters"], [TrainStep(**one) for one in values["steps"]], looks)

@@ -15,7 +15,7 @@ from typing import Any
 from distill.clean import normalised
 from distill.recipe import PairSource, file_at
 from judge.datasets.dataset import Unusable, usable
-from judge.datasets.oasst import VALIDATION, messages_of_trees, sha256_of, sibling_pairs
+from judge.datasets.oasst import VALIDATION, messages_of_trees, sibling_pairs, text_hash
 from judge.datasets.sources import hub_rows
 from judge.errors import InputError
 from judge.evaluate import size_of
@@ -78,7 +78,7 @@ def short_enough(pairs: Iterable[Pair], longest: int | None) -> tuple[list[Pair]
 
 def place_of(pair: Pair) -> tuple[str, str]:
     """What the pairs are ordered by: a hash of the first thing a user said, then one of the whole pair."""
-    return sha256_of(normalised(pair.question)), pair.content_hash
+    return text_hash(normalised(pair.question)), pair.content_hash
 
 
 def unlabelled(pair: Pair) -> Pair:
@@ -92,7 +92,7 @@ def unlabelled(pair: Pair) -> Pair:
 def hashes_of(conversation: tuple[Message, ...]) -> tuple[str, str]:
     """The judged response's hash, and for equal responses to different questions that of the whole."""
     whole = [[message.role, message.content] for message in conversation]
-    return sha256_of(conversation[-1].content), sha256_of_json(whole)
+    return text_hash(conversation[-1].content), sha256_of_json(whole)
 
 
 # --- from a pair file ------------------------------------------------------------------------------------
@@ -109,12 +109,12 @@ def pairs_of_file(source: PairSource, folder: Path | None) -> tuple[list[Pair], 
 
 def pairs_of_oasst(source: PairSource, folder: Path | None) -> tuple[list[Pair], Counter[str]]:
     """Every two replies to a tree's first prompt, without looking at their ranks."""
-    siblings, left_out = sibling_pairs(messages_of(source, folder), ranked=False)
+    siblings, left_out = sibling_pairs(source_messages(source, folder), ranked=False)
     first_turn = [unlabelled(one.pair) for one in siblings if one.turn == 1]
     return first_turn, left_out + Counter({LATER_TURN: len(siblings) - len(first_turn)})
 
 
-def messages_of(source: PairSource, folder: Path | None) -> Iterator[Row]:
+def source_messages(source: PairSource, folder: Path | None) -> Iterator[Row]:
     """The messages of a local file, flat or in trees, or those of OASST2's split on the hub."""
     if not source.path:
         yield from hub_rows(OASST2, source.split)

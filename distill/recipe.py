@@ -511,7 +511,7 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     return recipe.model_dump(mode="json")
 
 
-def hash_of(recipe: Recipe, stage: Stage) -> str:
+def settings_hash(recipe: Recipe, stage: Stage) -> str:
     """SHA-256 (hex) of every setting that can change what a stage makes, the stages before it included.
 
     What only says how fast a server is asked is left out. What is in the files that are named does not count.

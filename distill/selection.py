@@ -189,7 +189,7 @@ def by_swap(verdict: Verdict) -> Choices | Dropped:
     return agreed(outcomes)
 
 
-def by_mean(verdict: Verdict) -> Choices | Dropped:
+def by_mean_of_orders(verdict: Verdict) -> Choices | Dropped:
     """The response with the greater P, the mean of both orders: a soft form of `by_swap`, beyond the paper.
 
     What an order gives to the place alone cancels out in the mean, so that a teacher whose orders disagree
@@ -237,7 +237,7 @@ def by_none(verdict: Verdict) -> Choices | Dropped:
 
 FILTERS: dict[Filter, Callable[[Verdict], Choices | Dropped]] = {
     Filter.SWAP: by_swap,
-    Filter.MEAN: by_mean,
+    Filter.MEAN: by_mean_of_orders,
     Filter.MAJORITY: by_majority,
     Filter.USC: by_usc,
     Filter.NONE: by_none,

@@ -12,7 +12,7 @@ from distill.traces import Trace
 from judge.datasets.dataset import prompt_of
 from judge.io.wording import name_of, percent
 from judge.records import NO_CATEGORY, Outcome, Pair, Share
-from judge.report.summary import Row, group_of
+from judge.report.summary import ReportRow, group_of
 
 SHOWN_REASONS = 5
 
@@ -23,7 +23,7 @@ def report_of(selection: Selection, traces: Sequence[Trace]) -> dict[str, Any]:
     `longer_won` leaves out pairs of equal length. "decided" are all pairs for which the teacher named one
     response in both orders. Tokens are a pair's mean over both orders, without shared steps.
     """
-    rows = [Row(trace.verdict, trace.pair) for trace in traces]
+    rows = [ReportRow(trace.verdict, trace.pair) for trace in traces]
     reasons = Counter(reason for row in rows for reason in row.unparsed_reasons.values())
     return {
         "settings": {
@@ -44,7 +44,7 @@ def report_of(selection: Selection, traces: Sequence[Trace]) -> dict[str, Any]:
     }
 
 
-def figures_of(rows: Sequence[Row], kept: Sequence[Example]) -> dict[str, Any]:
+def figures_of(rows: Sequence[ReportRow], kept: Sequence[Example]) -> dict[str, Any]:
     """The figures of some traces and of what was kept of them."""
     group = group_of(rows)
     sides = (Outcome.A, Outcome.B)
@@ -67,11 +67,11 @@ def figures_of(rows: Sequence[Row], kept: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def figures_by_category(rows: Sequence[Row], kept: Sequence[Example]) -> dict[str, dict[str, Any]]:
+def figures_by_category(rows: Sequence[ReportRow], kept: Sequence[Example]) -> dict[str, dict[str, Any]]:
     """The figures of each category in alphabetical order; nothing where no pair has one."""
     if not any(row.category for row in rows):
         return {}
-    rows_in: dict[str, list[Row]] = {}
+    rows_in: dict[str, list[ReportRow]] = {}
     kept_in: dict[str, list[Example]] = {}
     for row in rows:
         rows_in.setdefault(row.category or NO_CATEGORY, []).append(row)

@@ -13,7 +13,7 @@ from typing import Any
 from distill.clean import check_to_json, clean, held_out_texts
 from distill.folder import RunFolder
 from distill.pairs import read_unlabelled
-from distill.recipe import VOTES_DO_NOT_TEACH, Recipe, Stage, hash_of, recipe_to_json
+from distill.recipe import VOTES_DO_NOT_TEACH, Recipe, Stage, recipe_to_json, settings_hash
 from distill.selection import select
 from distill.selectionfile import write_selection
 from distill.selectionreport import report_of
@@ -58,7 +58,7 @@ def run_collect(
         if learned_votes(teacher.adapter):
             raise InputError(f"{recipe.name}: collect.teacher.adapter: {VOTES_DO_NOT_TEACH}.")
         inputs = {
-            "recipe": hash_of(recipe, "collect"),
+            "recipe": settings_hash(recipe, "collect"),
             "pairs": sha256_of_json(sorted(pair.content_hash for pair in clean_pairs)),
             "teacher": teacher.fingerprint,
         }
@@ -90,7 +90,7 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         InputError: collect is not done, its traces are not as it left them, or nothing is left to learn from.
     """
     collected = made_before(recipe, folder, "collect")
-    inputs = {"recipe": hash_of(recipe, "select"), "traces": sha256_of_json(collected["files"])}
+    inputs = {"recipe": settings_hash(recipe, "select"), "traces": sha256_of_json(collected["files"])}
     if folder.is_done("select", inputs):
         return known(folder.manifest("select"))
     folder.begin("select")
@@ -126,7 +126,7 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
         raise InputError(f"{folder.path}: no {stage} is done yet. Run `judge distill {stage}` first.")
     if not folder.is_done(stage, manifest["inputs"]):
         raise InputError(f"{folder.path}: files are not as {stage} left them. Run it again.")
-    if manifest["inputs"]["recipe"] != hash_of(recipe, stage):
+    if manifest["inputs"]["recipe"] != settings_hash(recipe, stage):
         raise InputError(f"{folder.path}: {stage} was done with other settings of the recipe. Run it again.")
     return manifest
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.examples import Row
+from distill.examples import TokenRow
 from distill.frozen import freeze_linear_layers
 from judge.backends import Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
@@ -56,7 +56,7 @@ class Batch:
     `places[i]` are the places in it whose outputs predict the targets of `rows[i]`.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[TokenRow, ...]
     packing: Packing
     places: tuple[tuple[int, ...], ...]
 
@@ -66,7 +66,7 @@ class Batch:
         return sum(len(row.ids) for row in self.rows)
 
 
-def batch_of(rows: Sequence[Row]) -> Batch:
+def batch_of(rows: Sequence[TokenRow]) -> Batch:
     """The rows packed; two rows of one prompt and verdict share all of it."""
     sequences = sorted({row.ids for row in rows})
     packing = pack(sequences)

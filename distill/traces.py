@@ -25,7 +25,7 @@ from judge.io.writing import replacing, writing
 from judge.ledger.shards import gzipped
 from judge.orders import combine
 from judge.records import Message, Order, Pair, Verdict
-from judge.report.summary import Row
+from judge.report.summary import ReportRow
 
 COLUMNS = (
     *("id", "content", "category", "prompt", "length_a", "length_b", "status", "outcome", "p_a"),
@@ -81,7 +81,7 @@ def write_traces(folder: str | Path, traces: Sequence[Trace], max_bytes: int = 5
     """
     refuse_repeated(traces)
     folder = Path(folder)
-    shards = packed([line_of(trace_to_json(trace)) for trace in traces], max_bytes)
+    shards = packed([trace_line(trace_to_json(trace)) for trace in traces], max_bytes)
     paths = [folder / shard_name(number) for number in range(1, len(shards) + 1)]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def refuse_repeated(traces: Iterable[Trace]) -> None:
 def trace_to_json(trace: Trace) -> dict[str, Any]:
     """The trace as plain JSON values. Lengths are the responses' characters, tokens those of both orders."""
     pair, verdict = trace.pair, trace.verdict
-    row = Row(verdict)
+    row = ReportRow(verdict)
     return {
         "id": pair.id,
         "content": pair.content_hash,
@@ -133,18 +133,18 @@ def long_form(pair: Pair) -> dict[str, Any]:
         "id": pair.id,
         "category": pair.category,
         "system": pair.system,
-        "conversation_a": messages_of(pair.conversation_a),
-        "conversation_b": messages_of(pair.conversation_b),
+        "conversation_a": messages_to_json(pair.conversation_a),
+        "conversation_b": messages_to_json(pair.conversation_b),
         "reference": pair.reference,
         "metadata": {name: pair.metadata[name] for name in sorted(pair.metadata)},
     }
 
 
-def messages_of(conversation: Iterable[Message]) -> list[dict[str, str]]:
+def messages_to_json(conversation: Iterable[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in conversation]
 
 
-def line_of(row: Mapping[str, Any]) -> str:
+def trace_line(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
 
 

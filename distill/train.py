@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.examples import Row
-from distill.history import History, Look, Step, history_from_json, history_to_json
+from distill.examples import TokenRow
+from distill.history import HeldOutLook, History, TrainStep, history_from_json, history_to_json
 from distill.loss import letter_loss, symmetry_loss, verdict_loss
 from distill.recipe import Train
 from distill.student import Batch, Student, batch_of
@@ -64,11 +64,11 @@ class Trained:
 
 def steps_of(n_batches: int, epochs: int, accumulate: int, seed: int) -> list[list[int]]:
     """The numbers of the batches of every step: each epoch has all batches in an order of its own."""
-    numbers = [n for epoch in range(epochs) for n in shuffled(range(n_batches), seed, epoch)]
+    numbers = [n for epoch in range(epochs) for n in shuffled_items(range(n_batches), seed, epoch)]
     return [numbers[start : start + accumulate] for start in range(0, len(numbers), accumulate)]
 
 
-def shuffled(items: Sequence[int], seed: int, epoch: int) -> list[int]:
+def shuffled_items(items: Sequence[int], seed: int, epoch: int) -> list[int]:
     return random.Random(sha256_of_json([seed, epoch])).sample(items, len(items))
 
 
@@ -147,8 +147,8 @@ class Training:
     def __init__(
         self,
         student: Student,
-        rows: Sequence[Sequence[Row]],
-        held_out: Sequence[Sequence[Row]],
+        rows: Sequence[Sequence[TokenRow]],
+        held_out: Sequence[Sequence[TokenRow]],
         letters: Sequence[int],
         settings: Train,
         seed: int,
@@ -200,7 +200,7 @@ class Training:
             trained.weights = self._copy()
         return trained
 
-    def step(self, number: int) -> Step:
+    def step(self, number: int) -> TrainStep:
         """One step of the optimizer over its batches.
 
         Raises:
@@ -231,9 +231,9 @@ class Training:
         self.student.load(self.weights)
         if number % RELEASE_EVERY == 0:
             release_buffers()
-        return Step(number, rate, total / n_rows, of_letters / n_rows)
+        return TrainStep(number, rate, total / n_rows, of_letters / n_rows)
 
-    def look(self, step: int) -> Look:
+    def look(self, step: int) -> HeldOutLook:
         """What the student says of the held-out pairs now."""
         import torch
 
@@ -252,7 +252,7 @@ class Training:
         choices = list(letters_of(len(self.letters) > len(Order)).values())
         both = [one for one in chosen.values() if len(one) == len(Order)]
         n_inconsistent = sum(len({outcome_of(choices[i], o) for o, i in one.items()}) > 1 for one in both)
-        return Look(
+        return HeldOutLook(
             step=step,
             letter_loss=loss / n_rows,
             agreement=Share(len(chosen) - len(wrong), len(chosen)),

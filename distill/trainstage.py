@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from distill.constraints import asked_of, constraint_examples
-from distill.contrast import contrast_examples, kind_of
+from distill.contrast import contrast_examples, contrast_kind
 from distill.curves import write_curves
-from distill.examples import batches_of, rows_of, teachable
+from distill.examples import batches_of, teachable, token_rows
 from distill.folder import RunFolder
-from distill.recipe import Recipe, hash_of, recipe_to_json
+from distill.recipe import Recipe, recipe_to_json, settings_hash
 from distill.selection import Example, Part
 from distill.selectionfile import example_to_json, read_selection
 from distill.stages import Manifest, known, made_before
@@ -82,7 +82,7 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
     lessons = lessons_of(recipe, folder, data)
     start = start_of(recipe)
     inputs = {
-        "recipe": hash_of(recipe, "train"),
+        "recipe": settings_hash(recipe, "train"),
         "lessons": lessons.source,
         "base_model": basemodels.hash_of(recipe.student),
         "prompts": fingerprint_of(TEMPLATE),
@@ -182,7 +182,7 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         "held_out": [one.pair.content_hash for one in taught if one.part is Part.HELD_OUT],
         "watched": len(watched),
         "untaught": dict(untaught),
-        "contrast": dict(sorted(Counter(kind_of(one.pair) or "" for one in contrast).items())),
+        "contrast": dict(sorted(Counter(contrast_kind(one.pair) or "" for one in contrast).items())),
         "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
     }
     return Lessons([*kept, *contrast, *constraints], watched, source, origin | found, warning)
@@ -223,7 +223,7 @@ def training_of(
     ties, is_soft = recipe.student_ties, settings.targets == "soft"
     batches, watched = (
         batches_of(
-            rows_of(some, student.encoder, student.end_of_turn, ties, is_soft, settings.sharpness),
+            token_rows(some, student.encoder, student.end_of_turn, ties, is_soft, settings.sharpness),
             settings.batch_tokens,
         )
         for some in (lessons.trained, lessons.watched)

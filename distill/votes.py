@@ -18,6 +18,7 @@ from distill.pairs import BEYOND_LIMIT, DUPLICATE, place_of, short_enough
 from distill.recipe import PairSource, Recipe, file_at
 from distill.selection import SURPLUS, Example, part_of, surplus_of, targets, unnamed_content
 from judge.datasets.dataset import Unusable, usable
+from judge.datasets.own_file import NO_VOTE
 from judge.errors import InputError
 from judge.io.pairs import read_pairs
 from judge.io.votes import read_votes
@@ -26,8 +27,7 @@ from judge.records import HumanVote, Outcome, Pair
 
 OTHER_PAIR = "vote on no pair of the file"
 IDENTICAL = "identical texts"
-NO_VOTE = "pair without a vote"
-EVEN = "pair with as many votes for a as for b"
+EVEN_VOTES = "pair with as many votes for a as for b"
 
 Poll = Counter[Outcome]
 
@@ -70,7 +70,7 @@ def voted_examples(recipe: Recipe, data: Path | None) -> Voted:
     clean_pairs, dropped = clean([pair for pair, _ in polled], held_out)
 
     def example_of(pair: Pair) -> Example:
-        winner, p_a = result_of(poll_on[pair.id])
+        winner, p_a = winner_of(poll_on[pair.id])
         return Example(pair, targets(winner), p_a, part_of(pair, settings.held_out, recipe.seed))
 
     examples, undecided = usable(clean_pairs, example_of)
@@ -131,7 +131,7 @@ def polls_of(votes: Iterable[HumanVote]) -> dict[str, Poll]:
     return polls
 
 
-def result_of(poll: Poll) -> tuple[Outcome, float]:
+def winner_of(poll: Poll) -> tuple[Outcome, float]:
     """The response with more votes, and the share of a, in which a vote for neither side counts half.
 
     Raises:
@@ -141,7 +141,7 @@ def result_of(poll: Poll) -> tuple[Outcome, float]:
     if not poll.total():
         raise Unusable(NO_VOTE)
     if for_a == for_b:
-        raise Unusable(EVEN)
+        raise Unusable(EVEN_VOTES)
     return Outcome.A if for_a > for_b else Outcome.B, (for_a + poll[Outcome.TIE] / 2) / poll.total()
 
 

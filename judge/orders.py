@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Reading, Status, Unparsed, Verdict
+from judge.records import (
+    NEAR_EVEN,
+    Choice,
+    Judgment,
+    Message,
+    Order,
+    Outcome,
+    Pair,
+    Reading,
+    Status,
+    Unparsed,
+    Verdict,
+)
 
 
-def shown(pair: Pair, order: Order) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+def shown_in(pair: Pair, order: Order) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """The two conversations as the judge meets them: first, second."""
     if order is Order.AB:
         return pair.conversation_a, pair.conversation_b
@@ -59,3 +71,8 @@ def outcome_by_probability(p_a: float) -> Outcome:
     if p_a == 0.5:
         return Outcome.TIE
     return Outcome.A if p_a > 0.5 else Outcome.B
+
+
+def is_near_even(verdict: Verdict) -> bool:
+    """Whether both orders together leave it nearly open which response is better."""
+    return verdict.p_a is not None and abs(verdict.p_a - 0.5) < NEAR_EVEN

@@ -42,10 +42,10 @@ def _bar() -> Iterator[Progress]:
 
         def show(stage: str, done: int, total: int) -> None:
             nonlocal task, current
-            if kind_of(stage) != current:
+            if stage_kind(stage) != current:
                 bars.remove_task(task)
                 task = bars.add_task(stage, total=total, completed=done)
-                current = kind_of(stage)
+                current = stage_kind(stage)
             bars.update(task, description=stage, completed=done, total=total)
 
         yield show
@@ -58,9 +58,9 @@ def plain_lines(write: Callable[[str], None], clock: Callable[[], float] = time.
     def show(stage: str, done: int, total: int) -> None:
         nonlocal current, started, done_before, shown_at
         now = clock()
-        is_new = kind_of(stage) != current
+        is_new = stage_kind(stage) != current
         if is_new:
-            current, started, done_before = kind_of(stage), now, done
+            current, started, done_before = stage_kind(stage), now, done
         if not (is_new or done >= total or now - shown_at >= PLAIN_EVERY_S):
             return
         shown_at = now
@@ -70,7 +70,7 @@ def plain_lines(write: Callable[[str], None], clock: Callable[[], float] = time.
     return show
 
 
-def kind_of(stage: str) -> str:
+def stage_kind(stage: str) -> str:
     """A stage without its counts: "judging, 3 of 9 pairs" and "judging, 4 of 9 pairs" are one stage."""
     return stage.partition(",")[0]
 

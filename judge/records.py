@@ -326,6 +326,12 @@ class Share:
         return f"{100 * self.count / self.total:.1f} % ({self.count}/{self.total})"
 
 
+GOLD = "gold"
+"""The column of a file of pairs, kept in `Pair.metadata`, that says which answer is known to be better."""
+
+NEAR_EVEN = 0.1
+"""A verdict whose P(a) is closer to one half than this is worth a second look."""
+
 NO_CATEGORY = "(no category)"
 """What stands for the category of a pair without one, where pairs are grouped."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OURS = "four-token-judge"
+OUR_PACKAGE = "four-token-judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Registry(Generic[T]):
             PluginError: two packages have one of that name, or another package's cannot be used.
         """
         found = [point for point in entry_points_of(self.group) if point.name == name]
-        owners = [OURS] * (name in self.ours) + [package_of(point) for point in found]
+        owners = [OUR_PACKAGE] * (name in self.ours) + [package_of(point) for point in found]
         if len(owners) > 1:
             raise PluginError(
                 f"{self.what} {name}: there are {len(owners)} of that name, in {' and '.join(owners)}. "

@@ -16,7 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from judge.metrics.bootstrap import Measure
-from judge.metrics.panel import UNREAD, Comparison, Panel, Sides, panel_of
+from judge.metrics.panel import UNREAD, Panel, Sides, VoteRows, panel_of
 from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict
 
 SIDE = {"A": 1, "B": -1, "=": 0, "?": UNREAD, "F": 0, "S": 0, "!": 0}
@@ -26,12 +26,12 @@ def sides_in(letters: str) -> np.ndarray:
     return np.array([SIDE[letter] for letter in letters], np.intp)
 
 
-def rows(voted: str, judged: str, question: Sequence[int] | None = None, **fields) -> Comparison:
+def rows(voted: str, judged: str, question: Sequence[int] | None = None, **fields) -> VoteRows:
     """A row for each two letters, each its own question unless given."""
     numbers = np.array(range(len(voted)) if question is None else question, np.intp)
     arrays = {name: sides_in(field) if isinstance(field, str) else field for name, field in fields.items()}
     n_questions = int(numbers.max(initial=-1)) + 1
-    return Comparison(sides_in(voted), sides_in(judged), numbers, n_questions, **arrays)
+    return VoteRows(sides_in(voted), sides_in(judged), numbers, n_questions, **arrays)
 
 
 def panel(votes: Sequence[str], longer: str | None = None, question: Sequence[int] | None = None) -> Panel:
@@ -77,7 +77,7 @@ def value(measure: Measure | None) -> float:
 
 
 @st.composite
-def comparisons(draw: st.DrawFn) -> Comparison:
+def comparisons(draw: st.DrawFn) -> VoteRows:
     """Votes beside verdicts of a judge that gives everything: 1 to 30 rows in up to 5 questions."""
     n = draw(st.integers(1, 30))
 
@@ -98,7 +98,7 @@ def comparisons(draw: st.DrawFn) -> Comparison:
 MEANS = st.just(np.nan) | st.just(0.5) | st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
 
 
-def renamed(of: Comparison) -> Comparison:
+def renamed(of: VoteRows) -> VoteRows:
     """The same with a called b and b called a in every pair."""
     return replace(
         of,
@@ -115,9 +115,9 @@ def other(sides: np.ndarray) -> np.ndarray:
     return np.where(sides == UNREAD, UNREAD, -sides)
 
 
-def doubled(of: Comparison) -> Comparison:
+def doubled(of: VoteRows) -> VoteRows:
     """The same with every vote given twice."""
-    arrays = {name: getattr(of, name) for name in Comparison.__slots__ if name != "n_questions"}
+    arrays = {name: getattr(of, name) for name in VoteRows.__slots__ if name != "n_questions"}
     return replace(
         of, **{n: None if array is None else np.concatenate([array, array]) for n, array in arrays.items()}
     )

@@ -21,7 +21,7 @@ from judge.records import (
     Unparsed,
     Verdict,
 )
-from judge.study.study import Entrant, Kind, Study, study_of
+from judge.study.study import Entrant, EntrantKind, Study, study_of
 
 CATEGORIES = ("coding", "math", "writing")
 
@@ -90,9 +90,9 @@ def released(on: Sequence[Pair]) -> list[Verdict]:
 
 def entrants(on: Sequence[Pair]) -> list[Entrant]:
     return [
-        Entrant("fast", Kind.JUDGE, verdicts(on, 0.05), elapsed_s=0.4),
-        Entrant("slow", Kind.JUDGE, verdicts(on, 0.3), elapsed_s=12.3),
-        Entrant("GPT-4", Kind.RELEASED, released(on)),
+        Entrant("fast", EntrantKind.JUDGE, verdicts(on, 0.05), elapsed_s=0.4),
+        Entrant("slow", EntrantKind.JUDGE, verdicts(on, 0.3), elapsed_s=12.3),
+        Entrant("GPT-4", EntrantKind.RELEASED, released(on)),
     ]
 
 

@@ -17,20 +17,20 @@ from judge.review.agreement import (
     study_of_votes,
     votes_of,
 )
-from judge.review.pairindex import Entry
-from judge.review.store import Event, Kind
+from judge.review.pairindex import IndexEntry
+from judge.review.store import Event, EventKind
 
 PAIRS = [pair_of("a long answer", "short", f"Question {n}?", f"p{n}") for n in range(6)]
-ENTRIES = [Entry(n, pair.id, pair.content_hash, "math", 1, 1) for n, pair in enumerate(PAIRS)]
+ENTRIES = [IndexEntry(n, pair.id, pair.content_hash, "math", 1, 1) for n, pair in enumerate(PAIRS)]
 
 
-def event(n, ballot, reviewer="ada", kind=Kind.VOTE, **more):
+def event(n, ballot, reviewer="ada", kind=EventKind.VOTE, **more):
     return Event(kind, reviewer, PAIRS[n].content_hash, "old name", "2026-11-22T10:00:00", ballot, **more)
 
 
 def test_votes_name_the_pair_as_the_open_file_does_and_skips_are_none():
-    events = [event(0, Ballot.A, note="why", shown_left="B"), event(1, None, kind=Kind.SKIP)]
-    elsewhere = Event(Kind.VOTE, "ada", "content of another file", "p9", "2026", Ballot.A)
+    events = [event(0, Ballot.A, note="why", shown_left="B"), event(1, None, kind=EventKind.SKIP)]
+    elsewhere = Event(EventKind.VOTE, "ada", "content of another file", "p9", "2026", Ballot.A)
     assert votes_of([*events, elsewhere], ENTRIES) == [
         HumanVote(
             "p0", "ada", Ballot.A, category="math", note="why", shown_left="B", at="2026-11-22T10:00:00"
@@ -80,6 +80,6 @@ def test_disputed_are_the_pairs_with_two_outcomes_and_both_bad_is_a_tie():
 
 
 def test_the_last_label_is_final_whoever_gave_it():
-    events = [event(0, Ballot.A, kind=Kind.LABEL), event(0, Ballot.B, "bob", kind=Kind.LABEL)]
-    [label] = final_labels(votes_of(events, ENTRIES, Kind.LABEL))
+    events = [event(0, Ballot.A, kind=EventKind.LABEL), event(0, Ballot.B, "bob", kind=EventKind.LABEL)]
+    [label] = final_labels(votes_of(events, ENTRIES, EventKind.LABEL))
     assert (label.voter, label.outcome) == ("bob", Ballot.B)

@@ -20,7 +20,7 @@ from judge.options import judge_options
 from judge.progress import silent
 from judge.records import Ballot
 from judge.review.settings import AppSettings, start_with
-from judge.review.store import Event, Kind, ReviewStore
+from judge.review.store import Event, EventKind, ReviewStore
 
 pytestmark = pytest.mark.slow
 MAIN = Path(__file__).parents[1] / "app" / "main.py"
@@ -198,7 +198,12 @@ def test_every_page_opens_before_and_after_votes(open_app, root, page):
         for n, pair in enumerate(PAIRS):
             store.add(
                 Event(
-                    Kind.VOTE, reviewer, pair.content_hash, pair.id, "2026-11-22", ballot if n else Ballot.A
+                    EventKind.VOTE,
+                    reviewer,
+                    pair.content_hash,
+                    pair.id,
+                    "2026-11-22",
+                    ballot if n else Ballot.A,
                 )
             )
     open_page(session, page)

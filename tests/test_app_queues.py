@@ -6,12 +6,12 @@ import pytest
 
 from judge.orders import combine
 from judge.records import Ballot, Choice, Judgment, Order
-from judge.review.pairindex import Entry
-from judge.review.queues import Line, Look, Wanted, categories_of, queue_of, shown_left
-from judge.review.store import Event, Kind
+from judge.review.pairindex import IndexEntry
+from judge.review.queues import QueueFilter, QueueOrder, QueueWanted, categories_of, queue_of, shown_left
+from judge.review.store import Event, EventKind
 
-ENTRIES = [Entry(n, f"p{n}", f"c{n}", "math" if n % 2 else None, 10, 20) for n in range(8)]
-ALL = Wanted(looks=frozenset(), line=Line.FILE)
+ENTRIES = [IndexEntry(n, f"p{n}", f"c{n}", "math" if n % 2 else None, 10, 20) for n in range(8)]
+ALL = QueueWanted(looks=frozenset(), line=QueueOrder.FILE)
 
 
 def reading(p_first):
@@ -31,7 +31,7 @@ VERDICTS = {
 }
 
 
-def vote(n, ballot, reviewer="ada", kind=Kind.VOTE):
+def vote(n, ballot, reviewer="ada", kind=EventKind.VOTE):
     return Event(kind, reviewer, f"c{n}", f"p{n}", "2026", ballot)
 
 
@@ -40,7 +40,7 @@ def ids(wanted, events=(), reviewer="ada"):
 
 
 def looks(*some):
-    return Wanted(looks=frozenset(some), line=Line.FILE)
+    return QueueWanted(looks=frozenset(some), line=QueueOrder.FILE)
 
 
 def test_without_a_filter_all_come_in_the_order_of_the_file():
@@ -48,21 +48,21 @@ def test_without_a_filter_all_come_in_the_order_of_the_file():
 
 
 def test_random_is_the_same_for_one_reviewer_and_another_for_the_next():
-    random = Wanted(looks=frozenset())
+    random = QueueWanted(looks=frozenset())
     assert ids(random) == ids(random)
     assert sorted(ids(random)) == sorted(ids(ALL))
     assert ids(random) != ids(random, reviewer="bob")
 
 
 def test_uncertain_first_has_the_inconsistent_then_the_near_then_the_sure_then_the_unread():
-    first = ids(Wanted(looks=frozenset(), line=Line.UNSURE))
+    first = ids(QueueWanted(looks=frozenset(), line=QueueOrder.UNSURE))
     assert first[:4] == ["p1", "p2", "p3", "p0"] or first[:4] == ["p1", "p2", "p0", "p3"]
     assert set(first[4:]) == {"p4", "p5", "p6", "p7"}
 
 
 @pytest.mark.parametrize(
     ("look", "found"),
-    [(Look.INCONSISTENT, ["p1"]), (Look.NEAR_EVEN, ["p1", "p2"])],
+    [(QueueFilter.INCONSISTENT, ["p1"]), (QueueFilter.NEAR_EVEN, ["p1", "p2"])],
 )
 def test_filters_on_verdicts(look, found):
     assert ids(looks(look)) == found
@@ -71,12 +71,12 @@ def test_filters_on_verdicts(look, found):
 def test_what_one_voted_on_or_skipped_is_done_for_oneself_alone():
     events = [
         vote(0, Ballot.A),
-        vote(1, None, kind=Kind.SKIP),
+        vote(1, None, kind=EventKind.SKIP),
         vote(2, Ballot.A, "bob"),
-        vote(3, Ballot.A, kind=Kind.LABEL),
+        vote(3, Ballot.A, kind=EventKind.LABEL),
     ]
-    assert ids(looks(Look.UNVOTED), events) == ["p2", "p3", "p4", "p5", "p6", "p7"]
-    assert ids(looks(Look.UNVOTED), events, "bob")[:2] == ["p0", "p1"]
+    assert ids(looks(QueueFilter.UNVOTED), events) == ["p2", "p3", "p4", "p5", "p6", "p7"]
+    assert ids(looks(QueueFilter.UNVOTED), events, "bob")[:2] == ["p0", "p1"]
 
 
 def test_where_judge_and_human_differ():
@@ -87,14 +87,19 @@ def test_where_judge_and_human_differ():
         vote(2, Ballot.BOTH_BAD),
         vote(4, Ballot.A),
     ]
-    assert ids(looks(Look.DIFFER), events) == ["p0", "p2"]  # inconsistent is a tie; p4 has no verdict
+    assert ids(looks(QueueFilter.DIFFER), events) == ["p0", "p2"]  # inconsistent is a tie; p4 has no verdict
 
 
 def test_categories_and_text():
     assert categories_of(ENTRIES) == ["(no category)", "math"]
-    assert ids(Wanted(category="math", looks=frozenset(), line=Line.FILE)) == ["p1", "p3", "p5", "p7"]
-    assert ids(Wanted(category="(no category)", looks=frozenset(), line=Line.FILE))[0] == "p0"
-    assert ids(Wanted(looks=frozenset(), line=Line.FILE, found=frozenset({"c5"}))) == ["p5"]
+    assert ids(QueueWanted(category="math", looks=frozenset(), line=QueueOrder.FILE)) == [
+        "p1",
+        "p3",
+        "p5",
+        "p7",
+    ]
+    assert ids(QueueWanted(category="(no category)", looks=frozenset(), line=QueueOrder.FILE))[0] == "p0"
+    assert ids(QueueWanted(looks=frozenset(), line=QueueOrder.FILE, found=frozenset({"c5"}))) == ["p5"]
 
 
 def test_left_and_right_are_as_likely_and_never_change_for_a_reviewer():

@@ -15,9 +15,11 @@ import pytest
 
 from judge.errors import InputError
 from judge.records import Ballot
-from judge.review.store import Event, Kind, ReviewStore
+from judge.review.store import Event, EventKind, ReviewStore
 
-VOTE = Event(Kind.VOTE, "ada", "c1", "p1", "2026-11-22T10:00:00+00:00", Ballot.A, "why", "math", "B", True)
+VOTE = Event(
+    EventKind.VOTE, "ada", "c1", "p1", "2026-11-22T10:00:00+00:00", Ballot.A, "why", "math", "B", True
+)
 REVIEWERS = [f"reviewer {n}" for n in range(8)]
 WRITER = """
 import sys
@@ -56,19 +58,19 @@ def test_undo_takes_back_ones_own_last_word_and_the_one_before_counts_again(stor
     store.add(VOTE)
     store.add(replace(VOTE, ballot=Ballot.B))
     store.add(replace(VOTE, reviewer="bob"))
-    assert store.undo("ada", [Kind.VOTE], "later").ballot is Ballot.B
+    assert store.undo("ada", [EventKind.VOTE], "later").ballot is Ballot.B
     assert [(one.reviewer, one.ballot) for one in store.standing()] == [("ada", Ballot.A), ("bob", Ballot.A)]
-    assert store.undo("ada", [Kind.VOTE], "later").ballot is Ballot.A
-    assert store.undo("ada", [Kind.VOTE], "later") is None
-    assert store.undo("ada", [Kind.LABEL], "later") is None
+    assert store.undo("ada", [EventKind.VOTE], "later").ballot is Ballot.A
+    assert store.undo("ada", [EventKind.VOTE], "later") is None
+    assert store.undo("ada", [EventKind.LABEL], "later") is None
     assert store.last_number() == 5
 
 
 def test_a_label_stands_beside_a_vote_and_a_skip_takes_its_place(store):
     store.add(VOTE)
-    store.add(replace(VOTE, kind=Kind.LABEL, ballot=Ballot.B))
-    store.add(replace(VOTE, kind=Kind.SKIP, ballot=None))
-    assert [one.kind for one in store.standing()] == [Kind.LABEL, Kind.SKIP]
+    store.add(replace(VOTE, kind=EventKind.LABEL, ballot=Ballot.B))
+    store.add(replace(VOTE, kind=EventKind.SKIP, ballot=None))
+    assert [one.kind for one in store.standing()] == [EventKind.LABEL, EventKind.SKIP]
 
 
 @pytest.mark.parametrize("change", ["UPDATE events SET ballot = 'B'", "DELETE FROM events"])
@@ -81,7 +83,7 @@ def test_nothing_is_ever_changed_or_deleted(store, change):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"reviewer": ""}, {"ballot": None}, {"kind": Kind.SKIP}, {"shown_left": "C"}], ids=str
+    "wrong", [{"reviewer": ""}, {"ballot": None}, {"kind": EventKind.SKIP}, {"shown_left": "C"}], ids=str
 )
 def test_what_is_no_vote_is_not_written(store, wrong):
     with pytest.raises(InputError, match="constraint"):

@@ -24,7 +24,7 @@ from judge.study.charts import (
     not_drawn,
     wrapped,
 )
-from judge.study.study import Kind
+from judge.study.study import EntrantKind
 
 STUDY = small_study()
 BY_CATEGORY = ("strict", "length_balanced", "inconsistent")
@@ -159,7 +159,7 @@ def test_no_two_entrants_share_a_shape_or_a_colour():
 
 
 def test_a_judge_of_that_name_is_not_taken_for_the_baseline():
-    judge = replace(STUDY.standings[0], name="longer wins", kind=Kind.JUDGE)
+    judge = replace(STUDY.standings[0], name="longer wins", kind=EntrantKind.JUDGE)
     [drawn] = drawn_of(replace(STUDY, standings=(judge,)))
     assert (drawn.marker, drawn.colour) == LOOKS[0]
 

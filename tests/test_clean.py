@@ -14,7 +14,7 @@ from distill.pairs import read_unlabelled
 from distill.recipe import PairSource
 from judge.datasets.mt_bench import HUMAN, QUESTIONS
 from judge.datasets.oasst import VALIDATION
-from judge.datasets.sources import rows_of
+from judge.datasets.sources import published_rows
 from judge.errors import InputError
 from judge.records import Message, Pair
 
@@ -252,7 +252,7 @@ def test_a_checked_run_has_no_warning_and_its_record_names_what_it_was_checked_a
 
 
 def test_the_hub_has_two_of_the_three(data_dir, held_out, monkeypatch):
-    some = {source: rows_of(source, data_dir)[:40] for source in (HUMAN, QUESTIONS, VALIDATION)}
+    some = {source: published_rows(source, data_dir)[:40] for source in (HUMAN, QUESTIONS, VALIDATION)}
     some[QUESTIONS] = [{"prompt": row["turns"]} for row in some[QUESTIONS]]  # the hub's name
     hub = {(source.repo, source.split): rows for source, rows in some.items()}
     monkeypatch.setattr("judge.datasets.sources.hub_rows", lambda repo, split: hub[repo, split])

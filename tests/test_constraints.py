@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pairs import HOSTILE
 from test_contrast import HUNDRED, better_and_worse, example, prose
 
-from distill.constraints import Kind, asked_of, constraint_examples
-from distill.contrast import kind_of
+from distill.constraints import ConstraintKind, asked_of, constraint_examples
+from distill.contrast import contrast_kind
 from distill.selection import Example, Part
 from judge.records import Message
 
@@ -53,7 +53,7 @@ def asked_in(one: Example, sources: list[Example]) -> str:
 MADE = constraint_examples(HUNDRED, 4, 0)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", ConstraintKind)
 def test_the_winner_has_the_form_that_is_asked_for_and_the_loser_has_not(kind):
     mine = [one for one in MADE if asked_of(one.pair) is kind]
     assert len(mine) >= 20
@@ -86,7 +86,7 @@ def test_kinds_have_nearly_equal_shares_where_all_can_be_made():
     texts = [prose(random.Random(n), 9).replace("\n", " ") for n in range(80)]
     plain = [example(text, text[::-1], f"Question {n}?") for n, text in enumerate(texts)]
     counts = Counter(asked_of(one.pair) for one in constraint_examples(plain, 2, 0))
-    assert counts.keys() == set(Kind)
+    assert counts.keys() == set(ConstraintKind)
     assert max(counts.values()) <= 2 * min(counts.values())
 
 
@@ -115,7 +115,7 @@ def test_they_are_training_pairs_that_carry_no_label_of_their_source():
         assert one.part is Part.TRAIN
         assert one.pair.metadata == {}
         assert one.pair.reference is None
-        assert kind_of(one.pair) is None
+        assert contrast_kind(one.pair) is None
     assert asked_of(HUNDRED[0].pair) is None
 
 

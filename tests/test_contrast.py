@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pairs import HOSTILE, pair_of
 
-from distill.contrast import Kind, contrast_examples, kind_of
+from distill.contrast import ContrastKind, contrast_examples, contrast_kind
 from distill.selection import Example, Part, targets
 from judge.records import Choice, Message, Order, Outcome
 
@@ -52,10 +52,10 @@ def better_and_worse(one: Example) -> tuple[str, str]:
     return (a, b) if one.winner is Outcome.A else (b, a)
 
 
-def made_of(one: Example, kind: Kind, others: Sequence[Example] = ()) -> list[str]:
+def made_of(one: Example, kind: ContrastKind, others: Sequence[Example] = ()) -> list[str]:
     """The worse texts of a kind that are made of one winner, by several seeds."""
     made = [new for seed in range(10) for new in contrast_examples([one, *others], 4, seed)]
-    mine = [new for new in made if kind_of(new.pair) is kind and new.pair.prompt == one.pair.prompt]
+    mine = [new for new in made if contrast_kind(new.pair) is kind and new.pair.prompt == one.pair.prompt]
     return [better_and_worse(new)[1] for new in mine]
 
 
@@ -72,11 +72,13 @@ def test_there_are_so_many_for_each_pair_spread_evenly(per_pair, expected):
 
 
 def test_the_kinds_have_equal_shares_and_four_of_one_pair_are_one_of_each():
-    assert Counter(kind_of(one.pair) for one in contrast_examples(HUNDRED, 1, 0)) == dict.fromkeys(Kind, 25)
+    assert Counter(contrast_kind(one.pair) for one in contrast_examples(HUNDRED, 1, 0)) == dict.fromkeys(
+        ContrastKind, 25
+    )
     for one in HUNDRED[:5]:
         made = contrast_examples([one, *HUNDRED[5:9]], 4, 0)
-        mine = [kind_of(new.pair) for new in made if new.pair.prompt == one.pair.prompt]
-        assert sorted(mine) == sorted(Kind)
+        mine = [contrast_kind(new.pair) for new in made if new.pair.prompt == one.pair.prompt]
+        assert sorted(mine) == sorted(ContrastKind)
 
 
 @settings(deadline=None, max_examples=25)
@@ -110,7 +112,7 @@ def test_only_training_pairs_with_a_winner_are_used():
     unused += [replace(one, choices={Order.AB: Choice.TIE, Order.BA: Choice.TIE}) for one in alike[4:]]
     made = contrast_examples(HUNDRED[:9] + unused, 8, 0)
     assert made == contrast_examples(HUNDRED[:9], 8, 0)
-    assert Kind.OTHER in {kind_of(one.pair) for one in made}
+    assert ContrastKind.OTHER in {contrast_kind(one.pair) for one in made}
     assert "Secret" not in str(made)
 
 
@@ -124,7 +126,7 @@ def test_a_contrast_pair_is_an_example_like_any_other():
     assert {one.p_a for one in made} == {0.0, 1.0}
     for one in made:
         pair = one.pair
-        assert pair.id == f"contrast-{kind_of(pair)}-{pair.content_hash[:16]}"
+        assert pair.id == f"contrast-{contrast_kind(pair)}-{pair.content_hash[:16]}"
         assert (pair.category, pair.reference, pair.system) == ("nature", "blue", "Be brief.")
         assert pair.metadata == {}
         assert one.part is Part.TRAIN
@@ -156,14 +158,14 @@ def test_both_sides_have_the_context_of_the_winner():
     )
     made = contrast_examples([Example(pair, targets(Outcome.B), None, Part.TRAIN), *HUNDRED[:3]], 4, 0)
     mine = [one.pair for one in made if one.pair.question == "Hello"]
-    assert {kind_of(pair) for pair in mine} == set(Kind)
+    assert {contrast_kind(pair) for pair in mine} == set(ContrastKind)
     assert all(one.context_a == one.context_b == pair.context_b for one in mine)
 
 
 def test_a_pair_that_is_no_contrast_pair_has_no_kind():
     for id in ("p", "pair-0123456789abcdef", "contrast-cut-", "contrast-long-0123456789abcdef"):
-        assert kind_of(pair_of(id=id)) is None
-    assert kind_of(pair_of(id="contrast-cut-0123456789abcdef")) is Kind.CUT
+        assert contrast_kind(pair_of(id=id)) is None
+    assert contrast_kind(pair_of(id="contrast-cut-0123456789abcdef")) is ContrastKind.CUT
 
 
 # --- the kinds
@@ -171,7 +173,7 @@ def test_a_pair_that_is_no_contrast_pair_has_no_kind():
 
 def test_a_cut_answer_ends_in_mid_sentence_after_30_to_60_percent_of_its_words():
     winner = "One two three. Four five six seven.\nEight nine ten eleven twelve. Thirteen fourteen. The end."
-    cut = made_of(example(winner, "no"), Kind.CUT)
+    cut = made_of(example(winner, "no"), ContrastKind.CUT)
     assert all(winner.startswith(text) for text in cut)
     assert {text.split()[-1] for text in cut} <= {"five", "six", "Eight", "nine"}
     assert len(set(cut)) > 2
@@ -179,13 +181,13 @@ def test_a_cut_answer_ends_in_mid_sentence_after_30_to_60_percent_of_its_words()
 
 def test_an_answer_in_full_sentences_of_one_word_is_neither_cut_nor_repeated():
     words = example("Red. Green! Blue? Yellow。\nBlack… White.", "no")
-    made = {kind_of(one.pair) for seed in range(20) for one in contrast_examples([words], 1, seed)}
-    assert made == {Kind.SHUFFLED}
+    made = {contrast_kind(one.pair) for seed in range(20) for one in contrast_examples([words], 1, seed)}
+    assert made == {ContrastKind.SHUFFLED}
 
 
 def test_a_repeated_answer_goes_on_with_sentences_that_it_has_already_said():
     winner = "First of all, no.\nThen comes the second line. A third sentence\n\n    return x"
-    repeated = made_of(example(winner, "no"), Kind.REPEATED)
+    repeated = made_of(example(winner, "no"), ContrastKind.REPEATED)
     assert len(set(repeated)) > 3
     for text in repeated:
         more = text.removeprefix(winner)
@@ -197,16 +199,16 @@ def test_a_repeated_answer_goes_on_with_sentences_that_it_has_already_said():
 
 def test_a_single_sentence_is_repeated_whole():
     winner = "we all live in a yellow submarine"
-    repeated = made_of(example(winner, "no"), Kind.REPEATED)
+    repeated = made_of(example(winner, "no"), ContrastKind.REPEATED)
     assert {text.replace(winner, "x") for text in repeated} == {"x x", "x x x"}
 
 
 def test_repeating_makes_an_answer_longer_by_as_much_as_cutting_makes_it_shorter():
-    factors: dict[Kind | None, list[float]] = {kind: [] for kind in Kind}
+    factors: dict[ContrastKind | None, list[float]] = {kind: [] for kind in ContrastKind}
     for one in contrast_examples(examples_of(200), 4, 0):
         better, worse = better_and_worse(one)
-        factors[kind_of(one.pair)].append(len(worse) / len(better))
-    cut, repeated = sorted(1 / f for f in factors[Kind.CUT]), sorted(factors[Kind.REPEATED])
+        factors[contrast_kind(one.pair)].append(len(worse) / len(better))
+    cut, repeated = sorted(1 / f for f in factors[ContrastKind.CUT]), sorted(factors[ContrastKind.REPEATED])
     assert cut[len(cut) // 2] == pytest.approx(repeated[len(repeated) // 2], rel=0.05)
     assert min(cut) > 1.5
     assert min(repeated) > 1.5
@@ -216,7 +218,7 @@ def test_repeating_makes_an_answer_longer_by_as_much_as_cutting_makes_it_shorter
 
 def test_a_shuffled_answer_has_the_same_words_and_lines_in_another_order():
     for one in contrast_examples(HUNDRED, 4, 0):
-        if kind_of(one.pair) is Kind.SHUFFLED:
+        if contrast_kind(one.pair) is ContrastKind.SHUFFLED:
             better, worse = better_and_worse(one)
             assert Counter(worse.split()) == Counter(better.split())
             assert len(worse) == len(better)
@@ -229,7 +231,7 @@ def test_a_list_of_single_words_is_not_shuffled_as_it_may_be_as_good():
     items = example("red\ngreen\nblue\nyellow\nblack\nwhite", "no")
     assert contrast_examples([items], 4, 0) == []
     made = contrast_examples([items, HUNDRED[0]], 4, 0)
-    assert {kind_of(one.pair) for one in made if one.pair.prompt == "Why?"} == {Kind.OTHER}
+    assert {contrast_kind(one.pair) for one in made if one.pair.prompt == "Why?"} == {ContrastKind.OTHER}
 
 
 LINES = "a line of an answer, {} letters or more"
@@ -244,17 +246,17 @@ def test_the_other_answer_is_as_long_and_its_prompt_shares_the_most_words():
         example(LINES.format(n), "no", f"How do I know which of these are number {n}?") for n in range(30)
     ]
     longer = example(50 * "more and ", "no", "How do I bake bread with a friend from abroad?")
-    assert set(made_of(asked, Kind.OTHER, [on_topic, *others, longer])) == {LINES.format("eleven")}
+    assert set(made_of(asked, ContrastKind.OTHER, [on_topic, *others, longer])) == {LINES.format("eleven")}
 
 
 def test_where_no_reply_is_as_long_the_nearest_are_taken():
     asked = example(LINES.format(10), "no", "How do I bake bread?")
     near = [example(3 * LINES.format(n), "no", f"Question {n}") for n in range(20)]
     far = example(9 * LINES.format(9), "no", "Should I bake cakes or biscuits?")
-    texts = made_of(asked, Kind.OTHER, [*near, far])
+    texts = made_of(asked, ContrastKind.OTHER, [*near, far])
     assert texts
     assert set(texts) <= {one.pair.response_a for one in near}
-    assert made_of(asked, Kind.OTHER, [*near[1:], far])[0] == far.pair.response_a
+    assert made_of(asked, ContrastKind.OTHER, [*near[1:], far])[0] == far.pair.response_a
 
 
 def test_the_other_answer_never_is_a_reply_to_the_same_prompt():
@@ -265,12 +267,17 @@ def test_the_other_answer_never_is_a_reply_to_the_same_prompt():
         example("it is FIVE, I am sure!", "Nobody knows that for certain.", "Who won the cup?"),
     ]
     more = [example("no", "no idea", f"Question {n}") for n in range(9)]
-    assert set(made_of(asked, Kind.OTHER, same + more)) == {"Nobody knows that for certain."}
+    assert set(made_of(asked, ContrastKind.OTHER, same + more)) == {"Nobody knows that for certain."}
 
 
 def test_without_another_prompt_its_place_is_taken_by_another_kind():
-    kinds = [kind_of(one.pair) for one in contrast_examples(HUNDRED[:1], 4, 0)]
-    assert sorted(kinds) == [Kind.CUT, Kind.REPEATED, Kind.SHUFFLED, Kind.SHUFFLED]
+    kinds = [contrast_kind(one.pair) for one in contrast_examples(HUNDRED[:1], 4, 0)]
+    assert sorted(kinds) == [
+        ContrastKind.CUT,
+        ContrastKind.REPEATED,
+        ContrastKind.SHUFFLED,
+        ContrastKind.SHUFFLED,
+    ]
 
 
 # --- length
@@ -300,27 +307,32 @@ def test_nothing_is_made_of_an_answer_of_a_few_words(winner):
 
 
 def test_an_answer_of_one_word_over_and_over_is_not_shuffled():
-    assert made_of(example("ha ha ha ha ha ha", "no"), Kind.SHUFFLED) == []
-    assert made_of(example("ha ha ha ha ha ha", "no"), Kind.CUT)
+    assert made_of(example("ha ha ha ha ha ha", "no"), ContrastKind.SHUFFLED) == []
+    assert made_of(example("ha ha ha ha ha ha", "no"), ContrastKind.CUT)
 
 
 def test_a_script_without_spaces_has_words_too():
     winner = (
         "天空看起来是蓝色的，因为空气散射蓝光比红光更多。傍晚的光线要走更长的路。所以太阳看起来是红色的。"
     )
-    cut, shuffled = made_of(example(winner, "不"), Kind.CUT), made_of(example(winner, "不"), Kind.SHUFFLED)
+    cut, shuffled = (
+        made_of(example(winner, "不"), ContrastKind.CUT),
+        made_of(example(winner, "不"), ContrastKind.SHUFFLED),
+    )
     assert all(winner.startswith(text) and 0.3 * len(winner) - 2 < len(text) for text in cut)
     assert not any(text.endswith("。") or winner.removeprefix(text).startswith("。") for text in cut)
     assert all(Counter(text) == Counter(winner) and text != winner for text in shuffled)
-    assert made_of(example(winner, "不"), Kind.REPEATED)
+    assert made_of(example(winner, "不"), ContrastKind.REPEATED)
     assert len(cut) == 10
     assert len(shuffled) >= 10
 
 
 def test_code_is_cut_and_shuffled_within_its_lines():
     winner = "def add(a, b):\n    total = a + b\n    return total\n\nprint(add(1, 2), add(3, 4))\n"
-    assert all(not text.endswith((":", "b", "\n")) for text in made_of(example(winner, "no"), Kind.CUT))
-    shuffled = made_of(example(winner, "no"), Kind.SHUFFLED)
+    assert all(
+        not text.endswith((":", "b", "\n")) for text in made_of(example(winner, "no"), ContrastKind.CUT)
+    )
+    shuffled = made_of(example(winner, "no"), ContrastKind.SHUFFLED)
     assert all(text.count("\n    ") == 2 and text.endswith("\n") for text in shuffled)
 
 

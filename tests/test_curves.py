@@ -11,17 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from distill.curves import curves_of, draw_loss, draw_shares, smoothed, write_curves
-from distill.history import History, Look, Step
+from distill.history import HeldOutLook, History, TrainStep
 from judge.errors import InputError
 from judge.records import Share
 
 
-def look(step: int, agree: int, inconsistent: int) -> Look:
-    return Look(step, 0.5, Share(agree, 20), Share(inconsistent, 20))
+def look(step: int, agree: int, inconsistent: int) -> HeldOutLook:
+    return HeldOutLook(step, 0.5, Share(agree, 20), Share(inconsistent, 20))
 
 
-def history(n_steps: int, *looks: Look, n_letters: int = 2) -> History:
-    steps = [Step(n, 3e-4, 0.2, 0.1 * (n % 7)) for n in range(1, n_steps + 1)]
+def history(n_steps: int, *looks: HeldOutLook, n_letters: int = 2) -> History:
+    steps = [TrainStep(n, 3e-4, 0.2, 0.1 * (n % 7)) for n in range(1, n_steps + 1)]
     return History(n_letters, steps, list(looks))
 
 

@@ -8,7 +8,7 @@ import pytest
 from models import VERDICT_MERGES, make_tokenizer
 from pairs import pair_of
 
-from distill.examples import NO_LETTER, NO_PROBABILITY, Row, batches_of, rows_of, sharpened, teachable
+from distill.examples import NO_LETTER, NO_PROBABILITY, TokenRow, batches_of, sharpened, teachable, token_rows
 from distill.selection import Example, Part, targets
 from judge.backends.tokens import PromptEncoder
 from judge.errors import ModelError
@@ -42,13 +42,13 @@ def test_what_is_certain_stays_certain_however_sharp():
 
 
 def test_soft_targets_are_learned_as_sharp_as_asked(encoder):
-    rows = rows_of([example(Outcome.A, p_a=0.75)], encoder, END, ties=False, is_soft=True, sharpness=2)
+    rows = token_rows([example(Outcome.A, p_a=0.75)], encoder, END, ties=False, is_soft=True, sharpness=2)
     assert [row.weights for row in rows] == [pytest.approx((0.9, 0.1)), pytest.approx((0.1, 0.9))]
 
 
 def test_a_row_is_the_judges_own_prompt_and_the_verdict_without_its_last_token(encoder):
     one = example(Outcome.B)
-    rows = rows_of([one], encoder, END, ties=False, is_soft=False)
+    rows = token_rows([one], encoder, END, ties=False, is_soft=False)
     assert [(row.order, row.weights) for row in rows] == [(Order.AB, (0.0, 1.0)), (Order.BA, (1.0, 0.0))]
     for row, letter in zip(rows, "BA", strict=True):
         [asked] = encoder.encode([render_direct(one.pair, row.order, ties=False)])
@@ -63,9 +63,9 @@ def test_a_row_is_the_judges_own_prompt_and_the_verdict_without_its_last_token(e
 
 def test_truncation_never_touches_the_verdict():
     short = PromptEncoder(make_tokenizer(merges=VERDICT_MERGES), 1300, "trim")
-    untrimmed = rows_of([example()], short, END, ties=False, is_soft=False)
+    untrimmed = token_rows([example()], short, END, ties=False, is_soft=False)
     long = example(response_a="a" * 3000, response_b="b" * 2000)
-    rows = rows_of([long], short, END, ties=False, is_soft=False)
+    rows = token_rows([long], short, END, ties=False, is_soft=False)
     assert [row.is_trimmed for row in rows] == [True, True]
     assert all(len(row.ids) <= 1300 + 3 for row in rows)
     assert [row.targets for row in rows] == [row.targets for row in untrimmed]
@@ -74,15 +74,15 @@ def test_truncation_never_touches_the_verdict():
 
 def test_a_soft_target_is_the_teachers_probability_of_what_stands_first():
     encoder = PromptEncoder(make_tokenizer(merges=VERDICT_MERGES), 4096, "trim")
-    rows = rows_of([example(Outcome.A, p_a=0.75)], encoder, END, ties=False, is_soft=True)
+    rows = token_rows([example(Outcome.A, p_a=0.75)], encoder, END, ties=False, is_soft=True)
     assert [row.weights for row in rows] == [(0.75, 0.25), (0.25, 0.75)]
-    hard = rows_of([example(Outcome.A, p_a=0.75)], encoder, END, ties=False, is_soft=False)
+    hard = token_rows([example(Outcome.A, p_a=0.75)], encoder, END, ties=False, is_soft=False)
     assert [row.weights for row in hard] == [(1.0, 0.0), (0.0, 1.0)]
 
 
 def test_a_student_that_may_call_a_tie_has_three_letters_and_is_asked_so(encoder):
     tie = Example(pair_of(), {Order.AB: Choice.TIE, Order.BA: Choice.FIRST}, None, Part.TRAIN)
-    rows = rows_of([tie], encoder, END, ties=True, is_soft=False)
+    rows = token_rows([tie], encoder, END, ties=True, is_soft=False)
     assert [row.weights for row in rows] == [(0.0, 0.0, 1.0), (1.0, 0.0, 0.0)]
     assert rows[0].ids[:-3] == encoder.encode([render_direct(tie.pair, Order.AB, ties=True)])[0].ids[:-1]
 
@@ -92,7 +92,7 @@ def test_an_order_without_a_letter_has_no_row_and_an_example_without_any_is_coun
     none = Example(pair_of(id="q"), {Order.AB: Choice.TIE}, None, Part.TRAIN)
     kept, left_out = teachable([half, none], ties=False, is_soft=False)
     assert (kept, dict(left_out)) == ([half], {NO_LETTER: 1})
-    assert [row.order for row in rows_of(kept, encoder, END, ties=False, is_soft=False)] == [Order.BA]
+    assert [row.order for row in token_rows(kept, encoder, END, ties=False, is_soft=False)] == [Order.BA]
 
 
 def test_soft_targets_need_a_probability():
@@ -103,21 +103,21 @@ def test_soft_targets_need_a_probability():
 def test_a_tokenizer_in_which_a_verdict_is_longer_is_refused():
     bytewise = PromptEncoder(make_tokenizer(), 4096, "trim")
     with pytest.raises(ModelError, match=r"a verdict is 6 tokens .* needs one in which it is 4"):
-        rows_of([example()], bytewise, END, ties=False, is_soft=False)
+        token_rows([example()], bytewise, END, ties=False, is_soft=False)
 
 
 @pytest.mark.parametrize(
     "wrong", [{"targets": ()}, {"ids": (1,)}, {"weights": (0.0, 0.0)}, {"letter": 4}, {"letter": -1}]
 )
 def test_a_row_that_would_teach_nothing_is_an_error(wrong):
-    row = Row(0, Order.AB, (1, 2, 3, 4), (4, 5, 6, 7), 1, (1.0, 0.0), False)
+    row = TokenRow(0, Order.AB, (1, 2, 3, 4), (4, 5, 6, 7), 1, (1.0, 0.0), False)
     with pytest.raises(ValueError, match="teaches nothing"):
         replace(row, **wrong)
 
 
 def test_batches_hold_all_rows_once_with_both_orders_together_and_no_more_than_fits(encoder):
     examples = [example(id=f"p{n}", response_a="x" * (37 * n % 400)) for n in range(30)]
-    rows = rows_of(examples, encoder, END, ties=False, is_soft=False)
+    rows = token_rows(examples, encoder, END, ties=False, is_soft=False)
     batches = batches_of(rows, max_tokens=12_000)
     assert sorted(id(row) for batch in batches for row in batch) == sorted(map(id, rows))
     assert len(batches) > 2
@@ -130,7 +130,7 @@ def test_batches_hold_all_rows_once_with_both_orders_together_and_no_more_than_f
 
 def test_what_is_in_a_batch_does_not_depend_on_the_order_of_the_rows(encoder):
     examples = [example(id=f"p{n}", response_a="x" * n) for n in range(8)]
-    rows = rows_of(examples, encoder, END, ties=False, is_soft=False)
+    rows = token_rows(examples, encoder, END, ties=False, is_soft=False)
     pairs_of_rows = [rows[i : i + 2] for i in range(0, len(rows), 2)]
     turned = [row for two in reversed(pairs_of_rows) for row in two]
     assert batches_of(rows, 5000) == batches_of(turned, 5000)
@@ -138,5 +138,5 @@ def test_what_is_in_a_batch_does_not_depend_on_the_order_of_the_rows(encoder):
 
 def test_an_example_longer_than_a_batch_is_a_batch_of_its_own(encoder):
     examples = [example(id="long", response_a="x" * 3000), example(id="short")]
-    batches = batches_of(rows_of(examples, encoder, END, ties=False, is_soft=False), 4000)
+    batches = batches_of(token_rows(examples, encoder, END, ties=False, is_soft=False), 4000)
     assert [{row.example for row in batch} for batch in batches] == [{0}, {1}]

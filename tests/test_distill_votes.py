@@ -16,7 +16,7 @@ from distill import votes
 from distill.clean import HeldOut
 from distill.recipe import recipe_of
 from distill.selection import Part, part_of
-from distill.votes import EVEN, NO_VOTE, OTHER_PAIR, result_of, swapped, voted_examples
+from distill.votes import EVEN_VOTES, NO_VOTE, OTHER_PAIR, swapped, voted_examples, winner_of
 from judge.errors import BadLines, InputError
 from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
@@ -85,11 +85,11 @@ def test_the_response_with_more_votes_wins_in_both_orders(learned, letters, winn
 def test_a_winner_is_on_its_side_of_one_half_and_swapped_with_the_responses(poll):
     if poll[Outcome.A] == poll[Outcome.B]:
         with pytest.raises(votes.Unusable):
-            result_of(poll)
+            winner_of(poll)
         return
-    winner, p_a = result_of(poll)
+    winner, p_a = winner_of(poll)
     assert (p_a > 0.5) == (winner is Outcome.A)
-    other, other_p_a = result_of(swapped(poll))
+    other, other_p_a = winner_of(swapped(poll))
     assert {winner, other} == {Outcome.A, Outcome.B}
     assert other_p_a == pytest.approx(1 - p_a)
 
@@ -111,7 +111,7 @@ def test_every_pair_and_vote_that_teaches_nothing_is_counted(learned):
     voted = learned(pairs, given)
     assert [example.pair.id for example in voted.examples] == ["won"]
     assert voted.n_votes == 3
-    assert voted.left_out == {EVEN: 2, NO_VOTE: 1, OTHER_PAIR: 3, "identical texts": 1}
+    assert voted.left_out == {EVEN_VOTES: 2, NO_VOTE: 1, OTHER_PAIR: 3, "identical texts": 1}
     assert voted.contamination["dropped"] == {"prompt in MT-bench": 1, "reply in LLMBar": 1}
     assert set(voted.contamination["checked"]) == {"MT-bench", "LLMBar"}
     assert voted.warning == ""
@@ -140,7 +140,7 @@ def test_what_was_not_checked_is_said(learned):
 def test_where_nothing_is_left_the_reasons_are_said(learned):
     message = (
         r"votes\.jsonl and .*pairs\.jsonl: no pair of 3 is left to learn from \("
-        f"{EVEN}: 1, {NO_VOTE}: 1, prompt in MT-bench: 1, {OTHER_PAIR}: 2"
+        f"{EVEN_VOTES}: 1, {NO_VOTE}: 1, prompt in MT-bench: 1, {OTHER_PAIR}: 2"
     )
     with pytest.raises(InputError, match=message):
         learned([pair("p"), pair("q"), pair("z")], cast(p="AB", z="A", other="BB"))

@@ -9,7 +9,7 @@ from studies import entrants, pairs, votes
 
 from judge.orders import combine
 from judge.records import Ballot, Choice, HumanVote, Judgment, Order, Unparsed
-from judge.report.summary import Row
+from judge.report.summary import ReportRow
 from judge.study.gallery import galleries_of, gallery_of, reading_in_full, votes_in_words
 
 IDS = ("p1", "p2", "p3", "p4")
@@ -128,9 +128,9 @@ def test_votes_are_said_in_words():
 
 
 def test_a_reading_says_what_was_shown_first_and_what_came_of_it():
-    row = Row(verdict("p1", 0.9, Unparsed("no verdict", raw="?")))
+    row = ReportRow(verdict("p1", 0.9, Unparsed("no verdict", raw="?")))
     assert reading_in_full(row, Order.AB) == "A shown first: A is better, P(A) 0.90"
     assert reading_in_full(row, Order.BA) == "B shown first: not read, no verdict"
-    row = Row(verdict("p1", Choice.TIE, Choice.FIRST))
+    row = ReportRow(verdict("p1", Choice.TIE, Choice.FIRST))
     assert reading_in_full(row, Order.AB) == "A shown first: a tie"
     assert reading_in_full(row, Order.BA) == "B shown first: B is better"

@@ -8,11 +8,11 @@ import pytest
 from benchmarks.power import power
 from judge.errors import InputError
 from judge.plugin.gate import (
-    EVEN,
+    EVEN_RATE,
     LAST_LEVEL,
     LEVEL,
     STOPPING_LEVEL,
-    Finding,
+    GateFinding,
     confidence_sequence,
     gate,
     interval,
@@ -28,7 +28,7 @@ def suites(win_rate, n_cases, n_suites=N_SUITES, ties=0.0, seed=0):
     """Scores of many suites, shape (suites, cases), with that share of ties among them."""
     dice = np.random.default_rng(seed)
     won = (dice.random((n_suites, n_cases)) < win_rate).astype(float)
-    return np.where(dice.random((n_suites, n_cases)) < ties, EVEN, won)
+    return np.where(dice.random((n_suites, n_cases)) < ties, EVEN_RATE, won)
 
 
 def names(n):
@@ -59,7 +59,7 @@ def test_what_is_no_gate_is_told_the_right_form(text):
 def test_a_suite_that_loses_nearly_always_is_worse_and_one_that_wins_is_not():
     worse = gate([0.0] * 18 + [1.0] * 2, names(20), 0.0)
     better = gate([1.0] * 18 + [0.0] * 2, names(20), 0.0)
-    assert (worse.finding, better.finding) == (Finding.WORSE, Finding.NOT_WORSE)
+    assert (worse.finding, better.finding) == (GateFinding.WORSE, GateFinding.NOT_WORSE)
     assert (worse.win_rate, better.win_rate) == (0.1, 0.9)
     assert worse.high < 0.5 < better.low
     assert worse.n_needed is better.n_needed is None
@@ -68,17 +68,17 @@ def test_a_suite_that_loses_nearly_always_is_worse_and_one_that_wins_is_not():
 def test_it_fails_if_and_only_if_the_upper_end_lies_below_the_bound():
     for n_wins in range(41):
         found = gate([1.0] * n_wins + [0.0] * (40 - n_wins), names(40), 0.05)
-        assert (found.finding is Finding.WORSE) == (found.high < 0.45)
-        assert (found.finding is Finding.NOT_WORSE) == (found.low >= 0.45)
+        assert (found.finding is GateFinding.WORSE) == (found.high < 0.45)
+        assert (found.finding is GateFinding.NOT_WORSE) == (found.low >= 0.45)
 
 
 def test_few_cases_are_too_few_and_it_says_how_many_would_do():
     few = gate([0.0, 0.0, 1.0, 0.0, 0.5, 0.0], names(6), 0.0)
-    assert few.finding is Finding.UNCLEAR
+    assert few.finding is GateFinding.UNCLEAR
     assert few.n_needed > 6
     times = -(-few.n_needed // 6) + 1
     enough = gate([0.0, 0.0, 1.0, 0.0, 0.5, 0.0] * times, names(6 * times), 0.0)
-    assert enough.finding is Finding.WORSE
+    assert enough.finding is GateFinding.WORSE
 
 
 def test_at_exactly_the_bound_no_number_of_cases_would_do():
@@ -87,13 +87,13 @@ def test_at_exactly_the_bound_no_number_of_cases_would_do():
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_a_handful_of_losses_alone_never_fails_a_suite(n):
-    assert gate([0.0] * n, names(n), 0.0).finding is Finding.UNCLEAR
+    assert gate([0.0] * n, names(n), 0.0).finding is GateFinding.UNCLEAR
 
 
 def test_ties_count_half_and_many_of_them_show_that_nothing_is_worse():
     found = gate([0.5] * 200, names(200), 0.05)
     assert found.win_rate == 0.5
-    assert found.finding is Finding.NOT_WORSE
+    assert found.finding is GateFinding.NOT_WORSE
 
 
 def test_cases_of_one_cluster_count_as_one():
@@ -135,7 +135,7 @@ def test_without_cases_there_is_no_gate():
 def test_without_a_difference_it_rarely_fails(n_cases, level, ties):
     scores = suites(0.5, n_cases, ties=ties)
     _, high = interval(scores, np.ones_like(scores), level)
-    assert (high < EVEN).mean() <= (MAX_FALSE if level == LEVEL else 0.03)
+    assert (high < EVEN_RATE).mean() <= (MAX_FALSE if level == LEVEL else 0.03)
 
 
 def test_without_a_difference_it_rarely_fails_where_cases_come_in_clusters():
@@ -146,13 +146,13 @@ def test_without_a_difference_it_rarely_fails_where_cases_come_in_clusters():
         counts = dice.integers(1, 10, (N_SUITES, n_clusters)).astype(float)
         sums = dice.binomial(counts.astype(int), lean).astype(float)
         _, high = interval(sums, counts)
-        assert (high < EVEN).mean() <= MAX_FALSE, n_clusters
+        assert (high < EVEN_RATE).mean() <= MAX_FALSE, n_clusters
 
 
 def test_a_suite_of_200_that_wins_35_percent_fails():
     scores = suites(0.35, 200, 5_000)
     _, high = interval(scores, np.ones_like(scores))
-    assert (high < EVEN).mean() >= 0.95
+    assert (high < EVEN_RATE).mean() >= 0.95
 
 
 def test_the_interval_covers_the_truth():
@@ -167,7 +167,7 @@ def test_the_interval_covers_the_truth():
 
 
 def test_a_clear_answer_stops_a_suite_early_either_way():
-    for score, finding in ((0.0, Finding.WORSE), (1.0, Finding.NOT_WORSE)):
+    for score, finding in ((0.0, GateFinding.WORSE), (1.0, GateFinding.NOT_WORSE)):
         found = sequential_gate([score] * 100, names(100), 0.0, is_complete=False)
         assert found.finding is finding
         assert found.n_cases < 30
@@ -177,7 +177,7 @@ def test_a_clear_answer_stops_a_suite_early_either_way():
 def test_what_was_found_early_stays_found_whatever_comes_after():
     scores = [0.0] * 40 + [1.0] * 200
     first = sequential_gate(scores[:40], names(40), 0.0, is_complete=False)
-    assert first.finding is Finding.WORSE
+    assert first.finding is GateFinding.WORSE
     assert sequential_gate(scores, names(240), 0.0, is_complete=True) == first
 
 
@@ -211,13 +211,13 @@ def fails_sequentially(scores):
     for start in range(0, len(scores), 1_000):
         part = slice(start, start + 1_000)
         early_low[part], early_high[part] = confidence_sequence(scores[part])
-    is_worse, is_fine = early_high < EVEN, early_low >= EVEN
+    is_worse, is_fine = early_high < EVEN_RATE, early_low >= EVEN_RATE
     never = scores.shape[1]
     first_worse = np.where(is_worse.any(axis=1), is_worse.argmax(axis=1), never)
     first_fine = np.where(is_fine.any(axis=1), is_fine.argmax(axis=1), never)
     _, high = interval(scores, np.ones_like(scores), LAST_LEVEL)
     is_open = (first_worse == never) & (first_fine == never)
-    return (first_worse < first_fine) | (is_open & (high < EVEN))
+    return (first_worse < first_fine) | (is_open & (high < EVEN_RATE))
 
 
 @pytest.mark.slow
@@ -239,10 +239,10 @@ def test_the_interval_of_all_times_holds_at_all_times():
 def test_the_table_says_what_simulation_says(n_cases, win_rate, margin):
     scores = suites(win_rate, n_cases)
     _, high = interval(scores, np.ones_like(scores))
-    assert (high < EVEN - margin).mean() == pytest.approx(power(n_cases, win_rate, margin), abs=0.015)
+    assert (high < EVEN_RATE - margin).mean() == pytest.approx(power(n_cases, win_rate, margin), abs=0.015)
 
 
 def test_at_the_bound_itself_hardly_any_suite_fails():
     for margin in (0.0, 0.05, 0.2):
         for n_cases in (*range(1, 60), 100, 333, 800):
-            assert power(n_cases, EVEN - margin, margin) <= MAX_FALSE
+            assert power(n_cases, EVEN_RATE - margin, margin) <= MAX_FALSE

@@ -13,7 +13,7 @@ from judge.errors import InputError
 from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods import METHODS, MethodSettings, load_method
-from judge.methods.bsm import BranchSolveMerge, Solved, TextBranchSolveMerge, merge, probabilities_of
+from judge.methods.bsm import BranchSolveMerge, Solved, TextBranchSolveMerge, choice_probabilities, merge
 from judge.methods.cot import ChainOfThought
 from judge.methods.rar import TwoStepRephraseAndRespond
 from judge.methods.s2a import SystemTwoAttention
@@ -239,8 +239,8 @@ digits = st.lists(st.floats(0.01, 1), min_size=5, max_size=5).map(lambda p: tupl
 
 @given(st.lists(st.tuples(digits, digits), min_size=1, max_size=5))
 def test_the_probability_of_a_greater_sum_turns_round_when_the_responses_swap(drawn):
-    one = probabilities_of(drawn)
-    other = probabilities_of([(second, first) for first, second in drawn])
+    one = choice_probabilities(drawn)
+    other = choice_probabilities([(second, first) for first, second in drawn])
     assert one[Choice.FIRST] == pytest.approx(other[Choice.SECOND])
     assert sum(one.values()) == pytest.approx(1)
 
@@ -256,7 +256,7 @@ def test_the_probability_of_a_greater_sum_is_that_of_drawing_all_scores():
 
     gaps = [sum(score(a) - score(b) for a, b in drawn) for _ in range(n)]
     share = sum((gap > 0) + (gap == 0) / 2 for gap in gaps) / n
-    assert probabilities_of(drawn)[Choice.FIRST] == pytest.approx(share, abs=0.015)
+    assert choice_probabilities(drawn)[Choice.FIRST] == pytest.approx(share, abs=0.015)
 
 
 def test_expected_scores_are_means_under_the_digits_probabilities():

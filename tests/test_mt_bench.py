@@ -13,8 +13,8 @@ import pytest
 from hub import serve
 
 from judge.datasets.dataset import Wanted
-from judge.datasets.mt_bench import GPT_4, HUMAN, QUESTIONS, read, read_pairs, released_verdicts
-from judge.datasets.sources import rows_of
+from judge.datasets.mt_bench import GPT_4, HUMAN, QUESTIONS, read, released_verdicts, voted_pairs
+from judge.datasets.sources import published_rows
 from judge.errors import InputError
 from judge.io.verdicts import read_verdicts
 from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict, sha256_of_json
@@ -98,7 +98,7 @@ def test_every_voted_pair_is_there_once_whichever_way_round_its_votes_name_it(da
     lines = gzip.decompress((data_dir / HUMAN.file).read_bytes()).splitlines()
     votes = [vote for vote in map(json.loads, lines) if vote["turn"] == turn]
     expected = {(vote["question_id"], frozenset((vote["model_a"], vote["model_b"]))) for vote in votes}
-    pairs = read_pairs(data_dir, turn)
+    pairs = voted_pairs(data_dir, turn)
     found = {
         (pair.metadata["question_id"], frozenset((pair.metadata["model_a"], pair.metadata["model_b"])))
         for pair in pairs
@@ -118,7 +118,7 @@ def test_every_voted_pair_is_there_once_whichever_way_round_its_votes_name_it(da
     ],
 )
 def test_ids_and_contents_never_change_as_ledgers_and_results_hold_them(data_dir, turn, digits):
-    assert sha256_of_json([[pair.id, pair.content_hash] for pair in read_pairs(data_dir, turn)]) == digits
+    assert sha256_of_json([[pair.id, pair.content_hash] for pair in voted_pairs(data_dir, turn)]) == digits
 
 
 def test_each_side_keeps_its_own_models_text(data_dir):
@@ -127,7 +127,7 @@ def test_each_side_keeps_its_own_models_text(data_dir):
     for vote in map(json.loads, lines):
         for side in "ab":
             text_of[vote["question_id"], vote[f"model_{side}"]] = vote[f"conversation_{side}"][1]["content"]
-    for pair in read_pairs(data_dir):
+    for pair in voted_pairs(data_dir):
         for side, response in (("a", pair.response_a), ("b", pair.response_b)):
             assert response == text_of[pair.metadata["question_id"], pair.metadata[f"model_{side}"]]
 
@@ -136,7 +136,7 @@ def test_each_side_keeps_its_own_models_text(data_dir):
 def test_each_vote_is_for_the_model_that_its_row_names(data_dir, turn):
     dataset = whole(data_dir, turn, "experts")
     named = Counter()
-    for row in rows_of(HUMAN, data_dir):
+    for row in published_rows(HUMAN, data_dir):
         if row["turn"] == turn and row["judge"].startswith("expert"):
             models = tuple(sorted((row["model_a"], row["model_b"])))
             named[row["question_id"], models, row["judge"], row.get(row["winner"])] += 1
@@ -150,7 +150,7 @@ def test_each_vote_is_for_the_model_that_its_row_names(data_dir, turn):
 
 
 def test_a_pair_has_its_category_and_the_reference_of_its_turn(data_dir):
-    questions = {row["question_id"]: row for row in rows_of(QUESTIONS, data_dir)}
+    questions = {row["question_id"]: row for row in published_rows(QUESTIONS, data_dir)}
     dataset = whole(data_dir, None, "all")
     with_reference = 0
     for pair in dataset.pairs:
@@ -184,7 +184,7 @@ def test_gpt_4_flips_on_15_7_percent_of_all_released_pairs_of_turn_1(data_dir):
 
 @pytest.mark.slow
 def test_the_hub_gives_the_same_data_set_as_the_folder(data_dir, tmp_path, monkeypatch):
-    released = [row | {"judge": ["gpt-4", "pair-v2"]} for row in rows_of(GPT_4, data_dir)]
+    released = [row | {"judge": ["gpt-4", "pair-v2"]} for row in published_rows(GPT_4, data_dir)]
     prompts = [
         {
             "prompt": row["turns"],
@@ -192,9 +192,13 @@ def test_the_hub_gives_the_same_data_set_as_the_folder(data_dir, tmp_path, monke
             "category": row["category"],
             "reference": row["reference"] or [],
         }
-        for number, row in enumerate(rows_of(QUESTIONS, data_dir))
+        for number, row in enumerate(published_rows(QUESTIONS, data_dir))
     ]
-    serve(tmp_path, monkeypatch, {HUMAN: rows_of(HUMAN, data_dir), GPT_4: released, QUESTIONS: prompts[::-1]})
+    serve(
+        tmp_path,
+        monkeypatch,
+        {HUMAN: published_rows(HUMAN, data_dir), GPT_4: released, QUESTIONS: prompts[::-1]},
+    )
     assert read(Wanted(None, None, "all")) == read(Wanted(data_dir, None, "all"))
 
 
@@ -315,7 +319,7 @@ def test_what_mt_bench_does_not_have_is_refused(tmp_path):
 
 def test_a_folder_without_the_data_is_one_clear_line(tmp_path):
     with pytest.raises(InputError, match="JUDGE_DATA names a folder"):
-        read_pairs(tmp_path)
+        voted_pairs(tmp_path)
 
 
 @pytest.mark.weights

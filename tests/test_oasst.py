@@ -24,7 +24,7 @@ from judge.datasets.oasst import (
     read,
     sibling_pairs,
 )
-from judge.datasets.sources import local_rows, rows_of
+from judge.datasets.sources import local_rows, published_rows
 from judge.errors import InputError
 from judge.records import Ballot, Message
 
@@ -81,7 +81,7 @@ def test_flat_messages_and_trees_give_the_same_pairs_and_votes(data_dir, tmp_pat
 
 
 def test_every_message_of_a_tree_is_one_of_the_flat_ones(data_dir):
-    flat = {row["message_id"]: row for row in rows_of(VALIDATION, data_dir)}
+    flat = {row["message_id"]: row for row in published_rows(VALIDATION, data_dir)}
     messages = list(messages_of_trees(local_rows(data_dir / TREES)))
     assert len(messages) == 2_019
     assert all(message == flat[message["message_id"]] for message in messages)
@@ -89,12 +89,12 @@ def test_every_message_of_a_tree_is_one_of_the_flat_ones(data_dir):
 
 @pytest.mark.slow
 def test_the_hub_gives_the_same_data_set_as_the_folder(data_dir, tmp_path, monkeypatch):
-    serve(tmp_path, monkeypatch, {VALIDATION: rows_of(VALIDATION, data_dir)})
+    serve(tmp_path, monkeypatch, {VALIDATION: published_rows(VALIDATION, data_dir)})
     assert read(Wanted(None, None)) == read(Wanted(data_dir, None))
 
 
 def test_the_vote_is_for_the_reply_of_better_rank(data_dir):
-    rank_of = {row["message_id"]: row["rank"] for row in rows_of(VALIDATION, data_dir)}
+    rank_of = {row["message_id"]: row["rank"] for row in published_rows(VALIDATION, data_dir)}
     dataset = read(Wanted(data_dir, None))
     rank_by_side = {
         pair.id: [rank_of[pair.metadata[f"message_{side}"]] for side in "ab"] for pair in dataset.pairs
@@ -108,7 +108,7 @@ def test_the_vote_is_for_the_reply_of_better_rank(data_dir):
 
 @pytest.mark.slow
 def test_the_order_of_the_messages_and_their_ranks_do_not_move_a_reply(data_dir):
-    rows = rows_of(VALIDATION, data_dir)
+    rows = published_rows(VALIDATION, data_dir)
     shuffled = random.Random(0).sample(rows, len(rows))
     turned = [row if row["rank"] is None else row | {"rank": 9 - row["rank"]} for row in rows]
     siblings, _ = sibling_pairs(rows)

@@ -25,7 +25,7 @@ from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
 from judge.backends import Sampling, Settings, load_backend
 from judge.backends.chat_text import (
-    Form,
+    ReplyForm,
     Stated,
     Token,
     choice_line,
@@ -56,7 +56,7 @@ pytestmark = [  # nothing unclosed, nothing never awaited or retrieved
     )
 ]
 
-FORM = Form(("A", "B"), "[[", "]]")
+FORM = ReplyForm(("A", "B"), "[[", "]]")
 
 
 async def blink(seconds: float) -> None:
@@ -529,7 +529,7 @@ def test_markup_gets_a_space_inside_and_other_text_stays(text, plain):
 
 def test_our_words_that_state_the_form_of_a_reply_are_these():
     assert choice_line(FORM) == 'Begin your reply with "[[A]]" or "[[B]]".'
-    assert choice_line(Form(("1", "2", "3"), "Score: ", "")) == (
+    assert choice_line(ReplyForm(("1", "2", "3"), "Score: ", "")) == (
         'Begin your reply with "Score: 1", "Score: 2" or "Score: 3".'
     )
     assert start_line("Criteria:\n") == 'Begin your reply with "Criteria:".'
@@ -589,12 +589,12 @@ def test_a_token_counts_even_where_the_server_does_not_list_it_among_its_alterna
 
 
 def test_a_choice_of_several_tokens_is_not_read_from_its_first():
-    form = Form(("1", "10"), "", "")
+    form = ReplyForm(("1", "10"), "", "")
     assert choice_probabilities([Token("1", (("1", -0.1),)), token("0")], form) is None
 
 
 def test_bare_choices_are_words_of_their_own_and_the_last_one_counts():
-    form = Form(("A", "B"), "", "")
+    form = ReplyForm(("A", "B"), "", "")
     assert find_choice("An Answer: B, not A.", form) == Stated("A", 18, "")
     assert find_choice("Answer Both", form) is None
 

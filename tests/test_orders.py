@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pairs import pair_of
 
-from judge.orders import combine, outcome_by_probability, outcome_of, probability_of_a, shown
+from judge.orders import combine, outcome_by_probability, outcome_of, probability_of_a, shown_in
 from judge.records import Choice, Judgment, Order, Outcome, Share, Status, Unparsed
 
 probabilities = st.floats(0, 1).map(lambda p: {Choice.FIRST: p, Choice.SECOND: 1 - p})
@@ -32,7 +32,7 @@ def test_the_first_shown_is_a_in_order_ab_and_b_in_order_ba():
 
 
 def test_order_ba_shows_b_first():
-    first, second = shown(pair_of("one", "two"), Order.BA)
+    first, second = shown_in(pair_of("one", "two"), Order.BA)
     assert (first[-1].content, second[-1].content) == ("two", "one")
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from distill.recipe import Recipe, Teacher, file_at, hash_of, read_recipe, recipe_of, recipe_to_json
+from distill.recipe import Recipe, Teacher, file_at, read_recipe, recipe_of, recipe_to_json, settings_hash
 from judge.errors import BadLines, InputError
 from judge.options import judge_options
 
@@ -369,13 +369,14 @@ def test_a_recipe_as_plain_values_is_the_same_recipe(path):
 def test_a_stage_is_stale_when_a_setting_of_it_or_of_one_before_it_changes(changes, changed_stages):
     before, after = recipe_with(), recipe_with(**changes)
     assert (
-        tuple(stage for stage in STAGES if hash_of(before, stage) != hash_of(after, stage)) == changed_stages
+        tuple(stage for stage in STAGES if settings_hash(before, stage) != settings_hash(after, stage))
+        == changed_stages
     )
 
 
 @given(st.permutations(list(recipe_to_json(recipe_with())["train"].items())))
 def test_the_order_of_the_keys_in_a_file_does_not_matter(items):
-    assert hash_of(recipe_with(train=dict(items)), "train") == hash_of(recipe_with(), "train")
+    assert settings_hash(recipe_with(train=dict(items)), "train") == settings_hash(recipe_with(), "train")
 
 
 # --- where files are -------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from judge.datasets.dataset import Wanted
 from judge.ledger.ledger import Ledger
 from judge.orders import combine
 from judge.records import Order
-from judge.study.study import Entrant, Kind, study_as_json, study_of
+from judge.study.study import Entrant, EntrantKind, study_as_json, study_of
 
 CHECKOUT = Path(__file__).parents[1]
 SHARDS = sorted((CHECKOUT / "benchmarks" / "ledger").glob("*.jsonl.gz"))
@@ -48,7 +48,7 @@ def test_every_figure_of_a_result_file_follows_from_the_shards(name, ledger, dat
     judges = [judge for judge in result["judges"] if judge["kind"] == "judge"]
     assert judges
     entrants = [
-        Entrant(judge["name"], Kind.JUDGE, verdicts_of(judge["fingerprint"], dataset.pairs, ledger))
+        Entrant(judge["name"], EntrantKind.JUDGE, verdicts_of(judge["fingerprint"], dataset.pairs, ledger))
         for judge in judges
     ]
     entrants += run.released_of(dataset)

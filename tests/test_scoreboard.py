@@ -11,7 +11,7 @@ from judge.metrics.bootstrap import Estimate
 from judge.metrics.metric import Metric, Unit
 from judge.metrics.significance import McNemar
 from judge.study.cells import Cell, name_in_table, percent_cell, points_cell
-from judge.study.glossary import METRICS, counts_in_words, notes_of
+from judge.study.glossary import METRICS, notes_of, study_counts
 from judge.study.scoreboard import (
     bias_board,
     calibration_board,
@@ -27,7 +27,7 @@ from judge.study.scoreboard import (
     model_boards,
     yardsticks_of,
 )
-from judge.study.study import Contrast, Cost, Kind, study_of
+from judge.study.study import Contrast, Cost, EntrantKind, study_of
 
 STUDY = small_study()
 
@@ -262,7 +262,7 @@ def test_a_headline_does_not_hide_what_was_not_read():
 
 
 def test_released_verdicts_have_a_headline_where_there_is_no_judge():
-    others = tuple(one for one in STUDY.standings if one.kind is not Kind.JUDGE)
+    others = tuple(one for one in STUDY.standings if one.kind is not EntrantKind.JUDGE)
     assert [headline.name for headline in headlines_of(replace(STUDY, standings=others))] == ["GPT-4"]
     assert headlines_of(replace(STUDY, standings=())) == []
 
@@ -280,7 +280,7 @@ def test_every_figure_of_a_study_has_its_word():
 
 def test_the_notes_say_what_the_figures_stand_on():
     notes = dict(notes_of(replace(STUDY, n_left_out=3, n_draws=10_000, seed=7)))
-    assert counts_in_words(STUDY) == "12 pairs, 24 votes (21 for a side, 3 ties) by 2 people, 6 questions"
+    assert study_counts(STUDY) == "12 pairs, 24 votes (21 for a side, 3 ties) by 2 people, 6 questions"
     assert "3 pairs with a verdict left out" in notes["Data"]
     assert "6 questions (10,000 draws, seed 7)" in notes["Intervals"]
     assert "in one" in notes["Categories"]

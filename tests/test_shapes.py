@@ -15,7 +15,7 @@ from pydantic import Field
 from distill.folder import RunFolder
 from judge.errors import InputError
 from judge.io.shapes import Misshapen, Must, OpenShape, Shape, shaped
-from judge.ledger.reading import Line
+from judge.ledger.reading import ShardLine
 from judge.models.adapters import FILES
 from judge.models.manifest import Files
 from judge.records import Choice, Order
@@ -104,13 +104,15 @@ def test_numbers_of_a_shard_come_back_bit_by_bit(probability, seconds):
         "probabilities": {"FIRST": probability},
         "recorded_at": "2025-01-31T12:00:00+00:00",
     }
-    read = Line.model_validate_json(json.dumps(line))
+    read = ShardLine.model_validate_json(json.dumps(line))
     assert read.probabilities is not None
     assert (read.probabilities["FIRST"].hex(), read.elapsed_s.hex()) == (probability.hex(), seconds.hex())
 
 
 def test_shards_and_manifests_know_the_names_that_the_code_uses():
-    names = {name: str(Line.model_fields[name].annotation) for name in ("order", "choice", "probabilities")}
+    names = {
+        name: str(ShardLine.model_fields[name].annotation) for name in ("order", "choice", "probabilities")
+    }
     assert all(f"'{order}'" in names["order"] for order in Order)
     assert all(f"'{choice}'" in names[name] for choice in Choice for name in ("choice", "probabilities"))
     assert [field.alias for field in Files.model_fields.values()] == list(FILES)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from judge.datasets.sources import Source, hub_rows, rows_of
+from judge.datasets.sources import Source, hub_rows, published_rows
 from judge.errors import BadLines, InputError, MissingExtra
 
 SOURCE = Source("some/rows.jsonl.gz", "someone/rows", "train")
@@ -22,7 +22,7 @@ def local_copy(folder, content):
 
 def test_a_folder_has_the_rows(tmp_path):
     local_copy(tmp_path, b'{"a": 1}\n{"a": 2}\n')
-    assert rows_of(SOURCE, tmp_path) == [{"a": 1}, {"a": 2}]
+    assert published_rows(SOURCE, tmp_path) == [{"a": 1}, {"a": 2}]
 
 
 def test_without_a_folder_the_hub_is_asked_for_the_split(tmp_path, monkeypatch):
@@ -38,13 +38,13 @@ def test_without_a_folder_the_hub_is_asked_for_the_split(tmp_path, monkeypatch):
 
     original = datasets.load_dataset
     monkeypatch.setattr(datasets, "load_dataset", load)
-    assert rows_of(SOURCE, None) == [{"a": 1, "b": [{"c": "x"}]}, {"a": 2, "b": None}]
+    assert published_rows(SOURCE, None) == [{"a": 1, "b": [{"c": "x"}]}, {"a": 2, "b": None}]
     assert asked == [("someone/rows", "train")]
 
 
 def test_a_missing_file_is_named_with_the_way_to_another_folder(tmp_path):
     with pytest.raises(InputError) as caught:
-        rows_of(SOURCE, tmp_path)
+        published_rows(SOURCE, tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}/some/rows.jsonl.gz: no such file. "
         "--data-dir or JUDGE_DATA names a folder with local copies."
@@ -54,10 +54,10 @@ def test_a_missing_file_is_named_with_the_way_to_another_folder(tmp_path):
 def test_a_damaged_file_is_refused(tmp_path):
     path = local_copy(tmp_path, b'{"a": 1}\n{"a": \n')
     with pytest.raises(BadLines, match=r"rows\.jsonl\.gz:2: not JSON"):
-        rows_of(SOURCE, tmp_path)
+        published_rows(SOURCE, tmp_path)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(InputError, match="not a whole gzip file"):
-        rows_of(SOURCE, tmp_path)
+        published_rows(SOURCE, tmp_path)
 
 
 def test_a_hub_that_does_not_answer_is_one_line(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from models import VERDICT_MERGES, make_model, manifest_values
 from pairs import pair_of
 
-from distill.examples import rows_of
+from distill.examples import token_rows
 from distill.frozen import freeze_linear_layers
 from distill.selection import Example, Part, targets
 from distill.student import Batch, Lora, Student, batch_of, read_weights
@@ -50,7 +50,7 @@ def spread(student: Student) -> None:
 
 
 def rows_for(student: Student):
-    return rows_of(EXAMPLES, student.encoder, student.end_of_turn, ties=False, is_soft=False)
+    return token_rows(EXAMPLES, student.encoder, student.end_of_turn, ties=False, is_soft=False)
 
 
 def logits_of(student: Student, batch: Batch):

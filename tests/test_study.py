@@ -11,7 +11,7 @@ from pairs import pair_of
 from judge.errors import InputError
 from judge.orders import combine
 from judge.records import Ballot, Choice, HumanVote, Identity, Judgment, Order, Step
-from judge.study.study import Entrant, Kind, Study, study_as_json, study_of
+from judge.study.study import Entrant, EntrantKind, Study, study_as_json, study_of
 
 PAIRS = [
     pair_of("a long answer", "short", f"Question {n // 2}?", f"p{n}", category="xy"[n // 2 % 2])
@@ -34,7 +34,7 @@ def judge_of(name: str, chooses: str, pairs=PAIRS, steps=(), **fields) -> Entran
             for order, choice in zip(Order, choices[letter], strict=True)
         }
         verdicts.append(combine(pair.id, readings, name))
-    return Entrant(name, Kind.JUDGE, verdicts, **fields)
+    return Entrant(name, EntrantKind.JUDGE, verdicts, **fields)
 
 
 def figure(study: Study, name: str, metric: str, category: str | None = None) -> float | None:
@@ -101,9 +101,9 @@ def test_the_cost_of_a_verdict_is_both_orders_and_its_part_of_what_was_asked_onc
 def test_baselines_and_released_verdicts_cost_nothing_that_is_known():
     study = studies.small_study()
     costs = {one.kind: one.cost for one in study.standings}
-    assert costs[Kind.BASELINE].tokens_in is None
-    assert costs[Kind.RELEASED].tokens_in is None
-    assert costs[Kind.JUDGE].n_trimmed == 1
+    assert costs[EntrantKind.BASELINE].tokens_in is None
+    assert costs[EntrantKind.RELEASED].tokens_in is None
+    assert costs[EntrantKind.JUDGE].n_trimmed == 1
 
 
 def test_the_confusion_counts_every_vote_once():

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from models import VERDICT_MERGES, make_model
 from pairs import pair_of
 
-from distill.examples import batches_of, rows_of
-from distill.history import History, Look, Step, history_from_json, history_to_json
+from distill.examples import batches_of, token_rows
+from distill.history import HeldOutLook, History, TrainStep, history_from_json, history_to_json
 from distill.recipe import Train
 from distill.selection import Example, Part, targets
 from distill.student import Lora, Student, batch_of
@@ -48,7 +48,7 @@ def training_of(tiny, folder, settings=SETTINGS, n_held_out=3, key="k", **more) 
     student = Student(str(tiny), Lora(4, 8, 0.5, settings.dropout), 2048, "cpu", "float32", seed=3)
     trained, held_out = (
         batches_of(
-            rows_of(some, student.encoder, student.end_of_turn, ties=False, is_soft=False),
+            token_rows(some, student.encoder, student.end_of_turn, ties=False, is_soft=False),
             settings.batch_tokens,
         )
         for some in (examples(6, Part.TRAIN), examples(n_held_out, Part.HELD_OUT))
@@ -139,7 +139,9 @@ def test_what_the_frozen_layers_give_is_computed_once(tiny, tmp_path, monkeypatc
 
 def test_where_all_layers_learn_nothing_is_kept_of_frozen_ones(tiny, tmp_path):
     student = Student(str(tiny), Lora(4, 8, 1.0), 2048, "cpu", "float32")
-    rows = rows_of(examples(2, Part.TRAIN), student.encoder, student.end_of_turn, ties=False, is_soft=False)
+    rows = token_rows(
+        examples(2, Part.TRAIN), student.encoder, student.end_of_turn, ties=False, is_soft=False
+    )
     letters = student.encoder.choice_ids(["A", "B"], "[[")
     batches = batches_of(rows, SETTINGS.batch_tokens)
     trained = Training(student, batches, [], letters, SETTINGS, 0, tmp_path, "k").run()
@@ -168,7 +170,7 @@ def test_without_held_out_pairs_the_last_weights_are_kept(tiny, tmp_path):
 def test_it_stops_when_looking_finds_nothing_better(tiny, tmp_path, monkeypatch):
     training = training_of(tiny, tmp_path, SETTINGS.model_copy(update={"patience": 2, "epochs": 10}))
     monkeypatch.setattr(
-        Training, "look", lambda self, step: Look(step, float(step), Share(1, 2), Share(0, 2))
+        Training, "look", lambda self, step: HeldOutLook(step, float(step), Share(1, 2), Share(0, 2))
     )
     trained = training.run()
     assert [look.step for look in trained.history.looks] == [0, 5, 10, 15]
@@ -233,8 +235,8 @@ def test_looks_are_spread_evenly_and_the_last_step_is_always_looked_at(n_steps, 
 # --- the history -----------------------------------------------------------------------------------------
 
 
-def look(step: int, agreement: int, inconsistent: int, loss: float) -> Look:
-    return Look(step, loss, Share(agreement, 10), Share(inconsistent, 10))
+def look(step: int, agreement: int, inconsistent: int, loss: float) -> HeldOutLook:
+    return HeldOutLook(step, loss, Share(agreement, 10), Share(inconsistent, 10))
 
 
 def test_the_best_look_agrees_most_then_is_most_consistent_then_has_the_least_loss():
@@ -247,6 +249,6 @@ def test_the_best_look_agrees_most_then_is_most_consistent_then_has_the_least_lo
 
 
 def test_a_history_survives_json():
-    history = History(3, [Step(1, 1e-4, 2.5, 1.1)], [look(0, 1, 2, 0.3)])
+    history = History(3, [TrainStep(1, 1e-4, 2.5, 1.1)], [look(0, 1, 2, 0.3)])
     assert history_from_json(history_to_json(history)) == history
     assert history.chance == pytest.approx(math.log(3))

@@ -29,7 +29,7 @@ from judge.evaluate import size_of
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
 from judge.models.adapters import Adapter, write_manifest
-from judge.orders import shown
+from judge.orders import shown_in
 from judge.records import Order, Prompt, Span
 
 CHECKOUT = Path(__file__).parents[1]
@@ -295,7 +295,7 @@ def test_the_command_line_judges_with_vllm_and_resumes_without_it(vllm_python, t
 
 def prompt_of(pair, order, reply_start="[["):
     """A prompt of our own, so that changes of the judge's templates move nothing here."""
-    first, second = (conversation[-1].content for conversation in shown(pair, order))
+    first, second = (conversation[-1].content for conversation in shown_in(pair, order))
     spans = (
         Span(pair.prompt, "context"),
         Span("\n\nA: "),

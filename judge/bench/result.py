@@ -65,7 +65,7 @@ def frame_of(result: Mapping[str, Any]) -> Frame:
             ("Data", f"{data['name']}: {data['source']}"),
             ("Data hash", data["hash"]),
             ("Selection", json.dumps(selection, ensure_ascii=False)),
-            ("Rows left out", in_words(data["broken"]) or "none"),
+            ("Rows left out", counts_told(data["broken"]) or "none"),
             ("Commit", result["commit"] or "not in a checkout"),
             ("Machine", f"{result['cores']} cores of {result['cpu']}, GPU: {result['gpu']}"),
             ("Versions", ", ".join(f"{name} {number}" for name, number in result["versions"].items())),
@@ -101,5 +101,5 @@ def title_of(name: str, selection: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def in_words(broken: Mapping[str, int]) -> str:
+def counts_told(broken: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in broken.items() if n)

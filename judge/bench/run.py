@@ -36,7 +36,7 @@ def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, p
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class JudgeRun:
     """One judge's verdicts on a data set. `name` is "" where the user gave none."""
 
     name: str
@@ -45,7 +45,9 @@ class Run:
     elapsed_s: float
 
 
-def judged(name: str, options: JudgeOptions, dataset: Dataset, ledger: Ledger, progress: Progress) -> Run:
+def judge_dataset(
+    name: str, options: JudgeOptions, dataset: Dataset, ledger: Ledger, progress: Progress
+) -> JudgeRun:
     """The verdicts of one judge; its model is let go of before the next one loads.
 
     The seconds are those of the ledger, mean of a verdict, with what was asked once shared out.
@@ -53,19 +55,19 @@ def judged(name: str, options: JudgeOptions, dataset: Dataset, ledger: Ledger, p
     judge = Judge.of(options, ledger=ledger, progress=progress)
     verdicts = judge.judge(dataset.pairs)
     elapsed_s = judge.elapsed_s(dataset.pairs, verdicts) / len({pair.content_hash for pair in dataset.pairs})
-    run = Run(name, judge.identity, verdicts, elapsed_s)
+    run = JudgeRun(name, judge.identity, verdicts, elapsed_s)
     del judge
     gc.collect()
     return run
 
 
-def entrants_of_runs(runs: Sequence[Run], dataset: Dataset) -> list[Entrant]:
+def entrants_of_runs(runs: Sequence[JudgeRun], dataset: Dataset) -> list[Entrant]:
     """The judges under their names, and released verdicts on the data set."""
-    from judge.study.study import Entrant, Kind
+    from judge.study.study import Entrant, EntrantKind
 
     names = names_of([run.name for run in runs], [run.identity for run in runs])
     judges = [
-        Entrant(name, Kind.JUDGE, run.verdicts, run.elapsed_s, run.identity)
+        Entrant(name, EntrantKind.JUDGE, run.verdicts, run.elapsed_s, run.identity)
         for name, run in zip(names, runs, strict=True)
     ]
     return [*judges, *released_of(dataset)]
@@ -73,10 +75,11 @@ def entrants_of_runs(runs: Sequence[Run], dataset: Dataset) -> list[Entrant]:
 
 def released_of(dataset: Dataset) -> list[Entrant]:
     """Somebody else's judges, whose verdicts on the data set were released."""
-    from judge.study.study import Entrant, Kind
+    from judge.study.study import Entrant, EntrantKind
 
     return [
-        Entrant(f"{name} (released)", Kind.RELEASED, verdicts) for name, verdicts in dataset.released.items()
+        Entrant(f"{name} (released)", EntrantKind.RELEASED, verdicts)
+        for name, verdicts in dataset.released.items()
     ]
 
 

@@ -16,7 +16,7 @@ SURE = 0.05  # further from one half than this, both must give one letter
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MergeCheck:
     """Two ways to P(A), the probability of the letter A, over the same `n` readings.
 
     `mean_difference` is that of |P(A) - P(A)|. `same_letter` counts readings among those in which the first
@@ -40,11 +40,11 @@ class Comparison:
         )
 
 
-def compared(beside: Sequence[float], merged: Sequence[float]) -> Comparison:
+def compared(beside: Sequence[float], merged: Sequence[float]) -> MergeCheck:
     """How far the P(A) of readings with the adapter merged lie from those with it beside the weights."""
     both = list(zip(beside, merged, strict=True))
     sure = [(one, other) for one, other in both if abs(one - 0.5) > SURE]
-    return Comparison(
+    return MergeCheck(
         n=len(both),
         mean_difference=sum(abs(one - other) for one, other in both) / len(both),
         same_letter=Share(sum((one > 0.5) == (other > 0.5) for one, other in sure), len(sure)),

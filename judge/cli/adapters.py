@@ -176,7 +176,7 @@ def summary(adapter: Adapter, width: int) -> str:
             break_on_hyphens=False,
         )
         for label, value in rows.items()
-        if (text := in_words(value))
+        if (text := told_value(value))
     )
 
 
@@ -189,7 +189,7 @@ def rounds_before(manifest: Mapping[str, Any]) -> list[str]:
     return [*rounds_before(start), f"{start['name']}, hash {start['hash']}{pairs}"]
 
 
-def in_words(value: Any) -> str:
+def told_value(value: Any) -> str:
     """A value of a manifest as words, "" where it says nothing."""
     if isinstance(value, Mapping):
         if value.keys() == {"count", "total"}:
@@ -197,7 +197,7 @@ def in_words(value: Any) -> str:
         said = {name.replace("_", " "): _inside(one) for name, one in value.items()}
         return ", ".join(f"{name} {words}" for name, words in said.items() if words)
     if isinstance(value, list):
-        return " ".join(map(in_words, value))
+        return " ".join(map(told_value, value))
     if value is None or isinstance(value, bool):
         return {None: "", True: "yes", False: "no"}[value]
     if isinstance(value, float):
@@ -207,6 +207,6 @@ def in_words(value: Any) -> str:
 
 def _inside(value: Any) -> str:
     """The same within another value: an object of several in brackets."""
-    words = in_words(value)
+    words = told_value(value)
     is_group = isinstance(value, Mapping) and value.keys() != {"count", "total"}
     return f"({words})" if words and is_group else words

@@ -10,7 +10,7 @@ import typer
 from judge.bench.run import (
     chosen,
     entrants_of_runs,
-    judged,
+    judge_dataset,
     refuse_hopeless,
     self_check,
     source_of,
@@ -113,7 +113,7 @@ def bench(
     dataset = chosen(source.read(wanted), category or (), limit, seed)
     with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
         refuse_hopeless(named, book, progress)
-        runs = [judged(name, options, dataset, book, progress) for name, options in named]
+        runs = [judge_dataset(name, options, dataset, book, progress) for name, options in named]
         entrants = entrants_of_runs(runs, dataset)
         study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed, others=others)
     selection = {

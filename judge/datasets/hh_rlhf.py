@@ -89,7 +89,7 @@ def pair_and_vote(row: Mapping[str, Any]) -> tuple[Pair, HumanVote]:
     """The pair of one row, and its label as a vote."""
     return preferred(
         id=f"hh-rlhf-{row.get('subset')}-{row.get('row')}",
-        context=messages_of(row),
+        context=context_of(row),
         chosen=row.get("chosen"),
         rejected=row.get("rejected"),
         voter=VOTER,
@@ -98,7 +98,7 @@ def pair_and_vote(row: Mapping[str, Any]) -> tuple[Pair, HumanVote]:
     )
 
 
-def messages_of(row: Mapping[str, Any]) -> tuple[Message, ...]:
+def context_of(row: Mapping[str, Any]) -> tuple[Message, ...]:
     """The conversation up to the judged response, from its first user message on."""
     turns = [*row.get("context", ()), {"role": "user", "text": row.get("prompt")}]
     if not all(turn.get("role") in ROLES and isinstance(turn.get("text"), str) for turn in turns):

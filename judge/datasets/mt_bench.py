@@ -25,7 +25,7 @@ from judge.datasets.dataset import (
     not_empty,
     usable,
 )
-from judge.datasets.sources import Source, rows_of
+from judge.datasets.sources import Source, published_rows
 from judge.errors import InputError
 from judge.io.pairs import write_pairs
 from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict
@@ -76,7 +76,7 @@ def read(wanted: Wanted) -> Dataset:
     )
 
 
-def read_pairs(folder: Path | None, turn: int = 1) -> list[Pair]:
+def voted_pairs(folder: Path | None, turn: int = 1) -> list[Pair]:
     """Every pair of conversations that people voted on in one turn, each once, by question and models.
 
     Raises:
@@ -88,8 +88,8 @@ def read_pairs(folder: Path | None, turn: int = 1) -> list[Pair]:
 def pairs_and_votes(wanted: Wanted) -> tuple[tuple[Pair, ...], tuple[HumanVote, ...], Counter[str]]:
     """The pairs by id, the votes in the order of the file, and the rows that were left out, by reason."""
     refuse_unknown(wanted)
-    rows = [row for row in rows_of(HUMAN, wanted.folder) if is_wanted(row, wanted)]
-    questions = questions_by_text(rows_of(QUESTIONS, wanted.folder))
+    rows = [row for row in published_rows(HUMAN, wanted.folder) if is_wanted(row, wanted)]
+    questions = questions_by_text(published_rows(QUESTIONS, wanted.folder))
     pairs: dict[str, Pair] = {}
 
     def vote_of(row: Row) -> HumanVote:
@@ -109,7 +109,7 @@ def released_verdicts(wanted: Wanted) -> list[Verdict]:
     Rows that are no verdict, or are a second one on a pair, are left out.
     """
     refuse_unknown(wanted)
-    rows = (row for row in rows_of(GPT_4, wanted.folder) if wanted.turn in (None, row.get("turn")))
+    rows = (row for row in published_rows(GPT_4, wanted.folder) if wanted.turn in (None, row.get("turn")))
     verdicts, _ = usable(rows, verdict_from_row)
     first = {verdict.pair_id: verdict for verdict in reversed(verdicts)}
     return [first[id] for id in sorted(first)]
@@ -145,7 +145,7 @@ def questions_by_text(rows: Iterable[Row]) -> dict[str, Question]:
 def pair_of(row: Row, questions: Mapping[str, Question]) -> Pair:
     """The pair that a vote's row is about, with both conversations up to the row's turn."""
     pair_id, turn = pair_id_of(row), row["turn"]
-    conversations = {row[f"model_{side}"]: conversation_of(row, side, turn) for side in "ab"}
+    conversations = {row[f"model_{side}"]: side_conversation(row, side, turn) for side in "ab"}
     model_a, model_b = sorted(conversations)
     asked_a, asked_b = (conversations[model][::2] for model in (model_a, model_b))
     if asked_a != asked_b:
@@ -178,20 +178,20 @@ def pair_id_of(row: Row) -> str:
     return f"mt-bench-{question}-{first}-{second}-{turn}"
 
 
-def conversation_of(row: Row, side: str, turn: int) -> tuple[Message, ...]:
+def side_conversation(row: Row, side: str, turn: int) -> tuple[Message, ...]:
     """One side's messages up to the answer of the turn. An empty answer is one."""
     messages = row.get(f"conversation_{side}")
     if not isinstance(messages, list) or not messages:
         raise Unusable("no conversation")
     if len(messages) < 2 * turn:
         raise Unusable("fewer messages than the turn needs")
-    conversation = tuple(message_of(message) for message in messages[: 2 * turn])
+    conversation = tuple(turn_message(message) for message in messages[: 2 * turn])
     if [message.role for message in conversation] != ["user", "assistant"] * turn:
         raise Unusable("roles that do not alternate")
     return conversation
 
 
-def message_of(value: Any) -> Message:
+def turn_message(value: Any) -> Message:
     role, content = (value.get("role"), value.get("content")) if isinstance(value, dict) else (None, None)
     if not isinstance(role, str) or not isinstance(content, str):
         raise Unusable("a message without role or content")
@@ -205,7 +205,7 @@ def vote_on(pair: Pair, row: Row) -> HumanVote:
     return HumanVote(
         pair_id=pair.id,
         voter=voter,
-        outcome=Ballot(outcome_of(row).value),
+        outcome=Ballot(voted_outcome(row).value),
         turn=row["turn"],
         category=pair.category,
         model_a=pair.metadata["model_a"],
@@ -213,7 +213,7 @@ def vote_on(pair: Pair, row: Row) -> HumanVote:
     )
 
 
-def outcome_of(row: Row) -> Outcome:
+def voted_outcome(row: Row) -> Outcome:
     """Who won, in the pair's terms: a is the first model by name."""
     winner = row.get("winner")
     if winner not in WINNERS:
@@ -229,7 +229,7 @@ def verdict_from_row(row: Row) -> Verdict:
     return Verdict(
         pair_id=pair_id_of(row),
         status=Status.CONSISTENT if is_consistent else Status.INCONSISTENT,
-        outcome=outcome_of(row) if is_consistent else Outcome.TIE,
+        outcome=voted_outcome(row) if is_consistent else Outcome.TIE,
         p_a=None,
         outcome_by_mean=None,
         readings={},
@@ -260,7 +260,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
-    write_pairs(arguments.out, read_pairs(data_folder(arguments.data_dir), arguments.turn))
+    write_pairs(arguments.out, voted_pairs(data_folder(arguments.data_dir), arguments.turn))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ PUBLISHED = {
     "length_balanced": length_balanced,
 }
 N_PAIRS, N_VOTES = 821, 1343
-GPT_4 = {
+PUBLISHED_GPT_4 = {
     "with_ties": 66.0,
     "without_ties": 84.6,
     "coverage": 82.0,
@@ -56,7 +56,7 @@ def checks(data: Dataset, released: Sequence[Verdict]) -> list[Check]:
         Check("votes", N_VOTES, len(panel.voted)),
         *(
             Check(f"GPT-4 {name}", figure, _percent(PUBLISHED[name](gpt_4), name))
-            for name, figure in GPT_4.items()
+            for name, figure in PUBLISHED_GPT_4.items()
         ),
         Check("GPT-4 inconsistent", FLIPS, _percent(inconsistent(panel, sides))),
         Check("pairs of turn 1 with a released verdict", N_ALL, len(released)),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.datasets.dataset import Dataset, DataSource, Unusable, Wanted, not_empty, preferred, usable
-from judge.datasets.sources import Source, local_rows, rows_of
+from judge.datasets.sources import Source, local_rows, published_rows
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Message, Pair
 
@@ -45,7 +45,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class OasstReply:
     """An assistant's message and the conversation that it answers."""
 
     node: Node
@@ -122,7 +122,7 @@ def messages_in(folder: Path | None) -> list[Row]:
     """The validation split's messages, from whichever local copy there is, or from the hub."""
     if folder and not (folder / VALIDATION.file).exists() and (folder / TREES).exists():
         return list(messages_of_trees(local_rows(folder / TREES)))
-    return list(rows_of(VALIDATION, folder))
+    return list(published_rows(VALIDATION, folder))
 
 
 def messages_of_trees(trees: Iterable[Row]) -> Iterator[Row]:
@@ -153,7 +153,7 @@ def sibling_pairs(messages: Iterable[Row], ranked: bool = True) -> tuple[list[Si
     repeated = Counter({"repeated message_id": len(nodes) - len(by_id)})
     replies, bad_replies = usable(
         (node for node in by_id.values() if node.message.role == "assistant"),
-        lambda node: Reply(node, context_of(node, by_id)),
+        lambda node: OasstReply(node, context_of(node, by_id)),
     )
     siblings, bad_pairs = usable(twos_of(replies), lambda two: siblings_of(*two, ranked=ranked))
     return sorted(siblings, key=lambda one: one.pair.id), bad_messages + repeated + bad_replies + bad_pairs
@@ -196,18 +196,18 @@ def context_of(node: Node, by_id: Mapping[str, Node]) -> tuple[Message, ...]:
     return context
 
 
-def twos_of(replies: Iterable[Reply]) -> Iterator[tuple[Reply, Reply]]:
+def twos_of(replies: Iterable[OasstReply]) -> Iterator[tuple[OasstReply, OasstReply]]:
     """Every two replies to the same prompt."""
-    replies_to: dict[str | None, list[Reply]] = {}
+    replies_to: dict[str | None, list[OasstReply]] = {}
     for reply in replies:
         replies_to.setdefault(reply.node.parent_id, []).append(reply)
     for siblings in replies_to.values():
         yield from combinations(siblings, 2)
 
 
-def siblings_of(one: Reply, other: Reply, ranked: bool) -> Siblings:
+def siblings_of(one: OasstReply, other: OasstReply, ranked: bool) -> Siblings:
     """The pair of two replies, and which of them is better where ranks are asked for."""
-    a, b = sorted((one.node, other.node), key=lambda node: sha256_of(node.message.content))
+    a, b = sorted((one.node, other.node), key=lambda node: text_hash(node.message.content))
     if a.message == b.message:
         raise Unusable("identical texts")
     pair = Pair(
@@ -220,7 +220,7 @@ def siblings_of(one: Reply, other: Reply, ranked: bool) -> Siblings:
     return Siblings(pair, turn, better_of(a, b) if ranked else None)
 
 
-def sha256_of(text: str) -> str:
+def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from judge.datasets.dataset import Dataset, Unusable, Wanted, not_empty, usable
 from judge.errors import InputError
 from judge.io.pairs import read_pairs
-from judge.io.rows import name_of
+from judge.io.rows import file_name
 from judge.io.votes import read_votes
 from judge.io.wording import some_of
-from judge.records import Ballot, HumanVote, Outcome, Pair
+from judge.records import GOLD, Ballot, HumanVote, Outcome, Pair
 
-GOLD = "gold"
 NO_VOTE = "pair without a vote"
 
 
@@ -27,11 +26,11 @@ def read(pairs_path: str | Path, wanted: Wanted) -> Dataset:
     Raises:
         InputError: a file cannot be read, votes are on unknown pairs, or no pair has a vote.
     """
-    name = Path(name_of(pairs_path)).name
+    name = Path(file_name(pairs_path)).name
     pairs = read_pairs(pairs_path)
     if wanted.votes:
         votes, broken = votes_of_file(pairs, wanted, name)
-        source = f"own pairs, votes of {Path(name_of(wanted.votes)).name}"
+        source = f"own pairs, votes of {Path(file_name(wanted.votes)).name}"
     else:
         votes, broken = votes_of_gold(pairs, name)
         source = f"own pairs, column {GOLD}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError, MissingExtra
-from judge.io.files import one_line
+from judge.io.files import error_line
 from judge.io.rows import JSON_READERS, Cells, gather
 from judge.io.rows import rows_of as rows_of_file
 
@@ -23,7 +23,7 @@ class Source:
     split: str
 
 
-def rows_of(source: Source, folder: Path | None) -> list[Cells]:
+def published_rows(source: Source, folder: Path | None) -> list[Cells]:
     """The table's rows in its order, from the local copy below `folder`, or from the hub where that is None.
 
     Raises:
@@ -50,6 +50,6 @@ def hub_rows(repo: str, split: str) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = load_dataset(repo, split=split).to_list()
     except Exception as error:  # whatever the network, the hub or a cache raises
-        what = f"{repo}: cannot be read from the Hugging Face hub ({one_line(error)})."
+        what = f"{repo}: cannot be read from the Hugging Face hub ({error_line(error)})."
         raise InputError(f"{what} {LOCAL_COPIES}") from error
     return rows

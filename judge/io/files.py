@@ -45,7 +45,7 @@ def hash_and_remember(file: Path, progress: Progress) -> str:
     try:
         memory, found = _memory_of(file), sha256_of(file, progress)
     except OSError as error:
-        raise ModelError(f"{file}: cannot be read ({one_line(error)}). Check its permissions") from error
+        raise ModelError(f"{file}: cannot be read ({error_line(error)}). Check its permissions") from error
     with suppress(InputError):  # a cache that cannot be written makes the next call slow, not wrong
         write_whole(memory, found, parents=True)
     return found
@@ -72,7 +72,7 @@ def blocks_of(file: Path) -> Iterator[bytes]:
             yield block
 
 
-def one_line(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """A foreign error's kind and the first line of its text."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
     return f"{type(error).__name__}: {first}"

@@ -27,10 +27,10 @@ from judge.io.rows import (
     changed,
     claim,
     csv_rows,
+    file_name,
     found,
     gather,
     kind_of,
-    name_of,
     parquet_rows,
     parse_json,
     rows_of,
@@ -67,7 +67,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
 
     pairs = gather(rows_of(path, PAIR_READERS), pair_of)
     if not pairs:
-        raise InputError(f"{name_of(path)}: no pairs found. A file must hold at least one pair.")
+        raise InputError(f"{file_name(path)}: no pairs found. A file must hold at least one pair.")
     return with_ids(pairs)
 
 

@@ -72,7 +72,7 @@ def claim(taken: dict[Hashable, str], key: Hashable, where: str, what: str) -> N
 
 def rows_of(path: str | Path, readers: Mapping[str, Reader]) -> Iterable[Row]:
     """The rows of a file, read by what its name ends in; those of "-" are JSONL."""
-    name = name_of(path)
+    name = file_name(path)
     if str(path) == "-":
         return json_rows(sys.stdin.buffer.read(), name)
     data = bytes_of(Path(path))
@@ -82,7 +82,7 @@ def rows_of(path: str | Path, readers: Mapping[str, Reader]) -> Iterable[Row]:
     return reader(data, name)
 
 
-def name_of(path: str | Path) -> str:
+def file_name(path: str | Path) -> str:
     return "standard input" if str(path) == "-" else str(path)
 
 

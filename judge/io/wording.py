@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from judge.records import Share
 
 SHOWN_NAMES = 5
-MAX_NAME = 80
+MAX_CELL_NAME = 80
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 BIDI_CONTROLS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -33,7 +33,7 @@ def shortened(text: str, length: int) -> str:
 
 def name_of(text: str) -> str:
     """An id or a category as one cell shows it; JSON has it whole."""
-    return shortened(one_line(text), MAX_NAME)
+    return shortened(one_line(text), MAX_CELL_NAME)
 
 
 def some_of(names: Sequence[str]) -> str:

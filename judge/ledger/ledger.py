@@ -29,9 +29,9 @@ from judge.io.files import cache_folder
 from judge.ledger.shards import (
     ReadingRow,
     iso,
-    line_of,
-    probabilities_of,
     probabilities_text,
+    shard_line,
+    stored_probabilities,
     write_shards,
 )
 from judge.records import SHARED_LENGTH, Choice, Identity, Judgment, Order, Reading, Step, Unparsed
@@ -299,7 +299,7 @@ class Ledger:
         with self._reading() as db:
             rows = map(ReadingRow._make, db.execute(query, (identity.fingerprint,)))
             seconds = _shared_seconds(db, identity.fingerprint)
-            lines = [line_of(row, seconds) for row in rows]
+            lines = [shard_line(row, seconds) for row in rows]
         return write_shards(folder, identity, lines, max_bytes)
 
     @contextmanager
@@ -508,7 +508,7 @@ def _reading_of(row: ReadingRow) -> Reading:
     rest = (row.raw or "", row.tokens_in, row.tokens_out, bool(row.is_trimmed), _steps_of(row.steps))
     if row.choice is None:
         return Unparsed(row.reason or "", *rest)
-    return Judgment(Choice(row.choice), probabilities_of(row.probabilities), *rest)
+    return Judgment(Choice(row.choice), stored_probabilities(row.probabilities), *rest)
 
 
 def _steps_of(text: str | None) -> tuple[Step, ...]:

@@ -56,7 +56,7 @@ def _in_utc(text: str) -> str:
     return text
 
 
-class Line(Shape):
+class ShardLine(Shape):
     """A shard's later line: a reading."""
 
     content: Annotated[Sha256, Must("64 hex digits")]
@@ -130,9 +130,9 @@ def _identity_in(line: str) -> Identity:
 def _row_in(line: str) -> ReadingRow:
     """The row in a shard's later line. Raises ValueError: what was found and what is right."""
     try:
-        values = dict(Line.model_validate_json(line))
+        values = dict(ShardLine.model_validate_json(line))
     except ValidationError as error:
-        raise misshapen(error, Line, _object_in(line)) from None
+        raise misshapen(error, ShardLine, _object_in(line)) from None
     shared = [step.model_dump() | {"raw": "", "scores": None} for step in values.pop("shared")]
     values["probabilities"] = probabilities_text(values["probabilities"])
     return ReadingRow(**values, steps=json.dumps(shared) if shared else None)

@@ -54,7 +54,7 @@ def probabilities_text(probabilities: Mapping[Choice, float] | None) -> str | No
     return json.dumps(ordered, allow_nan=False)
 
 
-def probabilities_of(text: str | None) -> dict[Choice, float] | None:
+def stored_probabilities(text: str | None) -> dict[Choice, float] | None:
     return None if text is None else {Choice(name): value for name, value in json.loads(text).items()}
 
 
@@ -90,11 +90,11 @@ def _header_of(identity: Identity) -> str:
     return json.dumps(header, ensure_ascii=False)
 
 
-def line_of(row: ReadingRow, seconds: Mapping[str, float]) -> str:
+def shard_line(row: ReadingRow, seconds: Mapping[str, float]) -> str:
     """The row as a line of a shard; `seconds` are those of shared steps, by their `shared`."""
     is_short = row.raw is not None and len(row.raw) <= LONGEST_EXPORTED_RAW
     line = row._asdict() | {
-        "probabilities": probabilities_of(row.probabilities),
+        "probabilities": stored_probabilities(row.probabilities),
         "raw": row.raw if is_short else None,
         "is_trimmed": bool(row.is_trimmed),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from judge.backends import Backend, Completion, Sampling
 from judge.methods import MemoryStore, MethodSettings
-from judge.orders import shown
+from judge.orders import shown_in
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.prompts.parsing import parse_choice
@@ -45,7 +45,7 @@ def letters_of(ties: bool) -> dict[str, Choice]:
 
 def pair_values(pair: Pair, order: Order) -> dict[str, Any]:
     """What `pair.txt` shows of a pair; what both conversations share is shown once, before the responses."""
-    first, second = shown(pair, order)
+    first, second = shown_in(pair, order)
     is_shared = first[:-1] == second[:-1]
     return {
         "system": _context(pair.system),
@@ -65,7 +65,7 @@ def question_values(pair: Pair) -> dict[str, Any]:
     return {"system": _context(pair.system), "questions": [Span(text, "context") for text in asked or [""]]}
 
 
-def name_of(pair: Pair, order: Order) -> str:
+def reading_name(pair: Pair, order: Order) -> str:
     """How error messages call this reading."""
     return f"pair {pair.id} in order {order}"
 

@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from judge.methods import Method
-from judge.orders import combine
+from judge.orders import combine, is_near_even
 from judge.progress import Progress, silent
-from judge.records import Identity, Order, Pair, Reading, Status, Verdict, sha256_of_json
-
-NEAR_EVEN = 0.1
-"""A fast verdict is in doubt where it is inconsistent, unreadable, or P(A) so near to one half."""
+from judge.records import NEAR_EVEN, Identity, Order, Pair, Reading, Status, Verdict, sha256_of_json
 
 
 class Auto:
@@ -85,7 +82,7 @@ def is_doubtful(verdict: Verdict) -> bool:
     """Whether a fast verdict is worth a slow look."""
     if verdict.status is not Status.CONSISTENT:
         return True
-    return verdict.p_a is not None and abs(verdict.p_a - 0.5) < NEAR_EVEN
+    return is_near_even(verdict)
 
 
 def is_escalated(verdict: Verdict) -> bool:

@@ -12,9 +12,9 @@ from judge.methods.asking import (
     WRITING,
     SharedReplies,
     identity_of,
-    name_of,
     pair_values,
     question_values,
+    reading_name,
     sampling_of,
     step_of,
 )
@@ -39,7 +39,7 @@ from judge.records import (
 MAX_NEW_TOKENS = 256
 BRANCH = "branch"
 SCORES = ("1", "2", "3", "4", "5")
-SIDES = ("A", "B")
+ANSWER_LETTERS = ("A", "B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class BranchSolveMerge:
 
     def solve(self, asked: Sequence[tuple[Pair, Order, Criterion]]) -> list[Solved]:
         """The expected scores of both responses on each criterion, in one call."""
-        prompts = [render_score(*one, side) for one in asked for side in SIDES]
+        prompts = [render_score(*one, side) for one in asked for side in ANSWER_LETTERS]
         chosen = iter(self.backend.choose(prompts, SCORES))
         return [expected_scores(criterion, next(chosen), next(chosen)) for *_, criterion in asked]
 
@@ -143,13 +143,13 @@ def render_branch(pair: Pair) -> Prompt:
 def render_score(pair: Pair, order: Order, criterion: Criterion, side: str) -> Prompt:
     """The prompt whose next token is the score of one side, "A" or "B", on one criterion."""
     values = {"criterion": Span(str(criterion), "context"), "side": side}
-    return fill("bsm_score", pair_values(pair, order) | values, name_of(pair, order))
+    return fill("bsm_score", pair_values(pair, order) | values, reading_name(pair, order))
 
 
 def render_solve(pair: Pair, order: Order, criterion: Criterion) -> Prompt:
     """The prompt that asks for both scores on one criterion and the reason for them."""
     values = {"criterion": Span(str(criterion), "context")}
-    return fill("bsm_solve", pair_values(pair, order) | values, name_of(pair, order))
+    return fill("bsm_solve", pair_values(pair, order) | values, reading_name(pair, order))
 
 
 def plan_in(prompt: Prompt, reply: Completion) -> Plan | Unparsed:
@@ -170,7 +170,7 @@ def expected_scores(
         return Solved(Step(str(criterion), raw, *tokens), is_trimmed, reason)
     raw = "\n".join(
         f"Score {side}: " + " ".join(f"{p:.4f}" for p in one.probabilities)
-        for side, one in zip(SIDES, (first, second), strict=True)
+        for side, one in zip(ANSWER_LETTERS, (first, second), strict=True)
     )
     scores = mean_score(first.probabilities), mean_score(second.probabilities)
     step = Step(str(criterion), raw, *tokens, scores)
@@ -198,7 +198,7 @@ def merge(branch: Step, solved: Sequence[Solved]) -> Reading:
     first, second = (sum(one.step.scores[side] for one in solved if one.step.scores) for side in (0, 1))
     choice = Choice.TIE if first == second else Choice.FIRST if first > second else Choice.SECOND
     drawn = [one.distributions for one in solved if one.distributions is not None]
-    probabilities = probabilities_of(drawn) if drawn else None
+    probabilities = choice_probabilities(drawn) if drawn else None
     return Judgment(choice, probabilities, f"{first:.2f} : {second:.2f}", *tokens, is_trimmed, steps)
 
 
@@ -208,7 +208,7 @@ def mean_score(probabilities: Sequence[float]) -> float:
     return min(5.0, max(1.0, mean))
 
 
-def probabilities_of(
+def choice_probabilities(
     drawn: Sequence[tuple[Sequence[float], Sequence[float]]],
 ) -> dict[Choice, float]:
     """The probability that the first or the second sum is the greater one, equal sums half and half.

@@ -10,8 +10,8 @@ from judge.methods.asking import (
     WRITING,
     identity_of,
     letters_of,
-    name_of,
     pair_values,
+    reading_name,
     sampling_of,
     verdict_in,
 )
@@ -55,4 +55,4 @@ class ChainOfThought:
 
     def render(self, pair: Pair, order: Order) -> Prompt:
         """The prompt that asks for an explanation and a verdict after it."""
-        return fill(self.template, pair_values(pair, order) | {"ties": self.ties}, name_of(pair, order))
+        return fill(self.template, pair_values(pair, order) | {"ties": self.ties}, reading_name(pair, order))

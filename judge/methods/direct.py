@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from judge.backends import Backend, ChoiceProbabilities
 from judge.methods import DEFAULTS, MethodSettings
-from judge.methods.asking import identity_of, letters_of, name_of, pair_values
+from judge.methods.asking import identity_of, letters_of, pair_values, reading_name
 from judge.progress import Progress, silent
 from judge.prompts import fill
 from judge.records import Identity, Judgment, Order, Pair, Prompt, Reading, Unparsed
@@ -42,7 +42,7 @@ class Direct:
 
 def render_direct(pair: Pair, order: Order, ties: bool) -> Prompt:
     """The prompt that asks for a verdict at once; what both responses share is shown once, before them."""
-    return fill(TEMPLATE, pair_values(pair, order) | {"ties": ties}, name_of(pair, order))
+    return fill(TEMPLATE, pair_values(pair, order) | {"ties": ties}, reading_name(pair, order))
 
 
 def choose_letters(backend: Backend, prompts: Sequence[Prompt], ties: bool) -> list[Reading]:

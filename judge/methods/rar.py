@@ -11,9 +11,9 @@ from judge.methods.asking import (
     SharedReplies,
     identity_of,
     letters_of,
-    name_of,
     pair_values,
     question_values,
+    reading_name,
     sampling_of,
     step_of,
 )
@@ -78,4 +78,4 @@ def render_rephrase(pair: Pair) -> Prompt:
 def render_judge(pair: Pair, order: Order, rephrased: Completion, ties: bool) -> Prompt:
     """The prompt that asks for a verdict at once, with the question in both wordings."""
     values = {"rephrased": Span(rephrased.text.strip(), "context"), "ties": ties}
-    return fill("rar_judge", pair_values(pair, order) | values, name_of(pair, order))
+    return fill("rar_judge", pair_values(pair, order) | values, reading_name(pair, order))

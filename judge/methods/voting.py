@@ -10,7 +10,7 @@ from string import ascii_uppercase
 from judge.backends import Backend, ChoiceProbabilities
 from judge.errors import InputError
 from judge.methods import Method
-from judge.methods.asking import name_of, pair_values
+from judge.methods.asking import pair_values, reading_name
 from judge.progress import Progress, silent
 from judge.prompts import fill, fingerprint_of
 from judge.records import (
@@ -28,7 +28,7 @@ from judge.records import (
 )
 
 UNREADABLE = "unreadable"
-LETTERS = ascii_uppercase[3:]
+SAMPLE_LETTERS = ascii_uppercase[3:]
 """What usc calls the samples: not A, B and C, which are answers."""
 
 
@@ -41,8 +41,8 @@ class Vote:
     """
 
     def __init__(self, samples: Sequence[Method], how: str) -> None:
-        if how == "usc" and len(samples) > len(LETTERS):
-            raise InputError(f"--samples {len(samples)}: usc can tell {len(LETTERS)} apart at most.")
+        if how == "usc" and len(samples) > len(SAMPLE_LETTERS):
+            raise InputError(f"--samples {len(samples)}: usc can tell {len(SAMPLE_LETTERS)} apart at most.")
         self.samples = tuple(samples)
         self.how = how
 
@@ -86,7 +86,7 @@ class Vote:
         chosen: dict[int, ChoiceProbabilities | Unparsed] = {}
         for n in sorted({len(readable(by_item[i])) for i in prompts}):  # as many letters as samples
             group = [i for i in prompts if len(readable(by_item[i])) == n]
-            replies = self.backend.choose([prompts[i] for i in group], tuple(LETTERS[:n]))
+            replies = self.backend.choose([prompts[i] for i in group], tuple(SAMPLE_LETTERS[:n]))
             chosen |= dict(zip(group, replies, strict=True))
         return [picked_of(readings, chosen.get(i)) for i, readings in enumerate(by_item)]
 
@@ -145,9 +145,9 @@ def render_usc(pair: Pair, order: Order, samples: Sequence[Judgment]) -> Prompt:
     """The prompt that shows all readable samples and asks for the most consistent one."""
     replies = [
         {"letter": letter, "text": Span(text_of(sample), "context")}
-        for letter, sample in zip(LETTERS, samples, strict=False)
+        for letter, sample in zip(SAMPLE_LETTERS, samples, strict=False)
     ]
-    return fill("usc", pair_values(pair, order) | {"replies": replies}, name_of(pair, order))
+    return fill("usc", pair_values(pair, order) | {"replies": replies}, reading_name(pair, order))
 
 
 def text_of(reading: Judgment) -> str:

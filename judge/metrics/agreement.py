@@ -10,16 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from judge.metrics.bootstrap import Floats, Measure, quotient, sums_by_cluster
-from judge.metrics.metric import Group, Metric, Unit, over_votes
-from judge.metrics.panel import Comparison, decided, share
+from judge.metrics.metric import Metric, MetricGroup, Unit, over_votes
+from judge.metrics.panel import VoteRows, decided, share
 
 
-def strict(rows: Comparison) -> Measure:
+def strict(rows: VoteRows) -> Measure:
     """A tie or an inconsistent verdict is wrong. The headline."""
     return share(rows, is_counted=rows.voted != 0, is_right=rows.judged == rows.voted)
 
 
-def length_balanced(rows: Comparison) -> Measure | None:
+def length_balanced(rows: VoteRows) -> Measure | None:
     """The mean of `strict` where people chose the longer response and where they chose the shorter one.
 
     A judge that only looks at length gets 50 %. None without texts.
@@ -34,30 +34,30 @@ def length_balanced(rows: Comparison) -> Measure | None:
     return Measure(sums_by_cluster(columns, rows.question, rows.n_questions), mean_of_two_ratios, n)
 
 
-def with_ties(rows: Comparison) -> Measure:
+def with_ties(rows: VoteRows) -> Measure:
     """Three ways, over all votes; an inconsistent verdict is a tie."""
     return share(rows, is_counted=np.ones(len(rows.voted), bool), is_right=rows.judged == rows.voted)
 
 
-def without_ties(rows: Comparison) -> Measure:
+def without_ties(rows: VoteRows) -> Measure:
     """Over the votes where neither the person nor the judge says tie."""
     return share(
         rows, is_counted=(rows.voted != 0) & decided(rows.judged), is_right=rows.judged == rows.voted
     )
 
 
-def coverage(rows: Comparison) -> Measure:
+def coverage(rows: VoteRows) -> Measure:
     """The share of the votes that are no ties on which `without_ties` is counted."""
     return share(rows, is_counted=rows.voted != 0, is_right=decided(rows.judged))
 
 
-def half(rows: Comparison) -> Measure:
+def half(rows: VoteRows) -> Measure:
     """A tie or an inconsistent verdict is half right."""
     credit = (rows.judged == rows.voted) + 0.5 * (rows.judged == 0)
     return share(rows, is_counted=rows.voted != 0, is_right=credit)
 
 
-def single_order(rows: Comparison) -> Measure | None:
+def single_order(rows: VoteRows) -> Measure | None:
     """Each order by itself, the mean of both. None where no single reading is known."""
     if rows.by_order is None:
         return None
@@ -66,7 +66,7 @@ def single_order(rows: Comparison) -> Measure | None:
     )
 
 
-def by_mean(rows: Comparison) -> Measure | None:
+def by_mean(rows: VoteRows) -> Measure | None:
     """The side of 0.5 on which the mean P(A) of both orders lies. None without probabilities."""
     if rows.by_mean is None:
         return None
@@ -84,7 +84,7 @@ STRICT = Metric(
     meaning="the headline: votes that are no ties; both orders have to say what the vote says. A tie, an "
     "inconsistent or an unread pair is wrong.",
     unit=Unit.PERCENT,
-    group=Group.AGREEMENT,
+    group=MetricGroup.AGREEMENT,
     of_judge=over_votes(strict),
     of_people=over_votes(strict),
 )
@@ -94,7 +94,7 @@ LENGTH_BALANCED = Metric(
     meaning="the mean of strict where people chose the longer answer and strict where they chose the "
     "shorter. Who looks at nothing but length gets 50.",
     unit=Unit.PERCENT,
-    group=Group.AGREEMENT,
+    group=MetricGroup.AGREEMENT,
     of_judge=over_votes(length_balanced),
     of_people=over_votes(length_balanced),
 )
@@ -104,7 +104,7 @@ WITH_TIES = Metric(
     meaning="all votes, three ways (A, B, tie); an inconsistent pair is a tie. S1 of Zheng et al. "
     "(arXiv:2306.05685).",
     unit=Unit.PERCENT,
-    group=Group.AGREEMENT,
+    group=MetricGroup.AGREEMENT,
     of_judge=over_votes(with_ties),
     of_people=over_votes(with_ties),
 )
@@ -114,7 +114,7 @@ WITHOUT_TIES = Metric(
     meaning="votes where neither the person nor the judge says tie, and the share of the votes that are no "
     "ties on which this is counted. S2 of Zheng et al.; it leaves out what the judge flips on.",
     unit=Unit.PERCENT,
-    group=Group.AGREEMENT,
+    group=MetricGroup.AGREEMENT,
     of_judge=over_votes(without_ties),
     of_people=over_votes(without_ties),
 )
@@ -123,7 +123,7 @@ COVERAGE = Metric(
     label="Coverage",
     meaning="the share of the votes that are no ties on which without ties is counted.",
     unit=Unit.PERCENT,
-    group=Group.BEHIND,
+    group=MetricGroup.BEHIND,
     of_judge=over_votes(coverage),
     of_people=over_votes(coverage),
 )
@@ -132,7 +132,7 @@ HALF = Metric(
     label="Half",
     meaning="as strict, but a tie or an inconsistent pair is half right.",
     unit=Unit.PERCENT,
-    group=Group.AGREEMENT,
+    group=MetricGroup.AGREEMENT,
     of_judge=over_votes(half),
     of_people=over_votes(half),
 )
@@ -141,7 +141,7 @@ SINGLE_ORDER = Metric(
     label="Single order",
     meaning="votes that are no ties; each order by itself, the mean of both.",
     unit=Unit.PERCENT,
-    group=Group.AGREEMENT,
+    group=MetricGroup.AGREEMENT,
     of_judge=over_votes(single_order),
 )
 BY_MEAN = Metric(
@@ -149,6 +149,6 @@ BY_MEAN = Metric(
     label="By mean",
     meaning="votes that are no ties; the side on which the mean probability of both orders lies.",
     unit=Unit.PERCENT,
-    group=Group.AGREEMENT,
+    group=MetricGroup.AGREEMENT,
     of_judge=over_votes(by_mean),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from judge.orders import combine, shown
+from judge.orders import combine, shown_in
 from judge.records import Choice, Judgment, Order, Pair, Verdict, sha256_of_json
 
 Rule = Callable[[str, str], Choice]
@@ -59,5 +59,5 @@ def _verdicts(pairs: Sequence[Pair], rule: Rule, judge: str) -> list[Verdict]:
 
 
 def _reading(pair: Pair, order: Order, rule: Rule) -> Judgment:
-    first, second = (conversation[-1].content for conversation in shown(pair, order))
+    first, second = (conversation[-1].content for conversation in shown_in(pair, order))
     return Judgment(rule(first, second), probabilities=None, raw="", tokens_in=0, tokens_out=0)

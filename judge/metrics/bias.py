@@ -7,8 +7,8 @@ length are left out. Everything is None where the texts, and with them the lengt
 from __future__ import annotations
 
 from judge.metrics.bootstrap import Measure
-from judge.metrics.metric import Group, Metric, Unit, over_pairs, over_votes
-from judge.metrics.panel import Comparison, Ints, Panel, Sides, decided, share, votes_alone
+from judge.metrics.metric import Metric, MetricGroup, Unit, over_pairs, over_votes
+from judge.metrics.panel import Ints, Panel, Sides, VoteRows, decided, share, votes_alone
 
 
 def longer_chosen(panel: Panel, sides: Sides) -> Measure | None:
@@ -22,7 +22,7 @@ def longer_chosen(panel: Panel, sides: Sides) -> Measure | None:
     return share(panel, is_counted, is_right=sides.strict == panel.longer)
 
 
-def people_chose_longer(rows: Comparison) -> Measure | None:
+def people_chose_longer(rows: VoteRows) -> Measure | None:
     """The share of the votes that are no ties which chose the longer response."""
     if rows.longer is None:
         return None
@@ -31,17 +31,17 @@ def people_chose_longer(rows: Comparison) -> Measure | None:
     )
 
 
-def strict_where_longer_is_right(rows: Comparison) -> Measure | None:
+def strict_where_longer_is_right(rows: VoteRows) -> Measure | None:
     """Strict agreement over the votes that chose the longer response. A tie or an inconsistency is wrong."""
     return None if rows.longer is None else _strict_where_chosen(rows, rows.longer)
 
 
-def strict_where_shorter_is_right(rows: Comparison) -> Measure | None:
+def strict_where_shorter_is_right(rows: VoteRows) -> Measure | None:
     """Strict agreement over the votes that chose the shorter response. A tie or an inconsistency is wrong."""
     return None if rows.longer is None else _strict_where_chosen(rows, -rows.longer)
 
 
-def _strict_where_chosen(rows: Comparison, side: Ints) -> Measure:
+def _strict_where_chosen(rows: VoteRows, side: Ints) -> Measure:
     return share(
         rows, is_counted=decided(rows.voted) & (rows.voted == side), is_right=rows.judged == rows.voted
     )
@@ -53,7 +53,7 @@ LONGER_CHOSEN = Metric(
     meaning="the answer with more characters wins, of the pairs decided for A or B; for people, of their "
     "votes that are no ties. A bias is what goes beyond people.",
     unit=Unit.PERCENT,
-    group=Group.LENGTH,
+    group=MetricGroup.LENGTH,
     of_judge=over_pairs(longer_chosen),
     of_people=lambda given: people_chose_longer(votes_alone(given.panel)),
 )
@@ -62,7 +62,7 @@ STRICT_WHERE_LONGER_IS_RIGHT = Metric(
     label="Strict, longer is right",
     meaning="strict over the votes for the longer answer.",
     unit=Unit.PERCENT,
-    group=Group.LENGTH,
+    group=MetricGroup.LENGTH,
     of_judge=over_votes(strict_where_longer_is_right),
 )
 STRICT_WHERE_SHORTER_IS_RIGHT = Metric(
@@ -70,6 +70,6 @@ STRICT_WHERE_SHORTER_IS_RIGHT = Metric(
     label="Strict, shorter is right",
     meaning="strict over the votes for the shorter answer.",
     unit=Unit.PERCENT,
-    group=Group.LENGTH,
+    group=MetricGroup.LENGTH,
     of_judge=over_votes(strict_where_shorter_is_right),
 )

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from judge.metrics.bootstrap import Floats, Measure, quotient, ratio, sums_by_cluster
-from judge.metrics.metric import Group, Metric, Unit, over_votes
-from judge.metrics.panel import Bools, Comparison, Ints, decided
+from judge.metrics.metric import Metric, MetricGroup, Unit, over_votes
+from judge.metrics.panel import Bools, Ints, VoteRows, decided
 from judge.records import Share
 
 N_BINS = 10
@@ -60,7 +60,7 @@ class _Answers:
     n_questions: int
 
 
-def brier(rows: Comparison) -> Measure | None:
+def brier(rows: VoteRows) -> Measure | None:
     """The mean of (P(A) - y)^2, where y is 1 for a vote for A and 0 for one for B (Brier, 1950).
 
     0 is best, and 0.25 is what a constant one half gets.
@@ -72,7 +72,7 @@ def brier(rows: Comparison) -> Measure | None:
     return Measure(sums, ratio, len(answers.error), is_share=False)
 
 
-def ece(rows: Comparison, n_bins: int = N_BINS) -> Measure | None:
+def ece(rows: VoteRows, n_bins: int = N_BINS) -> Measure | None:
     """The expected calibration error (Guo et al., arXiv:1706.04599), 0 is best.
 
     The mean over votes of |share right - mean confidence| of their bin; bins are equally wide. Few votes a
@@ -87,7 +87,7 @@ def ece(rows: Comparison, n_bins: int = N_BINS) -> Measure | None:
     return Measure(sums, _mean_gap, len(numbers), is_share=False)
 
 
-def reliability(rows: Comparison, n_bins: int = N_BINS) -> list[Bin] | None:
+def reliability(rows: VoteRows, n_bins: int = N_BINS) -> list[Bin] | None:
     """The bins of `ece` from the lowest, without empty ones. A confidence on an edge is in the upper bin."""
     if (answers := _answers(rows)) is None:
         return None
@@ -105,7 +105,7 @@ def reliability(rows: Comparison, n_bins: int = N_BINS) -> list[Bin] | None:
     ]
 
 
-def accuracy_at_coverage(rows: Comparison, coverages: Sequence[float] = COVERAGES) -> list[AtCoverage] | None:
+def accuracy_at_coverage(rows: VoteRows, coverages: Sequence[float] = COVERAGES) -> list[AtCoverage] | None:
     """The share right when the judge answers only the given shares of the votes, where it is surest.
 
     Votes of equal confidence, so all those on one pair, are answered together. Thresholds come from these
@@ -125,7 +125,7 @@ def accuracy_at_coverage(rows: Comparison, coverages: Sequence[float] = COVERAGE
     return points
 
 
-def _answers(rows: Comparison) -> _Answers | None:
+def _answers(rows: VoteRows) -> _Answers | None:
     if rows.p_a is None:
         return None
     is_counted = decided(rows.voted) & ~np.isnan(rows.p_a)
@@ -166,7 +166,7 @@ BRIER = Metric(
     meaning="mean squared distance of P(A) from the vote, over votes that are no ties. 0 is best; always "
     "saying 0.5 gets 0.25.",
     unit=Unit.NUMBER,
-    group=Group.CALIBRATION,
+    group=MetricGroup.CALIBRATION,
     of_judge=over_votes(brier),
 )
 ECE = Metric(
@@ -175,6 +175,6 @@ ECE = Metric(
     meaning="expected calibration error: mean distance between confidence and the share right, over ten "
     "bins. 0 is best; few votes a bin push it up, and its interval more so.",
     unit=Unit.NUMBER,
-    group=Group.CALIBRATION,
+    group=MetricGroup.CALIBRATION,
     of_judge=over_votes(ece),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from judge.metrics.bootstrap import Measure
-from judge.metrics.metric import Group, Metric, Unit, over_pairs
+from judge.metrics.metric import Metric, MetricGroup, Unit, over_pairs
 from judge.metrics.panel import UNREAD, Panel, Sides, share
 
 
@@ -55,7 +55,7 @@ INCONSISTENT = Metric(
     meaning="pairs whose verdict changes when the two answers swap places, of the pairs read in both orders. "
     "A tie in one order only is a change.",
     unit=Unit.PERCENT,
-    group=Group.CONSISTENCY,
+    group=MetricGroup.CONSISTENCY,
     of_judge=over_pairs(inconsistent),
 )
 FIRST_PREFERENCE = Metric(
@@ -63,7 +63,7 @@ FIRST_PREFERENCE = Metric(
     label="First twice",
     meaning="both orders chose the first answer shown, of the inconsistent pairs.",
     unit=Unit.PERCENT,
-    group=Group.POSITION,
+    group=MetricGroup.POSITION,
     of_judge=over_pairs(first_preference),
 )
 SECOND_PREFERENCE = Metric(
@@ -71,7 +71,7 @@ SECOND_PREFERENCE = Metric(
     label="Second twice",
     meaning="both orders chose the second answer shown, of the inconsistent pairs.",
     unit=Unit.PERCENT,
-    group=Group.POSITION,
+    group=MetricGroup.POSITION,
     of_judge=over_pairs(second_preference),
 )
 ANY_TIE = Metric(
@@ -79,7 +79,7 @@ ANY_TIE = Metric(
     label="No winner",
     meaning="neither answer wins, of the pairs read in both orders; inconsistent ones are among them.",
     unit=Unit.PERCENT,
-    group=Group.POSITION,
+    group=MetricGroup.POSITION,
     of_judge=over_pairs(any_tie),
 )
 UNPARSED = Metric(
@@ -87,6 +87,6 @@ UNPARSED = Metric(
     label="Unparsed",
     meaning="one reply or both could not be read, of all pairs.",
     unit=Unit.PERCENT,
-    group=Group.POSITION,
+    group=MetricGroup.POSITION,
     of_judge=over_pairs(unparsed),
 )

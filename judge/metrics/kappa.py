@@ -12,13 +12,13 @@ import math
 import numpy as np
 
 from judge.metrics.bootstrap import Floats, Measure, quotient, sums_by_cluster
-from judge.metrics.metric import Group, Metric, Unit, over_votes
-from judge.metrics.panel import UNREAD, Bools, Comparison, Panel, decided
+from judge.metrics.metric import Metric, MetricGroup, Unit, over_votes
+from judge.metrics.panel import UNREAD, Bools, Panel, VoteRows, decided
 
-SIDES = (1, -1, 0)
+SIDE_CODES = (1, -1, 0)
 
 
-def cohen(rows: Comparison) -> Measure:
+def cohen(rows: VoteRows) -> Measure:
     """Cohen's kappa of votes and verdicts, in the categories A, B and tie (Cohen, 1960).
 
     (p_o - p_e) / (1 - p_e), where p_o is the share of votes that agree and p_e what it would be if both were
@@ -28,7 +28,7 @@ def cohen(rows: Comparison) -> Measure:
     return _kappa(rows, is_counted=rows.judged != UNREAD)
 
 
-def cohen_without_ties(rows: Comparison) -> Measure:
+def cohen_without_ties(rows: VoteRows) -> Measure:
     """The same in the categories A and B, over the votes where neither the person nor the judge says tie."""
     return _kappa(rows, is_counted=decided(rows.voted) & decided(rows.judged))
 
@@ -40,7 +40,7 @@ def krippendorff_alpha(panel: Panel) -> Measure:
     into the observed disagreement with weight 1 / (m - 1) (Krippendorff, "Computing Krippendorff's
     Alpha-Reliability", 2011). It does not exist where all say one thing.
     """
-    counts = np.zeros((len(panel.pair_ids), len(SIDES)))
+    counts = np.zeros((len(panel.pair_ids), len(SIDE_CODES)))
     np.add.at(counts, (panel.voted_pair, panel.voted), 1)  # columns 0, 1, -1: tie, A, B
     counts[counts.sum(axis=1) < 2] = 0
     n_votes = counts.sum(axis=1)
@@ -49,9 +49,11 @@ def krippendorff_alpha(panel: Panel) -> Measure:
     return Measure(sums, _alpha, int(n_votes.sum()), is_share=False)
 
 
-def _kappa(rows: Comparison, is_counted: Bools) -> Measure:
+def _kappa(rows: VoteRows, is_counted: Bools) -> Measure:
     cells = [
-        is_counted & (rows.voted == said) & (rows.judged == judged) for said in SIDES for judged in SIDES
+        is_counted & (rows.voted == said) & (rows.judged == judged)
+        for said in SIDE_CODES
+        for judged in SIDE_CODES
     ]
     sums = sums_by_cluster(cells, rows.question, rows.n_questions)
     return Measure(sums, _kappa_of_cells, int(is_counted.sum()), is_share=False)
@@ -81,7 +83,7 @@ COHEN_KAPPA = Metric(
     meaning="votes and verdicts as A, B or tie, beyond chance; an inconsistent pair is a tie, an unread one "
     "is left out.",
     unit=Unit.NUMBER,
-    group=Group.CHANCE,
+    group=MetricGroup.CHANCE,
     of_judge=over_votes(cohen),
 )
 COHEN_KAPPA_WITHOUT_TIES = Metric(
@@ -89,7 +91,7 @@ COHEN_KAPPA_WITHOUT_TIES = Metric(
     label="Cohen's kappa, no ties",
     meaning="the same over the votes where neither says tie.",
     unit=Unit.NUMBER,
-    group=Group.CHANCE,
+    group=MetricGroup.CHANCE,
     of_judge=over_votes(cohen_without_ties),
 )
 KRIPPENDORFF_ALPHA = Metric(
@@ -97,6 +99,6 @@ KRIPPENDORFF_ALPHA = Metric(
     label="Krippendorff's alpha",
     meaning="people among themselves, on pairs with two votes or more.",
     unit=Unit.NUMBER,
-    group=Group.CHANCE,
+    group=MetricGroup.CHANCE,
     of_people=lambda given: krippendorff_alpha(given.panel),
 )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from judge.metrics.bootstrap import Measure
-from judge.metrics.panel import Comparison, Panel, Sides, with_each_other, with_judge
+from judge.metrics.panel import Panel, Sides, VoteRows, with_each_other, with_judge
 
 
 class Unit(StrEnum):
@@ -24,7 +24,7 @@ class Unit(StrEnum):
     """Any other figure, with three decimals."""
 
 
-class Group(StrEnum):
+class MetricGroup(StrEnum):
     """The table that a metric is a column of."""
 
     CONSISTENCY = "consistency"
@@ -53,7 +53,7 @@ class Given:
     sides: Sides | None = None
 
     @cached_property
-    def rows(self) -> Comparison:
+    def rows(self) -> VoteRows:
         """Every vote beside the judge's side; of people alone, beside every other person's vote."""
         return with_each_other(self.panel) if self.sides is None else with_judge(self.panel, self.sides)
 
@@ -80,12 +80,12 @@ class Metric:
     label: str
     meaning: str
     unit: Unit
-    group: Group = Group.OTHER
+    group: MetricGroup = MetricGroup.OTHER
     of_judge: Finder | None = None
     of_people: Finder | None = None
 
 
-def over_votes(measure: Callable[[Comparison], Measure | None]) -> Finder:
+def over_votes(measure: Callable[[VoteRows], Measure | None]) -> Finder:
     """A figure that is counted over votes, each beside what a judge, or another person, said of the pair."""
     return lambda given: measure(given.rows)
 

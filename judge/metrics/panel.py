@@ -65,7 +65,7 @@ class Sides:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class VoteRows:
     """What a person said beside what a judge said of the same pair, one row a vote: shape (n_rows,).
 
     The judge may be a person too. `longer`, `by_order` (n_rows, 2), `by_mean` and `p_a` as above.
@@ -154,10 +154,10 @@ def sides_in_part(sides: Sides, keep: Bools) -> Sides:
     return Sides(**kept)
 
 
-def with_judge(panel: Panel, sides: Sides) -> Comparison:
+def with_judge(panel: Panel, sides: Sides) -> VoteRows:
     """Every vote beside the judge's side on that pair."""
     at = panel.voted_pair
-    return Comparison(
+    return VoteRows(
         voted=panel.voted,
         judged=sides.strict[at],
         question=panel.question[at],
@@ -169,7 +169,7 @@ def with_judge(panel: Panel, sides: Sides) -> Comparison:
     )
 
 
-def with_each_other(panel: Panel) -> Comparison:
+def with_each_other(panel: Panel) -> VoteRows:
     """Every vote beside every other person's on the same pair, both ways round: people as judge of people."""
     votes_on: dict[int, list[int]] = {}
     for number, pair in enumerate(panel.voted_pair.tolist()):
@@ -178,7 +178,7 @@ def with_each_other(panel: Panel) -> Comparison:
     here, there = np.array(both, np.intp).reshape(-1, 2).T
     is_other = panel.voter[here] != panel.voter[there]
     here, there = here[is_other], there[is_other]
-    return Comparison(
+    return VoteRows(
         voted=panel.voted[here],
         judged=panel.voted[there],
         question=panel.question[panel.voted_pair[here]],
@@ -187,9 +187,9 @@ def with_each_other(panel: Panel) -> Comparison:
     )
 
 
-def votes_alone(panel: Panel) -> Comparison:
+def votes_alone(panel: Panel) -> VoteRows:
     """Every vote once, beside itself."""
-    return Comparison(
+    return VoteRows(
         voted=panel.voted,
         judged=panel.voted,
         question=panel.question[panel.voted_pair],
@@ -208,7 +208,7 @@ def majorities(panel: Panel) -> Ints:
     return np.where(most == 0, UNREAD, np.where(is_clear, side, 0))
 
 
-def share(over: Panel | Comparison, is_counted: Bools, is_right: Any) -> Measure:
+def share(over: Panel | VoteRows, is_counted: Bools, is_right: Any) -> Measure:
     """The share of the counted pairs (of a panel) or votes (of a comparison) that are right.
 
     `is_right` may give part of one. Both have shape (n_pairs,) or (n_rows,).

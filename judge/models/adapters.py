@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError, ModelError
-from judge.io.files import file_hash, hash_and_remember, one_line
+from judge.io.files import error_line, file_hash, hash_and_remember
 from judge.io.rows import Wrong, parse_json, shown
 from judge.io.writing import write_whole
 from judge.progress import silent
@@ -85,7 +85,7 @@ def _manifest_in(file: Path) -> dict[str, Any]:
     try:
         manifest = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file}: cannot be read ({one_line(error)}).") from error
+        raise ModelError(f"{file}: cannot be read ({error_line(error)}).") from error
     except Wrong as wrong:
         raise ModelError(f"{file}: {wrong}") from None
     _check_manifest(manifest, file)

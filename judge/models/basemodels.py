@@ -25,7 +25,7 @@ from importlib.metadata import PackageNotFoundError, PackagePath, distribution, 
 from pathlib import Path
 
 from judge.errors import BrokenWeights, MissingExtra, ModelError
-from judge.io.files import blocks_of, cache_folder, file_hash, one_line, sha256_of
+from judge.io.files import blocks_of, cache_folder, error_line, file_hash, sha256_of
 from judge.models.gguf import CONVERTER, CONVERTS_WITH, WEIGHTS, convert_gguf
 from judge.models.hub import NEEDED, folder_of, model_files, short_name, verify_file
 from judge.progress import Progress, silent
@@ -45,7 +45,7 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 SLACK_BYTES = 64 << 20  # the tokenizer and the configuration, generously
-SHOWN_PROBLEMS = 3
+SHOWN_FAULTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _convert_once(model: PackagedModel, progress: Progress) -> None:
             _make(model, progress)
     except OSError as error:
         raise BrokenWeights(
-            f"{model.name}: cannot be made in {parent} ({one_line(error)}). {_room(model)}"
+            f"{model.name}: cannot be made in {parent} ({error_line(error)}). {_room(model)}"
         ) from error
 
 
@@ -330,8 +330,8 @@ def _convert(model: PackagedModel, gguf: Path, folder: Path, progress: Progress)
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise BrokenWeights(
-            f"{model.name}: the conversion to bf16 failed ({one_line(error)}). Where disk or memory is full "
-            f'make room, else run: pip install --upgrade "four-token-judge[{model.extra}]"'
+            f"{model.name}: the conversion to bf16 failed ({error_line(error)}). Where disk or memory is "
+            f'full make room, else run: pip install --upgrade "four-token-judge[{model.extra}]"'
         ) from error
 
 
@@ -371,7 +371,7 @@ def _read_manifest(model: PackagedModel) -> dict[str, str]:
         sizes = {name: int(entry["size"]) for name, entry in manifest["files"].items()}
         hashes = {name: str(entry["sha256"]) for name, entry in manifest["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BrokenWeights(_no_good(model, f"{MANIFEST} cannot be read ({one_line(error)})")) from error
+        raise BrokenWeights(_no_good(model, f"{MANIFEST} cannot be read ({error_line(error)})")) from error
     if made_of != (model.sha256, CONVERTER):
         raise BrokenWeights(_no_good(model, f"{MANIFEST} is of other weights or of another converter"))
     for name in sorted({*NEEDED, WEIGHTS, *sizes}):
@@ -407,8 +407,8 @@ def _reinstall(model: PackagedModel, packages: Iterable[str]) -> str:
 
 
 def _shown(problems: list[str]) -> str:
-    more = len(problems) - SHOWN_PROBLEMS
-    return ", ".join(problems[:SHOWN_PROBLEMS]) + (f" and {more} more" if more > 0 else "")
+    more = len(problems) - SHOWN_FAULTS
+    return ", ".join(problems[:SHOWN_FAULTS]) + (f" and {more} more" if more > 0 else "")
 
 
 # Files

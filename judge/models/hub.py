@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import BrokenWeights, MissingExtra, ModelError, UnknownModel
-from judge.io.files import SHA256, hash_and_remember, one_line, remembered_hash
+from judge.io.files import SHA256, error_line, hash_and_remember, remembered_hash
 from judge.progress import Progress
 
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
@@ -91,8 +91,8 @@ def _hub_error(name: str, known: Sequence[str], error: Exception) -> ModelError:
             f"Known without the hub: {', '.join(known)}"
         )
     return ModelError(
-        f"{name}: could not be downloaded from the hub ({one_line(error)}). Check network and disk, or take "
-        f"one that needs no hub: {', '.join(known)}"
+        f"{name}: could not be downloaded from the hub ({error_line(error)}). Check network and disk, or "
+        f"take one that needs no hub: {', '.join(known)}"
     )
 
 
@@ -101,7 +101,7 @@ def model_files(folder: Path) -> list[Path]:
     try:
         present = {path.name for path in folder.iterdir() if path.is_file()}
     except OSError as error:
-        raise ModelError(f"{folder}: cannot be read ({one_line(error)}). Check its permissions") from error
+        raise ModelError(f"{folder}: cannot be read ({error_line(error)}). Check its permissions") from error
     weights = {name for name in present if name.endswith(".safetensors")}
     shards = _shards(folder / INDEX) if INDEX in present else weights or {"*.safetensors"}
     if missing := sorted({*NEEDED, *shards} - present):
@@ -119,7 +119,7 @@ def _shards(index: Path) -> set[str]:
         return set(json.loads(index.read_text("utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{index}: cannot be read ({one_line(error)}). It should map parameters to files: copy it again"
+            f"{index}: cannot be read ({error_line(error)}). It should map parameters to files: copy it again"
         ) from error
 
 

@@ -22,7 +22,7 @@ from judge.io.writing import write_whole
 FOLDER = "judge_baselines"
 UPDATE = "pytest --judge-update-baseline"
 ODD = re.compile(r"[^A-Za-z0-9_.\[\]-]+")
-MAX_NAME = 80
+MAX_FILE_NAME = 80
 QUOTE = ">"
 
 
@@ -37,8 +37,8 @@ class Approved:
 def file_for(test_file: Path, key: str) -> Path:
     """Where the approved answer of that key is: a test's name with its parameters, and which answer of it."""
     plain = ODD.sub("_", key)
-    if plain != key or len(plain) > MAX_NAME:
-        plain = f"{plain[:MAX_NAME]}-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    if plain != key or len(plain) > MAX_FILE_NAME:
+        plain = f"{plain[:MAX_FILE_NAME]}-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
     return test_file.parent / FOLDER / test_file.stem / f"{plain}.md"
 
 

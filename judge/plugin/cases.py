@@ -11,13 +11,13 @@ import pytest
 from judge.errors import JudgeError
 from judge.plugin.casefile import Case, read_cases
 from judge.plugin.judging import SuiteJudge, add_records, give_up, relative
-from judge.plugin.run import Run, record_of
+from judge.plugin.run import SuiteRun, record_of
 
 
 class CaseFile(pytest.File):
     """A file of cases. Bad lines are an error of its collection, all of them at once."""
 
-    def __init__(self, *, run: Run, **given: Any) -> None:
+    def __init__(self, *, run: SuiteRun, **given: Any) -> None:
         super().__init__(**given)
         self.run = run
 
@@ -33,7 +33,7 @@ class CaseFile(pytest.File):
 class CaseItem(pytest.Item):
     """One case. It fails where its own expectation is not met; without one, it counts for the gate alone."""
 
-    def __init__(self, *, case: Case, run: Run, **given: Any) -> None:
+    def __init__(self, *, case: Case, run: SuiteRun, **given: Any) -> None:
         super().__init__(**given)
         self.judge_case = case
         self._run = run

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judge.errors import InputError
+from judge.metrics.bootstrap import LEVEL
 
 Floats = NDArray[np.float64]
 
-EVEN = 0.5
-LEVEL = 0.95
+EVEN_RATE = 0.5
 STOPPING_LEVEL = 0.99
 """Of the interval that may stop a suite early; what is left of the error is for the look at the end."""
 
@@ -36,7 +36,7 @@ GRID = 401
 FORM = "not-worse:MARGIN, with a margin from 0 to 0.5 (not-worse:0.05)"
 
 
-class Finding(StrEnum):
+class GateFinding(StrEnum):
     """What a suite shows: only WORSE fails it."""
 
     WORSE = "worse"
@@ -52,7 +52,7 @@ class GateResult:
     settled it at this win rate, None where it is settled or no number of them would.
     """
 
-    finding: Finding
+    finding: GateFinding
     margin: float
     win_rate: float
     low: float
@@ -73,7 +73,7 @@ def margin_of(text: str) -> float:
         margin = float(number) if colon else 0.0
     except ValueError:
         margin = math.nan
-    if name != "not-worse" or not 0 <= margin < EVEN:
+    if name != "not-worse" or not 0 <= margin < EVEN_RATE:
         raise InputError(f"--judge-gate {text}: no such gate. Write {FORM}.")
     return margin
 
@@ -93,8 +93,10 @@ def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level:
     sums, counts = by_cluster(scores, clusters)
     low, high = (float(end) for end in interval(sums, counts, level))
     win_rate = float(sums.sum() / counts.sum())
-    bound = EVEN - margin
-    finding = Finding.WORSE if high < bound else Finding.NOT_WORSE if low >= bound else Finding.UNCLEAR
+    bound = EVEN_RATE - margin
+    finding = (
+        GateFinding.WORSE if high < bound else GateFinding.NOT_WORSE if low >= bound else GateFinding.UNCLEAR
+    )
     return GateResult(
         finding,
         margin,
@@ -103,7 +105,7 @@ def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level:
         high,
         len(scores),
         len(sums),
-        n_needed(win_rate, (high - low) / 2, bound, len(scores)) if finding is Finding.UNCLEAR else None,
+        n_needed(win_rate, (high - low) / 2, bound, len(scores)) if finding is GateFinding.UNCLEAR else None,
     )
 
 
@@ -165,11 +167,11 @@ def sequential_gate(
     """
     sums, counts = by_cluster(scores, clusters)
     low, high = confidence_sequence(sums / counts)
-    bound = EVEN - margin
+    bound = EVEN_RATE - margin
     settled = np.flatnonzero((high < bound) | (low >= bound))
     if len(settled):
         n = int(settled[0])
-        finding = Finding.WORSE if high[n] < bound else Finding.NOT_WORSE
+        finding = GateFinding.WORSE if high[n] < bound else GateFinding.NOT_WORSE
         n_cases, seen = int(counts[: n + 1].sum()), float(sums[: n + 1].sum())
         return GateResult(finding, margin, seen / n_cases, float(low[n]), float(high[n]), n_cases, n + 1)
     return gate(scores, clusters, margin, LAST_LEVEL) if is_complete else None
@@ -192,9 +194,9 @@ def confidence_sequence(values: Floats, level: float = STOPPING_LEVEL) -> tuple[
     rich = math.log(2 / (1 - level))
     before = np.arange(n)
     sums = np.cumsum(values, axis=-1) - values
-    guess = (EVEN + sums) / (before + 1)
+    guess = (EVEN_RATE + sums) / (before + 1)
     squares = np.cumsum((values - guess) ** 2, axis=-1) - (values - guess) ** 2
-    spread = (EVEN**2 + squares) / (before + 1)
+    spread = (EVEN_RATE**2 + squares) / (before + 1)
     low, high = np.zeros(values.shape), np.ones(values.shape)
     wealth = np.zeros((2, *values.shape[:-1], GRID))
     is_in = np.ones((*values.shape[:-1], GRID), dtype=bool)
@@ -202,7 +204,7 @@ def confidence_sequence(values: Floats, level: float = STOPPING_LEVEL) -> tuple[
         lead = guess[..., place, None] - means
         bet = lead / (spread[..., place, None] + lead**2)
         for side, sign in enumerate((1, -1)):
-            most = EVEN / np.maximum(means if sign > 0 else 1 - means, 1e-9)
+            most = EVEN_RATE / np.maximum(means if sign > 0 else 1 - means, 1e-9)
             stake = sign * np.clip(sign * bet, 0, most)
             wealth[side] += np.log1p(stake * (values[..., place, None] - means))
         left = is_in & (wealth < rich).all(axis=0)

@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from judge.plugin.judging import SuiteJudge
-    from judge.plugin.run import Run
+    from judge.plugin.run import SuiteRun
 
 MARKER = (
     "judge(dataset, min_win_rate=0.5, limit=None): judge the file's pairs (a is the new answer, b the "
@@ -39,7 +39,7 @@ FLAGS = {
     "update-baseline": "Approve the new answers: write them beside the tests instead of judging them.",
 }
 CASE_FILES = tuple(f"judge_cases.{ending}" for ending in ("jsonl", "jsonl.gz", "yaml", "yml"))
-RUN: pytest.StashKey[Run] = pytest.StashKey()
+RUN: pytest.StashKey[SuiteRun] = pytest.StashKey()
 
 
 def key_of(name: str) -> str:
@@ -65,14 +65,14 @@ def pytest_configure(config: pytest.Config) -> None:
         run_of(config)
 
 
-def run_of(config: pytest.Config) -> Run:
+def run_of(config: pytest.Config) -> SuiteRun:
     """This run, made when it is first needed. Raises UsageError where its settings are wrong."""
     if RUN not in config.stash:
         from judge.errors import JudgeError
-        from judge.plugin.run import Run, RunSettings
+        from judge.plugin.run import RunSettings, SuiteRun
 
         try:
-            config.stash[RUN] = Run(RunSettings(**settings_in(config)))
+            config.stash[RUN] = SuiteRun(RunSettings(**settings_in(config)))
         except JudgeError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[RUN]

@@ -14,8 +14,8 @@ from judge.io.pairs import read_pairs
 from judge.io.wording import visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, read_approved, write_approved
-from judge.plugin.gate import Finding
-from judge.plugin.run import Record, Run, lines_of, property_of, record_of
+from judge.plugin.gate import GateFinding
+from judge.plugin.run import Record, SuiteRun, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Message, Order, Outcome, Pair, Status, Verdict
 
@@ -31,7 +31,7 @@ Prompt = str | Sequence[Mapping[str, str]]
 class SuiteJudge:
     """Compares new answers with approved ones. What is compared counts for the gate of the run."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: SuiteRun) -> None:
         self._run = run
         self._latest: Comparison | None = None
 
@@ -124,7 +124,7 @@ class SuiteJudge:
         ):
             return
         raise AssertionError(
-            message_of(comparison, expect, self._criteria(comparison.pair) if explain else "")
+            why_not_as_expected(comparison, expect, self._criteria(comparison.pair) if explain else "")
         )
 
     def _criteria(self, pair: Pair) -> str:
@@ -192,7 +192,7 @@ def give_up(error: JudgeError) -> NoReturn:
 # --- a test's records ------------------------------------------------------------------------------------
 
 
-def begin(run: Run, item: pytest.Item, is_judged: bool) -> None:
+def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
     """A test begins; where the gate is settled, one that would judge is skipped."""
     run.item = item
     item.stash[RECORDS] = []
@@ -244,7 +244,7 @@ def problem_of(marker: pytest.Mark) -> str:
     return ""
 
 
-def judged_by_marker(run: Run, item: pytest.Item) -> list[Comparison]:
+def judged_by_marker(run: SuiteRun, item: pytest.Item) -> list[Comparison]:
     """The comparisons of the marker's data set, judged once a test; their records are the test's."""
     if JUDGED in item.stash:
         return item.stash[JUDGED]
@@ -262,7 +262,7 @@ def judged_by_marker(run: Run, item: pytest.Item) -> list[Comparison]:
     return comparisons
 
 
-def check_data_set(run: Run, item: pytest.Item) -> None:
+def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     """Fails the test if the new answers of its marker's data set win too rarely, ties half."""
     __tracebackhide__ = True
     marker = item.get_closest_marker("judge")
@@ -276,7 +276,7 @@ def check_data_set(run: Run, item: pytest.Item) -> None:
     if rate < least:
         losses = [one for one in comparisons if one.score == 0]
         worst = sorted(losses, key=lambda one: (one.verdict.p_a is None, one.verdict.p_a or 0.0))[:3]
-        shown = "\n\n".join(message_of(one, "not-worse") for one in worst)
+        shown = "\n\n".join(why_not_as_expected(one, "not-worse") for one in worst)
         pytest.fail(
             f"the new answers win {100 * rate:.1f} % of {len(scores)} pairs, ties half; at least "
             f"{100 * least:g} % are wanted. They lose {len(losses)}; the clearest of them:\n\n{shown}",
@@ -287,7 +287,7 @@ def check_data_set(run: Run, item: pytest.Item) -> None:
 # --- in words --------------------------------------------------------------------------------------------
 
 
-def message_of(comparison: Comparison, expect: str, criteria: str = "") -> str:
+def why_not_as_expected(comparison: Comparison, expect: str, criteria: str = "") -> str:
     """Why a comparison is not as expected: what the judge said in both orders, and both answers."""
     pair, verdict = comparison.pair, comparison.verdict
     parts = [
@@ -350,10 +350,10 @@ def relative(file: Path) -> str:
 # --- the end of a run ------------------------------------------------------------------------------------
 
 
-def finish(session: pytest.Session, run: Run) -> None:
+def finish(session: pytest.Session, run: SuiteRun) -> None:
     """The gate decides, and the report is written. A run that failed otherwise stays failed."""
     found = run.gate()
-    if found is not None and found.finding is Finding.WORSE and session.exitstatus in PASSED:
+    if found is not None and found.finding is GateFinding.WORSE and session.exitstatus in PASSED:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if run.settings.report and run.all_records:
         try:
@@ -367,7 +367,7 @@ def finish(session: pytest.Session, run: Run) -> None:
 PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
-def summarise(terminal: Any, run: Run) -> None:
+def summarise(terminal: Any, run: SuiteRun) -> None:
     """The run's section on the terminal."""
     approved = sorted(set(run.approved))
     if not (run.records or approved or run.problems):
@@ -376,7 +376,7 @@ def summarise(terminal: Any, run: Run) -> None:
     for line in lines_of(run) if run.all_records else ():
         terminal.line(line)
     found = run.gate()
-    if found is not None and found.finding is Finding.WORSE:
+    if found is not None and found.finding is GateFinding.WORSE:
         terminal.line("The gate fails this run.", red=True)
     if approved:
         what = "answer" if len(approved) == 1 else "answers"
@@ -390,7 +390,7 @@ def summarise(terminal: Any, run: Run) -> None:
 REPORT_TITLE = "New answers (A) beside the approved ones (B)"
 
 
-def write_report(run: Run) -> None:
+def write_report(run: SuiteRun) -> None:
     """Every comparison as one HTML page. Raises InputError where it cannot be written."""
     from judge.report.page import format_html
     from judge.report.summary import summarize

@@ -19,7 +19,7 @@ from judge.io.verdicts import verdict_from_cells, verdict_to_json
 from judge.methods import AUTO, METHODS, WAYS
 from judge.methods.auto import is_escalated
 from judge.options import JudgeOptions
-from judge.plugin.gate import Finding, GateResult, gate, margin_of, sequential_gate
+from judge.plugin.gate import GateFinding, GateResult, gate, margin_of, sequential_gate
 from judge.plugin.suite import Comparison
 from judge.records import Pair, Share, Status
 
@@ -69,7 +69,7 @@ class RunSettings:
 
 
 @dataclass
-class Run:
+class SuiteRun:
     """All comparisons of a run, by test; `judge` loads when it is first used."""
 
     settings: RunSettings
@@ -213,7 +213,7 @@ def property_of(record: Record) -> str:
 # --- in words --------------------------------------------------------------------------------------------
 
 
-def lines_of(run: Run) -> list[str]:
+def lines_of(run: SuiteRun) -> list[str]:
     """The summary of a run for the terminal."""
     records = run.all_records
     counted = [record for record in records if record["score"] is not None]
@@ -251,9 +251,9 @@ def gate_lines(found: GateResult, is_early: bool) -> list[str]:
         f"{found.n_cases} cases in {found.n_clusters} clusters, ties half"
     )
     says = {
-        Finding.WORSE: f"WORSE: all of the interval is below {bound:g} %",
-        Finding.NOT_WORSE: f"not worse: all of the interval is at or above {bound:g} %",
-        Finding.UNCLEAR: f"too few to tell: the interval has {bound:g} % in it",
+        GateFinding.WORSE: f"WORSE: all of the interval is below {bound:g} %",
+        GateFinding.NOT_WORSE: f"not worse: all of the interval is at or above {bound:g} %",
+        GateFinding.UNCLEAR: f"too few to tell: the interval has {bound:g} % in it",
     }[found.finding]
     if found.n_needed is not None:
         says += f"; about {found.n_needed:,} cases like these would do"

@@ -12,7 +12,7 @@ from judge.drawing.steps import shared_steps
 from judge.io.wording import name_of, one_line, percent
 from judge.orders import outcome_of
 from judge.records import NO_CATEGORY, Choice, Order, Outcome, Share, Status
-from judge.report.summary import Report, Row
+from judge.report.summary import Report, ReportRow
 
 MAX_TABLE_ROWS = 2_000
 SHOWN_FIRST = {Order.AB: "A first", Order.BA: "B first"}
@@ -60,14 +60,14 @@ def first_twice(report: Report) -> Finding:
 def who_wins(report: Report) -> Finding:
     flipped = report.total.inconsistent
     meaning = f"of {flipped.total:,} judged; the {flipped.count:,} inconsistent count as ties"
-    return Finding("Who wins", in_words(report.total.wins), meaning)
+    return Finding("Who wins", wins_in_words(report.total.wins), meaning)
 
 
 def by_mean(report: Report) -> Finding | None:
     wins = report.total.wins_by_mean
     if not wins[Outcome.A].total:
         return None
-    return Finding("By mean", in_words(wins), "the side of the mean P(A) of both orders")
+    return Finding("By mean", wins_in_words(wins), "the side of the mean P(A) of both orders")
 
 
 def gold(report: Report) -> Finding | None:
@@ -139,12 +139,12 @@ FIGURES: tuple[Figure, ...] = (
 docs/how-to/add-a-report-figure.md."""
 
 
-def commonest_reason(rows: Sequence[Row]) -> str:
+def commonest_reason(rows: Sequence[ReportRow]) -> str:
     reasons = Counter(reason for row in rows for reason in row.unparsed_reasons.values())
     return name_of(reasons.most_common(1)[0][0])
 
 
-def in_words(wins: Mapping[Outcome, Share]) -> str:
+def wins_in_words(wins: Mapping[Outcome, Share]) -> str:
     return ", ".join(f"{OUTCOME_NAMES[outcome]} {wins[outcome].count:,}" for outcome in Outcome)
 
 
@@ -178,13 +178,13 @@ def pair_columns(report: Report) -> list[Column]:
     return columns
 
 
-def verdict_in_words(row: Row) -> str:
+def verdict_in_words(row: ReportRow) -> str:
     if row.outcome is None or row.status is not Status.CONSISTENT:
         return row.status.value
     return OUTCOME_NAMES[row.outcome]
 
 
-def reading_in_words(row: Row, order: Order) -> str:
+def reading_in_words(row: ReportRow, order: Order) -> str:
     """P(A) in this order; the choice in the pair's terms where there is none; "-" where unread."""
     p_a, choice = row.p_a_by_order[order], row.choices[order]
     if p_a is not None:
@@ -192,7 +192,7 @@ def reading_in_words(row: Row, order: Order) -> str:
     return "-" if choice is None else OUTCOME_NAMES[outcome_of(choice, order)]
 
 
-def agreement_in_words(row: Row) -> str:
+def agreement_in_words(row: ReportRow) -> str:
     """yes; no, and which position won; or why a reply was not read."""
     if row.status is Status.CONSISTENT:
         return "yes"
@@ -203,16 +203,16 @@ def agreement_in_words(row: Row) -> str:
     return "no: second twice" if row.is_always(Choice.SECOND) else "no: tie once"
 
 
-def gold_in_words(row: Row) -> str:
+def gold_in_words(row: ReportRow) -> str:
     return "-" if row.gold is None else f"{OUTCOME_NAMES[row.gold]} {'right' if row.is_right else 'wrong'}"
 
 
-def rows_to_show(rows: Sequence[Row], limit: int) -> list[tuple[int, Row]]:
+def rows_to_show(rows: Sequence[ReportRow], limit: int) -> list[tuple[int, ReportRow]]:
     """At most `limit` rows with their numbers from 1: inconsistent before unparsed before consistent ones."""
     return sorted(enumerate(rows, 1), key=lambda numbered: MOST_TELLING[numbered[1].status])[:limit]
 
 
-def table_rows(report: Report) -> list[tuple[int, Row]]:
+def table_rows(report: Report) -> list[tuple[int, ReportRow]]:
     """The rows of the table of pairs, in the order of the verdicts."""
     return sorted(rows_to_show(report.rows, MAX_TABLE_ROWS), key=lambda numbered: numbered[0])
 

@@ -26,7 +26,7 @@ from judge.report.findings import (
     verdict_in_words,
 )
 from judge.report.plots import MAX_DUMBBELLS, plot_of_categories, plot_of_positions, rows_with_mean
-from judge.report.summary import Group, Report, Row
+from judge.report.summary import CategoryGroup, Report, ReportRow
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -153,7 +153,7 @@ def format_json(report: Report) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
-def group_as_json(group: Group) -> dict[str, Any]:
+def group_as_json(group: CategoryGroup) -> dict[str, Any]:
     return {
         "n_pairs": group.n_pairs,
         "consistent": share_as_json(group.consistent),
@@ -174,7 +174,7 @@ def share_as_json(share: Share | None) -> dict[str, Any] | None:
     return None if share is None else {"count": share.count, "total": share.total, "value": share.value}
 
 
-def row_as_json(row: Row) -> dict[str, Any]:
+def row_as_json(row: ReportRow) -> dict[str, Any]:
     choices, p_a_by_order, reasons = row.choices, row.p_a_by_order, row.unparsed_reasons
     return {
         "id": row.id,
@@ -234,7 +234,7 @@ def format_html(report: Report, title: str = "Judge report") -> str:
     )
 
 
-def parts_of(group: Group) -> list[tuple[str, str, int]]:
+def parts_of(group: CategoryGroup) -> list[tuple[str, str, int]]:
     """All pairs of a group in five parts that add up: style name, words, count. Empty parts are left out."""
     n_tied_twice = group.wins[Outcome.TIE].count - group.inconsistent.count
     parts = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from judge.drawing.svg import BLUE, GRID, INK, MUTED, ORANGE, PANEL, svg_of
 from judge.io.wording import name_of, one_line, percent, shortened
 from judge.records import Choice, Outcome, Status
-from judge.report.summary import Group, Report, Row
+from judge.report.summary import CategoryGroup, Report, ReportRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,12 +35,12 @@ def plot_of_positions(report: Report) -> str | None:
     return svg_of(lambda axes: draw_dumbbells(axes, rows), (5.2, 1.3 + 0.22 * len(rows)), alt)
 
 
-def rows_with_mean(report: Report) -> list[Row]:
+def rows_with_mean(report: Report) -> list[ReportRow]:
     """The rows that can be drawn, by rising mean P(A)."""
     return sorted((row for row in report.rows if row.p_a is not None), key=lambda row: row.p_a or 0.0)
 
 
-def both_p_a(row: Row) -> tuple[float, float]:
+def both_p_a(row: ReportRow) -> tuple[float, float]:
     """P(A) with A shown first and with B shown first, of a row that has a mean of them."""
     in_ab, in_ba = row.p_a_by_order.values()
     assert in_ab is not None
@@ -48,7 +48,7 @@ def both_p_a(row: Row) -> tuple[float, float]:
     return in_ab, in_ba
 
 
-def draw_dumbbells(axes: Axes, rows: Sequence[Row]) -> None:
+def draw_dumbbells(axes: Axes, rows: Sequence[ReportRow]) -> None:
     for y, row in enumerate(rows):
         look = look_of(row.status)
         in_ab, in_ba = both_p_a(row)
@@ -67,14 +67,14 @@ def draw_dumbbells(axes: Axes, rows: Sequence[Row]) -> None:
     add_legend(axes, both_shapes=True)
 
 
-def draw_scatter(axes: Axes, rows: Sequence[Row]) -> None:
+def draw_scatter(axes: Axes, rows: Sequence[ReportRow]) -> None:
     # One mark per hundredth: the plot stays small with any number of pairs.
     for status in (Status.CONSISTENT, Status.INCONSISTENT):
         members = [row for row in rows if row.status is status]
         places = sorted({(round(in_ab, 2), round(in_ba, 2)) for in_ab, in_ba in map(both_p_a, members)})
         xs, ys = [x for x, _ in places], [y for _, y in places]
         axes.plot(xs, ys, "o", markersize=4, alpha=0.65, zorder=2, **look_of(status))
-    corners: dict[tuple[float, float], tuple[str, Callable[[Row], bool]]] = {
+    corners: dict[tuple[float, float], tuple[str, Callable[[ReportRow], bool]]] = {
         (0.98, 0.98): ("consistent: A", lambda r: r.status is Status.CONSISTENT and r.outcome is Outcome.A),
         (0.02, 0.02): ("consistent: B", lambda r: r.status is Status.CONSISTENT and r.outcome is Outcome.B),
         (0.98, 0.02): ("always the first shown", lambda r: r.is_always(Choice.FIRST)),
@@ -142,7 +142,7 @@ def plot_of_categories(report: Report) -> str | None:
     return svg_of(lambda axes: draw_bars(axes, by_share), (3.7, height), alt)
 
 
-def draw_bars(axes: Axes, by_share: Sequence[tuple[str, Group]]) -> None:
+def draw_bars(axes: Axes, by_share: Sequence[tuple[str, CategoryGroup]]) -> None:
     for y, (_, group) in enumerate(by_share):
         share = group.inconsistent.value or 0.0
         axes.barh(y, 100 * share, height=0.62, color=ORANGE, zorder=2)

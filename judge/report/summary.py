@@ -9,6 +9,7 @@ from judge.errors import InputError
 from judge.io.wording import name_of, some_of
 from judge.orders import probability_of_a
 from judge.records import (
+    GOLD,
     NO_CATEGORY,
     Choice,
     Judgment,
@@ -23,7 +24,7 @@ from judge.records import (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportRow:
     """One pair with its verdict, and with its texts where the pairs were given."""
 
     verdict: Verdict
@@ -87,7 +88,7 @@ class Row:
     @property
     def gold(self) -> Outcome | None:
         """The label in the pair's column `gold`, where that is exactly A, B or TIE."""
-        label = self.pair.metadata.get("gold") if self.pair else None
+        label = self.pair.metadata.get(GOLD) if self.pair else None
         return Outcome(label) if isinstance(label, str) and label in list(Outcome) else None
 
     @property
@@ -101,7 +102,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CategoryGroup:
     """Totals of some verdicts. *Judged* pairs are those that were read in both orders.
 
     Counted over judged pairs: `consistent`, `inconsistent`, and `wins` by strict outcome (inconsistent
@@ -136,9 +137,9 @@ class Report:
 
     judge: str | None
     elapsed_s: float | None
-    total: Group
-    by_category: dict[str, Group]
-    rows: tuple[Row, ...]
+    total: CategoryGroup
+    by_category: dict[str, CategoryGroup]
+    rows: tuple[ReportRow, ...]
 
 
 def summarize(
@@ -155,7 +156,9 @@ def summarize(
             f"verdicts of {len(judges)} judges: {some_of(judges)}. A report is about one judge: "
             "split the file and make one for each."
         )
-    rows = tuple(Row(verdict) for verdict in verdicts) if pairs is None else rows_of(verdicts, pairs)
+    rows = (
+        tuple(ReportRow(verdict) for verdict in verdicts) if pairs is None else report_rows(verdicts, pairs)
+    )
     return Report(
         judge=judges[0] if judges else None,
         elapsed_s=elapsed_s,
@@ -165,7 +168,7 @@ def summarize(
     )
 
 
-def rows_of(verdicts: Sequence[Verdict], pairs: Sequence[Pair]) -> tuple[Row, ...]:
+def report_rows(verdicts: Sequence[Verdict], pairs: Sequence[Pair]) -> tuple[ReportRow, ...]:
     """Each verdict with its pair, matched by id, in the order of the verdicts."""
     by_id: dict[str, Pair] = {}
     for pair in pairs:
@@ -177,24 +180,24 @@ def rows_of(verdicts: Sequence[Verdict], pairs: Sequence[Pair]) -> tuple[Row, ..
             f"{len(missing)} of {len(verdicts)} verdicts have no pair: {some_of(missing)}. "
             "Give the pairs that were judged, with the same ids."
         )
-    return tuple(Row(verdict, by_id[verdict.pair_id]) for verdict in verdicts)
+    return tuple(ReportRow(verdict, by_id[verdict.pair_id]) for verdict in verdicts)
 
 
-def groups_by_category(rows: Sequence[Row]) -> dict[str, Group]:
+def groups_by_category(rows: Sequence[ReportRow]) -> dict[str, CategoryGroup]:
     if all(row.category is None for row in rows):
         return {}
-    members: dict[str, list[Row]] = {}
+    members: dict[str, list[ReportRow]] = {}
     for row in rows:
         members.setdefault(row.category or NO_CATEGORY, []).append(row)
     return {category: group_of(members[category]) for category in sorted(members)}
 
 
-def group_of(rows: Sequence[Row]) -> Group:
+def group_of(rows: Sequence[ReportRow]) -> CategoryGroup:
     judged = [row for row in rows if row.status is not Status.UNPARSED]
     inconsistent = [row for row in judged if row.status is Status.INCONSISTENT]
     with_mean = [row for row in judged if row.p_a is not None]
     with_gold = [row for row in rows if row.gold is not None]
-    return Group(
+    return CategoryGroup(
         n_pairs=len(rows),
         consistent=Share(len(judged) - len(inconsistent), len(judged)),
         inconsistent=Share(len(inconsistent), len(judged)),
@@ -212,7 +215,7 @@ def group_of(rows: Sequence[Row]) -> Group:
     )
 
 
-def share_of(rows: Sequence[Row], is_counted: Callable[[Row], bool]) -> Share:
+def share_of(rows: Sequence[ReportRow], is_counted: Callable[[ReportRow], bool]) -> Share:
     return Share(sum(is_counted(row) for row in rows), len(rows))
 
 

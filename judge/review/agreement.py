@@ -11,12 +11,12 @@ import numpy as np
 
 from judge.metrics.bootstrap import Estimate, Resampler, estimate
 from judge.metrics.kappa import cohen
-from judge.metrics.panel import SIDE_OF, Comparison
+from judge.metrics.panel import SIDE_OF, VoteRows
 from judge.records import NO_CATEGORY, HumanVote, Outcome, Pair, Share, Verdict
-from judge.review.pairindex import Entry
-from judge.review.store import Event, Kind
+from judge.review.pairindex import IndexEntry
+from judge.review.store import Event, EventKind
 from judge.study.study import Entrant, Study, study_of
-from judge.study.study import Kind as EntrantKind
+from judge.study.study import EntrantKind as EntrantKind
 
 JUDGE = "judge"
 N_DRAWS = 2_000
@@ -33,7 +33,9 @@ class Between:
     kappa: Estimate
 
 
-def votes_of(events: Iterable[Event], entries: Iterable[Entry], kind: Kind = Kind.VOTE) -> list[HumanVote]:
+def votes_of(
+    events: Iterable[Event], entries: Iterable[IndexEntry], kind: EventKind = EventKind.VOTE
+) -> list[HumanVote]:
     """The standing votes, or labels, on these pairs, in the schema of vote files."""
     entry_of = {entry.content: entry for entry in entries}
     return [
@@ -82,7 +84,7 @@ def share_same(left: Sequence[Outcome], right: Sequence[Outcome]) -> Share:
 def kappa_of(left: Sequence[Outcome], right: Sequence[Outcome], questions: Sequence[str]) -> Estimate:
     """Cohen's kappa of two lists of outcomes on the same pairs."""
     number = {question: place for place, question in enumerate(dict.fromkeys(questions))}
-    rows = Comparison(
+    rows = VoteRows(
         voted=np.array([SIDE_OF[one] for one in left]),
         judged=np.array([SIDE_OF[one] for one in right]),
         question=np.array([number[question] for question in questions]),

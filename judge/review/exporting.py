@@ -11,10 +11,9 @@ from typing import Any
 
 from judge.io.pairs import JSON_COLUMNS, pair_to_json
 from judge.io.votes import vote_to_json
-from judge.records import HumanVote, Pair
+from judge.records import GOLD, HumanVote, Pair
 
 FORMATS = ("jsonl", "csv", "parquet")
-GOLD = "gold"
 
 
 def vote_rows(votes: Iterable[HumanVote]) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """What is kept of one pair: its place in the file, from 0, and what it can be found by."""
 
     place: int
@@ -46,7 +46,7 @@ class PairIndex:
         self.path = path
         self.name = name
         self.starts = starts_of_lines(path)
-        self.entries: list[Entry] = []
+        self.entries: list[IndexEntry] = []
         self.problems: list[str] = []
         self.n_bad = 0
         self.n_read = 0
@@ -71,7 +71,7 @@ class PairIndex:
                 self._take(place, line)
             self.n_read = place + 1
 
-    def pair(self, entry: Entry) -> Pair:
+    def pair(self, entry: IndexEntry) -> Pair:
         """The pair with its texts. Raises InputError if the file has changed since it was opened."""
         try:
             pair = self._pair_of(self._line(entry.place))
@@ -81,10 +81,10 @@ class PairIndex:
             raise InputError(f"{self.name} has changed since it was opened. Open it again.")
         return replace(pair, id=entry.id)
 
-    def pairs(self, entries: Sequence[Entry]) -> list[Pair]:
+    def pairs(self, entries: Sequence[IndexEntry]) -> list[Pair]:
         return [self.pair(entry) for entry in entries]
 
-    def found(self, text: str, entries: Sequence[Entry]) -> Iterator[Entry]:
+    def found(self, text: str, entries: Sequence[IndexEntry]) -> Iterator[IndexEntry]:
         """Those whose id, question or responses hold the text, in large or small letters."""
         needle = text.casefold()
         for entry in entries:
@@ -96,7 +96,7 @@ class PairIndex:
     def _take(self, place: int, line: bytes) -> None:
         try:
             pair = self._pair_of(line)
-            entry = Entry(
+            entry = IndexEntry(
                 place=place,
                 id=pair.id or self._free_name(pair.content_hash[:16]),
                 content=pair.content_hash,

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from judge.orders import is_near_even
 from judge.records import NO_CATEGORY, Outcome, Status, Verdict
-from judge.review.pairindex import Entry
-from judge.review.store import Event, Kind
-
-NEAR_EVEN = 0.1
-"""A P(A) so near to one half is near 50 %."""
+from judge.review.pairindex import IndexEntry
+from judge.review.store import Event, EventKind
 
 
-class Line(StrEnum):
+class QueueOrder(StrEnum):
     """The order of a queue."""
 
     RANDOM = "random"
@@ -23,7 +21,7 @@ class Line(StrEnum):
     FILE = "as in the file"
 
 
-class Look(StrEnum):
+class QueueFilter(StrEnum):
     """A filter that is on or off."""
 
     UNVOTED = "not yet voted"
@@ -32,58 +30,60 @@ class Look(StrEnum):
     DIFFER = "judge and human differ"
 
 
-NEED_VERDICTS = (Look.INCONSISTENT, Look.NEAR_EVEN, Look.DIFFER)
+NEED_VERDICTS = (QueueFilter.INCONSISTENT, QueueFilter.NEAR_EVEN, QueueFilter.DIFFER)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class QueueWanted:
     """What a reviewer asked to see. `found` are the contents that a text search found, None without one."""
 
     category: str | None = None
-    looks: frozenset[Look] = frozenset({Look.UNVOTED})
-    line: Line = Line.RANDOM
+    looks: frozenset[QueueFilter] = frozenset({QueueFilter.UNVOTED})
+    line: QueueOrder = QueueOrder.RANDOM
     found: frozenset[str] | None = None
 
 
 def queue_of(
-    entries: Sequence[Entry],
-    wanted: Wanted,
+    entries: Sequence[IndexEntry],
+    wanted: QueueWanted,
     reviewer: str,
     events: Iterable[Event],
     verdicts: Mapping[str, Verdict],
-) -> list[Entry]:
+) -> list[IndexEntry]:
     """The entries to review, in order. The random order is a reviewer's own, and the same whenever asked.
 
     Args:
         events: the store's standing events.
         verdicts: the judge's, by the pair's id.
     """
-    votes = [event for event in events if event.kind is Kind.VOTE]
-    done = {event.content for event in events if event.kind is not Kind.LABEL and event.reviewer == reviewer}
+    votes = [event for event in events if event.kind is EventKind.VOTE]
+    done = {
+        event.content for event in events if event.kind is not EventKind.LABEL and event.reviewer == reviewer
+    }
     said = {(event.content, event.ballot.outcome) for event in votes if event.ballot}
 
-    def is_wanted(entry: Entry) -> bool:
+    def is_wanted(entry: IndexEntry) -> bool:
         verdict = verdicts.get(entry.id)
         looks = wanted.looks
         return (
             (wanted.category is None or (entry.category or NO_CATEGORY) == wanted.category)
             and (wanted.found is None or entry.content in wanted.found)
-            and (Look.UNVOTED not in looks or entry.content not in done)
-            and (Look.INCONSISTENT not in looks or is_inconsistent(verdict))
-            and (Look.NEAR_EVEN not in looks or is_near_even(verdict))
-            and (Look.DIFFER not in looks or do_differ(entry, verdict, said))
+            and (QueueFilter.UNVOTED not in looks or entry.content not in done)
+            and (QueueFilter.INCONSISTENT not in looks or is_inconsistent(verdict))
+            and (QueueFilter.NEAR_EVEN not in looks or (verdict is not None and is_near_even(verdict)))
+            and (QueueFilter.DIFFER not in looks or do_differ(entry, verdict, said))
         )
 
     kept = [entry for entry in entries if is_wanted(entry)]
-    if wanted.line is Line.FILE:
+    if wanted.line is QueueOrder.FILE:
         return kept
-    kept.sort(key=lambda entry: shuffled(reviewer, entry.content))
-    if wanted.line is Line.UNSURE:
+    kept.sort(key=lambda entry: shuffle_key(reviewer, entry.content))
+    if wanted.line is QueueOrder.UNSURE:
         kept.sort(key=lambda entry: certainty(verdicts.get(entry.id)))
     return kept
 
 
-def categories_of(entries: Iterable[Entry]) -> list[str]:
+def categories_of(entries: Iterable[IndexEntry]) -> list[str]:
     return sorted({entry.category or NO_CATEGORY for entry in entries})
 
 
@@ -91,11 +91,7 @@ def is_inconsistent(verdict: Verdict | None) -> bool:
     return verdict is not None and verdict.status is Status.INCONSISTENT
 
 
-def is_near_even(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.p_a is not None and abs(verdict.p_a - 0.5) < NEAR_EVEN
-
-
-def do_differ(entry: Entry, verdict: Verdict | None, said: set[tuple[str, Outcome]]) -> bool:
+def do_differ(entry: IndexEntry, verdict: Verdict | None, said: set[tuple[str, Outcome]]) -> bool:
     """Whether somebody voted otherwise than the judge; an unreadable verdict differs from nobody."""
     if verdict is None or verdict.outcome is None:
         return False
@@ -112,8 +108,8 @@ def certainty(verdict: Verdict | None) -> float:
 
 def shown_left(reviewer: str, content: str) -> str:
     """Which response stands left for this reviewer, "A" or "B": by a hash, so that it never drifts."""
-    return "AB"[shuffled(f"left\0{reviewer}", content)[0] & 1]
+    return "AB"[shuffle_key(f"left\0{reviewer}", content)[0] & 1]
 
 
-def shuffled(reviewer: str, content: str) -> bytes:
+def shuffle_key(reviewer: str, content: str) -> bytes:
     return hashlib.sha256(f"{reviewer}\0{content}".encode()).digest()

@@ -45,7 +45,7 @@ WHERE e.kind <> 'undo' AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e
 """
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What a reviewer did with a pair. A label is the final word of an adjudicator."""
 
     VOTE = "vote"
@@ -61,7 +61,7 @@ class Event:
     be seen, `at` is ISO 8601. A skip has no ballot.
     """
 
-    kind: Kind
+    kind: EventKind
     reviewer: str
     content: str
     pair_id: str
@@ -104,7 +104,7 @@ class ReviewStore:
             )
         return event_of(row)
 
-    def undo(self, reviewer: str, kinds: Iterable[Kind], at: str) -> Event | None:
+    def undo(self, reviewer: str, kinds: Iterable[EventKind], at: str) -> Event | None:
         """Takes back the reviewer's last event of these kinds that stands; which one, None without any."""
         wanted = [kind.value for kind in kinds]
         with self._connection() as connection:
@@ -128,7 +128,7 @@ class ReviewStore:
         """The last event of each reviewer on each pair, votes and skips apart from labels, oldest first."""
         with self._connection() as connection:
             events = [event_of(row) for row in connection.execute(f"{STANDING} ORDER BY e.number")]
-        last = {(event.content, event.reviewer, event.kind is Kind.LABEL): event for event in events}
+        last = {(event.content, event.reviewer, event.kind is EventKind.LABEL): event for event in events}
         return sorted(last.values(), key=lambda event: event.number)
 
     def last_number(self) -> int:
@@ -166,7 +166,7 @@ class ReviewStore:
 
 def event_of(row: sqlite3.Row) -> Event:
     return Event(
-        kind=Kind(row["kind"]),
+        kind=EventKind(row["kind"]),
         reviewer=row["reviewer"],
         content=row["content"],
         pair_id=row["pair_id"],

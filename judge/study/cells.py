@@ -9,7 +9,7 @@ from judge.io.wording import one_line
 from judge.metrics.bootstrap import Estimate
 
 NONE = "-"
-MAX_NAME = 120
+MAX_ROW_NAME = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Cell:
 
 
 def percent_cell(figure: Estimate | None, behind: str = "") -> Cell:
-    return figure_cell(figure, percent, behind)
+    return figure_cell(figure, percent_figure, behind)
 
 
 def elo_cell(figure: Estimate | None) -> Cell:
@@ -73,7 +73,7 @@ def with_sign(figure: Estimate | None) -> str:
     return f"{found.value} % {found.interval}".rstrip() if found.value != NONE else NONE
 
 
-def percent(value: float) -> str:
+def percent_figure(value: float) -> str:
     return unsigned_zero(f"{100 * value:.1f}")
 
 
@@ -92,6 +92,6 @@ def is_clear(difference: Estimate) -> bool:
 def name_in_table(text: str) -> str:
     """A name on one line; a very long one keeps both ends, as a fingerprint's end is its hash."""
     line = one_line(text)
-    if len(line) <= MAX_NAME:
+    if len(line) <= MAX_ROW_NAME:
         return line
-    return f"{line[: MAX_NAME // 2]}…{line[-(MAX_NAME // 2 - 1) :]}"
+    return f"{line[: MAX_ROW_NAME // 2]}…{line[-(MAX_ROW_NAME // 2 - 1) :]}"

@@ -10,10 +10,10 @@ from unicodedata import east_asian_width
 from judge.drawing.svg import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PANEL, PURPLE, YELLOW, svg_of
 from judge.io.wording import one_line, shortened
 from judge.metrics.bootstrap import Estimate
-from judge.study.cells import name_in_table, percent
+from judge.study.cells import name_in_table, percent_figure
 from judge.study.glossary import METRICS
-from judge.study.scoreboard import ALL, LONGER, Figures
-from judge.study.study import Kind, Standing, Study
+from judge.study.scoreboard import LONGER, Figures
+from judge.study.study import ALL, EntrantKind, Standing, Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,18 +52,18 @@ def drawn_of(study: Study) -> list[Drawn]:
     """The entrants that charts show: at most `MAX_JUDGES`, judges before released ones, and "longer wins"."""
     members = [
         standing
-        for kind in (Kind.JUDGE, Kind.RELEASED)
+        for kind in (EntrantKind.JUDGE, EntrantKind.RELEASED)
         for standing in study.standings
         if standing.kind is kind
     ]
     drawn = [Drawn(one, marker, colour) for one, (marker, colour) in zip(members, LOOKS, strict=False)]
-    longer = [one for one in study.standings if one.kind is Kind.BASELINE and one.name == LONGER]
+    longer = [one for one in study.standings if one.kind is EntrantKind.BASELINE and one.name == LONGER]
     return drawn + [Drawn(one, *LOOK_OF_LONGER) for one in longer]
 
 
 def not_drawn(study: Study) -> str:
     """Which judges the charts leave out, in words; "" where they show all."""
-    n_left_out = sum(one.kind is not Kind.BASELINE for one in study.standings) - MAX_JUDGES
+    n_left_out = sum(one.kind is not EntrantKind.BASELINE for one in study.standings) - MAX_JUDGES
     if n_left_out <= 0:
         return ""
     return f"Charts show the first {MAX_JUDGES} judges; the {n_left_out} others are in the tables."
@@ -97,7 +97,7 @@ def chart_by_category(study: Study, name: str) -> str | None:
         strips.append(strip_of(category, there, study.people.by_category.get(category, {}), name))
     height = 0.62 + legend_height(drawn) + len(strips) * row_height(len(drawn))
     told = ", ".join(
-        f"{one.name} {in_words(figure)}" for one, figure in zip(drawn, strips[0].figures, strict=True)
+        f"{one.name} {figure_in_words(figure)}" for one, figure in zip(drawn, strips[0].figures, strict=True)
     )
     alt = f"{METRICS[name].label} in percent with intervals, in all: {told}. By category: see the table."
     return svg_of(lambda axes: draw_strips(axes, strips, drawn, name), (WIDTH, height), alt)
@@ -119,11 +119,11 @@ def draw_strips(axes: Axes, strips: Sequence[Strip], drawn: Sequence[Drawn], nam
     for y, strip in enumerate(strips):
         for place, (one, figure) in enumerate(zip(drawn, strip.figures, strict=True)):
             # That a rule is never inconsistent is no estimate.
-            has_interval = is_agreement or one.standing.kind is not Kind.BASELINE
+            has_interval = is_agreement or one.standing.kind is not EntrantKind.BASELINE
             draw_estimate(axes, figure, y + step * (place - (len(drawn) - 1) / 2), one, has_interval)
         if strip.people is not None:
             axes.plot([100 * strip.people] * 2, [y - 0.42, y + 0.42], color=INK, linewidth=2.2, zorder=2)
-            axes.text(104, y, f"people {percent(strip.people)}", va="center", color=INK, fontsize=8.5)
+            axes.text(104, y, f"people {percent_figure(strip.people)}", va="center", color=INK, fontsize=8.5)
     axes.set_yticks(range(len(strips)), [strip.label for strip in strips], parse_math=False)
     axes.set_ylim(len(strips) - 0.45, -0.55)
     for y in range(1, len(strips)):
@@ -152,8 +152,8 @@ def row_height(n_drawn: int) -> float:
     return 0.16 + 0.125 * max(n_drawn, 2)
 
 
-def in_words(figure: Estimate | None) -> str:
-    return "-" if figure is None or figure.value is None else percent(figure.value)
+def figure_in_words(figure: Estimate | None) -> str:
+    return "-" if figure is None or figure.value is None else percent_figure(figure.value)
 
 
 # Length
@@ -168,7 +168,7 @@ def chart_of_length(study: Study) -> str | None:
     if not drawn:
         return None
     told = "; ".join(
-        f"{one.name} {' and '.join(in_words(one.standing.figures[name]) for name in BY_LENGTH)}"
+        f"{one.name} {' and '.join(figure_in_words(one.standing.figures[name]) for name in BY_LENGTH)}"
         for one in drawn
     )
     alt = f"Strict agreement where the shorter answer is right, and where the longer one is: {told}."
@@ -206,7 +206,8 @@ def charts_of_reliability(study: Study) -> list[tuple[str, str]]:
 def chart_of_reliability(one: Drawn) -> str:
     bins = one.standing.reliability
     told = ", ".join(
-        f"{percent(bin.confidence)} sure {in_words(bin.right)} right ({bin.right.n:,} votes)" for bin in bins
+        f"{percent_figure(bin.confidence)} sure {figure_in_words(bin.right)} right ({bin.right.n:,} votes)"
+        for bin in bins
     )
     return svg_of(lambda axes: draw_reliability(axes, one), (3.1, 3.1), f"Reliability of {one.name}: {told}")
 
@@ -250,7 +251,7 @@ def chart_of_coverage(study: Study) -> str | None:
     drawn = [one for one in drawn_of(study) if one.standing.coverage]
     if not drawn:
         return None
-    told = ", ".join(f"{one.name} {in_words(one.standing.coverage[-1].right)}" for one in drawn)
+    told = ", ".join(f"{one.name} {figure_in_words(one.standing.coverage[-1].right)}" for one in drawn)
     alt = f"Share right of the votes on which a judge is surest. On all votes: {told}. See the table."
     return svg_of(lambda axes: draw_coverage(axes, drawn), (WIDTH, 3.4 + legend_height(drawn)), alt)
 
@@ -289,7 +290,7 @@ def draw_coverage(axes: Axes, drawn: Sequence[Drawn]) -> None:
 
 def look_of(one: Drawn) -> dict[str, Any]:
     """Judges are filled, released verdicts and rules hollow."""
-    face = one.colour if one.standing.kind is Kind.JUDGE else PANEL
+    face = one.colour if one.standing.kind is EntrantKind.JUDGE else PANEL
     size = {"D": 5.2, "s": 5.6, "X": 6.4}.get(one.marker, 6.2)
     return {
         "marker": one.marker,

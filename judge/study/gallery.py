@@ -10,19 +10,19 @@ from judge.metrics.panel import majorities, panel_of
 from judge.orders import outcome_of
 from judge.records import Choice, HumanVote, Order, Outcome, Pair, Status, Verdict
 from judge.report.findings import OUTCOME_NAMES
-from judge.report.summary import Row
-from judge.study.study import Entrant, Kind
+from judge.report.summary import ReportRow
+from judge.study.study import Entrant, EntrantKind
 
 N_EXAMPLES = 8
-SIDES = {Outcome.A: 1, Outcome.B: -1}
+SIDE_OF = {Outcome.A: 1, Outcome.B: -1}
 WORTH = {Outcome.A: 1.0, Outcome.TIE: 0.5, Outcome.B: 0.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ShownPair:
     """A pair with its verdict, and what people said of it in words."""
 
-    row: Row
+    row: ReportRow
     votes: str
 
 
@@ -31,9 +31,9 @@ class Gallery:
     """Examples of one judge, the most telling first, and of how many they are."""
 
     judge: str
-    disagreements: tuple[Example, ...]
+    disagreements: tuple[ShownPair, ...]
     n_disagreements: int
-    flipped: tuple[Example, ...]
+    flipped: tuple[ShownPair, ...]
     n_flipped: int
 
 
@@ -44,7 +44,7 @@ def galleries_of(
     return [
         gallery_of(entrant.name, entrant.verdicts, votes, pairs, n)
         for entrant in entrants
-        if entrant.kind is Kind.JUDGE
+        if entrant.kind is EntrantKind.JUDGE
     ]
 
 
@@ -64,45 +64,47 @@ def gallery_of(
     cast: dict[str, list[HumanVote]] = {}
     for vote in votes:
         cast.setdefault(vote.pair_id, []).append(vote)
-    rows = [Row(one, by_id[one.pair_id]) for one in verdicts if one.pair_id in by_id and one.pair_id in cast]
+    rows = [
+        ReportRow(one, by_id[one.pair_id]) for one in verdicts if one.pair_id in by_id and one.pair_id in cast
+    ]
     ids = [row.id for row in rows]
     majority = dict(zip(ids, majorities(panel_of(ids, votes, None)).tolist(), strict=True))
     disagreements = [
         row
         for row in rows
         if row.status is Status.CONSISTENT
-        and row.outcome in SIDES
-        and majority[row.id] == -SIDES[row.outcome]
+        and row.outcome in SIDE_OF
+        and majority[row.id] == -SIDE_OF[row.outcome]
     ]
     flipped = [row for row in rows if row.status is Status.INCONSISTENT]
     disagreements.sort(key=lambda row: (-sureness(row), row.id))
     flipped.sort(key=lambda row: (-contradiction(row), row.id))
 
-    def examples(chosen: Sequence[Row]) -> tuple[Example, ...]:
-        return tuple(Example(row, votes_in_words(cast[row.id])) for row in chosen[:n])
+    def examples(chosen: Sequence[ReportRow]) -> tuple[ShownPair, ...]:
+        return tuple(ShownPair(row, votes_in_words(cast[row.id])) for row in chosen[:n])
 
     return Gallery(name, examples(disagreements), len(disagreements), examples(flipped), len(flipped))
 
 
-def sureness(row: Row) -> float:
+def sureness(row: ReportRow) -> float:
     """How far P(A) is from one half; 0 without probabilities."""
     return 0.0 if row.p_a is None else abs(row.p_a - 0.5)
 
 
-def contradiction(row: Row) -> float:
+def contradiction(row: ReportRow) -> float:
     """How far apart both orders put A, from 0 to 1: in probability, else in outcome, a tie in the middle."""
     in_ab, in_ba = (worth_of_a(row, order) for order in Order)
     return abs(in_ab - in_ba)
 
 
-def worth_of_a(row: Row, order: Order) -> float:
+def worth_of_a(row: ReportRow, order: Order) -> float:
     p_a, choice = row.p_a_by_order[order], row.choices[order]
     if p_a is not None:
         return p_a
     return 0.5 if choice is None else WORTH[outcome_of(choice, order)]
 
 
-def reading_in_full(row: Row, order: Order) -> str:
+def reading_in_full(row: ReportRow, order: Order) -> str:
     """What one order said: its outcome, and P(A) where there is one; or why it was not read."""
     shown, p_a, choice = f"{order[0]} shown first", row.p_a_by_order[order], row.choices[order]
     if choice is None:
@@ -116,7 +118,7 @@ def votes_in_words(votes: Iterable[HumanVote]) -> str:
     """For example "3 for A, 1 tie"; what nobody said is left out."""
     counts = Counter(vote.outcome.outcome for vote in votes)
     n_ties = counts[Outcome.TIE]
-    words = [f"{counts[side]} for {side}" for side in SIDES if counts[side]]
+    words = [f"{counts[side]} for {side}" for side in SIDE_OF if counts[side]]
     if n_ties:
         words.append(f"{n_ties} {'tie' if n_ties == 1 else 'ties'}")
     return ", ".join(words)

@@ -6,29 +6,29 @@ from collections.abc import Mapping
 
 from judge.metrics import own_metrics
 from judge.metrics.bootstrap import LEVEL
-from judge.metrics.metric import Group, Metric
+from judge.metrics.metric import Metric, MetricGroup
 from judge.study.study import Study
 
 METRICS: Mapping[str, Metric] = {
-    metric.name: metric for metric in own_metrics() if metric.group is not Group.BEHIND
+    metric.name: metric for metric in own_metrics() if metric.group is not MetricGroup.BEHIND
 }
 """Our own metrics that have a column. What each counts stands in the file that computes it."""
 
 # The tables, as the groups of metrics that are their columns.
-AGREEMENT = (Group.CONSISTENCY, Group.AGREEMENT)
-BIAS = (Group.LENGTH, Group.POSITION)
-CHANCE = (Group.CHANCE,)
-CALIBRATION = (Group.CALIBRATION,)
-OTHER = (Group.OTHER,)
+AGREEMENT = (MetricGroup.CONSISTENCY, MetricGroup.AGREEMENT)
+BIAS = (MetricGroup.LENGTH, MetricGroup.POSITION)
+CHANCE = (MetricGroup.CHANCE,)
+CALIBRATION = (MetricGroup.CALIBRATION,)
+OTHER = (MetricGroup.OTHER,)
 
 
-def columns_of(study: Study, *groups: Group) -> list[Metric]:
+def columns_of(study: Study, *groups: MetricGroup) -> list[Metric]:
     """The metrics of these groups, ours before those of other packages."""
     every = [*METRICS.values(), *study.others]
     return [metric for group in groups for metric in every if metric.group is group]
 
 
-def counts_in_words(study: Study) -> str:
+def study_counts(study: Study) -> str:
     """What every figure stands on."""
     total, people = study.total, study.people
     return (
@@ -44,7 +44,7 @@ def counted(n: int, one: str, many: str = "") -> str:
 
 def notes_of(study: Study) -> list[tuple[str, str]]:
     """How the figures were made, as (what, explanation)."""
-    data = f"{counts_in_words(study)}. Every judge stands on the same pairs and votes."
+    data = f"{study_counts(study)}. Every judge stands on the same pairs and votes."
     if study.n_left_out:
         data += (
             f" {counted(study.n_left_out, 'pair')} with a verdict left out: no vote on it, or no verdict of "

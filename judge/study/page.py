@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from judge.drawing.formats import cell_of, html_page, markdown_table, terminal_text
 from judge.io.wording import name_of, one_line
-from judge.metrics.metric import Group
+from judge.metrics.metric import MetricGroup
 from judge.records import Order
 from judge.report.findings import agreement_in_words, verdict_in_words
 from judge.study.cells import Cell, name_in_table
@@ -32,8 +32,8 @@ from judge.study.glossary import (
     CHANCE,
     OTHER,
     columns_of,
-    counts_in_words,
     notes_of,
+    study_counts,
 )
 from judge.study.scoreboard import (
     Board,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 TEMPLATE = Path(__file__).with_name("templates") / "study.html"
-MAX_NAME = 30
+MAX_TERMINAL_NAME = 30
 MAX_WORD = 18
 STYLES = {"judge": "bold", "baseline": "dim", "people": "italic", "all": "bold"}
 
@@ -110,7 +110,7 @@ def board_for_terminal(board: Board, width: int) -> Iterator[RenderableType]:
     yield Text(f"\n{board.title}", "bold")
     yield Text(board.caption, "dim")
     widest = max((cell_len(line.name) for line in board.lines), default=0)
-    name_width = max(cell_len(board.corner), min(widest, MAX_NAME, width // 3))
+    name_width = max(cell_len(board.corner), min(widest, MAX_TERMINAL_NAME, width // 3))
     for number, columns in enumerate(columns_that_fit(column_widths(board), width - name_width - 1)):
         if number:
             yield Text()
@@ -229,7 +229,7 @@ def format_study_html(study: Study, frame: Frame, galleries: Sequence[Gallery] =
         title=frame.title,
         frame=frame,
         study=study,
-        counts=counts_in_words(study),
+        counts=study_counts(study),
         headlines=headlines_of(study),
         yardsticks=yardsticks_of(study),
         main=main_board(study),
@@ -264,7 +264,7 @@ def format_study_html(study: Study, frame: Frame, galleries: Sequence[Gallery] =
 # Words
 
 
-def definitions_of(study: Study, *groups: Group) -> list[tuple[str, str]]:
+def definitions_of(study: Study, *groups: MetricGroup) -> list[tuple[str, str]]:
     """The label and the meaning of each metric of these groups."""
     return [(metric.label, metric.meaning) for metric in columns_of(study, *groups)]
 

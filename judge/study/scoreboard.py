@@ -17,8 +17,8 @@ from judge.study.cells import (
     is_clear,
     name_in_table,
     number_cell,
-    percent,
     percent_cell,
+    percent_figure,
     points_cell,
     rounded_cell,
     with_sign,
@@ -31,21 +31,21 @@ from judge.study.glossary import (
     METRICS,
     OTHER,
     columns_of,
-    counts_in_words,
+    study_counts,
 )
 from judge.study.study import (
+    ALL,
     PEOPLE,
     Contrast,
     Cost,
     Counts,
     CoveragePoint,
-    Kind,
+    EntrantKind,
     ReliabilityBin,
     Standing,
     Study,
 )
 
-ALL = "all"
 CEILING = f"{PEOPLE} (ceiling)"
 LONGER = "longer wins"
 COIN = "coin"
@@ -58,7 +58,7 @@ Figures = Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BoardRow:
     """A row of a table. `style` is an entrant's kind, "people", "all", or "" for any other row."""
 
     name: str
@@ -74,7 +74,7 @@ class Board:
     caption: str
     corner: str
     labels: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[BoardRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Headline:
 
 def headlines_of(study: Study) -> list[Headline]:
     """One a judge; released verdicts have theirs where there is no judge, baselines where nothing else is."""
-    for kind in Kind:
+    for kind in EntrantKind:
         if members := [standing for standing in study.standings if standing.kind is kind]:
             return [headline_of(standing, study) for standing in members]
     return []
@@ -121,7 +121,10 @@ def headline_of(standing: Standing, study: Study) -> Headline:
     if (unread := figures.get("unparsed")) and unread.value:
         pieces += [("; ", False), (with_sign(unread), True), (" of pairs got no readable verdict", False)]
     if (ceiling := people.get("strict")) and ceiling.value is not None:
-        pieces += [("; people agree with each other on ", False), (f"{percent(ceiling.value)} %", True)]
+        pieces += [
+            ("; people agree with each other on ", False),
+            (f"{percent_figure(ceiling.value)} %", True),
+        ]
     if gap := gap_to_longer(standing.name, study):
         difference = points_cell(gap)
         found = f"{difference.value} points {difference.interval}".rstrip()
@@ -133,7 +136,7 @@ def headline_of(standing: Standing, study: Study) -> Headline:
 
 def gap_to_longer(name: str, study: Study) -> Estimate | None:
     """The strict agreement of this judge less that of "longer wins"; None where that is not known."""
-    if not any(one.name == LONGER and one.kind is Kind.BASELINE for one in study.standings):
+    if not any(one.name == LONGER and one.kind is EntrantKind.BASELINE for one in study.standings):
         return None
     for contrast in study.contrasts:
         if (contrast.one, contrast.other) == (name, LONGER) and (gap := contrast.figures.get("strict")):
@@ -155,7 +158,7 @@ def main_board(study: Study) -> Board:
     """All conventions and costs, a row an entrant, people last."""
     columns = columns_of(study, *AGREEMENT)
     lines = [
-        Line(
+        BoardRow(
             name_in_table(one.name),
             (*metric_cells(one.figures, columns), *cost_cells(one.cost)),
             one.kind.value,
@@ -165,10 +168,10 @@ def main_board(study: Study) -> Board:
     people = (*metric_cells(study.people.figures, columns), Cell(), Cell(), Cell())
     return Board(
         title="Agreement with people",
-        caption=f"{counts_in_words(study)}. {PERCENT} Tokens and seconds: mean of a verdict, both orders.",
+        caption=f"{study_counts(study)}. {PERCENT} Tokens and seconds: mean of a verdict, both orders.",
         corner="Judge",
         labels=(*labels_of(columns), "Tokens in", "Tokens out", "Seconds"),
-        lines=(*lines, Line(CEILING, people, PEOPLE)),
+        lines=(*lines, BoardRow(CEILING, people, PEOPLE)),
     )
 
 
@@ -177,14 +180,14 @@ def category_board(study: Study, name: str) -> Board:
     shown = study.standings
     has_ceiling = name in study.people.figures
 
-    def line_of(what: str, figures: list[Figures], counts: Counts, style: str = "") -> Line:
+    def line_of(what: str, figures: list[Figures], counts: Counts, style: str = "") -> BoardRow:
         n = figures[0][name].n if name in figures[0] else 0
         cells = (
             *(metric_cell(one, METRICS[name]) for one in figures),
             Cell(f"{n:,}"),
             Cell(f"{counts.n_questions:,}"),
         )
-        return Line(what, cells, style)
+        return BoardRow(what, cells, style)
 
     def figures_in(category: str) -> list[Figures]:
         people = [study.people.by_category.get(category, {})] if has_ceiling else []
@@ -212,8 +215,8 @@ def contrast_board(study: Study) -> Board | None:
     shown = [
         contrast
         for contrast in study.contrasts
-        if kinds[contrast.one] is not Kind.BASELINE
-        and (kinds[contrast.other] is not Kind.BASELINE or contrast.other == LONGER)
+        if kinds[contrast.one] is not EntrantKind.BASELINE
+        and (kinds[contrast.other] is not EntrantKind.BASELINE or contrast.other == LONGER)
     ]
     if not shown:
         return None
@@ -225,7 +228,7 @@ def contrast_board(study: Study) -> Board | None:
         corner="Judges",
         labels=(*(METRICS[name].label for name in IN_CONTRASTS), "McNemar p, not clustered"),
         lines=tuple(
-            Line(
+            BoardRow(
                 f"{name_in_table(contrast.one)} less {name_in_table(contrast.other)}",
                 contrast_cells(contrast),
             )
@@ -238,7 +241,7 @@ def bias_board(study: Study) -> Board:
     """What else than the better answer decides: length, position, ties, what was not read or shortened."""
     columns = columns_of(study, *BIAS)
     lines = [
-        Line(
+        BoardRow(
             name_in_table(one.name),
             (*metric_cells(one.figures, columns), Cell(f"{one.cost.n_trimmed:,}")),
             one.kind.value,
@@ -251,7 +254,7 @@ def bias_board(study: Study) -> Board:
         caption=f"{PERCENT} Trimmed: pairs whose answers were shortened to fit the judge.",
         corner="Judge",
         labels=(*labels_of(columns), "Trimmed"),
-        lines=(*lines, Line(PEOPLE, people, PEOPLE)),
+        lines=(*lines, BoardRow(PEOPLE, people, PEOPLE)),
     )
 
 
@@ -259,13 +262,13 @@ def calibration_board(study: Study) -> Board | None:
     """Scores of the probabilities; None where no entrant gives any."""
     columns = columns_of(study, *CALIBRATION)
     lines = [
-        Line(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
+        BoardRow(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
         for one in study.standings
         if any(metric.name in one.figures for metric in columns)
     ]
     if not lines:
         return None
-    return Board("Calibration", in_words(columns), "Judge", labels_of(columns), tuple(lines))
+    return Board("Calibration", meanings_of(columns), "Judge", labels_of(columns), tuple(lines))
 
 
 def chance_board(study: Study) -> Board:
@@ -279,17 +282,17 @@ def others_board(study: Study) -> Board | None:
     columns = columns_of(study, *OTHER)
     if not columns:
         return None
-    caption = f"{in_words(columns)} [{LEVEL_IN_WORDS}]"
+    caption = f"{meanings_of(columns)} [{LEVEL_IN_WORDS}]"
     return metrics_board(study, "Other metrics", caption, columns)
 
 
 def metrics_board(study: Study, title: str, caption: str, columns: Sequence[Metric]) -> Board:
     """Some metrics, a row an entrant, people last."""
     lines = [
-        Line(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
+        BoardRow(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
         for one in study.standings
     ]
-    people = Line(PEOPLE, metric_cells(study.people.figures, columns), PEOPLE)
+    people = BoardRow(PEOPLE, metric_cells(study.people.figures, columns), PEOPLE)
     return Board(title, caption, "Judge", labels_of(columns), (*lines, people))
 
 
@@ -302,11 +305,11 @@ def confusion_boards(study: Study) -> list[Board]:
             corner="People said",
             labels=tuple(SAID.values()),
             lines=tuple(
-                Line(SAID[said], confusion_cells(counts), "") for said, counts in one.confusion.items()
+                BoardRow(SAID[said], confusion_cells(counts), "") for said, counts in one.confusion.items()
             ),
         )
         for one in study.standings
-        if one.kind is not Kind.BASELINE
+        if one.kind is not EntrantKind.BASELINE
     ]
 
 
@@ -329,14 +332,18 @@ def model_boards(study: Study) -> list[Board]:
             f"contest, of a judge every pair. {PERCENT}",
             "Model",
             rankers,
-            tuple(Line(name_in_table(m), tuple(percent_cell(one.get(m)) for one in rates)) for m in models),
+            tuple(
+                BoardRow(name_in_table(m), tuple(percent_cell(one.get(m)) for one in rates)) for m in models
+            ),
         ),
         Board(
             "Strengths (Bradley-Terry)",
             f"On the Elo scale: 0 is the mean here, 400 more is ten wins to one. [{LEVEL_IN_WORDS}]",
             "Model",
             rankers,
-            tuple(Line(name_in_table(m), tuple(elo_cell(one.get(m)) for one in strengths)) for m in models),
+            tuple(
+                BoardRow(name_in_table(m), tuple(elo_cell(one.get(m)) for one in strengths)) for m in models
+            ),
         ),
     ]
 
@@ -357,7 +364,9 @@ def curve_boards(study: Study) -> list[Board]:
             "P(chosen side)",
             names,
             tuple(
-                Line(f"{edge[0]:.2f} to {edge[1]:.2f}", tuple(bin_cell(of_one.get(edge)) for of_one in bins))
+                BoardRow(
+                    f"{edge[0]:.2f} to {edge[1]:.2f}", tuple(bin_cell(of_one.get(edge)) for of_one in bins)
+                )
                 for edge in edges
             ),
         ),
@@ -367,7 +376,7 @@ def curve_boards(study: Study) -> list[Board]:
             "Votes answered",
             names,
             tuple(
-                Line(f"{100 * share:.0f}", tuple(point_cell(of_one.get(share)) for of_one in points))
+                BoardRow(f"{100 * share:.0f}", tuple(point_cell(of_one.get(share)) for of_one in points))
                 for share in COVERAGES
             ),
         ),
@@ -381,7 +390,7 @@ def details_of(study: Study) -> list[Board]:
     return [board for board in [*boards, chance_board(study), others_board(study)] if board]
 
 
-def in_words(metrics: Iterable[Metric]) -> str:
+def meanings_of(metrics: Iterable[Metric]) -> str:
     return " ".join(f"{metric.label}: {metric.meaning}" for metric in metrics)
 
 
@@ -410,7 +419,7 @@ def metric_cell(figures: Figures, metric: Metric) -> Cell:
     covered = figures.get("coverage") if metric.name == "without_ties" else None
     if covered is None or covered.value is None or found == Cell():
         return found
-    return replace(found, behind=f"at {percent(covered.value)}")
+    return replace(found, behind=f"at {percent_figure(covered.value)}")
 
 
 def contrast_cells(contrast: Contrast) -> tuple[Cell, ...]:
@@ -423,7 +432,7 @@ def contrast_cells(contrast: Contrast) -> tuple[Cell, ...]:
 def confusion_cells(counts: Mapping[str, int]) -> tuple[Cell, ...]:
     total = sum(counts.values())
     return tuple(
-        Cell(f"{n:,}", behind=f"({percent(n / total)})" if total else "")
+        Cell(f"{n:,}", behind=f"({percent_figure(n / total)})" if total else "")
         for n in (counts.get(said, 0) for said in SAID)
     )
 
@@ -431,13 +440,13 @@ def confusion_cells(counts: Mapping[str, int]) -> tuple[Cell, ...]:
 def bin_cell(found: ReliabilityBin | None) -> Cell:
     if found is None:
         return Cell()
-    return percent_cell(found.right, f"at {percent(found.confidence)}, n {found.right.n:,}")
+    return percent_cell(found.right, f"at {percent_figure(found.confidence)}, n {found.right.n:,}")
 
 
 def point_cell(found: CoveragePoint | None) -> Cell:
     if found is None or found.covered.value is None:
         return Cell()
-    return percent_cell(found.right, f"at {percent(found.covered.value)}")
+    return percent_cell(found.right, f"at {percent_figure(found.covered.value)}")
 
 
 def cost_cells(cost: Cost) -> tuple[Cell, ...]:

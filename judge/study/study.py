@@ -24,9 +24,9 @@ from judge.metrics.metric import Given, Metric
 from judge.metrics.panel import (
     UNREAD,
     Bools,
-    Comparison,
     Panel,
     Sides,
+    VoteRows,
     in_order,
     panel_of,
     part_of,
@@ -47,7 +47,7 @@ ALL = "all"
 SIDE_NAMES = {1: "A", -1: "B", 0: "TIE", UNREAD: "unparsed"}
 
 
-class Kind(StrEnum):
+class EntrantKind(StrEnum):
     """What an entrant is: one of our judges, somebody else's released verdicts, or a rule without a model."""
 
     JUDGE = "judge"
@@ -60,7 +60,7 @@ class Entrant:
     """One judge's verdicts. `elapsed_s` is the mean time of a verdict in seconds, where it was measured."""
 
     name: str
-    kind: Kind
+    kind: EntrantKind
     verdicts: Sequence[Verdict]
     elapsed_s: float | None = None
     identity: Identity | None = None
@@ -95,7 +95,7 @@ class Standing:
     """
 
     name: str
-    kind: Kind
+    kind: EntrantKind
     identity: Identity | None
     cost: Cost
     figures: Mapping[str, Estimate]
@@ -224,7 +224,7 @@ def entrants_of(verdicts: Sequence[Verdict]) -> list[Entrant]:
     by_judge: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by_judge.setdefault(verdict.judge, []).append(verdict)
-    return [Entrant(judge, Kind.JUDGE, given) for judge, given in by_judge.items()]
+    return [Entrant(judge, EntrantKind.JUDGE, given) for judge, given in by_judge.items()]
 
 
 def study_of(
@@ -316,7 +316,7 @@ def _standing(
             for one in calibration.accuracy_at_coverage(rows) or ()
         ),
         ranking=ranking_of(whole.panel, models, sides.strict, whole.resampler)
-        if entrant.kind is not Kind.BASELINE
+        if entrant.kind is not EntrantKind.BASELINE
         else None,
     )
 
@@ -384,7 +384,7 @@ def cost_of(entrant: Entrant, ids: frozenset[str]) -> Cost:
     once = shared_steps(verdicts)
     n_in = sum(one.tokens_in for one in readings) + sum(one.tokens_in for one in once)
     n_out = sum(one.tokens_out for one in readings) + sum(one.tokens_out for one in once)
-    has_tokens = entrant.kind is Kind.JUDGE and bool(readings)
+    has_tokens = entrant.kind is EntrantKind.JUDGE and bool(readings)
     return Cost(
         tokens_in=n_in / len(verdicts) if has_tokens else None,
         tokens_out=n_out / len(verdicts) if has_tokens else None,
@@ -393,7 +393,7 @@ def cost_of(entrant: Entrant, ids: frozenset[str]) -> Cost:
     )
 
 
-def confusion_of(rows: Comparison, is_inconsistent: Bools) -> dict[str, dict[str, int]]:
+def confusion_of(rows: VoteRows, is_inconsistent: Bools) -> dict[str, dict[str, int]]:
     """Votes by what people said and what the judge said; `is_inconsistent` has shape (n_votes,)."""
     said = np.array([SIDE_NAMES[side] for side in rows.judged.tolist()], dtype=object)
     said[is_inconsistent] = "inconsistent"
@@ -437,7 +437,7 @@ def _baselines(pairs: Sequence[Pair] | None, taken: set[str]) -> list[Entrant]:
     if pairs is None:
         return []
     return [
-        Entrant(name, Kind.BASELINE, verdicts_of(pairs))
+        Entrant(name, EntrantKind.BASELINE, verdicts_of(pairs))
         for name, verdicts_of in BASELINES.items()
         if name not in taken
     ]
