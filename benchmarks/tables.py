@@ -16,8 +16,9 @@ from benchmarks import branch, commandline, methods, plugin, power, speed, train
 from benchmarks.pictures import picture_of
 from judge.bench.result import SCHEMA, title_of
 from judge.errors import InputError
+from judge.metrics import own_metrics
+from judge.metrics.metric import Metric, Unit
 from judge.models.separation import refuse_mixed
-from judge.study.glossary import METRICS, Metric
 from judge.study.scoreboard import LONGER
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -47,6 +48,12 @@ HEADLINE_COLUMNS = {
     "inconsistent": "verdict changes with the order, %",
 }
 NONE = "-"
+UNITS = {
+    Unit.PERCENT: "in percent",
+    Unit.POINTS: "in points, a hundredth of a share",
+    Unit.ELO: "in Elo points",
+    Unit.NUMBER: "a plain number",
+}
 
 Result = dict[str, Any]
 
@@ -172,13 +179,12 @@ def limits_list(results: Sequence[Result]) -> str:
 def glossary_list(results: Sequence[Result]) -> str:
     """Every figure by the name that tables and result files have, with what it counts."""
     assert not results
-    return "\n\n".join(glossary_entry(name, metric) for name, metric in METRICS.items())
+    return "\n\n".join(glossary_entry(metric) for metric in own_metrics())
 
 
-def glossary_entry(name: str, metric: Metric) -> str:
-    unit = "in percent" if metric.is_percent else "not a percentage"
+def glossary_entry(metric: Metric) -> str:
     meaning = metric.meaning[0].upper() + metric.meaning[1:]
-    return f"### {metric.label}\n\n`{name}`, {unit}. {meaning}"
+    return f"### {metric.label}\n\n`{metric.name}`, {UNITS[metric.unit]}. {meaning}"
 
 
 def table_of(labels: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -203,6 +209,13 @@ def share_of(figures: Mapping[str, Any], name: str) -> str:
     if figure["low"] is not None:
         cell += f" ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"
     return cell
+
+
+def metric_table() -> str:
+    """Every metric by its name in a result file, as it declares itself."""
+    rows = [(f"`{one.name}`", one.label, one.unit.value, one.meaning) for one in own_metrics()]
+    lines = [("name", "in tables", "unit", "what it is"), ("---",) * 4, *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def cost_cells(cost: Mapping[str, Any]) -> list[str]:
@@ -236,6 +249,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "bench": bench_table,
     "categories": category_table,
     "teachers": teacher_table,
+    "metrics": lambda results: metric_table(),
     "headline": headline_table,
     "limits": limits_list,
     "glossary": glossary_list,

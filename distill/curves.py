@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.history import History
-from distill.traces import write_whole
 from judge.drawing.svg import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PURPLE
 from judge.io.wording import one_line, shortened
+from judge.io.writing import write_whole
 from judge.records import Share
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ REACH = 0.025
 
 def write_curves(path: Path, history: History, title: str) -> None:
     """Writes the drawing as a file that any browser opens. Raises InputError where it cannot be written."""
-    write_whole(path, curves_of(history, title).encode())
+    write_whole(path, curves_of(history, title), parents=True)
 
 
 def curves_of(history: History, title: str) -> str:

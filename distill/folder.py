@@ -15,13 +15,22 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from distill.recipe import Stage
-from distill.traces import write_whole
 from judge.errors import InputError
 from judge.io.files import sha256_of
+from judge.io.shapes import Misshapen, Must, OpenShape, Sha256, shaped
+from judge.io.writing import write_whole
 from judge.provenance import as_json
+
+
+class StageManifest(OpenShape):
+    """What is read of every stage's manifest; each stage has more to tell."""
+
+    stage: Stage
+    inputs: dict[str, Any]
+    files: Annotated[dict[str, Sha256], Must("an object with the SHA-256 of each file")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +68,26 @@ class RunFolder:
         """What the stage left, None where it is not done.
 
         Raises:
-            InputError: the manifest is no JSON object.
+            InputError: the manifest cannot be read, or is none of ours.
         """
         path = self._manifest_path(stage)
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
+            manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            shaped(StageManifest, manifest)
         except FileNotFoundError:
             return None
+        except Misshapen as wrong:
+            raise InputError(f"{path}: {wrong}. Remove it to do the stage again.") from None
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error}). Remove it to do the stage again.") from error
-        if not isinstance(manifest, dict):
-            raise InputError(f"{path}: no manifest. Remove it to do the stage again.")
         return manifest
 
     def is_done(self, stage: Stage, inputs: Mapping[str, Any]) -> bool:
         """Whether the stage was done with these inputs and its files are as it left them."""
         manifest = self.manifest(stage)
-        if manifest is None or manifest.get("inputs") != dict(inputs):
+        if manifest is None or manifest["inputs"] != dict(inputs):
             return False
-        files = {name: self.path / name for name in manifest.get("files", {})}
+        files = {name: self.path / name for name in manifest["files"]}
         return all(
             file.is_file() and sha256_of(file) == manifest["files"][name] for name, file in files.items()
         )
@@ -94,7 +104,7 @@ class RunFolder:
         names = sorted((file.relative_to(self.path).as_posix(), file) for file in files)
         hashes = {name: sha256_of(file) for name, file in names}
         manifest = {"stage": stage, "inputs": dict(inputs), "files": hashes, **found}
-        write_whole(self._manifest_path(stage), (as_json(manifest) + "\n").encode())
+        write_whole(self._manifest_path(stage), as_json(manifest) + "\n", parents=True)
         return manifest
 
     def _manifest_path(self, stage: Stage) -> Path:

@@ -14,19 +14,19 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
 from judge.io.rows import bytes_of, first_line, kind_of, not_utf8, shown
+from judge.io.shapes import Shape, problems_of
 from judge.methods import METHODS, VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
@@ -57,7 +57,16 @@ def held(value: str, is_right: bool, must: str) -> str:
 
 def backend_name(value: str) -> str:
     """The value, where it names a backend; what follows a colon is for the backend to judge."""
-    return held(value, value.partition(":")[0] in BACKENDS, f"must be one of {', '.join(BACKENDS)}")
+    if value.partition(":")[0] in BACKENDS:
+        return value
+    return held(value, False, f"must be one of {', '.join(BACKENDS.names())}")
+
+
+def method_name(value: str) -> str:
+    """The value, where it names a method, also in an everyday word."""
+    if value in WAYS or value in METHODS:
+        return value
+    return held(value, False, f"must be one of {', '.join([*METHODS.names(), *WAYS])}")
 
 
 def folder_name(value: str) -> str:
@@ -75,16 +84,10 @@ Dtype = Annotated[str, one_of(DTYPES)]
 Device = Annotated[str, one_of(DEVICES)]
 
 
-class Block(BaseModel):
-    """A block of settings. Types are strict: text is no number, and a number is no text."""
+class Block(Shape):
+    """A block of settings, each described by the text below it."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class PairSource(Block):
@@ -113,7 +116,7 @@ class Teacher(Block):
     """A name from `judge models list`, a hub id, a folder, or what a server calls its model."""
     adapter: Text = NO_ADAPTER
     """Folder of an adapter for it: a student that teaches in a second round; none is the bare base model."""
-    method: Annotated[str, one_of([*METHODS, *WAYS])] = "bsm"
+    method: Annotated[str, AfterValidator(method_name)] = "bsm"
     """How it judges: a slow method; direct teaches a student what the base model says anyway."""
     backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
@@ -276,7 +279,7 @@ def recipe_of(values: Mapping[str, Any], where: str) -> Recipe:
         wrong = error.errors(include_url=False)
         recipe = Recipe.model_validate(_with_defaults(values, wrong))
     bad = [_key_of(one) for one in wrong]
-    problems = [_problem_of(one) for one in wrong]
+    problems = problems_of(wrong, Recipe, values)
     problems += [rule.problem(recipe) for rule in RULES if rule.is_broken(recipe) and not rule.reads(bad)]
     if problems:
         raise BadLines([f"{where}: {problem}" for problem in problems])
@@ -358,33 +361,6 @@ def _repeated(block: Any) -> Iterator[str]:
 
 def _key_of(error: ErrorDetails) -> str:
     return ".".join(str(part) for part in error["loc"])
-
-
-def _problem_of(error: ErrorDetails) -> str:
-    """One mistake that pydantic found: the key, what is right, what was found."""
-    key, kind = _key_of(error), error["type"]
-    block = _block_at(error["loc"][:-1])
-    if kind == "extra_forbidden":
-        near = get_close_matches(str(error["loc"][-1]), block.model_fields, n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        return f"{key}: no such key. {hint}The keys here are {', '.join(block.model_fields)}."
-    if kind == "missing":
-        return f"{key}: missing. {block.model_fields[str(error['loc'][-1])].description}"
-    if kind == "model_type":
-        keys = ", ".join(_block_at(error["loc"]).model_fields)
-        return f"{key}: must be a block with the keys {keys} (found: {shown(error['input'])})"
-    return f"{key}: {error['msg']} (found: {shown(error['input'])})"
-
-
-def _block_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model that describes the block there."""
-    block: type[BaseModel] = Recipe
-    for name in loc:
-        inner = block.model_fields[str(name)].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        block = inner
-    return block
 
 
 def _with_defaults(values: Mapping[str, Any], wrong: list[ErrorDetails]) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from distill.selection import Example, Filter, Part, Selection
-from distill.traces import GZIPPED, gzipped_lines, line_of, long_form, pair_of_long, write_whole
+from distill.traces import GZIPPED, gzipped_lines, line_of, long_form, pair_of_long
 from judge.errors import InputError
 from judge.io.rows import Wrong, claim, gather, kind_of, rows_of, shown
 from judge.io.values import keyed, named, probability, token_count
+from judge.io.writing import write_whole
 from judge.records import Choice, Order
 
 SCHEMA = "four-token-judge/selection"
@@ -31,7 +32,7 @@ def write_selection(path: str | Path, selection: Selection) -> None:
     if not str(path).endswith(".jsonl.gz"):
         raise InputError(f"{path}: written as gzipped JSONL. Its name must end in .jsonl.gz.")
     rows = [header_to_json(selection), *map(example_to_json, selection.kept)]
-    write_whole(Path(path), gzipped_lines(map(line_of, rows)))
+    write_whole(path, gzipped_lines(map(line_of, rows)), parents=True)
 
 
 def header_to_json(selection: Selection) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -21,6 +21,7 @@ from judge.io.pairs import id_of, pair_from_cells
 from judge.io.rows import Reader, Wrong, claim, gather, gzipped_json_rows, kind_of, rows_of, shown
 from judge.io.values import keyed
 from judge.io.verdicts import verdict_from_cells, verdict_to_json
+from judge.io.writing import replacing, writing
 from judge.ledger.shards import gzipped
 from judge.orders import combine
 from judge.records import Message, Order, Pair, Verdict
@@ -31,6 +32,7 @@ COLUMNS = (
     *("tokens_in", "tokens_out", "pair", "verdict"),
 )
 SHARDS = "traces-[0-9]*.jsonl.gz"
+LEFTOVERS = ".traces-*.part"
 GZIPPED: dict[str, Reader] = {".jsonl.gz": gzipped_json_rows}
 
 
@@ -83,15 +85,15 @@ def write_traces(folder: str | Path, traces: Sequence[Trace], max_bytes: int = 5
     paths = [folder / shard_name(number) for number in range(1, len(shards) + 1)]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{SHARDS}.part"):
+        for left in folder.glob(LEFTOVERS):
             left.unlink()
-        for path, data in zip(paths, shards, strict=True):
-            aside_of(path).write_bytes(data)
-        # The old first shard goes first and the new one comes last: without it the folder is unfinished.
-        for old in sorted(folder.glob(SHARDS)):
-            old.unlink()
-        for path in reversed(paths):
-            aside_of(path).replace(path)
+        with ExitStack() as stack:
+            for path, data in zip(paths, shards, strict=True):
+                stack.enter_context(replacing(path)).write_bytes(data)
+            # The old first shard goes first and the new one comes last, as the stack unwinds from its top:
+            # without it the folder is unfinished.
+            for old in sorted(folder.glob(SHARDS)):
+                old.unlink()
     return paths
 
 
@@ -164,29 +166,8 @@ def gzipped_lines(lines: Iterable[str]) -> bytes:
     return gzipped("".join(lines).encode("utf-8", errors="replace"))
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes the file aside and renames it, so that it is there whole or not at all."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside_of(path).write_bytes(data)
-        aside_of(path).replace(path)
-
-
 def shard_name(number: int) -> str:
     return f"traces-{number:05}.jsonl.gz"
-
-
-def aside_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.part")
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns what keeps the path from being written into an InputError."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}).") from error
 
 
 # --- reading ---------------------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ from distill.history import History, Look, Step, history_from_json, history_to_j
 from distill.loss import letter_loss, symmetry_loss, verdict_loss
 from distill.recipe import Train
 from distill.student import Batch, Student, batch_of
-from distill.traces import write_whole
 from judge.backends.cpu import release_buffers
 from judge.errors import ModelError
+from judge.io.writing import write_whole
 from judge.methods.asking import letters_of
 from judge.orders import outcome_of
 from judge.progress import Progress, silent
@@ -110,7 +110,7 @@ class LowerOutputs:
             path = self._path(batch)
             if not path.is_file():
                 hidden = self._student.lower(batch.packing).cpu().contiguous()
-                write_whole(path, save({"hidden": hidden}))
+                write_whole(path, save({"hidden": hidden}), parents=True)
                 release_buffers()
             done += batch.n_tokens
         progress(f"frozen layers, {total:,} of {total:,} tokens", total, total)
@@ -394,7 +394,9 @@ class Checkpoint:
             "elapsed_s": trained.elapsed_s,
             "lower_s": trained.lower_s,
         }
-        write_whole(self.path, save(tensors, metadata={"key": self.key, "state": json.dumps(state)}))
+        write_whole(
+            self.path, save(tensors, metadata={"key": self.key, "state": json.dumps(state)}), parents=True
+        )
 
     def read(self, device: str) -> State | None:
         """What the file holds; None where there is none, or it is another run's."""

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from judge.io.writing import write_whole
 from judge.models import basemodels
 from judge.records import Pair, sha256_of_json
 
@@ -88,9 +89,9 @@ def of_sample(base_model: str, data: str, pairs: Sequence[Pair], seed: int) -> d
 
 
 def write_result(out: Path | None, result: dict[str, Any]) -> None:
-    """Writes a result file, where one was asked for."""
+    """Writes a result file, whole or not at all, where one was asked for."""
     if out:
-        out.write_text(as_json(result) + "\n", encoding="utf-8")
+        write_whole(out, as_json(result) + "\n")
 
 
 def as_json(value: Any, indent: str = "") -> str:

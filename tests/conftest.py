@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from models import make_small
 from plugin import Project
+
+if TYPE_CHECKING:
+    from judge.backends.embedded import EmbeddedBackend
 
 pytest_plugins = ["pytester"]
 
@@ -16,6 +22,8 @@ CHECKOUT = Path(__file__).parents[1]
 # A busy machine is no failure: no example has to end within a time of its own.
 settings.register_profile("unhurried", parent=settings(), deadline=None)
 settings.load_profile("unhurried")
+# What `make test-fast` asks for; `make test` tries a hundred examples.
+settings.register_profile("quick", parent=settings(), max_examples=20)
 
 
 @pytest.fixture(scope="session")
@@ -48,13 +56,38 @@ def vllm_python() -> Path:
     return python
 
 
+@pytest.fixture(scope="session")
+def real() -> EmbeddedBackend:
+    """The real base model, bare, loaded once for all tests with weights: that takes seconds each time."""
+    from judge.backends.embedded import EmbeddedBackend
+
+    return EmbeddedBackend()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small random model that has the real base model's tokenizer."""
+    from judge.backends import Settings
+    from judge.models import basemodels
+
+    base = basemodels.fetch(Settings().base_model).folder
+    return make_small(base, tmp_path_factory.mktemp("models") / "small")
+
+
 @pytest.fixture
 def workers() -> int:
     """How many workers of pytest-xdist a project's tests run in; `plugin.WAYS` sets it."""
     return 0
 
 
+@pytest.fixture(scope="session")
+def loaded() -> None:
+    """Keeps what cannot be loaded twice: a run in this process forgets the modules that it imported."""
+    for name in ("numpy.fft", "scipy.stats", "matplotlib.pyplot", "pyarrow.parquet", "markupsafe"):
+        importlib.import_module(name)
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester, workers: int) -> Project:
+def project(loaded: None, pytester: pytest.Pytester, workers: int) -> Project:
     """A project whose tests use the judge."""
     return Project(pytester, workers)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 MARKUP = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 SOFT_MARKUP = ["<tool_call>", "</tool_call>"]  # added tokens that are not "special"
 CHAT_TEMPLATE = (
@@ -17,8 +19,15 @@ CHAT_TEMPLATE = (
 VERDICT_MERGES = [("[", "["), ("]", "]")]  # with these a verdict is four tokens
 
 
+def needs_engine() -> None:
+    """Skips the test in an installation without the extra `embedded`, which holds torch and its company."""
+    for package in ("torch", "transformers", "peft"):
+        pytest.importorskip(package)
+
+
 def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE, merges: Sequence[tuple[str, str]] = ()):
     """A byte-level tokenizer of 256 bytes, merges and five added tokens, as a transformers tokenizer."""
+    needs_engine()
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -40,6 +49,7 @@ def make_tokenizer(chat_template: str | None = CHAT_TEMPLATE, merges: Sequence[t
 
 def make_model(folder: Path, merges: Sequence[tuple[str, str]] = (), **config) -> Path:
     """A two-layer model with random weights and its tokenizer, saved as a base model's folder."""
+    needs_engine()
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -59,8 +69,23 @@ def make_model(folder: Path, merges: Sequence[tuple[str, str]] = (), **config) -
     return folder
 
 
+def make_small(base: Path, folder: Path) -> Path:
+    """A base model's folder with its own tokenizer and two small layers with random weights for its own.
+
+    For what hangs on the tokenizer and on real texts and not on what the model knows.
+    """
+    needs_engine()
+    from transformers import AutoConfig, AutoTokenizer
+
+    n_tokens = AutoConfig.from_pretrained(base).vocab_size
+    make_model(folder, vocab_size=n_tokens)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    return folder
+
+
 def make_adapter(model: Path, folder: Path, scale: float = 0.5, **manifest: Any) -> Path:
     """A LoRA adapter with random weights for that model's folder, with a manifest whose keys may be given."""
+    needs_engine()
     import peft
     import torch
     from transformers import AutoModelForCausalLM

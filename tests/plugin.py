@@ -1,4 +1,4 @@
-"""Projects with judge tests, run by pytest in a process of its own or by workers of pytest-xdist."""
+"""Projects with judge tests, run by pytest in this process or by workers of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 WAYS = pytest.mark.parametrize("workers", [0, 2], ids=["alone", "xdist"])
-"""Each option works in one process and with pytest-xdist."""
+"""In one process and with pytest-xdist: for what a run gathers from its workers or shares among them."""
 
 
 class Project:
@@ -17,6 +17,8 @@ class Project:
     def __init__(self, pytester: pytest.Pytester, workers: int) -> None:
         self.pytester = pytester
         self.workers = workers
+        self.is_apart = False
+        """Without workers too in a process of its own: for what a test says of a process."""
         self.path = Path(pytester.path)
 
     def write(self, name: str, content: str | list[dict]) -> None:
@@ -30,7 +32,9 @@ class Project:
         own = ["--judge-ledger", "ledger.sqlite", "--judge-backend", judge]
         own += [] if is_random else ["-p", "no:randomly"]
         spread = ["-n", str(self.workers)] if self.workers else ["-p", "no:xdist"]
-        return self.pytester.runpytest_subprocess(*own, *spread, *options)
+        if self.workers or self.is_apart:
+            return self.pytester.runpytest_subprocess(*own, *spread, *options)
+        return self.pytester.runpytest_inprocess(*own, *spread, *options)
 
     def deselected(self, n: int) -> int:
         """How many deselected tests the run counts: with pytest-xdist its workers leave them out unsaid."""

@@ -87,7 +87,7 @@ def test_a_manifest_has_a_line_a_key_and_a_line_for_all_its_hashes(folder):
 def test_a_manifest_that_the_judge_could_not_read_is_not_written(tmp_path):
     folder = files_in(tmp_path / "new")
     said = complaint(lambda: write_manifest(folder, manifest_values(BASE) | {"letters": "ABD"}))
-    assert "letters is 'ABD', it must be one of AB, ABC" in said
+    assert "letters: must be one of AB, ABC (found: 'ABD')" in said
     with pytest.raises(ValueError, match="JSON"):
         write_manifest(folder, manifest_values(BASE) | {"metrics": {"loss": float("nan")}})
     (folder / FILES[1]).unlink()
@@ -163,12 +163,13 @@ def test_a_manifest_in_another_encoding_is_one_clear_line(folder):
 )
 def test_a_key_of_the_wrong_kind_is_named_with_what_it_must_be(folder, key, value, must):
     said = complaint(lambda: read_adapter(changed(folder, **{key: value})))
-    assert f"{folder / MANIFEST}: {key} is {shown(value)}, it must be {must}" in said
+    assert said.startswith(f"{folder / MANIFEST}: {key}: must be {must}")
+    assert said.endswith(f" (found: {shown(value)}).")
 
 
 def test_all_missing_keys_are_named_at_once(folder):
     said = complaint(lambda: read_adapter(changed(folder, name=None, letters=None, files=None)))
-    assert re.findall(r"(\w+) is missing", said) == ["name", "letters", "files"]
+    assert re.findall(r"(\w+): missing, must be", said) == ["name", "letters", "files"]
 
 
 def test_weights_that_changed_after_the_training_are_refused(folder):
@@ -417,7 +418,7 @@ def test_verify_fails_in_one_line_where_the_adapter_changes_nothing(run, tiny, t
 
 @pytest.mark.slow
 def test_verify_fails_in_one_line_where_merging_changes_answers(run, tiny, adapter, monkeypatch):
-    from judge.cli.main import adaptercheck
+    from judge.cli import adaptercheck
 
     answers = {"embedded-cpu": [0.9, 0.4], "embedded-cpu-merged": [0.9, 0.6]}
     monkeypatch.setattr(
@@ -471,19 +472,19 @@ def test_two_ways_are_close_where_a_hand_says_so(beside, merged, mean, same, is_
 
 
 @pytest.mark.weights
-def test_merged_into_the_real_model_an_adapter_gives_the_same_answers_and_both_are_packed(tmp_path):
+def test_merged_into_the_real_model_an_adapter_gives_the_same_answers_and_both_are_packed(tmp_path, real):
     """Random weights that move the answers far more than merging does."""
     settings = Settings(adapter=str(random_adapter(tmp_path / "random")))
     found = []
-    for backend in (EmbeddedBackend(settings), EmbeddedBackend(settings, is_merged=True), EmbeddedBackend()):
-        found.append(probabilities_of_a(backend, example_pairs()))
+    for backend in (EmbeddedBackend(settings), EmbeddedBackend(settings, is_merged=True), real):
+        found.append(probabilities_of_a(backend, example_pairs()[:10]))
         assert backend._model().can_pack
     beside, merged, bare = found
     comparison = compared(beside, merged)
     print(comparison)
-    assert comparison.n == 48
+    assert comparison.n == 20
     assert comparison.is_close, str(comparison)
-    assert comparison.same_letter.total >= 6
+    assert comparison.same_letter.total >= 3
     assert compared(bare, beside).mean_difference > 5 * comparison.mean_difference
 
 

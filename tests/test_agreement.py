@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 from panels import comparisons, doubled, gpt4, judge, mt_bench, mt_bench_panel, panel, renamed, rows, value
 
-from judge.metrics import inconsistency
-from judge.metrics.agreement import CONVENTIONS
+from judge.metrics import agreement, inconsistency
 from judge.metrics.baselines import first_wins, longer_wins
 from judge.metrics.bootstrap import Resampler, estimate
 from judge.metrics.panel import panel_of, sides_of, with_each_other, with_judge
+
+NAMES = (
+    "strict", "length_balanced", "with_ties", "without_ties", "coverage", "half", "single_order", "by_mean",
+)  # fmt: skip
+CONVENTIONS = {name: getattr(agreement, name) for name in NAMES}
 
 # Votes A A B B = = on six pairs; the judge is right, torn, wrong, silent, wrong, right (a tie).
 SIX = panel(["A", "A", "B", "B", "=", "="], longer="AB=ABA")

@@ -91,6 +91,7 @@ def test_differences_are_words():
     assert "<mark>" not in difference_html("the same", "the same")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [markdown_html, raw_html, lambda text: difference_html(text, text[::-1])])
 @pytest.mark.parametrize(
     "text", ["x " * 200_000, "*" * 50_000, "[" * 20_000, "|a" * 20_000 + "\n" + "|-" * 20_000]

@@ -102,6 +102,7 @@ def test_another_file_is_refused_in_one_line_and_stays_as_it_is(tmp_path):
     assert text.read_text() == "{}\n" * 400
 
 
+@pytest.mark.slow
 def test_eight_sessions_vote_at_the_same_time_and_nothing_is_lost(store):
     def vote_50(name):
         return [store.add(replace(VOTE, reviewer=name, content=f"c{i}")) for i in range(50)]
@@ -112,6 +113,7 @@ def test_eight_sessions_vote_at_the_same_time_and_nothing_is_lost(store):
     assert len({event.number for event in written}) == 400
 
 
+@pytest.mark.slow
 def test_every_vote_that_was_acknowledged_is_there_after_eight_sessions_are_killed(store):
     writers = [
         subprocess.Popen(

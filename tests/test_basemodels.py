@@ -398,6 +398,7 @@ def exit_codes(target, site: Path, log: Path, n: int) -> list[int | None]:
     return [process.exitcode for process in processes]
 
 
+@pytest.mark.slow
 def test_two_processes_that_start_at_once_convert_once(parts, site, tmp_path):
     log = tmp_path / "log"
     assert exit_codes(_fetch_slowly, site, log, n=2) == [0, 0]

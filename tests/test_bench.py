@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ from typer.testing import CliRunner
 
 from judge.backends.embedded import EmbeddedBackend
 from judge.backends.scripted import ScriptedBackend
-from judge.bench import run, selfcheck
-from judge.bench.result import SCHEMA, frame_of
+from judge.bench import run
+from judge.bench.result import SCHEMA, frame_of, summary
 from judge.cli.console import MIN_WIDTH
 from judge.cli.main import app
-from judge.datasets import mt_bench
+from judge.datasets import mt_bench, mt_bench_check
 from judge.datasets.dataset import Wanted
 from judge.errors import InputError, JudgeError
 from judge.io.pairs import write_pairs
@@ -115,6 +116,7 @@ def test_what_the_ledger_knows_is_not_judged_again(own, monkeypatch):
     assert again == first
 
 
+@pytest.mark.slow
 def test_judges_without_a_name_are_told_apart(own):
     specs = [
         "backend=scripted:longer",
@@ -128,6 +130,7 @@ def test_judges_without_a_name_are_told_apart(own):
     assert names[0] != names[2]
 
 
+@pytest.mark.slow
 def test_the_terminal_markdown_and_html_say_the_same_figure(own):
     arguments = ["pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER]
     text = bench(*arguments, "--html", "report.html", "--markdown", "report.md")
@@ -140,6 +143,7 @@ def test_the_terminal_markdown_and_html_say_the_same_figure(own):
     assert bench(*arguments, "--markdown", "-").startswith("# Judges on pairs.jsonl")
 
 
+@pytest.mark.slow
 def test_a_sample_takes_from_each_category_in_proportion_and_repeats(own):
     arguments = ["pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--limit", "4"]
     first, again, other = (result(*arguments, "--seed", seed) for seed in ("1", "1", "2"))
@@ -152,6 +156,7 @@ def test_a_sample_takes_from_each_category_in_proportion_and_repeats(own):
     assert first["data"]["selection"]["limit"] == 4
 
 
+@pytest.mark.slow
 def test_a_files_votes_count_whatever_their_turn_unless_one_is_asked_for(own):
     votes = [HumanVote(f"p{n}", "ann", Ballot.A, turn=1 + n % 2) for n in range(6)]
     write_votes("votes.jsonl", votes)
@@ -162,6 +167,7 @@ def test_a_files_votes_count_whatever_their_turn_unless_one_is_asked_for(own):
     assert second["data"]["broken"]["vote on another turn"] == 3
 
 
+@pytest.mark.slow
 def test_one_category_alone_can_be_asked_for(own):
     found = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--category", "odd")
     assert found["data"]["n_pairs"] == 3
@@ -171,7 +177,8 @@ def test_one_category_alone_can_be_asked_for(own):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["mt-bunch"], "no such data set. There are mt-bench, oasst, llmbar, hh-rlhf, or"),
+        (["mt-bunch"], "no such data set. There are mt-bench, oasst, llmbar, hh-rlhf, "),
+        (["mt-bunch"], "Did you mean mt-bench?"),
         (["pairs.jsonl", "--votes", "votes.jsonl", "--category", "left"], "There are: even, odd."),
         (["pairs.jsonl", "--turn", "first"], "--turn first: must be 1, 2, ..., or any."),
         (["pairs.jsonl", "--votes", "missing.jsonl"], "missing.jsonl"),
@@ -225,14 +232,15 @@ def test_the_harness_reproduces_the_published_figures_of_mt_bench(data_dir):
     assert [check.name for check in made if not check.is_met] == []
     assert len(made) == 14
     assert {check.name: check.ours for check in made}["GPT-4 strict"] == 69.4
-    assert selfcheck.summary(made).startswith("Self-check passed, 14 published figures")
+    said = summary(made, "MT-bench turn 1 (experts)")
+    assert said.startswith("Self-check passed, 14 published figures of MT-bench turn 1 (experts) come out: ")
 
 
 def test_a_harness_that_gets_one_figure_wrong_fails_its_self_check(data_dir):
     dataset = mt_bench.read(Wanted(data_dir, 1, "experts"))
     votes = (*dataset.votes[1:], HumanVote(dataset.pairs[0].id, "somebody else", Ballot.TIE))
-    made = selfcheck.checks(run.replace(dataset, votes=votes), [])
-    said = selfcheck.summary(made)
+    made = mt_bench_check.checks(replace(dataset, votes=votes), [])
+    said = summary(made, "MT-bench")
     assert said.startswith("Self-check FAILED: ")
     assert "GPT-4 inconsistent on these 0.0 instead of 15.7" in said
 
@@ -326,6 +334,7 @@ def judged(own):
     return own
 
 
+@pytest.mark.slow
 def test_verdicts_on_own_pairs_are_measured_against_own_votes(judged):
     text = report("verdicts.jsonl", "--votes", "votes.jsonl", "--pairs", "pairs.jsonl", "--html", "r.html")
     for said in (text, Path("r.html").read_text("utf-8")):

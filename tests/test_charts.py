@@ -62,6 +62,7 @@ def strict_chart():
     return chart_by_category(STUDY, "strict")
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_bytes():
     assert chart_by_category(small_study(), "strict") == strict_chart()
 
@@ -96,6 +97,7 @@ def test_rows_are_all_and_then_the_categories():
     ]
 
 
+@pytest.mark.slow
 def test_without_categories_there_is_one_row_and_with_too_many_no_chart():
     alone = replace(STUDY, by_category={})
     assert "coding" not in texts_in(chart_by_category(alone, "strict"))
@@ -111,6 +113,7 @@ def test_a_category_that_is_called_all_has_its_own_row():
     assert texts_in(chart_by_category(replace(STUDY, by_category=there), "strict")).count("all") == 2
 
 
+@pytest.mark.slow
 def test_one_entrant_and_figures_without_an_interval_or_without_a_value_are_drawn_as_far_as_they_go():
     one = STUDY.standings[0]
     figures = {
@@ -161,6 +164,7 @@ def test_a_judge_of_that_name_is_not_taken_for_the_baseline():
     assert (drawn.marker, drawn.colour) == LOOKS[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [list(HOSTILE.values())[:5], [*list(HOSTILE.values())[5:], "$x_1$", ""]])
 def test_no_name_leaves_its_place_in_a_chart(names):
     one = STUDY.standings[0]

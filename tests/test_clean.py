@@ -129,6 +129,7 @@ def test_nothing_that_judges_are_measured_on_is_left_in_hh_rlhf(hh_pairs, held_o
     }
 
 
+@pytest.mark.slow
 def test_the_counts_of_the_training_file_are_the_known_ones(of_training, data_dir):
     kept, gone, dropped = of_training
     assert (len(kept), len(gone)) == (3_762, 118)

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
+from typer.testing import CliRunner
 
+from judge._version import __version__
 from judge.cli import main as cli
 from judge.cli.main import app
 from judge.io.pairs import write_pairs
@@ -83,6 +85,7 @@ def test_compare_explains_an_inconsistent_verdict(run):
     assert finished.stdout.startswith("Inconsistent: the verdict changes when the answers swap places")
 
 
+@pytest.mark.slow
 def test_compare_prints_json_and_reads_a_pair_from_standard_input_or_files(run, tmp_path):
     pair = {"id": "x", "prompt": "2 + 2?", "response_a": "four", "response_b": "5"}
     from_stdin = run("compare", "--json", "--backend", "scripted:longer", stdin=json.dumps(pair))
@@ -95,6 +98,7 @@ def test_compare_prints_json_and_reads_a_pair_from_standard_input_or_files(run, 
     assert json.loads(from_files.stdout) == expected
 
 
+@pytest.mark.slow
 def test_compare_explains_a_slow_verdict_criterion_by_criterion(run):
     pair = ["--prompt", "2 + 2?", "--a", "four", "--b", "5", "--backend", "scripted:longer"]
     finished = run("compare", *pair, "--method", "bsm", "--explain")
@@ -118,12 +122,14 @@ def test_every_method_runs_over_a_file_of_pairs_and_again_from_the_ledger(within
     assert {bool(reading.steps) for reading in readings} == {method not in ("direct", "cot", "rar")}
 
 
+@pytest.mark.slow
 def test_run_says_what_was_asked_once_a_question(run, pairs_file):
     finished = run("run", pairs_file, "--method", "bsm", "--backend", "scripted:longer", "--out", "v.jsonl")
     assert "Asked once: 4: " in finished.stderr
     assert "Prompt tokens computed: " in finished.stderr
 
 
+@pytest.mark.slow
 def test_a_vote_over_samples_runs_from_the_command_line(run, pairs_file):
     vote = ["--method", "cot", "--samples", "3", "--temperature", "0.7", "--vote", "majority"]
     finished = run("run", pairs_file, *vote, "--backend", "scripted:longer", "--out", "v.jsonl")
@@ -135,6 +141,7 @@ def test_a_vote_over_samples_runs_from_the_command_line(run, pairs_file):
     )
 
 
+@pytest.mark.slow
 def test_compare_shows_a_reply_that_could_not_be_read(run):
     finished = run("compare", "--prompt", "q", "--a", "x", "--b", "y", "--backend", "scripted:unreadable:1")
     assert finished.returncode == 0
@@ -142,6 +149,7 @@ def test_compare_shows_a_reply_that_could_not_be_read(run):
     assert "no verdict such as [[A]]" in finished.stdout
 
 
+@pytest.mark.slow
 def test_compare_without_all_three_texts_says_what_is_missing(run):
     assert_one_line(run("compare", "--prompt", "q", "--a", "x"), "missing --b", "standard input")
     assert_one_line(run("compare", "--prompt", "q", "--prompt-file", "q"), "give one of the two")
@@ -159,6 +167,7 @@ def test_run_writes_a_verdict_a_pair_and_says_what_was_found(run, pairs_file):
     assert [verdict.pair_id for verdict in verdicts] == ["sky", "tell", "sum", "empty"]
 
 
+@pytest.mark.slow
 def test_run_without_out_writes_verdicts_to_standard_output_alone(run, pairs_file):
     finished = run("run", pairs_file, "--backend", "scripted:longer", "--quiet")
     assert len([json.loads(line) for line in finished.stdout.splitlines()]) == 4
@@ -244,6 +253,7 @@ def test_the_ledger_goes_to_another_machine_and_nothing_is_judged_again(run, tmp
     assert "8 readings (0 unparsed)" in run("ledger", "show", "--ledger", "two.sqlite").stdout
 
 
+@pytest.mark.slow
 def test_a_corrupt_ledger_is_named_and_set_aside(run, pairs_file, tmp_path):
     (tmp_path / "l.sqlite").write_bytes(b"this is no database" * 100)
     judge = ["run", pairs_file, "--quiet", "--backend", "scripted:first", "--ledger", "l.sqlite"]
@@ -344,6 +354,11 @@ def n_readings(path):
         return (
             connection.execute("SELECT count(*) FROM readings").fetchone()[0] if "readings" in tables else 0
         )
+
+
+def test_the_version_is_said():
+    said = CliRunner().invoke(app, ["--version"])
+    assert (said.exit_code, said.output) == (0, f"judge {__version__}\n")
 
 
 @pytest.mark.slow

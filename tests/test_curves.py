@@ -109,6 +109,7 @@ def test_a_single_step_and_a_single_look_can_be_seen():
     assert held_out.get_marker() == "D"
 
 
+@pytest.mark.slow
 def test_thousands_of_steps_make_no_huge_file():
     svg = curves_of(history(5_000, *(look(n, 15, 2) for n in range(0, 5_001, 100))), "long")
     assert {"5,000", "mean of 251 steps"} <= set(words_of(svg))
@@ -134,6 +135,7 @@ def test_whatever_the_title_the_file_is_whole_and_nothing_is_warned_of(title, sh
 # --- the file
 
 
+@pytest.mark.slow
 def test_one_history_gives_the_same_bytes_whatever_style_is_set():
     once = curves_of(THREE_LOOKS, "a run")
     with matplotlib.rc_context({"axes.facecolor": "black", "font.size": 20, "svg.hashsalt": None}):

@@ -44,6 +44,7 @@ def greedy(backend, ids, n_new):
     return written
 
 
+@pytest.mark.slow
 def test_every_row_goes_on_as_if_it_were_alone(backend):
     prompts = prompts_of()
     replies = backend.complete(prompts, Sampling(max_new_tokens=12))
@@ -54,6 +55,7 @@ def test_every_row_goes_on_as_if_it_were_alone(backend):
         assert (reply.text, reply.tokens_out, reply.is_ended) == loaded._reply(written, loaded._end_ids())
 
 
+@pytest.mark.slow
 def test_rows_that_end_early_are_dropped_and_change_no_other(backend, monkeypatch):
     prompts = prompts_of()
     loaded = backend._model()
@@ -69,6 +71,7 @@ def test_rows_that_end_early_are_dropped_and_change_no_other(backend, monkeypatc
     assert together == apart
 
 
+@pytest.mark.slow
 def test_a_beginning_that_prompts_share_is_computed_once(backend):
     prompts = prompts_of([pair_of("x" * 40, "y" * 40), pair_of("x" * 40, "z" * 40)])
     before = backend.tokens_computed
@@ -78,6 +81,7 @@ def test_a_beginning_that_prompts_share_is_computed_once(backend):
     assert computed < sum(reply.tokens_in for reply in replies) / 3
 
 
+@pytest.mark.slow
 def test_equal_prompts_get_draws_of_their_own_that_depend_on_the_seed_alone(backend):
     prompts = prompts_of()[:1] * 4
     hot = Sampling(max_new_tokens=12, temperature=1.5, seed=3)
@@ -88,6 +92,7 @@ def test_equal_prompts_get_draws_of_their_own_that_depend_on_the_seed_alone(back
     assert other != one
 
 
+@pytest.mark.slow
 def test_the_models_own_way_gives_the_same_replies(backend):
     loaded = backend._model()
     encoded = [one.ids for one in backend.encode(prompts_of())]
@@ -95,6 +100,7 @@ def test_the_models_own_way_gives_the_same_replies(backend):
     assert loaded._generate_padded(sorted(set(encoded)), Sampling(max_new_tokens=8)) == packed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_rows", [1, 2, 3])
 def test_prompts_that_wait_take_the_places_of_rows_that_ended_and_get_the_same_replies(
     backend, monkeypatch, max_rows
@@ -126,6 +132,7 @@ def test_rows_are_moved_when_a_quarter_has_ended_or_would_be_new():
     assert not is_time_to_renew(n_rows=8, n_going=7, n_fitting=1)
 
 
+@pytest.mark.slow
 def test_an_adapter_changes_the_answers_and_is_part_of_the_identity(tiny, backend, tmp_path):
     adapter = make_adapter(tiny, tmp_path / "mine")
     adapted = EmbeddedBackend(Settings(str(tiny), str(adapter), dtype="float32"))
@@ -134,6 +141,7 @@ def test_an_adapter_changes_the_answers_and_is_part_of_the_identity(tiny, backen
     assert [one.probabilities for one in bare] != [one.probabilities for one in changed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("bfloat16", 0.05)])
 def test_an_adapter_gives_the_same_answers_as_peft_itself(tiny, tmp_path, dtype, tolerance):
     import peft
@@ -156,6 +164,7 @@ def test_a_folder_without_an_adapter_is_one_clear_line(tiny, tmp_path):
         EmbeddedBackend(Settings(str(tiny), str(tmp_path))).load()
 
 
+@pytest.mark.slow
 def test_an_adapter_that_changes_nothing_or_does_not_fit_is_refused(tiny, tmp_path):
     idle = make_adapter(tiny, tmp_path / "idle", scale=0.0)
     with pytest.raises(ModelError, match="changes nothing about this base model's answers"):

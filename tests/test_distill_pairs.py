@@ -68,6 +68,7 @@ MANY = [row(f"question {q}", f"answer {q}{a}", f"answer {q}{b}") for q in range(
 # --- OASST -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_training_file_gives_3880_pairs_without_anything_that_could_be_a_label(data_dir):
     pairs, left_out = read_unlabelled(PairSource(path=TRAINING), data_dir)
     assert len(pairs) == 3_880
@@ -99,6 +100,7 @@ def test_neither_ranks_nor_the_order_of_the_messages_change_a_pair(tmp_path):
     assert one == other
 
 
+@pytest.mark.slow
 def test_the_hub_a_parquet_file_of_its_and_json_lines_give_the_same_pairs(tmp_path, monkeypatch):
     source = read_recipe(RECIPES / "oasst2.yaml").collect.pairs
     labels = {"name": ["spam"], "value": [0.0], "count": [3]}

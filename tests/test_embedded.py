@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from models import make_model
+from models import make_model, needs_engine
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
 from judge.backends import Sampling, Settings
@@ -28,11 +28,6 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope="session")
 def backend(tiny):
     return EmbeddedBackend(Settings(str(tiny), dtype="float32"))
-
-
-@pytest.fixture(scope="session")
-def real():
-    return EmbeddedBackend()
 
 
 def prompts_of(pairs, ties=False):
@@ -128,9 +123,9 @@ def test_sampled_text_depends_on_the_seed_and_on_nothing_else(backend):
 
 
 def test_a_model_with_sliding_windows_is_not_packed_and_gives_its_own_probabilities(tmp_path):
+    folder = make_model(tmp_path / "sliding", use_sliding_window=True, sliding_window=64, max_window_layers=0)
     import torch
 
-    folder = make_model(tmp_path / "sliding", use_sliding_window=True, sliding_window=64, max_window_layers=0)
     backend = EmbeddedBackend(Settings(str(folder), dtype="float32"))
     [prompt] = prompts_of([pair_of("a" * 200, "b")])[:1]
     [chosen] = backend.choose([prompt], ["A", "B"])
@@ -171,6 +166,7 @@ def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tin
 
 
 def test_a_folder_that_is_no_model_is_one_clear_line(tmp_path):
+    needs_engine()
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError) as caught:
         EmbeddedBackend(Settings(str(tmp_path))).load()
@@ -272,19 +268,23 @@ def test_the_real_model_judges_pairs_in_both_orders(real):
 
 
 @pytest.mark.weights
-def test_five_criteria_cost_at_most_half_as_much_again_as_a_direct_judgment(real, data_dir):
-    """In `expected` mode, where every criterion has two suffixes and the pair is computed once an order."""
+def test_five_criteria_cost_at_most_half_as_much_again_as_a_direct_judgment(small, data_dir):
+    """In `expected` mode, where every criterion has two suffixes and the pair is computed once an order.
+
+    What is counted are tokens of the real tokenizer, which a small model computes as well.
+    """
     from judge.datasets.mt_bench import read_pairs
 
     pairs = random.Random(0).sample(read_pairs(data_dir), 6)
     items = [(pair, order) for pair in pairs for order in Order]
+    backend = EmbeddedBackend(Settings(str(small), dtype="float32"))
     line = "{0}. Criterion {0}: what a good answer does, in all of a dozen words or so"
     plan = "\n".join(line.format(number) for number in range(1, 6))
     costs = []
-    for method in (Direct(real), FixedPlan(real, plan)):
-        before = real.tokens_computed
+    for method in (Direct(backend), FixedPlan(backend, plan)):
+        before = backend.tokens_computed
         readings = method.read(items)
-        costs.append(real.tokens_computed - before)
+        costs.append(backend.tokens_computed - before)
     assert all(len(reading.steps) == 6 for reading in readings)
     assert costs[1] <= 1.5 * costs[0], f"solve computes {costs[1]} prompt tokens, direct {costs[0]}"
 

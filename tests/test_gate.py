@@ -128,7 +128,9 @@ def test_without_cases_there_is_no_gate():
 @pytest.mark.parametrize("ties", [0.0, 0.3])
 @pytest.mark.parametrize("level", [LEVEL, LAST_LEVEL])
 @pytest.mark.parametrize(
-    "n_cases", [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 400]
+    "n_cases",
+    [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30]
+    + [pytest.param(n, marks=pytest.mark.slow) for n in (40, 50, 75, 100, 150, 200, 400)],
 )
 def test_without_a_difference_it_rarely_fails(n_cases, level, ties):
     scores = suites(0.5, n_cases, ties=ties)
@@ -192,9 +194,9 @@ def test_the_two_errors_of_a_sequential_suite_add_up_to_that_of_a_fixed_one():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_cases", [10, 40, 200])
-def test_without_a_difference_a_sequential_suite_rarely_fails(n_cases):
-    scores = suites(0.5, n_cases)
+@pytest.mark.parametrize(("n_cases", "n_suites"), [(10, N_SUITES), (40, N_SUITES), (200, 5_000)])
+def test_without_a_difference_a_sequential_suite_rarely_fails(n_cases, n_suites):
+    scores = suites(0.5, n_cases, n_suites)
     assert fails_sequentially(scores).mean() <= MAX_FALSE
 
 
@@ -218,6 +220,7 @@ def fails_sequentially(scores):
     return (first_worse < first_fine) | (is_open & (high < EVEN))
 
 
+@pytest.mark.slow
 def test_the_interval_of_all_times_holds_at_all_times():
     scores = suites(0.3, 150, 1_000)
     low, high = confidence_sequence(scores)

@@ -28,6 +28,7 @@ def many(**more):
     return [ROW | {"row": n, "prompt": f"Question {n}?"} | more for n in range(60)]
 
 
+@pytest.mark.slow
 def test_the_half_for_settings_has_its_known_size_and_no_question_of_the_other_half(data_dir):
     every, first = read(Wanted(data_dir, None)), read(Wanted(data_dir, 1))
     assert (len(every.pairs), len(first.pairs)) == (3108, 970)
@@ -37,6 +38,7 @@ def test_the_half_for_settings_has_its_known_size_and_no_question_of_the_other_h
     assert len(list(local_rows(data_dir / FILE))) == 6190
 
 
+@pytest.mark.slow
 def test_each_vote_is_for_the_response_that_was_chosen_and_a_is_it_in_about_half(data_dir):
     dataset = read(Wanted(data_dir, None))
     chosen = {f"hh-rlhf-{row['subset']}-{row['row']}": row["chosen"] for row in local_rows(data_dir / FILE)}

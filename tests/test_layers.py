@@ -46,6 +46,12 @@ def test_every_module_has_its_room():
     assert sorted(rooms - {room_of(file) for file in sources_of_ours()}) == [], "these rooms are empty"
 
 
+def test_the_table_of_rooms_in_the_guide_for_contributors_is_this_one():
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| `([^`]+)` \| \S.* \|$", text, re.MULTILINE)
+    assert rows == [(str(floor), room) for floor, rooms in enumerate(FLOORS) for room in rooms]
+
+
 def test_imports_point_down():
     assert list(offences(sources_of_ours())) == []
 
@@ -77,7 +83,7 @@ def test_every_package_that_judge_imports_is_declared():
         if path.is_relative_to(CHECKOUT / "judge")
         for name in imported_names(path.read_text(encoding="utf-8"), "judge")
     }
-    called = {"markdown_it": "markdown-it-py", "yaml": "pyyaml"}
+    called = {"markdown_it": "markdown-it-py", "pydantic_core": "pydantic", "yaml": "pyyaml"}
     others = {called.get(name, name) for name in imported - sys.stdlib_module_names - set(PACKAGES)}
     assert sorted(name for name in others if name.replace("_", "-") not in declared) == []
 

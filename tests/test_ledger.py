@@ -145,6 +145,7 @@ def test_a_judge_finds_its_own_readings_and_only_those_asked_for(ledger: Ledger)
     assert ledger.find("nobody#0", [content(1)]) == {}
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_contents_are_found_in_one_call(ledger: Ledger) -> None:
     judge = ledger.register(JUDGE)
     ledger.record(judge, entries(4_000))
@@ -420,6 +421,7 @@ def test_a_number_is_not_free_while_a_side_file_has_it(path: Path) -> None:
     assert Path(f"{path}.corrupt-1-wal").read_text() == "kept"
 
 
+@pytest.mark.slow
 def test_processes_that_meet_a_broken_file_set_aside_only_that_one(path: Path) -> None:
     path.write_bytes(random.Random(7).randbytes(5000))
     assert set(run_apart((write_batches, (path, 0)), (write_batches, (path, 50)))) == {0, 1}
@@ -603,7 +605,7 @@ def test_a_judge_without_readings_has_no_shard(ledger: Ledger, tmp_path: Path) -
 def test_an_export_onto_a_file_is_refused_in_one_line(ledger: Ledger, tmp_path: Path) -> None:
     ledger.record(ledger.register(JUDGE), entries(2))
     (tmp_path / "file").touch()
-    with pytest.raises(LedgerError, match=r"file.*exists"):
+    with pytest.raises(InputError, match=r"file.*cannot be written \(File exists\)"):
         ledger.export(tmp_path / "file")
 
 
@@ -639,16 +641,26 @@ def test_an_import_reports_every_bad_line_of_every_shard_and_imports_nothing(
         other.load([shard, one, two, tmp_path / "missing.gz"])
     assert [problem.removeprefix(f"{tmp_path}{os.sep}") for problem in caught.value.problems] == [
         "one.gz:3: '{' is not JSON. Every line must be one object.",
-        "one.gz:4: order is 'CD'. It must be AB or BA. tokens_in is -1. It must be a whole number from 0.",
-        f"one.gz:5: the fields are content. They must be {', '.join(good)}.",
-        "one.gz:6: a reading has either a choice or a reason, the other is null.",
+        "one.gz:4: order: must be AB or BA (found: 'CD'); "
+        "tokens_in: must be a whole number from 0 (found: -1)",
+        f"one.gz:5: {MISSING}",
+        "one.gz:6: a reading has either a choice or a reason, the other is null",
         "one.gz:7: '' is not JSON. Every line must be one object.",
-        f"two.gz:1: fingerprint is 'tiny#0'. This identity has '{JUDGE.fingerprint}'.",
+        f"two.gz:1: fingerprint: must be '{JUDGE.fingerprint}', by the identity (found: 'tiny#0')",
         "missing.gz: No such file or directory. A shard is a whole gzip file of UTF-8 text.",
     ]
     assert other.summary() == []
 
 
+MISSING = (
+    "order: missing, must be AB or BA; choice: missing, must be FIRST, SECOND, TIE or null; "
+    "reason: missing, must be text or null; "
+    "probabilities: missing, must be choices with numbers from 0 to 1, or null; "
+    "raw: missing, must be text or null; tokens_in: missing, must be a whole number from 0; "
+    "tokens_out: missing, must be a whole number from 0; is_trimmed: missing, must be true or false; "
+    "elapsed_s: missing, must be a number from 0; "
+    "recorded_at: missing, must be a time in UTC such as 2025-01-31T12:00:00+00:00"
+)
 SHARED = {"name": "branch", "tokens_in": 9, "tokens_out": 8, "shared": "ab", "elapsed_s": 2.5}
 
 
@@ -696,21 +708,32 @@ def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger)
 
 def test_a_header_that_is_not_ours_is_one_line(shard: Path, other: Ledger, tmp_path: Path) -> None:
     header, good, *_ = lines_in(shard)
+    first, other_sample = header["identity"], replace(JUDGE, sample=1).fingerprint
     odd = replace(JUDGE, sample=[0])  # type: ignore[arg-type]
     wrong: list[tuple[str, dict[str, Any]]] = [
-        ("schema", {"schema": "pairs"}),
-        ("version", {"version": 2}),
-        ("fingerprint", {"fingerprint": None}),
-        ("fingerprint", {"identity": header["identity"] | {"sample": 1}}),
-        ("identity", {"identity": None}),
-        ("identity", {"identity": {"base_model": "tiny"}}),
-        ("identity", {"identity": header["identity"] | {"sample": [0]}, "fingerprint": odd.fingerprint}),
+        ("schema: must be 'four-token-judge/ledger'", {"schema": "pairs"}),
+        ("version: must be 1", {"version": 2}),
+        (f"fingerprint: must be '{JUDGE.fingerprint}', by the identity", {"fingerprint": None}),
+        (f"fingerprint: must be '{other_sample}', by the identity", {"identity": first | {"sample": 1}}),
+        (f"identity: must be a block with the keys {', '.join(first)}", {"identity": None}),
+        (
+            "; ".join(f"identity.{name}: missing" for name in list(first)[1:]),
+            {"identity": {"base_model": "tiny"}},
+        ),
+        (
+            "identity.sample: Input should be a valid integer",
+            {"identity": first | {"sample": [0]}, "fingerprint": odd.fingerprint},
+        ),
+        (
+            f"identity.more: no such key. The keys here are {', '.join(first)}.",
+            {"identity": first | {"more": "x"}},
+        ),
     ]
     shards = [shard_of(tmp_path / f"{i}.gz", header | change, good) for i, (_, change) in enumerate(wrong)]
     with pytest.raises(BadLines) as caught:
         other.load(shards)
-    starts = [" ".join(problem.split(" ")[:3]) for problem in caught.value.problems]
-    assert starts == [f"{shard}:1: {name} is" for shard, (name, _) in zip(shards, wrong, strict=True)]
+    starts = [problem.split(" (found: ")[0] for problem in caught.value.problems]
+    assert starts == [f"{shard}:1: {said}" for shard, (said, _) in zip(shards, wrong, strict=True)]
 
 
 def test_truncated_and_foreign_files_are_one_clear_line_each(

@@ -21,7 +21,7 @@ from judge.orders import outcome_of
 from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Status, Step, Unparsed
 
 PLAN = " Correctness: is right\n2. Clarity: is clear\n3. Care: is careful"
-FREE = [name for name in METHODS if name != "direct"]
+FREE = [name for name in METHODS.ours if name != "direct"]
 
 
 class Asked(ScriptedBackend):
@@ -63,7 +63,7 @@ def prefers_four(prompt):
 # Every method
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS.ours)
 def test_every_method_is_consistent_over_a_judge_that_goes_by_length(name):
     verdicts = judge_pairs(FOUR_PAIRS[:2], load_method(name, load_backend("scripted:longer")))
     assert [verdict.outcome for verdict in verdicts] == [Outcome.B, Outcome.A]
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_neither_a_tie_nor_a_loss_and_keeps_its_text(name
     assert all(reading.reason and reading.raw for reading in verdict.readings.values())
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS.ours)
 def test_a_reference_reaches_the_judge(name):
     asked = Asked(lambda prompt: prefers_four(prompt) if "bsm" in name else "[[A]]")
     load_method(name, asked).read([(pair_of(reference="The sum is VIER."), Order.AB)])
@@ -92,7 +92,7 @@ def test_a_reference_reaches_the_judge(name):
 
 def test_no_two_methods_and_settings_share_a_fingerprint():
     backend = load_backend("scripted:first")
-    methods = [load_method(name, backend) for name in METHODS]
+    methods = [load_method(name, backend) for name in METHODS.ours]
     methods += [load_method("cot", backend, MethodSettings(temperature=0.7, seed=seed)) for seed in (0, 1)]
     methods += [load_method("cot", backend, MethodSettings(max_new_tokens=7))]
     methods += [

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 
 import pytest
 from hub import serve
@@ -60,6 +61,11 @@ def folder_of(folder, *votes, released=(VOTE,), questions=(QUESTION,)):
 # --- the real files --------------------------------------------------------------------------------------
 
 
+@cache
+def whole(data_dir, turn, votes):
+    return read(Wanted(data_dir, turn, votes))
+
+
 @pytest.mark.parametrize(
     ("turn", "votes", "n_pairs", "n_votes"),
     [
@@ -72,14 +78,14 @@ def folder_of(folder, *votes, released=(VOTE,), questions=(QUESTION,)):
     ],
 )
 def test_the_numbers_of_pairs_and_votes_are_the_known_ones(data_dir, turn, votes, n_pairs, n_votes):
-    dataset = read(Wanted(data_dir, turn, votes))
+    dataset = whole(data_dir, turn, votes)
     assert (len(dataset.pairs), len(dataset.votes)) == (n_pairs, n_votes)
     assert {vote.pair_id for vote in dataset.votes} == {pair.id for pair in dataset.pairs}
     assert dataset.broken == {}
 
 
 def test_the_one_second_vote_of_a_voter_on_a_pair_counts_as_it_was_released(data_dir):
-    dataset = read(Wanted(data_dir, None, "all"))
+    dataset = whole(data_dir, None, "all")
     assert len(dataset.votes) == 3_355
     seen = Counter((vote.pair_id, vote.voter) for vote in dataset.votes)
     assert [key for key, n in seen.items() if n > 1] == [
@@ -128,7 +134,7 @@ def test_each_side_keeps_its_own_models_text(data_dir):
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_each_vote_is_for_the_model_that_its_row_names(data_dir, turn):
-    dataset = read(Wanted(data_dir, turn, "experts"))
+    dataset = whole(data_dir, turn, "experts")
     named = Counter()
     for row in rows_of(HUMAN, data_dir):
         if row["turn"] == turn and row["judge"].startswith("expert"):
@@ -145,7 +151,7 @@ def test_each_vote_is_for_the_model_that_its_row_names(data_dir, turn):
 
 def test_a_pair_has_its_category_and_the_reference_of_its_turn(data_dir):
     questions = {row["question_id"]: row for row in rows_of(QUESTIONS, data_dir)}
-    dataset = read(Wanted(data_dir, None, "all"))
+    dataset = whole(data_dir, None, "all")
     with_reference = 0
     for pair in dataset.pairs:
         question, turn = questions[pair.metadata["question_id"]], int(pair.id[-1])
@@ -159,7 +165,7 @@ def test_a_pair_has_its_category_and_the_reference_of_its_turn(data_dir):
 
 
 def test_every_pair_has_gpt_4s_released_verdict(data_dir):
-    dataset = read(Wanted(data_dir, 1, "all"))
+    dataset = whole(data_dir, 1, "all")
     assert [verdict.pair_id for verdict in dataset.released["gpt-4"]] == [pair.id for pair in dataset.pairs]
     assert {verdict.judge for verdict in dataset.released["gpt-4"]} == {"gpt-4 (released)"}
 
@@ -313,22 +319,17 @@ def test_a_folder_without_the_data_is_one_clear_line(tmp_path):
 
 
 @pytest.mark.weights
-def test_fifty_pairs_are_judged_for_real(data_dir, tmp_path):
+@pytest.mark.parametrize(("n", "base_model"), [(50, "small"), (4, "real")])
+def test_pairs_are_converted_and_judged_from_the_command_line(data_dir, small, tmp_path, n, base_model):
+    """Four with the real weights, and fifty with the real tokenizer and a small random model."""
     pairs, verdicts = tmp_path / "pairs.jsonl", tmp_path / "verdicts.jsonl"
     convert = ["-m", "judge.datasets.mt_bench", "--data-dir", str(data_dir), "--out", str(pairs)]
     subprocess.run([sys.executable, *convert], check=True)
-    judge = [
-        "run",
-        str(pairs),
-        "--limit",
-        "50",
-        "--out",
-        str(verdicts),
-        "--ledger",
-        str(tmp_path / "l.sqlite"),
-    ]
+    judge = ["run", str(pairs), "--limit", str(n), "--out", str(verdicts)]
+    judge += ["--ledger", str(tmp_path / "l.sqlite")]
+    judge += ["--base-model", str(small), "--dtype", "float32"] if base_model == "small" else []
     subprocess.run([sys.executable, "-m", "judge", *judge], check=True)
     judged = read_verdicts(verdicts)
-    assert len(judged) == 50
+    assert len(judged) == n
     assert {verdict.status for verdict in judged} <= {Status.CONSISTENT, Status.INCONSISTENT}
     assert all(reading.tokens_out == 4 for verdict in judged for reading in verdict.readings.values())

@@ -87,6 +87,7 @@ def test_every_message_of_a_tree_is_one_of_the_flat_ones(data_dir):
     assert all(message == flat[message["message_id"]] for message in messages)
 
 
+@pytest.mark.slow
 def test_the_hub_gives_the_same_data_set_as_the_folder(data_dir, tmp_path, monkeypatch):
     serve(tmp_path, monkeypatch, {VALIDATION: rows_of(VALIDATION, data_dir)})
     assert read(Wanted(None, None)) == read(Wanted(data_dir, None))
@@ -105,6 +106,7 @@ def test_the_vote_is_for_the_reply_of_better_rank(data_dir):
     assert 0.45 < wins[Ballot.A] / wins.total() < 0.55
 
 
+@pytest.mark.slow
 def test_the_order_of_the_messages_and_their_ranks_do_not_move_a_reply(data_dir):
     rows = rows_of(VALIDATION, data_dir)
     shuffled = random.Random(0).sample(rows, len(rows))

@@ -845,6 +845,7 @@ def test_a_misbehaving_server_loses_and_doubles_no_judgment(ledger):
     assert judge.backend.tokens_computed == 50 * 2 * len(pairs)  # one answer each was taken
 
 
+@pytest.mark.slow
 def test_a_server_that_went_down_leaves_no_failure_behind_and_the_same_command_goes_on(ledger):
     pairs = scored_pairs(16, filling=50_000)  # four pairs or fewer a batch
     settings = {"max_prompt_tokens": 100_000, "concurrency": 2}

@@ -9,18 +9,23 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
-import sysconfig
+import time
 import tomllib
+import urllib.request
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from judge._version import __version__
+
 CHECKOUT = Path(__file__).parents[1]
-PACKAGES = ("judge", "distill", "app", "benchmarks")
+PACKAGES = ("judge", "distill")
+PAGES = "judge/pages/app"
 EXAMPLES = CHECKOUT / "judge" / "examples" / "pairs.jsonl"
 
 
@@ -51,10 +56,11 @@ def installed(wheel, tmp_path_factory) -> Path:
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
     run(sys.executable, "-m", "pip", "--python", python, "install", "-qq", "--no-deps", "--no-index", wheel)
-    # A .pth file adds this path behind the environment's own packages, and no .pth file found there counts:
+    # A .pth file adds these paths behind the environment's own packages, and no .pth file found there counts:
     # the checkout, which `pip install -e` has put into one, stays out.
     [own] = folder.glob("lib/python*/site-packages")
-    (own / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    borrowed = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (own / "borrowed.pth").write_text("\n".join([*borrowed, ""]), encoding="utf-8")
     return folder / "bin"
 
 
@@ -70,18 +76,16 @@ def project(tmp_path) -> Path:
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_four_packages_whole_and_nothing_else(wheel):
-    tracked = {
-        path.relative_to(CHECKOUT).as_posix()
-        for package in PACKAGES
-        for path in (CHECKOUT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    inside = set(zipfile.ZipFile(wheel).namelist())
-    [dist_info] = {name.split("/")[0] for name in inside if ".dist-info/" in name}
-    metadata = {f"{dist_info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")}
-    licences = {f"{dist_info}/licenses/{name}" for name in ("LICENSE", "NOTICE")}
-    assert inside == tracked | metadata | licences
+def test_two_names_and_no_other_go_into_site_packages(wheel):
+    names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert names == {*PACKAGES, f"four_token_judge-{__version__}.dist-info"}
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_two_packages_and_the_pages_whole_and_nothing_else(wheel):
+    tracked = files_of("judge", "judge") | files_of("distill", "distill") | files_of("app", PAGES)
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert inside == tracked
 
 
 @pytest.mark.slow
@@ -90,16 +94,32 @@ def test_the_wheel_holds_the_four_packages_whole_and_nothing_else(wheel):
     [
         "judge/py.typed",
         "judge/prompts/direct.txt",
-        "judge/templates/report.html",
-        "judge/templates/study.html",
+        "judge/drawing/templates/page.html",
+        "judge/drawing/templates/base.css",
+        "judge/report/templates/report.html",
+        "judge/study/templates/study.html",
         "judge/examples/pairs.jsonl",
+        "judge/shipped/qwen2.5-coder-0.5b/adapter_model.safetensors",
+        "judge/shipped/qwen2.5-coder-0.5b/manifest.json",
+        f"{PAGES}/main.py",
+        f"{PAGES}/style.css",
         "distill/__init__.py",
-        "app/__init__.py",
-        "benchmarks/__init__.py",
     ],
 )
 def test_the_wheel_holds_what_the_packages_read(wheel, name):
     assert name in zipfile.ZipFile(wheel).namelist()
+
+
+@pytest.mark.slow
+def test_an_editable_installation_puts_no_file_of_ours_into_site_packages(tmp_path):
+    """Copies of the pages there would stay as they were while the checkout goes on."""
+    program = (
+        "import sys; from hatchling.builders.wheel import WheelBuilder\n"
+        "print(*WheelBuilder(sys.argv[1]).build(directory=sys.argv[2], versions=['editable']))"
+    )
+    path = run(sys.executable, "-c", program, CHECKOUT, tmp_path).strip()
+    names = [name for name in zipfile.ZipFile(path).namelist() if ".dist-info/" not in name]
+    assert [Path(name).suffix for name in names] == [".pth"]
 
 
 @pytest.mark.slow
@@ -118,30 +138,126 @@ def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(i
         assert text.startswith("Usage: judge"), text
         seen.append(" ".join(verb))
         waiting += [[*verb, name] for name in verbs_in(text)]
-    assert {"compare", "run", "report", "bench", "models", "models fetch", "ledger"} <= set(seen)
+    assert seen[0] == ""
+    verbs = {verb for verb in seen if verb and " " not in verb}
+    assert verbs == {
+        *("compare", "run", "report", "models", "adapters", "ledger"),
+        *("bench", "distill", "app"),
+    }
+    assert {"models fetch", "adapters verify", "ledger export", "distill collect"} <= set(seen)
+    assert run(installed / "judge", "--version", cwd=project) == f"judge {__version__}\n"
+
+
+@pytest.fixture
+def judge(installed, project):
+    """Runs a verb inside the project, whose folders come before ours on the path, as where pytest puts it."""
+
+    def judge(*arguments: str, **environment: str) -> str:
+        return run(installed / "judge", *arguments, cwd=project, PYTHONPATH=str(project), **environment)
+
+    return judge
+
+
+SCRIPTED = ("--backend", "scripted:longer", "--ledger", "readings.sqlite")
 
 
 @pytest.mark.slow
-def test_pairs_are_judged_and_reported_inside_a_project_with_folders_of_our_names(installed, project):
-    # With the project on the path, as pytest puts it, its folders would win over ours.
-    def judge(*args: str) -> None:
-        run(installed / "judge", *args, cwd=project, PYTHONPATH=str(project))
-
-    ledger = "readings.sqlite"
-    judge("run", str(EXAMPLES), "--out", "v.jsonl", "--backend", "scripted:longer", "--ledger", ledger)
+def test_pairs_are_judged_and_reported_inside_a_project_with_folders_of_our_names(judge, project):
+    judge("run", str(EXAMPLES), "--out", "v.jsonl", *SCRIPTED)
     judge("report", "v.jsonl", "--pairs", str(EXAMPLES), "--html", "report.html")
-    judge("bench", str(EXAMPLES), "--backend", "scripted:longer", "--ledger", ledger, "--out", "bench.json")
+    judge("bench", str(EXAMPLES), "--out", "bench.json", *SCRIPTED)
 
     pairs = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
     verdicts = [json.loads(line) for line in (project / "v.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [verdict["outcome"] for verdict in verdicts] == [longer(pair) for pair in pairs]
-    assert (project / ledger).stat().st_size > 0
+    assert (project / "readings.sqlite").stat().st_size > 0
     html = (project / "report.html").read_text(encoding="utf-8")
     assert html.lstrip().lower().startswith("<!doctype html>")
     assert pairs[0]["id"] in html
     bench = json.loads((project / "bench.json").read_text(encoding="utf-8"))
     assert bench["data"]["n_votes"] == len(pairs)
     assert bench["commit"] == ""
+
+
+@pytest.mark.slow
+def test_the_other_verbs_work_inside_a_project_with_folders_of_our_names(judge, project):
+    assert "A is better" in judge("compare", "--prompt", "2 + 2?", "--a", "It is 4.", "--b", "4", *SCRIPTED)
+    assert "scripted" in judge("ledger", "show", "--ledger", "readings.sqlite")
+    assert "qwen2.5-coder-0.5b" in judge("models", "list")
+    assert "qwen2.5-coder-0.5b" in judge("adapters", "list")
+    pairs = {"source": "file", "path": str(EXAMPLES), "limit": 4, "unchecked": True}
+    recipe = {"name": "trial", "collect": {"pairs": pairs, "teacher": {"backend": "scripted:longer"}}}
+    (project / "recipe.yaml").write_text(json.dumps(recipe), encoding="utf-8")  # JSON is YAML
+    for stage in ("collect", "select"):
+        judge("distill", stage, "--config", "recipe.yaml", HF_HUB_OFFLINE="1")
+    assert (project / "runs" / "trial" / "selection.jsonl.gz").is_file()
+
+
+@pytest.mark.slow
+def test_the_app_is_served_inside_a_project_with_folders_of_our_names(installed, project):
+    port = free_port()
+    command = [installed / "judge", "app", EXAMPLES.name, "--port", str(port), "--no-browser"]
+    shutil.copy(EXAMPLES, project)
+    environment = {**clean_environment(), "PYTHONPATH": str(project)}
+    with (project / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log)
+    try:
+        assert answer_of(server, f"http://127.0.0.1:{port}/_stcore/health") == "ok"
+        assert "<!doctype html>" in answer_of(server, f"http://127.0.0.1:{port}/").lower()
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+    assert "Traceback" not in (project / "log").read_text()
+
+
+SESSION = """
+import sys
+from pathlib import Path
+from streamlit.testing.v1 import AppTest
+from judge.cli.app import pages_folder, settings_of
+from judge.options import judge_options
+from judge.review.settings import start_with
+
+start_with(settings_of(sys.argv[1], "", Path(), None, None, judge_options(backend="scripted:longer")))
+session = AppTest.from_file(str(pages_folder() / "main.py"), default_timeout=60).run()
+assert not session.exception, session.exception
+assert "current" in session.session_state
+for name in ("adjudicate", "agreement", "export", "review", "try_it", "why"):
+    print(sys.modules[f"app.{name}"].__file__)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["wheel", "checkout"])
+def test_the_pages_are_ours_where_a_project_has_a_package_of_their_name(installed, project, place):
+    shutil.copy(EXAMPLES, project)
+    python = {"wheel": installed / "python", "checkout": sys.executable}[place]
+    said = run(python, "-c", SESSION, EXAMPLES.name, cwd=project, PYTHONPATH=str(project))
+    [folder] = {Path(line).parent for line in said.splitlines()}
+    if place == "wheel":
+        assert folder.is_relative_to(installed.parent)
+        assert folder.match(PAGES)
+    else:
+        assert folder == CHECKOUT / "app"
+
+
+@pytest.mark.slow
+def test_the_pytest_plugin_works_inside_a_project_with_folders_of_our_names(installed, project):
+    case = {"id": "one", "prompt": "Why?", "response": "a longer answer", "baseline": "short"}
+    (project / "checks").mkdir()
+    (project / "checks" / "judge_cases.jsonl").write_text(json.dumps(case), encoding="utf-8")
+    (project / "conftest.py").write_text("")  # puts the project first on the path
+    options = ("--judge-backend", "scripted:longer", "--judge-ledger", "ledger.sqlite", "--judge-report")
+    said = run(installed / "python", "-m", "pytest", "checks", *options, "r.html", cwd=project)
+    assert "the new answer won 1, the approved one 0" in said
+    assert (project / "r.html").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_the_wheel_has_the_version_that_the_package_says(wheel):
+    archive = zipfile.ZipFile(wheel)
+    [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    assert f"\nVersion: {__version__}\n" in archive.read(name).decode()
 
 
 def test_every_pin_is_one_that_the_extras_accept():
@@ -352,6 +468,33 @@ def fake_package(index: Path, name: str, version: str, needs: list[str]) -> None
     with zipfile.ZipFile(page.with_name(f"{stem}-py3-none-any.whl"), "w") as archive:
         for file, text in files.items():
             archive.writestr(f"{stem}.dist-info/{file}", text)
+
+
+def files_of(folder: str, place: str) -> set[str]:
+    """The files of a folder of the checkout, as they are called in the wheel."""
+    files = [path for path in (CHECKOUT / folder).rglob("*") if path.is_file()]
+    kept = [path for path in files if "__pycache__" not in path.parts]
+    return {f"{place}/{path.relative_to(CHECKOUT / folder).as_posix()}" for path in kept}
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def answer_of(server: subprocess.Popen[bytes], address: str) -> str:
+    """What the server answers, once it is up."""
+    for _ in range(120):
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                text: str = answer.read().decode()
+                return text
+        except OSError:
+            assert server.poll() is None, "the server has ended"
+            time.sleep(0.5)
+    raise AssertionError(f"no answer from {address}")
 
 
 def run(program: str | Path, *args: str | Path, cwd: Path | None = None, **environment: str) -> str:

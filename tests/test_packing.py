@@ -83,8 +83,7 @@ def test_no_sequences_make_no_batches():
 
 @pytest.mark.parametrize("head", [0, 40, 300])
 def test_packed_attention_is_causal_attention_over_each_sequence(head):
-    import torch
-
+    torch = pytest.importorskip("torch")
     torch.manual_seed(1)
     lengths = [130, 7, 290]
     sequences = sorted((0,) * head + (n + 1,) * n for n in lengths)
@@ -102,8 +101,7 @@ def test_packed_attention_is_causal_attention_over_each_sequence(head):
 
 
 def test_the_attention_for_gpus_gives_what_the_one_for_cpus_gives():
-    import torch
-
+    torch = pytest.importorskip("torch")
     from judge.backends.packing import _blocks_of_queries, _fused
 
     torch.manual_seed(2)

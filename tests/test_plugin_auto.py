@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, summary, won
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 
 @WAYS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, summary
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 TEST = """
 import pytest
@@ -52,7 +52,6 @@ def test_answers_are_approved_by_command_and_compared_from_then_on(project):
     assert "[Approved answer]" in result.stdout.str()
 
 
-@WAYS
 def test_without_an_approved_answer_the_message_says_what_to_type(project):
     write(project, "an answer")
     result = project.run("-k", "two")
@@ -62,7 +61,6 @@ def test_without_an_approved_answer_the_message_says_what_to_type(project):
     assert 'pytest --judge-update-baseline "tests/test_bot.py::test_bot[two]"' in text
 
 
-@WAYS
 def test_an_answer_to_another_prompt_is_stale(project):
     write(project, "an answer")
     project.run("--judge-update-baseline")

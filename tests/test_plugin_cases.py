@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, lost, summary, won
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 
 @WAYS
@@ -29,14 +29,12 @@ def test_cases_may_be_yaml(project):
     project.run().assert_outcomes(passed=1)
 
 
-@WAYS
 def test_cases_are_chosen_like_tests(project):
     project.write("judge_cases.jsonl", [*won(3), *lost(2)])
     project.run("-k", "lost").assert_outcomes(passed=2, deselected=project.deselected(3))
     project.run("judge_cases.jsonl::won-1").assert_outcomes(passed=1)
 
 
-@WAYS
 def test_every_bad_line_is_named_and_nothing_is_judged(project):
     project.write(
         "judge_cases.jsonl", [case("fine", "a", "b"), {"id": "bad"}, case("odd", "a", "b", respons="x")]

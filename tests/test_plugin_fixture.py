@@ -8,7 +8,7 @@ import sys
 import pytest
 from plugin import WAYS, summary
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 TESTS = """
 import pytest
@@ -45,7 +45,6 @@ def test_assertions_fail_where_the_new_answer_loses(project):
     assert "7 comparisons: the new answer won 3, the approved one 2, 2 ties" in summary(result)
 
 
-@WAYS
 def test_the_message_alone_says_why(project):
     project.write(
         "test_bot.py",
@@ -171,6 +170,7 @@ def test_the_plugin_costs_a_project_without_judge_tests_less_than_50_ms(project)
 
 def test_what_was_judged_is_not_judged_again_and_torch_stays_out(project):
     project.write("test_bot.py", TESTS)
+    project.is_apart = True
     first = summary(project.run())
     project.write(
         "conftest.py",

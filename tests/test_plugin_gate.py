@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, lost, summary, won
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 
 @WAYS
@@ -21,7 +21,6 @@ def test_the_gate_fails_a_run_in_which_no_test_failed(project):
     assert "The gate fails this run." in text
 
 
-@WAYS
 def test_it_lets_a_run_pass_that_is_not_worse(project):
     project.write("judge_cases.jsonl", [*won(26), *lost(4)])
     result = project.run("--judge-gate", "not-worse")
@@ -29,7 +28,6 @@ def test_it_lets_a_run_pass_that_is_not_worse(project):
     assert "gate not-worse:0: not worse: all of the interval is at or above 50 %" in summary(result)
 
 
-@WAYS
 def test_with_few_cases_it_says_so_and_passes(project):
     project.write("judge_cases.jsonl", [*won(1), *lost(3)])
     result = project.run("--judge-gate", "not-worse:0.05")
@@ -82,7 +80,6 @@ def test_the_same_run_says_the_same_and_the_order_of_tests_does_not_matter(proje
 
 
 @pytest.mark.parametrize("gate", ["better", "not-worse:2", "not-worse:"])
-@WAYS
 def test_what_is_no_gate_is_an_error_before_any_test(project, gate):
     project.write("judge_cases.jsonl", won(1))
     result = project.run("--judge-gate", gate)
@@ -103,7 +100,6 @@ def test_a_failed_test_stays_failed_whatever_the_gate_says(project):
     assert project.run("--judge-gate", "not-worse").ret == pytest.ExitCode.TESTS_FAILED
 
 
-@WAYS
 def test_a_rerun_of_a_test_counts_once(project):
     project.write(
         "test_bot.py",

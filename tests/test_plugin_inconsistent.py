@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, summary
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 FIRST = "scripted:first"
 TEST = """
@@ -21,7 +21,6 @@ def test_compare(judge):
 """
 
 
-@WAYS
 @pytest.mark.parametrize(
     ("policy", "outcomes"),
     [
@@ -46,10 +45,11 @@ def test_by_default_they_are_ties(project):
 def test_cases_follow_the_policy(project):
     project.write("judge_cases.jsonl", [case("free", "a", "b"), case("bound", "a", "b", expect="not-worse")])
     project.run("--judge-inconsistent", "fail", judge=FIRST).assert_outcomes(passed=1, failed=1)
-    project.run("--judge-inconsistent", "skip", judge=FIRST).assert_outcomes(passed=1, skipped=1)
+    result = project.run("--judge-inconsistent", "skip", judge=FIRST)
+    result.assert_outcomes(passed=1, skipped=1)
+    assert "inconsistent: 100.0 % (2/2), counted as skip" in summary(result)
 
 
-@WAYS
 def test_another_policy_is_an_error(project):
     project.write("test_bot.py", TEST)
     result = project.run("--judge-inconsistent", "ignore")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, summary
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 
 def pairs(n_won, n_lost):
@@ -20,7 +20,6 @@ def marked(arguments, body="pass", takes=""):
     return f"import pytest\n\n@pytest.mark.judge({arguments})\ndef test_answers({takes}):\n    {body}\n"
 
 
-@WAYS
 @pytest.mark.parametrize(("least", "outcome"), [(0.5, "passed"), (0.6, "passed"), (0.61, "failed")])
 def test_a_test_fails_where_new_answers_win_too_rarely(project, least, outcome):
     project.write("pairs.jsonl", pairs(6, 4))
@@ -61,7 +60,6 @@ def test_a_limit_takes_the_first_pairs(project):
         ('dataset="p.jsonl", limit=0', "limit is 0. It must be a whole number from 1 up."),
     ],
 )
-@WAYS
 def test_wrong_arguments_are_errors_with_what_is_right(project, arguments, complaint):
     project.write("test_bot.py", marked(arguments))
     result = project.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, lost, summary, won
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 
 @WAYS
@@ -31,7 +31,6 @@ def test_the_report_has_every_comparison_with_both_answers(project):
     assert "<script>alert" not in page
 
 
-@WAYS
 def test_without_comparisons_there_is_no_report(project):
     project.write("test_plain.py", "def test_plain():\n    pass\n")
     result = project.run("--judge-report", "report.html")
@@ -40,7 +39,6 @@ def test_without_comparisons_there_is_no_report(project):
     assert summary(result) == ""
 
 
-@WAYS
 def test_where_answers_are_only_approved_nothing_is_said_of_comparisons(project):
     project.write("test_bot.py", "def test_bot(judge):\n    judge.assert_not_worse('Why?', 'So.')\n")
     result = project.run("--judge-update-baseline", "--judge-report", "report.html")

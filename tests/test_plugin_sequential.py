@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from plugin import WAYS, lost, summary, won
+from plugin import lost, summary, won
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 GATE = ("--judge-gate", "not-worse:0.05", "--judge-sequential")
 
@@ -32,7 +32,6 @@ def test_it_stops_as_well_where_answers_are_clearly_not_worse(project):
     assert "not worse" in summary(result)
 
 
-@WAYS
 def test_an_unclear_suite_runs_to_its_end(project):
     project.write("judge_cases.jsonl", [one for pair in zip(won(6), lost(6), strict=True) for one in pair])
     result = project.run(*GATE)
@@ -51,7 +50,6 @@ def test_with_workers_it_finds_the_same_without_stopping(project):
     assert found == [line for line in alone.splitlines() if line.startswith(("gate", "win rate"))]
 
 
-@WAYS
 def test_it_needs_a_gate(project):
     project.write("judge_cases.jsonl", won(1))
     result = project.run("--judge-sequential")

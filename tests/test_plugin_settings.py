@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, lost, summary, won
 
-pytestmark = pytest.mark.slow  # every test runs pytest in processes of their own
+pytestmark = pytest.mark.slow  # every test runs pytest
 
 PLAIN = 'def test_bot(judge):\n    assert judge.compare("Why?", "short", "longer").outcome == "A"\n'
 
 
-@WAYS
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("workers", "name", "text"),
     [
-        ("pytest.ini", "[pytest]\njudge_backend = scripted:shorter\njudge_gate = not-worse:0.1\n"),
+        (0, "pytest.ini", "[pytest]\njudge_backend = scripted:shorter\njudge_gate = not-worse:0.1\n"),
         (
+            2,
             "pyproject.toml",
             '[tool.pytest.ini_options]\njudge_backend = "scripted:shorter"\njudge_gate = "not-worse:0.1"\n',
         ),
@@ -34,7 +34,6 @@ def test_the_ini_file_names_the_judge_and_the_command_line_goes_before_it(projec
     assert "scripted-longer" in summary(result)
 
 
-@WAYS
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
@@ -64,11 +63,9 @@ def test_a_backend_that_is_none_fails_the_test_with_one_line(project):
     assert "judge: --backend telepathy" in result.stdout.str()
 
 
-@WAYS
 def test_a_server_is_one_for_all_workers(project):
     """Nobody listens there: every test says so in one line, and no weights are looked for."""
     project.write("test_bot.py", PLAIN)
-    spread = ["-n", "2"] if project.workers else []
     options = [
         "--judge-base-url",
         "http://127.0.0.1:9/v1",
@@ -77,7 +74,7 @@ def test_a_server_is_one_for_all_workers(project):
         "--judge-ledger",
         "l.sqlite",
     ]
-    result = project.pytester.runpytest_subprocess(*options, *spread)
+    result = project.pytester.runpytest_subprocess(*options, "-n", "2")
     result.assert_outcomes(failed=1)
     assert "judge: http://127.0.0.1:9/v1" in result.stdout.str()
 

@@ -439,6 +439,7 @@ def test_every_text_can_be_read_in_the_page_as_it_was():
     assert "before\ufffdafter\ufffd[31mred\ufffd[0m\nnext\ufffdline" in html
 
 
+@pytest.mark.slow
 def test_ids_and_categories_reach_the_plots_as_text():
     verdicts, pairs = demo()
     data = Page(format_html(summarize(verdicts, pairs))).data
@@ -457,6 +458,7 @@ def test_the_page_forbids_scripts_and_loads_nothing():
     assert not re.search(r"url\((?!#)", html)
 
 
+@pytest.mark.slow
 def test_plots_and_tables_have_words_for_those_who_do_not_see_them():
     verdicts, pairs = demo()
     page = Page(format_html(summarize(verdicts, pairs)))
@@ -502,6 +504,7 @@ def test_many_pairs_are_a_scatter_and_what_is_left_out_is_said():
     assert len(json.loads(format_json(report))["pairs"]) == 2_500
 
 
+@pytest.mark.slow
 def test_other_plot_settings_of_the_user_change_nothing_and_stay():
     import matplotlib
 

@@ -8,6 +8,7 @@ import pytest
 from studies import entrants, pairs, small_study, votes
 
 from judge.metrics.bootstrap import Estimate
+from judge.metrics.metric import Metric, Unit
 from judge.metrics.significance import McNemar
 from judge.study.cells import Cell, name_in_table, percent_cell, points_cell
 from judge.study.glossary import METRICS, counts_in_words, notes_of
@@ -52,9 +53,9 @@ def test_a_share_is_percent_with_one_decimal_and_its_interval():
 
 
 def test_a_figure_that_does_not_exist_reads_as_a_dash():
-    assert str(metric_cell({}, "strict")) == "-"
-    assert str(metric_cell({"strict": estimate(None)}, "strict")) == "-"
-    assert str(metric_cell({"strict": estimate(None, 0.1, 0.2)}, "strict")) == "-"
+    assert str(metric_cell({}, METRICS["strict"])) == "-"
+    assert str(metric_cell({"strict": estimate(None)}, METRICS["strict"])) == "-"
+    assert str(metric_cell({"strict": estimate(None, 0.1, 0.2)}, METRICS["strict"])) == "-"
 
 
 def test_a_figure_without_an_interval_stands_alone():
@@ -63,11 +64,25 @@ def test_a_figure_without_an_interval_stands_alone():
 
 def test_agreement_without_ties_says_at_what_coverage():
     figures = {"without_ties": estimate(0.846, 0.8, 0.9), "coverage": estimate(0.82)}
-    assert str(metric_cell(figures, "without_ties")) == "84.6 [80.0, 90.0] at 82.0"
+    assert str(metric_cell(figures, METRICS["without_ties"])) == "84.6 [80.0, 90.0] at 82.0"
 
 
 def test_kappa_and_calibration_are_no_percents():
-    assert str(metric_cell({"ece": estimate(0.0712, 0.05, 0.1)}, "ece")) == "0.071 [0.050, 0.100]"
+    assert str(metric_cell({"ece": estimate(0.0712, 0.05, 0.1)}, METRICS["ece"])) == "0.071 [0.050, 0.100]"
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        (Unit.PERCENT, "4.0 [1.0, 7.0]"),
+        (Unit.POINTS, "+4.0 [+1.0, +7.0] *"),
+        (Unit.ELO, "0 [0, 0]"),
+        (Unit.NUMBER, "0.040 [0.010, 0.070]"),
+    ],
+)
+def test_a_figure_is_written_as_its_unit_wants_it(unit, shown):
+    metric = Metric("mine", "Mine", "a figure of somebody's own.", unit)
+    assert str(metric_cell({"mine": estimate(0.04, 0.01, 0.07)}, metric)) == shown
 
 
 @pytest.mark.parametrize(
@@ -177,10 +192,8 @@ def test_what_nobody_has_is_no_table():
     assert calibration_board(alone) is None
     assert curve_boards(alone) == []
     assert model_boards(alone) == []
-    assert [board.title for board in details_of(replace(alone, by_category={}))] == [
-        "Bias",
-        "Agreement beyond chance",
-    ]
+    titles = [board.title for board in details_of(replace(alone, by_category={}))]
+    assert [title for title in titles if title != "Other metrics"] == ["Bias", "Agreement beyond chance"]
 
 
 def test_people_have_the_share_for_the_longer_answer_beside_the_judges():

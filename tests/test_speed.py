@@ -35,6 +35,7 @@ def test_the_sizes_are_those_of_the_models_own_weights(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
 def test_the_matmul_rate_is_a_positive_number(dtype):
+    pytest.importorskip("torch")
     config = {**ONE_LAYER, "hidden": 64, "inner": 64, "head_size": 32}
     assert matmul_rate(config, 64, dtype, seconds=0.05) > 0
 

@@ -89,6 +89,7 @@ def test_every_format_has_the_judges_their_figures_and_what_they_stand_on(format
     assert f"{figures['ece'].value:.3f}" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formatted", FORMATS)
 def test_the_same_study_gives_the_same_bytes(formatted, monkeypatch):
     once = made(formatted)
@@ -171,6 +172,7 @@ def test_a_clear_difference_is_bold_in_markdown():
 # HTML
 
 
+@pytest.mark.slow
 def test_no_hostile_text_becomes_an_element_or_an_attribute():
     page = Page(hostile_page())
     assert not {"script", "img", "iframe", "object", "embed", "link", "form", "image"} & set(page.elements)

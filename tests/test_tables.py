@@ -24,7 +24,7 @@ from benchmarks.tables import (
 )
 from judge.bench.result import SCHEMA
 from judge.errors import InputError
-from judge.study.glossary import METRICS
+from judge.metrics import own_metrics
 from judge.study.scoreboard import LONGER
 
 
@@ -115,9 +115,9 @@ def test_the_limits_name_our_judge_beside_the_longer_answer_on_each_data_set():
 
 def test_the_glossary_has_every_figure_with_its_name_and_meaning():
     entries = glossary_list([])
-    assert entries.count("### ") == len(METRICS)
+    assert entries.count("### ") == len(own_metrics())
     assert "### Strict\n\n`strict`, in percent. The headline: votes" in entries
-    assert "`ece`, not a percentage. Expected calibration error" in entries
+    assert "`ece`, a plain number. Expected calibration error" in entries
 
 
 def test_the_reference_of_the_command_line_has_every_verb_with_its_options():

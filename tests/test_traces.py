@@ -194,7 +194,7 @@ def test_a_trace_larger_than_a_shard_is_refused_before_anything_is_written(tmp_p
 
 def test_shards_of_a_longer_run_and_leftovers_go_and_other_files_stay(tmp_path):
     assert len(write_traces(tmp_path, UNLIKE, max_bytes=1500)) > 1
-    (tmp_path / "traces-00009.jsonl.gz.part").write_text("half")
+    (tmp_path / ".traces-00009.jsonl.gz.0123abcd.part").write_text("half")
     (tmp_path / "notes.txt").write_text("mine")
     write_traces(tmp_path, FOUR_TRACES[:1])
     assert names_in(tmp_path) == ["notes.txt", "traces-00001.jsonl.gz"]

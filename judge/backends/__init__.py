@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 from judge.errors import InputError
 from judge.progress import Progress, silent
 from judge.records import Engine, Prompt, Unparsed
+from judge.registry import Registry, lacks
 
-BACKENDS = {
+OURS = {
     "embedded": "judge.backends.embedded:EmbeddedBackend",
     "vllm": "judge.backends.vllm_engine:VllmBackend",
     "server": "judge.backends.openai_server:ServerBackend",
     "scripted": "judge.backends.scripted:ScriptedBackend",
 }
+"""Our own. One more needs its file beside these and its line here: docs/how-to/add-a-backend.md."""
+
 DEFAULT_BASE_MODEL = "qwen2.5-coder-0.5b"
 OVERFLOWS = ("trim", "error")
 DTYPES = ("auto", "bfloat16", "float32")
@@ -132,6 +134,21 @@ class Backend(Protocol):
         """
 
 
+class BackendClass(Protocol):
+    """How a backend is made."""
+
+    def from_settings(self, argument: str, settings: Settings) -> Backend:
+        """The backend that an argument names, the text after the colon ("" without one), and settings.
+
+        Raises InputError where it does not take that argument.
+        """
+
+
+BACKENDS: Registry[BackendClass] = Registry(
+    "judge.backends", "backend", OURS, lambda name, found: lacks(found, "from_settings", "complete", "choose")
+)
+"""Every backend by name, those of other packages too."""
+
 DEFAULTS = Settings()
 
 
@@ -140,10 +157,11 @@ def load_backend(spec: str, settings: Settings = DEFAULTS) -> Backend:
 
     Raises:
         InputError: there is no backend of that name, or it does not take that argument.
+        PluginError: another package has a backend of that name, but it cannot be used.
     """
     name, _, argument = spec.partition(":")
-    if name not in BACKENDS:
-        raise InputError(f"--backend {spec}: no such backend. There are: {', '.join(BACKENDS)}.")
-    module, _, class_name = BACKENDS[name].partition(":")
-    backend_class = getattr(importlib.import_module(module), class_name)
-    return cast("Backend", backend_class.from_settings(argument, settings))
+    made_by = BACKENDS.find(name)
+    if made_by is None:
+        known = ", ".join(BACKENDS.names())
+        raise InputError(f"--backend {spec}: no such backend. There are: {known}.{BACKENDS.like(name)}")
+    return made_by.from_settings(argument, settings)

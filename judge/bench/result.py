@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from judge.bench.selfcheck import Check, summary
-from judge.datasets.dataset import Dataset
+from judge.datasets import DATA_SETS
+from judge.datasets.dataset import Check, Dataset
+from judge.metrics import own_metrics
 from judge.metrics.bootstrap import LEVEL
 from judge.provenance import provenance
 from judge.study.page import Frame
@@ -43,6 +44,10 @@ def result_of(
             "categories": {name: asdict(counts) for name, counts in study.by_category.items()},
         },
         "intervals": {"level": LEVEL, "n_draws": study.n_draws, "clusters": "questions"},
+        "metrics": [
+            {"name": one.name, "label": one.label, "meaning": one.meaning, "unit": one.unit.value}
+            for one in (*own_metrics(), *study.others)
+        ],
         "self_check": [{**asdict(check), "is_met": check.is_met} for check in checks],
         **study_as_json(study),
     }
@@ -52,6 +57,8 @@ def frame_of(result: Mapping[str, Any]) -> Frame:
     """What a report says around the figures of this result."""
     data, selection = result["data"], result["data"]["selection"]
     checks = [Check(one["name"], one["published"], one["ours"]) for one in result["self_check"]]
+    source = DATA_SETS.find(selection["data_set"])
+    published = source.self_check.of if source and source.self_check else data["name"]
     return Frame(
         title=f"Judges on {title_of(data['name'], selection)}",
         provenance=(
@@ -66,8 +73,17 @@ def frame_of(result: Mapping[str, Any]) -> Frame:
             ("Measured", result["measured_at"]),
             *((f"Judge {one['name']}", one["fingerprint"]) for one in result["judges"] if one["fingerprint"]),
         ),
-        self_check=((summary(checks), all(check.is_met for check in checks)),) if checks else (),
+        self_check=((summary(checks, published), all(one.is_met for one in checks)),) if checks else (),
     )
+
+
+def summary(made: Sequence[Check], of: str) -> str:
+    """All the checks in one line; `of` says what was published, for instance "MT-bench turn 1"."""
+    failed = [f"{check.name} {check.ours} instead of {check.published}" for check in made if not check.is_met]
+    if failed:
+        return f"Self-check FAILED: {'; '.join(failed)}."
+    figures = ", ".join(f"{check.name} {check.ours:g}" for check in made)
+    return f"Self-check passed, {len(made)} published figures of {of} come out: {figures}."
 
 
 def title_of(name: str, selection: Mapping[str, Any]) -> str:
@@ -75,8 +91,8 @@ def title_of(name: str, selection: Mapping[str, Any]) -> str:
     parts = [name]
     if selection["turn"] != "any":
         parts.append(f"turn {selection['turn']}")
-    elif selection["data_set"] == "mt-bench":
-        parts.append("both turns")
+    elif (source := DATA_SETS.find(selection["data_set"])) and source.every_turn:
+        parts.append(source.every_turn)
     if selection["votes"]:
         parts.append(f"votes: {selection['votes']}")
     parts += selection["categories"]

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from judge.api import Judge
-from judge.datasets.dataset import Dataset, Wanted, only, stratified
+from judge.datasets import DATA_SETS, own_file
+from judge.datasets.dataset import Check, Dataset, DataSource, Wanted, only, stratified
 from judge.errors import InputError
 from judge.models.separation import refuse_mixed
 from judge.options import JudgeOptions
 from judge.records import NO_CATEGORY, Identity, Verdict
 
 if TYPE_CHECKING:
-    from judge.bench.selfcheck import Check
     from judge.ledger.ledger import Ledger
     from judge.progress import Progress
     from judge.study.study import Entrant
-
-DATA_SETS = ("mt-bench", "oasst", "llmbar", "hh-rlhf")
-TURNS = {"mt-bench": "1", "oasst": "1", "hh-rlhf": "1"}
-VOTES = {"mt-bench": "experts"}
-"""The turn that is judged and whose votes count, where nobody says: else any turn, and all votes."""
 
 
 def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, progress: Progress) -> None:
@@ -93,23 +89,26 @@ def names_of(given: Sequence[str], identities: Sequence[Identity]) -> list[str]:
     ]
 
 
+def source_of(data: str) -> DataSource:
+    """How the data set of that name is read, or the one in that file.
+
+    Raises:
+        InputError: there is no such data set, and the name is not that of a file either.
+        PluginError: another package has it, but it cannot be used.
+    """
+    if found := DATA_SETS.find(data):
+        return found
+    if not Path(data).suffix:
+        known = ", ".join(DATA_SETS.names())
+        raise InputError(
+            f"{data}: no such data set. There are {known}, or name a file of pairs.{DATA_SETS.like(data)}"
+        )
+    return DataSource(partial(own_file.read, data))
+
+
 def read(data: str, wanted: Wanted) -> Dataset:
     """The data set of that name, or of that file."""
-    from judge.datasets import hh_rlhf, llmbar, mt_bench, oasst, own_file
-
-    readers: dict[str, Callable[[Wanted], Dataset]] = {
-        "mt-bench": mt_bench.read,
-        "oasst": oasst.read,
-        "llmbar": llmbar.read,
-        "hh-rlhf": hh_rlhf.read,
-    }
-    if data in readers:
-        return readers[data](wanted)
-    if not Path(data).suffix:
-        raise InputError(
-            f"{data}: no such data set. There are {', '.join(readers)}, or name a file of pairs."
-        )
-    return own_file.read(data, wanted)
+    return source_of(data).read(wanted)
 
 
 def chosen(dataset: Dataset, categories: Sequence[str], limit: int | None, seed: int) -> Dataset:
@@ -128,12 +127,7 @@ def chosen(dataset: Dataset, categories: Sequence[str], limit: int | None, seed:
     return dataset if len(ids) == len(dataset.pairs) else only(dataset, ids)
 
 
-def self_check(data: str, wanted: Wanted) -> list[Check]:
-    """What the harness makes of MT-bench's published figures; empty for other data."""
-    from judge.bench.selfcheck import checks
-    from judge.datasets import mt_bench
-
-    if data != "mt-bench":
-        return []
-    published = replace(wanted, turn=1, votes="experts")
-    return checks(mt_bench.read(published), mt_bench.released_verdicts(published))
+def self_check(data: str, wanted: Wanted) -> Sequence[Check]:
+    """What the harness makes of the figures that are published of this data; empty where there are none."""
+    published = source_of(data).self_check
+    return published.checks(wanted) if published else []

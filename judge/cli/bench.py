@@ -8,15 +8,12 @@ from typing import Annotated
 import typer
 
 from judge.bench.run import (
-    DATA_SETS,
-    TURNS,
-    VOTES,
     chosen,
     entrants_of_runs,
     judged,
-    read,
     refuse_hopeless,
     self_check,
+    source_of,
 )
 from judge.cli.console import (
     STYLE,
@@ -30,8 +27,10 @@ from judge.cli.console import (
     write,
 )
 from judge.cli.options import takes_judge
+from judge.datasets import DATA_SETS
 from judge.datasets.dataset import Wanted, data_folder
 from judge.errors import InputError
+from judge.metrics import other_metrics
 from judge.options import JudgeOptions, judge_of_spec
 
 app = typer.Typer(**STYLE)
@@ -47,7 +46,10 @@ app = typer.Typer(**STYLE)
 def bench(
     data: Annotated[
         str,
-        typer.Argument(help=f"{', '.join(DATA_SETS)}, or a file of pairs (with --votes, or a column gold)."),
+        typer.Argument(
+            help=f"{', '.join(DATA_SETS.ours)}, one that another package adds, or a file of pairs (with "
+            "--votes, or a column gold)."
+        ),
     ],
     specs: Annotated[
         list[str] | None,
@@ -64,8 +66,8 @@ def bench(
     turn: Annotated[
         str,
         typer.Option(
-            help="Which turn of a conversation is judged: 1, 2, ..., or any; by default 1 of MT-bench, "
-            "OASST and HH-RLHF, and any of a file."
+            help="Which turn of a conversation is judged: 1, 2, ..., or any; by default as the data set "
+            "says, 1 of most of ours, and any of a file."
         ),
     ] = "",
     category: Annotated[
@@ -75,6 +77,14 @@ def bench(
         int | None, typer.Option(min=1, help="So many pairs, from each category in proportion.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the sample and of the intervals.")] = 0,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            help="A metric that another package adds, beside ours, which are always there; may be given more "
+            "than once.",
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(help="Folder of local copies; by default JUDGE_DATA, else the Hugging Face hub."),
@@ -96,14 +106,16 @@ def bench(
     for path in (out, html, markdown):
         check_writable(path)
     named = [judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)]
-    turn, votes = turn or TURNS.get(data, "any"), votes or VOTES.get(data, "")
+    others = other_metrics(metrics or ())
+    source = source_of(data)
+    turn, votes = turn or source.turn, votes or source.votes
     wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
-    dataset = chosen(read(data, wanted), category or (), limit, seed)
+    dataset = chosen(source.read(wanted), category or (), limit, seed)
     with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
         refuse_hopeless(named, book, progress)
         runs = [judged(name, options, dataset, book, progress) for name, options in named]
         entrants = entrants_of_runs(runs, dataset)
-        study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed)
+        study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed, others=others)
     selection = {
         "data_set": data,
         "turn": turn,

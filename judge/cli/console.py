@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from judge.errors import InputError
+from judge.io.writing import write_whole
 
 if TYPE_CHECKING:
     from judge.ledger.ledger import Ledger
@@ -73,11 +74,11 @@ def check_writable(out: str | None) -> None:
 
 
 def write(out: str, text: str) -> None:
-    """Writes a text file; "-" is standard output."""
+    """Writes a text file, whole or not at all; "-" is standard output."""
     if out == "-":
         sys.stdout.write(text)
     else:
-        Path(out).write_text(text, encoding="utf-8")
+        write_whole(out, text)
 
 
 def show_study(

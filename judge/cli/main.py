@@ -8,14 +8,14 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from judge._version import __version__
 from judge.cli.adapters import app as adapters_app
 from judge.cli.console import (
     INTERRUPTED,
@@ -30,34 +30,55 @@ from judge.cli.console import (
 from judge.cli.ledger import app as ledger_app
 from judge.cli.models import app as models_app
 from judge.cli.options import takes_judge
-from judge.errors import InputError, JudgeError
+from judge.errors import InputError, JudgeError, PluginError
 from judge.options import JudgeOptions
 from judge.records import Order, Pair, Reading, Status, Unparsed, Verdict
+from judge.registry import Registry
 
-VERBS = "judge.commands"
+
+def fault_of(name: str, found: object) -> str:
+    """What keeps an object of another package from being a command, or ""."""
+    return "" if isinstance(found, typer.Typer) else f"it is no typer.Typer, but {type(found).__name__}"
+
+
+VERBS: Registry[typer.Typer] = Registry("judge.commands", "command", {}, fault_of)
+"""The commands of the packages above this file, ours and others', found by name when they are called."""
 
 
 class Verbs(TyperGroup):
-    """The commands of this file, and those of the packages above it, found by name when they are called."""
+    """The commands of this file, and `VERBS`."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *sorted(entry_points(group=VERBS).names)]
+        return [*super().list_commands(ctx), *VERBS.names()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        for found in entry_points(group=VERBS, name=cmd_name):
-            return get_command(loaded(found))
-        return super().get_command(ctx, cmd_name)
+        if found := super().get_command(ctx, cmd_name):
+            return found
+        try:
+            commands = loaded(cmd_name)
+        except PluginError as error:
+            return unusable(cmd_name, error)
+        return get_command(commands) if commands else None
 
 
-def loaded(verb: EntryPoint) -> typer.Typer:
-    """The commands of a package beside `judge`, even where the user's path has a folder of its name first."""
+def loaded(name: str) -> typer.Typer | None:
+    """The commands of that name, even where the user's path has a folder called as their package first."""
     beside = str(Path(__file__).parents[2])
     sys.path.insert(0, beside)
     try:
-        commands: typer.Typer = verb.load()
+        return VERBS.find(name)
     finally:
         sys.path.remove(beside)
-    return commands
+
+
+def unusable(name: str, error: PluginError) -> TyperCommand:
+    """A command that says what is wrong with it once it is called; help and the others go on."""
+
+    def complain() -> None:
+        raise error
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return TyperCommand(name, callback=complain, help="Cannot be used.", context_settings=anything)
 
 
 app = typer.Typer(
@@ -69,6 +90,21 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(ledger_app, name="ledger")
+
+
+def say_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"judge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=say_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """What may stand before a verb."""
 
 
 def main() -> NoReturn:

@@ -12,9 +12,10 @@ import typer
 from judge.methods import AUTO, METHODS, WAYS
 from judge.options import LEAST, judge_options, kinds_of_options
 
+IN_WORDS = ", ".join(f"{way} ({method})" for way, method in WAYS.items())
 METHOD_HELP = (
-    f"{', '.join(METHODS)}; or in everyday words {', '.join(f'{way} ({m})' for way, m in WAYS.items())} and "
-    f"{AUTO} (fast, and slow where that is inconsistent or near even)."
+    f"{', '.join(METHODS.ours)}; in everyday words {IN_WORDS} and {AUTO} (fast, and slow where that is "
+    "inconsistent or near even); or one that another package adds."
 )
 
 OPTIONS = {
@@ -40,7 +41,7 @@ OPTIONS = {
     "backend": typer.Option(
         help="embedded; vllm; server:URL of an OpenAI-compatible API; or a judge without a model: "
         "scripted:first, scripted:second, scripted:longer, scripted:shorter, scripted:unreadable:3, "
-        "scripted:replies:A,B."
+        "scripted:replies:A,B; or NAME:ARGUMENT of one that another package adds."
     ),
     "overflow": typer.Option(help="Prompts over the limit: trim the middle of both answers alike, or error."),
     "max_prompt_tokens": typer.Option(min=LEAST["max_prompt_tokens"], help="Longest prompt."),

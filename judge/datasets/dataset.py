@@ -54,6 +54,49 @@ class Dataset:
         return sha256_of_json([pairs, votes])
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One published figure and ours, in percent (or a count), rounded as it was published."""
+
+    name: str
+    published: float
+    ours: float | None
+
+    @property
+    def is_met(self) -> bool:
+        return self.ours == self.published
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCheck:
+    """Published figures that the harness has to reproduce on a data set.
+
+    `of` says which ones in words, and `checks` works them out from the data that is read from `Wanted`.
+    """
+
+    of: str
+    checks: Callable[[Wanted], Sequence[Check]]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A data set before it is read: what `judge bench NAME` needs to know of it.
+
+    Args:
+        read: the part of it that is wanted. Raises InputError where it cannot be read or is empty.
+        turn: what is judged where nobody says: "1", "2", ..., or "any".
+        votes: whose votes count where nobody says; "" where the data set has one kind only.
+        every_turn: how a title calls turn "any", "" where it says nothing of it.
+        self_check: published figures to reproduce, where there are some.
+    """
+
+    read: Callable[[Wanted], Dataset]
+    turn: str = "any"
+    votes: str = ""
+    every_turn: str = ""
+    self_check: SelfCheck | None = None
+
+
 class Unusable(Exception):
     """Why one row is left out, in words that fit many rows. `usable` counts it, and none gets past it."""
 

@@ -12,7 +12,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Dataset, Unusable, Wanted, not_empty, preferred, prompt_of, usable
+from judge.datasets.dataset import (
+    Dataset,
+    DataSource,
+    Unusable,
+    Wanted,
+    not_empty,
+    preferred,
+    prompt_of,
+    usable,
+)
 from judge.datasets.sources import local_rows
 from judge.errors import InputError
 from judge.records import HumanVote, Message, Pair, sha256_of_json
@@ -95,3 +104,6 @@ def messages_of(row: Mapping[str, Any]) -> tuple[Message, ...]:
     if not all(turn.get("role") in ROLES and isinstance(turn.get("text"), str) for turn in turns):
         raise Unusable("missing text")
     return tuple(Message(turn["role"], turn["text"]) for turn in turns)
+
+
+HH_RLHF = DataSource(read, turn="1")

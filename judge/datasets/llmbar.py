@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Dataset, Unusable, Wanted, not_empty, usable
+from judge.datasets.dataset import Dataset, DataSource, Unusable, Wanted, not_empty, usable
 from judge.datasets.sources import local_rows
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Message, Pair
@@ -71,3 +71,6 @@ def pair_and_vote(name: str, number: int, row: Mapping[str, Any]) -> tuple[Pair,
         category=name.replace("_", " "),
     )
     return pair, HumanVote(pair.id, VOTER, OUTCOMES[row["label"]], category=pair.category)
+
+
+LLMBAR = DataSource(read)

@@ -10,11 +10,21 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Dataset, Unusable, Wanted, data_folder, not_empty, usable
+from judge.datasets.dataset import (
+    Check,
+    Dataset,
+    DataSource,
+    SelfCheck,
+    Unusable,
+    Wanted,
+    data_folder,
+    not_empty,
+    usable,
+)
 from judge.datasets.sources import Source, rows_of
 from judge.errors import InputError
 from judge.io.pairs import write_pairs
@@ -225,6 +235,23 @@ def verdict_from_row(row: Row) -> Verdict:
         readings={},
         judge="gpt-4 (released)",
     )
+
+
+def self_check(wanted: Wanted) -> list[Check]:
+    """The figures published of turn 1 with the experts' votes, beside ours."""
+    from judge.datasets.mt_bench_check import checks
+
+    published = replace(wanted, turn=1, votes="experts")
+    return checks(read(published), released_verdicts(published))
+
+
+MT_BENCH = DataSource(
+    read,
+    turn="1",
+    votes="experts",
+    every_turn="both turns",
+    self_check=SelfCheck("MT-bench turn 1 (experts)", self_check),
+)
 
 
 def main() -> None:

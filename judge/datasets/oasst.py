@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Dataset, Unusable, Wanted, not_empty, preferred, usable
+from judge.datasets.dataset import Dataset, DataSource, Unusable, Wanted, not_empty, preferred, usable
 from judge.datasets.sources import Source, local_rows, rows_of
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Message, Pair
@@ -231,3 +231,6 @@ def better_of(a: Node, b: Node) -> Ballot:
     if a.rank == b.rank:
         raise Unusable("equal ranks")
     return Ballot.A if a.rank < b.rank else Ballot.B
+
+
+OASST = DataSource(read, turn="1")

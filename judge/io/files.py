@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from judge.errors import ModelError
+from judge.errors import InputError, ModelError
+from judge.io.writing import write_whole
 from judge.progress import Progress, silent
 from judge.records import sha256_of_json
 
@@ -45,11 +46,8 @@ def hash_and_remember(file: Path, progress: Progress) -> str:
         memory, found = _memory_of(file), sha256_of(file, progress)
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({one_line(error)}). Check its permissions") from error
-    with suppress(OSError):  # a cache that cannot be written makes the next call slow, not wrong
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        aside = memory.with_name(f"{memory.name}.part-{os.getpid()}")
-        aside.write_text(found, "ascii")
-        aside.replace(memory)
+    with suppress(InputError):  # a cache that cannot be written makes the next call slow, not wrong
+        write_whole(memory, found, parents=True)
     return found
 
 

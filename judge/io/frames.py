@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.errors import InputError
-from judge.io.rows import write_whole
+from judge.io.writing import write_whole
 from judge.records import Choice, Judgment, Order, Pair, Unparsed, Verdict
 
 if TYPE_CHECKING:

@@ -11,18 +11,17 @@ import gzip
 import io
 import json
 import math
-import os
 import re
 import sys
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from judge.errors import BadLines, InputError
+from judge.io.writing import write_whole
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a pair, or alone
@@ -259,34 +258,21 @@ def refuse_lone_surrogates(value: Any) -> None:
 
 
 def write_json_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes a line a row to a file beside the one named, then renames it whole; "-" is standard output."""
+    """Writes a line a row, whole or not at all; "-" is standard output.
+
+    A server may send half a character in a reply: "?" in its place keeps hours of work from being lost.
+    """
     lines = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-    # A server may send half a character in a reply; "?" in its place keeps hours of work from being lost.
-    data = lines.encode("utf-8", errors="replace")
     if str(path) == "-":
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.write(lines.encode("utf-8", errors="replace"))
         sys.stdout.buffer.flush()
         return
-    if not str(path).lower().endswith(".jsonl"):  # also keeps a device file from being renamed over
+    if not str(path).lower().endswith(".jsonl"):  # a device or another kind of file is a mistake
         raise InputError(
             f"{path}: written as JSONL. Its name must end in .jsonl (or be - for standard output)."
         )
-    write_whole(path, data)
-
-
-def write_whole(path: str | Path, data: bytes) -> None:
-    """Writes a file beside the one named, then renames it. Raises InputError where that cannot be done."""
-    target = Path(path).resolve()  # the file behind a link, so that the link stays one
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        aside.write_bytes(data)
-        aside.replace(target)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}).") from error
-    finally:
-        with suppress(OSError):
-            aside.unlink()
+    write_whole(path, lines)
 
 
 # --- words for messages ----------------------------------------------------------------------------------

@@ -32,7 +32,6 @@ from judge.ledger.shards import (
     line_of,
     probabilities_of,
     probabilities_text,
-    read_shard,
     write_shards,
 )
 from judge.records import SHARED_LENGTH, Choice, Identity, Judgment, Order, Reading, Step, Unparsed
@@ -240,8 +239,9 @@ class Ledger:
         name is replaced; other files in the folder are left alone.
 
         Raises:
-            InputError: an unknown fingerprint, or `max_bytes` has no room for a single reading.
-            LedgerError: the ledger cannot be read or the folder cannot be written.
+            InputError: an unknown fingerprint, `max_bytes` has no room for a single reading, or the folder
+                cannot be written.
+            LedgerError: the ledger cannot be read.
         """
         identities = self.identities()
         wanted = sorted(identities if fingerprints is None else set(fingerprints))
@@ -260,6 +260,8 @@ class Ledger:
             BadLines: shards that cannot be read; it names every bad line, and nothing was imported.
             LedgerError: the ledger cannot be written.
         """
+        from judge.ledger.reading import read_shard
+
         shards: list[tuple[Identity, list[ReadingRow]]] = []
         problems: list[str] = []
         for path in paths:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
@@ -11,8 +10,9 @@ from judge.backends import Backend, Completion
 from judge.errors import InputError
 from judge.progress import Progress, silent
 from judge.records import NO_ADAPTER, Identity, Order, Pair, Reading
+from judge.registry import Registry, lacks, object_at
 
-METHODS = {
+OURS = {
     "direct": "judge.methods.direct:Direct",
     "cot": "judge.methods.cot:ChainOfThought",
     "rar": "judge.methods.rar:RephraseAndRespond",
@@ -21,6 +21,8 @@ METHODS = {
     "bsm": "judge.methods.bsm:BranchSolveMerge",
     "bsm-text": "judge.methods.bsm:TextBranchSolveMerge",
 }
+"""Our own. One more needs its file beside these and its line here: docs/how-to/add-a-method.md."""
+
 WAYS = {"fast": "direct", "slow": "bsm"}
 """Everyday words for methods."""
 
@@ -101,6 +103,17 @@ class MethodSettings:
 DEFAULTS = MethodSettings()
 
 
+METHODS: Registry[Callable[[Backend, MethodSettings], Method]] = Registry(
+    "judge.methods", "method", OURS, lambda name, found: lacks(found, "prepare", "read")
+)
+"""Every method by name, those of other packages too: classes that are made of a backend and settings."""
+
+
+def method_names() -> list[str]:
+    """Every word that `load_method` knows, each everyday word with the method that it means."""
+    return [*METHODS.names(), *(f"{word} ({meant})" for word, meant in WAYS.items()), AUTO]
+
+
 def load_method(
     name: str, backend: Backend, settings: MethodSettings = DEFAULTS, samples: int = 1, vote: str = "majority"
 ) -> Method:
@@ -108,14 +121,15 @@ def load_method(
 
     Raises:
         InputError: there is no such method or vote, or the two do not go together.
+        PluginError: another package has a method of that name, but it cannot be used.
     """
     method = WAYS.get(name, name)
-    if method not in METHODS:
-        known = ", ".join([*METHODS, *(f"{word} ({meant})" for word, meant in WAYS.items()), AUTO])
-        raise InputError(f"--method {name}: no such method. There are: {known}.")
+    make = METHODS.find(method)
+    if make is None:
+        known = ", ".join(method_names())
+        raise InputError(f"--method {name}: no such method. There are: {known}.{METHODS.like(name)}")
     if vote not in VOTES:
         raise InputError(f"--vote {vote}: must be one of {', '.join(VOTES)}.")
-    make = cast("Callable[[Backend, MethodSettings], Method]", _class_of(METHODS[method]))
     if method == "direct" and (settings.temperature > 0 or samples > 1):
         raise InputError("--method direct: its probabilities are exact, so there is nothing to sample.")
     if method != "direct" and backend.engine.adapter != NO_ADAPTER:
@@ -125,10 +139,5 @@ def load_method(
     if settings.temperature <= 0:
         raise InputError(f"--samples {samples}: at temperature 0 all are alike. Give --temperature 0.7.")
     each = [make(backend, replace(settings, seed=settings.seed + i)) for i in range(samples)]
-    vote_over = cast("Callable[[list[Method], str], Method]", _class_of(VOTE))
+    vote_over = cast("Callable[[list[Method], str], Method]", object_at(VOTE))
     return vote_over(each, vote)
-
-
-def _class_of(path: str) -> object:
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)

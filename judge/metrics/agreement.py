@@ -7,11 +7,10 @@ in `without_ties`, which leaves out what the judge did not decide, and says besi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from judge.metrics.bootstrap import Floats, Measure, quotient, sums_by_cluster
+from judge.metrics.metric import Group, Metric, Unit, over_votes
 from judge.metrics.panel import Comparison, decided, share
 
 
@@ -74,18 +73,82 @@ def by_mean(rows: Comparison) -> Measure | None:
     return share(rows, is_counted=rows.voted != 0, is_right=rows.by_mean == rows.voted)
 
 
-CONVENTIONS: dict[str, Callable[[Comparison], Measure | None]] = {
-    "strict": strict,
-    "length_balanced": length_balanced,
-    "with_ties": with_ties,
-    "without_ties": without_ties,
-    "coverage": coverage,
-    "half": half,
-    "single_order": single_order,
-    "by_mean": by_mean,
-}
-
-
 def mean_of_two_ratios(sums: Floats) -> Floats:
     """From sums (right, all) of one part and of another; NaN where a part is empty."""
     return (quotient(sums[..., 0], sums[..., 1]) + quotient(sums[..., 2], sums[..., 3])) / 2
+
+
+STRICT = Metric(
+    name="strict",
+    label="Strict",
+    meaning="the headline: votes that are no ties; both orders have to say what the vote says. A tie, an "
+    "inconsistent or an unread pair is wrong.",
+    unit=Unit.PERCENT,
+    group=Group.AGREEMENT,
+    of_judge=over_votes(strict),
+    of_people=over_votes(strict),
+)
+LENGTH_BALANCED = Metric(
+    name="length_balanced",
+    label="Length balanced",
+    meaning="the mean of strict where people chose the longer answer and strict where they chose the "
+    "shorter. Who looks at nothing but length gets 50.",
+    unit=Unit.PERCENT,
+    group=Group.AGREEMENT,
+    of_judge=over_votes(length_balanced),
+    of_people=over_votes(length_balanced),
+)
+WITH_TIES = Metric(
+    name="with_ties",
+    label="With ties",
+    meaning="all votes, three ways (A, B, tie); an inconsistent pair is a tie. S1 of Zheng et al. "
+    "(arXiv:2306.05685).",
+    unit=Unit.PERCENT,
+    group=Group.AGREEMENT,
+    of_judge=over_votes(with_ties),
+    of_people=over_votes(with_ties),
+)
+WITHOUT_TIES = Metric(
+    name="without_ties",
+    label="Without ties, at coverage",
+    meaning="votes where neither the person nor the judge says tie, and the share of the votes that are no "
+    "ties on which this is counted. S2 of Zheng et al.; it leaves out what the judge flips on.",
+    unit=Unit.PERCENT,
+    group=Group.AGREEMENT,
+    of_judge=over_votes(without_ties),
+    of_people=over_votes(without_ties),
+)
+COVERAGE = Metric(
+    name="coverage",
+    label="Coverage",
+    meaning="the share of the votes that are no ties on which without ties is counted.",
+    unit=Unit.PERCENT,
+    group=Group.BEHIND,
+    of_judge=over_votes(coverage),
+    of_people=over_votes(coverage),
+)
+HALF = Metric(
+    name="half",
+    label="Half",
+    meaning="as strict, but a tie or an inconsistent pair is half right.",
+    unit=Unit.PERCENT,
+    group=Group.AGREEMENT,
+    of_judge=over_votes(half),
+    of_people=over_votes(half),
+)
+SINGLE_ORDER = Metric(
+    name="single_order",
+    label="Single order",
+    meaning="votes that are no ties; each order by itself, the mean of both.",
+    unit=Unit.PERCENT,
+    group=Group.AGREEMENT,
+    of_judge=over_votes(single_order),
+)
+BY_MEAN = Metric(
+    name="by_mean",
+    label="By mean",
+    meaning="votes that are no ties; the side on which the mean probability of both orders lies.",
+    unit=Unit.PERCENT,
+    group=Group.AGREEMENT,
+    of_judge=over_votes(by_mean),
+)

@@ -7,7 +7,8 @@ length are left out. Everything is None where the texts, and with them the lengt
 from __future__ import annotations
 
 from judge.metrics.bootstrap import Measure
-from judge.metrics.panel import Comparison, Ints, Panel, Sides, decided, share
+from judge.metrics.metric import Group, Metric, Unit, over_pairs, over_votes
+from judge.metrics.panel import Comparison, Ints, Panel, Sides, decided, share, votes_alone
 
 
 def longer_chosen(panel: Panel, sides: Sides) -> Measure | None:
@@ -44,3 +45,31 @@ def _strict_where_chosen(rows: Comparison, side: Ints) -> Measure:
     return share(
         rows, is_counted=decided(rows.voted) & (rows.voted == side), is_right=rows.judged == rows.voted
     )
+
+
+LONGER_CHOSEN = Metric(
+    name="longer_chosen",
+    label="Longer chosen",
+    meaning="the answer with more characters wins, of the pairs decided for A or B; for people, of their "
+    "votes that are no ties. A bias is what goes beyond people.",
+    unit=Unit.PERCENT,
+    group=Group.LENGTH,
+    of_judge=over_pairs(longer_chosen),
+    of_people=lambda given: people_chose_longer(votes_alone(given.panel)),
+)
+STRICT_WHERE_LONGER_IS_RIGHT = Metric(
+    name="strict_where_longer_is_right",
+    label="Strict, longer is right",
+    meaning="strict over the votes for the longer answer.",
+    unit=Unit.PERCENT,
+    group=Group.LENGTH,
+    of_judge=over_votes(strict_where_longer_is_right),
+)
+STRICT_WHERE_SHORTER_IS_RIGHT = Metric(
+    name="strict_where_shorter_is_right",
+    label="Strict, shorter is right",
+    meaning="strict over the votes for the shorter answer.",
+    unit=Unit.PERCENT,
+    group=Group.LENGTH,
+    of_judge=over_votes(strict_where_shorter_is_right),
+)

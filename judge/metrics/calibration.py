@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from judge.metrics.bootstrap import Floats, Measure, quotient, ratio, sums_by_cluster
+from judge.metrics.metric import Group, Metric, Unit, over_votes
 from judge.metrics.panel import Bools, Comparison, Ints, decided
 from judge.records import Share
 
@@ -157,3 +158,23 @@ def _edges(n_bins: int) -> Floats:
 def _mean_gap(sums: Floats) -> Floats:
     """From the sum of (right - confidence) in each bin, and the number of votes."""
     return quotient(np.abs(sums[..., :-1]).sum(axis=-1), sums[..., -1])
+
+
+BRIER = Metric(
+    name="brier",
+    label="Brier score",
+    meaning="mean squared distance of P(A) from the vote, over votes that are no ties. 0 is best; always "
+    "saying 0.5 gets 0.25.",
+    unit=Unit.NUMBER,
+    group=Group.CALIBRATION,
+    of_judge=over_votes(brier),
+)
+ECE = Metric(
+    name="ece",
+    label="ECE",
+    meaning="expected calibration error: mean distance between confidence and the share right, over ten "
+    "bins. 0 is best; few votes a bin push it up, and its interval more so.",
+    unit=Unit.NUMBER,
+    group=Group.CALIBRATION,
+    of_judge=over_votes(ece),
+)

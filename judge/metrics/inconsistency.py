@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from judge.metrics.bootstrap import Measure
+from judge.metrics.metric import Group, Metric, Unit, over_pairs
 from judge.metrics.panel import UNREAD, Panel, Sides, share
 
 
@@ -46,3 +47,46 @@ def unparsed(panel: Panel, sides: Sides) -> Measure:
 def any_tie(panel: Panel, sides: Sides) -> Measure:
     """The share of the pairs read in both orders that have no winner, the inconsistent ones among them."""
     return share(panel, is_counted=sides.strict != UNREAD, is_right=sides.strict == 0)
+
+
+INCONSISTENT = Metric(
+    name="inconsistent",
+    label="Inconsistent",
+    meaning="pairs whose verdict changes when the two answers swap places, of the pairs read in both orders. "
+    "A tie in one order only is a change.",
+    unit=Unit.PERCENT,
+    group=Group.CONSISTENCY,
+    of_judge=over_pairs(inconsistent),
+)
+FIRST_PREFERENCE = Metric(
+    name="first_preference",
+    label="First twice",
+    meaning="both orders chose the first answer shown, of the inconsistent pairs.",
+    unit=Unit.PERCENT,
+    group=Group.POSITION,
+    of_judge=over_pairs(first_preference),
+)
+SECOND_PREFERENCE = Metric(
+    name="second_preference",
+    label="Second twice",
+    meaning="both orders chose the second answer shown, of the inconsistent pairs.",
+    unit=Unit.PERCENT,
+    group=Group.POSITION,
+    of_judge=over_pairs(second_preference),
+)
+ANY_TIE = Metric(
+    name="any_tie",
+    label="No winner",
+    meaning="neither answer wins, of the pairs read in both orders; inconsistent ones are among them.",
+    unit=Unit.PERCENT,
+    group=Group.POSITION,
+    of_judge=over_pairs(any_tie),
+)
+UNPARSED = Metric(
+    name="unparsed",
+    label="Unparsed",
+    meaning="one reply or both could not be read, of all pairs.",
+    unit=Unit.PERCENT,
+    group=Group.POSITION,
+    of_judge=over_pairs(unparsed),
+)

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from judge.metrics.bootstrap import Floats, Measure, quotient, sums_by_cluster
+from judge.metrics.metric import Group, Metric, Unit, over_votes
 from judge.metrics.panel import UNREAD, Bools, Comparison, Panel, decided
 
 SIDES = (1, -1, 0)
@@ -72,3 +73,30 @@ def _alpha(sums: Floats) -> Floats:
     n = counts.sum(axis=-1)
     by_chance = (counts * (counts - 1)).sum(axis=-1)  # times n - 1
     return 1 - quotient((n - agreeing) * (n - 1), n * (n - 1) - by_chance)
+
+
+COHEN_KAPPA = Metric(
+    name="cohen_kappa",
+    label="Cohen's kappa",
+    meaning="votes and verdicts as A, B or tie, beyond chance; an inconsistent pair is a tie, an unread one "
+    "is left out.",
+    unit=Unit.NUMBER,
+    group=Group.CHANCE,
+    of_judge=over_votes(cohen),
+)
+COHEN_KAPPA_WITHOUT_TIES = Metric(
+    name="cohen_kappa_without_ties",
+    label="Cohen's kappa, no ties",
+    meaning="the same over the votes where neither says tie.",
+    unit=Unit.NUMBER,
+    group=Group.CHANCE,
+    of_judge=over_votes(cohen_without_ties),
+)
+KRIPPENDORFF_ALPHA = Metric(
+    name="krippendorff_alpha",
+    label="Krippendorff's alpha",
+    meaning="people among themselves, on pairs with two votes or more.",
+    unit=Unit.NUMBER,
+    group=Group.CHANCE,
+    of_people=lambda given: krippendorff_alpha(given.panel),
+)

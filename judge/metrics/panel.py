@@ -187,6 +187,17 @@ def with_each_other(panel: Panel) -> Comparison:
     )
 
 
+def votes_alone(panel: Panel) -> Comparison:
+    """Every vote once, beside itself."""
+    return Comparison(
+        voted=panel.voted,
+        judged=panel.voted,
+        question=panel.question[panel.voted_pair],
+        n_questions=panel.n_questions,
+        longer=None if panel.longer is None else panel.longer[panel.voted_pair],
+    )
+
+
 def majorities(panel: Panel) -> Ints:
     """The side most people took, a pair; a tie where none has more than every other, UNREAD without votes."""
     counts = np.zeros((len(panel.pair_ids), 3), np.intp)

@@ -6,16 +6,15 @@ The manifest is written last. A folder without one is no adapter, however whole 
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError, ModelError
-from judge.io.files import SHA256, file_hash, hash_and_remember, one_line
+from judge.io.files import file_hash, hash_and_remember, one_line
 from judge.io.rows import Wrong, parse_json, shown
+from judge.io.writing import write_whole
 from judge.progress import silent
 from judge.prompts import fingerprint_of
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -23,9 +22,6 @@ from judge.records import NO_ADAPTER, sha256_of_json
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 MANIFEST = "manifest.json"
 SCHEMA = "four-token-judge/adapter/1"
-TARGETS = ("hard", "soft", "votes")
-LETTERS = ("AB", "ABC")
-NAME = re.compile(r"[\w.-]+")
 SHORT = 12
 SHIPPED = Path(__file__).parents[1] / "shipped"
 
@@ -98,49 +94,16 @@ def _manifest_in(file: Path) -> dict[str, Any]:
 
 def _check_manifest(manifest: Any, file: Path) -> None:
     """Raises ModelError that names everything wrong with a manifest."""
+    from judge.io.shapes import Misshapen, shaped
+    from judge.models.manifest import Manifest
+
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if schema != SCHEMA:
         raise ModelError(f"{file}: its schema is {shown(schema)}. An adapter's manifest has {SCHEMA!r}.")
-    wrong = [
-        f"{key} is {shown(manifest[key]) if key in manifest else 'missing'}, it must be {must}"
-        for key, (must, is_right) in KEYS.items()
-        if not is_right(manifest.get(key))
-    ]
-    if wrong:
-        raise ModelError(f"{file}: {'; '.join(wrong)}.")
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_hash(value: Any) -> bool:
-    return isinstance(value, str) and SHA256.fullmatch(value) is not None
-
-
-def _is_data(value: Any) -> bool:
-    parts = (value.get("train"), value.get("held_out")) if isinstance(value, dict) else (None,)
-    return all(isinstance(part, list) and all(map(_is_hash, part)) for part in parts)
-
-
-KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "name": ("letters, digits and . _ -", lambda value: _is_text(value) and bool(NAME.fullmatch(value))),
-    "targets": (f"one of {', '.join(TARGETS)}", lambda value: value in TARGETS),
-    "base_model": ("text", _is_text),
-    "base_model_hash": ("a SHA-256", _is_hash),
-    "templates": (
-        "a list of prompt names",
-        lambda value: isinstance(value, list) and bool(value) and all(map(_is_text, value)),
-    ),
-    "prompts": ("a SHA-256", _is_hash),
-    "letters": (f"one of {', '.join(LETTERS)}", lambda value: value in LETTERS),
-    "files": (
-        f"an object with the SHA-256 of {' and '.join(FILES)}",
-        lambda value: isinstance(value, dict) and all(_is_hash(value.get(name)) for name in FILES),
-    ),
-    "data": ("an object with the lists train and held_out, of SHA-256s of pairs' contents", _is_data),
-}
-"""What the judge reads of a manifest: what it must be, and whether it is. All else is for people."""
+    try:
+        shaped(Manifest, manifest)
+    except Misshapen as wrong:
+        raise ModelError(f"{file}: {wrong}.") from None
 
 
 # --- whether it fits -------------------------------------------------------------------------------------
@@ -203,15 +166,7 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Adapter:
     manifest = {"schema": SCHEMA, **values, "files": hashes}
     file = folder / MANIFEST
     _check_manifest(manifest, file)
-    text = as_json(manifest) + "\n"
-    aside = folder / f".{MANIFEST}.{os.getpid()}.part"
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror or error}).") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(file, as_json(manifest) + "\n")
     return read_adapter(folder)
 
 

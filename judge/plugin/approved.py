@@ -11,13 +11,13 @@ The answers of `tests/test_bot.py` are in `tests/judge_baselines/test_bot/`, one
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from judge.errors import InputError
 from judge.io.rows import bytes_of
+from judge.io.writing import write_whole
 
 FOLDER = "judge_baselines"
 UPDATE = "pytest --judge-update-baseline"
@@ -68,13 +68,4 @@ def read_approved(file: Path) -> Approved | None:
 def write_approved(file: Path, one: Approved) -> None:
     """Writes the file, whole or not at all. Raises InputError where it cannot be written."""
     quoted = [f"{QUOTE} {line}" if line else QUOTE for line in one.prompt.split("\n")]
-    data = "\n".join([*quoted, "", one.response, ""]).encode("utf-8", errors="replace")
-    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(data)
-        aside.replace(file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror or error}).") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(file, "\n".join([*quoted, "", one.response, ""]), parents=True)

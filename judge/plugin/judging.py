@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from judge.errors import InputError, JudgeError
+from judge.errors import JudgeError
 from judge.io.pairs import read_pairs
 from judge.io.wording import visible
+from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, read_approved, write_approved
 from judge.plugin.gate import Finding
 from judge.plugin.run import Record, Run, lines_of, property_of, record_of
@@ -397,7 +398,4 @@ def write_report(run: Run) -> None:
     comparisons = run.comparisons()
     report = summarize([one.verdict for one in comparisons], [one.pair for one in comparisons])
     page = format_html(report, REPORT_TITLE)
-    try:
-        Path(run.settings.report).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{run.settings.report}: cannot be written ({error.strerror or error}).") from error
+    write_whole(run.settings.report, page)

@@ -49,9 +49,9 @@ class RunSettings:
             raise InputError(
                 f"--judge-inconsistent {self.inconsistent}: must be one of {', '.join(POLICIES)}."
             )
-        known = (*WAYS, AUTO, *METHODS)
-        if self.method not in known:
-            raise InputError(f"--judge-method {self.method}: must be one of {', '.join(known)}.")
+        if self.method not in (*WAYS, AUTO) and self.method not in METHODS:
+            known = ", ".join([*WAYS, AUTO, *METHODS.names()])
+            raise InputError(f"--judge-method {self.method}: must be one of {known}.")
         if self.base_url and self.backend not in ("embedded", "server"):
             raise InputError(
                 "--judge-base-url names a server, and --judge-backend something else. Give one of them."

@@ -38,45 +38,105 @@ class Column:
     is_number: bool = False
 
 
+Figure = Callable[[Report], Finding | None]
+"""One line of the summary; None where the report has nothing to say of it (no gold, no probabilities)."""
+
+
 def findings_of(report: Report) -> list[Finding]:
-    """The summary, most important first, without figures that do not exist (no gold, no probabilities)."""
-    total = report.total
-    n_judged = total.inconsistent.total
-    n_flipped = total.inconsistent.count
-    found: list[Finding] = []
+    """The summary as every format shows it, most important first, without figures that do not exist."""
+    return [found for figure in FIGURES if (found := figure(report)) is not None]
 
-    def say(label: str, value: str, meaning: str) -> None:
-        found.append(Finding(label, value, meaning))
 
+def inconsistent(report: Report) -> Finding:
     meaning = "the verdict changes when the two answers swap places"
-    say("Inconsistent", percent(total.inconsistent, 1), meaning)
+    return Finding("Inconsistent", percent(report.total.inconsistent, 1), meaning)
+
+
+def first_twice(report: Report) -> Finding:
     meaning = "of the inconsistent: both orders chose the first answer"
-    say("First twice", percent(total.first_twice, 1), meaning)
-    meaning = f"of {n_judged:,} judged; the {n_flipped:,} inconsistent count as ties"
-    say("Who wins", in_words(total.wins), meaning)
-    if total.wins_by_mean[Outcome.A].total:
-        say("By mean", in_words(total.wins_by_mean), "the side of the mean P(A) of both orders")
-    if total.gold_strict:
-        meaning = "both orders match gold; inconsistent or unparsed is wrong"
-        say("Gold", percent(total.gold_strict, 1), meaning)
-    if total.gold_by_mean:
-        say("Gold by mean", percent(total.gold_by_mean, 1), "the mean P(A) is on the gold label's side")
-    if total.unparsed.count:
-        meaning = f"no outcome, not judged; most often: {commonest_reason(report.rows)}"
-        say("Unparsed", percent(total.unparsed, 1), meaning)
-    if total.n_trimmed:
-        say("Trimmed", f"{total.n_trimmed:,}", "pairs whose answers were shortened to fit the judge")
-    if total.mean_tokens_in is not None and total.mean_tokens_out is not None:
-        tokens = f"{total.mean_tokens_in:,.1f} in, {total.mean_tokens_out:,.1f} out"
-        say("Tokens", tokens, "mean of a verdict, both orders added")
-    if shared := shared_steps(row.verdict for row in report.rows):
-        n_in, n_out = (sum(getattr(step, name) for step in shared) for name in ("tokens_in", "tokens_out"))
-        meaning = "replies that several readings share, not counted in the mean above"
-        say("Asked once", f"{len(shared):,}: {n_in:,} tokens in, {n_out:,} out", meaning)
-    if report.elapsed_s is not None:
-        each = f"{report.elapsed_s / total.n_pairs:.2f} s a pair" if total.n_pairs else "no pair"
-        say("Time", f"{report.elapsed_s:,.1f} s", each)
-    return found
+    return Finding("First twice", percent(report.total.first_twice, 1), meaning)
+
+
+def who_wins(report: Report) -> Finding:
+    flipped = report.total.inconsistent
+    meaning = f"of {flipped.total:,} judged; the {flipped.count:,} inconsistent count as ties"
+    return Finding("Who wins", in_words(report.total.wins), meaning)
+
+
+def by_mean(report: Report) -> Finding | None:
+    wins = report.total.wins_by_mean
+    if not wins[Outcome.A].total:
+        return None
+    return Finding("By mean", in_words(wins), "the side of the mean P(A) of both orders")
+
+
+def gold(report: Report) -> Finding | None:
+    if not report.total.gold_strict:
+        return None
+    meaning = "both orders match gold; inconsistent or unparsed is wrong"
+    return Finding("Gold", percent(report.total.gold_strict, 1), meaning)
+
+
+def gold_by_mean(report: Report) -> Finding | None:
+    if not report.total.gold_by_mean:
+        return None
+    meaning = "the mean P(A) is on the gold label's side"
+    return Finding("Gold by mean", percent(report.total.gold_by_mean, 1), meaning)
+
+
+def unparsed(report: Report) -> Finding | None:
+    if not report.total.unparsed.count:
+        return None
+    meaning = f"no outcome, not judged; most often: {commonest_reason(report.rows)}"
+    return Finding("Unparsed", percent(report.total.unparsed, 1), meaning)
+
+
+def trimmed(report: Report) -> Finding | None:
+    if not report.total.n_trimmed:
+        return None
+    meaning = "pairs whose answers were shortened to fit the judge"
+    return Finding("Trimmed", f"{report.total.n_trimmed:,}", meaning)
+
+
+def tokens(report: Report) -> Finding | None:
+    n_in, n_out = report.total.mean_tokens_in, report.total.mean_tokens_out
+    if n_in is None or n_out is None:
+        return None
+    return Finding("Tokens", f"{n_in:,.1f} in, {n_out:,.1f} out", "mean of a verdict, both orders added")
+
+
+def asked_once(report: Report) -> Finding | None:
+    shared = shared_steps(row.verdict for row in report.rows)
+    if not shared:
+        return None
+    n_in, n_out = sum(step.tokens_in for step in shared), sum(step.tokens_out for step in shared)
+    meaning = "replies that several readings share, not counted in the mean above"
+    return Finding("Asked once", f"{len(shared):,}: {n_in:,} tokens in, {n_out:,} out", meaning)
+
+
+def time(report: Report) -> Finding | None:
+    if report.elapsed_s is None:
+        return None
+    n_pairs = report.total.n_pairs
+    each = f"{report.elapsed_s / n_pairs:.2f} s a pair" if n_pairs else "no pair"
+    return Finding("Time", f"{report.elapsed_s:,.1f} s", each)
+
+
+FIGURES: tuple[Figure, ...] = (
+    inconsistent,
+    first_twice,
+    who_wins,
+    by_mean,
+    gold,
+    gold_by_mean,
+    unparsed,
+    trimmed,
+    tokens,
+    asked_once,
+    time,
+)
+"""The summary, most important first; the first one is the headline of the page. How to add one:
+docs/how-to/add-a-report-figure.md."""
 
 
 def commonest_reason(rows: Sequence[Row]) -> str:

@@ -2,106 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
+from judge.metrics import own_metrics
 from judge.metrics.bootstrap import LEVEL
+from judge.metrics.metric import Group, Metric
 from judge.study.study import Study
 
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """How a figure is called and what it counts. A share is shown as percent, without the sign."""
-
-    label: str
-    meaning: str
-    is_percent: bool = True
-
-
-AGREEMENT = {
-    "inconsistent": Metric(
-        "Inconsistent",
-        "pairs whose verdict changes when the two answers swap places, of the pairs read in both orders. A "
-        "tie in one order only is a change.",
-    ),
-    "strict": Metric(
-        "Strict",
-        "the headline: votes that are no ties; both orders have to say what the vote says. A tie, an "
-        "inconsistent or an unread pair is wrong.",
-    ),
-    "length_balanced": Metric(
-        "Length balanced",
-        "the mean of strict where people chose the longer answer and strict where they chose the shorter. "
-        "Who looks at nothing but length gets 50.",
-    ),
-    "with_ties": Metric(
-        "With ties",
-        "all votes, three ways (A, B, tie); an inconsistent pair is a tie. S1 of Zheng et al. "
-        "(arXiv:2306.05685).",
-    ),
-    "without_ties": Metric(
-        "Without ties, at coverage",
-        "votes where neither the person nor the judge says tie, and the share of the votes that are no ties "
-        "on which this is counted. S2 of Zheng et al.; it leaves out what the judge flips on.",
-    ),
-    "half": Metric("Half", "as strict, but a tie or an inconsistent pair is half right."),
-    "single_order": Metric("Single order", "votes that are no ties; each order by itself, the mean of both."),
-    "by_mean": Metric(
-        "By mean", "votes that are no ties; the side on which the mean probability of both orders lies."
-    ),
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric for metric in own_metrics() if metric.group is not Group.BEHIND
 }
-BIAS = {
-    "longer_chosen": Metric(
-        "Longer chosen",
-        "the answer with more characters wins, of the pairs decided for A or B; for people, of their votes "
-        "that are no ties. A bias is what goes beyond people.",
-    ),
-    "strict_where_longer_is_right": Metric(
-        "Strict, longer is right", "strict over the votes for the longer answer."
-    ),
-    "strict_where_shorter_is_right": Metric(
-        "Strict, shorter is right", "strict over the votes for the shorter answer."
-    ),
-    "first_preference": Metric(
-        "First twice", "both orders chose the first answer shown, of the inconsistent pairs."
-    ),
-    "second_preference": Metric(
-        "Second twice", "both orders chose the second answer shown, of the inconsistent pairs."
-    ),
-    "any_tie": Metric(
-        "No winner",
-        "neither answer wins, of the pairs read in both orders; inconsistent ones are among them.",
-    ),
-    "unparsed": Metric("Unparsed", "one reply or both could not be read, of all pairs."),
-}
-KAPPA = {
-    "cohen_kappa": Metric(
-        "Cohen's kappa",
-        "votes and verdicts as A, B or tie, beyond chance; an inconsistent pair is a tie, an unread one is "
-        "left out.",
-        is_percent=False,
-    ),
-    "cohen_kappa_without_ties": Metric(
-        "Cohen's kappa, no ties", "the same over the votes where neither says tie.", is_percent=False
-    ),
-    "krippendorff_alpha": Metric(
-        "Krippendorff's alpha", "people among themselves, on pairs with two votes or more.", is_percent=False
-    ),
-}
-CALIBRATION = {
-    "brier": Metric(
-        "Brier score",
-        "mean squared distance of P(A) from the vote, over votes that are no ties. 0 is best; always saying "
-        "0.5 gets 0.25.",
-        is_percent=False,
-    ),
-    "ece": Metric(
-        "ECE",
-        "expected calibration error: mean distance between confidence and the share right, over ten bins. 0 "
-        "is best; few votes a bin push it up, and its interval more so.",
-        is_percent=False,
-    ),
-}
-METRICS = AGREEMENT | BIAS | KAPPA | CALIBRATION
+"""Our own metrics that have a column. What each counts stands in the file that computes it."""
+
+# The tables, as the groups of metrics that are their columns.
+AGREEMENT = (Group.CONSISTENCY, Group.AGREEMENT)
+BIAS = (Group.LENGTH, Group.POSITION)
+CHANCE = (Group.CHANCE,)
+CALIBRATION = (Group.CALIBRATION,)
+OTHER = (Group.OTHER,)
+
+
+def columns_of(study: Study, *groups: Group) -> list[Metric]:
+    """The metrics of these groups, ours before those of other packages."""
+    every = [*METRICS.values(), *study.others]
+    return [metric for group in groups for metric in every if metric.group is group]
 
 
 def counts_in_words(study: Study) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from judge.drawing.formats import cell_of, html_page, markdown_table, terminal_text
 from judge.io.wording import name_of, one_line
+from judge.metrics.metric import Group
 from judge.records import Order
 from judge.report.findings import agreement_in_words, verdict_in_words
 from judge.study.cells import Cell, name_in_table
@@ -24,20 +25,30 @@ from judge.study.charts import (
     not_drawn,
 )
 from judge.study.gallery import Gallery, reading_in_full
-from judge.study.glossary import AGREEMENT, BIAS, CALIBRATION, KAPPA, Metric, counts_in_words, notes_of
+from judge.study.glossary import (
+    AGREEMENT,
+    BIAS,
+    CALIBRATION,
+    CHANCE,
+    OTHER,
+    columns_of,
+    counts_in_words,
+    notes_of,
+)
 from judge.study.scoreboard import (
     Board,
     bias_board,
     calibration_board,
     category_board,
+    chance_board,
     confusion_boards,
     contrast_board,
     curve_boards,
     details_of,
     headlines_of,
-    kappa_board,
     main_board,
     model_boards,
+    others_board,
     yardsticks_of,
 )
 from judge.study.study import Study
@@ -77,7 +88,7 @@ def format_study_text(study: Study, frame: Frame, color: bool = False, width: in
     for board in details_of(study):
         parts += board_for_terminal(board, width)
     for heading, lines in (
-        ("What is counted", definitions_of(AGREEMENT, BIAS, KAPPA)),
+        ("What is counted", definitions_of(study, *AGREEMENT, *BIAS, *CHANCE, *OTHER)),
         ("How it is counted", notes_of(study)),
         ("Made with", frame.provenance),
         ("Self-check", [(right_or_wrong(is_right), text) for text, is_right in frame.self_check]),
@@ -181,7 +192,7 @@ def format_study_markdown(study: Study, frame: Frame) -> str:
         for board in boards:
             parts += [f"### {cell_of(board.title)}", *board_as_markdown(board)]
     for heading, lines in (
-        ("What is counted", definitions_of(AGREEMENT, BIAS, KAPPA, CALIBRATION)),
+        ("What is counted", definitions_of(study, *AGREEMENT, *BIAS, *CHANCE, *CALIBRATION, *OTHER)),
         ("How it is counted", notes_of(study)),
         ("Self-check", [(right_or_wrong(is_right), text) for text, is_right in frame.self_check]),
         ("Made with", frame.provenance),
@@ -232,12 +243,13 @@ def format_study_html(study: Study, frame: Frame, galleries: Sequence[Gallery] =
         calibration=calibration_board(study),
         reliability=[(name, Markup(svg)) for name, svg in charts_of_reliability(study)],
         curves=curve_boards(study),
-        kappa=kappa_board(study),
+        chance=chance_board(study),
+        others=others_board(study),
         confusion=confusion_boards(study),
         models=model_boards(study),
         galleries=galleries,
-        definitions=definitions_of(AGREEMENT, KAPPA, CALIBRATION),
-        bias_definitions=definitions_of(BIAS),
+        definitions=definitions_of(study, *AGREEMENT, *CHANCE, *CALIBRATION, *OTHER),
+        bias_definitions=definitions_of(study, *BIAS),
         notes=notes_of(study),
         orders=tuple(Order),
         name_of=name_of,
@@ -252,8 +264,9 @@ def format_study_html(study: Study, frame: Frame, galleries: Sequence[Gallery] =
 # Words
 
 
-def definitions_of(*groups: Mapping[str, Metric]) -> list[tuple[str, str]]:
-    return [(metric.label, metric.meaning) for group in groups for metric in group.values()]
+def definitions_of(study: Study, *groups: Group) -> list[tuple[str, str]]:
+    """The label and the meaning of each metric of these groups."""
+    return [(metric.label, metric.meaning) for metric in columns_of(study, *groups)]
 
 
 def right_or_wrong(is_right: bool) -> str:

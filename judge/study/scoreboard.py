@@ -5,11 +5,12 @@ Shares are percent without the sign, differences of shares are points.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from judge.metrics.bootstrap import LEVEL, Estimate
 from judge.metrics.calibration import COVERAGES
+from judge.metrics.metric import Metric, Unit
 from judge.study.cells import (
     Cell,
     elo_cell,
@@ -22,7 +23,16 @@ from judge.study.cells import (
     rounded_cell,
     with_sign,
 )
-from judge.study.glossary import AGREEMENT, BIAS, CALIBRATION, KAPPA, METRICS, Metric, counts_in_words
+from judge.study.glossary import (
+    AGREEMENT,
+    BIAS,
+    CALIBRATION,
+    CHANCE,
+    METRICS,
+    OTHER,
+    columns_of,
+    counts_in_words,
+)
 from judge.study.study import (
     PEOPLE,
     Contrast,
@@ -143,21 +153,21 @@ def yardsticks_of(study: Study) -> list[tuple[str, float]]:
 
 def main_board(study: Study) -> Board:
     """All conventions and costs, a row an entrant, people last."""
-    labels = [metric.label for metric in AGREEMENT.values()]
+    columns = columns_of(study, *AGREEMENT)
     lines = [
         Line(
             name_in_table(one.name),
-            (*metric_cells(one.figures, AGREEMENT), *cost_cells(one.cost)),
+            (*metric_cells(one.figures, columns), *cost_cells(one.cost)),
             one.kind.value,
         )
         for one in study.standings
     ]
-    people = (*metric_cells(study.people.figures, AGREEMENT), Cell(), Cell(), Cell())
+    people = (*metric_cells(study.people.figures, columns), Cell(), Cell(), Cell())
     return Board(
         title="Agreement with people",
         caption=f"{counts_in_words(study)}. {PERCENT} Tokens and seconds: mean of a verdict, both orders.",
         corner="Judge",
-        labels=(*labels, "Tokens in", "Tokens out", "Seconds"),
+        labels=(*labels_of(columns), "Tokens in", "Tokens out", "Seconds"),
         lines=(*lines, Line(CEILING, people, PEOPLE)),
     )
 
@@ -170,7 +180,7 @@ def category_board(study: Study, name: str) -> Board:
     def line_of(what: str, figures: list[Figures], counts: Counts, style: str = "") -> Line:
         n = figures[0][name].n if name in figures[0] else 0
         cells = (
-            *(metric_cell(one, name) for one in figures),
+            *(metric_cell(one, METRICS[name]) for one in figures),
             Cell(f"{n:,}"),
             Cell(f"{counts.n_questions:,}"),
         )
@@ -226,47 +236,61 @@ def contrast_board(study: Study) -> Board | None:
 
 def bias_board(study: Study) -> Board:
     """What else than the better answer decides: length, position, ties, what was not read or shortened."""
+    columns = columns_of(study, *BIAS)
     lines = [
         Line(
             name_in_table(one.name),
-            (*metric_cells(one.figures, BIAS), Cell(f"{one.cost.n_trimmed:,}")),
+            (*metric_cells(one.figures, columns), Cell(f"{one.cost.n_trimmed:,}")),
             one.kind.value,
         )
         for one in study.standings
     ]
-    people = (*metric_cells(study.people.figures, BIAS), Cell())
+    people = (*metric_cells(study.people.figures, columns), Cell())
     return Board(
         title="Bias",
         caption=f"{PERCENT} Trimmed: pairs whose answers were shortened to fit the judge.",
         corner="Judge",
-        labels=(*(metric.label for metric in BIAS.values()), "Trimmed"),
+        labels=(*labels_of(columns), "Trimmed"),
         lines=(*lines, Line(PEOPLE, people, PEOPLE)),
     )
 
 
 def calibration_board(study: Study) -> Board | None:
     """Scores of the probabilities; None where no entrant gives any."""
+    columns = columns_of(study, *CALIBRATION)
     lines = [
-        Line(name_in_table(one.name), metric_cells(one.figures, CALIBRATION), one.kind.value)
+        Line(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
         for one in study.standings
-        if any(name in one.figures for name in CALIBRATION)
+        if any(metric.name in one.figures for metric in columns)
     ]
     if not lines:
         return None
-    labels = tuple(metric.label for metric in CALIBRATION.values())
-    return Board("Calibration", in_words(CALIBRATION), "Judge", labels, tuple(lines))
+    return Board("Calibration", in_words(columns), "Judge", labels_of(columns), tuple(lines))
 
 
-def kappa_board(study: Study) -> Board:
+def chance_board(study: Study) -> Board:
     """Agreement beyond chance."""
-    labels = tuple(metric.label for metric in KAPPA.values())
+    caption = "1 is agreement throughout, 0 what chance gives."
+    return metrics_board(study, "Agreement beyond chance", caption, columns_of(study, *CHANCE))
+
+
+def others_board(study: Study) -> Board | None:
+    """The metrics that belong in no other table, such as those of other packages; None without any."""
+    columns = columns_of(study, *OTHER)
+    if not columns:
+        return None
+    caption = f"{in_words(columns)} [{LEVEL_IN_WORDS}]"
+    return metrics_board(study, "Other metrics", caption, columns)
+
+
+def metrics_board(study: Study, title: str, caption: str, columns: Sequence[Metric]) -> Board:
+    """Some metrics, a row an entrant, people last."""
     lines = [
-        Line(name_in_table(one.name), metric_cells(one.figures, KAPPA), one.kind.value)
+        Line(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
         for one in study.standings
     ]
-    people = Line(PEOPLE, metric_cells(study.people.figures, KAPPA), PEOPLE)
-    caption = "1 is agreement throughout, 0 what chance gives."
-    return Board("Agreement beyond chance", caption, "Judge", labels, (*lines, people))
+    people = Line(PEOPLE, metric_cells(study.people.figures, columns), PEOPLE)
+    return Board(title, caption, "Judge", labels_of(columns), (*lines, people))
 
 
 def confusion_boards(study: Study) -> list[Board]:
@@ -354,31 +378,39 @@ def details_of(study: Study) -> list[Board]:
     """The tables beside the main one that every format has, without those of which nothing is known."""
     by_category = [category_board(study, name) for name in ("strict", "inconsistent") if study.by_category]
     boards = [*by_category, contrast_board(study), bias_board(study), calibration_board(study)]
-    return [board for board in [*boards, kappa_board(study)] if board]
+    return [board for board in [*boards, chance_board(study), others_board(study)] if board]
 
 
-def in_words(metrics: Mapping[str, Metric]) -> str:
-    return " ".join(f"{metric.label}: {metric.meaning}" for metric in metrics.values())
+def in_words(metrics: Iterable[Metric]) -> str:
+    return " ".join(f"{metric.label}: {metric.meaning}" for metric in metrics)
+
+
+def labels_of(metrics: Iterable[Metric]) -> tuple[str, ...]:
+    return tuple(metric.label for metric in metrics)
 
 
 # Cells
 
 
-def metric_cells(figures: Figures, names: Iterable[str]) -> tuple[Cell, ...]:
-    return tuple(metric_cell(figures, name) for name in names)
+CELLS = {
+    Unit.PERCENT: percent_cell,
+    Unit.POINTS: points_cell,
+    Unit.ELO: elo_cell,
+    Unit.NUMBER: number_cell,
+}
 
 
-def metric_cell(figures: Figures, name: str) -> Cell:
-    """The figure of that name as its unit wants it; "-" where there is none."""
-    figure = figures.get(name)
-    if not METRICS[name].is_percent:
-        return number_cell(figure)
-    if name != "without_ties":
-        return percent_cell(figure)
-    covered = figures.get("coverage")
-    return percent_cell(
-        figure, f"at {percent(covered.value)}" if covered and covered.value is not None else ""
-    )
+def metric_cells(figures: Figures, metrics: Iterable[Metric]) -> tuple[Cell, ...]:
+    return tuple(metric_cell(figures, metric) for metric in metrics)
+
+
+def metric_cell(figures: Figures, metric: Metric) -> Cell:
+    """The figure of that metric as its unit wants it; "-" where there is none."""
+    found = CELLS[metric.unit](figures.get(metric.name))
+    covered = figures.get("coverage") if metric.name == "without_ties" else None
+    if covered is None or covered.value is None or found == Cell():
+        return found
+    return replace(found, behind=f"at {percent(covered.value)}")
 
 
 def contrast_cells(contrast: Contrast) -> tuple[Cell, ...]:

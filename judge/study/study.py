@@ -16,10 +16,11 @@ import numpy as np
 
 from judge.drawing.steps import shared_steps
 from judge.errors import InputError
-from judge.metrics import bias, calibration, inconsistency, kappa
-from judge.metrics.agreement import CONVENTIONS, length_balanced, strict
+from judge.metrics import calibration, inconsistency, own_metrics
+from judge.metrics.agreement import length_balanced, strict
 from judge.metrics.baselines import BASELINES
 from judge.metrics.bootstrap import N_DRAWS, Estimate, Measure, Resampler, difference, estimate
+from judge.metrics.metric import Given, Metric
 from judge.metrics.panel import (
     UNREAD,
     Bools,
@@ -31,7 +32,6 @@ from judge.metrics.panel import (
     part_of,
     sides_in_part,
     sides_of,
-    with_each_other,
     with_judge,
 )
 from judge.metrics.ranking import Ranking, ranking_of
@@ -154,7 +154,7 @@ class Study:
     """All that a report or a result file says. `standings` are in the order of the entrants.
 
     `n_left_out` counts pairs with a verdict that lack a vote, or a verdict of another entrant; no figure
-    counts them.
+    counts them. `others` are the metrics of other packages that were asked for.
     """
 
     total: Counts
@@ -166,6 +166,7 @@ class Study:
     standings: tuple[Standing, ...]
     contrasts: tuple[Contrast, ...]
     has_texts: bool
+    others: tuple[Metric, ...] = ()
 
     def standing(self, name: str) -> Standing:
         """Everything that is known of the judge of that name."""
@@ -232,10 +233,12 @@ def study_of(
     pairs: Sequence[Pair] | None,
     n_draws: int = N_DRAWS,
     seed: int = 0,
+    others: Sequence[Metric] = (),
 ) -> Study:
     """The study of these entrants, and of the baselines where the texts of the pairs are given.
 
-    It stands on the pairs that have a vote and a verdict of every entrant.
+    It stands on the pairs that have a vote and a verdict of every entrant. `others` are metrics of other
+    packages, worked out beside ours.
 
     Raises:
         InputError: no such pair, a pair without texts or without a verdict, two entrants with one name, or
@@ -259,18 +262,20 @@ def study_of(
     whole = _Part(panel, Resampler(panel.n_questions, n_draws, seed), np.ones(len(ids), bool))
     sides = {entrant.name: sides_of(entrant.verdicts, panel) for entrant in everybody}
     models = _models(votes)
+    metrics = (*own_metrics(), *others)
     return Study(
         total=_counts(panel),
         by_category={name: _counts(part.panel) for name, part in parts.items()},
         n_left_out=len(judged) - len(ids),
         n_draws=n_draws,
         seed=seed,
-        people=_people(whole, parts, models),
-        standings=tuple(_standing(one, sides[one.name], whole, parts, models) for one in everybody),
+        people=_people(whole, parts, models, metrics),
+        standings=tuple(_standing(one, sides[one.name], whole, parts, models, metrics) for one in everybody),
         contrasts=tuple(
             _contrast(one.name, other.name, sides, whole) for one, other in combinations(everybody, 2)
         ),
         has_texts=pairs is not None,
+        others=tuple(others),
     )
 
 
@@ -287,16 +292,18 @@ def _standing(
     whole: _Part,
     parts: Mapping[str, _Part],
     models: Mapping[str, tuple[str, str]],
+    metrics: Sequence[Metric],
 ) -> Standing:
-    rows = with_judge(whole.panel, sides)
+    given = Given(whole.panel, sides)
+    rows = given.rows
     return Standing(
         name=entrant.name,
         kind=entrant.kind,
         identity=entrant.identity,
         cost=cost_of(entrant, frozenset(whole.panel.pair_ids)),
-        figures=_estimates(_measures(whole.panel, sides), whole.resampler),
+        figures=_estimates(_measures(given, metrics), whole.resampler),
         by_category={
-            name: _estimates(_measures(part.panel, sides_in_part(sides, part.keep)), part.resampler)
+            name: _estimates(_measures(given_in(part, sides), metrics), part.resampler)
             for name, part in parts.items()
         },
         confusion=confusion_of(rows, sides.is_inconsistent[whole.panel.voted_pair]),
@@ -314,61 +321,48 @@ def _standing(
     )
 
 
-def _measures(panel: Panel, sides: Sides) -> dict[str, Measure | None]:
+def given_in(part: _Part, sides: Sides) -> Given:
+    """The votes of a part, and the sides that a judge took on the pairs of that part."""
+    return Given(part.panel, sides_in_part(sides, part.keep))
+
+
+def _measures(given: Given, metrics: Sequence[Metric]) -> dict[str, Measure | None]:
     """Every metric of a judge by its name; None where the judge does not give what it needs."""
-    rows = with_judge(panel, sides)
-    return {
-        **{name: convention(rows) for name, convention in CONVENTIONS.items()},
-        "inconsistent": inconsistency.inconsistent(panel, sides),
-        "first_preference": inconsistency.first_preference(panel, sides),
-        "second_preference": inconsistency.second_preference(panel, sides),
-        "any_tie": inconsistency.any_tie(panel, sides),
-        "unparsed": inconsistency.unparsed(panel, sides),
-        "longer_chosen": bias.longer_chosen(panel, sides),
-        "strict_where_longer_is_right": bias.strict_where_longer_is_right(rows),
-        "strict_where_shorter_is_right": bias.strict_where_shorter_is_right(rows),
-        "cohen_kappa": kappa.cohen(rows),
-        "cohen_kappa_without_ties": kappa.cohen_without_ties(rows),
-        "brier": calibration.brier(rows),
-        "ece": calibration.ece(rows),
-    }
+    return {metric.name: metric.of_judge(given) for metric in metrics if metric.of_judge}
 
 
-def _people(whole: _Part, parts: Mapping[str, _Part], models: Mapping[str, tuple[str, str]]) -> People:
+def _people(
+    whole: _Part,
+    parts: Mapping[str, _Part],
+    models: Mapping[str, tuple[str, str]],
+    metrics: Sequence[Metric],
+) -> People:
     panel = whole.panel
     votes = panel.voted
     return People(
         n_voters=len(set(panel.voter.tolist())),
         n_ties=int((votes == 0).sum()),
-        figures=_estimates(_measures_of_people(panel), whole.resampler),
+        figures=_estimates(_measures_of_people(panel, metrics), whole.resampler),
         by_category={
-            name: _estimates(_measures_of_people(part.panel), part.resampler) for name, part in parts.items()
+            name: _estimates(_measures_of_people(part.panel, metrics), part.resampler)
+            for name, part in parts.items()
         },
         ranking=ranking_of(panel, models, None, whole.resampler),
     )
 
 
-def _measures_of_people(panel: Panel) -> dict[str, Measure | None]:
-    rows = with_each_other(panel)
-    return {
-        **{name: convention(rows) for name, convention in CONVENTIONS.items()},
-        "krippendorff_alpha": kappa.krippendorff_alpha(panel),
-        "longer_chosen": bias.people_chose_longer(_votes_alone(panel)),
-    }
-
-
-def _votes_alone(panel: Panel) -> Comparison:
-    """Every vote once, beside itself."""
-    return Comparison(
-        voted=panel.voted,
-        judged=panel.voted,
-        question=panel.question[panel.voted_pair],
-        n_questions=panel.n_questions,
-        longer=None if panel.longer is None else panel.longer[panel.voted_pair],
-    )
+def _measures_of_people(panel: Panel, metrics: Sequence[Metric]) -> dict[str, Measure | None]:
+    """Every metric of people by its name."""
+    given = Given(panel)
+    return {metric.name: metric.of_people(given) for metric in metrics if metric.of_people}
 
 
 def _contrast(one: str, other: str, sides: Mapping[str, Sides], whole: _Part) -> Contrast:
+    """Two entrants side by side, by the three figures that judges are chosen by.
+
+    Differences and McNemar's test need two judges, so they are no `Metric`: one figure of one judge.
+    """
+
     def measures(name: str) -> dict[str, Measure | None]:
         rows = with_judge(whole.panel, sides[name])
         flips = inconsistency.inconsistent(whole.panel, sides[name])

@@ -1,0 +1,148 @@
+"""Shards read: whole or not at all, every line held against its shape, and every bad line named.
+
+Import it inside functions: pydantic takes a while to load.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from datetime import datetime
+from pathlib import Path
+from reprlib import repr as short_repr
+from typing import Annotated, Any, Literal, Self, get_type_hints
+
+from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
+from pydantic_core import PydanticCustomError
+
+from judge.errors import BadLines
+from judge.io.rows import shown
+from judge.io.shapes import Must, OpenShape, Sha256, Shape, misshapen, shaped
+from judge.ledger.shards import SHARD_SCHEMA, SHARD_VERSION, ReadingRow, iso, probabilities_text
+from judge.records import Identity
+
+LARGEST = 2**63  # SQLite's whole numbers are below it
+
+Count = Annotated[int, Field(ge=0, lt=LARGEST)]
+Seconds = Annotated[float, Field(ge=0, lt=LARGEST)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+ChoiceName = Literal["FIRST", "SECOND", "TIE"]
+
+KINDS: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(Identity).items()}
+IdentityShape: Any = create_model("IdentityShape", __base__=Shape, **KINDS)
+
+
+class Header(OpenShape):
+    """A shard's first line: whose readings these are. What else it says is looked at apart."""
+
+    identity: IdentityShape
+
+
+class SharedStep(Shape):
+    """The cost of a step that several readings share, without its text."""
+
+    name: str
+    tokens_in: Count
+    tokens_out: Count
+    shared: Annotated[str, Field(min_length=1)]
+    elapsed_s: Seconds
+
+
+def _in_utc(text: str) -> str:
+    """The moment, where it is written as shards write it. Raises ValueError."""
+    if iso(datetime.fromisoformat(text)) != text:
+        raise ValueError("not in UTC, to the second")
+    return text
+
+
+class Line(Shape):
+    """A shard's later line: a reading."""
+
+    content: Annotated[Sha256, Must("64 hex digits")]
+    order: Annotated[Literal["AB", "BA"], Must("AB or BA")]
+    choice: Annotated[ChoiceName | None, Must("FIRST, SECOND, TIE or null")]
+    reason: Annotated[str | None, Must("text or null")]
+    probabilities: Annotated[
+        dict[ChoiceName, Probability] | None, Must("choices with numbers from 0 to 1, or null")
+    ]
+    raw: Annotated[str | None, Must("text or null")]
+    tokens_in: Annotated[Count, Must("a whole number from 0")]
+    tokens_out: Annotated[Count, Must("a whole number from 0")]
+    is_trimmed: Annotated[bool, Must("true or false")]
+    elapsed_s: Annotated[Seconds, Must("a number from 0")]
+    recorded_at: Annotated[
+        str, AfterValidator(_in_utc), Must("a time in UTC such as 2025-01-31T12:00:00+00:00")
+    ]
+    shared: Annotated[list[SharedStep], Must(f"objects with {', '.join(SharedStep.model_fields)}")] = Field(
+        default_factory=list
+    )
+
+    @model_validator(mode="after")
+    def _has_a_choice_or_a_reason(self) -> Self:
+        if (self.choice is None) == (self.reason is None):
+            raise PydanticCustomError("rule", "a reading has either a choice or a reason, the other is null")
+        if self.choice is None and self.probabilities is not None:
+            raise PydanticCustomError("rule", "a reading without a choice has probabilities: must be null")
+        return self
+
+
+def read_shard(path: Path) -> tuple[Identity, list[ReadingRow]]:
+    """The judge and its rows. Raises BadLines with every line that cannot be read."""
+    header, *lines = _lines_in(path)
+    try:
+        identity = _identity_in(header)
+    except ValueError as error:
+        raise BadLines([f"{path}:1: {error}"]) from error
+    rows, problems = [], []
+    for number, line in enumerate(lines, start=2):
+        try:
+            rows.append(_row_in(line))
+        except ValueError as error:
+            problems.append(f"{path}:{number}: {error}")
+    if problems:
+        raise BadLines(problems)
+    return identity, rows
+
+
+def _lines_in(path: Path) -> list[str]:
+    try:
+        text = gzip.decompress(path.read_bytes()).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        found = getattr(error, "strerror", None) or error
+        raise BadLines([f"{path}: {found}. A shard is a whole gzip file of UTF-8 text."]) from error
+    return text.removesuffix("\n").split("\n")
+
+
+def _identity_in(line: str) -> Identity:
+    """The judge in a shard's first line. Raises ValueError: what was found and what is right."""
+    header = _object_in(line)
+    for name, right in (("schema", SHARD_SCHEMA), ("version", SHARD_VERSION)):
+        if header.get(name) != right:
+            raise ValueError(f"{name}: must be {right!r} (found: {shown(header.get(name))})")
+    identity = Identity(**shaped(Header, header).identity.model_dump())
+    if header.get("fingerprint") != identity.fingerprint:
+        found = shown(header.get("fingerprint"))
+        raise ValueError(f"fingerprint: must be {identity.fingerprint!r}, by the identity (found: {found})")
+    return identity
+
+
+def _row_in(line: str) -> ReadingRow:
+    """The row in a shard's later line. Raises ValueError: what was found and what is right."""
+    try:
+        values = dict(Line.model_validate_json(line))
+    except ValidationError as error:
+        raise misshapen(error, Line, _object_in(line)) from None
+    shared = [step.model_dump() | {"raw": "", "scores": None} for step in values.pop("shared")]
+    values["probabilities"] = probabilities_text(values["probabilities"])
+    return ReadingRow(**values, steps=json.dumps(shared) if shared else None)
+
+
+def _object_in(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{short_repr(line)} is not JSON. Every line must be one object.") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{short_repr(line)} is no object. Every line must be one.")
+    return value

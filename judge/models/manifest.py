@@ -1,0 +1,41 @@
+"""What an adapter's manifest must say. Import it inside functions: pydantic takes a while to load."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from judge.io.shapes import Must, OpenShape, Sha256
+
+Text = Annotated[str, Field(pattern=r"\S")]
+
+
+class Files(OpenShape):
+    """The SHA-256 of each file of an adapter."""
+
+    config: Sha256 = Field(alias="adapter_config.json")
+    weights: Sha256 = Field(alias="adapter_model.safetensors")
+
+
+class Data(OpenShape):
+    """The pairs that were seen in training, by the SHA-256 of their contents."""
+
+    train: list[Sha256]
+    held_out: list[Sha256]
+
+
+class Manifest(OpenShape):
+    """What the judge reads of a manifest, all else is for people. Its schema was looked at before."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$"), Must("letters, digits and . _ -")]
+    targets: Annotated[Literal["hard", "soft", "votes"], Must("one of hard, soft, votes")]
+    base_model: Annotated[Text, Must("text")]
+    base_model_hash: Annotated[Sha256, Must("a SHA-256")]
+    templates: Annotated[list[Text], Field(min_length=1), Must("a list of prompt names")]
+    prompts: Annotated[Sha256, Must("a SHA-256")]
+    letters: Annotated[Literal["AB", "ABC"], Must("one of AB, ABC")]
+    files: Annotated[
+        Files, Must("an object with the SHA-256 of adapter_config.json and adapter_model.safetensors")
+    ]
+    data: Annotated[Data, Must("an object with the lists train and held_out, of SHA-256s of pairs' contents")]
