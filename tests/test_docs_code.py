@@ -277,7 +277,7 @@ def reader_in(folder: Path, monkeypatch: pytest.MonkeyPatch, programs: Path | No
         write_judge(programs, own / "judge")
         path.insert(0, str(programs))
         environment["PYTEST_ADDOPTS"] = f"--judge-backend {SCRIPTED} -p no:randomly -p no:cacheprovider"
-    environment |= {"PATH": os.pathsep.join(path), "PYTHONPATH": str(folder), "COLUMNS": "100"}
+    environment |= {"PATH": os.pathsep.join(path), "PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1"}
     return Reader(folder, environment)
 
 
