@@ -273,9 +273,9 @@ def test_five_criteria_cost_at_most_half_as_much_again_as_a_direct_judgment(smal
 
     What is counted are tokens of the real tokenizer, which a small model computes as well.
     """
-    from judge.datasets.mt_bench import read_pairs
+    from judge.datasets.mt_bench import voted_pairs
 
-    pairs = random.Random(0).sample(read_pairs(data_dir), 6)
+    pairs = random.Random(0).sample(voted_pairs(data_dir), 6)
     items = [(pair, order) for pair in pairs for order in Order]
     backend = EmbeddedBackend(Settings(str(small), dtype="float32"))
     line = "{0}. Criterion {0}: what a good answer does, in all of a dozen words or so"

@@ -394,9 +394,9 @@ def test_tests_without_vllm_need_no_environment_of_it_and_say_so(tmp_path):
         for settings in ([], ["SKIP_VLLM=1"])
     )
     assert ".venv-vllm" in everything
-    assert 'pytest -m "not gpu"' in everything
+    assert "and not (gpu or long)" in everything
     assert ".venv-vllm" not in skipping
-    assert 'pytest -m "not gpu and not vllm"' in skipping
+    assert "and not (vllm or gpu or long)" in skipping
     assert "SKIP_VLLM=1: every test but" in skipping
 
 

@@ -23,7 +23,7 @@ from pairs import FOUR_PAIRS, HOSTILE, pair_of
 from judge.backends import Sampling, Settings, load_backend
 from judge.backends.local import multiplies_bfloat16
 from judge.backends.vllm_engine import VllmBackend, lora_rank, seed_of, softmax
-from judge.datasets.mt_bench import read_pairs
+from judge.datasets.mt_bench import voted_pairs
 from judge.errors import InputError, MissingExtra, ModelError
 from judge.evaluate import size_of
 from judge.io.pairs import write_pairs
@@ -104,7 +104,7 @@ def test_an_adapter_without_a_rank_that_vllm_takes_is_one_clear_line(tmp_path, c
 
 @pytest.fixture(scope="module")
 def pairs(data_dir):
-    short = [pair for pair in read_pairs(data_dir) if size_of(pair) <= MAX_CHARACTERS]
+    short = [pair for pair in voted_pairs(data_dir) if size_of(pair) <= MAX_CHARACTERS]
     return random.Random(0).sample(short, N_PAIRS)
 
 
