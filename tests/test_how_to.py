@@ -156,11 +156,11 @@ from judge.datasets.dataset import Wanted
 from judge.evaluate import judge_pairs
 from judge.methods import load_method
 from judge.metrics import other_metrics
-from judge.study.study import Entrant, Kind, study_of
+from judge.study.study import Entrant, EntrantKind, study_of
 
 data = read("riddles", Wanted(Path("data")))
 verdicts = judge_pairs(data.pairs, load_method("opening", load_backend("keyword:please")))
-mine = Entrant("mine", Kind.JUDGE, verdicts)
+mine = Entrant("mine", EntrantKind.JUDGE, verdicts)
 study = study_of([mine], data.votes, data.pairs, others=other_metrics(["ties_found"]))
 print(study.standing("mine").figures["ties_found"])
 """
