@@ -417,7 +417,7 @@ def test_verify_fails_in_one_line_where_the_adapter_changes_nothing(run, tiny, t
 
 @pytest.mark.slow
 def test_verify_fails_in_one_line_where_merging_changes_answers(run, tiny, adapter, monkeypatch):
-    from judge.cli.main import adaptercheck
+    from judge.cli import adaptercheck
 
     answers = {"embedded-cpu": [0.9, 0.4], "embedded-cpu-merged": [0.9, 0.6]}
     monkeypatch.setattr(
