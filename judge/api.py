@@ -195,7 +195,11 @@ class Judge:
         return verdicts
 
     def agreement(
-        self, verdicts: Sequence[Verdict], votes: Sequence[HumanVote], pairs: Sequence[Pair] | None = None
+        self,
+        verdicts: Sequence[Verdict],
+        votes: Sequence[HumanVote],
+        pairs: Sequence[Pair] | None = None,
+        metrics: Sequence[str] = (),
     ) -> Study:
         """How far verdicts agree with people: every metric with its interval, see `Study.to_frame`.
 
@@ -206,14 +210,17 @@ class Judge:
             votes: on the same pairs, named by their ids.
             pairs: the pairs with their texts, for what depends on lengths and categories; by default those
                 that this object judged, where it judged all of them.
+            metrics: names of metrics that other packages add, beside ours, which are always there.
 
         Raises:
             InputError: no pair has both a verdict and a vote; an id has two verdicts of one judge; or pairs
                 of one id that differ were judged, and `pairs` does not say which of them is meant.
         """
+        from judge.metrics import other_metrics
         from judge.study.study import entrants_of, study_of
 
-        return study_of(entrants_of(verdicts), votes, self._remembered(verdicts) if pairs is None else pairs)
+        known = self._remembered(verdicts) if pairs is None else pairs
+        return study_of(entrants_of(verdicts), votes, known, others=other_metrics(metrics))
 
     @property
     def identity(self) -> Identity:

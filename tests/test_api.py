@@ -133,6 +133,14 @@ def test_agreement_counts_lengths_and_categories_of_what_was_judged(longer):
     assert without.to_frame().equals(frame)
 
 
+def test_a_metric_of_another_package_is_asked_for_by_its_name(longer):
+    verdicts = longer.judge(FOUR_PAIRS)
+    votes = [HumanVote(pair.id, "v", Ballot.A) for pair in FOUR_PAIRS]
+    with pytest.raises(InputError, match=r"--metric strikt: no such metric\. .* Did you mean strict\?"):
+        longer.agreement(verdicts, votes, metrics=["strikt"])
+    assert longer.agreement(verdicts, votes, metrics=["strict"]).others == ()
+
+
 def test_two_pairs_of_one_id_must_be_told_apart_for_agreement(longer):
     one, other = pair_of("long one", "x", "Why?", "p"), pair_of("x", "long one", "Why?", "p")
     verdicts = longer.judge([one])

@@ -231,6 +231,13 @@ def report(
             "intervals; the verdicts may be of several judges."
         ),
     ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            help="With --votes: a metric that another package adds, beside ours; may be given more than once.",
+        ),
+    ] = None,
     html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
     markdown: Annotated[str | None, typer.Option(help="Write Markdown; - is standard output.")] = None,
     as_json: Annotated[str | None, typer.Option("--json", help="Write JSON; - is standard output.")] = None,
@@ -245,7 +252,7 @@ def report(
         check_writable(path)
     given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
     if votes is not None:
-        _report_on_votes(verdicts, given, votes, texts, html, markdown, as_json)
+        _report_on_votes(verdicts, given, votes, texts, metrics or (), html, markdown, as_json)
         return
     made = summarize(given, texts)
     for path, formatted in ((html, format_html), (markdown, format_markdown), (as_json, format_json)):
@@ -260,12 +267,14 @@ def _report_on_votes(
     verdicts: Sequence[Verdict],
     votes_path: str,
     pairs: Sequence[Pair] | None,
+    metrics: Sequence[str],
     html: str | None,
     markdown: str | None,
     as_json: str | None,
 ) -> None:
     """The report of judges beside people, in every format that was asked for."""
     from judge.io.votes import read_votes
+    from judge.metrics import other_metrics
     from judge.study.gallery import galleries_of
     from judge.study.page import Frame
     from judge.study.study import entrants_of, study_as_json, study_of
@@ -274,7 +283,7 @@ def _report_on_votes(
         raise InputError(f"{name}: there are no verdicts. Write some with `judge run`.")
     votes = read_votes(votes_path)
     entrants = entrants_of(verdicts)
-    study = study_of(entrants, votes, pairs)
+    study = study_of(entrants, votes, pairs, others=other_metrics(metrics))
     frame = Frame(f"Judges on {Path(votes_path).name}", f"Verdicts: {name}")
     if as_json is not None:
         write(as_json, json.dumps(study_as_json(study), indent=2) + "\n")
