@@ -235,7 +235,7 @@ def report(
         list[str] | None,
         typer.Option(
             "--metric",
-            help="With --votes: a metric that another package adds, beside ours; may be given more than once.",
+            help="With --votes: a metric that another package adds, beside ours; may be given again.",
         ),
     ] = None,
     html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
