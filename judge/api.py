@@ -11,7 +11,6 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Never
 
-from judge.backends import DEFAULT_BASE_MODEL
 from judge.errors import InputError
 from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger, default_path
@@ -76,7 +75,7 @@ class Judge:
         vote: str = "majority",
         temperature: float = 0.0,
         max_new_tokens: int | None = None,
-        base_model: str = DEFAULT_BASE_MODEL,
+        base_model: str = "qwen2.5-coder-0.5b",
         adapter: str = "",
         backend: str = "embedded",
         overflow: str = "trim",
