@@ -23,12 +23,12 @@ VOTE = Event(
 REVIEWERS = [f"reviewer {n}" for n in range(8)]
 WRITER = """
 import sys
-from judge.review.store import Event, Kind, ReviewStore
+from judge.review.store import Event, EventKind, ReviewStore
 from judge.records import Ballot
 
 store, who, n = ReviewStore(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for i in range(n):
-    store.add(Event(Kind.VOTE, who, f"c{i}", f"p{i}", "2026-11-22", Ballot.A))
+    store.add(Event(EventKind.VOTE, who, f"c{i}", f"p{i}", "2026-11-22", Ballot.A))
     print(i, flush=True)
 """
 
