@@ -68,7 +68,7 @@ class RunFolder:
         """What the stage left, None where it is not done.
 
         Raises:
-            InputError: the manifest cannot be read, or is none of ours.
+            InputError: the manifest cannot be read, or is not one of ours.
         """
         path = self._manifest_path(stage)
         try:

@@ -90,7 +90,7 @@ class Student:
 
     Raises:
         MissingExtra: torch, transformers or peft is not installed.
-        ModelError: the base model is none, or its layers are not all of plain causal attention.
+        ModelError: there is no such base model, or its layers are not all of plain causal attention.
     """
 
     def __init__(

@@ -192,7 +192,7 @@ def start_of(recipe: Recipe) -> Adapter | None:
     """The adapter to go on from.
 
     Raises:
-        ModelError: it is none, or another base model's.
+        ModelError: it is not an adapter, or another base model's.
         InputError: it learned people's votes, and this recipe is to learn from a teacher alone.
     """
     if not recipe.train.start_from:

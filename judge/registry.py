@@ -70,7 +70,7 @@ class Registry(Generic[T]):
         return self._loaded(found[0]) if found else None
 
     def __getitem__(self, name: str) -> T:
-        """One of our own. Raises KeyError: there is none of that name."""
+        """One of our own. Raises KeyError where we have none of that name."""
         return cast("T", object_at(self.ours[name]))
 
     def like(self, name: str) -> str:

@@ -41,7 +41,7 @@ class Settings:
         progress: called with (stage, done, total) while weights are made ready.
 
     Raises:
-        InputError: a value that is none of the allowed ones.
+        InputError: a value is not allowed.
     """
 
     base_model: str = DEFAULT_BASE_MODEL

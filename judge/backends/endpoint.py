@@ -331,7 +331,7 @@ def _read_models(answer: Any) -> tuple[Served, ...]:
 
 
 def _parsed(answer: bytes) -> Any:
-    """The answer as JSON, without the key wherever the server repeats it. Raises _Again where it is none."""
+    """The answer as JSON, without the key wherever the server repeats it. Raises _Again where it is not JSON."""
     text = _hidden(answer.decode("utf-8", "replace"))
     try:
         return json.loads(text)
@@ -370,7 +370,7 @@ def _retry_after_s(value: str | None, now: float) -> float:
 
 
 def _key() -> str:
-    """The key for the server. Raises InputError where it can be none, without showing it."""
+    """The key for the server. Raises InputError, without showing it, where it cannot be a key."""
     key = os.environ.get(KEY, "").strip() or NO_KEY
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise InputError(f"{KEY}: it holds a space or another character that no key has. Set it again.")

@@ -18,7 +18,7 @@ def engine_of(settings: Settings, backend: str, dtype: str) -> Engine:
     """The engine that these settings describe; `dtype` is the one really used. Loads no weights.
 
     Raises:
-        ModelError: the base model or the adapter is none, or the two do not fit.
+        ModelError: the base model or the adapter does not exist, or the two do not fit.
     """
     adapter = read_adapter(settings.adapter) if settings.adapter else None
     base_model_hash = basemodels.hash_of(settings.base_model)

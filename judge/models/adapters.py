@@ -52,7 +52,7 @@ def read_adapter(path: str | Path, hashed: Callable[[Path], str] = file_hash) ->
     """The adapter in a folder, its files held against its manifest; `hashed` gives a file's SHA-256.
 
     Raises:
-        ModelError: no such folder, a file or the manifest is missing, the manifest is none of ours, or a
+        ModelError: no such folder, a file or the manifest is missing, the manifest is not one of ours, or a
             file is not the one that it was written for.
     """
     folder = Path(path).expanduser().resolve()

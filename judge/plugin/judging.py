@@ -220,7 +220,7 @@ MARKER_KEYS = ("dataset", "min_win_rate", "limit")
 
 
 def check_markers(item: pytest.Item) -> None:
-    """Ends the test as an error where a marker of it has an argument that is none."""
+    """Ends the test as an error where one of its markers has a wrong argument."""
     __tracebackhide__ = True
     for marker in item.iter_markers("judge"):
         if problem := problem_of(marker):
