@@ -160,7 +160,7 @@ def _read_token(given: Any) -> Token:
 
 
 def as_logprob(number: Any) -> float:
-    """A log-probability, minus infinity where a server writes null. Raises ValueError where it is not a number."""
+    """A log-probability, minus infinity for null. Raises ValueError where it is not a number."""
     if number is None:
         return -math.inf
     if math.isnan(number) or number > 1e-3:

@@ -331,7 +331,7 @@ def _read_models(answer: Any) -> tuple[Served, ...]:
 
 
 def _parsed(answer: bytes) -> Any:
-    """The answer as JSON, without the key wherever the server repeats it. Raises _Again where it is not JSON."""
+    """The answer as JSON, without the key where the server repeats it. Raises _Again where it is no JSON."""
     text = _hidden(answer.decode("utf-8", "replace"))
     try:
         return json.loads(text)

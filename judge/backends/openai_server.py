@@ -87,7 +87,7 @@ class Way(Protocol):
 
 
 def _checked(url: str) -> str:
-    """The address without a slash at its end. Raises InputError where it is not an address, or holds a secret."""
+    """The address without a slash at its end. Raises InputError: it is no address, or it holds a secret."""
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
