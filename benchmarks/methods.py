@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import MT_BENCH, matmul_rate, matmul_shapes, sizes_of
+from benchmarks.speed import MT_BENCH_DATA, matmul_rate, matmul_shapes, sizes_of
 from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
 from judge.backends.vllm_engine import VllmBackend
 from judge.datasets.dataset import data_folder
@@ -245,7 +245,7 @@ def main() -> None:
     result = {
         "schema": "four-token-judge/methods/1",
         **provenance(),
-        **of_sample(arguments.base_model, MT_BENCH, pairs, arguments.seed),
+        **of_sample(arguments.base_model, MT_BENCH_DATA, pairs, arguments.seed),
         **measured,
     }
     print(table_of(result))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from judge.drawing.formats import TEMPLATES
+from judge.drawing.formats import PAGE_PARTS
 from judge.errors import InputError
 from judge.study.charts import chart_by_category
 from judge.study.study import Counts, People, Standing, Study
@@ -26,7 +26,7 @@ def picture_of(result: Mapping[str, Any], metric: str) -> str:
     drawn = chart_by_category(study_in(result), metric)
     if drawn is None:
         raise InputError(f"no judge of this result file has the figure {metric}.")
-    css = (TEMPLATES / "base.css").read_text(encoding="utf-8")
+    css = (PAGE_PARTS / "base.css").read_text(encoding="utf-8")
     light, dark = COLOURS.findall(css)[:2]
     style = f"<style>{light}{dark}svg {{ background: var(--panel); font-family: sans-serif; }}</style>"
     return re.sub(r"<svg([^>]*)>", rf"<svg {XMLNS}\1>{style}", drawn, count=1) + "\n"

@@ -29,7 +29,7 @@ from judge.models import basemodels
 from judge.provenance import of_sample, provenance, write_result
 from judge.records import Order, Pair
 
-MT_BENCH = "MT-bench turn 1"
+MT_BENCH_DATA = "MT-bench turn 1"
 _state: dict[str, Any] = {}  # what a worker process keeps between calls
 
 
@@ -302,7 +302,7 @@ def main() -> None:
         )
     else:
         pairs = random.Random(given.seed).sample(voted_pairs(data), given.pairs)
-        schema, name, measured, table = "speed", MT_BENCH, measure, table_of
+        schema, name, measured, table = "speed", MT_BENCH_DATA, measure, table_of
     result = {
         "schema": f"four-token-judge/{schema}/1",
         **provenance(),

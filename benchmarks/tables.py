@@ -23,7 +23,7 @@ from judge.provenance import CHECKOUT
 from judge.study.scoreboard import LONGER
 
 MARKED = re.compile(r"<!-- ([a-z-]+)(?:: ([^\n]*?))? -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
-COLUMNS = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
+BENCH_FIGURES = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
 TEACHER_COLUMNS = {
     "coverage": "kept",
     "without_ties": "right of the kept",
@@ -33,9 +33,9 @@ TEACHER_COLUMNS = {
 }
 """A figure and what it is called where judges are compared as teachers."""
 CEILING = "people with each other"
-OURS = "0.5B distilled"
+OUR_JUDGE = "0.5B distilled"
 HEADLINE_ROWS = {
-    OURS: "the judge in this package (0.5B)",
+    OUR_JUDGE: "the judge in this package (0.5B)",
     "0.5B direct": "its base model",
     "gpt-4 (released)": "GPT-4, verdicts released in 2023",
     LONGER: "the longer answer wins",
@@ -102,13 +102,17 @@ def bench_table(results: Sequence[Result]) -> str:
     """Every entrant and the ceiling with intervals, and a line on what it was measured with."""
     [result] = results
     refuse_other_schema(result)
-    heads = [name.replace("_", " ") for name in COLUMNS]
+    heads = [name.replace("_", " ") for name in BENCH_FIGURES]
     labels = ["judge", *heads, "tokens in, out", "s a verdict"]
     rows = [
-        [judge["name"], *(cell_of(judge["figures"], name) for name in COLUMNS), *cost_cells(judge["cost"])]
+        [
+            judge["name"],
+            *(cell_of(judge["figures"], name) for name in BENCH_FIGURES),
+            *cost_cells(judge["cost"]),
+        ]
         for judge in result["judges"]
     ]
-    ceiling = [cell_of(result["people"]["figures"], name) for name in COLUMNS]
+    ceiling = [cell_of(result["people"]["figures"], name) for name in BENCH_FIGURES]
     if any(cell != NONE for cell in ceiling):
         rows.append([CEILING, *ceiling, NONE, NONE])
     return "\n".join([table_of(labels, rows), "", line_of(result)])
@@ -170,7 +174,7 @@ def limits_list(results: Sequence[Result]) -> str:
     for result in results:
         refuse_other_schema(result)
         figures_of = {judge["name"]: judge["figures"] for judge in result["judges"]}
-        shares = (share_of(figures_of[name], "strict") for name in (OURS, LONGER))
+        shares = (share_of(figures_of[name], "strict") for name in (OUR_JUDGE, LONGER))
         ours, longer = (share.replace(" ", " % ", 1) for share in shares)
         lines.append(f"- {result['data']['name']}: the judge {ours}, the longer answer {longer}.")
     return "\n".join(lines)
@@ -258,10 +262,10 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
 }
 
 
-MT_BENCH = "benchmarks/results/mt-bench-qwen2.5-coder-0.5b.json"
+MT_BENCH_RESULT = "benchmarks/results/mt-bench-qwen2.5-coder-0.5b.json"
 PICTURES = {
-    "docs/strict-by-category.svg": (MT_BENCH, "strict"),
-    "docs/inconsistent-by-category.svg": (MT_BENCH, "inconsistent"),
+    "docs/strict-by-category.svg": (MT_BENCH_RESULT, "strict"),
+    "docs/inconsistent-by-category.svg": (MT_BENCH_RESULT, "inconsistent"),
 }
 """What each picture is drawn from: a result file, and which of its figures."""
 NOT_IN_PICTURES = ("0.5B CoT", "0.5B BSM")

@@ -27,7 +27,7 @@ from judge.orders import combine
 from judge.records import Message, Order, Pair, Verdict
 from judge.report.summary import ReportRow
 
-COLUMNS = (
+TRACE_COLUMNS = (
     *("id", "content", "category", "prompt", "length_a", "length_b", "status", "outcome", "p_a"),
     *("tokens_in", "tokens_out", "pair", "verdict"),
 )
@@ -203,7 +203,7 @@ def shards_of(folder: Path) -> list[Path]:
 
 def trace_from_cells(cells: Mapping[str, Any]) -> Trace:
     """The trace of one JSON object, of which every column must be what its pair and verdict make it."""
-    keyed(cells, COLUMNS, "a trace")
+    keyed(cells, TRACE_COLUMNS, "a trace")
     pair, verdict = pair_of_long(cells["pair"]), verdict_from_cells(cells["verdict"])
     try:
         trace = Trace(pair, verdict)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.tables import MARKED, OURS, pages, rewritten
+from benchmarks.tables import MARKED, OUR_JUDGE, pages, rewritten
 from judge.bench.result import SCHEMA
 
 CHECKOUT = Path(__file__).parents[1]
@@ -84,7 +84,7 @@ def test_a_difference_in_a_sentence_is_that_of_its_result_file(file, words):
 
 def test_a_share_in_a_sentence_is_that_of_its_result_file():
     result, page = result_of("mt-bench-qwen2.5-coder-0.5b"), " ".join(PAGES["docs/results.md"].split())
-    [ours] = [judge for judge in result["judges"] if judge["name"] == OURS]
+    [ours] = [judge for judge in result["judges"] if judge["name"] == OUR_JUDGE]
     flips = (
         ours["figures"]["inconsistent"]["value"],
         ours["by_category"]["extraction"]["inconsistent"]["value"],

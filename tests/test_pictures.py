@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.pictures import picture_of, study_in
-from benchmarks.tables import MT_BENCH, NOT_IN_PICTURES, PICTURES, drawn
+from benchmarks.tables import MT_BENCH_RESULT, NOT_IN_PICTURES, PICTURES, drawn
 from judge.errors import InputError
 
 CHECKOUT = Path(__file__).parents[1]
-RESULT = json.loads((CHECKOUT / MT_BENCH).read_text(encoding="utf-8"))
+RESULT = json.loads((CHECKOUT / MT_BENCH_RESULT).read_text(encoding="utf-8"))
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -12,7 +12,7 @@ from benchmarks.tables import (
     CEILING,
     HEADLINE_ROWS,
     MARKED,
-    OURS,
+    OUR_JUDGE,
     TABLES,
     bench_table,
     category_table,
@@ -101,12 +101,12 @@ def test_the_headline_has_five_rows_by_names_that_say_what_they_are():
     heads, _, *rows, _, line = headline_table([{**RESULT, "judges": judges}]).splitlines()
     assert heads.startswith("| judge | agrees with people, % |")
     assert [row.split(" | ")[0] for row in rows] == [f"| {label}" for label in HEADLINE_ROWS.values()]
-    assert rows[0] == f"| {HEADLINE_ROWS[OURS]} | 69.4 (64.7-73.9) | - | 15.3 (12.5-18.3) |"
+    assert rows[0] == f"| {HEADLINE_ROWS[OUR_JUDGE]} | 69.4 (64.7-73.9) | - | 15.3 (12.5-18.3) |"
     assert line.startswith("MT-bench, turn 1")
 
 
 def test_the_limits_name_our_judge_beside_the_longer_answer_on_each_data_set():
-    judges = [{**RESULT["judges"][0], "name": name} for name in (OURS, LONGER)]
+    judges = [{**RESULT["judges"][0], "name": name} for name in (OUR_JUDGE, LONGER)]
     assert (
         limits_list([{**RESULT, "judges": judges}] * 2).splitlines()
         == ["- MT-bench: the judge 69.4 % (64.7-73.9), the longer answer 69.4 % (64.7-73.9)."] * 2

@@ -54,7 +54,7 @@ def list_adapters(
     found = folders_in(folders or [RUNS, SHIPPED])
     for folder in found:
         try:
-            print(line_of(read_adapter(folder), folder))
+            print(summary_line(read_adapter(folder), folder))
         except ModelError as error:
             print(f"does not load: {error}")
     if not found:
@@ -125,7 +125,7 @@ def folders_in(roots: Iterable[Path]) -> list[Path]:
     return sorted({file.parent for root in roots for pattern in patterns for file in root.glob(pattern)})
 
 
-def line_of(adapter: Adapter, folder: Path) -> str:
+def summary_line(adapter: Adapter, folder: Path) -> str:
     """An adapter on one line of the list."""
     manifest = adapter.manifest
     targets = "human votes" if manifest["targets"] == "votes" else f"{manifest['targets']} targets"

@@ -46,7 +46,7 @@ def cell_of(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]|~$!])", r"\\\1", escaped)
 
 
-TEMPLATES = Path(__file__).with_name("templates")
+PAGE_PARTS = Path(__file__).with_name("templates")
 """What the pages of all rooms are made of: the frame, its style, texts of pairs."""
 
 
@@ -60,7 +60,7 @@ def html_page(template: Path, **values: Any) -> str:
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
-        loader=FileSystemLoader([template.parent, TEMPLATES]),
+        loader=FileSystemLoader([template.parent, PAGE_PARTS]),
         autoescape=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,

@@ -36,7 +36,7 @@ from judge.records import Ballot, HumanVote
 REQUIRED = ("pair_id", "voter", "outcome")
 OPTIONAL = ("category", "model_a", "model_b", "note", "shown_left", "at")
 KNOWN = (*REQUIRED, "turn", *OPTIONAL)
-COLUMNS = f"A vote needs {', '.join(REQUIRED)} and may have {', '.join(KNOWN[len(REQUIRED) :])}."
+VOTE_FORM = f"A vote needs {', '.join(REQUIRED)} and may have {', '.join(KNOWN[len(REQUIRED) :])}."
 DIGITS = re.compile("[0-9]{1,9}")
 
 
@@ -75,9 +75,9 @@ def vote_to_json(vote: HumanVote) -> dict[str, Any]:
 def vote_from_cells(cells: Mapping[str, Any]) -> HumanVote:
     """The vote of one row. A null is the same as a cell that is not there."""
     if unknown := [name for name in cells if name not in KNOWN]:
-        raise Wrong(f"unknown column {shown(unknown[0])}. {COLUMNS}")
+        raise Wrong(f"unknown column {shown(unknown[0])}. {VOTE_FORM}")
     if missing := [name for name in REQUIRED if cells.get(name) is None]:
-        raise Wrong(f"missing {', '.join(missing)} (found: {found(cells)}). {COLUMNS}")
+        raise Wrong(f"missing {', '.join(missing)} (found: {found(cells)}). {VOTE_FORM}")
     return HumanVote(
         pair_id=label(cells["pair_id"], "pair_id"),
         voter=label(cells["voter"], "voter"),

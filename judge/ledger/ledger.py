@@ -109,9 +109,9 @@ class ImportCounts:
     differing: int
 
 
-COLUMNS = ", ".join(f'"{name}"' for name in ReadingRow._fields)
+READING_COLUMNS = ", ".join(f'"{name}"' for name in ReadingRow._fields)
 INSERT = f"""
-    INSERT INTO readings (judge, {COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
+    INSERT INTO readings (judge, {READING_COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
     ON CONFLICT (judge, content, "order") DO NOTHING
 """
 
@@ -152,7 +152,7 @@ class Ledger:
     def find(self, fingerprint: str, contents: Iterable[str]) -> dict[tuple[str, Order], Reading]:
         """The judge's readings of these contents, by content and order; those never made are absent."""
         query = f"""
-            SELECT {COLUMNS} FROM readings
+            SELECT {READING_COLUMNS} FROM readings
             WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
             AND content IN (SELECT value FROM json_each(?))
         """
@@ -293,7 +293,7 @@ class Ledger:
 
     def _export(self, folder: Path, identity: Identity, max_bytes: int) -> list[Path]:
         query = f"""
-            SELECT {COLUMNS} FROM readings JOIN judges ON judge = id
+            SELECT {READING_COLUMNS} FROM readings JOIN judges ON judge = id
             WHERE fingerprint = ? ORDER BY content, "order"
         """
         with self._reading() as db:
@@ -468,7 +468,7 @@ def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
     """Which field of `ImportCounts` the row belongs to, after it was added where its place was free."""
     if db.execute(INSERT, (judge, *row)).rowcount:
         return "added"
-    query = f'SELECT {COLUMNS} FROM readings WHERE judge = ? AND content = ? AND "order" = ?'
+    query = f'SELECT {READING_COLUMNS} FROM readings WHERE judge = ? AND content = ? AND "order" = ?'
     held = ReadingRow._make(db.execute(query, (judge, row.content, row.order)).fetchone())
     return "known" if _is_same_reading(held, row) else "differing"
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-TEMPLATE = Path(__file__).with_name("templates") / "report.html"
+PAGE = Path(__file__).with_name("templates") / "report.html"
 MAX_TEXTS = 500
 
 
@@ -208,7 +208,7 @@ def format_html(report: Report, title: str = "Judge report") -> str:
     n_drawn = len(rows_with_mean(report))
     texts = rows_to_show(report.rows, MAX_TEXTS)
     return html_page(
-        TEMPLATE,
+        PAGE,
         title=title,
         report=report,
         judge=judge_name(report),

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-TEMPLATE = Path(__file__).with_name("templates") / "study.html"
+PAGE = Path(__file__).with_name("templates") / "study.html"
 MAX_TERMINAL_NAME = 30
 MAX_WORD = 18
 STYLES = {"judge": "bold", "baseline": "dim", "people": "italic", "all": "bold"}
@@ -225,7 +225,7 @@ def format_study_html(study: Study, frame: Frame, galleries: Sequence[Gallery] =
     charts = {name: chart_by_category(study, name) for name in ("strict", "inconsistent", "length_balanced")}
     charts |= {"length": chart_of_length(study), "coverage": chart_of_coverage(study)}
     return html_page(
-        TEMPLATE,
+        PAGE,
         title=frame.title,
         frame=frame,
         study=study,
