@@ -11,10 +11,9 @@ import pytest
 
 from judge.errors import JudgeError
 from judge.io.pairs import read_pairs
-from judge.io.wording import visible
+from judge.io.wording import one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, read_approved, write_approved
-from judge.plugin.gate import GateFinding
 from judge.plugin.run import Record, SuiteRun, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Message, Order, Outcome, Pair, Status, Verdict
@@ -351,33 +350,50 @@ def relative(file: Path) -> str:
 
 
 def finish(session: pytest.Session, run: SuiteRun) -> None:
-    """The gate decides, and the report is written. A run that failed otherwise stays failed."""
-    found = run.gate()
-    if found is not None and found.finding is GateFinding.WORSE and session.exitstatus in PASSED:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if run.settings.report and run.all_records:
+    """The gate decides, and the report is written. A run that failed otherwise stays failed.
+
+    Nothing is raised: whatever goes wrong here is a line of the summary, and fails the run.
+    """
+    try:
+        is_failed = run.is_failed
+    except Exception as error:
+        is_failed = True
+        run.problems.append(f"the gate: {in_a_line(error)}")
+    for step in (write_report, SuiteRun.close):
         try:
-            write_report(run)
-        except JudgeError as error:
-            run.problems.append(str(error))
-            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-    run.close()
+            step(run)
+        except Exception as error:
+            is_failed = True
+            run.problems.append(in_a_line(error))
+    if is_failed and session.exitstatus in PASSED:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def in_a_line(error: Exception) -> str:
+    """The error for the summary: ours speak for themselves, others need their name."""
+    return str(error) if isinstance(error, JudgeError) else one_line(f"{type(error).__name__}: {error}")
 
 
 PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 def summarise(terminal: Any, run: SuiteRun) -> None:
-    """The run's section on the terminal."""
+    """The run's section on the terminal. Nothing is raised: pytest's own summary comes after it."""
     approved = sorted(set(run.approved))
-    if not (run.records or approved or run.problems):
+    try:
+        lines, is_failed = lines_of(run), run.is_failed
+    except Exception as error:
+        lines, is_failed = [], False
+        run.problems.append(f"no summary: {in_a_line(error)}")
+    if not (lines or approved or run.problems or run.warnings):
         return
     terminal.section("judge", sep="=")
-    for line in lines_of(run) if run.all_records else ():
+    for line in lines:
         terminal.line(line)
-    found = run.gate()
-    if found is not None and found.finding is GateFinding.WORSE:
+    if is_failed:
         terminal.line("The gate fails this run.", red=True)
+    for warning in run.warnings:
+        terminal.line(f"judge: {warning}", yellow=True)
     if approved:
         what = "answer" if len(approved) == 1 else "answers"
         terminal.line(f"approved {len(approved)} {what}: {', '.join(approved[:5])}")
@@ -391,7 +407,9 @@ REPORT_TITLE = "New answers (A) beside the approved ones (B)"
 
 
 def write_report(run: SuiteRun) -> None:
-    """Every comparison as one HTML page. Raises InputError where it cannot be written."""
+    """Every comparison as one HTML page, if one is wanted. Raises InputError where it cannot be written."""
+    if not (run.settings.report and run.all_records):
+        return
     from judge.report.page import format_html
     from judge.report.summary import summarize
 
