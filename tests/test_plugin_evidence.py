@@ -26,7 +26,7 @@ def test_a_share_is_a_number_or_a_percentage(text, share):
 
 @pytest.mark.parametrize("text", ["", "80", "-0.1", "nan", "most", "120%"])
 def test_what_is_no_share_is_told_the_right_form(text):
-    with pytest.raises(InputError, match="no such share. Write one from 0 to 1, or 80%"):
+    with pytest.raises(InputError, match=r"no such share\. Write one from 0 to 1, or 80%"):
         least_share_of(text)
 
 

@@ -64,6 +64,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Decider(config), "judge-decider")
     if settings_in(config):  # wrong ones are an error before any test
         run_of(config)
+    if not hasattr(config, "workerinput"):
+        warn_of_lost_gate(config)
+
+
+def warn_of_lost_gate(config: pytest.Config) -> None:
+    """Notes for the summary where the command line has options of ours, and a gate in an ini file is lost.
+
+    `--judge-gate` on the command line, and an ini file named with -c, are somebody's own choice.
+    """
+    given = [name for name in (*TEXTS, *FLAGS) if config.getoption(key_of(name)) is not None]
+    if not given or "gate" in given or getattr(config.option, "inifilename", None):
+        return
+    from judge.plugin.inifiles import lost_gate
+
+    if warning := lost_gate(config.invocation_params.dir, config.inipath):
+        run_of(config).warnings.append(warning)
 
 
 def run_of(config: pytest.Config) -> SuiteRun:

@@ -13,7 +13,8 @@ from judge.errors import JudgeError
 from judge.io.pairs import read_pairs
 from judge.io.wording import one_line, visible
 from judge.io.writing import write_whole
-from judge.plugin.approved import UPDATE, Approved, file_for, read_approved, write_approved
+from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
+from judge.plugin.given import asked, one_system, optional_given, text_given
 from judge.plugin.run import Record, SuiteRun, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Message, Order, Outcome, Pair, Status, Verdict
@@ -24,7 +25,7 @@ APPROVED: pytest.StashKey[list[str]] = pytest.StashKey()
 JUDGED: pytest.StashKey[list[Comparison]] = pytest.StashKey()
 MAX_SHOWN = 2000
 SETTLED = "the gate is settled"
-Prompt = str | Sequence[Mapping[str, str]]
+Prompt = str | Sequence[Mapping[str, Any]]
 
 
 class SuiteJudge:
@@ -50,7 +51,7 @@ class SuiteJudge:
 
         Args:
             prompt: what was asked, or a conversation that ends in a question, as messages with role and
-                content.
+                content. A system message at its start is the system text. Texts may be given in parts.
             baseline: the approved answer; None takes the one that --judge-update-baseline wrote.
             key: which approved answer, in a test that has several; by default they are numbered.
             cluster: comparisons with one name count as one for the gate's interval; by default those with the
@@ -60,14 +61,23 @@ class SuiteJudge:
             The verdict; None where the new answer was just approved.
         """
         __tracebackhide__ = True
-        if baseline is None:
-            baseline = self._approved(prompt, response, key)
-            if baseline is None:
-                return None
-        pair = Pair.of(
-            asked(prompt), response, baseline, reference=reference, system=system, category=category
-        )
         try:
+            in_prompt, question = asked(prompt)
+            response, key = text_given(response, "response"), text_given(key, "key")
+            cluster, category = optional_given(cluster, "cluster"), optional_given(category, "category")
+            system, reference = one_system(in_prompt, system), optional_given(reference, "reference")
+            if baseline is None:
+                baseline = self._approved(question, response, key)
+                if baseline is None:
+                    return None
+            pair = Pair.of(
+                question,
+                response,
+                text_given(baseline, "baseline"),
+                reference=reference,
+                system=system,
+                category=category,
+            )
             [comparison] = self._run.compare([pair])
         except JudgeError as error:
             give_up(error)
@@ -129,13 +139,13 @@ class SuiteJudge:
     def _criteria(self, pair: Pair) -> str:
         return self._run.criteria(pair)
 
-    def _approved(self, prompt: Prompt, response: str, key: str) -> str | None:
+    def _approved(self, asked: str | Sequence[Message], response: str, key: str) -> str | None:
         """The approved answer, None where the new one was just approved."""
         item = self._item
         item.stash[N_APPROVED] = number = item.stash.get(N_APPROVED, 0) + 1
         name = item.nodeid.partition("::")[2].replace("::", ".")
         file = file_for(item.path, f"{name}.{key}" if key else name if number == 1 else f"{name}.{number}")
-        question = as_text(asked(prompt))
+        question = as_text(asked)
         try:
             if self._run.settings.update_baseline:
                 write_approved(file, Approved(question, response))
@@ -149,7 +159,7 @@ class SuiteJudge:
             pytest.fail(
                 f"no approved answer in {relative(file)}. To approve the new one: {command}", pytrace=False
             )
-        if found.prompt != question:
+        if not is_same_text(found.prompt, question):
             pytest.fail(
                 f"the approved answer in {relative(file)} is to another prompt. To approve the new one: "
                 f"{command}\n\n"
@@ -164,16 +174,6 @@ class SuiteJudge:
         if item is None:
             pytest.fail("the fixture judge compares inside a test, not outside of one", pytrace=False)
         return item
-
-
-def asked(prompt: Prompt) -> str | tuple[Message, ...]:
-    """The prompt as text, or as messages. Raises TypeError where it is neither."""
-    if isinstance(prompt, str):
-        return prompt
-    messages = tuple(Message(one["role"], one["content"]) for one in prompt)
-    if not messages or messages[-1].role != "user":
-        raise TypeError("a conversation must end in a message with role user: the question that was answered")
-    return messages
 
 
 def as_text(asked: str | Sequence[Message]) -> str:
