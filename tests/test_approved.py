@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.errors import InputError
-from judge.plugin.approved import Approved, file_for, read_approved, write_approved
+from judge.plugin.approved import Approved, file_for, is_same_text, read_approved, write_approved
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -43,7 +43,7 @@ def test_there_is_no_answer_where_there_is_no_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "answer\n", "> prompt", "> prompt\n", "> prompt\n\n", "> p\nanswer\n", "> p\n\nno end"]
+    "text", ["", "answer\n", "> prompt", "> prompt\n", "> prompt\n\n", "> p\nanswer\n", "\ufeff> p\r\n\r\n"]
 )
 def test_a_spoiled_file_is_one_line_that_says_what_is_right(tmp_path, text):
     file = tmp_path / "one.md"
@@ -52,6 +52,35 @@ def test_a_spoiled_file_is_one_line_that_says_what_is_right(tmp_path, text):
         InputError, match=r"one\.md: no approved answer\. It must be .* --judge-update-baseline"
     ):
         read_approved(file)
+
+
+@pytest.mark.parametrize("response", ["one line", "two\nlines", "> quoted\n\nend"])
+@pytest.mark.parametrize("prompt", ["Why?", "Why\nthat?  "])
+def test_other_line_ends_and_an_editors_habits_change_nothing(tmp_path, prompt, response):
+    file, one = tmp_path / "one.md", Approved(prompt, response)
+    write_approved(file, one)
+    written = file.read_bytes()
+    for habit in (
+        written.replace(b"\n", b"\r\n"),
+        written.removesuffix(b"\n"),
+        written.replace(b"\n", b"\r\n").removesuffix(b"\r\n"),
+        b"\xef\xbb\xbf" + written,
+    ):
+        file.write_bytes(habit)
+        assert read_approved(file) == one
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("a\r\nb", "a\nb", True),
+        ("a  \nb\n", "a\nb", True),
+        ("a\n\nb", "a\nb", False),
+        (" a", "a", False),
+    ],
+)
+def test_texts_are_the_same_whatever_their_lines_end_in(one, other, is_same):
+    assert is_same_text(one, other) is is_same
 
 
 def test_bytes_that_are_no_text_are_named(tmp_path):

@@ -76,6 +76,15 @@ def test_an_answer_to_another_prompt_is_stale(project):
     assert "Please say one." in text
 
 
+def test_approved_answers_that_git_checked_out_with_other_line_ends_still_count(project):
+    write(project, "an answer\nof two lines", TEST.replace("Say ", "Please\\nsay "))
+    project.run("--judge-update-baseline").assert_outcomes(passed=3)
+    for file in files_of(project):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    write(project, "a longer answer\nof two lines", TEST.replace("Say ", "Please\\nsay "))
+    project.run().assert_outcomes(passed=3)
+
+
 def test_only_the_tests_that_run_are_approved_anew(project):
     write(project, "an answer")
     project.run("--judge-update-baseline")

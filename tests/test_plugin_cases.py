@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from plugin import WAYS, case, lost, summary, won
+
+from judge.plugin.cases import node_name
 
 pytestmark = pytest.mark.slow  # every test runs pytest
 
@@ -33,6 +39,39 @@ def test_cases_are_chosen_like_tests(project):
     project.write("judge_cases.jsonl", [*won(3), *lost(2)])
     project.run("-k", "lost").assert_outcomes(passed=2, deselected=project.deselected(3))
     project.run("judge_cases.jsonl::won-1").assert_outcomes(passed=1)
+
+
+ODD = [
+    "a::b/c",
+    "[x]",
+    "a[b::c]",
+    "line\nbreak",
+    "nul\0x",
+    "\x1b[31mred",
+    "  space  ",
+    ":",
+    "100%",
+    "%3A",
+    "日本語",
+]
+
+
+@pytest.mark.parametrize("id", ODD)
+def test_what_pytest_prints_of_a_case_can_be_pasted_back(project, id):
+    project.write("judge_cases.jsonl", [*won(2), case(id, "short", "longer", expect="preferred")])
+    result = project.run()
+    [line] = [line for line in result.outlines if line.startswith("FAILED ")]
+    node_id = line.removeprefix("FAILED ").partition(" - ")[0]
+    project.run("-p", "no:cacheprovider", node_id).assert_outcomes(failed=1)
+    project.run("--lf").assert_outcomes(failed=1, passed=0)
+
+
+@given(st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6), max_size=8))
+def test_no_two_ids_have_one_name(ids):
+    names = {node_name(id) for id in ids}
+    assert len(names) == len(ids)
+    assert [unquote(node_name(id)) for id in ids if "%" not in id] == [id for id in ids if "%" not in id]
+    assert all("::" not in name and name.isprintable() and name == name.strip() for name in names)
 
 
 def test_every_bad_line_is_named_and_nothing_is_judged(project):

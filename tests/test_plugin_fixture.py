@@ -104,7 +104,7 @@ def test_a_conversation_that_ends_in_no_question_is_refused(project):
         'def test_bot(judge):\n    judge.compare([{"role": "assistant", "content": "x"}], "a", "b")\n',
     )
     project.run().stdout.fnmatch_lines(
-        ["E * TypeError: a conversation must end in a message with role user*"]
+        ["judge: prompt ends with role assistant. A conversation must end in a message with role user*"]
     )
 
 

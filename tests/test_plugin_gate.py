@@ -84,7 +84,7 @@ def test_what_is_no_gate_is_an_error_before_any_test(project, gate):
     project.write("judge_cases.jsonl", won(1))
     result = project.run("--judge-gate", gate)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert f"--judge-gate {gate}: no such gate. Write not-worse:MARGIN" in result.stderr.str()
+    assert f"--judge-gate={gate}: no such gate. Write not-worse:MARGIN" in result.stderr.str()
 
 
 def test_unreadable_verdicts_are_left_out_and_counted(project):

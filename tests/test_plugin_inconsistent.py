@@ -54,4 +54,4 @@ def test_another_policy_is_an_error(project):
     project.write("test_bot.py", TEST)
     result = project.run("--judge-inconsistent", "ignore")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "--judge-inconsistent ignore: must be one of tie, skip, fail." in result.stderr.str()
+    assert "--judge-inconsistent=ignore: must be one of tie, skip, fail." in result.stderr.str()

@@ -37,7 +37,7 @@ def test_the_ini_file_names_the_judge_and_the_command_line_goes_before_it(projec
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--judge-method", "quick"], "--judge-method quick: must be one of fast, slow, auto, direct"),
+        (["--judge-method", "quick"], "--judge-method=quick: must be one of fast, slow, auto, direct"),
         (["--judge-base-url", "http://127.0.0.1:1", "--judge-backend", "vllm"], "Give one of them."),
     ],
 )

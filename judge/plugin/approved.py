@@ -6,6 +6,8 @@ The answers of `tests/test_bot.py` are in `tests/judge_baselines/test_bot/`, one
     > line by line as a quotation
 
     the answer, exactly as it is, and one line end after it
+
+Git may check it out with other line ends; an editor may add a mark at its start or drop the last line end.
 """
 
 from __future__ import annotations
@@ -51,18 +53,30 @@ def read_approved(file: Path) -> Approved | None:
     if not file.exists():
         return None
     try:
-        lines = bytes_of(file).decode("utf-8").split("\n")
+        lines = with_own_line_ends(bytes_of(file).decode("utf-8-sig")).split("\n")
     except UnicodeDecodeError as error:
         what = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
         raise InputError(f"{file}: {what}. Undo the change, or approve anew: {UPDATE}.") from None
     quoted = next((n for n, line in enumerate(lines) if not line.startswith(QUOTE)), len(lines))
-    if not quoted or lines[quoted : quoted + 1] != [""] or len(lines) < quoted + 3 or lines[-1]:
+    if not quoted or lines[quoted : quoted + 1] != [""] or lines[quoted + 1 :] in ([], [""]):
         raise InputError(
             f"{file}: no approved answer. It must be a prompt, each line after {QUOTE!r}, an empty line, and "
-            f"the answer with a line end after it. Undo the change, or approve anew: {UPDATE}."
+            f"the answer. Undo the change, or approve anew: {UPDATE}."
         )
     prompt = [line.removeprefix(QUOTE).removeprefix(" ") for line in lines[:quoted]]
-    return Approved("\n".join(prompt), "\n".join(lines[quoted + 1 : -1]))
+    answer = lines[quoted + 1 :] if lines[-1] else lines[quoted + 1 : -1]
+    return Approved("\n".join(prompt), "\n".join(answer))
+
+
+def with_own_line_ends(text: str) -> str:
+    """The text with the line ends it was written with: above an answer they are never \\r\\n."""
+    return text.replace("\r\n", "\n") if text.count("\n") == text.count("\r\n") else text
+
+
+def is_same_text(one: str, other: str) -> bool:
+    """Whether two texts differ at most in their line ends and in spaces at the ends of lines."""
+    first, second = ([line.rstrip() for line in text.rstrip().splitlines()] for text in (one, other))
+    return first == second
 
 
 def write_approved(file: Path, one: Approved) -> None:

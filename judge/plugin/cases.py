@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,23 @@ class CaseFile(pytest.File):
         except JudgeError as error:
             raise self.CollectError(str(error)) from None
         for case in cases:
-            yield CaseItem.from_parent(self, name=case.pair.id, case=case, run=self.run)
+            yield CaseItem.from_parent(self, name=node_name(case.pair.id), case=case, run=self.run)
+
+
+MARKS = re.compile(r"%(?=[0-9A-Fa-f]{2})|::|^:|:$|[\[\]]|^\s+|\s+$")
+
+
+def node_name(id: str) -> str:
+    """The id as pytest can find it again: what is a mark in a node id, or cannot be seen, as in an address.
+
+    "a::b" is "a%3A%3Ab". No two ids have one name.
+    """
+    marked = MARKS.sub(lambda found: escaped(found[0]), id)
+    return "".join(one if one.isprintable() else escaped(one) for one in marked)
+
+
+def escaped(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8"))
 
 
 class CaseItem(pytest.Item):

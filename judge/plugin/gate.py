@@ -74,8 +74,34 @@ def margin_of(text: str) -> float:
     except ValueError:
         margin = math.nan
     if name != "not-worse" or not 0 <= margin < EVEN_RATE:
-        raise InputError(f"--judge-gate {text}: no such gate. Write {FORM}.")
+        raise InputError(f"--judge-gate={text}: no such gate. Write {FORM}.")
     return margin
+
+
+def least_share_of(text: str) -> float:
+    """The share that --judge-min-readable names: "0.8", or "80%".
+
+    Raises:
+        InputError: it is no share.
+    """
+    try:
+        share = float(text.removesuffix("%").strip()) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise InputError(f"--judge-min-readable={text}: no such share. Write one from 0 to 1, or 80%.")
+    return share
+
+
+def lack_of_evidence(n_readable: int, n: int, least: float) -> str:
+    """Why so many readable comparisons decide nothing; "" where they may. One at least is always needed."""
+    if not n:
+        return "nothing was compared"
+    if not n_readable:
+        return f"0 of {n} readable"
+    if n_readable / n < least:
+        return f"{n_readable} of {n} readable, and at least {100 * least:g} % must be"
+    return ""
 
 
 def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level: float = LEVEL) -> GateResult:

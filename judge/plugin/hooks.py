@@ -30,6 +30,7 @@ TEXTS = {
     "base-url": "Address of an OpenAI-compatible server, one for all workers.",
     "inconsistent": "What a verdict that changes with the order is to a test: tie, skip or fail.",
     "gate": "not-worse:MARGIN fails the run if the new answers win significantly less than half the time.",
+    "min-readable": "Share of the comparisons that must be readable for the gate to decide; by default 0.8.",
     "ledger": "File of the ledger; by default in the user's cache.",
     "report": "Write an HTML report of all comparisons.",
 }
@@ -63,6 +64,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Decider(config), "judge-decider")
     if settings_in(config):  # wrong ones are an error before any test
         run_of(config)
+    if not hasattr(config, "workerinput"):
+        warn_of_lost_gate(config)
+
+
+def warn_of_lost_gate(config: pytest.Config) -> None:
+    """Notes for the summary where the command line has options of ours, and a gate in an ini file is lost.
+
+    `--judge-gate` on the command line, and an ini file named with -c, are somebody's own choice.
+    """
+    given = [name for name in (*TEXTS, *FLAGS) if config.getoption(key_of(name)) is not None]
+    if not given or "gate" in given or getattr(config.option, "inifilename", None):
+        return
+    from judge.plugin.inifiles import lost_gate
+
+    if warning := lost_gate(config.invocation_params.dir, config.inipath):
+        run_of(config).warnings.append(warning)
 
 
 def run_of(config: pytest.Config) -> SuiteRun:
@@ -72,7 +89,7 @@ def run_of(config: pytest.Config) -> SuiteRun:
         from judge.plugin.run import RunSettings, SuiteRun
 
         try:
-            config.stash[RUN] = SuiteRun(RunSettings(**settings_in(config)))
+            config.stash[RUN] = SuiteRun(RunSettings(**settings_in(config)), is_dry=is_dry(config))
         except JudgeError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[RUN]
@@ -87,7 +104,17 @@ def settings_in(config: pytest.Config) -> dict[str, Any]:
             value = config.getini(key_of(name))
         if value:
             given[key_of(name).removeprefix("judge_")] = value
+    if config.getoption("judge_gate") == "":  # --judge-gate= is a run without the ini file's gate
+        given.pop("sequential", None)
     return given
+
+
+DRY = ("collectonly", "setupplan", "setuponly", "showfixtures", "show_fixtures_per_test", "cacheshow")
+
+
+def is_dry(config: pytest.Config) -> bool:
+    """Whether pytest is asked to run no test at all."""
+    return any(getattr(config.option, name, None) for name in DRY)
 
 
 def is_in_use(config: pytest.Config) -> bool:
@@ -186,9 +213,11 @@ class Decider:
             from judge.plugin.judging import finish
 
             finish(session, run_of(self.config))
+            if self.config.getoption("no_summary", False):  # then pytest does not ask for ours either
+                self.pytest_terminal_summary(self.config.pluginmanager.get_plugin("terminalreporter"))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if is_in_use(self.config):
+        if is_in_use(self.config) and terminalreporter is not None:
             from judge.plugin.judging import summarise
 
             summarise(terminalreporter, run_of(self.config))

@@ -11,10 +11,10 @@ import pytest
 
 from judge.errors import JudgeError
 from judge.io.pairs import read_pairs
-from judge.io.wording import visible
+from judge.io.wording import one_line, visible
 from judge.io.writing import write_whole
-from judge.plugin.approved import UPDATE, Approved, file_for, read_approved, write_approved
-from judge.plugin.gate import GateFinding
+from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
+from judge.plugin.given import asked, one_system, optional_given, text_given
 from judge.plugin.run import Record, SuiteRun, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Message, Order, Outcome, Pair, Status, Verdict
@@ -25,7 +25,7 @@ APPROVED: pytest.StashKey[list[str]] = pytest.StashKey()
 JUDGED: pytest.StashKey[list[Comparison]] = pytest.StashKey()
 MAX_SHOWN = 2000
 SETTLED = "the gate is settled"
-Prompt = str | Sequence[Mapping[str, str]]
+Prompt = str | Sequence[Mapping[str, Any]]
 
 
 class SuiteJudge:
@@ -51,7 +51,7 @@ class SuiteJudge:
 
         Args:
             prompt: what was asked, or a conversation that ends in a question, as messages with role and
-                content.
+                content. A system message at its start is the system text. Texts may be given in parts.
             baseline: the approved answer; None takes the one that --judge-update-baseline wrote.
             key: which approved answer, in a test that has several; by default they are numbered.
             cluster: comparisons with one name count as one for the gate's interval; by default those with the
@@ -61,14 +61,23 @@ class SuiteJudge:
             The verdict; None where the new answer was just approved.
         """
         __tracebackhide__ = True
-        if baseline is None:
-            baseline = self._approved(prompt, response, key)
-            if baseline is None:
-                return None
-        pair = Pair.of(
-            asked(prompt), response, baseline, reference=reference, system=system, category=category
-        )
         try:
+            in_prompt, question = asked(prompt)
+            response, key = text_given(response, "response"), text_given(key, "key")
+            cluster, category = optional_given(cluster, "cluster"), optional_given(category, "category")
+            system, reference = one_system(in_prompt, system), optional_given(reference, "reference")
+            if baseline is None:
+                baseline = self._approved(question, response, key)
+                if baseline is None:
+                    return None
+            pair = Pair.of(
+                question,
+                response,
+                text_given(baseline, "baseline"),
+                reference=reference,
+                system=system,
+                category=category,
+            )
             [comparison] = self._run.compare([pair])
         except JudgeError as error:
             give_up(error)
@@ -130,13 +139,13 @@ class SuiteJudge:
     def _criteria(self, pair: Pair) -> str:
         return self._run.criteria(pair)
 
-    def _approved(self, prompt: Prompt, response: str, key: str) -> str | None:
+    def _approved(self, asked: str | Sequence[Message], response: str, key: str) -> str | None:
         """The approved answer, None where the new one was just approved."""
         item = self._item
         item.stash[N_APPROVED] = number = item.stash.get(N_APPROVED, 0) + 1
         name = item.nodeid.partition("::")[2].replace("::", ".")
         file = file_for(item.path, f"{name}.{key}" if key else name if number == 1 else f"{name}.{number}")
-        question = as_text(asked(prompt))
+        question = as_text(asked)
         try:
             if self._run.settings.update_baseline:
                 write_approved(file, Approved(question, response))
@@ -150,7 +159,7 @@ class SuiteJudge:
             pytest.fail(
                 f"no approved answer in {relative(file)}. To approve the new one: {command}", pytrace=False
             )
-        if found.prompt != question:
+        if not is_same_text(found.prompt, question):
             pytest.fail(
                 f"the approved answer in {relative(file)} is to another prompt. To approve the new one: "
                 f"{command}\n\n"
@@ -165,16 +174,6 @@ class SuiteJudge:
         if item is None:
             pytest.fail("the fixture judge compares inside a test, not outside of one", pytrace=False)
         return item
-
-
-def asked(prompt: Prompt) -> str | tuple[Message, ...]:
-    """The prompt as text, or as messages. Raises TypeError where it is neither."""
-    if isinstance(prompt, str):
-        return prompt
-    messages = tuple(Message(one["role"], one["content"]) for one in prompt)
-    if not messages or messages[-1].role != "user":
-        raise TypeError("a conversation must end in a message with role user: the question that was answered")
-    return messages
 
 
 def as_text(asked: str | Sequence[Message]) -> str:
@@ -351,33 +350,50 @@ def relative(file: Path) -> str:
 
 
 def finish(session: pytest.Session, run: SuiteRun) -> None:
-    """The gate decides, and the report is written. A run that failed otherwise stays failed."""
-    found = run.gate()
-    if found is not None and found.finding is GateFinding.WORSE and session.exitstatus in PASSED:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if run.settings.report and run.all_records:
+    """The gate decides, and the report is written. A run that failed otherwise stays failed.
+
+    Nothing is raised: whatever goes wrong here is a line of the summary, and fails the run.
+    """
+    try:
+        is_failed = run.is_failed
+    except Exception as error:
+        is_failed = True
+        run.problems.append(f"the gate: {in_a_line(error)}")
+    for step in (write_report, SuiteRun.close):
         try:
-            write_report(run)
-        except JudgeError as error:
-            run.problems.append(str(error))
-            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-    run.close()
+            step(run)
+        except Exception as error:
+            is_failed = True
+            run.problems.append(in_a_line(error))
+    if is_failed and session.exitstatus in PASSED:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def in_a_line(error: Exception) -> str:
+    """The error for the summary: ours speak for themselves, others need their name."""
+    return str(error) if isinstance(error, JudgeError) else one_line(f"{type(error).__name__}: {error}")
 
 
 PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 def summarise(terminal: Any, run: SuiteRun) -> None:
-    """The run's section on the terminal."""
+    """The run's section on the terminal. Nothing is raised: pytest's own summary comes after it."""
     approved = sorted(set(run.approved))
-    if not (run.records or approved or run.problems):
+    try:
+        lines, is_failed = lines_of(run), run.is_failed
+    except Exception as error:
+        lines, is_failed = [], False
+        run.problems.append(f"no summary: {in_a_line(error)}")
+    if not (lines or approved or run.problems or run.warnings):
         return
     terminal.section("judge", sep="=")
-    for line in lines_of(run) if run.all_records else ():
+    for line in lines:
         terminal.line(line)
-    found = run.gate()
-    if found is not None and found.finding is GateFinding.WORSE:
+    if is_failed:
         terminal.line("The gate fails this run.", red=True)
+    for warning in run.warnings:
+        terminal.line(f"judge: {warning}", yellow=True)
     if approved:
         what = "answer" if len(approved) == 1 else "answers"
         terminal.line(f"approved {len(approved)} {what}: {', '.join(approved[:5])}")
@@ -391,7 +407,9 @@ REPORT_TITLE = "New answers (A) beside the approved ones (B)"
 
 
 def write_report(run: SuiteRun) -> None:
-    """Every comparison as one HTML page. Raises InputError where it cannot be written."""
+    """Every comparison as one HTML page, if one is wanted. Raises InputError where it cannot be written."""
+    if not (run.settings.report and run.all_records):
+        return
     from judge.report.page import format_html
     from judge.report.summary import summarize
 

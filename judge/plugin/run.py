@@ -19,7 +19,15 @@ from judge.io.verdicts import verdict_from_cells, verdict_to_json
 from judge.methods import AUTO, METHODS, WAYS
 from judge.methods.auto import is_escalated
 from judge.options import JudgeOptions
-from judge.plugin.gate import GateFinding, GateResult, gate, margin_of, sequential_gate
+from judge.plugin.gate import (
+    GateFinding,
+    GateResult,
+    gate,
+    lack_of_evidence,
+    least_share_of,
+    margin_of,
+    sequential_gate,
+)
 from judge.plugin.suite import Comparison
 from judge.records import Pair, Share, Status
 
@@ -38,6 +46,7 @@ class RunSettings:
     base_url: str = ""
     inconsistent: str = "tie"
     gate: str = ""
+    min_readable: str = "80%"
     sequential: bool = False
     ledger: str = ""
     no_cache: bool = False
@@ -47,11 +56,11 @@ class RunSettings:
     def __post_init__(self) -> None:
         if self.inconsistent not in POLICIES:
             raise InputError(
-                f"--judge-inconsistent {self.inconsistent}: must be one of {', '.join(POLICIES)}."
+                f"--judge-inconsistent={self.inconsistent}: must be one of {', '.join(POLICIES)}."
             )
         if self.method not in (*WAYS, AUTO) and self.method not in METHODS:
             known = ", ".join([*WAYS, AUTO, *METHODS.names()])
-            raise InputError(f"--judge-method {self.method}: must be one of {known}.")
+            raise InputError(f"--judge-method={self.method}: must be one of {known}.")
         if self.base_url and self.backend not in ("embedded", "server"):
             raise InputError(
                 "--judge-base-url names a server, and --judge-backend something else. Give one of them."
@@ -60,6 +69,7 @@ class RunSettings:
             raise InputError("--judge-sequential stops a gate early: give --judge-gate too.")
         if self.gate:
             margin_of(self.gate)
+        least_share_of(self.min_readable)
 
     @property
     def options(self) -> JudgeOptions:
@@ -78,6 +88,10 @@ class SuiteRun:
     settled: GateResult | None = None
     approved: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    is_dry: bool = False
+    """Whether pytest runs no test (--collect-only and the like), so that no gate is asked."""
+
     item: Any = None
     _ahead: dict[str, Comparison] = field(default_factory=dict)
 
@@ -148,14 +162,35 @@ class SuiteRun:
         place = {test: number for number, test in enumerate(self.collected)}
         return sorted(self.records, key=lambda test: place.get(test, len(place)))
 
+    @property
+    def is_gate_asked(self) -> bool:
+        """Whether this run has to pass a gate: not where answers were approved and none compared."""
+        only_approves = self.settings.update_baseline and not self.all_records
+        return bool(self.settings.gate) and not self.is_dry and not only_approves
+
+    @property
+    def lack(self) -> str:
+        """Why the gate cannot tell, in words; "" where it can, or is not asked."""
+        if not self.is_gate_asked:
+            return ""
+        records = self.all_records
+        n_readable = sum(record["score"] is not None for record in records)
+        return lack_of_evidence(n_readable, len(records), least_share_of(self.settings.min_readable))
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the gate fails the run: the new answers are worse, or nothing shows that they are not."""
+        found = self.gate()
+        return bool(self.lack) or (found is not None and found.finding is GateFinding.WORSE)
+
     def gate(self) -> GateResult | None:
-        """What the gate finds; None where there is none, or nothing was compared."""
-        return self.settled or self._gate(is_complete=True)
+        """What the gate finds; None where it is not asked, or cannot tell."""
+        return None if self.lack else self.settled or self._gate(is_complete=True)
 
     def _gate(self, is_complete: bool) -> GateResult | None:
-        counted = [record for record in self.all_records if record["score"] is not None]
-        if not self.settings.gate or not counted:
+        if not self.is_gate_asked or self.lack:
             return None
+        counted = [record for record in self.all_records if record["score"] is not None]
         scores = [record["score"] for record in counted]
         clusters = [record["cluster"] for record in counted]
         margin = margin_of(self.settings.gate)
@@ -216,6 +251,8 @@ def property_of(record: Record) -> str:
 def lines_of(run: SuiteRun) -> list[str]:
     """The summary of a run for the terminal."""
     records = run.all_records
+    if not records:
+        return cannot_tell(run)
     counted = [record for record in records if record["score"] is not None]
     n = len(records)
     statuses = [record["verdict"]["status"] for record in records]
@@ -232,11 +269,23 @@ def lines_of(run: SuiteRun) -> list[str]:
         lines.append(
             f"escalated to the slow judge: {Share(len(slow), n)}, {tokens_of(slow):,} tokens for that"
         )
+    lines += cannot_tell(run)
     found = run.gate()
     if found is not None:
         lines += gate_lines(found, run.settled is not None)
     judges = sorted({record["verdict"]["judge"] for record in records})
     return [*lines, f"judge: {', '.join(judges)}"]
+
+
+def cannot_tell(run: SuiteRun) -> list[str]:
+    """The gate's line where it has not enough to go by."""
+    if not run.lack:
+        return []
+    way_out = f" {WITHOUT_GATE}" if not run.all_records else ""
+    return [f"gate not-worse:{margin_of(run.settings.gate):g}: cannot tell: {run.lack}.{way_out}"]
+
+
+WITHOUT_GATE = "A run without judge tests is one with --judge-gate= (nothing after it)."
 
 
 def tokens_of(records: Iterable[Record]) -> int:

@@ -1,0 +1,112 @@
+"""What a test hands to the judge: texts and messages, understood or refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from judge.errors import InputError
+from judge.io.rows import SURROGATE, shown
+from judge.records import Message
+
+SYSTEM_ROLES = ("system", "developer")
+CALLS = ("tool_calls", "function_call")
+MESSAGES = "It must be text, or a list of messages with role and content."
+NEEDS_QUESTION = "A comparison needs the question that was answered."
+
+
+def text_given(value: Any, name: str) -> str:
+    """The text, or the joined text parts of an OpenAI-style content list. Raises InputError."""
+    if isinstance(value, list | tuple) and value:
+        return "".join(part_given(part, f"{name}, part {n}") for n, part in enumerate(value, start=1))
+    if not isinstance(value, str):
+        raise InputError(f"{name} is {described(value)}. It must be text.")
+    if odd := SURROGATE.search(value):
+        raise InputError(
+            f"{name} has \\u{ord(odd[0]):04x}, which stands alone and is only half a character. "
+            "Remove or complete it."
+        )
+    return value
+
+
+def part_given(part: Any, name: str) -> str:
+    if not isinstance(part, Mapping):
+        raise InputError(
+            f"{name} is {described(part)}. It must be a text part: {{'type': 'text', 'text': ...}}."
+        )
+    kind = part.get("type", "text")
+    if kind not in ("text", "input_text", "output_text"):
+        raise InputError(f"{name} is of type {shown(kind)}. The judge reads text alone.")
+    if not isinstance(part.get("text"), str):
+        raise InputError(f"{name}: its text is {described(part.get('text'))}. It must be text.")
+    return text_given(part["text"], name)
+
+
+def optional_given(value: Any, name: str) -> str | None:
+    return None if value is None else text_given(value, name)
+
+
+def asked(prompt: Any) -> tuple[str | None, str | tuple[Message, ...]]:
+    """The system text that a list of messages starts with, None without one, and what was asked.
+
+    Raises:
+        InputError: it is neither text nor a conversation that ends in a question.
+    """
+    if isinstance(prompt, str):
+        if not text_given(prompt, "prompt").strip():
+            raise InputError(f"prompt is empty. {NEEDS_QUESTION}")
+        return None, prompt
+    if isinstance(prompt, bytes | bytearray | Mapping) or not isinstance(prompt, Sequence):
+        raise InputError(f"prompt is {described(prompt)}. {MESSAGES}")
+    messages = [message_given(one, f"prompt, message {n}") for n, one in enumerate(prompt, start=1)]
+    n_system = next((n for n, one in enumerate(messages) if one.role != "system"), len(messages))
+    system = "\n\n".join(one.content for one in messages[:n_system]) if n_system else None
+    rest = tuple(messages[n_system:])
+    for number, message in enumerate(rest, start=n_system + 1):
+        if message.role == "system":
+            raise InputError(
+                f"prompt, message {number} is a system message after others. It must be the first."
+            )
+    if not rest or rest[-1].role != "user":
+        last = f"ends with role {rest[-1].role}" if rest else "has no question"
+        raise InputError(f"prompt {last}. A conversation must end in a message with role user: the question.")
+    if not rest[-1].content.strip():
+        raise InputError(f"prompt ends in an empty message. {NEEDS_QUESTION}")
+    return system, rest
+
+
+def message_given(one: Any, name: str) -> Message:
+    if not isinstance(one, Mapping):
+        raise InputError(f"{name} is {described(one)}. It must be an object with role and content.")
+    role = one.get("role")
+    if role not in ("user", "assistant", *SYSTEM_ROLES):
+        raise InputError(
+            f"{name} has role {shown(role)}. It must be user or assistant, or system in the first."
+        )
+    if call := next((key for key in CALLS if one.get(key)), None):
+        raise InputError(
+            f"{name} has {call}, which the judge would not see. Leave it out, or put it into words."
+        )
+    return Message(
+        "system" if role in SYSTEM_ROLES else role, text_given(one.get("content"), f"{name}, content")
+    )
+
+
+def one_system(in_prompt: str | None, given: Any) -> str | None:
+    """The system text of the messages or of the argument. Raises InputError where they differ."""
+    own = optional_given(given, "system")
+    if None not in (in_prompt, own) and in_prompt != own:
+        raise InputError("system differs from the prompt's system message. Keep one of them.")
+    return in_prompt if own is None else own
+
+
+def described(value: Any) -> str:
+    """What was given, on one line: its type, and for plain values the value."""
+    if value is None:
+        return "None"
+    kind = type(value).__name__
+    if isinstance(value, bool | int | float | bytes):
+        return f"{shown(value)} ({kind})"
+    if isinstance(value, list | tuple | dict | set) and not value:
+        return f"an empty {kind}"
+    return f"of type {kind}"
