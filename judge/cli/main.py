@@ -175,7 +175,7 @@ def compare(
 @takes_judge
 def run(
     pairs: Annotated[
-        str, typer.Argument(help="Pairs: .jsonl, .jsonl.gz, .csv or .parquet; - is standard input.")
+        str, typer.Argument(help="Pairs: JSON, CSV or Parquet, gzipped or not; - is standard input.")
     ],
     out: Annotated[
         str,
@@ -227,7 +227,7 @@ def report(
     votes: Annotated[
         str | None,
         typer.Option(
-            help="People's votes on them (.jsonl, .csv or .parquet): agreement by every convention, with "
+            help="People's votes on them (JSON, CSV or Parquet): agreement by every convention, with "
             "intervals; the verdicts may be of several judges."
         ),
     ] = None,
