@@ -404,8 +404,8 @@ def word_for(name: str) -> str:
     return name if is_plain else shown(name)
 
 
-def not_utf8(byte: int) -> Wrong:
-    return Wrong(f"byte 0x{byte:02x} is not UTF-8. Save the file as UTF-8.")
+def not_utf8(byte: int, right: str = "Save the file as UTF-8.") -> Wrong:
+    return Wrong(f"byte 0x{byte:02x} is not UTF-8. {right}")
 
 
 def first_line(error: BaseException) -> str:
