@@ -96,6 +96,7 @@ def check_writable(
 
 def check_folder(folder: Path) -> None:
     """The same of a folder that may have to be made."""
+    folder.is_dir()  # a name that is too long is an OSError here
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not there.is_dir():
         raise InputError(f"{folder}: cannot be written, {there} is no folder.")
