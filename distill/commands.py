@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from judge.cli.console import STYLE, QuietOption, interruptible, progress_shown
+from judge.cli.console import STYLE, QuietOption, check_folder, interruptible, progress_shown
 from judge.datasets.dataset import data_folder
 from judge.errors import MissingExtra
 
@@ -162,4 +162,6 @@ def _run_of(
         kind, votes = targets
         changes |= {"train.targets": kind, "train.votes": str(votes)}
     recipe = read_recipe(config, changes)
-    return recipe, RunFolder(folder or Path(RUNS) / recipe.adapter_name)
+    place = folder or Path(RUNS) / recipe.adapter_name
+    check_folder(place)
+    return recipe, RunFolder(place)

@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
+from judge.io.files import at_home
 from judge.io.rows import bytes_of, first_line, kind_of, not_utf8, shown
 from judge.io.shapes import Shape, problems_of
 from judge.methods import METHODS, VOTES, WAYS
@@ -533,7 +534,7 @@ def file_at(path: str, folder: Path | None = None) -> Path:
         InputError: there is no such folder.
     """
     if not path.startswith(DATA):
-        return Path(path).expanduser()
+        return at_home(path)
     data = data_folder(folder)
     if data is None:
         raise InputError(f"{path}: JUDGE_DATA is not set. It must name the folder of local copies.")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.selection import Example, Filter, Part, Selection
-from distill.traces import GZIPPED, gzipped_lines, long_form, pair_of_long, trace_line
+from distill.traces import gzipped_lines, long_form, pair_of_long, trace_line
 from judge.errors import InputError
-from judge.io.rows import Wrong, claim, gather, kind_of, rows_of, shown
+from judge.io.rows import JSON_READERS, Wrong, claim, gather, kind_of, rows_of, shown
 from judge.io.values import keyed, named, probability, token_count
 from judge.io.writing import write_whole
 from judge.records import Choice, Order
@@ -70,7 +70,7 @@ def read_selection(path: str | Path) -> Selection:
         claim(first_with_id, example.pair.id, where, f"pair {shown(example.pair.id)}")
         return example
 
-    lines = gather(rows_of(path, GZIPPED), line_from)
+    lines = gather(rows_of(path, JSON_READERS), line_from)
     examples = tuple(line for line in lines if isinstance(line, Example))
     if not lines or not isinstance(lines[0], Selection) or len(examples) != len(lines) - 1:
         raise InputError(f"{path}: no selection. Its first line, and no other, must have schema {SCHEMA!r}.")

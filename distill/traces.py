@@ -18,7 +18,7 @@ from typing import Any
 
 from judge.errors import InputError
 from judge.io.pairs import id_of, pair_from_cells
-from judge.io.rows import Reader, Wrong, claim, gather, gzipped_json_rows, kind_of, rows_of, shown
+from judge.io.rows import JSON_READERS, Wrong, claim, gather, kind_of, rows_of, shown
 from judge.io.values import keyed
 from judge.io.verdicts import verdict_from_cells, verdict_to_json
 from judge.io.writing import replacing, writing
@@ -33,7 +33,6 @@ TRACE_COLUMNS = (
 )
 SHARDS = "traces-[0-9]*.jsonl.gz"
 LEFTOVERS = ".traces-*.part"
-GZIPPED: dict[str, Reader] = {".jsonl.gz": gzipped_json_rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,9 @@ def read_traces(folder: str | Path) -> list[Trace]:
         claim(first_with_id, trace.pair.id, where, f"pair {shown(trace.pair.id)}")
         return trace
 
-    return gather(chain.from_iterable(rows_of(path, GZIPPED) for path in shards_of(Path(folder))), trace_of)
+    return gather(
+        chain.from_iterable(rows_of(path, JSON_READERS) for path in shards_of(Path(folder))), trace_of
+    )
 
 
 def shards_of(folder: Path) -> list[Path]:

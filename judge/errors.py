@@ -17,9 +17,12 @@ Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 SHOWN_PROBLEMS = 20
+SHOWN_SPANS = 5
+PLACED = re.compile(r"(?P<file>.+?)(?P<unit>:| row )(?P<number>[0-9]+): (?P<what>.*)", re.DOTALL)
 
 
 class JudgeError(Exception):
@@ -31,11 +34,14 @@ class InputError(JudgeError):
 
 
 class BadLines(InputError):
-    """A file with lines that cannot be read; shows up to twenty of them, and how many there are in all."""
+    """A file with lines that cannot be read; shows up to twenty of them, and how many there are in all.
+
+    Lines of which the same is wrong are shown once, with their count and the first numbers.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__(_shown(self.problems, "bad lines"))
+        super().__init__(_shown(alike_together(self.problems), "bad lines"))
 
 
 class ModelError(JudgeError):
@@ -59,7 +65,7 @@ class PromptTooLong(BackendError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__(_shown(self.problems, "prompts that are too long"))
+        super().__init__(_shown([(one, 1) for one in self.problems], "prompts that are too long"))
 
 
 class MissingExtra(BackendError):
@@ -74,8 +80,38 @@ class LedgerError(JudgeError):
     """The ledger cannot be opened, read or written."""
 
 
-def _shown(problems: Sequence[str], what: str) -> str:
-    """The first twenty problems, a line each, and how many more there are."""
-    n_more = len(problems) - SHOWN_PROBLEMS
+def alike_together(problems: Sequence[str]) -> list[tuple[str, int]]:
+    """The problems in order of the first of each, and of how many lines each of them tells."""
+    alike: dict[tuple[str, str, str], list[int]] = {}
+    for problem in problems:
+        placed = PLACED.fullmatch(problem)
+        key = (placed["file"], placed["unit"], placed["what"]) if placed else ("", "", problem)
+        alike.setdefault(key, []).append(int(placed["number"]) if placed else 0)
+    return [(_told(key, numbers), len(numbers)) for key, numbers in alike.items()]
+
+
+def _told(key: tuple[str, str, str], numbers: Sequence[int]) -> str:
+    file, unit, what = key
+    if not unit or len(numbers) == 1:
+        return f"{file}{unit}{numbers[0]}: {what}" if unit else what
+    kind = "lines" if unit == ":" else "rows"
+    return f"{file}: {len(numbers)} {kind} ({spans_of(numbers)}): {what}"
+
+
+def spans_of(numbers: Sequence[int]) -> str:
+    """The numbers, which rise, in few words: 1-30, 32, 40-41, ..."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    words = [f"{first}-{last}" if last > first else str(first) for first, last in spans]
+    return ", ".join(words[:SHOWN_SPANS]) + (", ..." if len(words) > SHOWN_SPANS else "")
+
+
+def _shown(problems: Sequence[tuple[str, int]], what: str) -> str:
+    """The first twenty problems, a line each, and how many more lines have one."""
+    n_more = sum(count for _, count in problems[SHOWN_PROBLEMS:])
     more = [f"... and {n_more} more {what}"] if n_more > 0 else []
-    return "\n".join([*problems[:SHOWN_PROBLEMS], *more])
+    return "\n".join([*(problem for problem, _ in problems[:SHOWN_PROBLEMS]), *more])

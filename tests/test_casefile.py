@@ -120,7 +120,7 @@ def test_every_bad_case_is_named_at_once(file):
         ("", "no cases found"),
         ("- &a [*a]", "the entry is a list. It must be an object."),
         ("- id: &a [*a]\n", "not YAML that can be read"),
-        (b"\xff\xfe", "is not UTF-8"),
+        (b"- id: \xff", "is not UTF-8"),
     ],
 )
 def test_hostile_yaml_is_one_line(file, text, complaint):

@@ -114,4 +114,4 @@ def test_judge_run_writes_a_table_with_the_texts(tmp_path):
     report = [sys.executable, "-m", "judge", "report", "v.csv"]
     done = subprocess.run(report, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "must end in one of .jsonl, .jsonl.gz" in done.stderr
+    assert "this is a table under a line of column names. It must be JSON." in done.stderr

@@ -125,7 +125,7 @@ def test_the_reference_of_the_command_line_has_every_verb_with_its_options():
     for verb in ("compare", "run", "report", "bench", "app", "models list", "distill all"):
         assert f"\n## judge {verb}\n" in f"\n{page}"
     run = page[page.index("## judge run\n") : page.index(f"## {SHARED}\n")]
-    assert "| `PAIRS` | Pairs: .jsonl" in run
+    assert "| `PAIRS` | Pairs: JSON" in run
     assert "| `--out TEXT` | Verdicts" in run
     assert SHARED_ANCHOR in run
     assert "--backend" not in run

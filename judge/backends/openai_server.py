@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from judge.backends.chat_way import ChatWay
 from judge.backends.endpoint import KEY, PATIENCE, Endpoint, Patience, Served, listed
 from judge.backends.tokens_way import TokensWay, last_part
 from judge.errors import BackendError, InputError
+from judge.io.files import at_home
 from judge.models.adapters import MANIFEST, read_adapter
 from judge.records import Engine, Prompt, Unparsed
 
@@ -142,5 +142,5 @@ def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
 
 def adapter_name(settings: Settings) -> str:
     """What the server is asked for: the name in the adapter's manifest, else its folder's."""
-    folder = Path(settings.adapter).expanduser().resolve()
+    folder = at_home(settings.adapter).resolve()
     return read_adapter(folder).name if (folder / MANIFEST).is_file() else folder.name

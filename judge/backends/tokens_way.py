@@ -14,7 +14,7 @@ from judge.backends.endpoint import Endpoint, Job, Refused, Session, decoding_of
 from judge.backends.local import chosen_among, engine_of, softmax
 from judge.backends.tokens import Encoded, PromptEncoder
 from judge.errors import BackendError, MissingExtra, ModelError
-from judge.io.files import error_line
+from judge.io.files import at_home, error_line
 from judge.models import basemodels
 from judge.models.adapters import check_prompts, read_adapter
 from judge.models.hub import HUB_ID
@@ -162,7 +162,7 @@ class TokensWay:
 
 def _is_hub_id(name: str) -> bool:
     """Whether a base model is known here by its name on the hub alone, and by no folder."""
-    return HUB_ID.fullmatch(name) is not None and not Path(name).expanduser().exists()
+    return HUB_ID.fullmatch(name) is not None and not at_home(name).exists()
 
 
 def _letter_probabilities(answer: Any, letters: Sequence[int]) -> tuple[float, ...]:

@@ -103,8 +103,9 @@ def bench(
     from judge.study.gallery import galleries_of
     from judge.study.study import study_of
 
-    for path in (out, html, markdown):
-        check_writable(path)
+    writes = (out, html, markdown)
+    for number, path in enumerate(writes):
+        check_writable(path, (data, votes, ledger, *writes[:number]))
     named = [judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)]
     others = other_metrics(metrics or ())
     source = source_of(data)

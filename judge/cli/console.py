@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,11 +68,57 @@ def interruptible() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def check_writable(out: str | None) -> None:
-    """Says before any work that a file could not be written after it; "-" is standard output."""
-    path = Path(out or "-")
-    if out not in (None, "-") and (path.is_dir() or not path.parent.is_dir()):
+def check_writable(
+    out: str | None, others: Iterable[str | Path | None] = (), endings: Sequence[str] = ()
+) -> None:
+    """Says before any work that a file could not be written after it; "-" is standard output.
+
+    Args:
+        others: files that the same command reads or writes: it must be none of them, links followed.
+        endings: what its name may end in; anything where there are none.
+    """
+    if out is None or out == "-":
+        return
+    if endings and not out.lower().endswith(tuple(endings)):
+        raise InputError(
+            f"{out}: cannot be written. Its name must end in {', '.join(endings)}, or be - for standard "
+            "output."
+        )
+    path = Path(out)
+    for other in others:
+        if other and str(other) != "-" and is_same_file(path, Path(other)):
+            raise InputError(f"{out}: cannot be written, {other} is the same file. Name another one.")
+    if path.is_dir() or not path.parent.is_dir():
         raise InputError(f"{out}: cannot be written, it is a folder or its folder is missing.")
+    if path.is_file() or not path.exists():  # a device or a pipe is written to as it is
+        check_room(path.resolve().parent, out)
+
+
+def check_folder(folder: Path) -> None:
+    """The same of a folder that may have to be made."""
+    folder.is_dir()  # a name that is too long is an OSError here
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise InputError(f"{folder}: cannot be written, {there} is no folder.")
+    check_room(there, folder)
+
+
+def check_room(folder: Path, out: str | Path) -> None:
+    """Tries whether a file can be made in the folder, which leaves nothing behind."""
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{out}: cannot be written, no file can be made in its folder ({error.strerror})."
+        ) from error
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether both names lead to one file, or would once it is written. A terminal or a pipe is no file."""
+    if one.is_file() and other.is_file():
+        return one.samefile(other)
+    return not one.exists() and one.resolve() == other.resolve()
 
 
 def write(out: str, text: str) -> None:

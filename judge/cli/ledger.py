@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from judge.cli.console import LedgerOption, opened_ledger
+from judge.cli.console import LedgerOption, check_folder, opened_ledger
 
 app = typer.Typer(help="The ledger of all judgments: show, export, import.", no_args_is_help=True)
 
@@ -36,6 +36,7 @@ def ledger_export(
     ledger: LedgerOption = None,
 ) -> None:
     """Write all judgments as small compressed shards, without any text of the pairs."""
+    check_folder(folder)
     with opened_ledger(ledger) as book:
         for path in book.export(folder, judge):
             print(path)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import random
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -31,6 +34,7 @@ from judge.cli.ledger import app as ledger_app
 from judge.cli.models import app as models_app
 from judge.cli.options import takes_judge
 from judge.errors import InputError, JudgeError, PluginError
+from judge.io.rows import SURROGATE, not_utf8, shown
 from judge.options import JudgeOptions
 from judge.records import Order, Pair, Reading, Status, Unparsed, Verdict
 from judge.registry import Registry
@@ -109,15 +113,55 @@ def options(
 
 def main() -> NoReturn:
     """Runs the command line; the only place where errors become messages."""
+    if sys.stderr is None:  # closed: messages go nowhere
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     try:
-        app()
+        check_surroundings(sys.argv[1:], os.environ)
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # says here, not at the very end, that the disk is full
     except JudgeError as error:
-        print(f"judge: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        complain(error)
+    except BrokenPipeError:  # whoever reads has seen enough
+        close_output()
+        raise SystemExit(1) from None
+    except OSError as error:  # a full disk, a file that went away: nothing that we could mend
+        close_output()
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror or error}.")
     except KeyboardInterrupt:
         print("judge: interrupted.", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     raise SystemExit(0)
+
+
+def check_surroundings(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Refuses what no command could work with: a closed output, and bytes that are no text.
+
+    Text of a file that lacks some letters in this terminal's encoding is printed with "?" in their place.
+    """
+    if sys.stdout is None:
+        raise InputError("standard output is closed. Send it to a file, or to /dev/null.")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    said = [(f"argument {number}", text) for number, text in enumerate(arguments, start=1)]
+    said += [(name, environment[name]) for name in environment if name == "HOME" or name.startswith("JUDGE_")]
+    for what, text in said:
+        if odd := SURROGATE.search(text):
+            wrong = not_utf8(ord(odd[0]) - 0xDC00, "Write it in UTF-8.")
+            raise InputError(f"{what} is {shown(text)}: {wrong}")
+
+
+def complain(error: object) -> NoReturn:
+    print(f"judge: {error}", file=sys.stderr)
+    raise SystemExit(2) from None
+
+
+def close_output() -> None:
+    """Lets what could not be printed go nowhere; otherwise Python tries again and complains at its end."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command(
@@ -127,6 +171,9 @@ def main() -> NoReturn:
 )
 @takes_judge
 def compare(
+    file: Annotated[
+        str, typer.Argument(help="One pair as JSON; - is standard input, and so is no file and no text.")
+    ] = "",
     prompt: Annotated[str | None, typer.Option(help="What was asked.")] = None,
     a: Annotated[str | None, typer.Option("--a", help="Answer A.")] = None,
     b: Annotated[str | None, typer.Option("--b", help="Answer B.")] = None,
@@ -156,7 +203,7 @@ def compare(
         "--a": _text_of("--a", a, a_file),
         "--b": _text_of("--b", b, b_file),
     }
-    pair = _pair_of(texts, reference, system)
+    pair = _pair_of(file, texts, reference, system)
     with Judge.of(judge, ledger=ledger, progress=not quiet) as asked:
         started = time.perf_counter()
         [verdict] = asked.judge([pair])
@@ -175,7 +222,7 @@ def compare(
 @takes_judge
 def run(
     pairs: Annotated[
-        str, typer.Argument(help="Pairs: .jsonl, .jsonl.gz, .csv or .parquet; - is standard input.")
+        str, typer.Argument(help="Pairs: JSON, CSV or Parquet, gzipped or not; - is standard input.")
     ],
     out: Annotated[
         str,
@@ -195,11 +242,11 @@ def run(
 ) -> None:
     """Judge a file of pairs in both orders."""
     from judge.api import Judge
-    from judge.io.frames import is_table, verdicts_to_frame, write_frame
+    from judge.io.frames import TABLE_ENDINGS, is_table, verdicts_to_frame, write_frame
     from judge.io.pairs import read_pairs
     from judge.io.verdicts import write_verdicts
 
-    check_writable(out)
+    check_writable(out, (pairs, ledger), (".jsonl", *TABLE_ENDINGS))
     chosen = sample(read_pairs(pairs), limit, seed)
     with interruptible(), Judge.of(judge, ledger=ledger, progress=not quiet) as asked:
         started = time.perf_counter()
@@ -227,7 +274,7 @@ def report(
     votes: Annotated[
         str | None,
         typer.Option(
-            help="People's votes on them (.jsonl, .csv or .parquet): agreement by every convention, with "
+            help="People's votes on them (JSON, CSV or Parquet): agreement by every convention, with "
             "intervals; the verdicts may be of several judges."
         ),
     ] = None,
@@ -248,8 +295,9 @@ def report(
     from judge.report.page import format_html, format_json, format_markdown, format_text
     from judge.report.summary import summarize
 
-    for path in (html, markdown, as_json):
-        check_writable(path)
+    reads, writes = (verdicts, pairs, votes), (html, markdown, as_json)
+    for number, path in enumerate(writes):
+        check_writable(path, (*reads, *writes[:number]))
     given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
     if votes is not None:
         _report_on_votes(verdicts, given, votes, texts, metrics or (), html, markdown, as_json)
@@ -354,23 +402,31 @@ def _text_of(option: str, text: str | None, file: Path | None) -> str | None:
         raise InputError(f"{option} and {option}-file: give one of the two.")
     if file is None:
         return text
+    from judge.io.content import plain_content
+    from judge.io.rows import bytes_of
+
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read as UTF-8 text ({error}).") from error
+        content = plain_content(bytes_of(file), str(file)).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: {not_utf8(error.object[error.start])}") from error
+    return content.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _pair_of(texts: dict[str, str | None], reference: str | None, system: str | None) -> Pair:
+def _pair_of(file: str, texts: dict[str, str | None], reference: str | None, system: str | None) -> Pair:
     from judge.io.pairs import read_pairs
+    from judge.io.rows import file_name
 
     given = {option: text for option, text in texts.items() if text is not None}
     if not given:
-        pairs = read_pairs("-")
+        pairs = read_pairs(file or "-")
         if len(pairs) != 1:
             raise InputError(
-                f"standard input: {len(pairs)} pairs. `judge compare` takes one; `judge run -` takes more."
+                f"{file_name(file or '-')}: {len(pairs)} pairs. `judge compare` takes one; `judge run "
+                f"{file or '-'}` takes more."
             )
         return pairs[0]
+    if file:
+        raise InputError(f"{file} and {next(iter(given))}: give a file or the texts, not both.")
     if len(given) < len(texts):
         missing = ", ".join(option for option in texts if option not in given)
         raise InputError(

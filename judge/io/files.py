@@ -21,10 +21,18 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 def cache_folder() -> Path:
     """Where converted weights are kept: the user's cache, or what JUDGE_CACHE names. May not exist yet."""
     if named := os.environ.get("JUDGE_CACHE"):
-        return Path(named).expanduser().absolute()
+        return at_home(named).absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("four-token-judge", appauthor=False)
+
+
+def at_home(path: str | Path) -> Path:
+    """The path with a home folder in the place of ~ or ~NAME; as it is where nobody is called so."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def file_hash(file: Path, progress: Progress = silent) -> str:

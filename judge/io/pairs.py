@@ -1,4 +1,4 @@
-"""Pairs as files: from JSONL, CSV or Parquet, and to JSONL.
+"""Pairs as files: from JSON, CSV or Parquet, and to JSONL.
 
 A row has one of two forms, and in both may have category, reference, system and metadata (an object):
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError
+from judge.io.content import PARQUET, TABLE
 from judge.io.rows import (
     JSON_READERS,
     Cells,
@@ -51,7 +52,10 @@ JSON_COLUMNS = (*LONG_FORM, "metadata")  # text in them, in a table, is JSON
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
-    """The pairs of a .jsonl, .jsonl.gz, .csv or .parquet file, in its order; "-" is JSONL on standard input.
+    """The pairs of a file of JSON, CSV or Parquet, gzipped or not, in its order; "-" is standard input.
+
+    A file is read as what it holds: JSON as an object a line, one list of objects or indented objects; a
+    table by the separator in its header; UTF-8 or UTF-16.
 
     Raises:
         BadLines: some rows cannot be read; the error holds a line for each of them.
@@ -249,4 +253,4 @@ def with_json_parsed(cells: Cells) -> Cells:
     return cells
 
 
-PAIR_READERS: dict[str, Reader] = {**JSON_READERS, ".csv": csv_pair_rows, ".parquet": parquet_pair_rows}
+PAIR_READERS: dict[str, Reader] = {**JSON_READERS, TABLE: csv_pair_rows, PARQUET: parquet_pair_rows}

@@ -1,19 +1,18 @@
-"""Rows of files with their place: from JSONL, CSV and Parquet, and back to JSONL.
+"""Rows of files with their place: from JSON, tables and Parquet, and back to JSONL.
 
-JSON is read strictly. What the cells mean is decided above: `gather` calls a function that makes something
-of one row, and turns every Wrong into one BadLines error that names each bad row.
+A file is read as what it holds, whatever its name ends in (`judge.io.content`). JSON is read strictly.
+What the cells mean is decided above: `gather` calls a function that makes something of one row, and turns
+every Wrong into one BadLines error that names each bad row.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import math
 import re
 import sys
-import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from judge.errors import BadLines, InputError
+from judge.io.content import (
+    JSON,
+    KINDS,
+    PARQUET,
+    SAID_SEPARATOR,
+    SEPARATORS,
+    TABLE,
+    ending_of,
+    is_spread,
+    kind_of_content,
+    plain_content,
+    separator_of,
+)
 from judge.io.writing import write_whole
 
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -44,7 +56,9 @@ class Row:
 
 
 Reader = Callable[[bytes, str], Iterable[Row]]
-"""From a file's content and name to its rows."""
+"""From a file's content, as `plain_content` gives it, and its name to its rows."""
+
+IN_WORDS = {JSON: "JSON", TABLE: "a table under a line of column names", PARQUET: "Parquet"}
 
 
 def gather(rows: Iterable[Row], read_one: Callable[[Cells, str], T]) -> list[T]:
@@ -71,15 +85,30 @@ def claim(taken: dict[Hashable, str], key: Hashable, where: str, what: str) -> N
 
 
 def rows_of(path: str | Path, readers: Mapping[str, Reader]) -> Iterable[Row]:
-    """The rows of a file, read by what its name ends in; those of "-" are JSONL."""
-    name = file_name(path)
-    if str(path) == "-":
-        return json_rows(sys.stdin.buffer.read(), name)
-    data = bytes_of(Path(path))
-    reader = next((reader for suffix, reader in readers.items() if name.lower().endswith(suffix)), None)
-    if reader is None:
-        raise InputError(f"{name}: unknown kind of file. Its name must end in one of {', '.join(readers)}.")
-    return reader(data, name)
+    """The rows of a file, or of standard input for "-", by the reader of what it holds."""
+    data = bytes_of_input() if str(path) == "-" else bytes_of(Path(path))
+    return rows_of_content(data, file_name(path), readers)
+
+
+def rows_of_content(data: bytes, name: str, readers: Mapping[str, Reader]) -> Iterable[Row]:
+    """The same, of a file that was read. Raises InputError where no reader is for what it holds."""
+    content = plain_content(data, name)
+    ending = ending_of(name)
+    is_other = ending in readers and ending not in KINDS  # such as YAML, which all JSON is, too
+    kind = ending if is_other else kind_of_content(content, name)
+    if not content.strip() and kind not in readers:
+        return []
+    if kind in readers:
+        return readers[kind](content, name)
+    found = f"this is {IN_WORDS[kind]}" if kind in IN_WORDS else "unknown kind of file"
+    raise InputError(f"{name}: {found}. It must be {' or '.join(IN_WORDS.get(one, one) for one in readers)}.")
+
+
+def bytes_of_input() -> bytes:
+    """All of standard input."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed. Give it a file.")
+    return sys.stdin.buffer.read()
 
 
 def file_name(path: str | Path) -> str:
@@ -109,16 +138,83 @@ def changed(rows: Iterable[Row], change: Callable[[Cells], Cells]) -> Iterator[R
 
 
 def json_rows(data: bytes, name: str) -> Iterator[Row]:
-    """One JSON object a line; blank lines, a byte order mark and CRLF are fine. Only LF ends a line."""
-    for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), start=1):
+    """JSON objects: one a line, one list of them, or each indented over lines, as `where` then begins.
+
+    Blank lines, a byte order mark and CRLF are fine. Only LF ends a line.
+    """
+    if is_spread(data):
+        yield from spread_rows(data, name)
+        return
+    for number, line in enumerate(data.split(b"\n"), start=1):
         if line.strip():
             yield Row(f"{name}:{number}", object_of_line(line))
+
+
+def spread_rows(data: bytes, name: str) -> Iterator[Row]:
+    """The objects of a list, or one after the other, over any number of lines."""
+    try:
+        source = data.removeprefix(BOM_UTF8).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        yield Row(f"{name}:{line}", not_utf8(data[error.start]))
+        return
+    line = counted = 0
+    for at, value in spread_values(source):
+        line, counted = line + source.count("\n", counted, at), at
+        if not isinstance(value, dict | Wrong):
+            value = Wrong(f"the item is {kind_of(value)}. Every item of the list must be one JSON object.")
+        yield Row(f"{name}:{line + 1}", value)
+
+
+def spread_values(source: str) -> Iterator[tuple[int, Any]]:
+    """The values of a list, or one after the other, each with where it begins.
+
+    A value that may not be is a Wrong in its place. Where the JSON breaks off, a Wrong is the last.
+    """
+    at = after_space(source, 0)
+    is_list = source.startswith("[", at)
+    if is_list:
+        at = after_space(source, at + 1)
+        if source.startswith("]", at):
+            return
+    try:
+        while is_list or at < len(source):
+            value, end = value_at(source, at)
+            yield at, value
+            at = after_space(source, end)
+            if is_list:
+                if source.startswith("]", at):
+                    break
+                if not source.startswith(",", at):
+                    raise json.JSONDecodeError("Expecting ',' delimiter", source, at)
+                at = after_space(source, at + 1)
+        if is_list and (at := after_space(source, at + 1)) < len(source):
+            raise json.JSONDecodeError("Extra data", source, at)
+    except json.JSONDecodeError as error:
+        yield error.pos, Wrong(f"not JSON ({error.msg.removesuffix(' at')} at character {error.colno}).")
+    except (RecursionError, ValueError) as error:
+        yield at, Wrong(f"JSON that cannot be read ({first_line(error)}).")
+
+
+def value_at(source: str, at: int) -> tuple[Any, int]:
+    """The value that begins there, or the Wrong that it is, and where it ends."""
+    try:
+        value, end = STRICT.raw_decode(source, at)
+        if ESCAPED_SURROGATE.search(source, at, end):
+            refuse_lone_surrogates(value)
+    except Wrong as wrong:
+        return wrong, json.JSONDecoder().raw_decode(source, at)[1]
+    return value, end
+
+
+def after_space(source: str, at: int) -> int:
+    return SPACE.match(source, at).end()  # type: ignore[union-attr]  # it matches nothing, too
 
 
 def object_of_line(line: bytes) -> Cells | Wrong:
     """The JSON object that fills the line, or what is wrong with it."""
     try:
-        value = parse_json(line.decode("utf-8"))
+        value = parse_json(line.removeprefix(BOM_UTF8).decode("utf-8"))  # files put together have several
     except UnicodeDecodeError as error:
         return not_utf8(error.object[error.start])
     except Wrong as wrong:
@@ -128,22 +224,23 @@ def object_of_line(line: bytes) -> Cells | Wrong:
     return value
 
 
-def gzipped_json_rows(data: bytes, name: str) -> Iterator[Row]:
-    """The same, from a gzip file that must be whole."""
-    try:
-        unpacked = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{name}: not a whole gzip file ({first_line(error)}).") from error
-    return json_rows(unpacked, name)
-
-
-JSON_READERS: dict[str, Reader] = {".jsonl": json_rows, ".jsonl.gz": gzipped_json_rows}
+JSON_READERS: dict[str, Reader] = {JSON: json_rows}
 
 
 def csv_rows(data: bytes, name: str) -> Iterator[Row]:
-    """Comma-separated rows under a header, every cell as the text it is. `where` has the row's first line."""
+    """Separated rows under a header, every cell as the text it is. `where` has the row's first line.
+
+    What separates the cells is seen in the header, and said where the name does not say it.
+    """
     # Bytes that are no UTF-8 become surrogates, which UTF-8 never gives: so the row that holds them is known.
-    records = csv_records(data.removeprefix(BOM_UTF8).decode("utf-8", errors="surrogateescape"))
+    source = data.removeprefix(BOM_UTF8).decode("utf-8", errors="surrogateescape")
+    said = SAID_SEPARATOR.match(source)
+    separator = said[1] if said else separator_of(source)
+    if not said and separator != {TABLE: ",", ".tsv": "\t"}.get(ending_of(name)) and source.strip():
+        print(f"{name}: read as a table, cells separated by {SEPARATORS[separator]}.", file=sys.stderr)
+    records = csv_records(source, separator)
+    if said:
+        next(records)
     number, header = next(records, (1, []))
     if isinstance(header, Wrong):
         raise InputError(f"{name}:{number}: {header}")
@@ -152,12 +249,12 @@ def csv_rows(data: bytes, name: str) -> Iterator[Row]:
         yield Row(f"{name}:{number}", record if isinstance(record, Wrong) else csv_cells(header, record))
 
 
-def csv_records(source: str) -> Iterator[tuple[int, list[str] | Wrong]]:
+def csv_records(source: str, separator: str = ",") -> Iterator[tuple[int, list[str] | Wrong]]:
     """Each record that is not blank, with the number of the line on which it starts."""
     old_limit = csv.field_size_limit(LONGEST_CSV_CELL)
     try:
         # strict: otherwise a quote that is never closed swallows the rest of the file without a word
-        reader = csv.reader(io.StringIO(source, newline=""), strict=True)
+        reader = csv.reader(io.StringIO(source, newline=""), strict=True, delimiter=separator)
         while True:
             start = reader.line_num + 1
             try:
@@ -220,9 +317,7 @@ def refuse_repeated_columns(names: list[str], file: str) -> None:
 def parse_json(source: str) -> Any:
     """The value. NaN and infinities, repeated keys and lone surrogates are wrong, as is what is no JSON."""
     try:
-        value = json.loads(
-            source, object_pairs_hook=object_of, parse_float=finite, parse_constant=refuse_constant
-        )
+        value = STRICT.decode(source)
     except json.JSONDecodeError as error:
         raise Wrong(f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1}).") from None
     except (RecursionError, ValueError) as error:  # ValueError: an integer of thousands of digits
@@ -255,6 +350,10 @@ def refuse_constant(word: str) -> Any:
 def refuse_lone_surrogates(value: Any) -> None:
     if odd := SURROGATE.search(json.dumps(value, ensure_ascii=False)):
         raise Wrong(f"\\u{ord(odd[0]):04x} stands alone and is only half a character. Remove or complete it.")
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=object_of, parse_float=finite, parse_constant=refuse_constant)
+SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def write_json_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -305,8 +404,8 @@ def word_for(name: str) -> str:
     return name if is_plain else shown(name)
 
 
-def not_utf8(byte: int) -> Wrong:
-    return Wrong(f"byte 0x{byte:02x} is not UTF-8. Save the file as UTF-8.")
+def not_utf8(byte: int, right: str = "Save the file as UTF-8.") -> Wrong:
+    return Wrong(f"byte 0x{byte:02x} is not UTF-8. {right}")
 
 
 def first_line(error: BaseException) -> str:

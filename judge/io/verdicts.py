@@ -1,4 +1,4 @@
-"""Verdicts as files: to and from JSONL. The way in checks types, names and ranges, line by line."""
+"""Verdicts as files: to JSONL, and from JSON. The way in checks types, names and ranges, line by line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEP_KEYS = ("name", "raw", "tokens_in", "tokens_out", "scores", "shared")
 
 
 def read_verdicts(path: str | Path) -> list[Verdict]:
-    """The verdicts of a .jsonl or .jsonl.gz file, in its order; "-" is standard input. A file may be empty.
+    """The verdicts of a file of JSON, in its order; "-" is standard input. A file may be empty.
 
     Types, names and ranges are checked; whether a verdict follows from its readings is not.
 

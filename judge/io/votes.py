@@ -1,4 +1,4 @@
-"""People's votes as files: from JSONL, CSV or Parquet, and back to JSONL.
+"""People's votes as files: from JSON, CSV or Parquet, and back to JSONL.
 
 A row has pair_id, voter and outcome (A, B, TIE or BOTH_BAD), and may have turn, category, model_a, model_b,
 note, shown_left (A or B) and at (ISO 8601). This file is ours, so an unknown column is an error.
@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from judge.io.content import PARQUET, TABLE
 from judge.io.rows import (
     JSON_READERS,
     Cells,
@@ -41,7 +42,7 @@ DIGITS = re.compile("[0-9]{1,9}")
 
 
 def read_votes(path: str | Path) -> list[HumanVote]:
-    """The votes of a .jsonl, .jsonl.gz, .csv or .parquet file, in its order; "-" is JSONL on standard input.
+    """The votes of a file of JSON, CSV or Parquet, as `read_pairs` reads it; "-" is standard input.
 
     A file may be empty. Whether the pairs exist is not checked.
 
@@ -138,4 +139,4 @@ def cells_of_csv(cells: Cells) -> Cells:
     return given | {"turn": int(given["turn"])} if DIGITS.fullmatch(given.get("turn", "")) else given
 
 
-VOTE_READERS: dict[str, Reader] = {**JSON_READERS, ".csv": csv_vote_rows, ".parquet": parquet_rows}
+VOTE_READERS: dict[str, Reader] = {**JSON_READERS, TABLE: csv_vote_rows, PARQUET: parquet_rows}

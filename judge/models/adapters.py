@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError, ModelError
-from judge.io.files import error_line, file_hash, hash_and_remember
+from judge.io.files import at_home, error_line, file_hash, hash_and_remember
 from judge.io.rows import Wrong, parse_json, shown
 from judge.io.writing import write_whole
 from judge.progress import silent
@@ -55,7 +55,7 @@ def read_adapter(path: str | Path, hashed: Callable[[Path], str] = file_hash) ->
         ModelError: no such folder, a file or the manifest is missing, the manifest is not one of ours, or a
             file is not the one that it was written for.
     """
-    folder = Path(path).expanduser().resolve()
+    folder = at_home(path).resolve()
     _refuse_missing(folder, str(path))
     if not (folder / MANIFEST).is_file():
         raise ModelError(

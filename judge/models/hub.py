@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import BrokenWeights, MissingExtra, ModelError, UnknownModel
-from judge.io.files import SHA256, error_line, hash_and_remember, remembered_hash
+from judge.io.files import SHA256, at_home, error_line, hash_and_remember, remembered_hash
 from judge.progress import Progress
 
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
@@ -42,7 +42,7 @@ def folder_of(name: str, known: Sequence[str], may_download: bool = True) -> Pat
 def _local(name: str) -> Path | None:
     """The file or folder of that name, with links resolved, where there is one."""
     try:
-        return Path(name).expanduser().resolve(strict=True) if name else None
+        return at_home(name).resolve(strict=True) if name else None
     except (OSError, RuntimeError, ValueError):  # also a name that no path can have, or an unknown ~user
         return None
 

@@ -49,7 +49,7 @@ class Case:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a .jsonl, .jsonl.gz, .yaml or .yml file, in its order.
+    """The cases of a file of JSON, gzipped or not, or of a .yaml or .yml file, in its order.
 
     Raises:
         BadLines: some cases cannot be read; the error holds a line for each of them.

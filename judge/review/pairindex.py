@@ -15,7 +15,8 @@ from pathlib import Path
 from threading import Lock
 
 from judge.errors import InputError
-from judge.io.pairs import PAIR_READERS, id_of, pair_from_cells, read_pairs, write_pairs
+from judge.io.content import is_json_lines
+from judge.io.pairs import id_of, pair_from_cells, read_pairs, write_pairs
 from judge.io.rows import Wrong, object_of_line, shown
 from judge.records import Pair
 
@@ -134,20 +135,16 @@ class PairIndex:
 
 
 def opened(path: Path, name: str | None = None) -> PairIndex:
-    """The index of a file of pairs; one that is no plain JSONL is read whole and kept aside as JSONL.
+    """The index of a file of pairs; what holds no plain JSONL is read whole and kept aside as such.
 
     Raises:
         InputError: there is no such file, it is of another kind, it holds no line, or it is no plain JSONL
             and a row of it is no pair.
     """
     name = name or path.name
-    if not any(path.name.lower().endswith(ending) for ending in PAIR_READERS):
-        raise InputError(
-            f"{name}: unknown kind of file. Its name must end in one of {', '.join(PAIR_READERS)}."
-        )
     if not path.is_file():
         raise InputError(f"{name}: no such file.")
-    if not path.name.lower().endswith(".jsonl"):
+    if not is_json_lines(path):
         pairs = read_pairs(path)
         path = Path(tempfile.mkdtemp(prefix="judge-app-")) / "pairs.jsonl"
         write_pairs(path, pairs)

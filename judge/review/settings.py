@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from judge.errors import InputError
-from judge.io.pairs import PAIR_READERS
-from judge.io.rows import JSON_READERS, Wrong, gzipped_json_rows, object_of_line
+from judge.io.content import ENDINGS, is_json_lines
+from judge.io.rows import JSON_READERS, object_of_line, rows_of_content
 from judge.options import JudgeOptions
 
 REVIEWS = "judge-reviews.sqlite"
@@ -54,7 +54,7 @@ def files_below(root: Path) -> list[str]:
     for depth in range(DEEPEST):
         for path in sorted(root.glob("/".join(["*"] * (depth + 1)))):
             is_hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-            if not is_hidden and path.is_file() and path.name.lower().endswith(tuple(PAIR_READERS)):
+            if not is_hidden and path.is_file() and path.name.lower().endswith(ENDINGS):
                 found.append(str(path.relative_to(root)))
             if len(found) == MOST_FILES:
                 return found
@@ -62,16 +62,14 @@ def files_below(root: Path) -> list[str]:
 
 
 def holds_verdicts(path: Path) -> bool:
-    """Whether the first line of a file is a verdict's."""
-    if not path.name.lower().endswith(tuple(JSON_READERS)):
-        return False
+    """Whether the first object of a file is a verdict."""
     try:
-        if path.name.lower().endswith(".gz"):
-            first = next(iter(gzipped_json_rows(path.read_bytes(), path.name)), None)
-            cells = first.cells if first else Wrong("empty")
-        else:
+        if is_json_lines(path):
             with path.open("rb") as file:
                 cells = object_of_line(file.readline(PEEK))
+        else:
+            first = next(iter(rows_of_content(path.read_bytes(), path.name, JSON_READERS)), None)
+            cells = first.cells if first else {}
     except (OSError, InputError):
         return False
     return isinstance(cells, dict) and {"pair_id", "orders"} <= cells.keys()

@@ -1,0 +1,148 @@
+"""What a file holds, by its bytes: gzip or not, its encoding, and whether it is JSON, a table or Parquet.
+
+A name only decides where the bytes leave it open: an empty file, a table of one column, YAML.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from collections.abc import Iterator
+from pathlib import Path
+
+from judge.errors import InputError
+
+JSON, TABLE, PARQUET = ".jsonl", ".csv", ".parquet"
+KINDS = {JSON: JSON, ".json": JSON, ".ndjson": JSON, TABLE: TABLE, ".tsv": TABLE, PARQUET: PARQUET}
+"""What a file is by the end of its name, before a .gz."""
+
+ENDINGS = tuple(KINDS) + tuple(f"{ending}.gz" for ending in KINDS)
+GZIP_MAGIC = b"\x1f\x8b"
+PARQUET_MAGIC = b"PAR1"
+HEAD = 1 << 16  # bytes in which a header or the first line of indented JSON ends
+MARKS = {
+    BOM_UTF32_LE: "utf-32",  # before UTF-16's, which it begins with
+    BOM_UTF32_BE: "utf-32",
+    BOM_UTF16_LE: "utf-16",
+    BOM_UTF16_BE: "utf-16",
+}
+SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+SAID_SEPARATOR = re.compile(r'"?sep=([,;|\t])"?\r?\n')  # a first line that Excel reads and writes
+COLUMN_NAME = re.compile(r"[^\W\d][\w .\-]{0,39}")
+LINE = re.compile(rb"[^\n]*\S[^\n]*")
+
+
+def plain_content(data: bytes, name: str) -> bytes:
+    """The content as UTF-8 without a byte order mark, unpacked where it is gzip; Parquet as it is.
+
+    Raises:
+        InputError: it is no whole gzip file, or no whole UTF-16.
+    """
+    if data.startswith(GZIP_MAGIC):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            found = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(f"{name}: not a whole gzip file ({found}).") from error
+    encoding = encoding_of(data)
+    if encoding is None:
+        return data.removeprefix(BOM_UTF8)
+    try:
+        return data.decode(encoding).encode()
+    except UnicodeDecodeError as error:
+        told = f"not whole {encoding[:6].upper()} ({error.reason} at byte {error.start + 1})"
+        raise InputError(f"{name}: {told}. Save the file as UTF-8.") from error
+
+
+def encoding_of(data: bytes) -> str | None:
+    """UTF-16 or UTF-32, by their marks, or by the zeros that UTF-16 has beside plain letters; else None."""
+    if marked := next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), None):
+        return marked
+    zeros = "".join("0" if byte == 0 else "x" for byte in data[:4])
+    return {"x0x0": "utf-16-le", "0x0x": "utf-16-be"}.get(zeros)
+
+
+def ending_of(name: str) -> str:
+    """The end of a name in small letters, without a .gz: ".jsonl" of PAIRS.JSONL.GZ; "" where it has none."""
+    stem = name.lower().removesuffix(".gz")
+    return stem[stem.rfind(".") :] if "." in stem else ""
+
+
+def kind_of_content(data: bytes, name: str) -> str:
+    """JSON, TABLE or PARQUET, else what the name ends in. The data is `plain_content`."""
+    if data.startswith(PARQUET_MAGIC):
+        return PARQUET
+    first = next(lines_of(data), b"").lstrip()
+    if first.startswith((b"{", b"[")):
+        return JSON
+    ending = ending_of(name)
+    named = KINDS.get(ending, ending)
+    if named != TABLE and first and has_header(first):
+        return TABLE
+    return named
+
+
+def is_json_lines(path: Path) -> bool:
+    """Whether a file is UTF-8 with a JSON object a line, as far as its beginning shows; an OSError passes."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if head.startswith((GZIP_MAGIC, PARQUET_MAGIC)) or encoding_of(head):
+        return False
+    head = head.removeprefix(BOM_UTF8)
+    return kind_of_content(head, path.name) == JSON and not is_spread(head)
+
+
+def has_header(line: bytes) -> bool:
+    """Whether a line names several columns."""
+    source = line.decode("utf-8", errors="replace").strip("\r\n ")
+    if SAID_SEPARATOR.match(f"{source}\n"):
+        return True
+    names = cells_of(source, separator_of(source))
+    return len(names) > 1 and all(COLUMN_NAME.fullmatch(one) for one in names)
+
+
+def separator_of(source: str) -> str:
+    """What separates the cells of a table: that which gives its header the most, a comma in doubt."""
+    return max(SEPARATORS, key=lambda separator: len(cells_of(source, separator)))
+
+
+def cells_of(source: str, separator: str) -> list[str]:
+    """The first record, as far as it can be read."""
+    try:
+        return next(csv.reader(io.StringIO(source[:HEAD], newline=""), delimiter=separator), [])
+    except csv.Error:
+        return []
+
+
+def lines_of(data: bytes) -> Iterator[bytes]:
+    """The lines that are not blank, as they are asked for."""
+    return (found[0] for found in LINE.finditer(data))
+
+
+def is_spread(data: bytes) -> bool:
+    """Whether JSON goes on over lines: a list, or an object that does not end in the line it begins in.
+
+    A first line that is cut off is no such object where another object follows in the next line.
+    """
+    lines = lines_of(data)
+    first, second = (next(lines, b"").strip() for _ in range(2))
+    if first.startswith(b"["):
+        return not second or is_cut(first)
+    return first.startswith(b"{") and bool(second) and not second.startswith(b"{") and is_cut(first)
+
+
+def is_cut(line: bytes) -> bool:
+    """Whether the line is JSON that would have to go on."""
+    try:
+        source = line.decode()
+        json.loads(source)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(source) - 1  # a comma at the end is pointed at itself
+    except (ValueError, RecursionError):
+        pass
+    return False
