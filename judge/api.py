@@ -188,7 +188,8 @@ class Judge:
 
         What the ledger knows is not asked again, save for what could not be read; `replay` then says how
         much that was. Two equal answers are a tie, and no model is asked. A run that was interrupted goes on
-        where it was, and ends with the same verdicts. Some seconds at most for one pair; for many, see `Judge`.
+        where it was, and ends with the same verdicts. Some seconds at most for one pair; for many, see
+        `Judge`.
 
         Raises:
             InputError: something that is no pair.

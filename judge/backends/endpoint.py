@@ -167,6 +167,7 @@ class Endpoint:
         if self.strict:
             return list(self.run(jobs))
         found = self.run([_caught(job) for job in jobs])
+        self.has_answered |= any(not isinstance(one, Refused) for one in found)
         if not self.has_answered:
             for one in found:
                 if isinstance(one, Refused) and not isinstance(one, Blocked):
@@ -246,7 +247,6 @@ class Session:
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise _Again(f"an answer of another form ({error_line(error)}): {_said(answer)}") from None
         self._server.count(answer)
-        self._server.has_answered |= path not in ("/models",) and not path.endswith("/tokenize")
         return value
 
     async def _answer(self, path: str, body: Mapping[str, Any] | None, name: str) -> bytes:

@@ -168,7 +168,7 @@ class Ledger:
             return {(row.content, Order(row.order)): _reading_of(row) for row in found}
 
     def made(self, fingerprint: str, contents: Iterable[str]) -> dict[str, str]:
-        """When the judge's verdicts on these contents were made; absent where an order is missing or unread."""
+        """When the judge's verdicts on these contents were made; only those that were read in both orders."""
         query = """
             SELECT content, MAX(recorded_at) FROM readings
             WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
