@@ -187,5 +187,5 @@ def test_a_plan_that_could_not_be_read_is_asked_again_too(ledger):
         ScriptedBackend(lambda *_: "no plan at all", "one"), MethodSettings(store=ledger)
     )
     assert judge_pairs([pair], planless, ledger)[0].status is Status.UNPARSED
-    planned_now = BranchSolveMerge(ScriptedBackend(longer, "one"), settings)
+    planned_now = BranchSolveMerge(ScriptedBackend(longer, "one"), MethodSettings(store=ledger))
     assert judge_pairs([pair], planned_now, ledger)[0].status is Status.CONSISTENT
