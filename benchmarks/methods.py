@@ -53,7 +53,7 @@ class Counting:
     def tokens_computed(self) -> int:
         return self._backend.tokens_computed
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         replies = self._backend.complete(prompts, sampling)
         self.tokens_written += sum(reply.tokens_out for reply in replies)
         return replies

@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Never
 
 from judge.errors import InputError
-from judge.evaluate import judge_pairs
+from judge.evaluate import is_identical, judge_pairs
 from judge.ledger.ledger import Ledger, default_path
+from judge.ledger.replay import Replay
 from judge.options import JudgeOptions, judge_options, kinds_of_options
 from judge.progress import Progress, shown_progress, silent
 from judge.records import HumanVote, Identity, Message, Pair, Verdict
@@ -56,6 +57,8 @@ class Judge:
         device: auto, cpu or cuda.
         concurrency: requests that a server gets at a time.
         requests_per_minute: requests that a server gets a minute at most; 0 is no limit.
+        strict: whether a prompt that is too long or that a server blocks raises BackendError; else its pair
+            is unparsed, with the reason.
         ledger: the file that keeps every reading; None is the one in the user's cache.
         cache: False judges everything again, and keeps nothing after `close`.
         progress: True shows a bar on a terminal and plain lines elsewhere, on standard error; a function is
@@ -84,6 +87,7 @@ class Judge:
         device: str = "auto",
         concurrency: int = 16,
         requests_per_minute: int = 0,
+        strict: bool = False,
         ledger: str | Path | None = None,
         cache: bool = True,
         progress: bool | Progress = False,
@@ -107,6 +111,7 @@ class Judge:
             device=device,
             concurrency=concurrency,
             requests_per_minute=requests_per_minute,
+            strict=strict,
         )
         self._begin(options, ledger, cache, progress)
 
@@ -137,6 +142,7 @@ class Judge:
         self._tell: Progress = silent
         self._judged: dict[str, Pair] = {}
         self._unlike: set[str] = set()
+        self._replay = Replay()
         self._stack = ExitStack()
         if not cache:
             ledger = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.sqlite"
@@ -180,8 +186,10 @@ class Judge:
     def judge(self, pairs: Iterable[Pair]) -> list[Verdict]:
         """A verdict a pair, in the pairs' order.
 
-        What the ledger knows is not asked again. A run that was interrupted goes on where it was, and ends
-        with the same verdicts. Some seconds at most for one pair; for many, see `Judge`.
+        What the ledger knows is not asked again, save for what could not be read; `replay` then says how
+        much that was. Two equal answers are a tie, and no model is asked. A run that was interrupted goes on
+        where it was, and ends with the same verdicts. Some seconds at most for one pair; for many, see
+        `Judge`.
 
         Raises:
             InputError: something that is no pair.
@@ -189,8 +197,11 @@ class Judge:
         """
         wanted = _pairs_of(pairs)
         with self._lock, self._progress_shown():
+            asked = {pair.content_hash for pair in wanted if not is_identical(pair)}
+            made = self._ledger.made(self.identity.fingerprint, asked)
             verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell)
             self._remember(wanted)
+            self._replay = Replay.of([made.get(pair.content_hash) for pair in wanted])
         return verdicts
 
     def agreement(
@@ -225,6 +236,11 @@ class Judge:
     def identity(self) -> Identity:
         """Everything that could change a verdict of this judge. Raises ModelError without its weights."""
         return self._method.identity
+
+    @property
+    def replay(self) -> Replay:
+        """How many verdicts of the last call of `judge` or `compare` came from the ledger, and from when."""
+        return self._replay
 
     @property
     def tokens_computed(self) -> int:

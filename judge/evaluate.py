@@ -9,7 +9,7 @@ from judge.ledger.ledger import Entry, Ledger
 from judge.methods import Method
 from judge.orders import combine
 from judge.progress import Progress, silent
-from judge.records import Order, Pair, Reading, Verdict
+from judge.records import IDENTICAL, Judgment, Order, Pair, Reading, Unparsed, Verdict
 
 
 def judge_pairs(
@@ -20,18 +20,23 @@ def judge_pairs(
 ) -> list[Verdict]:
     """A verdict a pair, in the pairs' order. What the ledger knows is not judged again.
 
+    Two equal answers are a tie, and nobody is asked. A reading that could not be read is asked again, and its
+    pair alone where the others of its batch are known.
+
     Batches are planned over the whole input before anything runs, and one that is not known as a whole is
     judged as a whole, because a batch's make-up moves bf16 probabilities in their last digits; so a run that
-    was interrupted ends with the same verdicts as one that was not. A reading already in the ledger stays.
+    was interrupted ends with the same verdicts as one that was not. A readable one in the ledger stays.
 
     Raises:
         BackendError: the engine failed. Every batch before that is in the ledger.
     """
     fingerprint = method.identity.fingerprint if ledger is None else ledger.register(method.identity)
-    contents = {pair.content_hash: pair for pair in pairs}
+    contents = {pair.content_hash: pair for pair in pairs if not is_identical(pair)}
     known = {} if ledger is None else ledger.find(fingerprint, contents)
     batches = planned(list(contents.values()), method.batch_characters)
-    todo = [batch for batch in batches if not _is_known(batch, known)]
+    todo = [left for batch in batches if (left := _left_of(batch, known))]
+    if ledger is not None:
+        ledger.forget_replies(_unreadable_steps(todo, known))
     method.prepare([pair for batch in todo for pair in batch], progress)
 
     n_characters = sum(map(size_of, contents.values()))
@@ -48,7 +53,8 @@ def judge_pairs(
         if ledger is not None:
             ledger.record(fingerprint, entries)
         for entry in entries:
-            known.setdefault((entry.content, entry.order), entry.reading)
+            if not isinstance(known.get((entry.content, entry.order)), Judgment):
+                known[entry.content, entry.order] = entry.reading
         n_left -= sum(map(size_of, batch))
         n_pairs_left -= len(batch)
         show_progress()
@@ -94,9 +100,39 @@ def size_of(pair: Pair) -> int:
     return max(1, sum(map(len, texts)))
 
 
-def _is_known(batch: Sequence[Pair], known: dict[tuple[str, Order], Reading]) -> bool:
-    return all((pair.content_hash, order) in known for pair in batch for order in Order)
+def is_identical(pair: Pair) -> bool:
+    """Whether both conversations say the same, spaces around the messages apart: nothing is to be judged."""
+    a, b = (
+        [(m.role, m.content.strip()) for m in each] for each in (pair.conversation_a, pair.conversation_b)
+    )
+    return a == b
+
+
+def _left_of(batch: list[Pair], known: dict[tuple[str, Order], Reading]) -> list[Pair]:
+    """What of a batch is to be judged: all where a reading is missing, else the pairs that were not read."""
+    readings = {
+        pair.content_hash: [known.get((pair.content_hash, order)) for order in Order] for pair in batch
+    }
+    if any(reading is None for both in readings.values() for reading in both):
+        return batch
+    return [pair for pair in batch if any(isinstance(one, Unparsed) for one in readings[pair.content_hash])]
+
+
+def _unreadable_steps(batches: Sequence[Sequence[Pair]], known: dict[tuple[str, Order], Reading]) -> set[str]:
+    """The shared replies that readings which could not be read were made of."""
+    readings = (
+        known.get((pair.content_hash, order)) for batch in batches for pair in batch for order in Order
+    )
+    return {
+        step.shared
+        for reading in readings
+        if isinstance(reading, Unparsed)
+        for step in reading.steps
+        if step.shared
+    }
 
 
 def _verdict_of(pair: Pair, known: dict[tuple[str, Order], Reading], fingerprint: str) -> Verdict:
+    if is_identical(pair):
+        return combine(pair.id, dict.fromkeys(Order, IDENTICAL), fingerprint)
     return combine(pair.id, {order: known[pair.content_hash, order] for order in Order}, fingerprint)

@@ -95,6 +95,7 @@ def judge_options(
     device: str = "auto",
     concurrency: int = 16,
     requests_per_minute: int = 0,
+    strict: bool = False,
 ) -> JudgeOptions:
     """The judge that these options name; `judge run --help` says what each of them means.
 
@@ -120,6 +121,7 @@ def judge_options(
             device=device,
             concurrency=concurrency,
             requests_per_minute=requests_per_minute,
+            strict=strict,
         ),
     )
 

@@ -264,6 +264,11 @@ class Unparsed:
 
 Reading = Judgment | Unparsed
 
+IDENTICAL = Judgment(
+    Choice.TIE, {Choice.FIRST: 0.0, Choice.SECOND: 0.0, Choice.TIE: 1.0}, "", tokens_in=0, tokens_out=0
+)
+"""What stands for a reading of two equal answers: a tie, of which no model was asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -282,6 +287,11 @@ class Verdict:
     outcome_by_mean: Outcome | None
     readings: Mapping[Order, Reading]
     judge: str
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether the two answers were equal, so that no model was asked."""
+        return bool(self.readings) and all(reading == IDENTICAL for reading in self.readings.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -392,3 +392,23 @@ def test_the_default_judge_judges_a_pair(tmp_path):
     verdict = json.loads(finished.stdout)
     assert verdict["status"] in ("consistent", "inconsistent")
     assert verdict["judge"].startswith("qwen2.5-coder-0.5b+distilled-0.5b/direct@embedded-cpu#")
+
+
+def test_a_run_counts_what_was_not_judged_by_reason_and_ends_with_status_3(run, tmp_path):
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [{"id": str(n), "prompt": "q", "response_a": f"{n}a", "response_b": f"{n}"} for n in range(3)]
+    rows.append({"id": "same", "prompt": "q", "response_a": "as before", "response_b": "as before\n"})
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    judged = ["run", str(pairs), "--ledger", str(tmp_path / "l.sqlite"), "--out", str(tmp_path / "v.jsonl")]
+    finished = run(*judged, "--backend", "scripted:unreadable:6")
+    assert finished.returncode == 3
+    assert "0 of 4 verdicts from the ledger" in finished.stderr
+    assert "3 of 4 judged" in finished.stderr
+    assert "Identical: 1 (" in finished.stderr
+    again = run(*judged, "--backend", "scripted:unreadable:6")
+    assert again.returncode == 0
+    assert "2 of 4 verdicts from the ledger (made 20" in again.stderr
+    assert (
+        "0 of 4 verdicts from the ledger" in run(*judged, "--backend", "scripted:longer", "--no-cache").stderr
+    )
+    assert "0 of 4 verdicts from the ledger" in run(*judged, "--backend", "scripted:longer").stderr

@@ -99,8 +99,16 @@ def test_huge_responses_are_trimmed_to_the_limit_and_the_verdict_says_so(tiny):
 
 def test_a_prompt_that_may_not_be_trimmed_is_refused_with_its_pair_named(tiny):
     backend = EmbeddedBackend(Settings(str(tiny), dtype="float32", max_prompt_tokens=1200, overflow="error"))
+    items = [(pair_of("a" * 5000, "b", id="big"), Order.AB), (pair_of("a", "b"), Order.AB)]
+    strict = Settings(str(tiny), dtype="float32", max_prompt_tokens=1200, overflow="error", strict=True)
     with pytest.raises(PromptTooLong, match="pair big in order AB"):
-        Direct(backend).read([(pair_of("a" * 5000, "b", id="big"), Order.AB)])
+        Direct(EmbeddedBackend(strict)).read(items)
+    unread, read = Direct(backend).read(items)
+    assert unread.reason.startswith("the prompt is too long (")
+    assert "big" not in unread.reason
+    assert read == Direct(backend).read(items[1:])[0]
+    prompts = [render_direct(*one, ties=False) for one in items]
+    assert backend.complete(prompts, Sampling(max_new_tokens=2))[0] == unread
 
 
 def test_free_text_is_the_same_alone_and_beside_longer_prompts(backend):

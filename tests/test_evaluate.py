@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
-from judge.backends.scripted import ScriptedBackend, longer
+from judge.backends.scripted import ScriptedBackend, longer, text_of
 from judge.errors import BackendError
 from judge.evaluate import judge_pairs, planned, size_of
+from judge.io.verdicts import verdict_from_cells, verdict_to_json
 from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings
+from judge.methods.bsm import BranchSolveMerge
 from judge.methods.direct import Direct
-from judge.records import Order, Status
+from judge.records import Judgment, Message, Order, Outcome, Pair, Status, Unparsed
 
 
 class Counting(ScriptedBackend):
@@ -116,9 +120,72 @@ def test_progress_ends_at_the_total_and_never_goes_back():
     assert seen[-1][0] == "judging, 12 of 12 pairs"
 
 
-def test_empty_and_identical_responses_are_judged_like_any_other():
-    pairs = [pair_of("", "", id="empty"), pair_of("same", "same", id="same")]
-    for verdict in judge_pairs(pairs, Direct(Counting())):
-        assert verdict.p_a == 0.5
-        assert verdict.status is Status.INCONSISTENT
+def test_equal_answers_are_a_consistent_tie_and_nobody_is_asked(ledger):
+    texts = (("", ""), ("same", "same"), ("same\n", "  same"), ("", " \n"))
+    pairs = [pair_of(*both, id=str(number)) for number, both in enumerate(texts)]
+    backend = Counting()
+    for verdict in judge_pairs(pairs, Direct(backend), ledger):
+        assert (verdict.status, verdict.outcome, verdict.p_a) == (Status.CONSISTENT, Outcome.TIE, 0.5)
+        assert verdict.outcome_by_mean is Outcome.TIE
+        assert verdict.is_identical
         assert set(verdict.readings) == set(Order)
+        assert verdict_from_cells(verdict_to_json(verdict)) == verdict
+    assert backend.n_asked == 0
+    assert ledger.summary()[0].n_readings == 0
+
+
+def test_equal_answers_to_unequal_questions_and_answers_that_differ_inside_are_judged():
+    other = Pair("context", (Message("user", "one"), Message("assistant", "same")), pair_of().conversation_b)
+    other = replace(other, conversation_b=(Message("user", "two"), Message("assistant", "same")))
+    backend = Counting()
+    for verdict in judge_pairs([other, pair_of("a b", "a  b")], Direct(backend)):
+        assert not verdict.is_identical
+    assert backend.n_asked == 4
+
+
+class Moody(Counting):
+    """As long as it is moody it gives no verdict on answers that hold "odd"."""
+
+    def __init__(self, is_moody):
+        super().__init__()
+        self.is_moody = is_moody
+
+    def choose(self, prompts, choices):
+        found = super().choose(prompts, choices)
+        return [
+            Unparsed("blocked (status 400)", "no")
+            if self.is_moody and "odd" in text_of(prompt, "first")
+            else one
+            for prompt, one in zip(prompts, found, strict=True)
+        ]
+
+
+def test_one_unread_pair_stops_no_other_and_it_alone_is_asked_again_by_the_next_run(ledger):
+    pairs = [*FOUR_PAIRS, pair_of("odd and even", "short", id="odd")]
+    first = judge_pairs(pairs, Direct(Moody(True)), ledger)
+    assert [one.pair_id for one in first if one.status is Status.UNPARSED] == ["odd"]
+    again = Moody(False)
+    second = judge_pairs(pairs, Direct(again), ledger)
+    assert again.n_asked == 2
+    assert second == judge_pairs(pairs, Direct(Counting()))
+    assert judge_pairs(pairs, Direct(Moody(True)), ledger) == second
+
+
+def test_a_reply_that_stays_unreadable_is_asked_at_every_run_and_never_replaces_a_readable_one(ledger):
+    pairs = [pair_of("odd and even", "short", id="odd")]
+    for _ in range(2):
+        moody = Moody(True)
+        [verdict] = judge_pairs(pairs, Direct(moody), ledger)
+        assert moody.n_asked == 2
+        readable = [order for order in Order if isinstance(verdict.readings[order], Judgment)]
+        assert readable == [Order.BA]
+
+
+def test_a_plan_that_could_not_be_read_is_asked_again_too(ledger):
+    pair = pair_of("a longer answer", "short")
+    planless = BranchSolveMerge(
+        ScriptedBackend(lambda *_: "no plan at all", "one"), MethodSettings(store=ledger)
+    )
+    assert judge_pairs([pair], planless, ledger)[0].status is Status.UNPARSED
+    planned_now = BranchSolveMerge(ScriptedBackend(longer, "one"), MethodSettings(store=ledger))
+    assert judge_pairs([pair], planned_now, ledger)[0].status is Status.CONSISTENT

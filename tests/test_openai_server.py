@@ -666,11 +666,19 @@ def test_a_prompt_that_is_too_long_is_trimmed_or_refused_by_its_characters():
         assert TRIM_MARK in sent
         assert "aaend\n[End" in sent
         assert "\nshort\n" in sent
+        strict = server.backend(strict=True, max_prompt_tokens=1000, overflow="error")
         with pytest.raises(PromptTooLong, match="pair big in order AB: about 6"):
-            server.backend(max_prompt_tokens=1000, overflow="error").choose(prompts_of(long), "AB")
+            strict.choose(prompts_of(long), "AB")
         with pytest.raises(PromptTooLong, match="leaves no room"):
-            server.backend(max_prompt_tokens=100).choose(prompts_of(long), "AB")
+            server.backend(max_prompt_tokens=100, strict=True).choose(prompts_of(long), "AB")
         assert len(server.asked) == 1
+        backend = server.backend(max_prompt_tokens=1000, overflow="error")
+        unread, read = backend.choose(prompts_of([*long, pair_of()]), "AB")
+        assert unread.reason.startswith("the prompt is too long (about 6")
+        assert sum(read.probabilities) == pytest.approx(1)
+        unread, reply = backend.complete(prompts_of([*long, pair_of()]), Sampling())
+        assert unread.reason.startswith("the prompt is too long (about 6")
+        assert reply.is_ended
 
 
 # Token ids
@@ -773,10 +781,9 @@ def test_requests_at_a_time_reach_the_limit_and_never_pass_it():
 
 def test_equal_prompts_are_asked_once():
     with Chat() as server:
-        same = pair_of("same", "same")
-        [verdict] = judge_pairs([same], Direct(server.backend()))
+        same, *others = server.backend().choose(prompts_of([pair_of()] * 3), "AB")
         assert len(server.asked) == 1
-    assert verdict.p_a == 0.5
+    assert others == [same, same]
 
 
 def test_requests_are_spaced_so_that_no_minute_has_more_than_the_limit():
@@ -873,6 +880,49 @@ def test_a_server_that_is_not_there_is_one_line_with_what_to_do():
     assert "6 attempts failed" in message
 
 
+BLOCKING = [
+    (400, {"error": {"message": "filtered due to the content management policy", "code": "content_filter"}}),
+    (400, {"error": {"message": "no", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}),
+    (400, {"error": {"message": "maximum context length is 2048 tokens", "code": "context_length_exceeded"}}),
+    (400, {"error": {"message": "the request exceeds the available context size", "type": "exceed_context"}}),
+    (403, {"error": {"message": "Your chosen model requires moderation and your input was flagged"}}),
+    (422, {"detail": "something about this prompt alone"}),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), BLOCKING)
+def test_a_prompt_that_a_server_blocks_is_unparsed_and_stops_no_other(status, body):
+    class Picky(Chat):
+        def answer(self, path, asked):
+            blocked = "score 12 " in text_of(asked)
+            return (status, {}, body) if blocked else super().answer(path, asked)
+
+    with Picky() as server:
+        prompts = prompts_of(scored_pairs(20))
+        for found in (server.backend().choose(prompts, "AB"), server.backend().complete(prompts, Sampling())):
+            [place] = [place for place, one in enumerate(found) if isinstance(one, Unparsed)]
+            assert "score 12 " in str(prompts[place].messages)
+            assert "pair " not in found[place].reason.partition("(")[0]
+            assert "\n" not in found[place].reason
+
+
+def test_a_refusal_of_every_prompt_for_an_unknown_reason_stops_the_run_and_a_known_one_does_not():
+    class Refuses(Chat):
+        message = "strange"
+
+        def answer(self, path, body):
+            if path.endswith("/models"):
+                return super().answer(path, body)
+            return 400, {}, {"error": {"message": self.message}}
+
+    with Refuses() as server:
+        assert "strange" in failure_of(server.backend(), prompts_of(scored_pairs(3)))
+    Refuses.message = "maximum context length is 10 tokens"
+    with Refuses() as server:
+        found = server.backend().choose(prompts_of(scored_pairs(3)), "AB")
+        assert {one.reason.partition(" (")[0] for one in found} == {"the prompt is too long for the server"}
+
+
 def test_a_failure_stops_the_others_and_leaves_nothing_unclosed(caplog):
     class Picky(Chat):
         def answer(self, path, body):
@@ -882,7 +932,7 @@ def test_a_failure_stops_the_others_and_leaves_nothing_unclosed(caplog):
             return super().answer(path, body)
 
     with Picky() as server:
-        message = failure_of(server.backend(concurrency=3), prompts_of(scored_pairs(60)))
+        message = failure_of(server.backend(concurrency=3, strict=True), prompts_of(scored_pairs(60)))
         assert len(server.asked) < 20
     gc.collect()
     assert caplog.records == []

@@ -55,3 +55,8 @@ def test_another_policy_is_an_error(project):
     result = project.run("--judge-inconsistent", "ignore")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "--judge-inconsistent=ignore: must be one of tie, skip, fail." in result.stderr.str()
+
+
+def test_an_unchanged_answer_passes_whatever_the_policy(project):
+    project.write("test_bot.py", 'def test_same(judge):\n    judge.assert_not_worse("Why?", "so", "so\\n")\n')
+    project.run("--judge-inconsistent", "fail", judge=FIRST).assert_outcomes(passed=1)

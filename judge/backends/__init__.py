@@ -38,6 +38,7 @@ class Settings:
         device: "auto" is a CUDA GPU where there is one, else the CPU.
         concurrency: how many requests a server gets at a time.
         requests_per_minute: how many a server gets a minute at most; 0 is no limit.
+        strict: whether a prompt that cannot be answered raises, instead of being Unparsed in its place.
         progress: called with (stage, done, total) while weights are made ready.
 
     Raises:
@@ -52,6 +53,7 @@ class Settings:
     device: str = "auto"
     concurrency: int = 16
     requests_per_minute: int = 0
+    strict: bool = False
     progress: Progress = silent
 
     def __post_init__(self) -> None:
@@ -107,7 +109,9 @@ class ChoiceProbabilities:
 class Backend(Protocol):
     """Turns prompts into replies. Lists in, lists of equal length and order out.
 
-    Both methods raise BackendError, and never return a failure as text.
+    What one prompt alone causes (it is too long, a server blocks it) is Unparsed in its place, with a reason
+    that names no pair; with `Settings.strict` it raises. What stops all prompts raises BackendError: a server
+    that is not there, a wrong key. No failure is ever returned as text.
     """
 
     @property
@@ -122,7 +126,7 @@ class Backend(Protocol):
     def tokens_computed(self) -> int:
         """Prompt tokens that went through the model so far; what was shared or cached counts once."""
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         """One free reply a prompt, which goes on from `Prompt.reply_start`."""
 
     def choose(
@@ -130,7 +134,7 @@ class Backend(Protocol):
     ) -> list[ChoiceProbabilities | Unparsed]:
         """Probabilities of `choices` as the words that follow `Prompt.reply_start`.
 
-        Unparsed only where an engine cannot be held to the choices and replied with something else.
+        Unparsed also where an engine cannot be held to the choices and replied with something else.
         """
 
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from judge.backends.tokens import RESPONSES, TRIM_MARK, common_limit
+from judge.backends.tokens import RESPONSES, TRIM_MARK, common_limit, too_long
 from judge.errors import PromptTooLong
-from judge.records import Prompt, Span
+from judge.records import Prompt, Span, Unparsed
 
 CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
 SPACES = " \t\r\n\u2581\u0120\u010a"  # the last three are how some servers print a token's space or newline
@@ -115,21 +115,30 @@ def without_start(reply: str, reply_start: str) -> str:
 
 
 def chat_texts(
-    prompts: Sequence[Prompt], lines: Sequence[str], max_prompt_tokens: int, overflow: str
-) -> list[ChatText]:
+    prompts: Sequence[Prompt],
+    lines: Sequence[str],
+    max_prompt_tokens: int,
+    overflow: str,
+    is_strict: bool = False,
+) -> list[ChatText | Unparsed]:
     """The prompts as chat text, each with its line added to the last user message.
 
-    The length in tokens is estimated from the characters; too long ones are shortened like token ids are.
+    The length in tokens is estimated from the characters; too long ones are shortened like token ids are,
+    and Unparsed where they cannot be.
 
     Raises:
-        PromptTooLong: names every prompt that does not fit.
+        PromptTooLong: with `is_strict`; names every prompt that does not fit.
     """
     room = max_prompt_tokens * CHARACTERS_PER_TOKEN
     fitted = [_chat_text(prompt, line, room, overflow) for prompt, line in zip(prompts, lines, strict=True)]
-    too_long = [one for one in fitted if isinstance(one, str)]
-    if too_long:
-        raise PromptTooLong(too_long)
-    return [one for one in fitted if isinstance(one, ChatText)]
+    problems = [
+        f"{prompt.name or 'a prompt'}: {one}"
+        for prompt, one in zip(prompts, fitted, strict=True)
+        if isinstance(one, str)
+    ]
+    if problems and is_strict:
+        raise PromptTooLong(problems)
+    return [too_long(one) if isinstance(one, str) else one for one in fitted]
 
 
 def read_reply(answer: Any) -> ChatReply:
@@ -230,7 +239,7 @@ def _chat_text(prompt: Prompt, line: str, room: int, overflow: str) -> ChatText 
     if is_trimmed:
         limit = _limit(pieces, room - len(ending)) if overflow == "trim" else 0
         if limit <= len(TRIM_MARK):
-            return _refusal(prompt, length, room, overflow)
+            return _refusal(length, room, overflow)
         pieces = [(role, [_shortened(piece, limit) for piece in spans]) for role, spans in pieces]
     messages = [(role, "".join(text for _, text in spans)) for role, spans in pieces]
     return ChatText(tuple(_ended_with(ending, messages)), is_trimmed)
@@ -258,9 +267,9 @@ def _shortened(piece: tuple[str, str], limit: int) -> tuple[str, str]:
     return kind, f"{text[: kept - tail]}{TRIM_MARK}{text[len(text) - tail :]}"
 
 
-def _refusal(prompt: Prompt, length: int, room: int, overflow: str) -> str:
+def _refusal(length: int, room: int, overflow: str) -> str:
     n_tokens, limit = (-(-n // CHARACTERS_PER_TOKEN) for n in (length, room))
-    what = f"{prompt.name or 'a prompt'}: about {n_tokens} tokens, the limit is {limit}"
+    what = f"about {n_tokens} tokens, the limit is {limit}"
     if overflow == "error":
         return f"{what}. Raise --max-prompt-tokens, or shorten the responses with --overflow trim."
     return f"{what} and the text around the responses alone leaves no room. Raise --max-prompt-tokens."

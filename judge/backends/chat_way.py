@@ -65,23 +65,35 @@ class ChatWay:
     ) -> list[ChoiceProbabilities | Unparsed]:
         forms = [ReplyForm(choices, prompt.reply_start, prompt.reply_end) for prompt in prompts]
         texts = self._texts(prompts, [choice_line(form) for form in forms])
-        questions = [_Question(text, form) for text, form in zip(texts, forms, strict=True)]
-        names = {question: prompt.name for question, prompt in zip(questions, prompts, strict=True)}
-        found = self._server.run([self._choice_job(question, name) for question, name in names.items()])
+        questions = [
+            text if isinstance(text, Unparsed) else _Question(text, form)
+            for text, form in zip(texts, forms, strict=True)
+        ]
+        names = {
+            question: prompt.name
+            for question, prompt in zip(questions, prompts, strict=True)
+            if isinstance(question, _Question)
+        }
+        found = self._server.run_each([self._choice_job(question, name) for question, name in names.items()])
         answers = dict(zip(names, found, strict=True))
-        return [answers[question] for question in questions]
+        return [one if isinstance(one, Unparsed) else answers[one] for one in questions]
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         texts = self._texts(prompts, [start_line(prompt.reply_start) for prompt in prompts])
-        return self._server.run(
-            [
-                self._completion_job(text, prompt, decoding_of(sampling, index))
-                for index, (text, prompt) in enumerate(zip(texts, prompts, strict=True))
-            ]
+        found = iter(
+            self._server.run_each(
+                [
+                    self._completion_job(text, prompt, decoding_of(sampling, index))
+                    for index, (text, prompt) in enumerate(zip(texts, prompts, strict=True))
+                    if isinstance(text, ChatText)
+                ]
+            )
         )
+        return [text if isinstance(text, Unparsed) else next(found) for text in texts]
 
-    def _texts(self, prompts: Sequence[Prompt], lines: Sequence[str]) -> list[ChatText]:
-        return chat_texts(prompts, lines, self._settings.max_prompt_tokens, self._settings.overflow)
+    def _texts(self, prompts: Sequence[Prompt], lines: Sequence[str]) -> list[ChatText | Unparsed]:
+        settings = self._settings
+        return chat_texts(prompts, lines, settings.max_prompt_tokens, settings.overflow, settings.strict)
 
     def _completion_job(self, text: ChatText, prompt: Prompt, decoding: dict[str, Any]) -> Job[Completion]:
         async def job(session: Session) -> Completion:

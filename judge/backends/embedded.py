@@ -11,7 +11,7 @@ from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, 
 from judge.backends.loaded import LoadedModel, Reply
 from judge.backends.local import chosen_among, device_of, dtype_of, engine_of
 from judge.backends.packing import batches_of
-from judge.backends.tokens import Encoded
+from judge.backends.tokens import Encoded, around
 from judge.errors import InputError
 from judge.records import Engine, Prompt, Unparsed
 
@@ -63,8 +63,13 @@ class EmbeddedBackend:
         """One forward pass over each prompt; the choices' logits are computed in float32."""
         if not prompts:
             return []
+        fitted = self._model().encoder.fit(prompts, self._settings.strict)
+        return around(prompts, fitted, lambda asked, encoded: self._chosen(asked, encoded, choices))
+
+    def _chosen(
+        self, prompts: Sequence[Prompt], encoded: Sequence[Encoded], choices: Sequence[str]
+    ) -> list[ChoiceProbabilities | Unparsed]:
         model = self._model()
-        encoded = model.encoder.encode(prompts)
         starts = {prompt.reply_start for prompt in prompts}
         letters = {start: tuple(model.encoder.choice_ids(choices, start)) for start in starts}
         asked = [(one.ids, letters[prompt.reply_start]) for one, prompt in zip(encoded, prompts, strict=True)]
@@ -78,10 +83,13 @@ class EmbeddedBackend:
                 }
         return chosen_among(choices, model.encoder, prompts, encoded, [probabilities[one] for one in asked])
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         """Free text, many rows at a time; a beginning that prompts share is computed once."""
+        fitted = self._model().encoder.fit(prompts, self._settings.strict)
+        return around(prompts, fitted, lambda _, encoded: self._completed(encoded, sampling))
+
+    def _completed(self, encoded: Sequence[Encoded], sampling: Sampling) -> list[Completion]:
         model = self._model()
-        encoded = model.encoder.encode(prompts)
         sequences = [one.ids for one in encoded]
         rows = sorted(set(sequences)) if sampling.temperature <= 0 else sorted(sequences)
         with self._lock, model.seeded(sampling.seed):

@@ -20,6 +20,7 @@ from judge.backends import Sampling, Settings
 from judge.backends.chat_text import whole_characters
 from judge.errors import BackendError, InputError, MissingExtra
 from judge.io.files import error_line
+from judge.records import Unparsed
 
 if TYPE_CHECKING:
     import openai
@@ -91,6 +92,14 @@ class Refused(BackendError):
         self.said = said
 
 
+class Blocked(Refused):
+    """The server answers others, but not this prompt. `reason` is one line that names no pair."""
+
+    def __init__(self, message: str, said: str, reason: str) -> None:
+        super().__init__(message, said)
+        self.reason = reason
+
+
 class NotThere(Refused):
     """The server knows no such path, or no such model."""
 
@@ -122,7 +131,9 @@ class Endpoint:
         self.patience = patience
         self.pace = _Pace(settings.requests_per_minute, patience)
         self.concurrency = max(1, settings.concurrency)
+        self.strict = settings.strict
         self.tokens_computed = 0
+        self.has_answered = False
         self.served: tuple[str, ...] = ()
 
     def models(self) -> tuple[Served, ...] | None:
@@ -145,6 +156,23 @@ class Endpoint:
             BackendError: what failed first.
         """
         return _in_a_loop_of_its_own(lambda: self._run(jobs)) if jobs else []
+
+    def run_each(self, jobs: Sequence[Job[T]]) -> list[T | Unparsed]:
+        """The jobs' results in order, Unparsed in the place of one whose prompt the server blocks.
+
+        Raises:
+            BackendError: what stops all jobs; where the server refuses every one and has answered none
+                before, its reason may be anything, so that counts too. With `Settings.strict`, the first.
+        """
+        if self.strict:
+            return list(self.run(jobs))
+        found = self.run([_caught(job) for job in jobs])
+        self.has_answered |= any(not isinstance(one, Refused) for one in found)
+        if not self.has_answered:
+            for one in found:
+                if isinstance(one, Refused) and not isinstance(one, Blocked):
+                    raise one
+        return [_unanswered(one) if isinstance(one, Refused) else one for one in found]
 
     async def _run(self, jobs: Sequence[Job[T]]) -> list[T]:
         async with _client(self.url, self.patience.deadline_s) as client:
@@ -254,6 +282,8 @@ class Session:
                 )
             self._server.pace.hold(pause_s)
             return _Again(f"status {status} ({said})", pause_s)
+        if status not in (401, 404, 405) and (why := why_blocked(_code_of(error.body), said)):
+            return Blocked(_refusal(where, status, said), said, f"{why} (status {status}: {said})")
         if status in (401, 403):
             state = "is not set" if _key() == NO_KEY else "is set, but not to a key that may do this"
             return BackendError(f"{where}: no access, status {status} ({said}). {KEY} {state}.")
@@ -261,11 +291,93 @@ class Session:
             known = f"Served: {listed(self._server.served)}." if self._server.served else ""
             advice = known or "See whether the address ends in /v1."
             return NotThere(f"{where}: no {path} for this model, status {status} ({said}). {advice}", said)
-        return Refused(
-            f"{where}: it refuses the request, status {status} ({said}). "
-            "Where a prompt is too long for it, lower --max-prompt-tokens.",
-            said,
-        )
+        return Refused(_refusal(where, status, said), said)
+
+
+TOO_LONG = "the prompt is too long for the server"
+FILTERED = "the server's content filter blocks the prompt"
+BLOCKS = (
+    (
+        TOO_LONG,
+        (
+            "context_length",
+            "context length",
+            "context window",
+            "context size",
+            "exceed_context",
+            "maximum context",
+            "prompt is too long",
+            "input is too long",
+            "prompt too long",
+            "max_model_len",
+            "maximum input length",
+            "too many tokens",
+            "string_above_max_length",
+            "input length",
+        ),
+    ),
+    (
+        FILTERED,
+        (
+            "content_filter",
+            "content filter",
+            "content management",
+            "content policy",
+            "content_policy",
+            "responsibleai",
+            "responsible_ai",
+            "moderation",
+            "flagged",
+            "safety system",
+            "guardrail",
+            "prohibited_content",
+        ),
+    ),
+)
+"""Words, in lower case, by which servers say that one prompt is at fault."""
+
+
+def _refusal(where: str, status: int, said: str) -> str:
+    return (
+        f"{where}: it refuses the request, status {status} ({said}). "
+        "Where a prompt is too long for it, lower --max-prompt-tokens."
+    )
+
+
+def why_blocked(code: str, said: str) -> str:
+    """Why a server does not answer this prompt while it answers others; "" where that is not known."""
+    told = f"{code} {said}".lower()
+    return next((why for why, words in BLOCKS if any(word in told for word in words)), "")
+
+
+def _code_of(body: Any) -> str:
+    """What an error's body says of its kind: code, type, and those of an error inside."""
+    if not isinstance(body, dict):
+        return ""
+    own = " ".join(str(body[key]) for key in ("code", "type", "param") if body.get(key))
+    inner = [_code_of(body.get(key)) for key in ("error", "innererror", "metadata")]
+    return " ".join([own, *inner])
+
+
+def _caught(job: Job[T]) -> Job[T | Refused]:
+    """The job with a refusal as its result, so that it stops no other; one of path or model still does."""
+
+    async def caught(session: Session) -> T | Refused:
+        try:
+            return await job(session)
+        except NotThere:
+            raise
+        except Refused as refused:
+            return refused
+
+    return caught
+
+
+def _unanswered(refused: Refused) -> Unparsed:
+    reason = (
+        refused.reason if isinstance(refused, Blocked) else f"the server refuses the prompt ({refused.said})"
+    )
+    return Unparsed(reason, raw=refused.said)
 
 
 Job = Callable[[Session], Coroutine[Any, Any, T]]

@@ -55,7 +55,7 @@ class ServerBackend:
     def tokens_computed(self) -> int:
         return self._server.tokens_computed
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         with self._lock:
             return self._way().complete(prompts, sampling)
 
@@ -79,7 +79,7 @@ class Way(Protocol):
     @property
     def engine(self) -> Engine: ...
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]: ...
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]: ...
 
     def choose(
         self, prompts: Sequence[Prompt], choices: tuple[str, ...]

@@ -58,7 +58,7 @@ class ScriptedBackend:
             max_prompt_tokens=0,
         )
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         replies = [self._reply(prompt) for prompt in prompts]
         return [
             Completion(reply, n_words(prompt), len(reply.split()), is_ended=True)

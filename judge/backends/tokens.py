@@ -8,13 +8,15 @@ its own span and of nothing else, and two prompts that begin with the same spans
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from judge.errors import ModelError, PromptTooLong
-from judge.records import Prompt, Span
+from judge.records import Prompt, Span, Unparsed
+
+T = TypeVar("T")
 
 TRIM_MARK = "\n[... the middle of this answer is left out ...]\n"
 SLOT = re.compile(r"\x00(\d+)\x00")
@@ -75,10 +77,25 @@ class PromptEncoder:
             PromptTooLong: names every prompt that does not fit.
         """
         fitted = [self._encode_one(prompt) for prompt in prompts]
-        too_long = [one for one in fitted if isinstance(one, str)]
-        if too_long:
-            raise PromptTooLong(too_long)
+        problems = [
+            f"{prompt.name or 'a prompt'}: {one}"
+            for prompt, one in zip(prompts, fitted, strict=True)
+            if isinstance(one, str)
+        ]
+        if problems:
+            raise PromptTooLong(problems)
         return [one for one in fitted if isinstance(one, Encoded)]
+
+    def fit(self, prompts: Sequence[Prompt], is_strict: bool = False) -> list[Encoded | Unparsed]:
+        """The prompts' ids, shortened where they must be; Unparsed in the place of one that does not fit.
+
+        Raises:
+            PromptTooLong: with `is_strict`, as `encode` does.
+        """
+        if is_strict:
+            return list(self.encode(prompts))
+        fitted = [self._encode_one(prompt) for prompt in prompts]
+        return [too_long(one) if isinstance(one, str) else one for one in fitted]
 
     def choice_ids(self, choices: Sequence[str], reply_start: str) -> list[int]:
         """The one token of each choice as it follows `reply_start`.
@@ -114,7 +131,7 @@ class PromptEncoder:
         if is_trimmed:
             shortened = self._shortened(pieces) if self.overflow == "trim" else None
             if shortened is None:
-                return self._refusal(prompt, excess)
+                return self._refusal(excess)
             pieces = shortened
         ids = tuple(token for _, piece in pieces for token in piece)
         return Encoded((*ids, *reply), len(ids), is_trimmed)
@@ -164,9 +181,9 @@ class PromptEncoder:
             return None
         return [(kind, _middle_out(ids, limit, mark) if kind in RESPONSES else ids) for kind, ids in pieces]
 
-    def _refusal(self, prompt: Prompt, excess: int) -> str:
+    def _refusal(self, excess: int) -> str:
         n_tokens = self.max_prompt_tokens + excess
-        what = f"{prompt.name or 'a prompt'}: {n_tokens} tokens, the limit is {self.max_prompt_tokens}"
+        what = f"{n_tokens} tokens, the limit is {self.max_prompt_tokens}"
         if self.overflow == "error":
             return f"{what}. Raise --max-prompt-tokens, or shorten the responses with --overflow trim."
         return f"{what} and the text around the responses alone leaves no room. Raise --max-prompt-tokens."
@@ -180,6 +197,22 @@ class PromptEncoder:
             raise ModelError(
                 f"the base model's tokenizer reads plain text as its markup: {', '.join(unsafe)}."
             )
+
+
+def around(
+    prompts: Sequence[Prompt],
+    fitted: Sequence[Encoded | Unparsed],
+    ask: Callable[[list[Prompt], list[Encoded]], Sequence[T]],
+) -> list[T | Unparsed]:
+    """What `ask` answers to the prompts that fit, each in its place, and Unparsed where one does not."""
+    both = [(prompt, one) for prompt, one in zip(prompts, fitted, strict=True) if isinstance(one, Encoded)]
+    answers = iter(ask([prompt for prompt, _ in both], [one for _, one in both]) if both else ())
+    return [one if isinstance(one, Unparsed) else next(answers) for one in fitted]
+
+
+def too_long(why: str) -> Unparsed:
+    """What stands for the reply to a prompt that does not fit."""
+    return Unparsed(f"the prompt is too long ({why.removesuffix('.')})", raw="")
 
 
 def without_system_role(messages: Messages) -> Messages:

@@ -12,7 +12,7 @@ from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_text import as_logprob, whole_characters
 from judge.backends.endpoint import Endpoint, Job, Refused, Session, decoding_of
 from judge.backends.local import chosen_among, engine_of, softmax
-from judge.backends.tokens import Encoded, PromptEncoder
+from judge.backends.tokens import Encoded, PromptEncoder, around
 from judge.errors import BackendError, MissingExtra, ModelError
 from judge.io.files import at_home, error_line
 from judge.models import basemodels
@@ -63,20 +63,37 @@ class TokensWay:
     def choose(
         self, prompts: Sequence[Prompt], choices: tuple[str, ...]
     ) -> list[ChoiceProbabilities | Unparsed]:
+        fitted = self._encoder.fit(prompts, self._settings.strict)
+        return around(prompts, fitted, lambda asked, encoded: self._chosen(asked, encoded, choices))
+
+    def _chosen(
+        self, prompts: Sequence[Prompt], encoded: Sequence[Encoded], choices: Sequence[str]
+    ) -> list[ChoiceProbabilities | Unparsed]:
         encoder = self._encoder
-        encoded = encoder.encode(prompts)
         keys = [(one.ids, prompt.reply_start) for one, prompt in zip(encoded, prompts, strict=True)]
         names = {key: prompt.name for key, prompt in zip(keys, prompts, strict=True)}
         letters = {start: encoder.choice_ids(choices, start) for _, start in names}
-        found = self._server.run(
+        found = self._server.run_each(
             [self._choice_job(ids, letters[start], name) for (ids, start), name in names.items()]
         )
-        probabilities = dict(zip(names, found, strict=True))
-        return chosen_among(choices, encoder, prompts, encoded, [probabilities[key] for key in keys])
+        answers = dict(zip(names, found, strict=True))
+        fitted = [
+            answer if isinstance(answer := answers[key], Unparsed) else one
+            for key, one in zip(keys, encoded, strict=True)
+        ]
+        probabilities = [answer for key in keys if not isinstance(answer := answers[key], Unparsed)]
+        return around(
+            prompts, fitted, lambda asked, ids: chosen_among(choices, encoder, asked, ids, probabilities)
+        )
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        encoded = self._encoder.encode(prompts)
-        return self._server.run(
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
+        fitted = self._encoder.fit(prompts, self._settings.strict)
+        return around(prompts, fitted, lambda asked, encoded: self._completed(asked, encoded, sampling))
+
+    def _completed(
+        self, prompts: Sequence[Prompt], encoded: Sequence[Encoded], sampling: Sampling
+    ) -> list[Completion | Unparsed]:
+        return self._server.run_each(
             [
                 self._completion_job(one, prompt.name, sampling, index)
                 for index, (one, prompt) in enumerate(zip(encoded, prompts, strict=True))

@@ -21,7 +21,7 @@ from typing import Any
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.cpu import keep_large_buffers
 from judge.backends.local import chosen_among, device_of, dtype_of, engine_of, softmax
-from judge.backends.tokens import Encoded, PromptEncoder
+from judge.backends.tokens import Encoded, PromptEncoder, around
 from judge.errors import BackendError, InputError, MissingExtra, ModelError
 from judge.io.files import error_line
 from judge.models import basemodels
@@ -95,8 +95,13 @@ class VllmBackend:
         self, prompts: Sequence[Prompt], choices: Sequence[str]
     ) -> list[ChoiceProbabilities | Unparsed]:
         """One token after each prompt; equal prompts are asked once. The logits are computed in float32."""
+        fitted = self._model().encoder.fit(prompts, self._settings.strict)
+        return around(prompts, fitted, lambda asked, encoded: self._chosen(asked, encoded, choices))
+
+    def _chosen(
+        self, prompts: Sequence[Prompt], encoded: Sequence[Encoded], choices: Sequence[str]
+    ) -> list[ChoiceProbabilities | Unparsed]:
         model = self._model()
-        encoded = model.encoder.encode(prompts)
         keys = [(one.ids, prompt.reply_start) for one, prompt in zip(encoded, prompts, strict=True)]
         asked = sorted(set(keys))  # neighbours share the longest beginnings
         letters = {start: model.encoder.choice_ids(choices, start) for start in {key[1] for key in asked}}
@@ -107,10 +112,13 @@ class VllmBackend:
         probabilities = dict(zip(asked, map(softmax, logits), strict=True))
         return chosen_among(choices, model.encoder, prompts, encoded, [probabilities[key] for key in keys])
 
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         """Free text. Only `sampling` decides how it is decoded, never the model's generation config."""
+        fitted = self._model().encoder.fit(prompts, self._settings.strict)
+        return around(prompts, fitted, lambda _, encoded: self._completed(encoded, sampling))
+
+    def _completed(self, encoded: Sequence[Encoded], sampling: Sampling) -> list[Completion]:
         model = self._model()
-        encoded = model.encoder.encode(prompts)
         model.refuse_longer_than_room(encoded, sampling.max_new_tokens)
         with self._running() as model:
             model.use_head(self._dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from judge.api import Judge
 from judge.datasets import DATA_SETS, own_file
 from judge.datasets.dataset import Check, Dataset, DataSource, Wanted, only, stratified
 from judge.errors import InputError
+from judge.ledger.replay import Replay
 from judge.models.separation import refuse_mixed
 from judge.options import JudgeOptions
 from judge.records import NO_CATEGORY, Identity, Verdict
@@ -43,6 +44,7 @@ class JudgeRun:
     identity: Identity
     verdicts: Sequence[Verdict]
     elapsed_s: float
+    replay: Replay = field(default_factory=Replay)
 
 
 def judge_dataset(
@@ -55,7 +57,7 @@ def judge_dataset(
     judge = Judge.of(options, ledger=ledger, progress=progress)
     verdicts = judge.judge(dataset.pairs)
     elapsed_s = judge.elapsed_s(dataset.pairs, verdicts) / len({pair.content_hash for pair in dataset.pairs})
-    run = JudgeRun(name, judge.identity, verdicts, elapsed_s)
+    run = JudgeRun(name, judge.identity, verdicts, elapsed_s, judge.replay)
     del judge
     gc.collect()
     return run
@@ -65,12 +67,17 @@ def entrants_of_runs(runs: Sequence[JudgeRun], dataset: Dataset) -> list[Entrant
     """The judges under their names, and released verdicts on the data set."""
     from judge.study.study import Entrant, EntrantKind
 
-    names = names_of([run.name for run in runs], [run.identity for run in runs])
+    names = names_of_runs(runs)
     judges = [
         Entrant(name, EntrantKind.JUDGE, run.verdicts, run.elapsed_s, run.identity)
         for name, run in zip(names, runs, strict=True)
     ]
     return [*judges, *released_of(dataset)]
+
+
+def names_of_runs(runs: Sequence[JudgeRun]) -> list[str]:
+    """A name a run, for tables."""
+    return names_of([run.name for run in runs], [run.identity for run in runs])
 
 
 def released_of(dataset: Dataset) -> list[Entrant]:

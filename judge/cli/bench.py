@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from judge.bench.run import (
     chosen,
     entrants_of_runs,
     judge_dataset,
+    names_of_runs,
     refuse_hopeless,
     self_check,
     source_of,
@@ -18,6 +20,7 @@ from judge.bench.run import (
 from judge.cli.console import (
     STYLE,
     LedgerOption,
+    NoCacheOption,
     QuietOption,
     check_writable,
     interruptible,
@@ -93,6 +96,7 @@ def bench(
     html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
     markdown: Annotated[str | None, typer.Option(help="Write Markdown; - is standard output.")] = None,
     ledger: LedgerOption = None,
+    no_cache: NoCacheOption = False,
     quiet: QuietOption = False,
     *,
     judge: JudgeOptions,
@@ -112,9 +116,12 @@ def bench(
     turn, votes = turn or source.turn, votes or source.votes
     wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
     dataset = chosen(source.read(wanted), category or (), limit, seed)
-    with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger) as book:
+    with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger, no_cache) as book:
         refuse_hopeless(named, book, progress)
         runs = [judge_dataset(name, options, dataset, book, progress) for name, options in named]
+        if not quiet:
+            for run, name in zip(runs, names_of_runs(runs), strict=True):
+                print(f"{name}: {run.replay}", file=sys.stderr)
         entrants = entrants_of_runs(runs, dataset)
         study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed, others=others)
     selection = {

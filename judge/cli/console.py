@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,11 @@ MIN_WIDTH = 80
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="File of the ledger; by default in the user's cache.")
 ]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Ask everything again, and keep nothing in the ledger.")
+]
+NOT_ALL_JUDGED = 3
+"""Exit status of `judge run` where a pair stayed unparsed."""
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 
@@ -50,12 +56,14 @@ def progress_shown(is_quiet: bool) -> Iterator[Progress]:
 
 
 @contextmanager
-def opened_ledger(path: Path | None) -> Iterator[Ledger]:
-    """The ledger in that file, by default the one in the user's cache."""
+def opened_ledger(path: Path | None, no_cache: bool = False) -> Iterator[Ledger]:
+    """The ledger in that file, by default the one in the user's cache; without a cache one that is lost."""
     from judge.ledger.ledger import Ledger, default_path
 
-    with Ledger(path or default_path()) as ledger:
-        yield ledger
+    with ExitStack() as stack:
+        if no_cache:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.sqlite"
+        yield stack.enter_context(Ledger(path or default_path()))
 
 
 @contextmanager

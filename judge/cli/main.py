@@ -22,8 +22,10 @@ from judge._version import __version__
 from judge.cli.adapters import app as adapters_app
 from judge.cli.console import (
     INTERRUPTED,
+    NOT_ALL_JUDGED,
     STYLE,
     LedgerOption,
+    NoCacheOption,
     QuietOption,
     check_writable,
     interruptible,
@@ -189,6 +191,7 @@ def compare(
         bool, typer.Option("--explain", help="Show what a slow method asked and was told, and all scores.")
     ] = False,
     ledger: LedgerOption = None,
+    no_cache: NoCacheOption = False,
     quiet: QuietOption = False,
     *,
     judge: JudgeOptions,
@@ -204,10 +207,12 @@ def compare(
         "--b": _text_of("--b", b, b_file),
     }
     pair = _pair_of(file, texts, reference, system)
-    with Judge.of(judge, ledger=ledger, progress=not quiet) as asked:
+    with Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
         started = time.perf_counter()
         [verdict] = asked.judge([pair])
         elapsed_s = time.perf_counter() - started
+    if not quiet:
+        print(asked.replay, file=sys.stderr)
     if as_json:
         print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
         return
@@ -236,11 +241,12 @@ def run(
         int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
     ] = None,
     ledger: LedgerOption = None,
+    no_cache: NoCacheOption = False,
     quiet: QuietOption = False,
     *,
     judge: JudgeOptions,
 ) -> None:
-    """Judge a file of pairs in both orders."""
+    """Judge a file of pairs in both orders. Exit status 0: all were judged; 3: some are unparsed."""
     from judge.api import Judge
     from judge.io.frames import TABLE_ENDINGS, is_table, verdicts_to_frame, write_frame
     from judge.io.pairs import read_pairs
@@ -248,7 +254,7 @@ def run(
 
     check_writable(out, (pairs, ledger), (".jsonl", *TABLE_ENDINGS))
     chosen = sample(read_pairs(pairs), limit, seed)
-    with interruptible(), Judge.of(judge, ledger=ledger, progress=not quiet) as asked:
+    with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
         started = time.perf_counter()
         verdicts = asked.judge(chosen)
         elapsed_s = time.perf_counter() - started
@@ -257,9 +263,11 @@ def run(
     else:
         write_verdicts(out, verdicts)
     if not quiet:
-        _print_findings(verdicts, chosen, elapsed_s, out)
+        _print_findings(verdicts, chosen, elapsed_s, out, str(asked.replay))
         if asked.tokens_computed:
             print(f"Prompt tokens computed: {asked.tokens_computed:,}", file=sys.stderr)
+    if any(verdict.status is Status.UNPARSED for verdict in verdicts):
+        raise typer.Exit(NOT_ALL_JUDGED)
 
 
 @app.command(
@@ -370,6 +378,8 @@ def _headline(verdict: Verdict) -> str:
         return "No verdict: a reply could not be read."
     if verdict.status is Status.INCONSISTENT:
         return "Inconsistent: the verdict changes when the answers swap places, so it counts as a tie."
+    if verdict.is_identical:
+        return "Equally good: the answers are identical, so no model was asked."
     names = {"A": "A is better", "B": "B is better", "TIE": "Equally good"}
     return f"{names[verdict.outcome or 'TIE']}, in both orders."
 
@@ -386,11 +396,14 @@ def _line_of(reading: Reading, order: Order) -> str:
     return f"{place}{outcome_of(reading.choice, order)}{probability}{trimmed}"
 
 
-def _print_findings(verdicts: Sequence[Verdict], pairs: Sequence[Pair], elapsed_s: float, out: str) -> None:
+def _print_findings(
+    verdicts: Sequence[Verdict], pairs: Sequence[Pair], elapsed_s: float, out: str, replay: str
+) -> None:
     from judge.report.findings import findings_of
     from judge.report.summary import summarize
 
     print(f"{len(verdicts)} pairs in both orders, {elapsed_s:.1f} s", file=sys.stderr)
+    print(replay, file=sys.stderr)
     for finding in findings_of(summarize(verdicts, pairs, elapsed_s)):
         print(f"{finding.label}: {finding.value} ({finding.meaning})", file=sys.stderr)
     if out != "-":

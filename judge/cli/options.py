@@ -51,6 +51,11 @@ OPTIONS = {
     "requests_per_minute": typer.Option(
         min=LEAST["requests_per_minute"], help="Requests that a server gets a minute at most; 0 is no limit."
     ),
+    "strict": typer.Option(
+        "--strict",
+        help="Stop at the first prompt that is too long or that a server blocks, instead of leaving its "
+        "pair unparsed.",
+    ),
 }
 """How each option of `judge_options` is told on the command line."""
 

@@ -114,6 +114,12 @@ INSERT = f"""
     INSERT INTO readings (judge, {READING_COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
     ON CONFLICT (judge, content, "order") DO NOTHING
 """
+REPLACED = [name for name in ReadingRow._fields if name not in ("content", "order")]
+INSERT_OVER_UNPARSED = f"""
+    INSERT INTO readings (judge, {COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
+    ON CONFLICT (judge, content, "order") DO UPDATE
+    SET {", ".join(f'"{name}" = excluded."{name}"' for name in REPLACED)} WHERE readings.choice IS NULL
+"""
 
 
 def default_path() -> Path:
@@ -161,8 +167,21 @@ class Ledger:
             found = map(ReadingRow._make, db.execute(query, (fingerprint, wanted)))
             return {(row.content, Order(row.order)): _reading_of(row) for row in found}
 
+    def made(self, fingerprint: str, contents: Iterable[str]) -> dict[str, str]:
+        """When the judge's verdicts on these contents were made; only those that were read in both orders."""
+        query = """
+            SELECT content, MAX(recorded_at) FROM readings
+            WHERE judge = (SELECT id FROM judges WHERE fingerprint = ?)
+            AND content IN (SELECT value FROM json_each(?)) AND choice IS NOT NULL
+            GROUP BY content HAVING COUNT(*) = 2
+        """
+        with self._reading() as db:
+            return dict(db.execute(query, (fingerprint, json.dumps(list(contents)))).fetchall())
+
     def record(self, fingerprint: str, entries: Sequence[Entry]) -> None:
-        """Store all the entries or, where anything fails, none. A reading already there stays as it is.
+        """Store all the entries or, where anything fails, none.
+
+        A reading already there stays as it is, unless it could not be read: the new one takes its place.
 
         Raises:
             LedgerError: the ledger cannot be written, for example because the disk is full.
@@ -171,7 +190,7 @@ class Ledger:
         at = iso(self._clock())
         with self._transaction() as db:
             judge = _judge_id(db, fingerprint)
-            db.executemany(INSERT, ((judge, *_row_of(entry, at)) for entry in entries))
+            db.executemany(INSERT_OVER_UNPARSED, ((judge, *_row_of(entry, at)) for entry in entries))
 
     def elapsed(self, fingerprint: str, contents: Iterable[str], shared: Iterable[str] = ()) -> float:
         """Seconds that the judge's readings of these contents took, and its shared steps of these names."""
@@ -213,6 +232,13 @@ class Ledger:
         ]
         with self._transaction() as db:
             db.executemany(insert, rows)
+
+    def forget_replies(self, names: Iterable[str]) -> None:
+        """Drops the shared replies of these names (see `Step.shared`), so that they are asked again."""
+        query = "DELETE FROM replies WHERE substr(key, 1, ?) IN (SELECT value FROM json_each(?))"
+        if wanted := list(names):
+            with self._transaction() as db:
+                db.execute(query, (SHARED_LENGTH, json.dumps(wanted)))
 
     def identities(self) -> dict[str, Identity]:
         """Every judge by its fingerprint, in alphabetical order."""

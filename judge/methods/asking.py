@@ -94,13 +94,17 @@ def identity_of(
     )
 
 
-def step_of(name: str, prompt: Prompt, reply: Completion, shared: str = "") -> Step:
-    """The reply as a step, with the words that were put into its mouth."""
+def step_of(name: str, prompt: Prompt, reply: Completion | Unparsed, shared: str = "") -> Step:
+    """The reply as a step, with the words that were put into its mouth; of none, what the engine said."""
+    if isinstance(reply, Unparsed):
+        return Step(name, reply.raw, reply.tokens_in, reply.tokens_out)
     return Step(name, prompt.reply_start + reply.text, reply.tokens_in, reply.tokens_out, shared=shared)
 
 
-def verdict_in(prompt: Prompt, reply: Completion, ties: bool) -> Reading:
+def verdict_in(prompt: Prompt, reply: Completion | Unparsed, ties: bool) -> Reading:
     """The reading that a free reply states by its last verdict."""
+    if isinstance(reply, Unparsed):
+        return reply
     raw = prompt.reply_start + reply.text
     choice = parse_choice(raw, letters_of(ties))
     if isinstance(choice, Unparsed):
@@ -120,17 +124,18 @@ class SharedReplies:
         self.backend = backend
         self.sampling = sampling
         self._store = settings.store or MemoryStore()
+        self._refused: dict[str, Unparsed] = {}  # asked again by the next run, so never stored
 
     def ask(
         self, prompts: Sequence[Prompt], stage: str = "", progress: Progress = silent
-    ) -> list[tuple[str, Completion]]:
-        """The name (see `Step.shared`) and the reply of each prompt.
+    ) -> list[tuple[str, Completion | Unparsed]]:
+        """The name (see `Step.shared`) and the reply of each prompt, Unparsed where there was none.
 
         What is not known is asked in batches, each kept at once.
         """
         engine = asdict(self.backend.engine)
         keys = [self._key_of(prompt, engine) for prompt in prompts]
-        replies = self._store.find_replies(set(keys))
+        replies: dict[str, Completion | Unparsed] = {**self._store.find_replies(set(keys)), **self._refused}
         todo = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in replies}
         n_done = 0
         for batch in self._batches(todo):
@@ -138,7 +143,9 @@ class SharedReplies:
             started = time.perf_counter()
             completions = self.backend.complete([todo[key] for key in batch], self.sampling)
             found = dict(zip(batch, completions, strict=True))
-            self._store.record_replies(found, time.perf_counter() - started)
+            given = {key: reply for key, reply in found.items() if isinstance(reply, Completion)}
+            self._store.record_replies(given, time.perf_counter() - started)
+            self._refused |= {key: reply for key, reply in found.items() if isinstance(reply, Unparsed)}
             replies |= found
             n_done += len(batch)
         if todo:

@@ -152,8 +152,10 @@ def render_solve(pair: Pair, order: Order, criterion: Criterion) -> Prompt:
     return fill("bsm_solve", pair_values(pair, order) | values, reading_name(pair, order))
 
 
-def plan_in(prompt: Prompt, reply: Completion) -> Plan | Unparsed:
+def plan_in(prompt: Prompt, reply: Completion | Unparsed) -> Plan | Unparsed:
     """The plan that a branch reply states."""
+    if isinstance(reply, Unparsed):
+        return reply
     return parse_plan(f"{prompt.reply_start}{reply.text}", reply.is_ended)
 
 
@@ -177,9 +179,11 @@ def expected_scores(
     return Solved(step, is_trimmed, distributions=(first.probabilities, second.probabilities))
 
 
-def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion) -> Solved:
+def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion | Unparsed) -> Solved:
     """The whole scores that a free reply states."""
     step = step_of(str(criterion), prompt, reply)
+    if isinstance(reply, Unparsed):
+        return Solved(step, reply.is_trimmed, reply.reason)
     scores = parse_scores(step.raw)
     if isinstance(scores, Unparsed):
         return Solved(step, reply.is_trimmed, scores.reason)

@@ -21,7 +21,7 @@ from judge.methods.cot import ChainOfThought
 from judge.methods.direct import choose_letters
 from judge.progress import Progress, silent
 from judge.prompts import fill
-from judge.records import Identity, Order, Pair, Prompt, Reading, Span
+from judge.records import Identity, Order, Pair, Prompt, Reading, Span, Unparsed
 
 MAX_NEW_TOKENS = 512
 TEMPLATES = ("rar_rephrase", "rar_judge")
@@ -61,12 +61,19 @@ class TwoStepRephraseAndRespond:
         prompts = [
             render_judge(pair, order, reply, self.ties)
             for (pair, order), (_, reply) in zip(items, rephrased, strict=True)
+            if isinstance(reply, Completion)
         ]
         steps = [
             step_of("rephrase", prompt, reply, key)
             for prompt, (key, reply) in zip(asked, rephrased, strict=True)
         ]
-        readings = choose_letters(self.backend, prompts, self.ties)
+        judged = iter(choose_letters(self.backend, prompts, self.ties))
+        readings = [
+            replace(reply, reason=f"rephrase: {reply.reason}")
+            if isinstance(reply, Unparsed)
+            else next(judged)
+            for _, reply in rephrased
+        ]
         return [replace(reading, steps=(step,)) for reading, step in zip(readings, steps, strict=True)]
 
 

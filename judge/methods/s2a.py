@@ -96,14 +96,18 @@ def render_answer(pair: Pair, response: str, name: str) -> Prompt:
     return fill("s2a_answer", question_values(pair) | {"answer": Span(response, "first")}, name)
 
 
-def rewritten_pair(pair: Pair, replies: Sequence[Completion]) -> Pair | Unparsed:
+def rewritten_pair(pair: Pair, replies: Sequence[Completion | Unparsed]) -> Pair | Unparsed:
     """The pair with its last question and both responses as rewritten, or why it cannot be judged."""
+    texts: list[str] = []
     for name, reply in zip(NAMES, replies, strict=True):
+        if isinstance(reply, Unparsed):
+            return Unparsed(f"{name}: {reply.reason}", reply.raw)
         if not reply.is_ended:
             return Unparsed(f"{name}: cut at {reply.tokens_out} tokens", reply.text)
         if not reply.text.strip():
             return Unparsed(f"{name}: nothing was left", reply.text)
-    question, *responses = [reply.text.strip() for reply in replies]
+        texts.append(reply.text.strip())
+    question, *responses = texts
     conversations = (pair.conversation_a, pair.conversation_b)
     a, b = (_with(*one, question) for one in zip(conversations, responses, strict=True))
     return replace(pair, conversation_a=a, conversation_b=b)

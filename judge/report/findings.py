@@ -15,6 +15,7 @@ from judge.records import NO_CATEGORY, Choice, Order, Outcome, Share, Status
 from judge.report.summary import Report, ReportRow
 
 MAX_TABLE_ROWS = 2_000
+MAX_REASONS = 5
 SHOWN_FIRST = {Order.AB: "A first", Order.BA: "B first"}
 OUTCOME_NAMES = {Outcome.A: "A", Outcome.B: "B", Outcome.TIE: "tie"}
 MOST_TELLING = {Status.INCONSISTENT: 0, Status.UNPARSED: 1, Status.CONSISTENT: 2}
@@ -47,19 +48,26 @@ def findings_of(report: Report) -> list[Finding]:
     return [found for figure in FIGURES if (found := figure(report)) is not None]
 
 
+def of_judged(report: Report) -> str:
+    """How many pairs a rate stands on, where some were not judged; else ""."""
+    n, n_unparsed = report.total.n_pairs, report.total.unparsed.count
+    return f"; {n - n_unparsed:,} of {n:,} judged" if n_unparsed else ""
+
+
 def inconsistent(report: Report) -> Finding:
-    meaning = "the verdict changes when the two answers swap places"
+    meaning = f"the verdict changes when the two answers swap places{of_judged(report)}"
     return Finding("Inconsistent", percent(report.total.inconsistent, 1), meaning)
 
 
 def first_twice(report: Report) -> Finding:
-    meaning = "of the inconsistent: both orders chose the first answer"
+    meaning = f"of the inconsistent: both orders chose the first answer{of_judged(report)}"
     return Finding("First twice", percent(report.total.first_twice, 1), meaning)
 
 
 def who_wins(report: Report) -> Finding:
     flipped = report.total.inconsistent
-    meaning = f"of {flipped.total:,} judged; the {flipped.count:,} inconsistent count as ties"
+    said = of_judged(report).removeprefix("; ") or f"of {flipped.total:,} judged"
+    meaning = f"{said}; the {flipped.count:,} inconsistent count as ties"
     return Finding("Who wins", wins_in_words(report.total.wins), meaning)
 
 
@@ -67,28 +75,36 @@ def by_mean(report: Report) -> Finding | None:
     wins = report.total.wins_by_mean
     if not wins[Outcome.A].total:
         return None
-    return Finding("By mean", wins_in_words(wins), "the side of the mean P(A) of both orders")
+    meaning = f"the side of the mean P(A) of both orders{of_judged(report)}"
+    return Finding("By mean", wins_in_words(wins), meaning)
 
 
 def gold(report: Report) -> Finding | None:
     if not report.total.gold_strict:
         return None
-    meaning = "both orders match gold; inconsistent or unparsed is wrong"
+    meaning = f"both orders match gold; inconsistent or unparsed is wrong{of_judged(report)}"
     return Finding("Gold", percent(report.total.gold_strict, 1), meaning)
 
 
 def gold_by_mean(report: Report) -> Finding | None:
     if not report.total.gold_by_mean:
         return None
-    meaning = "the mean P(A) is on the gold label's side"
+    meaning = f"the mean P(A) is on the gold label's side{of_judged(report)}"
     return Finding("Gold by mean", percent(report.total.gold_by_mean, 1), meaning)
 
 
 def unparsed(report: Report) -> Finding | None:
     if not report.total.unparsed.count:
         return None
-    meaning = f"no outcome, not judged; most often: {commonest_reason(report.rows)}"
+    meaning = f"no outcome, not judged; {reasons_in_words(report.rows)}"
     return Finding("Unparsed", percent(report.total.unparsed, 1), meaning)
+
+
+def identical(report: Report) -> Finding | None:
+    if not report.total.n_identical:
+        return None
+    meaning = "pairs of two equal answers: a tie, and no model was asked"
+    return Finding("Identical", f"{report.total.n_identical:,}", meaning)
 
 
 def trimmed(report: Report) -> Finding | None:
@@ -130,6 +146,7 @@ FIGURES: tuple[Figure, ...] = (
     gold,
     gold_by_mean,
     unparsed,
+    identical,
     trimmed,
     tokens,
     asked_once,
@@ -139,9 +156,16 @@ FIGURES: tuple[Figure, ...] = (
 docs/how-to/add-a-report-figure.md."""
 
 
-def commonest_reason(rows: Sequence[ReportRow]) -> str:
-    reasons = Counter(reason for row in rows for reason in row.unparsed_reasons.values())
-    return name_of(reasons.most_common(1)[0][0])
+def reasons_in_words(rows: Sequence[ReportRow]) -> str:
+    """How many pairs each reason left unparsed, commonest first; what stands in brackets is left out."""
+    reasons = Counter(next(iter(row.unparsed_reasons.values())) for row in rows if row.unparsed_reasons)
+    kinds: Counter[str] = Counter()
+    for reason, n in reasons.items():
+        kinds[reason.partition(" (")[0]] += n
+    counts = kinds.most_common()
+    shown = ", ".join(f"{name_of(kind)}: {n:,}" for kind, n in counts[:MAX_REASONS])
+    n_more = sum(n for _, n in counts[MAX_REASONS:])
+    return f"{shown}, other reasons: {n_more:,}" if n_more else shown
 
 
 def wins_in_words(wins: Mapping[Outcome, Share]) -> str:

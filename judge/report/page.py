@@ -137,8 +137,8 @@ def format_json(report: Report) -> str:
 
     group: {"n_pairs", "consistent", "inconsistent", "unparsed", "wins": {"A", "B", "TIE"},
         "wins_by_mean": {"A", "B", "TIE"}, "first_twice", "mean_tokens_in", "mean_tokens_out", "n_trimmed",
-        "gold_strict", "gold_by_mean"}; see `Group`. A share is {"count", "total", "value"}, its value null
-        where total is 0; a share of gold labels is null where there is none.
+        "n_identical", "gold_strict", "gold_by_mean"}; see `Group`. A share is {"count", "total", "value"},
+        its value null where total is 0; a share of gold labels is null where there is none.
     pair: {"id", "category", "status", "outcome", "p_a", "outcome_by_mean", "gold", "is_trimmed", "tokens_in",
         "tokens_out", "orders": {"AB": order, "BA": order}}
     order: {"choice", "p_a", "unparsed"}; choice is null where unparsed, which then is the reason.
@@ -165,6 +165,7 @@ def group_as_json(group: CategoryGroup) -> dict[str, Any]:
         "mean_tokens_in": group.mean_tokens_in,
         "mean_tokens_out": group.mean_tokens_out,
         "n_trimmed": group.n_trimmed,
+        "n_identical": group.n_identical,
         "gold_strict": share_as_json(group.gold_strict),
         "gold_by_mean": share_as_json(group.gold_by_mean),
     }

@@ -106,9 +106,10 @@ class CategoryGroup:
     """Totals of some verdicts. *Judged* pairs are those that were read in both orders.
 
     Counted over judged pairs: `consistent`, `inconsistent`, and `wins` by strict outcome (inconsistent
-    pairs among the ties). Over judged pairs with probabilities: `wins_by_mean`. Over all pairs: `unparsed`
-    and the mean tokens of a verdict, both orders added (None without pairs). `first_twice` is the share of
-    the inconsistent pairs in which both orders chose the first response shown.
+    pairs among the ties, and so are the `n_identical` ones, of two equal answers). Over judged pairs with
+    probabilities: `wins_by_mean`. Over all pairs: `unparsed` and the mean tokens of a verdict, both orders
+    added (None without pairs). `first_twice` is the share of the inconsistent pairs in which both orders
+    chose the first response shown.
 
     `gold_strict` and `gold_by_mean` are shares of the pairs with a gold label; unparsed pairs are wrong in
     both, inconsistent ones in the strict. None where there is no label, or no probability to take a mean of.
@@ -124,6 +125,7 @@ class CategoryGroup:
     mean_tokens_in: float | None
     mean_tokens_out: float | None
     n_trimmed: int
+    n_identical: int
     gold_strict: Share | None
     gold_by_mean: Share | None
 
@@ -208,6 +210,7 @@ def group_of(rows: Sequence[ReportRow]) -> CategoryGroup:
         mean_tokens_in=sum(row.tokens_in for row in rows) / len(rows) if rows else None,
         mean_tokens_out=sum(row.tokens_out for row in rows) / len(rows) if rows else None,
         n_trimmed=sum(row.is_trimmed for row in rows),
+        n_identical=sum(row.verdict.is_identical for row in rows),
         gold_strict=share_of(with_gold, lambda row: row.is_right) if with_gold else None,
         gold_by_mean=share_of(with_gold, lambda row: row.outcome_by_mean is row.gold)
         if any(row.p_a is not None for row in with_gold)
