@@ -116,7 +116,7 @@ INSERT = f"""
 """
 REPLACED = [name for name in ReadingRow._fields if name not in ("content", "order")]
 INSERT_OVER_UNPARSED = f"""
-    INSERT INTO readings (judge, {COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
+    INSERT INTO readings (judge, {READING_COLUMNS}) VALUES (?{", ?" * len(ReadingRow._fields)})
     ON CONFLICT (judge, content, "order") DO UPDATE
     SET {", ".join(f'"{name}" = excluded."{name}"' for name in REPLACED)} WHERE readings.choice IS NULL
 """
