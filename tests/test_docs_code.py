@@ -249,12 +249,16 @@ def test_a_block_that_fails_is_found(tmp_path):
 
 
 class Served(Chat):
-    """A server that has the model of the pages. To all that is no pair it replies with a plan."""
+    """A server that has the model of the pages: it scores A higher, and plans for what is no pair."""
 
     cards = ({"id": "Qwen/Qwen2.5-Coder-1.5B-Instruct", "owned_by": "somebody"},)
 
     def reply(self, body):
-        return super().reply(body) if "[Answer A]" in text_of(body) else chat(PLAN)
+        text = text_of(body)
+        if "[Answer A]" not in text:
+            return chat(PLAN)
+        scores = (score for score in ("Score A: [[4]]", "Score B: [[2]]") if score[:10] in text)
+        return chat(score) if (score := next(scores, "")) else super().reply(body)
 
 
 def reader_in(folder: Path, monkeypatch: pytest.MonkeyPatch, programs: Path | None = None) -> Reader:

@@ -118,6 +118,7 @@ def broken(*_):
 judge.report.page.format_html = broken
 """,
     )
+    project.is_apart = True  # what its conftest breaks stays broken in the process
     result = project.run("--judge-report=report.html")
     result.assert_outcomes(passed=3)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
