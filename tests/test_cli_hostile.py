@@ -18,6 +18,8 @@ from judge.cli.main import _text_of, app, main
 from judge.errors import InputError
 from judge.io.pairs import write_pairs
 
+pytestmark = pytest.mark.slow  # a sweep over every verb
+
 JUDGE = [sys.executable, "-m", "judge"]
 SCRIPTED = ["--backend", "scripted:longer"]
 VERBS = {

@@ -100,6 +100,7 @@ def test_a_table_is_known_by_its_ending(name, is_one):
     assert is_table(name) is is_one
 
 
+@pytest.mark.slow
 def test_judge_run_writes_a_table_with_the_texts(tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
     command = [sys.executable, "-m", "judge", "run", "pairs.jsonl", "--backend", "scripted:longer", "-q"]

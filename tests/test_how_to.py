@@ -19,6 +19,8 @@ from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
 from judge.records import Ballot, HumanVote
 
+pytestmark = pytest.mark.slow  # whole packages and copies of the project are made
+
 CHECKOUT = Path(__file__).parents[1]
 PAGES = {path.stem: path.read_text("utf-8") for path in sorted((CHECKOUT / "docs/how-to").glob("add-a-*.md"))}
 ROOMS = {
