@@ -73,6 +73,7 @@ def figures_of(found: dict, name: str) -> dict:
     return judge["figures"]
 
 
+@pytest.mark.slow
 def test_judges_and_baselines_stand_in_one_result_with_intervals_and_provenance(own):
     found = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER, "--judge", SHORTER)
     assert found["schema"] == SCHEMA
@@ -105,6 +106,7 @@ def test_every_judge_of_a_run_does_as_it_does_alone(own):
     assert figures_of(together, "third")["unparsed"]["value"] > 0
 
 
+@pytest.mark.slow
 def test_what_the_ledger_knows_is_not_judged_again(own, monkeypatch):
     first = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER)
 
@@ -193,6 +195,7 @@ def test_a_mistake_is_one_clear_line_before_anything_is_judged(own, monkeypatch,
     assert "\n" not in said
 
 
+@pytest.mark.slow
 def test_two_judges_of_one_name_are_refused(own):
     twice = [part for spec in (LONGER, LONGER) for part in ("--judge", spec)]
     assert "two judges are named longer" in bench("pairs.jsonl", "--votes", "votes.jsonl", *twice, expect=2)

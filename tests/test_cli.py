@@ -394,6 +394,7 @@ def test_the_default_judge_judges_a_pair(tmp_path):
     assert verdict["judge"].startswith("qwen2.5-coder-0.5b+distilled-0.5b/direct@embedded-cpu#")
 
 
+@pytest.mark.slow
 def test_a_run_counts_what_was_not_judged_by_reason_and_ends_with_status_3(run, tmp_path):
     pairs = tmp_path / "pairs.jsonl"
     rows = [{"id": str(n), "prompt": "q", "response_a": f"{n}a", "response_b": f"{n}"} for n in range(3)]

@@ -150,6 +150,7 @@ def test_the_drawing_is_white_behind_and_needs_no_style_sheet():
     assert "var(" not in svg
 
 
+@pytest.mark.slow
 def test_the_file_is_written_whole_into_a_new_folder(tmp_path):
     path = tmp_path / "run" / "curves.svg"
     write_curves(path, THREE_LOOKS, "a run")

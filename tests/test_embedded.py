@@ -44,6 +44,7 @@ def test_the_engine_is_known_without_loading_anything(tiny):
     assert len(engine.base_model_hash) == 64
 
 
+@pytest.mark.slow
 def test_packed_probabilities_are_those_of_one_prompt_at_a_time_through_the_models_own_head(backend):
     import torch
 

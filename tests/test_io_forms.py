@@ -167,6 +167,7 @@ def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path):
         read_pairs(written(tmp_path / "x.json", lines_of(ROWS).encode("utf-16")[:-1]))
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers()), max_size=4))
 def test_spread_json_gives_what_the_lines_give(rows):
     rows = [row for row in rows if json.dumps(row).isprintable()]

@@ -388,6 +388,7 @@ def test_renaming_a_and_b_renames_the_targets_and_keeps_the_same_pairs(traces, c
         assert one.p_a is None or other.p_a == pytest.approx(1 - one.p_a)
 
 
+@pytest.mark.slow
 @QUICK
 @given(some_traces(), st.fixed_dictionaries(ANY_SETTINGS), st.randoms(use_true_random=False))
 def test_the_order_of_the_traces_never_matters(traces, chosen, dice: random.Random):
