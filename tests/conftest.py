@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).parents[1]
 settings.register_profile("unhurried", parent=settings(), deadline=None)
 settings.load_profile("unhurried")
 # What `make test-fast` asks for; `make test` tries a hundred examples.
-settings.register_profile("quick", parent=settings(), max_examples=20)
+settings.register_profile("quick", parent=settings(), max_examples=10)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from judge.errors import ModelError
 from judge.methods.direct import render_direct
 from judge.records import Order
 
+pytestmark = pytest.mark.slow  # transformers alone takes seconds to import
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):

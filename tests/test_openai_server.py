@@ -420,6 +420,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch, p
         _ = ServerBackend("http://127.0.0.1:9/v1").engine
 
 
+@pytest.mark.slow
 def test_token_ids_without_a_tokenizer_package_name_the_extra_that_brings_it(monkeypatch, tiny):
     with Vllm() as server:
         monkeypatch.setitem(sys.modules, "transformers", None)
@@ -433,6 +434,7 @@ def test_no_prompts_make_no_replies_and_no_requests():
         assert server.asked == []
 
 
+@pytest.mark.slow
 def test_the_engine_says_which_way_it_was_and_nothing_of_the_address(tiny):
     with Chat() as one, Chat() as other:
         engine = one.backend().engine
@@ -684,6 +686,7 @@ def test_a_prompt_that_is_too_long_is_trimmed_or_refused_by_its_characters():
 # Token ids
 
 
+@pytest.mark.slow
 def test_a_vllm_server_gets_the_very_token_ids_and_gives_exactly_the_letters(tiny):
     prompts = prompts_of([pair_of(text, "b", id=str(i)) for i, text in enumerate(HOSTILE)])
     encoder = PromptEncoder(make_tokenizer(), 4096, "trim")
@@ -701,6 +704,7 @@ def test_a_vllm_server_gets_the_very_token_ids_and_gives_exactly_the_letters(tin
 
 
 @pytest.mark.parametrize(("max_new_tokens", "is_ended"), [(40, True), (9, False)])
+@pytest.mark.slow
 def test_a_vllm_servers_text_keeps_markup_but_not_the_end_of_its_turn(tiny, max_new_tokens, is_ended):
     n_words = len(make_tokenizer().encode(Vllm.words))
     with Vllm() as server:
@@ -712,12 +716,14 @@ def test_a_vllm_servers_text_keeps_markup_but_not_the_end_of_its_turn(tiny, max_
     assert completion.tokens_out == (n_words + 1 if is_ended else 9)
 
 
+@pytest.mark.slow
 def test_a_vllm_server_that_knows_no_chosen_tokens_is_named_as_too_old(tiny):
     with Vllm() as server:
         server.reply = lambda body: {"choices": [{"logprobs": {"top_logprobs": [{"token_id:0": -0.1}]}}]}
         assert "Update it to vllm 0.30" in failure_of(server.backend(base_model=str(tiny)))
 
 
+@pytest.mark.slow
 def test_a_vllm_model_with_another_tokenizer_is_refused_before_any_question(tiny):
     with Vllm() as server:
         server.tokenizer.encode = lambda text: [1, 2, 3]
@@ -725,6 +731,7 @@ def test_a_vllm_model_with_another_tokenizer_is_refused_before_any_question(tiny
         assert [one["path"] for one in server.asked] == ["/tokenize"]
 
 
+@pytest.mark.slow
 def test_a_vllm_server_that_does_not_show_its_tokenizer_is_taken_on_trust(tiny):
     class Shy(Vllm):
         def answer(self, path, body):
@@ -734,6 +741,7 @@ def test_a_vllm_server_that_does_not_show_its_tokenizer_is_taken_on_trust(tiny):
         assert len(server.backend(base_model=str(tiny)).choose(prompts_of(FOUR_PAIRS), "AB")) == 4
 
 
+@pytest.mark.slow
 def test_a_vllm_model_of_another_name_is_asked_but_never_said_to_be_ours(tiny):
     with Vllm() as server:
         server.cards = [{"id": "other", "owned_by": "vllm"}]
@@ -743,6 +751,7 @@ def test_a_vllm_model_of_another_name_is_asked_but_never_said_to_be_ours(tiny):
     assert (backend.engine.base_model, backend.engine.base_model_hash) == ("other", "")
 
 
+@pytest.mark.slow
 def test_a_vllm_prompt_that_is_too_long_is_trimmed_and_says_so(tiny):
     with Vllm() as server:
         backend = server.backend(base_model=str(tiny), max_prompt_tokens=1200)
