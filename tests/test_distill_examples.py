@@ -15,6 +15,8 @@ from judge.errors import ModelError
 from judge.methods.direct import render_direct
 from judge.records import Choice, Order, Outcome
 
+pytestmark = pytest.mark.slow  # transformers alone takes seconds to import
+
 END = 259
 
 

@@ -66,6 +66,7 @@ def whole(data_dir, turn, votes):
     return read(Wanted(data_dir, turn, votes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("turn", "votes", "n_pairs", "n_votes"),
     [
@@ -93,6 +94,7 @@ def test_the_one_second_vote_of_a_voter_on_a_pair_counts_as_it_was_released(data
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [1, 2])
 def test_every_voted_pair_is_there_once_whichever_way_round_its_votes_name_it(data_dir, turn):
     lines = gzip.decompress((data_dir / HUMAN.file).read_bytes()).splitlines()
@@ -121,6 +123,7 @@ def test_ids_and_contents_never_change_as_ledgers_and_results_hold_them(data_dir
     assert sha256_of_json([[pair.id, pair.content_hash] for pair in voted_pairs(data_dir, turn)]) == digits
 
 
+@pytest.mark.slow
 def test_each_side_keeps_its_own_models_text(data_dir):
     lines = gzip.decompress((data_dir / HUMAN.file).read_bytes()).splitlines()
     text_of = {}
@@ -164,6 +167,7 @@ def test_a_pair_has_its_category_and_the_reference_of_its_turn(data_dir):
     assert all(vote.category == category_of[vote.pair_id] for vote in dataset.votes)
 
 
+@pytest.mark.slow
 def test_every_pair_has_gpt_4s_released_verdict(data_dir):
     dataset = whole(data_dir, 1, "all")
     assert [verdict.pair_id for verdict in dataset.released["gpt-4"]] == [pair.id for pair in dataset.pairs]
