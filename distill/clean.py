@@ -1,4 +1,4 @@
-"""Clean data: no pair may teach of which a text occurs in the data that judges are measured on.
+"""Clean data: a pair may not teach if any of its texts occurs in the data that judges are measured on.
 
 These are MT-bench, the validation split of OASST and LLMBar, whole: every turn, every vote, every message.
 Two texts are the same where their letters and digits are: case, spaces, punctuation and accents do not count

@@ -28,7 +28,7 @@ def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, p
 
     Raises:
         InputError: one judge learned people's votes, and another one something else.
-        JudgeError: a judge is none: there is no such adapter, server, base model.
+        JudgeError: a judge cannot be named: there is no such adapter, server or base model.
     """
     identities = [Judge.of(options, ledger=ledger, progress=progress).identity for _, options in named]
     names = names_of([name for name, _ in named], identities)
