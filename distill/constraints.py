@@ -1,8 +1,8 @@
 """Constraint pairs: the request asks for a form of the answer, and only one of the two answers has it.
 
-Whether it has is certain without a judge, as in IFEval (Zhou et al., arXiv:2311.07911). The answers are the
-replies of kept pairs, reshaped. Each is in two pairs: it wins where the request asks for its form and loses
-where the request asks for the other one, so only the request decides which is better.
+Which one has it can be checked without a judge, as in IFEval (Zhou et al., arXiv:2311.07911). The answers are
+the replies of kept pairs, reshaped. Each is in two pairs: it wins where the request asks for its form and
+loses where the request asks for the other one, so only the request decides which is better.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def contrast_examples(examples: Sequence[Example], per_pair: float, seed: int) -
 
 
 def place_of(example: Example, seed: int) -> str:
-    """A hash of the seed and of what the example says, by which examples are ordered."""
+    """A hash of the seed and the example's content, by which examples are ordered."""
     return sha256_of_json([seed, example.pair.content_hash, example.winner])
 
 

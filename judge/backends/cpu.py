@@ -63,7 +63,7 @@ def pack_linear_layers(module: Any) -> int:
     """Lays out the weights of bf16 blocks as oneDNN wants them, in place; how many it packed.
 
     Otherwise oneDNN rearranges each matrix in each call. Gated SiLU blocks are fused: the activation and the
-    product are computed while the matrix product is still in registers. The dense weights are let go. The
+    product are computed while the matrix product is still in registers. The dense weights are freed. The
     module is a model's body, without the layer that makes logits.
     """
     import torch

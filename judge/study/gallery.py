@@ -28,7 +28,7 @@ class ShownPair:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Examples of one judge, the most telling first, and of how many they are."""
+    """Examples of one judge, the most telling first, and how many there are in all."""
 
     judge: str
     disagreements: tuple[ShownPair, ...]
