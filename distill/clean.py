@@ -91,8 +91,7 @@ def clean(pairs: Iterable[Pair], held_out: HeldOut) -> tuple[list[Pair], Counter
 
 
 def check_to_json(held_out: HeldOut, dropped: Mapping[str, int]) -> dict[str, Any]:
-    """What a report and a manifest say of the check: what was read, what was not and why, what was
-    dropped."""
+    """What a report and a manifest say of the check: what was read, what not and why, what was dropped."""
     return {
         "checked": {
             name: {"texts": len(texts), "hash": sha256_of_json(sorted(texts))}

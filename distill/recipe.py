@@ -224,8 +224,7 @@ class Train(Block):
 
 
 class Recipe(Block):
-    """A whole run. Make it with `read_recipe` or `recipe_of`, which also check settings against each
-    other."""
+    """A whole run. Make it with `read_recipe` or `recipe_of`, which also check how settings combine."""
 
     name: Annotated[str, AfterValidator(folder_name)]
     """What the run's folder and the adapter are called; -votes is put behind an adapter that learns votes."""

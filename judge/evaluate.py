@@ -18,7 +18,7 @@ def judge_pairs(
     ledger: Ledger | None = None,
     progress: Progress = silent,
 ) -> list[Verdict]:
-    """A verdict a pair, in the pairs' order. What the ledger knows is not judged again.
+    """One verdict per pair, in the pairs' order. What the ledger knows is not judged again.
 
     Batches are planned over the whole input before anything runs, and one that is not known as a whole is
     judged as a whole, because a batch's make-up moves bf16 probabilities in their last digits; so a run that

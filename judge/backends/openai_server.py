@@ -22,7 +22,7 @@ class ServerBackend:
 
     "server-tokens", for a vLLM server: prompts are encoded here and sent as token ids, so that no text of a
     pair can be markup, and the log-probabilities are those of exactly the choices. Which weights answer is
-    taken on trust: where the server has the same name for them, the engine says that they are those of
+    taken on trust: if the server has the same name for its model, the engine says that it is
     `settings.base_model`. Its tokenizer has to be the same.
 
     "server-chat", for all others: plain text, in which markup is neutralised and the form of the reply is
@@ -87,7 +87,7 @@ class Way(Protocol):
 
 
 def _checked(url: str) -> str:
-    """The address without a slash at its end. Raises InputError where it is none, or holds a secret."""
+    """The address without a slash at its end. Raises InputError if it is invalid or holds a secret."""
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -119,7 +119,7 @@ def _way_of(server: Endpoint, settings: Settings) -> Way:
 
 
 def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
-    """What the server calls the model that these settings name. Raises BackendError naming what it has."""
+    """The server's name for the model in these settings. Raises BackendError that lists the models it has."""
     names = [one.name for one in served]
     found = f"{url}: it serves {listed(names)}"
     if settings.adapter:
@@ -141,6 +141,6 @@ def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
 
 
 def adapter_name(settings: Settings) -> str:
-    """What the server is asked for: the name in the adapter's manifest, else its folder's."""
+    """The name to ask the server for: the one in the adapter's manifest, else the folder's."""
     folder = Path(settings.adapter).expanduser().resolve()
     return read_adapter(folder).name if (folder / MANIFEST).is_file() else folder.name

@@ -75,7 +75,7 @@ class VllmBackend:
         """Starts the engine now instead of at the first question.
 
         Raises:
-            ModelError, MissingExtra: the base model or the adapter is none, or vLLM is not installed.
+            ModelError, MissingExtra: the base model or the adapter cannot be used, or vLLM is not installed.
             BackendError: vLLM cannot run this model here.
         """
         with self._lock:

@@ -46,7 +46,7 @@ class Method(Protocol):
 
     @property
     def batch_characters(self) -> int:
-        """How much text of pairs is worth reading in one call; what a failure or a kill can lose."""
+        """How many characters of pairs are worth reading in one call, which a failure or a kill can lose."""
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         """Asks all at once what several of the pairs share, such as the plan of a question.
@@ -83,7 +83,7 @@ class MemoryStore:
 
 @dataclass(frozen=True, slots=True)
 class MethodSettings:
-    """What a user may set of a method; each takes what concerns it.
+    """What a user may set on a method; each method takes what concerns it.
 
     Args:
         ties: whether the judge may call two responses equally good.
