@@ -1,4 +1,4 @@
-"""A judge over many pairs in both orders, with progress and resume."""
+"""Runs a judge over many pairs in both orders, with progress and resume."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def judge_pairs(
 ) -> list[Verdict]:
     """One verdict per pair, in the pairs' order. What the ledger knows is not judged again.
 
-    Batches are planned over the whole input before anything runs, and one that is not known as a whole is
-    judged as a whole, because a batch's make-up moves bf16 probabilities in their last digits; so a run that
+    Batches are planned over the whole input before anything runs, and a batch that is not wholly known is
+    judged whole, because what is in a batch changes bf16 probabilities in their last digits; so a run that
     was interrupted ends with the same verdicts as one that was not. A reading already in the ledger stays.
 
     Raises:
@@ -68,7 +68,8 @@ def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:
 
 
 def planned(pairs: Sequence[Pair], batch_characters: int) -> list[list[Pair]]:
-    """The pairs in batches, longest first, so that what does not fit shows at once and time left is honest.
+    """The pairs in batches, longest first, so that what does not fit shows at once and time left is
+    realistic.
 
     The plan depends on the pairs' contents and the batch size, not on their order in the file. A small input
     is cut into about ten batches, so that progress moves, but none is less than a quarter of the full size:
@@ -88,7 +89,7 @@ def planned(pairs: Sequence[Pair], batch_characters: int) -> list[list[Pair]]:
 
 
 def size_of(pair: Pair) -> int:
-    """Characters that a judge reads of a pair in one order, at least 1."""
+    """How many characters of a pair a judge reads in one order, at least 1."""
     texts = [pair.system or "", pair.reference or ""]
     texts += [message.content for message in (*pair.conversation_a, *pair.conversation_b)]
     return max(1, sum(map(len, texts)))

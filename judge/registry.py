@@ -34,8 +34,8 @@ class Registry(Generic[T]):
         group: of the entry points, for example "judge.methods".
         what: one of them in a message, for example "method".
         ours: our own, name -> "module:object", in the order in which they are listed.
-        fault: what keeps an object of another package from being one of these, in words ("has no read"), or
-            "". Ours are not asked.
+        fault: why an object of another package is not one of these, in words ("has no read"), or "". Ours are
+        not checked.
     """
 
     group: str

@@ -27,7 +27,7 @@ STYLE: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
 }
-"""How every command line of ours looks and fails."""
+"""How all our command lines look and fail."""
 
 INTERRUPTED = 130
 MIN_WIDTH = 80
@@ -67,7 +67,7 @@ def interruptible() -> Iterator[None]:
 
 
 def check_writable(out: str | None) -> None:
-    """Says before any work that a file could not be written after it; "-" is standard output."""
+    """Raises, before any work, if the file could not be written afterwards; "-" is standard output."""
     path = Path(out or "-")
     if out not in (None, "-") and (path.is_dir() or not path.parent.is_dir()):
         raise InputError(f"{out}: cannot be written, it is a folder or its folder is missing.")

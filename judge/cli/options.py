@@ -52,7 +52,7 @@ OPTIONS = {
         min=LEAST["requests_per_minute"], help="Requests that a server gets a minute at most; 0 is no limit."
     ),
 }
-"""How each option of `judge_options` is told on the command line."""
+"""How each option of `judge_options` appears on the command line."""
 
 
 def takes_judge(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,7 +1,7 @@
 """Rows of files with their place: from JSONL, CSV and Parquet, and back to JSONL.
 
-JSON is read strictly. What the cells mean is decided above: `gather` calls a function that makes something
-of one row, and turns every Wrong into one BadLines error that names each bad row.
+JSON is read strictly. What the cells mean is decided by the caller: `gather` calls a function that reads one
+row, and turns all Wrongs into one BadLines error that names each bad row.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Cells = dict[str, Any]
 
 
 class Wrong(Exception):
-    """What is wrong with one row, in words. `gather` adds the place, and none gets past it."""
+    """What is wrong with one row, in words. `gather` catches all of these and adds the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def gather(rows: Iterable[Row], read_one: Callable[[Cells, str], T]) -> list[T]:
 
 
 def claim(taken: dict[Hashable, str], key: Hashable, where: str, what: str) -> None:
-    """Notes that the row at `where` has this key; Wrong if an earlier row has it."""
+    """Records that the row at `where` has this key; raises Wrong if an earlier row has it."""
     first = taken.setdefault(key, where)
     if first != where:
         raise Wrong(f"{what} is already in {first}. It may be there only once.")
@@ -97,7 +97,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def changed(rows: Iterable[Row], change: Callable[[Cells], Cells]) -> Iterator[Row]:
-    """The rows with their cells changed, where they could be read; `change` may raise Wrong."""
+    """The rows that could be read, with their cells changed; `change` may raise Wrong."""
     for row in rows:
         try:
             yield row if isinstance(row.cells, Wrong) else Row(row.where, change(row.cells))
@@ -105,7 +105,7 @@ def changed(rows: Iterable[Row], change: Callable[[Cells], Cells]) -> Iterator[R
             yield Row(row.where, wrong)
 
 
-# --- one reader a format ---------------------------------------------------------------------------------
+# --- one reader per format ---------------------------------------------------------------------------------
 
 
 def json_rows(data: bytes, name: str) -> Iterator[Row]:
@@ -214,11 +214,11 @@ def refuse_repeated_columns(names: list[str], file: str) -> None:
         raise InputError(f"{file}: two columns are named {shown(repeated)}. Every column needs its own name.")
 
 
-# --- JSON that means one thing only ----------------------------------------------------------------------
+# --- unambiguous JSON ----------------------------------------------------------------------
 
 
 def parse_json(source: str) -> Any:
-    """The value. NaN and infinities, repeated keys and lone surrogates are wrong, as is what is no JSON."""
+    """The value. NaN, infinities, repeated keys, lone surrogates and invalid JSON are wrong."""
     try:
         value = json.loads(
             source, object_pairs_hook=object_of, parse_float=finite, parse_constant=refuse_constant
@@ -258,7 +258,7 @@ def refuse_lone_surrogates(value: Any) -> None:
 
 
 def write_json_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes a line a row, whole or not at all; "-" is standard output.
+    """Writes one line per row, whole or not at all; "-" is standard output.
 
     A server may send half a character in a reply: "?" in its place keeps hours of work from being lost.
     """
@@ -293,7 +293,7 @@ def shown(value: Any) -> str:
 
 
 def found(names: Iterable[str]) -> str:
-    """The columns or keys that are there, on one line; odd ones in quotes, empty values as (null)."""
+    """The columns or keys found, on one line; odd ones in quotes, empty values as (null)."""
     nulls = {name for name, value in names.items() if value is None} if isinstance(names, Mapping) else set()
     words = [word_for(name) + (" (null)" if name in nulls else "") for name in names]
     return ", ".join(words[:12]) + (f" and {len(words) - 12} more" if len(words) > 12 else "") or "nothing"

@@ -48,7 +48,7 @@ name, so that figures do not depend on what else is installed."""
 
 
 def fault_of(name: str, found: object) -> str:
-    """What keeps an object of another package from being a metric, or ""."""
+    """Why an object of another package is not a metric, or ""."""
     from judge.metrics.metric import Metric
 
     if not isinstance(found, Metric):
@@ -72,7 +72,7 @@ def other_metrics(names: Sequence[str]) -> list[Metric]:
 
     Raises:
         InputError: there is no such metric.
-        PluginError: another package has it, but it cannot be used.
+        PluginError: another package defines it, but it cannot be used.
     """
     found: dict[str, Metric] = {}
     for name in names:
