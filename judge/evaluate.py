@@ -68,8 +68,7 @@ def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:
 
 
 def planned(pairs: Sequence[Pair], batch_characters: int) -> list[list[Pair]]:
-    """The pairs in batches, longest first, so that what does not fit shows at once and time left is
-    realistic.
+    """The pairs in batches, longest first, so what does not fit shows at once and time left is realistic.
 
     The plan depends on the pairs' contents and the batch size, not on their order in the file. A small input
     is cut into about ten batches, so that progress moves, but none is less than a quarter of the full size:

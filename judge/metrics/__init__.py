@@ -1,11 +1,12 @@
-"""Metrics of a judge against people's votes, one kind a file, over the arrays of `judge.metrics.panel`.
+"""Metrics of a judge against people's votes, one kind per file, over the arrays of `judge.metrics.panel`.
 
-Every function returns a `judge.metrics.bootstrap.Measure`: sums a question and what is made of them, ready
-for an interval, or a few of them by name. None stands where a judge does not give what a metric needs. A
-metric declares itself as a `judge.metrics.metric.Metric` in the file that computes it.
+Every function returns a `judge.metrics.bootstrap.Measure` (sums per question and what is made of them, ready
+for an interval) or a few of them by name, or None if a judge does not give what the metric needs. A metric
+declares itself as a `judge.metrics.metric.Metric` in the file that computes it.
 
-What is not one figure a judge is no `Metric`: tests of two judges (`significance`), strengths of the models
-that wrote the responses (`ranking`), the curves of `calibration`. `judge.study` gives each its own place.
+What is not one figure per judge is not a `Metric`: tests of two judges (`significance`), strengths of the
+models that wrote the responses (`ranking`), the curves of `calibration`. `judge.study` gives each its own
+place.
 """
 
 from __future__ import annotations
