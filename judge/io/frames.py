@@ -26,7 +26,7 @@ TEXT_COLUMNS = ("category", "prompt", "response_a", "response_b", "reference", "
 
 
 def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None = None) -> DataFrame:
-    """A pandas DataFrame with a row a verdict, in their order.
+    """A pandas DataFrame with one row per verdict, in their order.
 
     Columns: pair_id, judge, status, outcome, p_a, outcome_by_mean; for each order (ab, ba) choice_ab,
     p_first_ab (the probability of the answer shown first), raw_ab and unparsed_ab (why a reply could not be

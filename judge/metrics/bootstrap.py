@@ -113,7 +113,7 @@ def estimates(sums: Floats, statistic: Statistic, n: Sequence[int], resampler: R
 
 
 def difference(one: Measure, other: Measure, resampler: Resampler) -> Estimate:
-    """`one` less `other`, paired: both are drawn with the same clusters each time."""
+    """`one` minus `other`, paired: both are drawn with the same clusters each time."""
     first, second = _value(one), _value(other)
     n = min(one.n, other.n)
     if first is None or second is None:

@@ -35,8 +35,7 @@ class Approved:
 
 
 def file_for(test_file: Path, key: str) -> Path:
-    """The file of the approved answer with that key: a test's name with parameters, and which answer of
-    it."""
+    """The file of the approved answer with that key: a test's name with parameters, and which answer."""
     plain = ODD.sub("_", key)
     if plain != key or len(plain) > MAX_FILE_NAME:
         plain = f"{plain[:MAX_FILE_NAME]}-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"

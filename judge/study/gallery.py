@@ -1,4 +1,4 @@
-"""Which pairs to show of a judge: where it disagrees with most people, and where it is inconsistent."""
+"""Which pairs of a judge to show: where it disagrees with most people, and where it is inconsistent."""
 
 from __future__ import annotations
 
