@@ -1,4 +1,4 @@
-"""Adjudicate: pairs on which reviewers differ, with all votes and notes; somebody has the final word."""
+"""Adjudicate: pairs on which reviewers differ, with all votes and notes, for someone to decide."""
 
 from __future__ import annotations
 

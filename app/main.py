@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-# In an installation the pages are files and no package that others could import, so they say where they lie:
-# first of all places, as a project may have a package of their name.
+# In an installation the pages are plain files, not an importable package, so they add their own folder to
+# the front of the path: a project may have a package of the same name.
 if (beside := str(Path(__file__).resolve().parents[1])) != sys.path[0]:
     sys.path.insert(0, beside)
 

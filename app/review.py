@@ -83,13 +83,13 @@ def picked(name: str | None, key: str) -> None:
 
 
 def forget() -> None:
-    """What belongs to the file that was open."""
+    """Forgets what belongs to the file that was open."""
     for key in ("at", "last", "revealed", "job", "job_file"):
         st.session_state.pop(key, None)
 
 
 def take_upload() -> None:
-    """Keeps an uploaded file beside nobody else's, and opens it."""
+    """Keeps an uploaded file where no other session sees it, and opens it."""
     upload = st.session_state.get("upload")
     if upload is None:
         return
@@ -288,7 +288,7 @@ def review(project: Project, queue: list[IndexEntry]) -> None:
 
 
 def look_button(label: str, way: str, key: str) -> None:
-    """Turns another way of showing texts on, and off again."""
+    """Turns another way of showing texts on or off."""
     is_on = shell.how() == way
     st.button(
         f"{label}: on" if is_on else label,

@@ -28,7 +28,7 @@ STYLE = Path(__file__).with_name("style.css")
 AT_ONCE = 5_000
 PIECE = 2_000
 KEPT = "kept_"
-"""Widgets whose key begins so keep what was chosen when another page is opened."""
+"""Widgets whose key begins with this keep their value when another page is opened."""
 
 ALL_CATEGORIES = "all categories"
 OTHER_SIDE = {"A": "B", "B": "A"}
@@ -68,7 +68,7 @@ def desk() -> Desk:
 
 @st.cache_resource(max_entries=16, show_spinner="Opening the file")
 def index_of(path: str, name: str, stamp: str) -> PairIndex:
-    """The file's index; a large file is read on in the background."""
+    """The file's index; the rest of a large file is read in the background."""
     index = opened(Path(path), name)
     index.read_on(AT_ONCE)
     if not index.is_read:
@@ -141,7 +141,7 @@ def reviewer() -> str:
 
 
 def project() -> Project | None:
-    """What is open, None while nothing is; what keeps a file from being opened is said on the page."""
+    """What is open, or None; if a file cannot be opened, the page says why."""
     name = st.session_state["pairs"]
     if not name:
         return None
@@ -168,7 +168,7 @@ def judged_here(index: PairIndex) -> dict[str, Verdict]:
 
 
 def need_project() -> Project:
-    """What is open; where nothing is, the page says how to open a file, and ends."""
+    """What is open; if nothing is, the page says how to open a file and stops there."""
     found = project()
     if found is None:
         if not st.session_state["pairs"]:
@@ -206,7 +206,7 @@ def choices() -> tuple[list[str], list[str]]:
 
 
 def plain(text: str) -> str:
-    """Text for a Streamlit element that takes Markdown, with every sign of it escaped."""
+    """Text for a Streamlit element that takes Markdown, with all Markdown characters escaped."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|>~:$<&" else c for c in text)
 
 
@@ -243,7 +243,7 @@ def turn_html(role: str, text: str) -> str:
 
 
 def show_responses(pair: Pair, left: str, is_named: bool) -> None:
-    """Both responses side by side, as high as each other; below each other on a narrow screen.
+    """Both responses side by side, at equal height; one below the other on a narrow screen.
 
     While the reviewer is blind neither their names nor their lengths are shown.
     """
@@ -315,7 +315,7 @@ def length_words(pair: Pair, left: str) -> str:
 
 
 def show_job(job: Job) -> None:
-    """How far the judge is, without holding up the page; the page is drawn anew when it is done."""
+    """How far the judge is, without blocking the page; the page is redrawn when it is done."""
 
     @st.fragment(run_every=0.5)
     def watch() -> None:
@@ -329,5 +329,5 @@ def show_job(job: Job) -> None:
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of plain cells: nothing in them is taken for Markdown."""
+    """A table of plain cells: nothing in them is read as Markdown."""
     st.dataframe([dict(row) for row in rows], hide_index=True, width="stretch")

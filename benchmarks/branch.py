@@ -44,7 +44,7 @@ class Asked:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the plan has three to five different criteria."""
+        """Whether the plan has three to five distinct criteria."""
         return FEWEST <= self.n_criteria <= MOST
 
 
@@ -57,7 +57,7 @@ def questions_of(file: Path, n: int, seed: int) -> list[str]:
 
 
 def pair_about(question: str) -> Pair:
-    """A pair of nothing but a question: branch sees no answer."""
+    """A pair with a question only: branch sees no answer."""
     asked, nothing = Message("user", question), Message("assistant", "")
     return Pair(question_hash(question)[:12], (asked, nothing), (asked, nothing))
 

@@ -69,7 +69,7 @@ def argument_of(parameter: Any) -> str:
 
 
 def table_of(parameters: list[Any]) -> str:
-    """A row a parameter: how it is written, what it means, its default."""
+    """One row per parameter: how it is written, what it means, its default."""
     heads = ["| option | meaning | default |", "| --- | --- | --- |"]
     return "\n".join([*heads, *(row_of(p) for p in parameters if not p.hidden)])
 
@@ -96,7 +96,7 @@ def value_of(parameter: Any) -> str:
 
 
 def default_of(parameter: Any) -> str:
-    """The default as it would be typed; a dash where there is none to type."""
+    """The default as it would be typed; a dash if there is none."""
     if parameter.required:
         return "required"
     if isinstance(parameter.default, bool):

@@ -3,8 +3,8 @@
     python -m benchmarks.experiments FOLDER --only bsm-swap --only bsm-none --limit 250
 
 FOLDER/NAME holds the run of each, FOLDER/ledger.sqlite what teachers and students said, and FOLDER/results a
-result file for each data set with all students of the call: those of teachers in one, of people's votes
-in another. Interrupted, the same call goes on.
+result file for each data set with all students of the call: those taught by teachers in one file, those
+taught by people's votes in another. Interrupted, the same call goes on.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ PAPER = {
     "train.symmetry": 0.0,
     "train.contrast": 0.0,
 }
-"""The paper's setting, as changes to the recipe of the first round of the judge in the package."""
+"""The paper's setting, as changes to the recipe for the first round of the shipped judge."""
 
 Labelled = tuple[Pair, HumanVote]
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A student: what it is in words, and how its recipe differs from that first round's.
+    """A student: a description, and how its recipe differs from that first round's.
 
     `labelled` reads pairs with people's votes, which it then learns instead of a teacher's verdicts.
     """
@@ -99,7 +99,7 @@ EXPERIMENTS = {
 
 
 def recipe_for(name: str, limit: int | None, changes: Mapping[str, Any] = NOTHING) -> Recipe:
-    """The recipe of an experiment, with so many pairs at most."""
+    """The recipe of an experiment, with at most `limit` pairs."""
     changes = {**EXPERIMENTS[name].changes, **changes, "name": name}
     if limit is not None:
         changes["collect.pairs.limit"] = limit
@@ -121,7 +121,7 @@ def train(name: str, limit: int | None, folder: Path, data: Path | None) -> Path
 
 
 def written(labelled: Sequence[Labelled], folder: Path, name: str) -> dict[str, Any]:
-    """What a recipe says to learn these votes, which now are files of the folder."""
+    """The recipe settings for learning these votes, which are now files in the folder."""
     pairs, votes = folder / f"{name}-pairs.jsonl", folder / f"{name}-votes.jsonl"
     write_pairs(pairs, (pair for pair, _ in labelled))
     write_votes(votes, (vote for _, vote in labelled))

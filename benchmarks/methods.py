@@ -35,7 +35,7 @@ METHODS = ("direct", "cot", "bsm", "bsm-text")
 
 
 class Counting:
-    """A backend that counts the tokens it wrote one by one; those read off probabilities are not written."""
+    """A backend that counts the tokens it wrote one by one; choices read off probabilities do not count."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -64,7 +64,7 @@ class Counting:
         return self._backend.choose(prompts, choices)
 
     def forget(self) -> None:
-        """No beginning that the method before left in a cache helps the next one."""
+        """Clears cached prompt beginnings, so that no method profits from the one before it."""
         if isinstance(self._backend, VllmBackend):
             self._backend.forget()
 
@@ -100,7 +100,7 @@ def answer(backend: Counting, method: str, pairs_file: str) -> dict[str, Any]:
 
 
 def work(backend_spec: str, base_model: str) -> None:
-    """A worker: one request a line on standard input, one answer a line on standard output."""
+    """A worker: one request per line on standard input, one answer per line on standard output."""
     backend = Counting(load_backend(backend_spec, Settings(base_model)))
     for line in sys.stdin:
         print(json.dumps(answer(backend, **json.loads(line))), flush=True)

@@ -33,7 +33,7 @@ def picture_of(result: Mapping[str, Any], metric: str) -> str:
 
 
 def study_in(result: Mapping[str, Any]) -> Study:
-    """The study that a result file was made of, as far as charts by category look at it."""
+    """The study that a result file was made from, with only what charts by category need."""
     data, intervals = result["data"], result["intervals"]
     return Study(
         total=TypeAdapter(Counts).validate_python(data),

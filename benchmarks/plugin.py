@@ -1,4 +1,4 @@
-"""What judge tests cost a test run: start-up, each case, and a second run with all verdicts in the ledger.
+"""What judge tests add to a test run: start-up, each case, and a second run with all verdicts cached.
 
 `python -m benchmarks.plugin` writes a file of cases from real pairs into a folder of its own and runs pytest
 there as a user would: one plain test, one case, all cases, all cases again.

@@ -1,4 +1,4 @@
-"""Processes of their own for what is measured side by side: memory and allocator settings stay apart."""
+"""Separate processes for what is measured side by side, so that memory and allocator settings stay apart."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def one_process() -> ProcessPoolExecutor:
 
 
 def peak_rss() -> int:
-    """Of this process, in bytes."""
+    """Peak memory of this process, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -254,8 +254,8 @@ def sizes_of(folder: Path) -> dict[str, int]:
 def table_of(result: dict[str, Any]) -> str:
     """The figures as Markdown. Rates are totals over all rounds.
 
-    The share is that of the median round in the best matmul rate of all rounds: a noisy machine slows the
-    measurement of the rate as well, and a rate of the same round would flatter.
+    The share is the median round's, of the best matmul rate of all rounds: noise slows the measured matmul
+    rate as well, so the rate of the same round would flatter.
     """
     rounds, rss = result["rounds"], result["peak_rss"]
     cold, warm = result["load_cold"], result["load_warm"]

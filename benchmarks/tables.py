@@ -1,4 +1,4 @@
-"""What is generated in README.md and docs/: `python -m benchmarks.tables` writes tables and pictures anew.
+"""What is generated in README.md and docs/: `python -m benchmarks.tables` rewrites tables and pictures.
 
 On a page a table stands between `<!-- NAME: FILE ... -->` and `<!-- end of NAME -->`, where NAME is one of
 `TABLES` and the files are the result files it is made from. One that is made from the code has no files.
@@ -64,7 +64,7 @@ def pages(checkout: Path = CHECKOUT) -> list[Path]:
 
 
 def rewritten(page: str, checkout: Path = CHECKOUT, name: str = "README.md") -> str:
-    """The page called `name` with every table as its result files, or the code, have it now.
+    """The page called `name` with every table made again from its result files or from the code.
 
     Raises:
         InputError: a table of an unknown name, a result file that is missing, or a table with judges that
@@ -91,7 +91,7 @@ def read_result(path: Path) -> Result:
 
 
 def judges_of(files: Sequence[str], results: Sequence[Result]) -> Iterator[tuple[str, str]]:
-    """Each of our judges in these files: its name with that of the file, and the name of its adapter."""
+    """Each of our judges in these files: its name and the file's, and the name of its adapter."""
     for file, result in zip(files, results, strict=True):
         for judge in result.get("judges", ()):
             if judge["identity"] is not None:
@@ -121,7 +121,7 @@ def bench_table(results: Sequence[Result]) -> str:
 def category_table(results: Sequence[Result]) -> str:
     """`strict` and % inconsistent of every entrant in each category, with the ceiling of `strict`.
 
-    Of rules without a model `strict` alone: how often they are inconsistent is no finding.
+    For rules without a model only `strict`: their share of inconsistent pairs is not a finding.
     """
     [result] = results
     refuse_other_schema(result)
@@ -139,7 +139,7 @@ def category_table(results: Sequence[Result]) -> str:
 
 
 def teacher_table(results: Sequence[Result]) -> str:
-    """What the swap filter keeps of judges and of "longer wins", and what that is worth to a student."""
+    """What the swap filter keeps of each judge and of "longer wins", and how useful that is to a student."""
     [result] = results
     refuse_other_schema(result)
     labels = ["judge", *TEACHER_COLUMNS.values(), "tokens in, out", "s a verdict"]
@@ -181,7 +181,7 @@ def limits_list(results: Sequence[Result]) -> str:
 
 
 def glossary_list(results: Sequence[Result]) -> str:
-    """Every figure by the name that tables and result files have, with what it counts."""
+    """Every figure by its name in tables and result files, with what it counts."""
     assert not results
     return "\n\n".join(glossary_entry(metric) for metric in own_metrics())
 
@@ -269,11 +269,11 @@ PICTURES = {
 }
 """What each picture is drawn from: a result file, and which of its figures."""
 NOT_IN_PICTURES = ("0.5B CoT", "0.5B BSM")
-"""Judges that the tables alone have: a picture holds five, and the figures of these lie at its edge."""
+"""Judges shown in tables only: a picture holds five, and the figures of these lie at its edge."""
 
 
 def drawn(name: str, checkout: Path = CHECKOUT) -> str:
-    """The picture of that name as its result file has it now."""
+    """The picture of that name, drawn from its result file as it is now."""
     file, metric = PICTURES[name]
     result = read_result(checkout / file)
     judges = [judge for judge in result["judges"] if judge["name"] not in NOT_IN_PICTURES]

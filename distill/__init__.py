@@ -1,1 +1,1 @@
-"""From traces of the slow judge to a fast one: collect, select, train. `judge distill` starts it."""
+"""Turns traces of the slow judge into a fast one: collect, select, train. `judge distill` starts it."""

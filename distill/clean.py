@@ -1,4 +1,4 @@
-"""Clean data: no pair may teach of which a text occurs in the data that judges are measured on.
+"""Clean data: a pair may not teach if any of its texts occurs in the data that judges are measured on.
 
 These are MT-bench, the validation split of OASST and LLMBar, whole: every turn, every vote, every message.
 Two texts are the same where their letters and digits are: case, spaces, punctuation and accents do not count
@@ -33,7 +33,8 @@ WAY_OUT = (
 class HeldOut:
     """What must not be trained on.
 
-    `texts` has the normalised texts of each data set; `unread` says of each that could not be read why.
+    `texts` has the normalised texts of each data set; `unread` says why each unreadable one could not be
+    read.
     """
 
     texts: Mapping[str, frozenset[str]]
@@ -69,9 +70,9 @@ def held_out_texts(folder: Path | None, unchecked: bool = False) -> HeldOut:
 
 
 def clean(pairs: Iterable[Pair], held_out: HeldOut) -> tuple[list[Pair], Counter[str]]:
-    """The pairs of which no message occurs in a held-out data set, and how many were dropped, by reason.
+    """The pairs with no message from a held-out data set, and how many were dropped, by reason.
 
-    A pair that has several reasons counts once: a prompt before a reply, the data sets in their order.
+    A pair with several reasons counts under the first: prompts before replies, then the data sets in order.
     """
 
     @cache
@@ -90,7 +91,7 @@ def clean(pairs: Iterable[Pair], held_out: HeldOut) -> tuple[list[Pair], Counter
 
 
 def check_to_json(held_out: HeldOut, dropped: Mapping[str, int]) -> dict[str, Any]:
-    """What a report and a manifest say of the check: against what, what not and why, what was dropped."""
+    """What a report and a manifest say of the check: what was read, what not and why, what was dropped."""
     return {
         "checked": {
             name: {"texts": len(texts), "hash": sha256_of_json(sorted(texts))}

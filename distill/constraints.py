@@ -1,8 +1,8 @@
 """Constraint pairs: the request asks for a form of the answer, and only one of the two answers has it.
 
-Whether it has is certain without a judge, as in IFEval (Zhou et al., arXiv:2311.07911). The answers are the
-replies of kept pairs, reshaped. Each stands in two pairs: it wins below the request that asks for its form
-and loses below the request that asks for the other one, so that only what is asked tells which is better.
+Which one has it can be checked without a judge, as in IFEval (Zhou et al., arXiv:2311.07911). The answers are
+the replies of kept pairs, reshaped. Each is in two pairs: it wins where the request asks for its form and
+loses where the request asks for the other one, so only the request decides which is better.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from distill.selection import Example, Part, targets
 from judge.records import Outcome, Pair
 
 MIN_REPLY_WORDS = 8
-"""Replies with fewer words are not reshaped."""
+"""Replies with fewer words than this are not reshaped."""
 
 MOST_SENTENCES = 8
-"""People count no further."""
+"""The most sentences that a request asks for: people do not count further."""
 
 MARKER = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 LONG_WORD = re.compile(r"[^\W\d_]{5,14}")
@@ -54,7 +54,7 @@ class AskedForm:
 
 
 Forms = tuple[AskedForm, AskedForm]
-"""Two forms, neither of whose texts has the other one's."""
+"""Two forms; neither text has the form of the other."""
 
 ID = re.compile(rf"constraint-({'|'.join(ConstraintKind)})-[0-9a-f]{{16}}")
 
@@ -69,8 +69,8 @@ def constraint_examples(examples: Sequence[Example], per_pair: float, seed: int)
     """Constraint pairs made of the training pairs among these; the order of `examples` does not matter.
 
     Args:
-        per_pair: how many for each training pair, at most. They come by twos; where that is not enough for
-            all, a hash decides which pairs get them.
+        per_pair: how many for each training pair, at most. They come in twos; where there are not enough for
+        all, a hash decides which pairs get them.
         seed: decides which these are, which kinds they get, and how they are worded.
     """
     sources = sorted(
@@ -150,7 +150,7 @@ def cases(replies: tuple[str, str], dice: random.Random) -> Forms | None:
 
 
 def words(replies: tuple[str, str], dice: random.Random) -> Forms | None:
-    """Both replies as they are; the first has a word that the second has not."""
+    """Both replies unchanged; the first has a word that the second lacks."""
     one, other = replies
     there = other.casefold()
     own = sorted({word for word in LONG_WORD.findall(one) if word.casefold() not in there})

@@ -24,19 +24,19 @@ from distill.selection import Example, Part, targets
 from judge.records import Message, Outcome, Pair, sha256_of_json
 
 MIN_ANSWER_WORDS = 5
-"""Of an answer with fewer words a part may be as good, and a reply to another prompt may fit."""
+"""In shorter answers (in words) a part may be as good as the whole, and a reply to another prompt may fit."""
 
 LIKE_LENGTH = 1.2
-"""Two answers are alike in length where the longer has at most so many times the characters of the other."""
+"""Two answers are alike in length if the longer has at most this many times the characters of the other."""
 
 N_NEAREST = 20
-"""Where fewer replies are alike in length, so many of the nearest are looked at."""
+"""If fewer replies are alike in length, this many of the nearest are looked at."""
 
 SAME_QUESTION = 0.2
-"""Prompts that are at least so much alike may ask the same, so that a reply fits both; see `likeness`."""
+"""Prompts at least this similar may ask the same thing, so that a reply fits both; see `likeness`."""
 
 LEAST_KEPT, MOST_KEPT = 0.3, 0.6
-"""What part of its words cut leaves of an answer, and what part of the repeated one the answer is."""
+"""The share of an answer's words that a cut leaves, and the answer's share of a repeated one."""
 
 # Thai, Lao, Burmese, Khmer, kana and Chinese characters: these scripts put no spaces between words.
 UNSPACED = (
@@ -75,8 +75,8 @@ def contrast_examples(examples: Sequence[Example], per_pair: float, seed: int) -
     """Contrast pairs made of the training pairs among these; the order of `examples` does not matter.
 
     Args:
-        per_pair: how many for each training pair with a winner. Where that is no whole number, a hash
-            decides which pairs get one more. A pair of whose winner nothing can be made gets none.
+        per_pair: how many for each training pair with a winner. If that is not a whole number, a hash decides
+        which pairs get one more. A pair whose winner cannot be spoiled gets none.
         seed: decides which these are, which kind a pair gets, and where an answer is cut or shuffled.
     """
     sources = sorted(
@@ -97,7 +97,7 @@ def contrast_examples(examples: Sequence[Example], per_pair: float, seed: int) -
 
 
 def place_of(example: Example, seed: int) -> str:
-    """A hash of the seed and of what the example says, by which examples are ordered."""
+    """A hash of the seed and the example's content, by which examples are ordered."""
     return sha256_of_json([seed, example.pair.content_hash, example.winner])
 
 
@@ -129,7 +129,7 @@ def contrast(pair: Pair, better: Answer, worse: str, kind: ContrastKind) -> Exam
 
 @dataclass(frozen=True)
 class Answer:
-    """A conversation, of which the last message is the answer."""
+    """A conversation whose last message is the answer."""
 
     conversation: tuple[Message, ...]
 
@@ -152,7 +152,7 @@ class Answer:
 
     @cached_property
     def key(self) -> str:
-        """What the answers that say the same have in common."""
+        """A key that answers saying the same thing share."""
         return normalised(self.text)
 
     @cached_property
@@ -161,7 +161,7 @@ class Answer:
 
     @cached_property
     def asked(self) -> frozenset[str]:
-        """What the prompts that ask the same have in common, a key for each of them."""
+        """A key for each prompt; prompts that ask the same thing share it."""
         return frozenset(map(normalised, self.prompts))
 
     @cached_property
@@ -201,7 +201,7 @@ def is_cuttable(answer: Answer) -> bool:
 
 
 def places_to_cut(answer: Answer) -> list[int]:
-    """After how many words the answer is in mid-sentence, within what cut may leave."""
+    """The word counts after which the answer is in mid-sentence, within what a cut may leave."""
     n_words = len(answer.words)
     most = math.floor(MOST_KEPT * n_words)
     return [
@@ -232,7 +232,7 @@ def repeated(answer: Answer, share: float, dice: random.Random) -> str:
 
 
 def has_order(answer: Answer) -> bool:
-    """Whether most words follow others in their line: the items of a list may come in any order."""
+    """Whether lines hold two words or more on average: the items of a list may come in any order."""
     n_lines = sum(bool(line.strip()) for line in answer.text.splitlines())
     return 2 * n_lines <= len(answer.words)
 
@@ -265,7 +265,7 @@ class Replies:
         self.weight = {topic: self.weight_of(topic) for topic in topics}
 
     def like(self, answer: Answer) -> Iterator[str]:
-        """Replies to other prompts that are alike in length, that with the most alike prompt first."""
+        """Replies of similar length to other prompts, the one with the most similar prompt first."""
         low = bisect_left(self.lengths, answer.length / LIKE_LENGTH)
         high = bisect_right(self.lengths, answer.length * LIKE_LENGTH)
         near = list(self.others(answer, self.by_length[low:high]))

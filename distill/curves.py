@@ -1,4 +1,4 @@
-"""Curves of a training run as an SVG file: the letter's loss, and what the looks at held-out pairs found."""
+"""Curves of a training run as an SVG file: the letter's loss, and the results on held-out pairs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_TITLE = 100
 LIGHT_BLUE = "#a9cfe8"
 
 FEW_STEPS = 40
-"""So few steps get a mark each: a line through a single one could not be seen."""
+"""Up to this many steps get a mark each: a line through a single one could not be seen."""
 
 REACH = 0.025
 """The smoothed loss is the mean over this share of all steps to either side."""
@@ -34,7 +34,7 @@ def write_curves(path: Path, history: History, title: str) -> None:
 
 
 def curves_of(history: History, title: str) -> str:
-    """A whole SVG file, white behind: the letter's loss by step left, what the looks found right."""
+    """A whole SVG file on white: the letter's loss by step on the left, what the looks found on the right."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -109,14 +109,14 @@ def percent_of(share: Share) -> float:
 
 
 def smoothed(values: Sequence[float], reach: int) -> list[float]:
-    """Each value as the mean of those at most so many places away."""
+    """Each value as the mean of those at most `reach` places away."""
     sums = [0.0, *accumulate(values)]
     ends = [(max(n - reach, 0), min(n + reach + 1, len(values))) for n in range(len(values))]
     return [(sums[end] - sums[start]) / (end - start) for start, end in ends]
 
 
 def finish(axes: Axes, history: History) -> None:
-    """The axis of the steps, the same in both panels, and the legend above, where no curve can be."""
+    """Sets the axis of steps, the same in both panels, and the legend above the curves."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     last = max([1, *(one.number for one in history.steps), *(look.step for look in history.looks)])

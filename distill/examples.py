@@ -1,7 +1,7 @@
 """Examples -> the rows of tokens that a student learns from: the prompt it will be asked, and four tokens.
 
-The prompt is the very one of `judge.methods.direct`, encoded by the same code, so that a student is trained
-on what it is asked. Truncation shortens the two responses and never reaches the verdict.
+The prompt is exactly that of `judge.methods.direct`, encoded by the same code, so that a student is trained
+on what it will be asked. Truncation shortens the two responses and never reaches the verdict.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ class TokenRow:
 
     `example` is the number of its example. `ids` are prompt and verdict without the verdict's last token,
     which is only predicted; `targets` are the verdict's tokens, of which the letter is number `letter`.
-    `weights` is the probability of each allowed letter that is learned: all on one for a hard target.
+    `weights` is the probability of each allowed letter that is learned: all of it on one letter for a hard
+    target.
 
     Raises:
-        ValueError: it has no target, or nothing before the first one, so that it would teach nothing.
+        ValueError: it has no target, or no token before the first target, so it would teach nothing.
     """
 
     example: int
@@ -55,7 +56,7 @@ class TokenRow:
 
 
 def teachable(examples: Sequence[Example], ties: bool, is_soft: bool) -> tuple[list[Example], Counter[str]]:
-    """The examples that give a student something to learn; and how many do not, by reason."""
+    """The examples that give a student something to learn, and how many others there are, by reason."""
     left_out: Counter[str] = Counter()
     kept = []
     for one in examples:
@@ -76,7 +77,7 @@ def token_rows(
     is_soft: bool,
     sharpness: float = 1.0,
 ) -> list[TokenRow]:
-    """A row for each order of each example, in their order. An order whose choice has no letter has none.
+    """A row for each order of each example, in their order; none for an order whose choice has no letter.
 
     Args:
         is_soft: whether the teacher's probability is learned, its log-odds times `sharpness`, instead of its
@@ -144,7 +145,7 @@ def _size(rows: Sequence[TokenRow]) -> int:
 def _weights_of(
     example: Example, order: Order, choices: Sequence[Choice], is_soft: bool, sharpness: float
 ) -> tuple[float, ...]:
-    """How much of each choice is to be learned: the teacher's probabilities, or its choice alone."""
+    """How much of each choice to learn: the teacher's probabilities, or its choice alone."""
     chosen = {example.choices[order]: 1.0}
     if is_soft and example.p_a is not None:
         p_a = sharpened(example.p_a, sharpness)
@@ -154,7 +155,7 @@ def _weights_of(
 
 
 def sharpened(p: float, times: float) -> float:
-    """The probability whose log-odds are those of `p` times so much."""
+    """The probability whose log-odds are those of `p` times `sharpness`."""
     if p in (0.0, 1.0):
         return p
     return (1 + math.tanh(times * math.log(p / (1 - p)) / 2)) / 2

@@ -26,7 +26,7 @@ from judge.provenance import as_json
 
 
 class StageManifest(OpenShape):
-    """What is read of every stage's manifest; each stage has more to tell."""
+    """The part that every stage's manifest has; each stage adds more."""
 
     stage: Stage
     inputs: dict[str, Any]
@@ -35,7 +35,7 @@ class StageManifest(OpenShape):
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where a run keeps everything. It need not exist yet."""
+    """The folder in which a run keeps everything. It need not exist yet."""
 
     path: Path
 
@@ -65,7 +65,7 @@ class RunFolder:
         return self.path / "training"
 
     def manifest(self, stage: Stage) -> dict[str, Any] | None:
-        """What the stage left, None where it is not done.
+        """The stage's manifest; None if the stage is not done.
 
         Raises:
             InputError: the manifest cannot be read, or is not one of ours.
@@ -93,7 +93,7 @@ class RunFolder:
         )
 
     def begin(self, stage: Stage) -> None:
-        """The stage is not done from here on."""
+        """Marks the stage as not done."""
         self.path.mkdir(parents=True, exist_ok=True)
         self._manifest_path(stage).unlink(missing_ok=True)
 

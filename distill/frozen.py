@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def freeze_linear_layers(module: Any) -> int:
-    """Makes the frozen bf16 linear layers below a module quick both ways, in place; how many they are.
+    """Makes the frozen bf16 linear layers below a module quick both ways, in place; returns their number.
 
-    An adapter's own matrices stay as they are. The dense weights are let go.
+    An adapter's own matrices stay as they are. The dense weights are freed.
     """
     import torch
 
@@ -46,7 +46,7 @@ def _forward_of(packed: Tensor, transposed: Tensor, bias: Tensor | None) -> Any:
 
 @cache
 def _linear() -> Any:
-    """The operation, as autograd takes it; made late, so that importing this file needs no torch."""
+    """The operation in autograd's form; made late, so that importing this file needs no torch."""
     import torch
 
     multiply = torch.ops.mkldnn._linear_pointwise

@@ -53,12 +53,12 @@ class History:
 
     @property
     def chance(self) -> float:
-        """The letter's loss of a student that knows nothing, in nats: 0.693 with two letters."""
+        """The letter loss of a student that knows nothing, in nats: 0.693 with two letters."""
         return math.log(self.n_letters)
 
     @property
     def best(self) -> HeldOutLook | None:
-        """The best look after the first step, the earlier one of equals; None where there is none."""
+        """The best look after the first step, the earliest of equal ones; None if there was no look."""
         trained = [look for look in self.looks if look.step > 0]
         return max(trained, key=lambda look: look.goodness, default=None)
 

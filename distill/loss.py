@@ -21,7 +21,7 @@ def verdict_loss(
     Args:
         logits: shape (rows, tokens of the verdict, vocabulary).
         targets: ids of the verdict's tokens, shape (rows, tokens of the verdict).
-        place: which of these tokens is the letter; what is learned there are `weights`, not the target alone.
+        place: which of these tokens is the letter; there `weights` are learned, not only the target.
         letters: the ids of the allowed letters.
         weights: the probability of each letter that is learned, shape (rows, letters).
     """

@@ -1,7 +1,7 @@
 """Pairs without labels, for a teacher to read: from OASST messages or from any pair file.
 
 Which reply is a comes from a hash of the contents, and nothing that could be a label goes with a pair: ranks,
-votes and gold labels live in metadata, which is dropped, and the ids of a file's pairs are made anew.
+votes and gold labels live in metadata, which is dropped, and the pairs of a file get new ids.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ Row = Mapping[str, Any]
 def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[list[Pair], Counter[str]]:
     """The pairs, each once, in an order that a hash of their prompts gives; and what was left out, by reason.
 
-    The pairs of one prompt stand together, and a smaller limit takes a part of what a larger one takes. With
-    `skip` the first ones are left out.
-    `folder` is that of local copies, for a path that names it; see `file_at`.
+    The pairs of one prompt stand together, and a smaller limit takes a part of what a larger one takes.
+    `skip` leaves out the first ones. `folder` holds local copies, for a path that refers to it; see
+    `file_at`.
 
     Raises:
-        BadLines: a file has rows that are no pairs, or no JSON.
+        BadLines: a file has rows that are not pairs, or not JSON.
         InputError: the pairs cannot be read, none is left, or all are skipped.
         MissingExtra: the hub's package is not installed.
     """
@@ -77,7 +77,7 @@ def short_enough(pairs: Iterable[Pair], longest: int | None) -> tuple[list[Pair]
 
 
 def place_of(pair: Pair) -> tuple[str, str]:
-    """What the pairs are ordered by: a hash of the first thing a user said, then one of the whole pair."""
+    """What the pairs are ordered by: a hash of the first user message, then a hash of the whole pair."""
     return text_hash(normalised(pair.question)), pair.content_hash
 
 
@@ -99,7 +99,7 @@ def hashes_of(conversation: tuple[Message, ...]) -> tuple[str, str]:
 
 
 def pairs_of_file(source: PairSource, folder: Path | None) -> tuple[list[Pair], Counter[str]]:
-    """The file's pairs under new ids, so that no vote on a pair of the file counts for a turned one."""
+    """The file's pairs under new ids: a vote on the file's pair must not count after a and b were swapped."""
     pairs, left_out = usable(read_pairs(file_at(source.path, folder)), unlabelled)
     return [replace(pair, id=f"pair-{pair.content_hash[:16]}") for pair in pairs], left_out
 

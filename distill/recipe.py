@@ -44,34 +44,34 @@ Stage = Literal["collect", "select", "train"]
 
 
 def one_of(names: Collection[str]) -> AfterValidator:
-    """Refuses other text than these names."""
+    """Refuses any text that is not one of these names."""
     must = f"must be one of {', '.join(names)}"
     return AfterValidator(lambda value: held(value, value in names, must))
 
 
 def held(value: str, is_right: bool, must: str) -> str:
-    """The value, where it is right."""
+    """The value, if it is valid."""
     if not is_right:
         raise PydanticCustomError("not_right", "{must}", {"must": must})
     return value
 
 
 def backend_name(value: str) -> str:
-    """The value, where it names a backend; what follows a colon is for the backend to judge."""
+    """The value, if it names a backend; what follows a colon is for the backend to check."""
     if value.partition(":")[0] in BACKENDS:
         return value
     return held(value, False, f"must be one of {', '.join(BACKENDS.names())}")
 
 
 def method_name(value: str) -> str:
-    """The value, where it names a method, also in an everyday word."""
+    """The value, if it names a method, everyday words included."""
     if value in WAYS or value in METHODS:
         return value
     return held(value, False, f"must be one of {', '.join([*METHODS.names(), *WAYS])}")
 
 
 def folder_name(value: str) -> str:
-    """The value, where it is safe as the name of a folder."""
+    """The value, if it is safe as the name of a folder."""
     must = "must be letters and digits, with . _ - between them, at most 64 characters"
     return held(value, FOLDER_NAME.fullmatch(value) is not None, must)
 
@@ -101,9 +101,9 @@ class PairSource(Block):
     split: Text = "train"
     """The hub's split; a file has none."""
     skip: Annotated[int, Field(ge=0)] = 0
-    """Leave out so many pairs before the limit counts: a later round can take what no earlier one took."""
+    """Leave out this many pairs before the limit counts, so that a later round takes new ones."""
     limit: Positive | None = None
-    """So many pairs at most; a smaller limit takes a part of what a larger one takes."""
+    """At most this many pairs; a smaller limit takes a part of what a larger one takes."""
     max_characters: Positive | None = None
     """Leave out pairs whose two conversations are longer together: they cost the most. null keeps all."""
     unchecked: bool = False
@@ -195,7 +195,7 @@ class Train(Block):
     alpha: Positive = 32
     """LoRA's scale: what is learned counts alpha / rank times."""
     dropout: Fraction = 0.0
-    """Share of the inputs to LoRA that each step leaves out; 0 is the quickest."""
+    """Share of the inputs to LoRA that each step leaves out (dropout); 0 is the fastest."""
     layers: Annotated[float, Field(gt=0, le=1)] = 1 / 3
     """Share of the layers, from the top, that get LoRA; those below run once and are kept on disk."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
@@ -203,7 +203,7 @@ class Train(Block):
     epochs: Positive = 3
     """How often each example is seen."""
     batch_tokens: Length = 2048
-    """Prompt tokens that go through the model at a time, at least one example."""
+    """Prompt tokens that go through the model at a time, but never less than one example."""
     accumulate: Positive = 1
     """Batches whose gradients make one step."""
     warmup: Fraction = 0.05
@@ -215,7 +215,7 @@ class Train(Block):
     watched: Positive = 64
     """How many held-out pairs are looked at each time, at most."""
     patience: Annotated[int, Field(ge=0)] = 3
-    """Stop after so many looks in a row without a better one; 0 never stops early."""
+    """Stop after this many looks in a row without a better one; 0 never stops early."""
     checkpointing: bool = False
     """Compute activations again in the backward pass instead of keeping them: less memory, more time."""
     device: Device = "auto"
@@ -225,7 +225,7 @@ class Train(Block):
 
 
 class Recipe(Block):
-    """A whole run. `read_recipe` and `recipe_of` make it, as they also check what settings need of others."""
+    """A whole run. Make it with `read_recipe` or `recipe_of`, which also check how settings combine."""
 
     name: Annotated[str, AfterValidator(folder_name)]
     """What the run's folder and the adapter are called; -votes is put behind an adapter that learns votes."""
@@ -250,7 +250,7 @@ class Recipe(Block):
 
     @property
     def student_ties(self) -> bool:
-        """Whether the student may call two answers equally good. Votes teach no ties."""
+        """Whether the student may call two answers equally good. Votes do not teach ties."""
         return self.collect.teacher.ties and self.train.targets != "votes"
 
 
@@ -261,8 +261,8 @@ def read_recipe(path: str | Path, changes: Mapping[str, Any] = {}) -> Recipe:
     """The recipe of a YAML file, with some settings changed: {"collect.pairs.limit": 200}.
 
     Raises:
-        BadLines: the file is no YAML, or settings are wrong, unknown, missing or do not go together; the
-            error holds a line for each mistake.
+        BadLines: the file is not YAML, or settings are wrong, unknown, missing or do not go together; the
+        error has a line for each mistake.
         InputError: the file cannot be read.
     """
     return recipe_of(changed(yaml_of(Path(path)), changes), str(path))
@@ -288,7 +288,7 @@ def recipe_of(values: Mapping[str, Any], where: str) -> Recipe:
 
 
 def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with each dotted key set; blocks on the way are made where there are none."""
+    """The values with each dotted key set; missing blocks on the way are created."""
     new: dict[str, Any] = dict(values)
     for key, value in changes.items():
         new = _with(new, key.split("."), value)
@@ -296,7 +296,7 @@ def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def _with(block: Any, keys: Sequence[str], value: Any) -> Any:
-    """The block with the value below these keys; what is no block stays, to be found as a mistake."""
+    """The block with the value below these keys; anything that is not a block stays, to be reported later."""
     if not keys:
         return value
     block = {} if block is None else block
@@ -306,7 +306,7 @@ def _with(block: Any, keys: Sequence[str], value: Any) -> Any:
 
 
 def yaml_of(path: Path) -> dict[str, Any]:
-    """The file's top block. Raises BadLines where it is no YAML, InputError where it cannot be read."""
+    """The file's top block. Raises BadLines if it is not YAML, InputError if it cannot be read."""
     try:
         source = bytes_of(path).decode("utf-8-sig")
         values, repeated = _value_of(yaml.SafeLoader(source))
@@ -326,7 +326,7 @@ def yaml_of(path: Path) -> dict[str, Any]:
 
 
 def _value_of(loader: Any) -> tuple[Any, list[str]]:
-    """What the YAML says, with 3e-4 as a number; and each key that is there twice, from its line on."""
+    """The YAML's values, with 3e-4 read as a number; and a message on each repeated key, with its line."""
     node = loader.get_single_node()
     if node is None:
         return None, []
@@ -348,7 +348,7 @@ def _nodes_below(node: Any) -> Iterator[Any]:
 
 
 def _repeated(block: Any) -> Iterator[str]:
-    """Each key that the block has twice: one of the values would silently win."""
+    """Each key that the block has twice: otherwise one of the values would silently win."""
     first: dict[str, int] = {}
     for key, _ in block.value:
         line = key.start_mark.line + 1
@@ -377,7 +377,7 @@ def _with_defaults(values: Mapping[str, Any], wrong: list[ErrorDetails]) -> dict
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What settings need of one another. The first key is the one to blame."""
+    """A rule about settings that depend on each other. An error names the first key."""
 
     keys: tuple[str, ...]
     is_broken: Callable[[Recipe], bool]
@@ -513,9 +513,9 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
 
 
 def settings_hash(recipe: Recipe, stage: Stage) -> str:
-    """SHA-256 (hex) of every setting that can change what a stage makes, the stages before it included.
+    """SHA-256 (hex) of every setting that can change what a stage makes, earlier stages included.
 
-    What only says how fast a server is asked is left out. What is in the files that are named does not count.
+    Settings for how fast a server is asked are left out, as are the contents of the files that are named.
     """
     values = recipe_to_json(recipe)
     teacher = values["collect"]["teacher"]

@@ -1,7 +1,7 @@
 """Selection: from a teacher's traces to the examples a student learns from, every drop with its reason.
 
-A filter names the winner of a pair or drops it; then come the margin, the split by prompt and, if asked for,
-the balance of lengths. All of it is pure, and neither the order of the traces nor which response is called a
+A filter names the winner of a pair or drops the pair; then come the margin, the split by prompt and, if asked
+for, the balance of lengths. All of it is pure: neither the order of the traces nor which response is called a
 changes what is kept.
 """
 
@@ -79,8 +79,8 @@ Choices = Mapping[Order, Choice]
 class Example:
     """A pair with the choice that the student shall make in each order.
 
-    `choices` names one response in both orders, unless the filter was `none`: then an order has the
-    teacher's own choice, maybe a TIE, and is absent where that could not be read. `p_a` is `teacher_p_a`.
+    `choices` names one response in both orders, unless the filter was `none`: then each order has the
+    teacher's own choice, maybe a TIE, and is absent if unreadable. `p_a` is `teacher_p_a`.
     """
 
     pair: Pair
@@ -166,7 +166,7 @@ def taught(trace: Trace, filter: Filter, margin: float, held_out: float, seed: i
 
 
 def check_settings(filter: str, margin: float, held_out: float) -> None:
-    """Raises InputError that names every setting with no meaning."""
+    """Raises InputError that names every invalid setting."""
     wrong = []
     if filter not in list(Filter):
         wrong.append(f"filter is {shown(filter)}. It must be one of {', '.join(Filter)}.")
@@ -178,7 +178,7 @@ def check_settings(filter: str, margin: float, held_out: float) -> None:
         raise InputError("\n".join(wrong))
 
 
-# One function a filter: the targets of the orders, or why there are none
+# One function per filter: the targets of the orders, or why there are none
 
 
 def by_swap(verdict: Verdict) -> Choices | Dropped:
@@ -192,8 +192,8 @@ def by_swap(verdict: Verdict) -> Choices | Dropped:
 def by_mean_of_orders(verdict: Verdict) -> Choices | Dropped:
     """The response with the greater P, the mean of both orders: a soft form of `by_swap`, beyond the paper.
 
-    What an order gives to the place alone cancels out in the mean, so that a teacher whose orders disagree
-    still says which response it holds for better. See `teacher_p_a`.
+    A preference for a position cancels out in the mean, so a teacher whose orders disagree still says which
+    response it thinks is better. See `teacher_p_a`.
     """
     outcomes = outcomes_of(verdict)
     if len(outcomes) < len(Order):
@@ -207,7 +207,7 @@ def by_mean_of_orders(verdict: Verdict) -> Choices | Dropped:
 def by_majority(verdict: Verdict) -> Choices | Dropped:
     """The response with the greater share of the samples (`judge.methods.voting`), the mean of both orders.
 
-    An order that leans the other way is outvoted and gets the winner as its target all the same.
+    An order that leans the other way is outvoted and still gets the winner as its target.
     """
     if verdict.status is Status.UNPARSED:
         return Dropped(NO_MAJORITY)
@@ -245,7 +245,7 @@ FILTERS: dict[Filter, Callable[[Verdict], Choices | Dropped]] = {
 
 
 def outcomes_of(verdict: Verdict) -> dict[Order, Outcome]:
-    """What each order that could be read says of the pair."""
+    """The outcome of each order that could be read."""
     readings = verdict.readings
     return {
         order: outcome_of(r.choice, order) for order in Order if isinstance(r := readings[order], Judgment)
@@ -313,13 +313,13 @@ def scores_by_sample(steps: Iterable[Step]) -> list[list[tuple[float, float]]]:
 
 
 def part_of(pair: Pair, held_out: float, seed: int) -> Part:
-    """The part of a pair: it depends on the seed and the prompt only, so that other pairs move none."""
+    """The part that a pair is in. It depends on the seed and the prompt only, not on other pairs."""
     place = int(sha256_of_json([seed, prompt_of(pair)])[:13], 16) / 16**13
     return Part.HELD_OUT if place < held_out else Part.TRAIN
 
 
 def surplus_of(examples: Sequence[Example]) -> set[str]:
-    """Ids of pairs without which the longer response wins as often as the shorter one, in either part.
+    """Ids of pairs to drop so that the longer response wins as often as the shorter one, in either part.
 
     Which ones is decided by a hash of the content. Pairs of equal length and those without a winner stay.
     """

@@ -1,4 +1,4 @@
-"""A selection as a file: gzipped JSON lines, first how it was made, then an example a line."""
+"""A selection as a file: gzipped JSON lines, first how it was made, then one example per line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_selection(path: str | Path, selection: Selection) -> None:
     Equal selections give equal bytes.
 
     Raises:
-        InputError: the file cannot be written, or its name says that it is another kind.
+        InputError: the file cannot be written, or its name has another ending.
     """
     if not str(path).endswith(".jsonl.gz"):
         raise InputError(f"{path}: written as gzipped JSONL. Its name must end in .jsonl.gz.")
@@ -58,7 +58,7 @@ def read_selection(path: str | Path) -> Selection:
     Types, names and ranges are checked; whether the examples follow from any traces is not.
 
     Raises:
-        BadLines: some lines are no examples, or repeat a pair; the error names every one of them.
+        BadLines: some lines are not examples, or repeat a pair; the error names every one of them.
         InputError: the file as a whole cannot be read, or does not begin with its header.
     """
     first_with_id: dict[Hashable, str] = {}
@@ -78,7 +78,7 @@ def read_selection(path: str | Path) -> Selection:
 
 
 def header_from_cells(cells: Mapping[str, Any]) -> Selection:
-    """The selection of a file's first line, still without its examples."""
+    """The selection in a file's first line, still without its examples."""
     keyed(cells, HEADER_KEYS, "the header")
     for name, right in (("schema", SCHEMA), ("version", VERSION)):
         if cells[name] != right:

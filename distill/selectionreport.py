@@ -95,12 +95,12 @@ def sizes_of(kept: Iterable[Example], part: Part) -> dict[str, int]:
 
 
 def by_frequency(counts: Mapping[str, int]) -> dict[str, int]:
-    """The counts, greatest first, equal ones in alphabetical order."""
+    """The counts, largest first, equal ones in alphabetical order."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def format_report(report: Mapping[str, Any]) -> str:
-    """The report of `report_of` as text: a line a figure, then a table of the categories."""
+    """The report of `report_of` as text: one line per figure, then a table of the categories."""
     settings, total = report["settings"], report["total"]
     lines = [
         ("Filter", f"{settings['filter']}, margin {settings['margin']:g}{balance_words(settings)}"),
@@ -133,7 +133,7 @@ def category_cells(figures: Mapping[str, Any]) -> list[str]:
 
 
 def aligned(rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Lines of a label and cells, each column as wide as its longest entry, no spaces at line ends."""
+    """Lines with a label and cells, each column as wide as its longest entry, without trailing spaces."""
     table = [[label, *cells] for label, cells in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table)

@@ -1,4 +1,4 @@
-"""The stages of a run: collect what a teacher says of pairs, select what of it may teach.
+"""The stages of a run: collect what a teacher says of pairs, select which of it may teach.
 
 A stage that is done with the same inputs is not done again. One that was interrupted goes on: what the
 teacher said is in the ledger of the run's folder.
@@ -87,7 +87,7 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
     """The manifest of the selection: which traces the student learns from, and why the others are not used.
 
     Raises:
-        InputError: collect is not done, its traces are not as it left them, or nothing is left to learn from.
+        InputError: collect is not done, its traces have changed since, or nothing is left to learn from.
     """
     collected = made_before(recipe, folder, "collect")
     inputs = {"recipe": settings_hash(recipe, "select"), "traces": sha256_of_json(collected["files"])}
@@ -116,10 +116,10 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
 
 
 def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
-    """The manifest of a stage that another one goes on from.
+    """The manifest of a stage that another one builds on.
 
     Raises:
-        InputError: it is not done, not by this recipe, or its files are not as it left them.
+        InputError: it is not done, was done by another recipe, or its files have changed since.
     """
     manifest = folder.manifest(stage)
     if manifest is None:

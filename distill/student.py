@@ -1,7 +1,7 @@
 """A base model that learns: LoRA on its upper layers, and the frozen ones below them computed once.
 
 What the lower layers make of a batch never changes while the adapter learns, so it is computed once, by the
-judge's own quick ways, kept on disk, and every epoch starts above it. LoRA: Hu et al. (arXiv:2106.09685).
+judge's own quick ways, kept on disk, and every epoch starts from there. LoRA: Hu et al. (arXiv:2106.09685).
 """
 
 from __future__ import annotations
@@ -304,5 +304,5 @@ def _modules_of(base: Any, name: str) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON has it; a set's order would be another one in each process."""
+    """The value in JSON's types; a set becomes a list, as its order differs between processes."""
     return sorted(value) if isinstance(value, set) else getattr(value, "value", value)

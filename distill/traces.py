@@ -1,4 +1,4 @@
-"""Traces: what a teacher said of unlabelled pairs, in both orders, with every step; to and from shards.
+"""Traces: what a teacher said of unlabelled pairs, in both orders, with every step; as files, shards.
 
 A shard is gzipped JSON lines that `pandas.read_json(path, lines=True)` reads, a trace a line: the columns a
 person looks at, then the whole `pair` and the whole `verdict`. The columns follow from these two and are
@@ -40,7 +40,7 @@ class Trace:
     """What a teacher said of one pair: its readings of both orders, with all steps, and what follows.
 
     Raises:
-        ValueError: the verdict is another pair's, lacks an order, or does not follow from its readings.
+        ValueError: the verdict is on another pair, lacks an order, or does not follow from its readings.
     """
 
     pair: Pair
@@ -97,7 +97,7 @@ def write_traces(folder: str | Path, traces: Sequence[Trace], max_bytes: int = 5
 
 
 def refuse_repeated(traces: Iterable[Trace]) -> None:
-    """Raises InputError if two traces have one pair id: no file could be read in which they are."""
+    """Raises InputError if two traces have one pair id: a file with both could not be read back."""
     taken: set[str] = set()
     for trace in traces:
         if trace.pair.id in taken:

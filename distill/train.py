@@ -36,10 +36,10 @@ MAX_GRADIENT = 1.0
 
 CHECKPOINT_EVERY_S = 60.0
 RELEASE_EVERY = 4
-"""After so many steps freed memory goes back. After each one it would cost a twentieth of the time."""
+"""Freed memory goes back to the system after this many steps; after each it would cost 5 % of the time."""
 
 STEPS_SHOWN = 20
-"""Over so many steps the loss that progress shows is averaged."""
+"""Progress shows the mean loss over this many steps."""
 
 Weights = dict[str, "Tensor"]
 
@@ -63,7 +63,7 @@ class Trained:
 
 
 def steps_of(n_batches: int, epochs: int, accumulate: int, seed: int) -> list[list[int]]:
-    """The numbers of the batches of every step: each epoch has all batches in an order of its own."""
+    """The batch numbers of every step: each epoch has all batches in an order of its own."""
     numbers = [n for epoch in range(epochs) for n in shuffled_items(range(n_batches), seed, epoch)]
     return [numbers[start : start + accumulate] for start in range(0, len(numbers), accumulate)]
 
@@ -138,9 +138,9 @@ class Training:
 
     Args:
         rows: in batches, as `distill.examples.batches_of` makes them; those of one example are together.
-        held_out: the same of pairs that are only looked at; without any, nothing stops the run early.
+        held_out: the same for pairs that are only looked at; without any, nothing stops the run early.
         folder: keeps checkpoints and what the frozen layers give; it may be removed when the run is over.
-        key: a hash of all that the run depends on; a checkpoint of another key is not gone on from.
+        key: a hash of all that the run depends on; a checkpoint with another key is ignored.
         clock: seconds, for how often checkpoints are written and for what progress says.
     """
 
@@ -204,7 +204,7 @@ class Training:
         """One step of the optimizer over its batches.
 
         Raises:
-            ModelError: the loss is no number any more.
+            ModelError: the loss has become NaN or infinite.
         """
         import torch
 
@@ -323,7 +323,7 @@ class Training:
         return 0 < self.settings.patience <= self.trained.history.n_looks_since_best
 
     def _go_on(self) -> None:
-        """Takes up the last checkpoint, where there is one of the same run."""
+        """Goes on from the last checkpoint, if there is one of the same run."""
         if state := self.checkpoint.read(self.student.device):
             self.trained = state.trained
             for name, weight in self.weights.items():
@@ -399,7 +399,7 @@ class Checkpoint:
         )
 
     def read(self, device: str) -> State | None:
-        """What the file holds; None where there is none, or it is another run's."""
+        """What the file holds; None if there is no file, or it belongs to another run."""
         from safetensors import safe_open
 
         if not self.path.is_file():

@@ -44,13 +44,13 @@ MAX_LOADED_DIFFERENCE = 0.01
 """How far the loaded adapter's probabilities may be from the student's, the mean over the rows compared."""
 
 N_COMPARED = 16
-"""So many rows are asked again of the loaded adapter."""
+"""The loaded adapter is asked this many rows again."""
 
 LATEST = 0.1
-"""The loss at the end is the mean over this last part of the steps."""
+"""The final loss is the mean over this last part of the steps."""
 
 LEFT_CHANCE = 0.05
-"""A student has learned something if its loss came this part of the way from chance to the least there is."""
+"""A student has learned something if its loss fell this share of the way from chance to the minimum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
     if folder.is_done("train", inputs):
         return known(folder.manifest("train"))
     folder.begin("train")
-    gc.collect()  # a teacher of this process goes before its student comes
+    gc.collect()  # frees a teacher in this process before its student loads
     training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress)
     trained = training.run(progress)
     metrics = metrics_of(trained, training)
@@ -101,7 +101,7 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
     write_manifest(written, manifest_of(recipe, lessons, start, student, metrics))
     said = said_of(recipe, training, trained, lessons)
     del training, student
-    gc.collect()  # the student's weights go before those of the judge come
+    gc.collect()  # frees the student's weights before the judge's load
     difference = difference_of(said, written)
     shutil.rmtree(folder.adapter, ignore_errors=True)
     written.rename(folder.adapter)
@@ -121,7 +121,7 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
 def manifest_of(
     recipe: Recipe, lessons: Lessons, start: Adapter | None, student: Student, metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """All that an adapter's manifest says but for its schema and its files' hashes."""
+    """All that an adapter's manifest says, except its schema and its files' hashes."""
     return {
         "name": recipe.adapter_name,
         "targets": recipe.train.targets,
@@ -189,7 +189,7 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
 
 
 def start_of(recipe: Recipe) -> Adapter | None:
-    """The adapter to go on from.
+    """The adapter that training goes on from.
 
     Raises:
         ModelError: it is not an adapter, or another base model's.
@@ -261,7 +261,7 @@ def metrics_of(trained: Trained, training: Training) -> dict[str, Any]:
 
 
 def chance_warning(metrics: Mapping[str, Any]) -> str:
-    """One line where the student learned nothing that can be seen, else nothing."""
+    """One line if the student learned nothing measurable, else none."""
     loss, chance, least = (metrics[f"letter_loss{name}"] for name in ("", "_chance", "_least"))
     if chance - loss >= LEFT_CHANCE * (chance - least):
         return ""
@@ -313,7 +313,7 @@ def said_of(recipe: Recipe, training: Training, trained: Trained, lessons: Lesso
     if training.held_out:
         batches, examples = training.held_out, lessons.watched
     readings, probabilities = [], []
-    for batch in reversed(batches):  # the shortest rows stand last
+    for batch in reversed(batches):  # the shortest rows come last
         readings += [(examples[row.example].pair, row.order) for row in batch.rows]
         probabilities += training.probabilities(batch)
         if len(readings) >= N_COMPARED:
@@ -324,7 +324,7 @@ def said_of(recipe: Recipe, training: Training, trained: Trained, lessons: Lesso
 
 
 def difference_of(said: Said, adapter: Path) -> float:
-    """How far the first letter's probability is from the student's in a judge that loads the adapter.
+    """How far a judge that loads the adapter is from the student in the first letter's probability.
 
     Raises:
         ModelError: too far in the mean over these readings.

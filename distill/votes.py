@@ -1,6 +1,6 @@
 """Votes mode: from people's votes on the pairs of a file to the examples that a student learns from.
 
-No teacher reads these pairs, and a teacher's verdicts are never put beside them. The response with more votes
+No teacher reads these pairs, and they are never mixed with a teacher's verdicts. The response with more votes
 is the winner in both orders. Every drop has a counted reason. Neither the order of the votes nor that of the
 pairs changes what is kept.
 """
@@ -52,7 +52,7 @@ def voted_examples(recipe: Recipe, data: Path | None) -> Voted:
     """What the recipe's votes teach of the recipe's pairs, in a recipe with targets votes.
 
     All votes on a pair count, whatever their turn. The recipe's limits, held-out share and balance of lengths
-    are applied as to what a teacher read; its filter and margin are the teacher's, and not applied.
+    apply as for a teacher; its filter and margin do not, as they are about a teacher.
 
     Args:
         data: the folder of local copies of data sets; None is the hub.
@@ -96,7 +96,7 @@ def polled_pairs(
     """The pairs within the source's limits with the votes on them, by a hash of their prompts; and what
     was left out.
 
-    Every pair is there once. Whether anybody voted on it does not matter yet.
+    Every pair is there once. Pairs without a vote are still among them.
     """
     different, left_out = usable(pairs, with_two_texts)
     short, too_long = short_enough(different, source.max_characters)
@@ -114,7 +114,7 @@ def polled_pairs(
 
 
 def with_two_texts(pair: Pair) -> Pair:
-    """The pair, where its conversations differ: else no order of them could say which response won."""
+    """The pair, if its conversations differ: otherwise no order of them could say which response won."""
     if pair.conversation_a == pair.conversation_b:
         raise Unusable(IDENTICAL)
     return pair
@@ -164,5 +164,5 @@ def one_of_copies(copies: Sequence[Pair], polls: Mapping[str, Poll]) -> tuple[Pa
 
 
 def swapped(poll: Poll) -> Poll:
-    """The same votes where the responses have each other's names."""
+    """The same votes with a and b swapped."""
     return Counter({Outcome.A: poll[Outcome.B], Outcome.B: poll[Outcome.A], Outcome.TIE: poll[Outcome.TIE]})

@@ -1,4 +1,4 @@
-"""A judge as an object of Python: `Judge().compare(prompt, a, b)`; what every command of ours judges with."""
+"""A judge as a Python object, `Judge().compare(prompt, a, b)`; every command judges with it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Judge:
 
     What it costs, with the judge in the package on two CPU cores that multiply bfloat16: the weights load at
     the first question that the ledger cannot answer, once, some 6 seconds and 3 GiB of memory; a verdict
-    takes about a second (two readings, a forward pass each). A slow method takes 1.5 to 6 times as long at
+    takes about a second (two readings, one forward pass each). A slow method takes 1.5 to 6 times as long at
     this size. What the ledger knows costs a look-up in an SQLite file, and no weights load for it.
 
     Several threads may use one judge; they wait for each other, so give it many pairs in one call. Close it,
@@ -43,7 +43,7 @@ class Judge:
     Args:
         method: direct, cot, rar, rar-two-step, s2a, bsm or bsm-text; fast (direct), slow (bsm) or auto.
         ties: whether it may call two answers equally good; the distilled judge has not learned to.
-        samples: readings an order, of which the vote is taken; more than one needs a temperature.
+        samples: readings per order, of which a vote is taken; more than one needs a temperature.
         vote: majority, or usc (the judge picks the most consistent sample).
         temperature: of slow methods' free replies; 0 always takes the likeliest word.
         max_new_tokens: longest free reply, in tokens; None is each method's own.
@@ -124,7 +124,7 @@ class Judge:
         cache: bool = True,
         progress: bool | Progress = False,
     ) -> Judge:
-        """The judge of options that were read elsewhere. A `Ledger` that is open already stays open."""
+        """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open."""
         judge = cls.__new__(cls)
         judge._begin(options, ledger, cache, progress)
         return judge
@@ -174,7 +174,7 @@ class Judge:
             system: the system text that the answers were written under.
 
         Raises:
-            InputError: something that is no text.
+            InputError: something that is not text.
             BackendError: the engine failed.
         """
         for name, text in (("a", a), ("b", b)):
@@ -184,7 +184,7 @@ class Judge:
         return verdict
 
     def judge(self, pairs: Iterable[Pair]) -> list[Verdict]:
-        """A verdict a pair, in the pairs' order.
+        """One verdict per pair, in the pairs' order.
 
         What the ledger knows is not asked again, save for what could not be read; `replay` then says how
         much that was. Two equal answers are a tie, and no model is asked. A run that was interrupted goes on
@@ -192,7 +192,7 @@ class Judge:
         `Judge`.
 
         Raises:
-            InputError: something that is no pair.
+            InputError: something that is not a pair.
             BackendError: the engine failed. Every batch before that is in the ledger.
         """
         wanted = _pairs_of(pairs)
@@ -216,7 +216,7 @@ class Judge:
         Seconds for thousands of votes, and no model.
 
         Args:
-            verdicts: of this judge or others; each judge is an entrant of its own.
+            verdicts: of this judge or others; each judge is an entrant.
             votes: on the same pairs, named by their ids.
             pairs: the pairs with their texts, for what depends on lengths and categories; by default those
                 that this object judged, where it judged all of them.
@@ -244,7 +244,7 @@ class Judge:
 
     @property
     def tokens_computed(self) -> int:
-        """Prompt tokens that went through the model so far, shared beginnings once; 0 where unknown."""
+        """Prompt tokens that went through the model so far, shared beginnings once; 0 if unknown."""
         return self._method.backend.tokens_computed
 
     def elapsed_s(self, pairs: Iterable[Pair], verdicts: Sequence[Verdict]) -> float:
@@ -256,7 +256,7 @@ class Judge:
         return self._ledger.elapsed(self.identity.fingerprint, contents, shared)
 
     def close(self) -> None:
-        """Lets go of the ledger's file, unless somebody else opened it; a second time does nothing."""
+        """Closes the ledger's file, unless the caller opened it; a second call does nothing."""
         self._stack.close()
 
     def __enter__(self) -> Judge:
@@ -286,7 +286,7 @@ class Judge:
 
     @contextmanager
     def _progress_shown(self) -> Iterator[None]:
-        """Progress goes where it was asked for, while a call lasts."""
+        """Shows progress as it was asked for while a call lasts."""
         if callable(self._progress):
             self._tell = self._progress
             yield

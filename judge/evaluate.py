@@ -1,4 +1,4 @@
-"""A judge over many pairs in both orders, with progress and resume."""
+"""Runs a judge over many pairs in both orders, with progress and resume."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def judge_pairs(
     ledger: Ledger | None = None,
     progress: Progress = silent,
 ) -> list[Verdict]:
-    """A verdict a pair, in the pairs' order. What the ledger knows is not judged again.
+    """One verdict per pair, in the pairs' order. What the ledger knows is not judged again.
 
     Two equal answers are a tie, and nobody is asked. A reading that could not be read is asked again, and its
     pair alone where the others of its batch are known.
@@ -74,7 +74,7 @@ def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:
 
 
 def planned(pairs: Sequence[Pair], batch_characters: int) -> list[list[Pair]]:
-    """The pairs in batches, longest first, so that what does not fit shows at once and time left is honest.
+    """The pairs in batches, longest first, so what does not fit shows at once and time left is realistic.
 
     The plan depends on the pairs' contents and the batch size, not on their order in the file. A small input
     is cut into about ten batches, so that progress moves, but none is less than a quarter of the full size:
@@ -94,7 +94,7 @@ def planned(pairs: Sequence[Pair], batch_characters: int) -> list[list[Pair]]:
 
 
 def size_of(pair: Pair) -> int:
-    """Characters that a judge reads of a pair in one order, at least 1."""
+    """How many characters of a pair a judge reads in one order, at least 1."""
     texts = [pair.system or "", pair.reference or ""]
     texts += [message.content for message in (*pair.conversation_a, *pair.conversation_b)]
     return max(1, sum(map(len, texts)))

@@ -33,14 +33,14 @@ class JudgeOptions:
     settings: Settings = field(default_factory=Settings)
 
     def load(self, progress: Progress, store: ReplyStore) -> Method:
-        """The judge. Its weights load at the first question; `store` keeps what readings share."""
+        """Loads the judge. Its weights load at the first question; `store` keeps what readings share."""
         if self.method == AUTO:
             return Auto(*(part.load(progress, store) for part in self.parts))
         adapter = self.adapter
         backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
         method = load_method(self.method, backend, settings, self.samples, self.vote)
-        # An adapter that a server only knows by name has no hash, and no manifest here.
+        # An adapter that only a server knows, by name, has no hash and no manifest here.
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))
         return method
@@ -59,7 +59,7 @@ class JudgeOptions:
     def adapter(self) -> str:
         """The folder of the adapter that it judges with, "" for the bare base model.
 
-        Without a word about it, the fast judge in this process has the one shipped for its base model.
+        If none is named, the fast judge in this process has the one shipped for its base model.
         """
         named = self.settings.adapter
         if named:
@@ -102,7 +102,7 @@ def judge_options(
     They have one name and one default everywhere: on the command line, in a SPEC, in recipes, in Python.
 
     Raises:
-        InputError: a value of another type, too small, or none of those allowed.
+        InputError: a value of another type, too small, or not one of those allowed.
     """
     for name, value in list(locals().items()):
         _check(name, value)
@@ -148,7 +148,7 @@ def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
     What the SPEC does not say is as in `options`. Names are those of the options of `judge_options`.
 
     Raises:
-        InputError: no such option, an option that is there twice, a value of the wrong kind.
+        InputError: no such option, a repeated option, or a value of the wrong kind.
     """
     hints = kinds_of_options()
     known = [name.replace("_", "-") for name in hints]

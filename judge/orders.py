@@ -1,4 +1,4 @@
-"""What an order means: whose response a choice names, and what two readings say together."""
+"""What an order means: which response a choice names, and what two readings say together."""
 
 from __future__ import annotations
 
@@ -74,5 +74,5 @@ def outcome_by_probability(p_a: float) -> Outcome:
 
 
 def is_near_even(verdict: Verdict) -> bool:
-    """Whether both orders together leave it nearly open which response is better."""
+    """Whether both orders together leave it nearly undecided which response is better."""
     return verdict.p_a is not None and abs(verdict.p_a - 0.5) < NEAR_EVEN

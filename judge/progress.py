@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Progress = Callable[[str, int, int], None]
-"""Called with a stage, and how much of it is done of how much (bytes, characters or steps)."""
+"""Called with a stage, how much of it is done, and the total (bytes, characters or steps)."""
 
 PLAIN_EVERY_S = 10.0
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """No progress is shown."""
+    """Shows no progress."""
 
 
 @contextmanager
 def shown_progress(is_quiet: bool = False) -> Iterator[Progress]:
-    """A function to call with (what is being done, done, total); it may be called as often as one likes."""
+    """A function to call with (stage, done, total), as often as one likes."""
     if is_quiet:
         yield silent
     elif sys.stderr.isatty():

@@ -61,7 +61,7 @@ def cpu_name() -> str:
 
 
 def gpu_name() -> str:
-    """The first CUDA GPU, where a judge of this process could have used one; else "none"."""
+    """The first CUDA GPU, if a judge in this process could have used it; else "none"."""
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name(0) if torch and torch.cuda.is_available() else "none"
 
@@ -95,7 +95,7 @@ def write_result(out: Path | None, result: dict[str, Any]) -> None:
 
 
 def as_json(value: Any, indent: str = "") -> str:
-    """JSON that spreads objects and lists over lines only where they hold others."""
+    """JSON that spreads objects and lists over several lines only if they hold others."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
     if not any(isinstance(item, dict | list | tuple) and item for item in items):
         return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """The vocabulary: every value that passes between two parts of the judge.
 
 A *pair* is judged in two *orders*. In each order the judge makes a *choice* between what it was shown
-first and second; seen from the pair this is an *outcome*. Two readings, one an order, make a *verdict*.
+first and second; seen from the pair this is an *outcome*. Two readings, one per order, make a *verdict*.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Outcome(StrEnum):
 
 
 class Ballot(StrEnum):
-    """What a person may say of a pair. BOTH_BAD counts as a tie wherever votes are compared."""
+    """What a person may say of a pair. BOTH_BAD counts as a tie whenever votes are compared."""
 
     A = "A"
     B = "B"
@@ -81,7 +81,7 @@ class Pair:
     """Two conversations that end in the responses to compare. a and b are identities, not positions.
 
     The last message of each conversation is the judged response, everything before it is context.
-    `reference` is a known good answer. `metadata` keeps every column we have no name for; no judge sees it.
+    `reference` is a known good answer. `metadata` keeps every column that has no name here; no judge sees it.
     """
 
     id: str
@@ -143,12 +143,12 @@ class Pair:
 
     @property
     def question(self) -> str:
-        """The first thing a user said: answers by several models, and later turns, have it in common."""
+        """The first user message: answers by several models, and later turns, share it."""
         return next((m.content for m in self.conversation_a if m.role == "user"), "")
 
     @property
     def longer(self) -> Outcome:
-        """The response with more characters, TIE where they have equally many."""
+        """The response with more characters, TIE if they have equally many."""
         length_a, length_b = len(self.response_a), len(self.response_b)
         if length_a == length_b:
             return Outcome.TIE
@@ -182,8 +182,8 @@ class Span:
 class Prompt:
     """Chat messages as spans, and the words around the choice in the reply.
 
-    `reply_start` is put into the judge's mouth; `reply_end` is what would follow the choice.
-    `name` says in error messages which pair and order this is.
+    `reply_start` is the beginning of the reply, which we write for the judge; `reply_end` would follow the
+    choice. `name` says in error messages which pair and order this is.
     """
 
     messages: tuple[tuple[str, tuple[Span, ...]], ...]
@@ -194,7 +194,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing that a good answer to a question does, by which two answers can be compared."""
+    """One thing that a good answer to a question does, and by which two answers can be compared."""
 
     name: str
     description: str
@@ -211,7 +211,7 @@ class Plan:
 
 
 SHARED_LENGTH = 16
-"""Characters of a shared reply's key that name it in steps."""
+"""How many characters of a shared reply's key name it in steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ class Verdict:
     `outcome` is strict: TIE where the orders disagree, None where one could not be read. `p_a` is the
     mean of the two orders' probabilities that a is better, a tie counting half; `outcome_by_mean` is the
     side of 0.5 on which it lies. `judge` is the judge's fingerprint. `readings` is empty in the verdict of
-    somebody else's judge whose readings are not known.
+    someone else's judge whose readings are not known.
     """
 
     pair_id: str
@@ -343,10 +343,10 @@ NEAR_EVEN = 0.1
 """A verdict whose P(a) is closer to one half than this is worth a second look."""
 
 NO_CATEGORY = "(no category)"
-"""What stands for the category of a pair without one, where pairs are grouped."""
+"""The category of a pair without one, where pairs are grouped."""
 
 NO_ADAPTER = "none"
-"""What stands for the name of an adapter where the bare base model judges."""
+"""The adapter's name where the bare base model judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +365,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Everything that could change a verdict. Two judges with one identity give one answer.
+    """Everything that could change a verdict. Two judges with the same identity give the same answers.
 
     `base_model_hash` and `adapter_hash` are SHA-256 in hex, `prompts` the hash of the prompt files used.
     """
@@ -386,7 +386,7 @@ class Identity:
 
     @property
     def name(self) -> str:
-        """What a table calls the judge: base model, adapter and method; two judges may have one name."""
+        """The judge's name in tables: base model, adapter and method; two judges may have the same name."""
         adapter = "" if self.adapter == NO_ADAPTER else f"+{self.adapter}"
         return f"{self.base_model}{adapter} {self.method}"
 

@@ -2,7 +2,7 @@
 
 A room keeps its table, `Registry("judge.methods", "method", {"direct": "judge.methods.direct:Direct", ...})`.
 Another package adds to it with an entry point in the group of that name. Nothing is imported before it is
-asked for by its name, so a plug-in that is broken disturbs nobody who does not use it.
+asked for by its name, so a broken plug-in disturbs nobody who does not use it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ OUR_PACKAGE = "four-token-judge"
 
 @dataclass(frozen=True, slots=True)
 class Registry(Generic[T]):
-    """What there is of one kind, by name.
+    """The objects of one kind, by name.
 
     Args:
         group: of the entry points, for example "judge.methods".
-        what: one of them in a message, for example "method".
+        what: what messages call one of them, for example "method".
         ours: our own, name -> "module:object", in the order in which they are listed.
-        fault: what keeps an object of another package from being one of these, in words ("has no read"), or
-            "". Ours are not asked.
+        fault: why an object of another package is not one of these, in words ("has no read"), or "". Ours are
+        not checked.
     """
 
     group: str
@@ -49,14 +49,14 @@ class Registry(Generic[T]):
         return [*self.ours, *sorted(others - self.ours.keys())]
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is one of that name; where it is ours, other packages are not looked at."""
+        """Whether there is one of that name; if it is ours, other packages are not searched."""
         return name in self.ours or any(point.name == name for point in entry_points_of(self.group))
 
     def find(self, name: str) -> T | None:
-        """The object of that name, imported now; None where there is none.
+        """The object of that name, imported now; None if there is none.
 
         Raises:
-            PluginError: two packages have one of that name, or another package's cannot be used.
+            PluginError: two packages define that name, or the other package's object cannot be used.
         """
         found = [point for point in entry_points_of(self.group) if point.name == name]
         owners = [OUR_PACKAGE] * (name in self.ours) + [package_of(point) for point in found]
@@ -74,7 +74,7 @@ class Registry(Generic[T]):
         return cast("T", object_at(self.ours[name]))
 
     def like(self, name: str) -> str:
-        """What to end a message with: a question for the name that is close to this one, or ""."""
+        """The end of a message: a question whether a similar name was meant, or ""."""
         close = difflib.get_close_matches(name, self.names(), n=1)
         return f" Did you mean {close[0]}?" if close else ""
 
@@ -86,7 +86,7 @@ class Registry(Generic[T]):
 
 
 def load(point: EntryPoint, what: str) -> object:
-    """The object of an entry point. Raises PluginError, which names the package, where it cannot be had."""
+    """The object of an entry point. Raises PluginError, which names the package, if it cannot be loaded."""
     try:
         return point.load()
     except Exception as error:  # whatever the code of another package raises while it is imported
@@ -119,13 +119,13 @@ def object_at(path: str) -> object:
 
 
 def entry_points_of(group: str) -> tuple[EntryPoint, ...]:
-    """The entry points of a group, on the path as it is now."""
+    """The entry points of a group, on the current path."""
     return _entry_points(group, tuple(sys.path))
 
 
 @lru_cache(maxsize=32)
 def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """Looked up once for a path: that reads a file of every package there is."""
+    """Looked up once per path, as it reads a file of every installed package."""
     from importlib.metadata import entry_points
 
     return tuple(entry_points(group=group))

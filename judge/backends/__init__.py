@@ -27,7 +27,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a user may set of a backend; each takes what concerns it.
+    """What a user may set on a backend; each backend takes what concerns it.
 
     Args:
         base_model: a name from `judge models list`, a hub id, a folder, or what a server calls its model.
@@ -70,7 +70,7 @@ class Settings:
 class Sampling:
     """How free text is decoded. `temperature` 0 is greedy, and then `seed` changes nothing.
 
-    Equal prompts in one call get draws of their own.
+    Equal prompts in one call get different draws.
     """
 
     max_new_tokens: int = 512
@@ -120,7 +120,7 @@ class Backend(Protocol):
 
     @property
     def batch_characters(self) -> int:
-        """How much text of pairs is worth giving in one call; what a failure or a kill can lose."""
+        """How many characters of pairs are worth giving in one call, which a failure or a kill can lose."""
 
     @property
     def tokens_computed(self) -> int:
@@ -142,7 +142,7 @@ class BackendClass(Protocol):
     """How a backend is made."""
 
     def from_settings(self, argument: str, settings: Settings) -> Backend:
-        """The backend that an argument names, the text after the colon ("" without one), and settings.
+        """The backend for an argument (the text after the colon, "" without one) and settings.
 
         Raises InputError where it does not take that argument.
         """

@@ -1,7 +1,7 @@
 """Prompts as plain chat text, and the choice in a plain chat reply: for servers that take no token ids.
 
-The words that this file adds to a prompt are in no prompt file and so in no fingerprint. A change of them is
-another judge: then the name of the way, "server-chat", has to change too.
+The words that this file adds to a prompt are in no prompt file and so in no fingerprint. Changing them makes
+another judge: then the name "server-chat" has to change too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MARKUP = (
 
 @dataclass(frozen=True, slots=True)
 class ChatText:
-    """A prompt as (role, text) messages, with the form of the reply asked for in words."""
+    """A prompt as (role, text) messages, which say in plain words what form the reply must have."""
 
     messages: tuple[tuple[str, str], ...]
     is_trimmed: bool
@@ -44,7 +44,7 @@ class ChatText:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token of a reply, and (text, log-probability) of each that could have stood there, itself too."""
+    """One token of a reply, and (text, log-probability) of each token possible there, itself included."""
 
     text: str
     alternatives: tuple[tuple[str, float], ...]
@@ -63,7 +63,7 @@ class ChatReply:
 
 @dataclass(frozen=True, slots=True)
 class ReplyForm:
-    """What a reply states a choice with: the choices, and the words around one."""
+    """How a reply states a choice: the choices, and the words around one."""
 
     choices: tuple[str, ...]
     start: str
@@ -76,7 +76,7 @@ class ReplyForm:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A choice that a reply states, at which character of the reply, and the words that end it there."""
+    """A choice that a reply states, the character at which it does, and the words that end it there."""
 
     choice: str
     place: int
@@ -84,7 +84,7 @@ class Stated:
 
 
 def neutralised(text: str) -> str:
-    """The text with a space inside all that a server could read as chat markup, else as it is."""
+    """The text with a space put into whatever a server could read as chat markup, otherwise unchanged."""
     for markup, plain in MARKUP:
         text = markup.sub(plain, text)
     return text
@@ -96,13 +96,13 @@ def whole_characters(text: str) -> str:
 
 
 def choice_line(form: ReplyForm) -> str:
-    """Our words that state the form of a reply with a choice, as it cannot be put into the mouth."""
+    """Our words that ask for the form of a reply with a choice, as we cannot begin the reply ourselves."""
     *others, last = [f'"{reply}"' for reply in form.shown()]
     return f"Begin your reply with {', '.join(others)} or {last}." if others else start_line(form.shown()[0])
 
 
 def start_line(reply_start: str) -> str:
-    """Our words that state how a free reply begins, or "" where that is free too."""
+    """Our words that say how a free reply must begin, or "" if it may begin in any way."""
     return f'Begin your reply with "{reply_start.strip()}".' if reply_start.strip() else ""
 
 
@@ -178,7 +178,7 @@ def as_logprob(number: Any) -> float:
 
 
 def find_choice(reply: str, form: ReplyForm) -> Stated | None:
-    """The last choice stated in the form asked for, or else in double brackets; None where there is none."""
+    """The last choice stated in the form asked for, or else in double brackets; None if none is stated."""
     for start, end in ((form.start.strip(), form.end.strip()), ("[[", "]]")):
         before = re.escape(start) if start else r"(?<!\w)"
         after = re.escape(end) if end else r"(?!\w)"
@@ -193,8 +193,8 @@ def find_choice(reply: str, form: ReplyForm) -> Stated | None:
 def choice_probabilities(tokens: Sequence[Token], form: ReplyForm) -> tuple[float, ...] | None:
     """Probabilities of the choices at the place of the last one that the tokens state; they sum to 1.
 
-    They are those of the token that covers the choice, with the choice replaced by each of the others. One
-    that is not among the token's alternatives gets 0. None where the place cannot be found.
+    They are those of the token that covers the choice, and of that token with each other choice in its place.
+    One that is not among the token's alternatives gets 0. None where the place cannot be found.
     """
     stated = find_choice("".join(token.text for token in tokens), form)
     if stated is None:
@@ -224,7 +224,7 @@ def _token_at(tokens: Sequence[Token], place: int) -> tuple[Token, int]:
 
 
 def _states(token: str, wanted: str, end: str) -> bool:
-    """Whether a token is `wanted`, whatever space is before it, or that and a part of what follows it."""
+    """Whether a token is `wanted`, with any space before it and maybe a part of what follows it."""
     token, wanted = token.lstrip(SPACES), wanted.lstrip(SPACES)
     rest = token[len(wanted) :].rstrip(SPACES)
     return token.startswith(wanted) and (end.startswith(rest) or (bool(end) and rest.startswith(end)))
@@ -246,13 +246,13 @@ def _chat_text(prompt: Prompt, line: str, room: int, overflow: str) -> ChatText 
 
 
 def _piece(span: Span) -> tuple[str, str]:
-    """(kind, text) of a span; what is not ours can be no markup any more."""
+    """(kind, text) of a span; in text that is not ours, markup is defused."""
     text = whole_characters(span.text)
     return span.kind, text if span.kind == "instruction" else neutralised(text)
 
 
 def _limit(pieces: Sequence[tuple[str, list[tuple[str, str]]]], room: int) -> int:
-    """How many characters a response may have so that all fits into `room`; 0 or less where none can."""
+    """How many characters a response may have so that all fits into `room`; 0 or less if nothing can."""
     texts = [piece for _, spans in pieces for piece in spans]
     others = sum(len(text) for kind, text in texts if kind not in RESPONSES)
     return common_limit([len(text) for kind, text in texts if kind in RESPONSES], room - others)
@@ -276,6 +276,6 @@ def _refusal(length: int, room: int, overflow: str) -> str:
 
 
 def _ended_with(ending: str, messages: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The messages with the ending after the last one of the user's."""
+    """The messages with the ending added to the user's last one."""
     last = max((i for i, (role, _) in enumerate(messages) if role == "user"), default=len(messages) - 1)
     return [(role, text + ending if i == last else text) for i, (role, text) in enumerate(messages)]

@@ -30,14 +30,14 @@ SPARE_TOKENS = 16  # of a reply with a choice, for words and spaces around the f
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A choice to be asked for; equal ones are asked once."""
+    """A choice to ask for; equal ones are asked once."""
 
     text: ChatText
     form: ReplyForm
 
 
 class ChatWay:
-    """Plain text in both directions. Learns from its refusals what the server does not take."""
+    """Plain text in both directions. Learns from refusals what the server does not accept."""
 
     def __init__(self, server: Endpoint, settings: Settings, name: str) -> None:
         self._server = server
@@ -48,7 +48,7 @@ class ChatWay:
 
     @property
     def engine(self) -> Engine:
-        """No file says who answers here, so the name is the one that the server has for it, in full."""
+        """No file says which model answers here, so it is named as the server names it, in full."""
         return Engine(
             base_model=self._settings.base_model if self._settings.adapter else self._name,
             base_model_hash="",
@@ -113,7 +113,7 @@ class ChatWay:
     async def _by_logprobs(
         self, session: Session, question: _Question, name: str
     ) -> ChoiceProbabilities | Unparsed | None:
-        """The choice by log-probabilities; None where the server gives none for it."""
+        """The choice by log-probabilities; None if the server gives none for it."""
         asked = {"temperature": 0, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
         try:
             reply = await self._reply(session, question.text, asked | _room(question.form), name)
@@ -134,10 +134,10 @@ class ChatWay:
     async def _by_votes(
         self, session: Session, question: _Question, name: str
     ) -> ChoiceProbabilities | Unparsed:
-        """The choice by the shares of some replies, which alone are counted.
+        """The choice by the shares of some replies; only their tokens are counted.
 
-        Whether log-probabilities were asked for before depends on which prompt met the refusal first, and a
-        run that is done again must give equal counts.
+        Whether log-probabilities were asked for before depends on which prompt was refused first, and a
+        repeated run must give equal counts.
         """
         replies = await all_of(
             self._reply(session, question.text, {"temperature": 1, "seed": seed} | _room(question.form), name)

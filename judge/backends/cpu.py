@@ -1,7 +1,7 @@
-"""What makes a forward pass quick on a CPU: packed weights, fused gates, buffers that stay.
+"""What makes a forward pass fast on a CPU: packed weights, fused gates, buffers that are kept.
 
-Everything here changes speed and memory, and results only by rounding. What each step gave is measured in
-`benchmarks/LOG.md`.
+Everything here changes speed and memory, and results only by rounding. `benchmarks/LOG.md` says how much each
+step gained.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ PACKED_FOR_ROWS = 2048  # the packed layout is chosen for batches of about this 
 def keep_large_buffers() -> None:
     """Tells glibc to keep freed buffers of up to 32 MiB instead of handing them back to the system.
 
-    A layer's activations are allocated and freed in each of some hundred operations; without this every one
-    of them is mapped and zeroed anew, which costs a fifth of the whole pass. Does nothing without glibc.
+    A layer's activations are allocated and freed in each of some hundred operations; without this each of
+    them is mapped and zeroed again, which costs a fifth of the whole pass. Does nothing without glibc.
     """
     m_trim_threshold, m_mmap_threshold = -1, -3
     try:
@@ -49,7 +49,7 @@ def can_pack() -> bool:
 
 
 def packable_below(module: Any) -> list[Any]:
-    """The bf16 linear layers of a module, but for an adapter's: those are small, and peft looks at them."""
+    """The bf16 linear layers of a module, except an adapter's: those are small, and peft inspects them."""
     import torch
 
     return [
@@ -60,10 +60,10 @@ def packable_below(module: Any) -> list[Any]:
 
 
 def pack_linear_layers(module: Any) -> int:
-    """Lays out the weights of bf16 blocks as oneDNN wants them, in place; how many it packed.
+    """Lays out the weights of bf16 blocks as oneDNN wants them, in place; returns how many it packed.
 
     Otherwise oneDNN rearranges each matrix in each call. Gated SiLU blocks are fused: the activation and the
-    product are computed while the matrix product is still in registers. The dense weights are let go. The
+    product are computed while the matrix product is still in registers. The dense weights are freed. The
     module is a model's body, without the layer that makes logits.
     """
     import torch

@@ -1,8 +1,8 @@
-"""Free replies to many prompts at once: one row a prompt, and in every step one token a row.
+"""Free replies to many prompts at once: one row per prompt, and in every step one token per row.
 
 The prompts' keys and values come from a packed pass (`judge.backends.packing`), in which shared beginnings
-were computed once. Rows keep lengths of their own, so nothing is padded but the memory itself. Where rows
-end, prompts that wait take their places, because a step costs nearly the same for few rows as for many.
+were computed once. Each row has its own length, so only the memory itself is padded. When rows end, waiting
+prompts take their places, because a step costs nearly the same for few rows as for many.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 STEP_ATTENTION = "four_token_step"
 MAX_ROWS = 64
 MAX_MEMORY_TOKENS = 65_536  # of all rows together: some 800 MB at 0.5B, 1.9 GB at 1.5B
-COMPACT_BELOW = 0.75  # rows are moved when fewer than this share goes on as it is
+COMPACT_BELOW = 0.75  # rows are moved when less than this share of them goes on unchanged
 
 
 class Memory:
     """Keys and values of every layer, (rows, key-value heads, head size, room) and (..., room, head size).
 
-    Keys lie the way in which scores read them: turning them in every step took five times as long.
+    Keys are stored as the scores read them: transposing them in every step took five times as long.
     `lengths` says how many places of each row are taken, int64, shape (rows,).
     """
 
@@ -46,7 +46,7 @@ class Memory:
         self.values[layer][row, :, :n] = values[:, places]
 
     def prepare_step(self) -> None:
-        """Finds once for all layers what the rows do not see in the step to come."""
+        """Finds, once for all layers, what the rows do not see in the next step."""
         import torch
 
         self.n_seen = int(self.lengths.max()) + 1
@@ -54,7 +54,7 @@ class Memory:
         self.hidden_places: Tensor = (places > self.lengths[:, None])[:, None, None]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values that can be seen, after adding one token a row, (rows, heads, size) each."""
+        """All keys and values that can be seen after adding one token per row, (rows, heads, size) each."""
         import torch
 
         rows = torch.arange(len(self.lengths), device=self.lengths.device)
@@ -67,7 +67,7 @@ class Memory:
         self.lengths += 1
 
     def renewed(self, kept: Sequence[int], new: Memory | None) -> Memory:
-        """The rows `kept` and, after them, those of `new`; this memory is not to be used any more."""
+        """The rows `kept` and, after them, those of `new`; this memory must not be used any more."""
         import torch
 
         index = torch.tensor(list(kept), dtype=torch.int64, device=self.lengths.device)
@@ -137,7 +137,7 @@ def step_attention(
 
 
 def how_many_fit(going: Sequence[int], waiting: Iterable[int], n_new: int) -> int:
-    """How many of the prompts that wait fit beside the rows that go on; one always fits into an empty memory.
+    """How many of the waiting prompts fit beside the rows that go on; one always fits into an empty memory.
 
     Args:
         going: tokens of each row's prompt; waiting: the same of each prompt, in their order.
@@ -154,7 +154,7 @@ def how_many_fit(going: Sequence[int], waiting: Iterable[int], n_new: int) -> in
 
 
 def is_time_to_renew(n_rows: int, n_going: int, n_fitting: int) -> bool:
-    """Whether enough has changed to pay for moving the rows that go on: a quarter ended, or would be new."""
+    """Whether moving the rows that go on pays: a quarter of them ended, or would be new."""
     return n_going < COMPACT_BELOW * n_rows or n_going < COMPACT_BELOW * (n_going + n_fitting)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class EmbeddedBackend:
     """A base model in this process, with or without an adapter. Weights load at the first question.
 
-    With `is_merged` the adapter becomes part of the weights, which rounds them anew: another engine.
+    With `is_merged` the adapter becomes part of the weights, which rounds them again: another engine.
     """
 
     batch_characters = 16_000  # some 8 s at 0.5B on two cores

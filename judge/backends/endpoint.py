@@ -1,4 +1,4 @@
-"""One address of an OpenAI-compatible server: limits, retries, and its errors in our words."""
+"""One address of an OpenAI-compatible server: limits, retries, and its errors as our own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEY = "OPENAI_API_KEY"
-NO_KEY = "none"  # the client insists on a key, a local server on none
+NO_KEY = "none"  # the client insists on a key, a local server needs none
 SHORTEST_SECRET = 8  # shorter ones are stand-ins like "EMPTY"; hiding those would eat words of replies
 HIDDEN_KEY = f"[{KEY}]"
 
@@ -46,7 +46,8 @@ class Patience:
         attempts: how often one question is asked before it has failed.
         first_wait_s: pause before the second attempt; it doubles from one to the next.
         longest_wait_s: where the doubling ends.
-        longest_retry_after_s: a server that asks for a longer pause than this is not waited for.
+        longest_retry_after_s: if a server asks for a longer pause than this, the run fails instead of
+        waiting.
         deadline_s: for one attempt in all, from the connection to the answer's last byte. It is long because
             a server on a CPU may first answer all the others.
         clock: seconds that only ever grow, for the limit of requests a minute.
@@ -85,7 +86,7 @@ class _Again(Exception):
 
 
 class Refused(BackendError):
-    """The server does not take this request as it stands; `said` is why, in its own words."""
+    """The server refuses this request as it stands; `said` is why, in its own words."""
 
     def __init__(self, message: str, said: str) -> None:
         super().__init__(message)
@@ -105,7 +106,7 @@ class NotThere(Refused):
 
 
 class _Pace:
-    """Lets requests go one after the other, so many a minute, and none while the server wants a pause."""
+    """Lets requests go one after the other, so many per minute, and none while the server wants a pause."""
 
     def __init__(self, per_minute: int, patience: Patience) -> None:
         self._gap_s = 60 / per_minute if per_minute > 0 else 0.0
@@ -124,7 +125,7 @@ class _Pace:
 
 
 class Endpoint:
-    """One address: at most so many requests at a time and a minute, and again where that may help."""
+    """One address: limits requests at a time and per minute, and retries where that may help."""
 
     def __init__(self, url: str, settings: Settings, patience: Patience) -> None:
         self.url = url
@@ -137,7 +138,7 @@ class Endpoint:
         self.served: tuple[str, ...] = ()
 
     def models(self) -> tuple[Served, ...] | None:
-        """What the server offers; None where it does not say."""
+        """What the server offers; None if it does not say."""
 
         async def job(session: Session) -> tuple[Served, ...]:
             return await session.ask("/models", None, _read_models)
@@ -150,7 +151,7 @@ class Endpoint:
         return served
 
     def run(self, jobs: Sequence[Job[T]]) -> list[T]:
-        """The jobs' results in order. Where one fails for good the others are stopped.
+        """The jobs' results in order. If one fails for good, the others are stopped.
 
         Raises:
             BackendError: what failed first.
@@ -198,11 +199,11 @@ class Session:
     async def ask(
         self, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], T], name: str = ""
     ) -> T:
-        """What `read` makes of the server's answer to `body` as JSON, or to a GET where there is none.
+        """What `read` makes of the server's answer to `body` as JSON, or to a GET without a body.
 
         Raises:
-            BackendError: in one line, after as many attempts as patience allows. It has no cause: those of
-                the client quote the server, which may quote the key.
+            BackendError: in one line, after as many attempts as patience allows. It has no cause: the
+            client's errors quote the server, which may quote the key.
         """
         async with self._slots:
             try:
@@ -221,7 +222,7 @@ class Session:
 
         patience = self._server.patience
         doubling = tenacity.wait_exponential(patience.first_wait_s, patience.longest_wait_s)
-        jitter = random.Random()  # not the shared one, whose state is the caller's
+        jitter = random.Random()  # not the shared generator, whose state is the caller's
 
         def wait(state: tenacity.RetryCallState) -> float:
             failed = state.outcome.exception() if state.outcome else None
@@ -381,7 +382,7 @@ def _unanswered(refused: Refused) -> Unparsed:
 
 
 Job = Callable[[Session], Coroutine[Any, Any, T]]
-"""What is to be asked and read within one event loop."""
+"""A job to run within one event loop."""
 
 
 def _client(url: str, deadline_s: float) -> openai.AsyncOpenAI:
@@ -490,7 +491,7 @@ def _key() -> str:
 
 
 def _hidden(text: str) -> str:
-    """The text with the key blotted out. One cut in two is not found, so cut after this."""
+    """The text with the key blotted out. A key cut in two is not found, so shorten text only after this."""
     key = _key()
     return text.replace(key, HIDDEN_KEY) if len(key) >= SHORTEST_SECRET else text
 
@@ -501,7 +502,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def decoding_of(sampling: Sampling, index: int) -> dict[str, Any]:
-    """Length, temperature and, where one is drawn, a seed of its own for each prompt of a call."""
+    """Length, temperature and, above temperature 0, a different seed for each prompt of a call."""
     decoding: dict[str, Any] = {"max_tokens": sampling.max_new_tokens, "temperature": sampling.temperature}
     return decoding | {"seed": _seed(sampling.seed, index)} if sampling.temperature > 0 else decoding
 

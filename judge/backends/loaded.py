@@ -1,4 +1,4 @@
-"""A causal language model in memory: weights, tokenizer, adapter, and the quick ways through them."""
+"""A causal language model in memory: weights, tokenizer, adapter, and the fast ways to run them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Reply = tuple[str, int, bool]
 class LoadedModel:
     """Weights, tokenizer and the ways through them.
 
-    `is_merged` adds the adapter to the weights themselves instead of computing it beside them.
+    `is_merged` adds the adapter to the weights themselves instead of computing it alongside.
     """
 
     def __init__(self, settings: Settings, device: str, dtype: str, is_merged: bool = False) -> None:
@@ -69,7 +69,7 @@ class LoadedModel:
         plain = self._plain_logits(*trial)
         if device == "cpu":
             pack_linear_layers(self.model.base_model)
-            keep_large_buffers()  # after packing, so that the dense weights really go
+            keep_large_buffers()  # after packing, so that the dense weights are really freed
         self.can_pack = _attends_plainly(self.model.config) and _agree(plain, self._packed_logits(*trial)[0])
         if not self.can_pack and not _agree(plain, self._plain_logits(*trial)):
             what = "this model's layers are not what their names say, so bf16 cannot be laid out for this CPU"
@@ -109,7 +109,7 @@ class LoadedModel:
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Draws within depend on the seed alone, and leave the draws outside as they were."""
+        """Draws inside depend on the seed alone and do not affect draws outside."""
         import torch
 
         with torch.random.fork_rng():
@@ -160,7 +160,7 @@ class LoadedModel:
                         written[row].append(token)
 
     def _prefilled(self, sequences: Sequence[tuple[int, ...]], n_new: int) -> tuple[Memory, int]:
-        """The memory of rows that have read all but their last token; tokens computed for it."""
+        """The memory of rows that have read all but their last token, and the tokens computed for it."""
         import torch
         from transformers import DynamicCache
 
@@ -287,13 +287,13 @@ def _attends_plainly(config: Any) -> bool:
 
 
 def _agree(plain: Tensor, packed: Tensor) -> bool:
-    """Whether our own way through the model gives the log-odds that the model's own way gives."""
+    """Whether our forward pass gives the same log-odds as the model's own."""
     difference = (packed.diff(dim=1) - plain.diff(dim=1)).abs().max().item()
     return difference <= MAX_SELF_CHECK_DIFFERENCE
 
 
 def _is_over(written: Sequence[int], ends: set[int], n_new: int) -> bool:
-    """Whether a reply has come to its end, or to the longest that it may be."""
+    """Whether a reply has ended, or is as long as it may be."""
     return len(written) >= n_new or (bool(written) and written[-1] in ends)
 
 

@@ -1,4 +1,4 @@
-"""What backends that encode prompts themselves share: who answers, on which hardware, with which choices."""
+"""What backends that encode prompts themselves share: the engine, the hardware, the choices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
 
 def engine_of(settings: Settings, backend: str, dtype: str) -> Engine:
-    """The engine that these settings describe; `dtype` is the one really used. Loads no weights.
+    """The engine that these settings describe; `dtype` is the one actually used. Loads no weights.
 
     Raises:
         ModelError: the base model or the adapter does not exist, or the two do not fit.
@@ -44,7 +44,7 @@ def device_of(settings: Settings) -> str:
 
 
 def dtype_of(settings: Settings, device: str) -> str:
-    """ "bfloat16" or "float32": the dtype asked for, or the quickest that the hardware multiplies."""
+    """ "bfloat16" or "float32": the dtype asked for, or the fastest that the hardware multiplies."""
     if settings.dtype != "auto":
         return settings.dtype
     return "bfloat16" if device == "cuda" or multiplies_bfloat16() else "float32"

@@ -22,7 +22,7 @@ class ServerBackend:
 
     "server-tokens", for a vLLM server: prompts are encoded here and sent as token ids, so that no text of a
     pair can be markup, and the log-probabilities are those of exactly the choices. Which weights answer is
-    taken on trust: where the server has the same name for them, the engine says that they are those of
+    taken on trust: if the server has the same name for its model, the engine says that it is
     `settings.base_model`. Its tokenizer has to be the same.
 
     "server-chat", for all others: plain text, in which markup is neutralised and the form of the reply is
@@ -119,7 +119,7 @@ def _way_of(server: Endpoint, settings: Settings) -> Way:
 
 
 def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
-    """What the server calls the model that these settings name. Raises BackendError naming what it has."""
+    """The server's name for the model in these settings. Raises BackendError that lists the models it has."""
     names = [one.name for one in served]
     found = f"{url}: it serves {listed(names)}"
     if settings.adapter:

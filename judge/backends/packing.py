@@ -46,7 +46,7 @@ class Packing:
 
 
 def shared_length(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two sequences have in common from their beginning."""
+    """How many tokens two sequences share at their beginning."""
     limit = min(len(one), len(other))
     return next((i for i in range(limit) if one[i] != other[i]), limit)
 
@@ -90,7 +90,7 @@ def _token_at(sequence: Sequence[int], place: int) -> int | None:
 def batches_of(sequences: Sequence[Sequence[int]], max_tokens: int) -> list[range]:
     """Runs of the sorted sequences that hold at most `max_tokens` tokens each, shared ones counted once.
 
-    A sequence of which more than half is there already may take its run to twice that: cutting would compute
+    A run may grow to twice that for a sequence of which it holds more than half already: a cut would compute
     more again than it saves, and the criteria of a long pair would share nothing.
     """
     batches: list[range] = []

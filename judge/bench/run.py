@@ -1,4 +1,4 @@
-"""A run of judges on a data set: which pairs, whose verdicts, under which names."""
+"""A run of judges on a data set: the pairs, the verdicts, and the judges' names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, progress: Progress) -> None:
-    """Before hours of judging: every judge can be named, and their figures may stand in one table.
+    """Checks, before hours of judging, that judges can be named and their figures may share a table.
 
     Raises:
         InputError: one judge learned people's votes, and another one something else.
@@ -50,7 +50,7 @@ class JudgeRun:
 def judge_dataset(
     name: str, options: JudgeOptions, dataset: Dataset, ledger: Ledger, progress: Progress
 ) -> JudgeRun:
-    """The verdicts of one judge; its model is let go of before the next one loads.
+    """The verdicts of one judge; its model is freed before the next one loads.
 
     The seconds are those of the ledger, mean of a verdict, with what was asked once shared out.
     """
@@ -81,7 +81,7 @@ def names_of_runs(runs: Sequence[JudgeRun]) -> list[str]:
 
 
 def released_of(dataset: Dataset) -> list[Entrant]:
-    """Somebody else's judges, whose verdicts on the data set were released."""
+    """Other people's judges whose verdicts on the data set were released."""
     from judge.study.study import Entrant, EntrantKind
 
     return [
@@ -91,7 +91,7 @@ def released_of(dataset: Dataset) -> list[Entrant]:
 
 
 def names_of(given: Sequence[str], identities: Sequence[Identity]) -> list[str]:
-    """A name a judge: as given, else model, adapter and method; the fingerprint where two would be alike."""
+    """One name per judge: as given, else model, adapter and method; the fingerprint if two would be equal."""
     labels = [name or one.name for name, one in zip(given, identities, strict=True)]
     return [
         one.fingerprint if labels.count(label) > 1 and not name else label
@@ -104,7 +104,7 @@ def source_of(data: str) -> DataSource:
 
     Raises:
         InputError: there is no such data set, and the name is not that of a file either.
-        PluginError: another package has it, but it cannot be used.
+        PluginError: another package defines it, but it cannot be used.
     """
     if found := DATA_SETS.find(data):
         return found
@@ -138,6 +138,6 @@ def chosen(dataset: Dataset, categories: Sequence[str], limit: int | None, seed:
 
 
 def self_check(data: str, wanted: Wanted) -> Sequence[Check]:
-    """What the harness makes of the figures that are published of this data; empty where there are none."""
+    """The published figures of this data beside the harness's own; empty if none are published."""
     published = source_of(data).self_check
     return published.checks(wanted) if published else []

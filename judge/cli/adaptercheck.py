@@ -12,7 +12,7 @@ from judge.methods.direct import Direct
 from judge.records import Choice, Judgment, Order, Pair, Share
 
 MAX_MEAN_DIFFERENCE = 0.01
-SURE = 0.05  # further from one half than this, both must give one letter
+SURE = 0.05  # further from one half than this, both ways must give the same letter
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ TAUGHT_BY = {
     "votes": "HUMAN VOTES: it was fine-tuned on what people voted, not on a judge's verdicts",
 }
 SHOWN_BEFORE = ("train", "held_out", "contrast", "constraints")
-"""What of a manifest's data has lines of its own."""
+"""The parts of a manifest's data that get their own lines."""
 
 app = typer.Typer(help="Adapters: list, show, verify.", no_args_is_help=True, **STYLE)
 
@@ -136,7 +136,7 @@ def summary_line(adapter: Adapter, folder: Path) -> str:
 
 
 def summary(adapter: Adapter, width: int) -> str:
-    """An adapter's manifest for a reader, a labelled paragraph a matter; what it does not say is left out."""
+    """An adapter's manifest for a reader, one labelled paragraph per topic; absent ones are left out."""
     manifest = adapter.manifest
     data, metrics = manifest["data"], dict(manifest.get("metrics", {}))
     lora, settings = dict(manifest.get("lora", {})), manifest.get("settings", {})

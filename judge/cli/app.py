@@ -56,7 +56,7 @@ def review(
 def settings_of(
     file: str, pairs: str, folder: Path, reviews: Path | None, ledger: Path | None, judge: JudgeOptions
 ) -> AppSettings:
-    """What the pages need. Raises InputError for a file that is missing, elsewhere or of another kind."""
+    """What the pages need. Raises InputError for a file that is missing, elsewhere or of the wrong kind."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder. Files below it are what the app can open.")
     root = folder.resolve()
@@ -83,7 +83,7 @@ def settings_of(
 
 
 def inside(root: Path, name: str) -> str:
-    """The name as seen from `root`: a name on the command line is seen from where the command runs."""
+    """The name relative to `root`; on the command line it is relative to where the command runs."""
     path = Path(name).resolve()
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 

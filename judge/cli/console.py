@@ -30,7 +30,7 @@ STYLE: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
 }
-"""How every command line of ours looks and fails."""
+"""How all our command lines look and fail."""
 
 INTERRUPTED = 130
 MIN_WIDTH = 80

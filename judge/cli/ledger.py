@@ -14,7 +14,7 @@ app = typer.Typer(help="The ledger of all judgments: show, export, import.", no_
 
 @app.command("show")
 def ledger_show(ledger: LedgerOption = None) -> None:
-    """What the ledger holds, a line a judge."""
+    """What the ledger holds, one line per judge."""
     with opened_ledger(ledger) as book:
         summaries = book.summary()
     for one in summaries:

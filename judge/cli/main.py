@@ -1,4 +1,4 @@
-"""The command `judge`: one verb a task. Expected errors are one line on standard error and exit status 2."""
+"""The command `judge`: one verb per task. Expected errors: one line on standard error, exit status 2."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from judge.registry import Registry
 
 
 def fault_of(name: str, found: object) -> str:
-    """What keeps an object of another package from being a command, or ""."""
+    """Why an object of another package is not a command, or ""."""
     return "" if isinstance(found, typer.Typer) else f"it is no typer.Typer, but {type(found).__name__}"
 
 
@@ -68,7 +68,7 @@ class Verbs(TyperGroup):
 
 
 def loaded(name: str) -> typer.Typer | None:
-    """The commands of that name, even where the user's path has a folder called as their package first."""
+    """The commands of that name, even if the user's path has a folder of the same name first."""
     beside = str(Path(__file__).parents[2])
     sys.path.insert(0, beside)
     try:
@@ -78,7 +78,7 @@ def loaded(name: str) -> typer.Typer | None:
 
 
 def unusable(name: str, error: PluginError) -> TyperCommand:
-    """A command that says what is wrong with it once it is called; help and the others go on."""
+    """A command that says what is wrong with it when it is called; help and other commands still work."""
 
     def complain() -> None:
         raise error
@@ -110,7 +110,7 @@ def options(
         bool, typer.Option("--version", callback=say_version, is_eager=True, help="Say the version.")
     ] = False,
 ) -> None:
-    """What may stand before a verb."""
+    """The options that may come before a verb."""
 
 
 def main() -> NoReturn:

@@ -57,7 +57,7 @@ OPTIONS = {
         "pair unparsed.",
     ),
 }
-"""How each option of `judge_options` is told on the command line."""
+"""How each option of `judge_options` appears on the command line."""
 
 
 def takes_judge(command: Callable[..., None]) -> Callable[..., None]:

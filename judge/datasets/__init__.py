@@ -1,4 +1,4 @@
-"""Data sets with people's votes, one a file, each read as a `judge.datasets.dataset.Dataset`."""
+"""Data sets with people's votes, one per file, each read as a `judge.datasets.dataset.Dataset`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OURS = {
 
 
 def fault_of(name: str, found: object) -> str:
-    """What keeps an object of another package from being a data set, or ""."""
+    """Why an object of another package is not a data set, or ""."""
     from judge.datasets.dataset import DataSource
 
     return "" if isinstance(found, DataSource) else f"it is no DataSource, but {type(found).__name__}"

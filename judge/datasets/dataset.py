@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which part of a data set to read, and from where.
+    """Which part of a data set to read, and from which place.
 
     `folder` holds local copies; None reads from the Hugging Face hub. `turn` None takes any turn. `votes` is
     "experts", "authors" or "all" for MT-bench, a file of votes for a file of pairs, and "" elsewhere.
@@ -84,9 +84,9 @@ class DataSource:
 
     Args:
         read: the part of it that is wanted. Raises InputError where it cannot be read or is empty.
-        turn: what is judged where nobody says: "1", "2", ..., or "any".
-        votes: whose votes count where nobody says; "" where the data set has one kind only.
-        every_turn: how a title calls turn "any", "" where it says nothing of it.
+        turn: what is judged by default: "1", "2", ..., or "any".
+        votes: whose votes count by default; "" if the data set has one kind only.
+        every_turn: what a title calls turn "any", "" if the title does not mention it.
         self_check: published figures to reproduce, where there are some.
     """
 
@@ -98,7 +98,7 @@ class DataSource:
 
 
 class Unusable(Exception):
-    """Why one row is left out, in words that fit many rows. `usable` counts it, and none gets past it."""
+    """Why one row is left out, in words that fit many rows. `usable` catches and counts all of these."""
 
 
 def usable(rows: Iterable[S], read_one: Callable[[S], T]) -> tuple[list[T], Counter[str]]:

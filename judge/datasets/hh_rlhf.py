@@ -1,8 +1,8 @@
 """HH-RLHF's helpful test pairs in two halves, by Bai et al. (arXiv:2204.05862), MIT.
 
-A hash of what was asked first puts a pair into a half. Labels of the half `settings` may choose a teacher, a
-filter or a learning rate, and its pairs are never trained on. The half `training` may be read by a teacher,
-without its labels; these are for students of people's votes, which are named so.
+A hash of the first question decides which half a pair is in. Labels of the half `settings` may choose a
+teacher, a filter or a learning rate, and its pairs are never trained on. The half `training` may be read by a
+teacher, without its labels; its labels are for students of people's votes, whose names say so.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def labelled_pairs(
 
 
 def half_of(pair: Pair) -> str:
-    """The half that a pair belongs to; all pairs that begin with one question are in the same."""
+    """The half that a pair belongs to; all pairs with the same first question are in the same half."""
     return SETTINGS if int(sha256_of_json(prompt_of(pair))[0], 16) < 8 else TRAINING
 
 

@@ -55,8 +55,9 @@ class Question:
 def read(wanted: Wanted) -> Dataset:
     """The pairs with a vote of the wanted people, those votes, and GPT-4's released verdicts on the pairs.
 
-    Some votes name a pair's models in one order and some in the other; here a is the first by name. Where
-    GPT-4's verdict on a pair is missing, none of its verdicts are given, as they can be compared on all only.
+    Some votes name a pair's models in one order and some in the other; here a is the first by name. If
+    GPT-4's verdict on any pair is missing, none of its verdicts are given, as judges are compared on all
+    pairs.
 
     Raises:
         InputError: the data cannot be read, no pair is left, or there is no such turn or kind of voter.
@@ -127,7 +128,7 @@ def refuse_unknown(wanted: Wanted) -> None:
 
 
 def is_wanted(row: Row, wanted: Wanted) -> bool:
-    """Whether a vote is of the wanted turn and people; one that does not say so is, and is found broken."""
+    """Whether a vote is of the wanted turn and people; one without these is kept, to be counted as broken."""
     turn, voter = row.get("turn"), row.get("judge")
     is_of_turn = wanted.turn in (None, turn) or turn not in TURNS
     return is_of_turn and (not isinstance(voter, str) or voter.startswith(VOTERS[wanted.votes or "experts"]))
@@ -179,7 +180,7 @@ def pair_id_of(row: Row) -> str:
 
 
 def side_conversation(row: Row, side: str, turn: int) -> tuple[Message, ...]:
-    """One side's messages up to the answer of the turn. An empty answer is one."""
+    """One side's messages up to the answer of the turn. An empty answer counts as an answer."""
     messages = row.get(f"conversation_{side}")
     if not isinstance(messages, list) or not messages:
         raise Unusable("no conversation")

@@ -1,4 +1,4 @@
-"""OASST: ranked replies to one prompt, two by two. OpenAssistant (arXiv:2304.07327), Apache-2.0.
+"""OASST: ranked replies to one prompt, in pairs. OpenAssistant (arXiv:2304.07327), Apache-2.0.
 
 Read as the hub's `OpenAssistant/oasst2` has it, flat messages that name their parent, or from the export's
 trees. The validation split is for measuring only; `sibling_pairs` makes pairs of any other split too.
@@ -22,7 +22,7 @@ from judge.records import Ballot, HumanVote, Message, Pair
 VALIDATION = Source("oasst/validation_messages.jsonl.gz", "OpenAssistant/oasst2", "validation")
 TREES = "oasst/validation.trees.jsonl.gz"
 TRAINING_FILE = "oasst/train_messages_reconstructed.jsonl.gz"
-"""OASST1's training prompts. Who answered which of them was reconstructed: its ranks are no labels."""
+"""OASST1's training prompts. Who answered which was reconstructed, so its ranks are not labels."""
 RANKED_FILE = "oasst/laion_en100_pairs.jsonl.gz"
 """Ranked pairs of a hundred trees, for students of people's votes."""
 IN_VALIDATION = "also_in_oasst1_en_validation"
@@ -146,7 +146,7 @@ def sibling_pairs(messages: Iterable[Row], ranked: bool = True) -> tuple[list[Si
 
     Which reply is a comes from a hash of the two texts, never from rank. With `ranked` False ranks are not
     looked at: all siblings make pairs, and `better` is None. That is for pairs without a label.
-    What is wrong with a message is counted once a message; equal texts and what ranks lack, once a pair.
+    Problems of a message are counted once per message; equal texts and missing ranks, once per pair.
     """
     nodes, bad_messages = usable(messages, node_of)
     by_id = {node.id: node for node in reversed(nodes)}

@@ -1,4 +1,4 @@
-"""Foreign text on a terminal, in Markdown and in HTML: nothing in it becomes markup or steers anything."""
+"""Untrusted text on a terminal, in Markdown and in HTML: nothing in it acts as markup or control codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def terminal_text(parts: Iterable[RenderableType], color: bool, width: int) -> str:
-    """What rich prints of these parts on a terminal `width` cells wide, without spaces at line ends."""
+    """What rich prints for these parts on a terminal `width` cells wide, without trailing spaces."""
     from rich.console import Console
 
     file = io.StringIO()
@@ -51,7 +51,7 @@ PAGE_PARTS = Path(__file__).with_name("templates")
 
 
 def html_page(template: Path, **values: Any) -> str:
-    """A template of ours with these values in it; each is escaped and made visible unless it is `Markup`."""
+    """A template of ours filled with these values; each is escaped and made visible unless it is `Markup`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 

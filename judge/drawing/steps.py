@@ -1,4 +1,4 @@
-"""What a slow judge did on its way: steps that readings share, and steps and scores to look at."""
+"""What a slow judge did on its way to a verdict: shared steps, and steps and scores as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawings as SVG for a page: no script, no load, colours that are the page's variables.
+"""Drawings as SVG for a page: no script, nothing loaded, colours that are the page's variables.
 
 A drawing is a function that draws into one matplotlib `Axes`; `svg_of` makes an `<svg>` element of it.
 """
@@ -56,7 +56,7 @@ def svg_of(draw: Callable[[Axes], None], size: tuple[float, float], alt: str) ->
 
 
 def svg_for_page(svg: bytes, alt: str) -> str:
-    """The drawing without prolog, metadata and unused ids, with its colours as the page's and with words."""
+    """The drawing without prolog, metadata and unused ids, with the page's colours and a description."""
     root = ElementTree.fromstring(svg)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]

@@ -36,7 +36,7 @@ def at_home(path: str | Path) -> Path:
 
 
 def file_hash(file: Path, progress: Progress = silent) -> str:
-    """The file's SHA-256, remembered by path, size and time."""
+    """The file's SHA-256, remembered by path, size and modification time."""
     return remembered_hash(file) or hash_and_remember(file, progress)
 
 
@@ -81,6 +81,6 @@ def blocks_of(file: Path) -> Iterator[bytes]:
 
 
 def error_line(error: Exception) -> str:
-    """A foreign error's kind and the first line of its text."""
+    """The class of another library's error and the first line of its text."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
     return f"{type(error).__name__}: {first}"

@@ -26,12 +26,13 @@ TEXT_COLUMNS = ("category", "prompt", "response_a", "response_b", "reference", "
 
 
 def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None = None) -> DataFrame:
-    """A pandas DataFrame with a row a verdict, in their order.
+    """A pandas DataFrame with one row per verdict, in their order.
 
     Columns: pair_id, judge, status, outcome, p_a, outcome_by_mean; for each order (ab, ba) choice_ab,
     p_first_ab (the probability of the answer shown first), raw_ab and unparsed_ab (why a reply could not be
     read); tokens_in and tokens_out of both orders together, is_trimmed. With the pairs also category, prompt,
-    response_a, response_b, reference, system, and metadata as JSON text. What is not there is missing.
+    response_a, response_b, reference, system, and metadata as JSON text. Absent values are missing (NaN or
+    None).
 
     Raises:
         InputError: a verdict on a pair that is not among the pairs.

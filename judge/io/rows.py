@@ -44,7 +44,7 @@ Cells = dict[str, Any]
 
 
 class Wrong(Exception):
-    """What is wrong with one row, in words. `gather` adds the place, and none gets past it."""
+    """What is wrong with one row, in words. `gather` catches all of these and adds the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def gather(rows: Iterable[Row], read_one: Callable[[Cells, str], T]) -> list[T]:
 
 
 def claim(taken: dict[Hashable, str], key: Hashable, where: str, what: str) -> None:
-    """Notes that the row at `where` has this key; Wrong if an earlier row has it."""
+    """Records that the row at `where` has this key; raises Wrong if an earlier row has it."""
     first = taken.setdefault(key, where)
     if first != where:
         raise Wrong(f"{what} is already in {first}. It may be there only once.")
@@ -126,7 +126,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def changed(rows: Iterable[Row], change: Callable[[Cells], Cells]) -> Iterator[Row]:
-    """The rows with their cells changed, where they could be read; `change` may raise Wrong."""
+    """The rows that could be read, with their cells changed; `change` may raise Wrong."""
     for row in rows:
         try:
             yield row if isinstance(row.cells, Wrong) else Row(row.where, change(row.cells))
@@ -134,7 +134,7 @@ def changed(rows: Iterable[Row], change: Callable[[Cells], Cells]) -> Iterator[R
             yield Row(row.where, wrong)
 
 
-# --- one reader a format ---------------------------------------------------------------------------------
+# --- one reader per format ---------------------------------------------------------------------------------
 
 
 def json_rows(data: bytes, name: str) -> Iterator[Row]:
@@ -311,11 +311,11 @@ def refuse_repeated_columns(names: list[str], file: str) -> None:
         raise InputError(f"{file}: two columns are named {shown(repeated)}. Every column needs its own name.")
 
 
-# --- JSON that means one thing only ----------------------------------------------------------------------
+# --- unambiguous JSON ----------------------------------------------------------------------
 
 
 def parse_json(source: str) -> Any:
-    """The value. NaN and infinities, repeated keys and lone surrogates are wrong, as is what is no JSON."""
+    """The value. NaN, infinities, repeated keys, lone surrogates and invalid JSON are wrong."""
     try:
         value = STRICT.decode(source)
     except json.JSONDecodeError as error:
@@ -357,7 +357,7 @@ SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def write_json_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes a line a row, whole or not at all; "-" is standard output.
+    """Writes one line per row, whole or not at all; "-" is standard output.
 
     A server may send half a character in a reply: "?" in its place keeps hours of work from being lost.
     """
@@ -392,7 +392,7 @@ def shown(value: Any) -> str:
 
 
 def found(names: Iterable[str]) -> str:
-    """The columns or keys that are there, on one line; odd ones in quotes, empty values as (null)."""
+    """The columns or keys found, on one line; odd ones in quotes, empty values as (null)."""
     nulls = {name for name, value in names.items() if value is None} if isinstance(names, Mapping) else set()
     words = [word_for(name) + (" (null)" if name in nulls else "") for name in names]
     return ", ".join(words[:12]) + (f" and {len(words) - 12} more" if len(words) > 12 else "") or "nothing"

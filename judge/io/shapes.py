@@ -1,4 +1,4 @@
-"""What the values of a file must look like, as pydantic models; all that is wrong with them in our words.
+"""What the values of a file must look like, as pydantic models; all mistakes are reported in our own words.
 
 Import it inside functions: pydantic takes a while to load, and few commands read a file of such a shape.
 """
@@ -43,7 +43,7 @@ class Must:
 
 
 class Misshapen(ValueError):
-    """Values that do not have their shape, a problem for each mistake. Whoever read them adds the place."""
+    """Values that do not have their shape, a problem for each mistake. The caller adds the place."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -61,7 +61,7 @@ def shaped(shape: type[S], values: Any) -> S:
 
 
 def misshapen(error: ValidationError, shape: type[BaseModel], values: Any) -> Misshapen:
-    """The same error in our words."""
+    """The same error in our own words."""
     return Misshapen(problems_of(error.errors(include_url=False), shape, values))
 
 

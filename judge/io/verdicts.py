@@ -24,7 +24,7 @@ def read_verdicts(path: str | Path) -> list[Verdict]:
     Types, names and ranges are checked; whether a verdict follows from its readings is not.
 
     Raises:
-        BadLines: some lines are no verdicts, or repeat the pair and the judge of an earlier one.
+        BadLines: some lines are not verdicts, or repeat the pair and the judge of an earlier one.
         InputError: the file as a whole cannot be read.
     """
     first_with_pair: dict[Hashable, str] = {}

@@ -47,7 +47,7 @@ def read_votes(path: str | Path) -> list[HumanVote]:
     A file may be empty. Whether the pairs exist is not checked.
 
     Raises:
-        BadLines: some rows are no votes, or vote again for a voter, pair and turn of an earlier row.
+        BadLines: some rows are not votes, or repeat the voter, pair and turn of an earlier row.
         InputError: the file as a whole cannot be read.
     """
     first_with_vote: dict[Hashable, str] = {}
@@ -94,7 +94,7 @@ def vote_from_cells(cells: Mapping[str, Any]) -> HumanVote:
 
 
 def label(value: Any, name: str) -> str:
-    """The value as text that says something; a whole number counts as its digits, as in a pair's id."""
+    """The value as text that is not empty; a whole number counts as its digits, as in a pair's id."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
@@ -134,7 +134,7 @@ def csv_vote_rows(data: bytes, name: str) -> Iterator[Row]:
 
 
 def cells_of_csv(cells: Cells) -> Cells:
-    """The cells of ours that are not empty, a turn's digits as a number; and every unknown column's."""
+    """The non-empty cells of our columns, a turn's digits as a number, and all cells of unknown columns."""
     given = {name: value for name, value in cells.items() if value or name not in KNOWN}
     return given | {"turn": int(given["turn"])} if DIGITS.fullmatch(given.get("turn", "")) else given
 

@@ -1,7 +1,7 @@
-"""Foreign text made harmless and short, and shares as percent: how every report shows names and figures.
+"""Untrusted text made harmless and short, and shares as percent: how reports show names and figures.
 
-Texts of pairs are hostile until shown harmless: `visible` and `one_line` take out what could steer a
-terminal or break a document; each format escapes the rest.
+Texts of pairs may be hostile: `visible` and `one_line` take out what could control a terminal or break a
+document; each format escapes the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text for a cell: visible, without line ends, and unable to turn the rest of the line around."""
+    """The text for a cell: visible, without line ends, and unable to reverse the rest of the line."""
     return " ".join(BIDI_CONTROLS.sub("\ufffd", visible(text)).split())
 
 
@@ -32,7 +32,7 @@ def shortened(text: str, length: int) -> str:
 
 
 def name_of(text: str) -> str:
-    """An id or a category as one cell shows it; JSON has it whole."""
+    """An id or a category, shortened for a cell; JSON has it whole."""
     return shortened(one_line(text), MAX_CELL_NAME)
 
 

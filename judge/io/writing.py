@@ -1,4 +1,4 @@
-"""The one way in which files are written: whole or not at all, whatever ends the program on the way.
+"""The one way in which files are written: whole or not at all, even if the program is killed.
 
 A file is written beside the one named, under a hidden name of its own, and renamed when it is complete.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from judge.errors import InputError
 
-LONGEST_STEM = 40  # characters of the file's name in the hidden one, which must not become too long
+LONGEST_STEM = 40  # characters of the file's name in the hidden name, which must not become too long
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # open files by name: renaming over them would cut them off
 
 
@@ -38,8 +38,8 @@ def write_whole(path: str | Path, data: str | bytes, parents: bool = False) -> N
 def replacing(path: str | Path) -> Iterator[Path]:
     """The file to write to, which takes the place of the one named when the block ends without an error.
 
-    A link stays a link, the file behind it is replaced and keeps its permissions. What is no plain file,
-    such as a device or a pipe, cannot be replaced: it is written to as it is.
+    A link stays a link, the file behind it is replaced and keeps its permissions. What is not a plain file,
+    such as a device or a pipe, cannot be replaced: it is written to directly.
     """
     named = Path(path)
     if str(named).startswith(STREAMS) or (named.exists() and not named.is_file()):

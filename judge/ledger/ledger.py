@@ -3,7 +3,7 @@
 One SQLite file is cache, resume, provenance and timings for any number of threads and processes.
 It also keeps the replies that readings share, such as a question's plan, by the hash of what was asked.
 Readings travel from ledger to ledger in shards, see `judge.ledger.shards`; steps and shared replies stay
-behind, and of shared ones the cost goes along.
+behind, but the cost of shared ones goes along.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ UPGRADE_FROM_1 = ("ALTER TABLE readings ADD COLUMN steps TEXT", TABLES[2], f"PRA
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A reading to record. `content` is `Pair.content_hash`, `elapsed_s` its part of the batch's seconds."""
+    """A reading to record. `content` is `Pair.content_hash`, `elapsed_s` its share of the batch's seconds."""
 
     content: str
     order: Order
@@ -88,7 +88,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class JudgeSummary:
-    """What the ledger holds of one judge. Times are UTC in ISO 8601, None where nothing was recorded."""
+    """What the ledger holds on one judge. Times are UTC in ISO 8601, None where nothing was recorded."""
 
     fingerprint: str
     n_readings: int
@@ -102,7 +102,7 @@ class JudgeSummary:
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """Imported readings: new ones, ones already there, ones that differ from what is there and stays."""
+    """Counts of imported readings: new, already there, and different from what is there (which stays)."""
 
     added: int
     known: int
@@ -123,7 +123,7 @@ INSERT_OVER_UNPARSED = f"""
 
 
 def default_path() -> Path:
-    """The ledger in the user's cache, where nobody names another file."""
+    """The ledger in the user's cache, unless another file is named."""
     return cache_folder() / "ledger.sqlite"
 
 
@@ -136,7 +136,7 @@ class Ledger:
 
     Raises:
         LedgerError: the file cannot be opened; or a newer version made it, and it is left alone; or it is
-            no sound ledger, and it was moved with its side files to `<name>.corrupt-<n>`.
+        damaged or not a ledger, and was moved with its side files to `<name>.corrupt-<n>`.
     """
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = utc_now) -> None:
@@ -150,7 +150,7 @@ class Ledger:
                 self._db = _opened(path)
 
     def register(self, identity: Identity) -> str:
-        """The fingerprint of a judge whose readings can now be recorded; again changes nothing."""
+        """Registers a judge, so that its readings can be recorded; returns its fingerprint. Repeatable."""
         with self._transaction() as db:
             _register(db, identity)
         return identity.fingerprint
@@ -247,7 +247,7 @@ class Ledger:
             return {fingerprint: Identity(**json.loads(text)) for fingerprint, text in db.execute(query)}
 
     def summary(self) -> list[JudgeSummary]:
-        """What there is of each judge, in alphabetical order of the fingerprints."""
+        """What the ledger holds on each judge, in alphabetical order of the fingerprints."""
         query = """
             SELECT fingerprint, COUNT(content), COUNT(reason), COALESCE(SUM(tokens_in), 0),
                    COALESCE(SUM(tokens_out), 0), TOTAL(elapsed_s), MIN(recorded_at), MAX(recorded_at)
@@ -305,7 +305,7 @@ class Ledger:
         return ImportCounts(counts["added"], counts["known"], counts["differing"])
 
     def close(self) -> None:
-        """Let go of the file; a second time does nothing."""
+        """Closes the file; a second call does nothing."""
         with self._lock, _ledger_errors(self.path):
             self._db.close()
 
@@ -330,7 +330,7 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for a query whose rows may turn out to be damaged."""
+        """The connection, for a query whose rows may be damaged."""
         with self._lock, _ledger_errors(self.path):
             try:
                 yield self._db
@@ -364,14 +364,14 @@ def _ledger_errors(path: Path) -> Iterator[None]:
 
 
 def _blames_file(error: sqlite3.DatabaseError) -> bool:
-    """Whether the bytes in the file are at fault, not the disk, the permissions or another process."""
+    """Whether the bytes in the file are at fault, not the disk, permissions or another process."""
     # Undecodable text carries no code. Plain ERROR, for a statement of ours, is a schema that makes no sense.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """A connection to a sound ledger of our version, new where there was none."""
+    """A connection to a sound ledger of our version, created if there was none."""
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         _upgrade(db)
@@ -400,7 +400,7 @@ def _upgrade(db: sqlite3.Connection) -> None:
 
 
 def _fault(db: sqlite3.Connection, path: Path) -> str | None:
-    """Why the file is no sound ledger; None for a sound and for a new one.
+    """Why the file is not a sound ledger; None if it is sound or new.
 
     Every opening checks the whole file: 0.2 s for 200,000 short readings (57 MB), 0.6 s for 840 MB.
 
@@ -431,7 +431,7 @@ def _pragma(db: sqlite3.Connection, name: str) -> Any:
 
 
 def _layout(db: sqlite3.Connection) -> set[tuple[str, str]]:
-    """Every table or view with each of its columns."""
+    """The columns of every table and view."""
     return set(db.execute("SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c"))
 
 
@@ -449,7 +449,7 @@ def _create(db: sqlite3.Connection) -> None:
 
 
 def _make_ready(db: sqlite3.Connection) -> None:
-    """Set the connection up and, in a new file, make the tables."""
+    """Sets up the connection and, in a new file, creates the tables."""
     db.execute("PRAGMA journal_mode = WAL")
     # In WAL mode NORMAL loses nothing to kill -9, and to a power cut at most the last batches, which are
     # judged again. FULL would wait for the disk at every batch to save those few seconds of work.
@@ -461,7 +461,7 @@ def _make_ready(db: sqlite3.Connection) -> None:
 
 
 def _set_aside(path: Path) -> Path:
-    """The free name under which the file and SQLite's side files now lie, still fit for `.recover`."""
+    """Moves the file and SQLite's side files to a free name and returns it; `.recover` still works there."""
     sides = ("-wal", "-shm", "-journal", "")  # the file itself last: SQLite deletes a log without one
     names = (Path(f"{path}.corrupt-{n}") for n in count(1))
     aside = next(name for name in names if not any(Path(f"{name}{side}").exists() for side in sides))
@@ -491,7 +491,7 @@ def _register(db: sqlite3.Connection, identity: Identity) -> int:
 
 
 def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
-    """Which field of `ImportCounts` the row belongs to, after it was added where its place was free."""
+    """Adds the row if its place is free; the field of `ImportCounts` that it counts in."""
     if db.execute(INSERT, (judge, *row)).rowcount:
         return "added"
     query = f'SELECT {READING_COLUMNS} FROM readings WHERE judge = ? AND content = ? AND "order" = ?'
@@ -500,7 +500,7 @@ def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
 
 
 def _is_same_reading(one: ReadingRow, other: ReadingRow) -> bool:
-    """Whether two rows say the same, times and steps apart; a raw text that was left out could be any."""
+    """Whether two rows agree, times and steps aside; a raw text that was left out matches any other."""
     ignored: dict[str, Any] = {"elapsed_s": 0.0, "recorded_at": "", "steps": None}
     if one.raw is None or other.raw is None:
         ignored["raw"] = None
@@ -545,7 +545,7 @@ def _steps_of(text: str | None) -> tuple[Step, ...]:
 
 
 def _shared_seconds(db: sqlite3.Connection, fingerprint: str) -> dict[str, float]:
-    """What each shared step took, by its name: from the replies, or as the judge's shards told it."""
+    """The seconds of each shared step, by its name: from the replies, or from the judge's shards."""
     told = """
         SELECT json_extract(step.value, '$.shared'), json_extract(step.value, '$.elapsed_s')
         FROM readings, json_each(steps) AS step

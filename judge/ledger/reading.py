@@ -1,4 +1,4 @@
-"""Shards read: whole or not at all, every line held against its shape, and every bad line named.
+"""Reads shards: whole or not at all, every line checked against its shape, and every bad line named.
 
 Import it inside functions: pydantic takes a while to load.
 """
@@ -34,7 +34,7 @@ IdentityShape: Any = create_model("IdentityShape", __base__=Shape, **KINDS)
 
 
 class Header(OpenShape):
-    """A shard's first line: whose readings these are. What else it says is looked at apart."""
+    """A shard's first line: which judge made these readings. The rest of it is checked elsewhere."""
 
     identity: IdentityShape
 
@@ -50,7 +50,7 @@ class SharedStep(Shape):
 
 
 def _in_utc(text: str) -> str:
-    """The moment, where it is written as shards write it. Raises ValueError."""
+    """The time, if it is written as shards write it. Raises ValueError otherwise."""
     if iso(datetime.fromisoformat(text)) != text:
         raise ValueError("not in UTC, to the second")
     return text

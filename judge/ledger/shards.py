@@ -1,6 +1,6 @@
 """Shards: the readings of one judge as gzipped JSON lines, a header first, without the pairs' text.
 
-Of what several readings share, such as a plan, the cost goes along with each of them, and no text.
+What several readings share, such as a plan, goes along with each of them as its cost, without text.
 Equal readings give equal bytes. `reading.py` reads them.
 """
 
@@ -28,8 +28,8 @@ LONGEST_EXPORTED_RAW = 16  # characters: a four-token reply fits, a reply that q
 class ReadingRow(NamedTuple):
     """A reading as a row of the ledger's table, without its judge; a line of a shard says the same.
 
-    `probabilities` and `steps` are JSON text; `raw` is None where a shard left it out. Steps that a shard
-    brought are the shared ones alone, without text and with `elapsed_s`.
+    `probabilities` and `steps` are JSON text; `raw` is None where a shard left it out. Steps that came in a
+    shard are only the shared ones, without text and with `elapsed_s`.
     """
 
     content: str
@@ -47,7 +47,7 @@ class ReadingRow(NamedTuple):
 
 
 def probabilities_text(probabilities: Mapping[Choice, float] | None) -> str | None:
-    """JSON in which equal probabilities have equal text, and every float comes back bit by bit."""
+    """JSON in which equal probabilities have equal text, and every float is read back bit for bit."""
     if probabilities is None:
         return None
     ordered = {choice: float(probabilities[choice]) for choice in Choice if choice in probabilities}

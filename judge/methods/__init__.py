@@ -1,4 +1,4 @@
-"""Judging methods: a pair in one order -> one reading. One method a file, over any backend."""
+"""Judging methods: a pair in one order -> one reading. One method per file, over any backend."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WAYS = {"fast": "direct", "slow": "bsm"}
 """Everyday words for methods."""
 
 AUTO = "auto"
-"""Fast first, and slow where that leaves doubt: two methods in one, see `judge.methods.auto`."""
+"""Fast first, then slow if that leaves doubt: two methods in one, see `judge.methods.auto`."""
 
 VOTE = "judge.methods.voting:Vote"
 VOTES = ("majority", "usc")
@@ -46,16 +46,16 @@ class Method(Protocol):
 
     @property
     def batch_characters(self) -> int:
-        """How much text of pairs is worth reading in one call; what a failure or a kill can lose."""
+        """How many characters of pairs are worth reading in one call, which a failure or a kill can lose."""
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        """Asks all at once what several of the pairs share, such as the plan of a question.
+        """Asks all at once for what several of the pairs share, such as the plan of a question.
 
         Changes no verdict: `read` asks for what was not prepared. Raises BackendError.
         """
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
-        """One reading an item. Raises BackendError where the engine fails."""
+        """One reading per item. Raises BackendError if the engine fails."""
 
 
 class ReplyStore(Protocol):
@@ -65,11 +65,11 @@ class ReplyStore(Protocol):
         """The replies that are known, by key."""
 
     def record_replies(self, replies: Mapping[str, Completion], elapsed_s: float) -> None:
-        """Keeps these replies, which took so many seconds together."""
+        """Keeps these replies, which together took `elapsed_s` seconds."""
 
 
 class MemoryStore:
-    """Keeps shared replies as long as the process lives."""
+    """Keeps shared replies for the life of the process."""
 
     def __init__(self) -> None:
         self._replies: dict[str, Completion] = {}
@@ -83,7 +83,7 @@ class MemoryStore:
 
 @dataclass(frozen=True, slots=True)
 class MethodSettings:
-    """What a user may set of a method; each takes what concerns it.
+    """What a user may set on a method; each method takes what concerns it.
 
     Args:
         ties: whether the judge may call two responses equally good.

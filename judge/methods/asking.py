@@ -31,8 +31,8 @@ from judge.records import (
 )
 
 WRITING = 4
-"""So many times a backend's batch is worth writing at once: a step costs nearly the same for one row as for
-sixteen, while prompts that are only read are as quick in small batches."""
+"""Free replies are worth asking for in batches this many times a backend's own: a step costs nearly the same
+for one row as for sixteen, while prompts that are only read are as fast in small batches."""
 
 LETTERS = {"A": Choice.FIRST, "B": Choice.SECOND}
 LETTERS_WITH_TIE = {**LETTERS, "C": Choice.TIE}
@@ -66,12 +66,12 @@ def question_values(pair: Pair) -> dict[str, Any]:
 
 
 def reading_name(pair: Pair, order: Order) -> str:
-    """How error messages call this reading."""
+    """What error messages call this reading."""
     return f"pair {pair.id} in order {order}"
 
 
 def sampling_of(settings: MethodSettings, max_new_tokens: int) -> Sampling:
-    """How a step's free replies are decoded, if its own longest reply has so many tokens."""
+    """How a step's free replies are decoded, if the step's own limit is `max_new_tokens`."""
     return Sampling(settings.max_new_tokens or max_new_tokens, settings.temperature, settings.seed)
 
 
@@ -153,7 +153,7 @@ class SharedReplies:
         return [(key[:SHARED_LENGTH], replies[key]) for key in keys]
 
     def _batches(self, todo: dict[str, Prompt]) -> list[list[str]]:
-        """The keys in runs that are worth writing at once, in an order that depends on them alone."""
+        """The keys in batches that are worth asking at once, in an order that depends on them alone."""
         keys, batches = iter(sorted(todo)), []
         mean = sum(map(_size_of, todo.values())) / len(todo) if todo else 1.0
         size = max(1, round(WRITING * self.backend.batch_characters / mean))

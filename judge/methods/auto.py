@@ -1,4 +1,4 @@
-"""Fast first, and slow where that leaves doubt: a verdict of four tokens, or that of the slow judge."""
+"""Fast first, then slow if that leaves doubt: a verdict of four tokens, or that of the slow judge."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from judge.records import NEAR_EVEN, Identity, Order, Pair, Reading, Status, Ver
 class Auto:
     """A fast judge, and a slow one for the pairs about which the fast one is in doubt.
 
-    Where the slow one cannot be read, the fast reading stays, with the slow one's steps.
-    Both orders of a pair have to be asked together: whether it is in doubt shows in both.
+    If the slow one's reply cannot be read, the fast reading stays, with the slow one's steps. Both orders of
+    a pair have to be asked together: doubt is judged from both.
     """
 
     def __init__(self, fast: Method, slow: Method) -> None:
@@ -40,10 +40,10 @@ class Auto:
         return self.fast.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        """Nothing: which pairs the slow judge reads is not known yet."""
+        """Does nothing: which pairs the slow judge reads is not known yet."""
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
-        """A reading an item. Raises ValueError where a pair's orders do not come one after the other."""
+        """One reading per item. Raises ValueError if a pair's orders are not next to each other."""
         readings = self.fast.read(items)
         doubtful = [
             place

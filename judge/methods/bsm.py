@@ -60,8 +60,8 @@ class BranchSolveMerge:
 
     *Branch* sees the question only and is asked once a question, for both orders and all its pairs. *Solve*
     reads the pair before the criterion, so that all criteria share one beginning. *Merge* adds the scores:
-    the greater sum wins, equal sums are a tie. The probability of a choice is that of its sum being the
-    greater one if every score were drawn by itself, half of the equal sums' on either side.
+    the greater sum wins, equal sums are a tie. The probability of a choice is that its sum is the greater one
+    if every score were drawn independently; equal sums count half for either side.
     """
 
     name = "bsm"
@@ -215,11 +215,11 @@ def mean_score(probabilities: Sequence[float]) -> float:
 def choice_probabilities(
     drawn: Sequence[tuple[Sequence[float], Sequence[float]]],
 ) -> dict[Choice, float]:
-    """The probability that the first or the second sum is the greater one, equal sums half and half.
+    """The probability that the first or the second sum is the greater one, equal sums counting half for each.
 
     Args:
-        drawn: for each criterion the probabilities of 1 to 5 for the first and the second response; every
-            score is drawn by itself.
+        drawn: for each criterion the probabilities of 1 to 5 for the first and the second response; scores
+        are drawn independently.
     """
     difference = {0: 1.0}  # of the sums so far -> its probability
     for first, second in drawn:

@@ -46,7 +46,7 @@ class ChainOfThought:
         return WRITING * self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        """Nothing: no two pairs share a reply."""
+        """Does nothing: no two pairs share a reply."""
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         prompts = [self.render(pair, order) for pair, order in items]

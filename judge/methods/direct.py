@@ -33,7 +33,7 @@ class Direct:
         return self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        """Nothing: no two pairs share a reply."""
+        """Does nothing: no two pairs share a reply."""
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         prompts = [render_direct(pair, order, self.ties) for pair, order in items]

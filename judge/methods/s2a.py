@@ -30,7 +30,8 @@ class SystemTwoAttention:
     """Question and responses are rewritten one by one, then the verdict on the rewritten pair is chosen.
 
     No rewriting sees the other response, so that one serves both orders and every pair it occurs in. A
-    rewriting that is empty or was cut makes the reading unreadable: half a response would be judged else.
+    rewriting that is empty or was cut makes the reading unreadable: otherwise half a response would be
+    judged.
     """
 
     def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:

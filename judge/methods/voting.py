@@ -29,7 +29,7 @@ from judge.records import (
 
 UNREADABLE = "unreadable"
 SAMPLE_LETTERS = ascii_uppercase[3:]
-"""What usc calls the samples: not A, B and C, which are answers."""
+"""What usc calls the samples; not A, B and C, which name answers."""
 
 
 class Vote:
@@ -77,7 +77,7 @@ class Vote:
     def _picked(
         self, items: Sequence[tuple[Pair, Order]], by_item: Sequence[Sequence[Reading]]
     ) -> list[Reading]:
-        """For each item the sample that the model picks; where one only is readable there is no question."""
+        """For each item the sample that the model picks; if only one is readable, nothing is asked."""
         prompts = {
             i: render_usc(*item, readable(readings))
             for i, (item, readings) in enumerate(zip(items, by_item, strict=True))

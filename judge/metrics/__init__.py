@@ -1,11 +1,12 @@
-"""Metrics of a judge against people's votes, one kind a file, over the arrays of `judge.metrics.panel`.
+"""Metrics of a judge against people's votes, one kind per file, over the arrays of `judge.metrics.panel`.
 
-Every function returns a `judge.metrics.bootstrap.Measure`: sums a question and what is made of them, ready
-for an interval, or a few of them by name. None stands where a judge does not give what a metric needs. A
-metric declares itself as a `judge.metrics.metric.Metric` in the file that computes it.
+Every function returns a `judge.metrics.bootstrap.Measure` (sums per question and what is made of them, ready
+for an interval) or a few of them by name, or None if a judge does not give what the metric needs. A metric
+declares itself as a `judge.metrics.metric.Metric` in the file that computes it.
 
-What is not one figure a judge is no `Metric`: tests of two judges (`significance`), strengths of the models
-that wrote the responses (`ranking`), the curves of `calibration`. `judge.study` gives each its own place.
+What is not one figure per judge is not a `Metric`: tests of two judges (`significance`), strengths of the
+models that wrote the responses (`ranking`), the curves of `calibration`. `judge.study` gives each its own
+place.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ name, so that figures do not depend on what else is installed."""
 
 
 def fault_of(name: str, found: object) -> str:
-    """What keeps an object of another package from being a metric, or ""."""
+    """Why an object of another package is not a metric, or ""."""
     from judge.metrics.metric import Metric
 
     if not isinstance(found, Metric):
@@ -72,7 +73,7 @@ def other_metrics(names: Sequence[str]) -> list[Metric]:
 
     Raises:
         InputError: there is no such metric.
-        PluginError: another package has it, but it cannot be used.
+        PluginError: another package defines it, but it cannot be used.
     """
     found: dict[str, Metric] = {}
     for name in names:

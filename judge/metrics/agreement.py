@@ -35,7 +35,7 @@ def length_balanced(rows: VoteRows) -> Measure | None:
 
 
 def with_ties(rows: VoteRows) -> Measure:
-    """Three ways, over all votes; an inconsistent verdict is a tie."""
+    """Of three outcomes, over all votes; an inconsistent verdict is a tie."""
     return share(rows, is_counted=np.ones(len(rows.voted), bool), is_right=rows.judged == rows.voted)
 
 

@@ -1,4 +1,4 @@
-"""Judges without a model, which no judge should lose to. Their verdicts go the way of all others.
+"""Judges without a model, which no judge should lose to. Their verdicts are treated like all others.
 
 Each is a rule from the two responses in the order shown to a choice.
 """
@@ -14,17 +14,17 @@ Rule = Callable[[str, str], Choice]
 
 
 def longer_wins(pairs: Sequence[Pair]) -> list[Verdict]:
-    """A verdict a pair for the response with more characters, a tie where they have equally many."""
+    """One verdict per pair for the response with more characters, a tie if they have equally many."""
     return _verdicts(pairs, _longer, "longer wins")
 
 
 def first_wins(pairs: Sequence[Pair]) -> list[Verdict]:
-    """A verdict a pair that chooses the first response shown, whichever it is: never consistent."""
+    """One verdict per pair that chooses the first response shown, whichever it is: never consistent."""
     return _verdicts(pairs, lambda first, second: Choice.FIRST, "first wins")
 
 
 def coin(pairs: Sequence[Pair]) -> list[Verdict]:
-    """A verdict a pair by a hash of its responses, a tie where they are the same.
+    """One verdict per pair by a hash of its responses, a tie if they are the same.
 
     It is consistent and does not depend on which response is called a: 0 % inconsistent alone says nothing.
     """

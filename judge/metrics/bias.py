@@ -1,4 +1,4 @@
-"""Length: how often the longer response is chosen, and what a judge is worth where it should not be.
+"""Length: how often the longer response is chosen, and how good a judge is where it should not be.
 
 The longer response is the one with more characters (`Pair.longer`); responses of equal
 length are left out. Everything is None where the texts, and with them the lengths, are not known.

@@ -2,7 +2,7 @@
 
 Votes on one question are not independent of each other, so questions are drawn, never votes (the cluster
 bootstrap; Field and Welsh, 2007, doi:10.1111/j.1467-9868.2007.00593.x). A figure is a function of sums over
-rows; with one row of sums a cluster, ten thousand draws are one matrix product.
+rows; with one row of sums per cluster, ten thousand draws are one matrix product.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ class Resampler:
         return np.concatenate([counts.astype(np.float64) @ sums for counts in self._parts()])
 
     def _parts(self) -> list[NDArray[np.unsignedinteger[Any]]]:
-        """How often each draw holds each cluster, shape (some draws, n_clusters), a byte or two a cell."""
+        """How often each draw holds each cluster, shape (some draws, n_clusters), 1 or 2 bytes per cell."""
         if not self._counts:
             self._counts = [counts.astype(np.min_scalar_type(counts.max())) for counts in self._drawn()]
         return self._counts
 
     def _drawn(self) -> Iterator[NDArray[np.int64]]:
-        """The same in parts of at most MAX_CELLS, which change the draws in nothing."""
+        """The same in parts of at most MAX_CELLS cells; the parts do not change the draws."""
         generator = np.random.default_rng(self._seed)
         n_rows = max(1, MAX_CELLS // self.n_clusters)
         even = np.full(self.n_clusters, 1 / self.n_clusters)
@@ -113,7 +113,7 @@ def estimates(sums: Floats, statistic: Statistic, n: Sequence[int], resampler: R
 
 
 def difference(one: Measure, other: Measure, resampler: Resampler) -> Estimate:
-    """`one` less `other`, paired: both are drawn with the same clusters each time."""
+    """`one` minus `other`, paired: both are drawn with the same clusters each time."""
     first, second = _value(one), _value(other)
     n = min(one.n, other.n)
     if first is None or second is None:
@@ -129,7 +129,7 @@ def sums_by_cluster(columns: Any, clusters: NDArray[np.intp], n_clusters: int) -
     """The sums of each column over each cluster's rows, shape (n_clusters, n_columns).
 
     Args:
-        columns: one array of shape (n_rows,) a sum.
+        columns: one array of shape (n_rows,) for each sum.
         clusters: each row's cluster from 0 up, shape (n_rows,).
     """
     each = [np.bincount(clusters, weights=column, minlength=n_clusters) for column in columns]

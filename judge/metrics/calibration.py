@@ -38,7 +38,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class AtCoverage:
-    """The share that is right where the judge answers only from the confidence `threshold` on.
+    """The share that is right if the judge answers only from the confidence `threshold` up.
 
     `coverage` is what was asked for, `covered` what equal confidences make of it.
     """
@@ -75,8 +75,8 @@ def brier(rows: VoteRows) -> Measure | None:
 def ece(rows: VoteRows, n_bins: int = N_BINS) -> Measure | None:
     """The expected calibration error (Guo et al., arXiv:1706.04599), 0 is best.
 
-    The mean over votes of |share right - mean confidence| of their bin; bins are equally wide. Few votes a
-    bin push it up, in resampling more so: its interval lies above what it would be with more votes.
+    The mean over votes of |share right - mean confidence| of their bin; bins are equally wide. Few votes per
+    bin push it up, and in resampling even more, so its interval is higher than with more votes.
     """
     if (answers := _answers(rows)) is None:
         return None
@@ -146,7 +146,7 @@ def _share_right(answers: _Answers, is_in: Bools) -> Measure:
 
 
 def _bin_numbers(answers: _Answers, n_bins: int) -> Ints:
-    """The bin of each answer, from 0: rounded, since 1 - 0.15 is stored a little off the edge that it is."""
+    """The bin of each answer, from 0; rounded, since 1 - 0.15 is stored slightly off its edge."""
     places = np.round(2 * n_bins * (answers.confidence - 0.5), 9)
     return np.minimum(np.floor(places), n_bins - 1).astype(np.int64)
 

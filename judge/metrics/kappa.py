@@ -23,7 +23,7 @@ def cohen(rows: VoteRows) -> Measure:
 
     (p_o - p_e) / (1 - p_e), where p_o is the share of votes that agree and p_e what it would be if both were
     independent: doi:10.1177/001316446002000104. An inconsistent verdict is a tie; an unread one is left out.
-    It does not exist where both say one thing throughout.
+    It does not exist if both always say the same one thing.
     """
     return _kappa(rows, is_counted=rows.judged != UNREAD)
 
@@ -38,7 +38,7 @@ def krippendorff_alpha(panel: Panel) -> Measure:
 
     1 - D_o / D_e over all votes on pairs with two votes or more; a pair with m votes puts each two of them
     into the observed disagreement with weight 1 / (m - 1) (Krippendorff, "Computing Krippendorff's
-    Alpha-Reliability", 2011). It does not exist where all say one thing.
+    Alpha-Reliability", 2011). It does not exist if all votes say the same.
     """
     counts = np.zeros((len(panel.pair_ids), len(SIDE_CODES)))
     np.add.at(counts, (panel.voted_pair, panel.voted), 1)  # columns 0, 1, -1: tie, A, B

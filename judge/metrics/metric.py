@@ -1,4 +1,4 @@
-"""What a metric says of itself: its name, label, meaning and unit, where it is shown, and how it is found."""
+"""What a metric declares: its name, label, meaning and unit, where it is shown, and how it is computed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MetricGroup(StrEnum):
     OTHER = "other"
     """A table of its own, after these."""
     BEHIND = "behind"
-    """No column: it stands behind another figure, in its cell."""
+    """No column: it is shown after another figure, in the same cell."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,21 @@ class Given:
 
 
 Finder = Callable[[Given], Measure | None]
-"""From what is given to the figure's sums; None where the figure needs what is not there."""
+"""Computes the figure's sums from what is given; None if something that the figure needs is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. Tables, glossary, result files and documents say of it what stands here.
+    """One metric. Tables, glossary, result files and documents take their words from here.
 
     Args:
         name: its key in result files.
         label: the heading of its column.
-        meaning: one sentence that goes on from the label: what is counted, over what.
+        meaning: one sentence that continues the label: what is counted, over what.
         unit: how it is written.
         group: the table that it is in.
         of_judge: the figure of one judge; None for a metric of people alone.
-        of_people: the figure of people, most often as judges of each other; None where there is none.
+        of_people: the figure of people, usually as judges of each other; None if there is none.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Votes and verdicts as arrays: the `Panel` of votes, the `Sides` a judge took, and both vote by vote.
 
 A side is +1 where A is better, -1 where B is, 0 for a tie, and UNREAD for no answer, which equals no vote.
-A *question* is what the votes cluster by: the first user message of a pair, or the pair where texts lack.
+A *question* is what the votes cluster by: the first user message of a pair, or the pair itself without texts.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ SIDE_OF = {Outcome.A: 1, Outcome.B: -1, Outcome.TIE: 0, None: UNREAD}
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """People's votes on pairs. Arrays "a pair" have shape (n_pairs,), arrays "a vote" shape (n_votes,).
+    """People's votes on pairs. Arrays "per pair" have shape (n_pairs,), arrays "per vote" shape (n_votes,).
 
-    `longer` is the side of the longer response in characters, a pair; None where texts lack. `question`
-    counts from 0, a pair; `voted_pair` is the pair's place, `voted` the side and `voter` a number, a vote.
+    `longer` is the side of the longer response in characters, per pair; None without texts. `question` counts
+    from 0, per pair; `voted_pair` is the pair's place, `voted` the side and `voter` a number, all per vote.
     """
 
     pair_ids: tuple[str, ...]
@@ -66,7 +66,7 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class VoteRows:
-    """What a person said beside what a judge said of the same pair, one row a vote: shape (n_rows,).
+    """What a person said beside what a judge said of the same pair, one row per vote: shape (n_rows,).
 
     The judge may be a person too. `longer`, `by_order` (n_rows, 2), `by_mean` and `p_a` as above.
     """
@@ -82,7 +82,7 @@ class VoteRows:
 
 
 def panel_of(pair_ids: Sequence[str], votes: Iterable[HumanVote], pairs: Sequence[Pair] | None) -> Panel:
-    """The votes on these pairs; votes on others are left out. Without `pairs` lengths and questions lack.
+    """The votes on these pairs; votes on others are left out. Without `pairs`, no lengths or questions.
 
     Raises:
         InputError: two pairs with one id, or an id without its pair.
@@ -106,7 +106,7 @@ def panel_of(pair_ids: Sequence[str], votes: Iterable[HumanVote], pairs: Sequenc
 
 
 def part_of(panel: Panel, keep: Bools) -> Panel:
-    """The panel of some of its pairs, given as an array of shape (n_pairs,); questions are numbered anew."""
+    """The panel of some of its pairs, given as an array of shape (n_pairs,); questions are renumbered."""
     place = np.cumsum(keep) - 1
     is_kept = keep[panel.voted_pair]
     question, n_questions = _numbered(panel.question[keep].tolist())
@@ -199,7 +199,7 @@ def votes_alone(panel: Panel) -> VoteRows:
 
 
 def majorities(panel: Panel) -> Ints:
-    """The side most people took, a pair; a tie where none has more than every other, UNREAD without votes."""
+    """The side most people took, per pair; a tie if no side has the most, UNREAD without votes."""
     counts = np.zeros((len(panel.pair_ids), 3), np.intp)
     np.add.at(counts, (panel.voted_pair, panel.voted), 1)  # columns 0, 1, -1: tie, A, B
     most = counts.max(axis=1)

@@ -1,7 +1,7 @@
 """The models that wrote the responses, ranked by what people or a judge said of their pairs.
 
 A *contest* is one comparison of two models: a vote, or the strict side of a judge on a pair. Wins are kept as
-a matrix a question, (i, j) how often model i won against j, a tie half a win to each.
+one matrix per question: (i, j) is how often model i beat j, a tie being half a win to each.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def ranking_of(
 ) -> Ranking | None:
     """The ranking by a judge's strict sides, or by people's votes where `sides` is None.
 
-    A judge has one contest a pair, people one a vote. None where there is no contest; see `contests_of`.
+    A judge has one contest per pair, people one per vote. None where there is no contest; see `contests_of`.
     """
     contests = contests_of(panel, models, sides)
     if not contests.names:

@@ -22,8 +22,8 @@ def mcnemar(panel: Panel, one: Sides, other: Sides) -> McNemar:
 
     Right is the strict side that most people took (doi:10.1007/BF02295996); pairs on which both are right or
     both are wrong say nothing, and where there are no others the p-value is 1. It is NOT clustered by
-    question: it takes pairs with one question for independent and is therefore too sure. Trust the interval
-    of `judge.metrics.bootstrap.difference` instead.
+    question: it treats pairs with the same question as independent and is therefore too sure. Trust the
+    interval of `judge.metrics.bootstrap.difference` instead.
     """
     from scipy.stats import binomtest  # takes half a second to import
 

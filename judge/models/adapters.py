@@ -1,6 +1,6 @@
 """LoRA adapters in folders, as peft writes them, each with a manifest: what it is and how it was made.
 
-The manifest is written last. A folder without one is no adapter, however whole its weights look.
+The manifest is written last. A folder without one is not an adapter, however complete its weights look.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def shipped_adapter(base_model: str) -> str:
 
 
 def read_adapter(path: str | Path, hashed: Callable[[Path], str] = file_hash) -> Adapter:
-    """The adapter in a folder, its files held against its manifest; `hashed` gives a file's SHA-256.
+    """The adapter in a folder, its files checked against its manifest; `hashed` gives a file's SHA-256.
 
     Raises:
         ModelError: no such folder, a file or the manifest is missing, the manifest is not one of ours, or a
@@ -110,13 +110,13 @@ def _check_manifest(manifest: Any, file: Path) -> None:
 
 
 def check_fits(adapter: Adapter, base_model: str, base_model_hash: str) -> None:
-    """Raises ModelError where the base model or the prompts are not those that it was trained with."""
+    """Raises ModelError if the base model or the prompts are not those that it was trained with."""
     check_base(adapter, base_model, base_model_hash)
     check_prompts(adapter)
 
 
 def check_base(adapter: Adapter, base_model: str, base_model_hash: str) -> None:
-    """Raises ModelError where it was made for another base model."""
+    """Raises ModelError if it was made for another base model."""
     made_for, its_hash = adapter.manifest["base_model"], adapter.manifest["base_model_hash"]
     if its_hash != base_model_hash:
         raise ModelError(
@@ -126,7 +126,7 @@ def check_base(adapter: Adapter, base_model: str, base_model_hash: str) -> None:
 
 
 def check_prompts(adapter: Adapter) -> None:
-    """Raises ModelError where a prompt file is not the one that it was trained with."""
+    """Raises ModelError if a prompt file is not the one that it was trained with."""
     templates, trained_with = adapter.manifest["templates"], adapter.manifest["prompts"]
     try:
         found = fingerprint_of(*templates)
@@ -140,7 +140,7 @@ def check_prompts(adapter: Adapter) -> None:
 
 
 def check_ties(adapter: Adapter) -> None:
-    """Raises InputError where it was not trained to call two answers equally good."""
+    """Raises InputError if it was not trained to call two answers equally good."""
     if "C" not in adapter.manifest["letters"]:
         raise InputError(
             f"--ties: the adapter {adapter.name} was trained to answer A or B only. Leave --ties out, or "
@@ -171,7 +171,7 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Adapter:
 
 
 def as_json(value: Any, indent: str = "") -> str:
-    """JSON with a line a key, and each list on one line however long it is."""
+    """JSON with one line per key, and each list on one line however long it is."""
     if not isinstance(value, Mapping) or not value:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     inner = f"{indent}  "

@@ -162,8 +162,8 @@ def hash_of(name: str) -> str:
 def verify(name: str, progress: Progress = silent) -> BaseModel:
     """The base model, after reading every byte of it again.
 
-    A packaged model is held against its manifest; a hub snapshot against the hub's own names for its
-    files; a folder against what was seen before, where size and time say that nothing has changed.
+    A packaged model is checked against its manifest; a hub snapshot against the hub's own names for its
+    files; a folder against earlier hashes, if size and time say that nothing has changed.
 
     Raises:
         BrokenWeights: a file differs or is gone, or the model was never fetched; says which, and what to do.
@@ -225,7 +225,7 @@ def _only_one(model: PackagedModel, progress: Progress) -> Iterator[None]:
 
 
 def _make(model: PackagedModel, progress: Progress) -> None:
-    """Everything from parts to folder, aside, with the manifest written last. The lock must be held."""
+    """Makes the folder from the parts, aside, with the manifest written last. The lock must be held."""
     versions = _converter_versions(model)
     parts = _find_parts(model)
     _check_room(model)
@@ -307,7 +307,7 @@ def _join(model: PackagedModel, parts: Iterable[PackagePath], gguf: Path, progre
 
 
 def _differs_from_record(part: PackagePath) -> bool:
-    """Whether a part is not as its package's RECORD says: a hint whom to blame, never a proof of health."""
+    """Whether a part differs from its package's RECORD: a hint at what to blame, never a proof of health."""
     recorded = base64.urlsafe_b64encode(bytes.fromhex(sha256_of(_path(part)))).rstrip(b"=").decode()
     return part.hash is None or part.hash.value != recorded
 
@@ -323,7 +323,7 @@ def _check_room(model: PackagedModel) -> None:
 
 
 def _convert(model: PackagedModel, gguf: Path, folder: Path, progress: Progress) -> None:
-    """Runs the converter; what foreign libraries raise becomes BrokenWeights, errors of the disk pass."""
+    """Runs the converter; errors of other libraries become BrokenWeights, errors of the disk pass through."""
     try:
         convert_gguf(gguf, folder, progress)
     except Exception as error:
@@ -362,7 +362,7 @@ def _write_manifest(
 
 
 def _read_manifest(model: PackagedModel) -> dict[str, str]:
-    """File name -> SHA-256, once every file is there in its size. Raises BrokenWeights saying what is not."""
+    """File name -> SHA-256, once every file is there with its size. Else raises BrokenWeights."""
     if _size(model.folder) is None:
         raise BrokenWeights(f"{model.name}: not fetched yet. Run: judge models fetch {model.name}")
     try:
@@ -415,7 +415,7 @@ def _shown(problems: list[str]) -> str:
 
 
 def _size(path: Path) -> int | None:
-    """Bytes of a file (some number for a folder); None where there is none, or none we may see."""
+    """Bytes of a file (some number for a folder); None if there is none, or we may not see it."""
     try:
         return path.stat().st_size
     except OSError:

@@ -10,7 +10,7 @@ from typing import Any
 from judge.progress import Progress
 
 WEIGHTS = "model.safetensors"
-CONVERTER = 1  # raise it when the same GGUF would be converted to other bytes
+CONVERTER = 1  # raise it when a change makes other bytes of the same GGUF
 CONVERTS_WITH = ("gguf", "torch", "transformers")
 
 PARAMETERS = {
@@ -33,7 +33,7 @@ def convert_gguf(gguf: Path, folder: Path, progress: Progress) -> None:
     """Writes the tokenizer, the configuration and the weights in bf16 of a Qwen2 GGUF into a folder.
 
     The weights go through one slice at a time, so that memory holds little besides the mapped GGUF.
-    transformers' own loader makes the same file to the byte, but takes longer and holds the whole model.
+    transformers' own loader gives the same file byte for byte, but takes longer and holds the whole model.
     """
     from gguf import GGUFReader
     from transformers import AutoTokenizer

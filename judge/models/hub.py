@@ -24,7 +24,7 @@ def folder_of(name: str, known: Sequence[str], may_download: bool = True) -> Pat
 
     Raises:
         UnknownModel: neither a folder nor a model on the hub.
-        BrokenWeights: a snapshot that is not on this machine, and may not be downloaded.
+        BrokenWeights: a snapshot is not on this machine and may not be downloaded.
         ModelError: the hub cannot be reached, or does not give the model.
         MissingExtra: the hub's package is not installed.
     """
@@ -40,7 +40,7 @@ def folder_of(name: str, known: Sequence[str], may_download: bool = True) -> Pat
 
 
 def _local(name: str) -> Path | None:
-    """The file or folder of that name, with links resolved, where there is one."""
+    """The file or folder of that name, with links resolved; None if there is none."""
     try:
         return at_home(name).resolve(strict=True) if name else None
     except (OSError, RuntimeError, ValueError):  # also a name that no path can have, or an unknown ~user
@@ -124,7 +124,7 @@ def _shards(index: Path) -> set[str]:
 
 
 def verify_file(name: str, file: Path, progress: Progress) -> None:
-    """Reads the file again. Raises BrokenWeights where it is not what the hub or an earlier reading says."""
+    """Reads the file again. Raises BrokenWeights if it is not what the hub or an earlier reading says."""
     before, found = remembered_hash(file), hash_and_remember(file, progress)
     blob = file.resolve()  # the hub's cache names large files by their SHA-256
     if blob.parent.name == "blobs" and SHA256.fullmatch(blob.name) and blob.name != found:

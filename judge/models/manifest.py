@@ -26,7 +26,7 @@ class Data(OpenShape):
 
 
 class Manifest(OpenShape):
-    """What the judge reads of a manifest, all else is for people. Its schema was looked at before."""
+    """The part of a manifest that the judge reads; the rest is for people. Its schema was checked before."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$"), Must("letters, digits and . _ -")]
     targets: Annotated[Literal["hard", "soft", "votes"], Must("one of hard, soft, votes")]

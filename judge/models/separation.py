@@ -1,4 +1,4 @@
-"""Judges that learned people's votes: how they are known, and that no table mixes them with others.
+"""Judges that learned people's votes: recognised by name, and kept out of tables with others.
 
 A recipe that learns votes gives its adapter a name that ends in `VOTES_SUFFIX`; no other recipe may.
 """
@@ -22,7 +22,7 @@ def learned_votes(adapter: str) -> bool:
 
 
 def adapter_in(label: str) -> str:
-    """The adapter that a judge's fingerprint names (`Identity.fingerprint`), NO_ADAPTER in another label."""
+    """The adapter that a judge's fingerprint names (`Identity.fingerprint`), else NO_ADAPTER."""
     found = FINGERPRINT.fullmatch(label)
     return found[1] if found else NO_ADAPTER
 

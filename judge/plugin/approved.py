@@ -30,14 +30,14 @@ QUOTE = ">"
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """An answer that somebody approved, with the prompt that it answers."""
+    """An answer that someone approved, with the prompt that it answers."""
 
     prompt: str
     response: str
 
 
 def file_for(test_file: Path, key: str) -> Path:
-    """Where the approved answer of that key is: a test's name with its parameters, and which answer of it."""
+    """The file of the approved answer with that key: a test's name with parameters, and which answer."""
     plain = ODD.sub("_", key)
     if plain != key or len(plain) > MAX_FILE_NAME:
         plain = f"{plain[:MAX_FILE_NAME]}-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""Cases of a test suite: `judge_cases.jsonl` or `judge_cases.yaml`, a new and an approved answer each.
+"""Cases of a test suite: `judge_cases.jsonl` or `judge_cases.yaml`, each with a new and an approved answer.
 
     id, prompt, response, baseline      and optionally expect, cluster, category, reference, system
 
@@ -40,7 +40,7 @@ EXPECTATIONS = ("preferred", "not-worse")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case: its pair (a is the new answer), what is expected of it alone ("" is nothing), its cluster."""
+    """One case: its pair (a is the new answer), what is expected of it alone ("" if nothing), its cluster."""
 
     pair: Pair
     expect: str

@@ -1,4 +1,4 @@
-"""Case files as test items: one item a case, read from `judge_cases.jsonl` or `judge_cases.yaml`."""
+"""Case files as test items: one item per case, read from `judge_cases.jsonl` or `judge_cases.yaml`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from judge.plugin.run import SuiteRun, record_of
 
 
 class CaseFile(pytest.File):
-    """A file of cases. Bad lines are an error of its collection, all of them at once."""
+    """A file of cases. Bad lines are reported as one collection error, all of them at once."""
 
     def __init__(self, *, run: SuiteRun, **given: Any) -> None:
         super().__init__(**given)
@@ -48,7 +48,7 @@ def escaped(text: str) -> str:
 
 
 class CaseItem(pytest.Item):
-    """One case. It fails where its own expectation is not met; without one, it counts for the gate alone."""
+    """One case. It fails if its own expectation is not met; without one, it counts for the gate alone."""
 
     def __init__(self, *, case: Case, run: SuiteRun, **given: Any) -> None:
         super().__init__(**given)
@@ -66,9 +66,9 @@ class CaseItem(pytest.Item):
             SuiteJudge(run).check(comparison, case.expect)
 
     def siblings(self) -> list[Any]:
-        """The pairs of all cases that run here: judged together, they take less time.
+        """The pairs of all cases that run here, as judging them together takes less time.
 
-        A worker of pytest-xdist does not know which of them it will get, and takes one after the other.
+        A worker of pytest-xdist does not know which of them it will get, and judges one after the other.
         """
         if hasattr(self.config, "workerinput"):
             return []

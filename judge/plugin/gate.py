@@ -2,7 +2,7 @@
 
 A case scores 1 where the new answer wins, 0 where the approved one does, and one half for a tie. Cases that
 belong together (of one prompt, or of one parametrized test) form a cluster: they are not independent of each
-other, and count as one when it comes to how much is known.
+other, and count as one in the width of the interval.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Floats = NDArray[np.float64]
 
 EVEN_RATE = 0.5
 STOPPING_LEVEL = 0.99
-"""Of the interval that may stop a suite early; what is left of the error is for the look at the end."""
+"""Confidence of the interval that may stop a suite early; the rest is left for the final look."""
 
 LAST_LEVEL = LEVEL + (1 - STOPPING_LEVEL)
-"""Of the interval at the end of a suite that might have stopped early: 96 %."""
+"""Confidence of the final interval of a suite that might have stopped early: 96 %."""
 
 ADDED = 2
-"""So many wins and as many losses are added to what was seen (Agresti and Coull, 1998): few cases that agree
-by chance then never look certain."""
+"""This many wins and as many losses are added to what was seen (Agresti and Coull, 1998), so that a few cases
+that agree by chance never look certain."""
 
 MAX_NEEDED = 100_000
 GRID = 401
@@ -49,7 +49,7 @@ class GateResult:
     """What came of a gate.
 
     `win_rate` and its interval from `low` to `high` are shares; `n_needed` is how many cases would have
-    settled it at this win rate, None where it is settled or no number of them would.
+    settled it at this win rate, None if it is settled or no number would settle it.
     """
 
     finding: GateFinding
@@ -66,7 +66,7 @@ def margin_of(text: str) -> float:
     """The margin that a gate such as "not-worse:0.05" names; "not-worse" alone is a margin of 0.
 
     Raises:
-        InputError: it is no gate.
+        InputError: it is not a gate.
     """
     name, colon, number = text.partition(":")
     try:
@@ -114,7 +114,7 @@ def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level:
         clusters: the cluster of each case.
 
     Raises:
-        ValueError: no cases, or not as many clusters.
+        ValueError: there are no cases, or there are more or fewer clusters than scores.
     """
     sums, counts = by_cluster(scores, clusters)
     low, high = (float(end) for end in interval(sums, counts, level))
@@ -136,7 +136,7 @@ def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level:
 
 
 def by_cluster(scores: Sequence[float], clusters: Sequence[str]) -> tuple[Floats, Floats]:
-    """The sum of the scores and the number of cases of each cluster, in the order in which they come up."""
+    """The sum of the scores and the number of cases of each cluster, in order of first appearance."""
     if not scores:
         raise ValueError("a gate needs cases")
     number = {name: n for n, name in enumerate(dict.fromkeys(clusters))}
@@ -183,7 +183,7 @@ def n_needed(win_rate: float, reach: float, bound: float, n_cases: int) -> int |
 def sequential_gate(
     scores: Sequence[float], clusters: Sequence[str], margin: float, is_complete: bool
 ) -> GateResult | None:
-    """What the cases so far show for good; None where more of them have to be seen.
+    """What the cases so far show for certain; None if more of them are needed.
 
     After every cluster an anytime-valid interval (99 %) may settle it; once `is_complete`, the interval at
     the end (96 %) does. Both errors together are at most those of one interval of 95 %.
@@ -206,8 +206,9 @@ def sequential_gate(
 def confidence_sequence(values: Floats, level: float = STOPPING_LEVEL) -> tuple[Floats, Floats]:
     """An interval after each value that holds at all times together (Waudby-Smith and Ramdas, 2023).
 
-    Somebody bets against every possible mean that the values are lower, and that they are higher; a mean
-    against which one of them grew rich is out. Bets follow from earlier values alone (aGRAPA, section B.3).
+    For every possible mean one gambler bets that the values are lower and one that they are higher; a mean
+    against which one of them grew rich is ruled out. Bets follow from earlier values alone (aGRAPA, section
+    B.3).
 
     Args:
         values: from 0 to 1, independent, of one mean, shape (..., n).

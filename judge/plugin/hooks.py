@@ -28,7 +28,7 @@ TEXTS = {
     "method": "fast (four tokens), slow (BSM), auto (slow where fast is in doubt), or any other method.",
     "backend": "embedded, vllm, server:URL or scripted:NAME.",
     "base-url": "Address of an OpenAI-compatible server, one for all workers.",
-    "inconsistent": "What a verdict that changes with the order is to a test: tie, skip or fail.",
+    "inconsistent": "What a test does with a verdict that changes with the order: tie, skip or fail.",
     "gate": "not-worse:MARGIN fails the run if the new answers win significantly less than half the time.",
     "min-readable": "Share of the comparisons that must be readable for the gate to decide; by default 0.8.",
     "ledger": "File of the ledger; by default in the user's cache.",
@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     if not hasattr(config, "workerinput"):  # a worker of pytest-xdist has it, and decides nothing
         config.pluginmanager.register(Decider(config), "judge-decider")
-    if settings_in(config):  # wrong ones are an error before any test
+    if settings_in(config):  # wrong settings are an error before any test
         run_of(config)
     if not hasattr(config, "workerinput"):
         warn_of_lost_gate(config)
@@ -83,7 +83,7 @@ def warn_of_lost_gate(config: pytest.Config) -> None:
 
 
 def run_of(config: pytest.Config) -> SuiteRun:
-    """This run, made when it is first needed. Raises UsageError where its settings are wrong."""
+    """This run, made when it is first needed. Raises UsageError if its settings are wrong."""
     if RUN not in config.stash:
         from judge.errors import JudgeError
         from judge.plugin.run import RunSettings, SuiteRun
@@ -96,7 +96,7 @@ def run_of(config: pytest.Config) -> SuiteRun:
 
 
 def settings_in(config: pytest.Config) -> dict[str, Any]:
-    """What the command line says, or else the ini file; nothing of what neither says."""
+    """What the command line says, or else the ini file; options that neither sets are left out."""
     given: dict[str, Any] = {}
     for name in (*TEXTS, *FLAGS):
         value = config.getoption(key_of(name))
@@ -150,7 +150,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def is_judged(item: pytest.Item) -> bool:
-    """Whether a test has to do with a judge, as far as can be seen before it runs."""
+    """Whether a test uses a judge, as far as can be told before it runs."""
     has_fixture = not {"judge", "judged"}.isdisjoint(getattr(item, "fixturenames", ()))
     return has_fixture or item.get_closest_marker("judge") is not None or hasattr(item, "judge_case")
 
@@ -191,7 +191,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 class Decider:
-    """What the controller of pytest-xdist does, or the only process: it has all records, and decides."""
+    """The work of pytest-xdist's controller, or of the only process: it has all records, and decides."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config

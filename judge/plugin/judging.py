@@ -55,7 +55,7 @@ class SuiteJudge:
             baseline: the approved answer; None takes the one that --judge-update-baseline wrote.
             key: which approved answer, in a test that has several; by default they are numbered.
             cluster: comparisons with one name count as one for the gate's interval; by default those with the
-                same first question do.
+            same first question.
 
         Returns:
             The verdict; None where the new answer was just approved.
@@ -120,7 +120,7 @@ class SuiteJudge:
             self.check(self._latest, expect, explain)
 
     def check(self, comparison: Comparison, expect: str, explain: bool = False) -> None:
-        """Fails or skips the test where the comparison is not as expected."""
+        """Fails or skips the test if the comparison is not as expected."""
         __tracebackhide__ = True
         status, policy = comparison.verdict.status, self._run.settings.inconsistent
         if status is Status.INCONSISTENT and policy == "skip":
@@ -192,7 +192,7 @@ def give_up(error: JudgeError) -> NoReturn:
 
 
 def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
-    """A test begins; where the gate is settled, one that would judge is skipped."""
+    """Starts a test; if the gate is settled, a test that would judge is skipped."""
     run.item = item
     item.stash[RECORDS] = []
     item.stash[APPROVED] = []
@@ -208,7 +208,7 @@ def add_records(item: pytest.Item, records: Sequence[Record]) -> None:
 
 
 def told_of(item: pytest.Item) -> dict[str, Any] | None:
-    """What a test's report carries to where it is decided; None where nothing was compared or approved."""
+    """What a test's report carries to the deciding process; None if nothing was compared or approved."""
     records, approved = item.stash.get(RECORDS, []), item.stash.get(APPROVED, [])
     return {"records": records, "approved": approved} if records or approved else None
 
@@ -227,7 +227,7 @@ def check_markers(item: pytest.Item) -> None:
 
 
 def problem_of(marker: pytest.Mark) -> str:
-    """What is wrong with a marker, "" where nothing is."""
+    """What is wrong with a marker, or ""."""
     given = marker.kwargs
     if unknown := [name for name in given if name not in MARKER_KEYS]:
         near = get_close_matches(unknown[0], MARKER_KEYS, n=1)
@@ -331,7 +331,7 @@ def lines_by_order(verdict: Verdict) -> list[str]:
 
 
 def clipped(text: str) -> str:
-    """The text without what could steer a terminal, long ones without their middle."""
+    """The text without terminal control codes; a long one loses its middle."""
     text = visible(text)
     if len(text) <= MAX_SHOWN:
         return text

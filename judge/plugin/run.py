@@ -37,7 +37,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What the options, or the ini file's keys of the same names, say of a run."""
+    """The settings of a run, from the options or the ini file's keys of the same names."""
 
     model: str = Settings().base_model
     adapter: str = ""
@@ -101,7 +101,7 @@ class SuiteRun:
 
     @cached_property
     def slow_judge(self) -> Judge:
-        """What is asked for its reasons where a test wants them."""
+        """The judge that is asked for reasons if a test wants them."""
         return self._judge_of(self.settings.options.parts[1])
 
     def _judge_of(self, options: JudgeOptions) -> Judge:
@@ -113,19 +113,19 @@ class SuiteRun:
                 self.__dict__.pop(name).close()
 
     def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
-        """A comparison a pair. Raises JudgeError."""
+        """One comparison per pair. Raises JudgeError."""
         verdicts = self.judge.judge(pairs)
         return [Comparison(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True)]
 
     def criteria(self, pair: Pair) -> str:
-        """The slow judge's scores on each criterion as a table; a sentence where there are none."""
+        """The slow judge's scores on each criterion as a table; a sentence if there are none."""
         from judge.drawing.steps import score_table
 
         [verdict] = self.slow_judge.judge([pair])
         return score_table(verdict, 100) or "The slow judge's replies could not be read."
 
     def compare_ahead(self, pair: Pair, others: Sequence[Pair]) -> Comparison:
-        """The comparison of a pair, and those of others with it, for when they are asked for.
+        """The comparison of a pair; others are judged with it, for when they are asked for.
 
         In a sequential run a pair is judged alone: others may never be needed.
         """
@@ -135,7 +135,7 @@ class SuiteRun:
         return replace(self._ahead[pair.content_hash], pair=pair)
 
     def add(self, test: str, records: Iterable[Record]) -> None:
-        """Takes the records of a test in place of those of an earlier try; looks whether all is settled."""
+        """Takes the records of a test, replacing those of an earlier try; checks whether all is settled."""
         self.records[test] = list(records)
         if self.settings.sequential and self.settled is None:
             self.settled = self._gate(is_complete=False)
@@ -148,7 +148,7 @@ class SuiteRun:
         return [record for test in self._tests() for record in self.records[test]]
 
     def comparisons(self) -> list[Comparison]:
-        """All comparisons in that order, their pairs named by their tests, numbered where a test has more."""
+        """All comparisons in that order, their pairs named by their tests, numbered if a test has several."""
         found = []
         for test in self._tests():
             records = self.records[test]
@@ -202,9 +202,10 @@ class SuiteRun:
 
 
 def closed_clusters(scores: Sequence[float], clusters: Sequence[str]) -> tuple[list[float], list[str]]:
-    """The first run of cases of each cluster, without the last run, of which more may come.
+    """The first run of cases of each cluster, except the last run, as more of it may come.
 
-    So what was once counted never changes. Cases that come up again later count at the end only.
+    So a case that was counted stays counted as it is. Cases of a cluster that comes up again count at the end
+    only.
     """
     seen: dict[str, list[float]] = {}
     before = ""

@@ -1,12 +1,12 @@
 """Prompt templates: load, fill, fingerprint.
 
 A template is a `.txt` file of jinja2 text in sections: any number of `=== system ===`, `=== user ===` and
-`=== assistant ===`, and `=== reply ===` at the end. In the reply, `{{ letter }}` stands where the judge's
+`=== assistant ===`, and `=== reply ===` at the end. In the reply, `{{ letter }}` marks where the judge's
 choice goes; without it, the reply is free text that begins as written there. A template may include others,
 which have no sections.
 
-What comes from a pair is handed in as `Span`s: jinja2 sees only a mark in its place, so that no text of a
-pair is ever read as a template, and the filled prompt still knows which of its words are whose.
+What comes from a pair is handed in as `Span`s: jinja2 sees only a placeholder, so that no text of a pair is
+ever read as a template, and the filled prompt still knows which of its words come from the pair.
 """
 
 from __future__ import annotations

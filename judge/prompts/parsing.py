@@ -23,7 +23,7 @@ def parse_choice(reply: str, letters: Mapping[str, Choice]) -> Choice | Unparsed
 
 
 def last_tag(reply: str, allowed: Sequence[str]) -> str | Unparsed:
-    """The last word in double brackets, in capitals, which must be one of the allowed."""
+    """The last word in double brackets, in capitals, which must be one of those allowed."""
     found = VERDICT.findall(reply)
     if not found:
         return Unparsed(f"no verdict such as [[{allowed[0]}]] in the reply", raw=reply)
@@ -33,7 +33,7 @@ def last_tag(reply: str, allowed: Sequence[str]) -> str | Unparsed:
 
 
 def parse_plan(reply: str, is_ended: bool) -> Plan | Unparsed:
-    """The criteria of a list, one a line, the first five; one of a name that was there already is left out.
+    """The first five criteria of a list, one per line; a repeated name is left out.
 
     Args:
         reply: the whole reply, with its first "1.".

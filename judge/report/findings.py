@@ -1,4 +1,4 @@
-"""What every format of a report says: the summary line by line, and the cells of the two tables."""
+"""What every format of a report says: the summary, line by line, and the cells of the two tables."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Column:
 
 
 Figure = Callable[[Report], Finding | None]
-"""One line of the summary; None where the report has nothing to say of it (no gold, no probabilities)."""
+"""One line of the summary; None if the report has no such figure (no gold, no probabilities)."""
 
 
 def findings_of(report: Report) -> list[Finding]:
-    """The summary as every format shows it, most important first, without figures that do not exist."""
+    """The summary that every format shows, most important first, without figures that do not exist."""
     return [found for figure in FIGURES if (found := figure(report)) is not None]
 
 
@@ -209,7 +209,7 @@ def verdict_in_words(row: ReportRow) -> str:
 
 
 def reading_in_words(row: ReportRow, order: Order) -> str:
-    """P(A) in this order; the choice in the pair's terms where there is none; "-" where unread."""
+    """P(A) in this order; without probabilities the choice in the pair's terms; "-" if unread."""
     p_a, choice = row.p_a_by_order[order], row.choices[order]
     if p_a is not None:
         return f"{p_a:.2f}"
@@ -217,7 +217,7 @@ def reading_in_words(row: ReportRow, order: Order) -> str:
 
 
 def agreement_in_words(row: ReportRow) -> str:
-    """yes; no, and which position won; or why a reply was not read."""
+    """"yes"; "no" with the position that won; or why a reply was not read."""
     if row.status is Status.CONSISTENT:
         return "yes"
     if row.status is Status.UNPARSED:
@@ -242,7 +242,7 @@ def table_rows(report: Report) -> list[tuple[int, ReportRow]]:
 
 
 def left_out(report: Report) -> str | None:
-    """What a table of `MAX_TABLE_ROWS` does not show; None where it shows all."""
+    """A sentence on what a table of `MAX_TABLE_ROWS` leaves out; None if it shows all."""
     n_missing = len(report.rows) - MAX_TABLE_ROWS
     if n_missing <= 0:
         return None

@@ -40,7 +40,8 @@ MAX_TEXTS = 500
 
 
 def format_text(report: Report, color: bool = False, width: int = 100) -> str:
-    """Tables for a terminal `width` cells wide: a line a pair, then categories, and the totals at the end."""
+    """Tables for a terminal `width` cells wide: one line per pair, then categories, with totals at the
+    end."""
     from rich.text import Text
 
     parts: list[RenderableType] = []
@@ -198,7 +199,7 @@ def row_as_json(row: ReportRow) -> dict[str, Any]:
 
 
 def format_html(report: Report, title: str = "Judge report") -> str:
-    """One file that needs nothing else: no script, no remote load, plots inlined. Same report, same bytes.
+    """One self-contained file: no script, nothing loaded, plots inlined. Same report, same bytes.
 
     At most `MAX_TABLE_ROWS` pairs are listed and the texts of at most `MAX_TEXTS` shown; the page says so.
     """

@@ -21,7 +21,8 @@ MAX_BARS = 40
 
 
 def plot_of_positions(report: Report) -> str | None:
-    """P(A) in both orders as SVG: a dumbbell a pair, or a scatter of many; None without probabilities."""
+    """P(A) in both orders as SVG: a dumbbell for each pair, or a scatter of many; None without
+    probabilities."""
     rows = rows_with_mean(report)
     if not rows:
         return None

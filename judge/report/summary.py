@@ -1,4 +1,4 @@
-"""Verdicts of one judge -> `Report`: totals, groups by category, and a row a pair."""
+"""Verdicts of one judge -> `Report`: totals, groups by category, and one row per pair."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ReportRow:
 
     @property
     def p_a_by_order(self) -> dict[Order, float | None]:
-        """P(A is better) as each order has it; None where unread or without probabilities."""
+        """P(A is better) in each order; None if unread or without probabilities."""
         readings = self.verdict.readings
         return {o: probability_of_a(r, o) if isinstance(r := readings[o], Judgment) else None for o in Order}
 
@@ -112,7 +112,7 @@ class CategoryGroup:
     chose the first response shown.
 
     `gold_strict` and `gold_by_mean` are shares of the pairs with a gold label; unparsed pairs are wrong in
-    both, inconsistent ones in the strict. None where there is no label, or no probability to take a mean of.
+    both, inconsistent ones in the strict. None if there is no label, or no probability to take a mean of.
     """
 
     n_pairs: int

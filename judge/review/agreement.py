@@ -1,4 +1,4 @@
-"""What reviewers say beside each other and beside the judge: the harness's metrics over the app's votes."""
+"""Reviewers compared with each other and with the judge: the harness's metrics over the app's votes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def votes_of(
 
 
 def final_labels(labels: Iterable[HumanVote]) -> list[HumanVote]:
-    """One label a pair: the last one given, whoever gave it."""
+    """One label per pair: the last one given, whoever gave it."""
     return list({label.pair_id: label for label in labels}.values())
 
 
@@ -64,7 +64,7 @@ def study_of_votes(votes: Sequence[HumanVote], verdicts: Sequence[Verdict], pair
 
 
 def between_reviewers(votes: Sequence[HumanVote], question_of: Mapping[str, str]) -> list[Between]:
-    """Every two reviewers who have pairs in common; intervals are over questions, by pair where unknown."""
+    """Every two reviewers who have pairs in common; intervals are over questions, if known, else pairs."""
     said: dict[str, dict[str, Outcome]] = defaultdict(dict)
     for vote in votes:
         said[vote.voter][vote.pair_id] = vote.outcome.outcome
@@ -94,7 +94,7 @@ def kappa_of(left: Sequence[Outcome], right: Sequence[Outcome], questions: Seque
 
 
 def differing(votes: Iterable[HumanVote], verdicts: Mapping[str, Verdict]) -> dict[tuple[str, str], Share]:
-    """How many of a reviewer's votes in a category say otherwise than the judge, by both names.
+    """How many of a reviewer's votes in a category differ from the judge's verdict, by reviewer and category.
 
     Votes on pairs that the judge has not read, or could not, are left out.
     """
@@ -108,7 +108,7 @@ def differing(votes: Iterable[HumanVote], verdicts: Mapping[str, Verdict]) -> di
 
 
 def disputed(votes: Iterable[HumanVote]) -> dict[str, list[HumanVote]]:
-    """The votes on pairs on which reviewers differ, by the pair's id; a tie and both bad do not differ."""
+    """The votes on pairs on which reviewers differ, by the pair's id; "tie" and "both bad" count as equal."""
     by_pair: dict[str, list[HumanVote]] = defaultdict(list)
     for vote in votes:
         by_pair[vote.pair_id].append(vote)

@@ -21,7 +21,7 @@ def vote_rows(votes: Iterable[HumanVote]) -> list[dict[str, Any]]:
 
 
 def pair_rows(pairs: Iterable[Pair], labels: Mapping[str, HumanVote]) -> list[dict[str, Any]]:
-    """The pairs, those with a final label with it in `gold`, where `judge bench FILE` looks for it."""
+    """The pairs; a final label is put into `gold`, where `judge bench FILE` looks for it."""
     return [pair_to_json(with_gold(pair, labels.get(pair.id))) for pair in pairs]
 
 

@@ -1,4 +1,4 @@
-"""The judge behind the pages: one thread that loads models once and answers one question after the other."""
+"""The judge behind the pages: one thread that loads models once and answers questions one at a time."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FAST = "fast"
 
 
 class Stopped(Exception):
-    """Somebody asked for the work to stop."""
+    """Someone asked for the work to stop."""
 
 
 @dataclass
 class Job:
-    """Pairs that are judged: what is being done, how far it is, and in the end the verdicts or one line.
+    """Pairs being judged: the stage, how far it is, and in the end the verdicts or an error in one line.
 
     A page only reads it. `is_over` is set last.
     """
@@ -78,7 +78,7 @@ class Desk:
             self._now = None
 
     def _judge(self, options: JudgeOptions) -> Judge:
-        """The judge, loaded once; all of them have one ledger, opened in the worker's thread."""
+        """The judge, loaded once; all judges share one ledger, opened in the worker's thread."""
         if self._ledger is None:
             self._ledger = Ledger(self.ledger_path or default_path())
         if options not in self._judges:

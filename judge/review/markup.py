@@ -1,7 +1,7 @@
-"""Texts of strangers -> HTML that is only text: Markdown without HTML, code in colours, words that differ.
+"""Untrusted texts -> safe HTML: Markdown without HTML, code in colours, words that differ.
 
 What comes out is made of tags of ours. HTML in a text is shown as it is written; an image is named and not
-fetched; a link keeps its address only where that is http, https or mailto.
+fetched; a link keeps its address only if that is http, https or mailto.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def markdown_html(text: str) -> str:
 
 
 def raw_html(text: str) -> str:
-    """The text to the letter, characters that cannot be seen named in brackets."""
+    """The text exactly, with invisible characters named in brackets."""
     kept, rest = text[:LONGEST_SHOWN], len(text) - LONGEST_SHOWN
     body = "".join(_visible(character) for character in kept)
     more = f"<p><em>{rest:,} more characters are in the file.</em></p>" if rest > 0 else ""
@@ -35,7 +35,7 @@ def raw_html(text: str) -> str:
 
 
 def difference_html(text: str, other: str) -> str:
-    """The text to the letter, words that `other` does not have in their place marked."""
+    """The text exactly, with the words marked that `other` does not have in their place."""
     if text == other:
         return raw_html(text)
     if max(len(text), len(other)) > LONGEST_DIFF:
@@ -50,7 +50,7 @@ def difference_html(text: str, other: str) -> str:
 
 
 def _visible(character: str) -> str:
-    """The character, escaped; one that would not be seen, or turns the writing around, as its number."""
+    """The character, escaped; one that is invisible, or reverses the text direction, as its number."""
     if character in "\n\t" or character.isprintable():
         return escape(character)
     return f"<span class='unseen'>[U+{ord(character):04X}]</span>"
@@ -89,7 +89,7 @@ def _link_open(self: Any, tokens: Any, index: int, options: Any, env: Any) -> st
 
 
 def _coloured(code: str, language: str, _attributes: str) -> str:
-    """The code in spans of Pygments' classes; as it is where the language is not known."""
+    """The code in spans of Pygments' classes; unchanged if the language is not known."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import get_lexer_by_name

@@ -26,7 +26,7 @@ MOST_PROBLEMS = 20
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What is kept of one pair: its place in the file, from 0, and what it can be found by."""
+    """What is kept of one pair: its place in the file, from 0, and what filters and searches use."""
 
     place: int
     id: str
@@ -86,7 +86,7 @@ class PairIndex:
         return [self.pair(entry) for entry in entries]
 
     def found(self, text: str, entries: Sequence[IndexEntry]) -> Iterator[IndexEntry]:
-        """Those whose id, question or responses hold the text, in large or small letters."""
+        """Those whose id, question or responses hold the text, ignoring case."""
         needle = text.casefold()
         for entry in entries:
             pair = self.pair(entry)
@@ -124,7 +124,7 @@ class PairIndex:
         return pair_from_cells(cells, id_of(cells))
 
     def _free_name(self, digits: str) -> str:
-        """The content's digits, or with -2, -3 behind them where an equal pair came before."""
+        """The content's digits, followed by -2, -3 if an equal pair came before."""
         names = (digits if n == 1 else f"{digits}-{n}" for n in count(1))
         return next(name for name in names if name not in self._taken)
 
@@ -138,8 +138,8 @@ def opened(path: Path, name: str | None = None) -> PairIndex:
     """The index of a file of pairs; what holds no plain JSONL is read whole and kept aside as such.
 
     Raises:
-        InputError: there is no such file, it is of another kind, it holds no line, or it is no plain JSONL
-            and a row of it is no pair.
+        InputError: there is no such file, it is of another kind, it holds no line, or it is not plain JSONL
+        and a row of it is not a pair.
     """
     name = name or path.name
     if not path.is_file():

@@ -92,7 +92,7 @@ def is_inconsistent(verdict: Verdict | None) -> bool:
 
 
 def do_differ(entry: IndexEntry, verdict: Verdict | None, said: set[tuple[str, Outcome]]) -> bool:
-    """Whether somebody voted otherwise than the judge; an unreadable verdict differs from nobody."""
+    """Whether someone's vote differs from the judge's verdict; an unreadable verdict differs from none."""
     if verdict is None or verdict.outcome is None:
         return False
     return any((entry.content, outcome) in said for outcome in Outcome if outcome is not verdict.outcome)
@@ -107,7 +107,7 @@ def certainty(verdict: Verdict | None) -> float:
 
 
 def shown_left(reviewer: str, content: str) -> str:
-    """Which response stands left for this reviewer, "A" or "B": by a hash, so that it never drifts."""
+    """Which response is on the left for this reviewer, "A" or "B": by a hash, so that it never changes."""
     return "AB"[shuffle_key(f"left\0{reviewer}", content)[0] & 1]
 
 

@@ -41,7 +41,7 @@ def started() -> AppSettings:
 
 
 def below(root: Path, name: str) -> Path:
-    """The file of that name under `root`. Raises InputError where it lies elsewhere, links followed."""
+    """The file of that name under `root`. Raises InputError if, links followed, it lies elsewhere."""
     path = (root / name).resolve()
     if not path.is_relative_to(root.resolve()):
         raise InputError(f"{name}: not in the folder that the app was started in, so it is not opened.")

@@ -1,8 +1,8 @@
-"""What reviewers said, in one SQLite file: an event a vote, skip, label or undo; nothing is ever changed.
+"""What reviewers said, in one SQLite file: one event per vote, skip, label or undo; nothing is ever changed.
 
-Each event is on the disk before it is acknowledged, whoever else writes at the same time. A pair is known by
-its content, so that votes survive when a file is renamed, sorted or cut. What counts of a reviewer on a pair
-is the last event that was not taken back.
+Each event is on disk before it is acknowledged, even if others write at the same time. A pair is known by
+its content, so that votes survive when a file is renamed, sorted or cut. A reviewer's last event on a pair
+that was not taken back is the one that counts.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class EventKind(StrEnum):
 class Event:
     """One thing that a reviewer did, and what was on the screen then.
 
-    `shown_left` says which response stood left ("A" or "B"), `saw_judge` whether the judge's verdict was to
-    be seen, `at` is ISO 8601. A skip has no ballot.
+    `shown_left` says which response stood left ("A" or "B"), `saw_judge` whether the judge's verdict was
+    visible, `at` is ISO 8601. A skip has no ballot.
     """
 
     kind: EventKind
@@ -78,7 +78,7 @@ class ReviewStore:
     """The events of one file. Threads and processes may share the file; each call has its own connection."""
 
     def __init__(self, path: str | Path) -> None:
-        """Opens the file, or makes it. Raises InputError where it is no file of reviews, or not writable."""
+        """Opens the file, or makes it. Raises InputError if it is not a file of reviews, or not writable."""
         self.path = Path(path)
         with self._connection() as connection:
             self._prepare(connection)
@@ -105,7 +105,7 @@ class ReviewStore:
         return event_of(row)
 
     def undo(self, reviewer: str, kinds: Iterable[EventKind], at: str) -> Event | None:
-        """Takes back the reviewer's last event of these kinds that stands; which one, None without any."""
+        """Takes back the reviewer's last standing event of these kinds and returns it, else None."""
         wanted = [kind.value for kind in kinds]
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -132,7 +132,7 @@ class ReviewStore:
         return sorted(last.values(), key=lambda event: event.number)
 
     def last_number(self) -> int:
-        """How many events there ever were: it changes whenever anybody does anything."""
+        """How many events there ever were: it changes with everything that anyone does."""
         with self._connection() as connection:
             [number] = connection.execute("SELECT coalesce(max(number), 0) FROM events").fetchone()
         return int(number)

@@ -14,9 +14,9 @@ MAX_ROW_NAME = 120
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A figure, its interval, and what stands behind them, each "" where there is none.
+    """A figure, its interval, and what follows them, each "" if there is none.
 
-    `is_marked` where the interval of a difference excludes 0.
+    `is_marked`: the interval of a difference excludes 0.
     """
 
     value: str = NONE
@@ -55,7 +55,7 @@ def figure_cell(figure: Estimate | None, written: Callable[[float], str], behind
 
 
 def number_cell(figure: Estimate | None) -> Cell:
-    """A figure that is no share, with three decimals."""
+    """A figure that is not a share, with three decimals."""
     return figure_cell(figure, lambda value: unsigned_zero(f"{value:.3f}"))
 
 
@@ -78,7 +78,7 @@ def percent_figure(value: float) -> str:
 
 
 def unsigned_zero(text: str) -> str:
-    """A number that was rounded to 0 without a sign: no -0.0."""
+    """The number; one that was rounded to 0 loses its sign, so there is no -0.0."""
     return text.lstrip("+-") if float(text) == 0 else text
 
 

@@ -62,7 +62,7 @@ def drawn_of(study: Study) -> list[Drawn]:
 
 
 def not_drawn(study: Study) -> str:
-    """Which judges the charts leave out, in words; "" where they show all."""
+    """A sentence on the judges that the charts leave out; "" if they show all."""
     n_left_out = sum(one.kind is not EntrantKind.BASELINE for one in study.standings) - MAX_JUDGES
     if n_left_out <= 0:
         return ""
@@ -82,10 +82,10 @@ class Strip:
 
 
 def chart_by_category(study: Study, name: str) -> str | None:
-    """One metric of each entrant with its interval as SVG, a row a category and one for all.
+    """One metric of each entrant with its interval as SVG, one row per category and one for all.
 
     Agreement has people's agreement by the same convention beside it, and a coin's. None with more than
-    `MAX_CATEGORIES` categories, or where nobody has the figure.
+    `MAX_CATEGORIES` categories, or if no entrant has the figure.
     """
     drawn = [one for one in drawn_of(study) if name in one.standing.figures]
     if not drawn or len(study.by_category) > MAX_CATEGORIES:
@@ -118,7 +118,7 @@ def draw_strips(axes: Axes, strips: Sequence[Strip], drawn: Sequence[Drawn], nam
     step = 0.78 / max(len(drawn), 2)
     for y, strip in enumerate(strips):
         for place, (one, figure) in enumerate(zip(drawn, strip.figures, strict=True)):
-            # That a rule is never inconsistent is no estimate.
+            # That a rule is never inconsistent is known, not estimated.
             has_interval = is_agreement or one.standing.kind is not EntrantKind.BASELINE
             draw_estimate(axes, figure, y + step * (place - (len(drawn) - 1) / 2), one, has_interval)
         if strip.people is not None:
@@ -177,7 +177,7 @@ def chart_of_length(study: Study) -> str | None:
 
 
 def draw_length(axes: Axes, drawn: Sequence[Drawn]) -> None:
-    """A line an entrant from one figure to the other; their intervals lie beside it."""
+    """One line per entrant from one figure to the other; their intervals lie beside it."""
     for y, one in enumerate(drawn):
         ends = [one.standing.figures[name] for name in BY_LENGTH]
         known = [100 * end.value for end in ends if end.value is not None]

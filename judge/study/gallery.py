@@ -1,4 +1,4 @@
-"""Which pairs to show of a judge: where it disagrees with most people, and where it is inconsistent."""
+"""Which pairs of a judge to show: where it disagrees with most people, and where it is inconsistent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ShownPair:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Examples of one judge, the most telling first, and of how many they are."""
+    """Examples of one judge, the most telling first, and how many there are in all."""
 
     judge: str
     disagreements: tuple[ShownPair, ...]

@@ -1,4 +1,4 @@
-"""How the figures of a study are called, what each of them counts, and how they were made."""
+"""What the figures of a study are called, what each of them counts, and how they were made."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ STYLES = {"judge": "bold", "baseline": "dim", "people": "italic", "all": "bold"}
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around the figures: `provenance` is (what, value), `self_check` (finding, is it right)."""
+    """What surrounds the figures: `provenance` is (what, value), `self_check` (finding, is it right)."""
 
     title: str
     subtitle: str = ""
@@ -77,9 +77,9 @@ class Frame:
 
 
 def format_study_text(study: Study, frame: Frame, color: bool = False, width: int = 100) -> str:
-    """Tables for a terminal `width` cells wide. What matters most stands last, where a terminal shows it.
+    """Tables for a terminal `width` cells wide. What matters most comes last, where a terminal shows it.
 
-    A table too wide for the terminal goes on below itself, so that no figure is cut. Confusion, models and
+    A table too wide for the terminal continues below, so that no figure is cut. Confusion, models and
     the figures behind the curves are left to the other formats.
     """
     from rich.text import Text
@@ -118,7 +118,7 @@ def board_for_terminal(board: Board, width: int) -> Iterator[RenderableType]:
 
 
 def column_widths(board: Board) -> list[int]:
-    """In cells, so that each figure stays on one line and headings break between words."""
+    """The width in cells at which each figure stays on one line and headings break between words."""
     from rich.cells import cell_len
 
     widths = []
@@ -219,7 +219,7 @@ def figure_as_markdown(cell: Cell) -> str:
 
 
 def format_study_html(study: Study, frame: Frame, galleries: Sequence[Gallery] = ()) -> str:
-    """One file that needs nothing else: no script, no remote load, charts inlined. Same study, same bytes."""
+    """One self-contained file: no script, nothing loaded, charts inlined. Same study, same bytes."""
     from markupsafe import Markup
 
     charts = {name: chart_by_category(study, name) for name in ("strict", "inconsistent", "length_balanced")}

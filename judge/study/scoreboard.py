@@ -79,7 +79,7 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A judge in plain words, in pieces: the text, and whether it is a figure to stress."""
+    """A judge in plain words, in pieces: each a text, and whether it is a figure to stress."""
 
     standing: Standing
     name: str
@@ -101,7 +101,7 @@ class Headline:
 
 
 def headlines_of(study: Study) -> list[Headline]:
-    """One a judge; released verdicts have theirs where there is no judge, baselines where nothing else is."""
+    """One per judge; released verdicts only if there is no judge, baselines only if there is neither."""
     for kind in EntrantKind:
         if members := [standing for standing in study.standings if standing.kind is kind]:
             return [headline_of(standing, study) for standing in members]
@@ -135,7 +135,7 @@ def headline_of(standing: Standing, study: Study) -> Headline:
 
 
 def gap_to_longer(name: str, study: Study) -> Estimate | None:
-    """The strict agreement of this judge less that of "longer wins"; None where that is not known."""
+    """The strict agreement of this judge minus that of "longer wins"; None if that is not known."""
     if not any(one.name == LONGER and one.kind is EntrantKind.BASELINE for one in study.standings):
         return None
     for contrast in study.contrasts:
@@ -155,7 +155,7 @@ def yardsticks_of(study: Study) -> list[tuple[str, float]]:
 
 
 def main_board(study: Study) -> Board:
-    """All conventions and costs, a row an entrant, people last."""
+    """All conventions and costs, one row per entrant, people last."""
     columns = columns_of(study, *AGREEMENT)
     lines = [
         BoardRow(
@@ -176,7 +176,7 @@ def main_board(study: Study) -> Board:
 
 
 def category_board(study: Study, name: str) -> Board:
-    """One metric, a row a category and a column an entrant; people's ceiling where the metric has one."""
+    """One metric, one row per category and one column per entrant; people's ceiling if the metric has one."""
     shown = study.standings
     has_ceiling = name in study.people.figures
 
@@ -238,7 +238,7 @@ def contrast_board(study: Study) -> Board | None:
 
 
 def bias_board(study: Study) -> Board:
-    """What else than the better answer decides: length, position, ties, what was not read or shortened."""
+    """What besides the better answer decides: length, position, ties, what was unread or shortened."""
     columns = columns_of(study, *BIAS)
     lines = [
         BoardRow(
@@ -287,7 +287,7 @@ def others_board(study: Study) -> Board | None:
 
 
 def metrics_board(study: Study, title: str, caption: str, columns: Sequence[Metric]) -> Board:
-    """Some metrics, a row an entrant, people last."""
+    """Some metrics, one row per entrant, people last."""
     lines = [
         BoardRow(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
         for one in study.standings
@@ -384,7 +384,7 @@ def curve_boards(study: Study) -> list[Board]:
 
 
 def details_of(study: Study) -> list[Board]:
-    """The tables beside the main one that every format has, without those of which nothing is known."""
+    """The tables that every format has beside the main one, without those that would be empty."""
     by_category = [category_board(study, name) for name in ("strict", "inconsistent") if study.by_category]
     boards = [*by_category, contrast_board(study), bias_board(study), calibration_board(study)]
     return [board for board in [*boards, chance_board(study), others_board(study)] if board]
@@ -414,7 +414,7 @@ def metric_cells(figures: Figures, metrics: Iterable[Metric]) -> tuple[Cell, ...
 
 
 def metric_cell(figures: Figures, metric: Metric) -> Cell:
-    """The figure of that metric as its unit wants it; "-" where there is none."""
+    """The figure of that metric, written as its unit requires; "-" if there is none."""
     found = CELLS[metric.unit](figures.get(metric.name))
     covered = figures.get("coverage") if metric.name == "without_ties" else None
     if covered is None or covered.value is None or found == Cell():

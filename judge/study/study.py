@@ -48,7 +48,7 @@ SIDE_NAMES = {1: "A", -1: "B", 0: "TIE", UNREAD: "unparsed"}
 
 
 class EntrantKind(StrEnum):
-    """What an entrant is: one of our judges, somebody else's released verdicts, or a rule without a model."""
+    """What an entrant is: one of our judges, someone else's released verdicts, or a rule without a model."""
 
     JUDGE = "judge"
     RELEASED = "released"
@@ -141,7 +141,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """`one` less `other`: paired differences by metric name, and McNemar's test (which is not clustered)."""
+    """`one` minus `other`: paired differences by metric name, and McNemar's test (which is not clustered)."""
 
     one: str
     other: str
@@ -173,10 +173,11 @@ class Study:
         return next(standing for standing in self.standings if standing.name == name)
 
     def to_frame(self) -> DataFrame:
-        """A pandas DataFrame with a row a judge, metric and category; people are judges of themselves here.
+        """A pandas DataFrame with one row per judge, metric and category; people appear as judges of each
+        other.
 
         Columns: judge, kind, metric, category ("all" for all pairs), value, low, high (the interval) and n,
-        what the figure counts over. Shares lie between 0 and 1; what does not exist is NaN.
+        what the figure counts over. Shares lie between 0 and 1; a value that does not exist is NaN.
         """
         from pandas import DataFrame
 
@@ -212,7 +213,7 @@ def study_as_json(study: Study) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A category, or all: its votes, its draws, and which pairs of the whole are in it."""
+    """One category, or all pairs: its votes, its draws, and which pairs of the study are in it."""
 
     panel: Panel
     resampler: Resampler
@@ -360,7 +361,8 @@ def _measures_of_people(panel: Panel, metrics: Sequence[Metric]) -> dict[str, Me
 def _contrast(one: str, other: str, sides: Mapping[str, Sides], whole: _Part) -> Contrast:
     """Two entrants side by side, by the three figures that judges are chosen by.
 
-    Differences and McNemar's test need two judges, so they are no `Metric`: one figure of one judge.
+    Differences and McNemar's test need two judges, so they are not a `Metric`, which is one figure of one
+    judge.
     """
 
     def measures(name: str) -> dict[str, Measure | None]:
@@ -429,7 +431,7 @@ def _categories(ids: Sequence[str], votes: Sequence[HumanVote], pairs: Sequence[
 
 
 def _models(votes: Sequence[HumanVote]) -> dict[str, tuple[str, str]]:
-    """Who wrote a and who wrote b, by pair id, where a vote says so."""
+    """Which models wrote a and b, by pair id, if a vote says so."""
     return {vote.pair_id: (vote.model_a, vote.model_b) for vote in votes if vote.model_a and vote.model_b}
 
 
