@@ -217,7 +217,7 @@ def reading_in_words(row: ReportRow, order: Order) -> str:
 
 
 def agreement_in_words(row: ReportRow) -> str:
-    """"yes"; "no" with the position that won; or why a reply was not read."""
+    """ "yes"; "no" with the position that won; or why a reply was not read."""
     if row.status is Status.CONSISTENT:
         return "yes"
     if row.status is Status.UNPARSED:
