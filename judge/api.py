@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -13,7 +11,8 @@ from typing import TYPE_CHECKING, Never
 
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs
-from judge.ledger.ledger import Ledger, default_path
+from judge.io.wording import did_you_mean
+from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
 from judge.options import JudgeOptions, judge_options, kinds_of_options
 from judge.progress import Progress, shown_progress, silent
@@ -144,10 +143,9 @@ class Judge:
         self._unlike: set[str] = set()
         self._replay = Replay()
         self._stack = ExitStack()
-        if not cache:
-            ledger = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.sqlite"
-        if not isinstance(ledger, Ledger):
-            ledger = self._stack.enter_context(Ledger(Path(ledger or default_path())))
+        if not cache or not isinstance(ledger, Ledger):
+            path = Path(ledger) if ledger and not isinstance(ledger, Ledger) else None
+            ledger = self._stack.enter_context(opened_ledger(path, is_kept=cache))
         self._ledger = ledger
         try:
             self._method = options.load(lambda *told: self._tell(*told), ledger)
@@ -311,6 +309,5 @@ def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
 
 def _no_such_option(name: str) -> str:
     known = [*kinds_of_options(), *BESIDE]
-    close = get_close_matches(name.lower().replace("-", "_"), known, 1)
-    meant = f" Did you mean {close[0]}?" if close else ""
+    meant = did_you_mean(name.lower().replace("-", "_"), known)
     return f"{name}: no such option of a judge.{meant} There are: {', '.join(known)}."

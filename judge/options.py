@@ -104,8 +104,9 @@ def judge_options(
     Raises:
         InputError: a value of another type, too small, or not one of those allowed.
     """
-    for name, value in list(locals().items()):
-        _check(name, value)
+    given = dict(locals())
+    for name, kind in kinds_of_options().items():
+        _check(name, given[name], kind)
     return JudgeOptions(
         method=method,
         backend=backend,
@@ -131,8 +132,7 @@ def kinds_of_options() -> dict[str, Any]:
     return {name: kind for name, kind in get_type_hints(judge_options).items() if name != "return"}
 
 
-def _check(name: str, value: object) -> None:
-    kind = kinds_of_options()[name]
+def _check(name: str, value: object, kind: Any) -> None:
     kinds = get_args(kind) or (kind,)
     is_number = float in kinds and type(value) is int
     if type(value) not in kinds and not is_number:

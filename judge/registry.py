@@ -7,7 +7,6 @@ asked for by its name, so a broken plug-in disturbs nobody who does not use it.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from judge.errors import PluginError
-from judge.io.wording import one_line
+from judge.io.wording import did_you_mean, one_line
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -75,8 +74,7 @@ class Registry(Generic[T]):
 
     def like(self, name: str) -> str:
         """The end of a message: a question whether a similar name was meant, or ""."""
-        close = difflib.get_close_matches(name, self.names(), n=1)
-        return f" Did you mean {close[0]}?" if close else ""
+        return did_you_mean(name, self.names())
 
     def _loaded(self, point: EntryPoint) -> T:
         found = load(point, self.what)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,13 +56,11 @@ def progress_shown(is_quiet: bool) -> Iterator[Progress]:
 
 @contextmanager
 def opened_ledger(path: Path | None, no_cache: bool = False) -> Iterator[Ledger]:
-    """The ledger in that file, by default the one in the user's cache; without a cache one that is lost."""
-    from judge.ledger.ledger import Ledger, default_path
+    """The ledger of `judge.ledger`, which loads SQLite only now."""
+    from judge.ledger import ledger
 
-    with ExitStack() as stack:
-        if no_cache:
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.sqlite"
-        yield stack.enter_context(Ledger(path or default_path()))
+    with ledger.opened_ledger(path, is_kept=not no_cache) as book:
+        yield book
 
 
 @contextmanager

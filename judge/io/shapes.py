@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import reduce
 from typing import Annotated, Any, TypeVar
 
@@ -16,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from judge.io.rows import shown
+from judge.io.wording import did_you_mean
 
 S = TypeVar("S", bound=BaseModel)
 Place = tuple[int | str, ...]
@@ -76,9 +76,8 @@ def _problem_of(error: ErrorDetails, shape: type[BaseModel], values: Any) -> str
         return error["msg"]
     block, field, at = _field_at(shape, loc)
     if field is None:
-        near = get_close_matches(str(at[-1]), block.model_fields, n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        return f"{_key(at)}: no such key. {hint}The keys here are {', '.join(block.model_fields)}."
+        hint = did_you_mean(str(at[-1]), block.model_fields)
+        return f"{_key(at)}: no such key.{hint} The keys here are {', '.join(block.model_fields)}."
     must = _must(field)
     if kind == "missing" and at == loc:
         right = f", {must}" if must else f". {field.description}" if field.description else ""

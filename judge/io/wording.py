@@ -7,7 +7,8 @@ document; each format escapes the rest.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 from judge.records import Share
 
@@ -51,3 +52,9 @@ def percent(share: Share | None, digits: int = 0) -> str:
 def counts_in_words(counts: Mapping[str, int]) -> str:
     """For example "deleted: 3, no rank: 1"; "nothing" without any."""
     return ", ".join(f"{reason}: {count}" for reason, count in sorted(counts.items())) or "nothing"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What to end a message with: a question for the known name that is close to this one, or ""."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -13,11 +13,12 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
@@ -125,6 +126,15 @@ INSERT_OVER_UNPARSED = f"""
 def default_path() -> Path:
     """The ledger in the user's cache, unless another file is named."""
     return cache_folder() / "ledger.sqlite"
+
+
+@contextmanager
+def opened_ledger(path: Path | None, is_kept: bool = True) -> Iterator[Ledger]:
+    """The ledger in that file, by default the one in the user's cache; if it is not kept, an empty one."""
+    with ExitStack() as stack:
+        if not is_kept:
+            path = Path(stack.enter_context(TemporaryDirectory())) / "ledger.sqlite"
+        yield stack.enter_context(Ledger(path or default_path()))
 
 
 def utc_now() -> datetime:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from judge.io.rows import (
     shown,
 )
 from judge.io.values import optional_text, text
+from judge.io.wording import did_you_mean
 from judge.plugin.suite import cluster_of
 from judge.records import Message, Pair
 
@@ -118,8 +118,7 @@ def asked_in(cells: Mapping[str, Any]) -> str | tuple[Message, ...]:
 def refuse_unknown(cells: Mapping[str, Any]) -> None:
     known = (*NEEDED, *OPTIONAL)
     if unknown := [name for name in cells if name not in known]:
-        near = get_close_matches(unknown[0], known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(unknown[0], known)
         raise Wrong(f"unknown key {shown(unknown[0])}.{hint} The keys are {', '.join(known)}.")
 
 

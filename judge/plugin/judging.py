@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,7 +10,7 @@ import pytest
 
 from judge.errors import JudgeError
 from judge.io.pairs import read_pairs
-from judge.io.wording import one_line, visible
+from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
 from judge.plugin.given import asked, one_system, optional_given, text_given
@@ -230,8 +229,7 @@ def problem_of(marker: pytest.Mark) -> str:
     """What is wrong with a marker, or ""."""
     given = marker.kwargs
     if unknown := [name for name in given if name not in MARKER_KEYS]:
-        near = get_close_matches(unknown[0], MARKER_KEYS, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(unknown[0], MARKER_KEYS)
         return f"unknown argument {unknown[0]!r}.{hint} The arguments are {', '.join(MARKER_KEYS)}."
     if len(marker.args) + ("dataset" in given) != 1:
         return 'it needs the file of pairs: @pytest.mark.judge(dataset="pairs.jsonl").'
