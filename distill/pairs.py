@@ -15,6 +15,7 @@ from typing import Any
 from distill.clean import normalised
 from distill.recipe import PairSource, file_at
 from judge.datasets.dataset import Unusable, usable
+from judge.datasets.hh_rlhf import TRAINING, labelled_pairs
 from judge.datasets.oasst import VALIDATION, messages_of_trees, sibling_pairs, text_hash
 from judge.datasets.sources import hub_rows
 from judge.errors import InputError
@@ -49,6 +50,8 @@ def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[lis
     """
     read = pairs_of_file if source.source == "file" else pairs_of_oasst
     pairs, left_out = read(source, folder)
+    if source.hh_rlhf:
+        pairs = [*pairs, *pairs_of_hh_rlhf(source.hh_rlhf, folder)]
     once = {pair.content_hash: pair for pair in reversed(pairs)}
     short, too_long = short_enough(once.values(), source.max_characters)
     left_out += Counter({DUPLICATE: len(pairs) - len(once)}) + too_long
@@ -102,6 +105,17 @@ def pairs_of_file(source: PairSource, folder: Path | None) -> tuple[list[Pair], 
     """The file's pairs under new ids: a vote on the file's pair must not count after a and b were swapped."""
     pairs, left_out = usable(read_pairs(file_at(source.path, folder)), unlabelled)
     return [replace(pair, id=f"pair-{pair.content_hash[:16]}") for pair in pairs], left_out
+
+
+# --- from HH-RLHF --------------------------------------------------------------------------------------------
+
+
+def pairs_of_hh_rlhf(limit: int, folder: Path | None) -> list[Pair]:
+    """The first pairs, by place, of HH-RLHF's half for training, without their labels, under new ids."""
+    labelled, _ = labelled_pairs(folder, TRAINING)
+    pairs, _ = usable((pair for pair, _ in labelled), unlabelled)
+    named = [replace(pair, id=f"pair-{pair.content_hash[:16]}", category=None) for pair in pairs]
+    return sorted(named, key=place_of)[:limit]
 
 
 # --- from OASST messages ---------------------------------------------------------------------------------

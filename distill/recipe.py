@@ -22,6 +22,7 @@ import yaml
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from distill.ensemble import signal_options
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
@@ -106,6 +107,8 @@ class PairSource(Block):
     """At most this many pairs; a smaller limit takes a part of what a larger one takes."""
     max_characters: Positive | None = None
     """Leave out pairs whose two conversations are longer together: they cost the most. null keeps all."""
+    hh_rlhf: Annotated[int, Field(ge=0)] = 0
+    """Beside them at most this many pairs of HH-RLHF's half for training, any turn, without their labels."""
     unchecked: bool = False
     """Go on where MT-bench, OASST validation or LLMBar cannot be read to keep them out; reports say so."""
 
@@ -121,6 +124,10 @@ class Teacher(Block):
     """How it judges: a slow method; direct teaches a student what the base model says anyway."""
     backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
+    signals: dict[str, float] = {}
+    """Instead of a method: signals of the base model, each with its weight in the log-odds that a is better."""
+    length: float = 0.0
+    """With signals: the weight of the log of the answers' lengths' ratio, a through b, that is taken away."""
     ties: bool = False
     """Whether it may call two answers equally good; the student may then, too, if its verdicts teach."""
     samples: Positive = 1
@@ -146,7 +153,10 @@ class Teacher(Block):
 
     def options(self) -> JudgeOptions:
         """The judge, as the command line would name it."""
-        return judge_options(**self.model_dump())
+        named = self.model_dump()
+        signals, length = named.pop("signals"), named.pop("length")
+        options = judge_options(**named)
+        return signal_options(options, signals, length) if signals else options
 
 
 class Collect(Block):
@@ -176,6 +186,8 @@ class Train(Block):
 
     base_model: str = ""
     """The student's base model; "" is the teacher's."""
+    method: Literal["direct", "score"] = "direct"
+    """direct: it reads both answers, in both orders; score: it grades each answer alone."""
     targets: Literal["hard", "soft", "votes"] = "hard"
     """hard: the teacher's verdict, as in the paper; soft: its probability; votes: people's votes instead."""
     sharpness: Annotated[float, Field(gt=0)] = 1.0

@@ -169,11 +169,15 @@ class Training:
         self.looks = looks_of(len(self.steps), settings.evaluations) if held_out else set()
         self.lower = LowerOutputs(student, folder / "lower", key)
         self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", key)
-        self.trained = Trained(History(len(self.letters)), {})
+        self.trained = Trained(self.new_history(), {})
         own = student.parameters
         # The optimizer's own copies are float32: a step is smaller than what bfloat16 can hold.
         self.weights = {name: one.detach().float().clone().requires_grad_() for name, one in own.items()}
         self.optimizer = torch.optim.AdamW(self.weights.values(), lr=0.0, weight_decay=0.0)
+
+    def new_history(self) -> History:
+        """An empty history, which knows what chance is."""
+        return History(len(self.letters))
 
     def run(self, progress: Progress = silent) -> Trained:
         """Trains to the end, from the last checkpoint on where there is one."""

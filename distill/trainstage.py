@@ -18,8 +18,9 @@ from typing import Any
 from distill.constraints import asked_of, constraint_examples
 from distill.contrast import contrast_examples, contrast_kind
 from distill.curves import write_curves
-from distill.examples import batches_of, teachable, token_rows
+from distill.examples import TokenRow, batches_of, teachable, token_rows
 from distill.folder import RunFolder
+from distill.grading import GradeTraining, graded_rows
 from distill.recipe import Recipe, recipe_to_json, settings_hash
 from distill.selection import Example, Part
 from distill.selectionfile import example_to_json, read_selection
@@ -32,13 +33,14 @@ from judge.errors import InputError, ModelError
 from judge.io.files import sha256_of
 from judge.io.wording import counts_in_words
 from judge.methods.asking import letters_of
-from judge.methods.direct import TEMPLATE, render_direct
+from judge.methods.direct import render_direct
+from judge.methods.score import GRADES, render_score
 from judge.models import basemodels
 from judge.models.adapters import Adapter, check_fits, read_adapter, write_manifest
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.provenance import provenance
-from judge.records import Order, Pair, Share, sha256_of_json
+from judge.records import Order, Pair, Prompt, Share, sha256_of_json
 
 MAX_LOADED_DIFFERENCE = 0.01
 """How far the loaded adapter's probabilities may be from the student's, the mean over the rows compared."""
@@ -85,7 +87,7 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
         "recipe": settings_hash(recipe, "train"),
         "lessons": lessons.source,
         "base_model": basemodels.hash_of(recipe.student),
-        "prompts": fingerprint_of(TEMPLATE),
+        "prompts": fingerprint_of(recipe.train.method),
         "start_from": start.hash if start else "",
     }
     if folder.is_done("train", inputs):
@@ -127,9 +129,9 @@ def manifest_of(
         "targets": recipe.train.targets,
         "base_model": student.name,
         "base_model_hash": basemodels.hash_of(recipe.student),
-        "templates": [TEMPLATE],
-        "prompts": fingerprint_of(TEMPLATE),
-        "letters": "".join(letters_of(recipe.student_ties)),
+        "templates": [recipe.train.method],
+        "prompts": fingerprint_of(recipe.train.method),
+        "letters": "".join(choices_of(recipe)),
         "lora": student.shape,
         "start_from": None if start is None else round_before(start),
         "data": lessons.data,
@@ -188,6 +190,18 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
     return Lessons([*kept, *contrast, *constraints], watched, source, origin | found, warning)
 
 
+def choices_of(recipe: Recipe) -> list[str]:
+    """What the student may answer in its verdict's open place."""
+    return list(GRADES if recipe.train.method == "score" else letters_of(recipe.student_ties))
+
+
+def prompt_for(recipe: Recipe, pair: Pair, order: Order) -> Prompt:
+    """What the student is asked in that order; a student that grades is asked for the first answer's grade."""
+    if recipe.train.method == "score":
+        return render_score(pair, order, 0)
+    return render_direct(pair, order, recipe.student_ties)
+
+
 def start_of(recipe: Recipe) -> Adapter | None:
     """The adapter that training goes on from.
 
@@ -221,17 +235,21 @@ def training_of(
         progress,
     )
     ties, is_soft = recipe.student_ties, settings.targets == "soft"
+    encoder, end = student.encoder, student.end_of_turn
+
+    def rows_of(examples: Sequence[Example]) -> list[TokenRow]:
+        if settings.method == "score":
+            return graded_rows(examples, encoder, end, is_soft, settings.sharpness)
+        return token_rows(examples, encoder, end, ties, is_soft, settings.sharpness)
+
     batches, watched = (
-        batches_of(
-            token_rows(some, student.encoder, student.end_of_turn, ties, is_soft, settings.sharpness),
-            settings.batch_tokens,
-        )
-        for some in (lessons.trained, lessons.watched)
+        batches_of(rows_of(some), settings.batch_tokens) for some in (lessons.trained, lessons.watched)
     )
-    start_of_reply = render_direct(lessons.trained[0].pair, Order.AB, ties).reply_start
-    letters = student.encoder.choice_ids(list(letters_of(ties)), start_of_reply)
+    start_of_reply = prompt_for(recipe, lessons.trained[0].pair, Order.AB).reply_start
+    letters = student.encoder.choice_ids(choices_of(recipe), start_of_reply)
     key = sha256_of_json([key, student.device, student.dtype])
-    return Training(student, batches, watched, letters, settings, recipe.seed, folder.training, key)
+    kind = GradeTraining if settings.method == "score" else Training
+    return kind(student, batches, watched, letters, settings, recipe.seed, folder.training, key)
 
 
 # --- what came of it -------------------------------------------------------------------------------------
@@ -300,8 +318,8 @@ class Said:
     """What a student said of some readings, as the probability of each letter; `settings` load its base."""
 
     settings: Settings
-    ties: bool
-    readings: Sequence[tuple[Pair, Order]]
+    choices: Sequence[str]
+    prompts: Sequence[Prompt]
     probabilities: Sequence[tuple[float, ...]]
 
 
@@ -312,15 +330,15 @@ def said_of(recipe: Recipe, training: Training, trained: Trained, lessons: Lesso
     batches, examples = training.batches, lessons.trained
     if training.held_out:
         batches, examples = training.held_out, lessons.watched
-    readings, probabilities = [], []
+    prompts, probabilities = [], []
     for batch in reversed(batches):  # the shortest rows come last
-        readings += [(examples[row.example].pair, row.order) for row in batch.rows]
+        prompts += [prompt_for(recipe, examples[row.example].pair, row.order) for row in batch.rows]
         probabilities += training.probabilities(batch)
-        if len(readings) >= N_COMPARED:
+        if len(prompts) >= N_COMPARED:
             break
     limit = recipe.train.max_prompt_tokens
     settings = Settings(recipe.student, max_prompt_tokens=limit, dtype=student.dtype, device=student.device)
-    return Said(settings, recipe.student_ties, readings[:N_COMPARED], probabilities[:N_COMPARED])
+    return Said(settings, choices_of(recipe), prompts[:N_COMPARED], probabilities[:N_COMPARED])
 
 
 def difference_of(said: Said, adapter: Path) -> float:
@@ -330,8 +348,7 @@ def difference_of(said: Said, adapter: Path) -> float:
         ModelError: too far in the mean over these readings.
     """
     backend = load_backend("embedded", replace(said.settings, adapter=str(adapter)))
-    prompts = [render_direct(pair, order, said.ties) for pair, order in said.readings]
-    chosen = backend.choose(prompts, tuple(letters_of(said.ties)))
+    chosen = backend.choose(said.prompts, tuple(said.choices))
     differences = [
         abs(one.probabilities[0] - own[0])
         for one, own in zip(chosen, said.probabilities, strict=True)

@@ -11,7 +11,7 @@ from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
 from judge.errors import InputError
 from judge.methods import AUTO, WAYS, Method, MethodSettings, ReplyStore, load_method
 from judge.methods.auto import Auto
-from judge.models.adapters import check_ties, read_adapter, shipped_adapter
+from judge.models.adapters import check_method, check_ties, read_adapter, shipped_adapter
 from judge.records import NO_ADAPTER
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class JudgeOptions:
         backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
         method = load_method(self.method, backend, settings, self.samples, self.vote)
+        if adapter and self.backend in LOCAL:
+            check_method(read_adapter(adapter), WAYS.get(self.method, self.method))
         # An adapter that only a server knows, by name, has no hash and no manifest here.
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))

@@ -83,6 +83,32 @@ class EmbeddedBackend:
                 }
         return chosen_among(choices, model.encoder, prompts, encoded, [probabilities[one] for one in asked])
 
+    def log_likelihoods(
+        self, asked: Sequence[tuple[Prompt, str]], longest: int
+    ) -> list[tuple[float | None, int]]:
+        """How likely the model is to reply to each prompt with the text beside it.
+
+        The sum of the log-probabilities of the text's first `longest` tokens, in nats, and how many these
+        are; None and 0 for a prompt that does not fit or a text without a token.
+        """
+        model = self._model()
+        prompts = [prompt for prompt, _ in asked]
+        sequences: list[tuple[tuple[int, ...], int] | None] = []
+        for (_, text), one in zip(asked, model.encoder.fit(prompts, self._settings.strict), strict=True):
+            ids = model.encoder.plain_ids(text)[:longest]
+            is_given = isinstance(one, Encoded) and bool(ids)
+            sequences.append(((*one.ids, *ids), len(one.ids)) if is_given else None)  # type: ignore[union-attr]
+        distinct = sorted({one for one in sequences if one is not None})
+        found: dict[tuple[tuple[int, ...], int], tuple[float | None, int]] = {}
+        with self._lock:
+            for batch in batches_of([ids for ids, _ in distinct], model.batch_tokens):
+                part = distinct[batch.start : batch.stop]
+                totals, n_computed = model.log_likelihoods(part)
+                self.tokens_computed += n_computed
+                for (ids, start), total in zip(part, totals, strict=True):
+                    found[ids, start] = (total, len(ids) - start)
+        return [(None, 0) if one is None else found[one] for one in sequences]
+
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         """Free text, many rows at a time; a beginning that prompts share is computed once."""
         fitted = self._model().encoder.fit(prompts, self._settings.strict)

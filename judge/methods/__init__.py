@@ -14,6 +14,7 @@ from judge.registry import Registry, lacks, object_at
 
 OURS = {
     "direct": "judge.methods.direct:Direct",
+    "score": "judge.methods.score:Score",
     "cot": "judge.methods.cot:ChainOfThought",
     "rar": "judge.methods.rar:RephraseAndRespond",
     "rar-two-step": "judge.methods.rar:TwoStepRephraseAndRespond",
@@ -25,6 +26,9 @@ OURS = {
 
 WAYS = {"fast": "direct", "slow": "bsm"}
 """Everyday words for methods."""
+
+LEARNED = ("direct", "score")
+"""Methods that answer in four tokens, and that a student can learn."""
 
 AUTO = "auto"
 """Fast first, then slow if that leaves doubt: two methods in one, see `judge.methods.auto`."""
@@ -130,10 +134,14 @@ def load_method(
         raise InputError(f"--method {name}: no such method. There are: {known}.{METHODS.like(name)}")
     if vote not in VOTES:
         raise InputError(f"--vote {vote}: must be one of {', '.join(VOTES)}.")
-    if method == "direct" and (settings.temperature > 0 or samples > 1):
-        raise InputError("--method direct: its probabilities are exact, so there is nothing to sample.")
-    if method != "direct" and backend.engine.adapter != NO_ADAPTER:
-        raise InputError(f"--method {name} judges with the bare base model: an adapter belongs to direct.")
+    if method in LEARNED and (settings.temperature > 0 or samples > 1):
+        raise InputError(f"--method {method}: its probabilities are exact, so there is nothing to sample.")
+    if method == "score" and settings.ties:
+        raise InputError("--method score: grades are rarely equal, so there is no tie to allow. Leave --ties out.")
+    if method not in LEARNED and backend.engine.adapter != NO_ADAPTER:
+        raise InputError(
+            f"--method {name} judges with the bare base model: an adapter belongs to {' or '.join(LEARNED)}."
+        )
     if samples == 1:
         return make(backend, settings)
     if settings.temperature <= 0:

@@ -58,6 +58,18 @@ def pair_values(pair: Pair, order: Order) -> dict[str, Any]:
     }
 
 
+def answer_values(
+    conversation: Sequence[Message], system: str | None, reference: str | None
+) -> dict[str, Any]:
+    """What `answer.txt` shows: the last message of the conversation is the answer."""
+    return {
+        "system": _context(system),
+        "reference": _context(reference),
+        "context": _messages(conversation[:-1]),
+        "answer": Span(conversation[-1].content, "first"),
+    }
+
+
 def question_values(pair: Pair) -> dict[str, Any]:
     """What `question.txt` shows: what was asked, turn by turn, and no word of any answer."""
     asked = [message.content for message in pair.context_a if message.role == "user"]

@@ -139,6 +139,16 @@ def check_prompts(adapter: Adapter) -> None:
         )
 
 
+def check_method(adapter: Adapter, method: str) -> None:
+    """Raises InputError if it was trained to be asked by another method."""
+    (learned,) = adapter.manifest["templates"]
+    if learned != method:
+        raise InputError(
+            f"--method {method}: the adapter {adapter.name} has learned {learned}. Judge with it by "
+            f"--method {learned}, or take another adapter."
+        )
+
+
 def check_ties(adapter: Adapter) -> None:
     """Raises InputError if it was not trained to call two answers equally good."""
     if "C" not in adapter.manifest["letters"]:

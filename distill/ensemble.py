@@ -1,0 +1,236 @@
+"""A teacher made of signals: their weighted sum, less what length explains, as the log-odds that a is better.
+
+Nothing here depends on a label or on the other pairs, so a pair's reading is the same in every run. The
+weights are settings of a recipe; `weights_of` proposes them from pairs whose labels may choose settings.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import cast
+
+from distill.signals import BAD, GOOD, LONGEST_TEXT, NOTHING_ASKED, SIGNALS, WAYS, Bank, Numbers
+from judge.backends import Backend, Completion, load_backend
+from judge.backends.embedded import EmbeddedBackend
+from judge.errors import InputError
+from judge.methods import MemoryStore, Method, MethodSettings, ReplyStore
+from judge.methods.asking import identity_of
+from judge.options import JudgeOptions
+from judge.progress import Progress, silent
+from judge.prompts import fingerprint_of
+from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Step, Unparsed, sha256_of_json
+
+METHOD = "signals"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalOptions(JudgeOptions):
+    """A teacher of signals: the engine as in `JudgeOptions`, the weight of each signal and that of length."""
+
+    signals: Mapping[str, float] = field(default_factory=dict)
+    length: float = 0.0
+
+    def load(self, progress: Progress, store: ReplyStore) -> Method:
+        backend = load_backend(self.backend, replace(self.settings, adapter=self.adapter, progress=progress))
+        return Ensemble(backend, self.signals, self.length, replace(self.method_settings, store=store))
+
+
+def signal_options(options: JudgeOptions, signals: Mapping[str, float], length: float) -> SignalOptions:
+    """The teacher of these signals, by the same engine."""
+    own = {one.name: getattr(options, one.name) for one in fields(JudgeOptions)}
+    return SignalOptions(**own, signals=dict(signals), length=length)
+
+
+class Ensemble:
+    """The teacher of signals as a method: both orders say the same, and steps keep each signal's number."""
+
+    def __init__(
+        self, backend: Backend, signals: Mapping[str, float], length: float, settings: MethodSettings
+    ) -> None:
+        if unknown := [name for name in signals if name not in WAYS]:
+            raise InputError(f"signal {unknown[0]}: no such signal. There are: {', '.join(WAYS)}.")
+        if not hasattr(backend, "log_likelihoods"):
+            raise InputError("signals need the backend embedded: no other gives likelihoods of a text.")
+        self.backend = backend
+        self.signals = dict(sorted(signals.items()))
+        self.length = length
+        self._bank = Bank(cast("EmbeddedBackend", backend), settings)
+        self._store = settings.store or MemoryStore()
+
+    @property
+    def identity(self) -> Identity:
+        weights = [f"{name} {weight:g}" for name, weight in self.signals.items()]
+        said = ", ".join([*weights, f"length {self.length:g}"])
+        templates = sorted({one for name in self.signals for one in WAYS[name].templates})
+        return identity_of(self.backend, METHOD, templates, said, None)
+
+    @property
+    def batch_characters(self) -> int:
+        return self.backend.batch_characters
+
+    def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        """Does nothing: `read` asks for what it needs."""
+
+    def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
+        pairs = list({pair.content_hash: pair for pair, _ in items}.values())
+        numbers = dict(zip((pair.content_hash for pair in pairs), self.numbers(pairs), strict=True))
+        return [self._reading(pair, order, numbers[pair.content_hash]) for pair, order in items]
+
+    def numbers(self, pairs: Sequence[Pair]) -> list[dict[str, float | None]]:
+        """The number of every signal of each pair; what the store knows is not computed again."""
+        found: list[dict[str, float | None]] = [{} for _ in pairs]
+        for way in sorted({WAYS[name].way for name in self.signals}):
+            for own, of_way in zip(found, self._way(way, pairs), strict=True):
+                own |= {name: value for name, value in of_way.items() if name in self.signals}
+        return found
+
+    def _way(self, way: str, pairs: Sequence[Pair]) -> list[dict[str, float | None]]:
+        """The signals of one way of reading, kept in the store as JSON."""
+        engine = asdict(self.backend.engine)
+        keys = [sha256_of_json([engine, way, fingerprint_of_way(way), pair.content_hash]) for pair in pairs]
+        known = self._store.find_replies(set(keys))
+        todo = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in known}
+        if todo:
+            started = time.perf_counter()
+            table = SIGNALS[way](self._bank, list(todo.values()))
+            new = {
+                key: Completion(json.dumps({name: values[i] for name, values in table.items()}), 0, 0, True)
+                for i, key in enumerate(todo)
+            }
+            self._store.record_replies(new, time.perf_counter() - started)
+            known = {**known, **new}
+        return [json.loads(known[key].text) for key in keys]
+
+    def _reading(self, pair: Pair, order: Order, numbers: Mapping[str, float | None]) -> Reading:
+        if missing := [name for name, value in numbers.items() if value is None]:
+            return Unparsed(f"signal {missing[0]}: the model could not be read", "")
+        given = {name: value for name, value in numbers.items() if value is not None}
+        log_odds = sum(self.signals[name] * value for name, value in given.items())
+        log_odds -= self.length * log_ratio_of(pair)
+        p_first = probability_of(log_odds if order is Order.AB else -log_odds)
+        choice = Choice.TIE if not log_odds else Choice.FIRST if p_first > 0.5 else Choice.SECOND
+        steps = tuple(Step(name, f"{value:.6f}", 0, 0) for name, value in given.items())
+        probabilities = {Choice.FIRST: p_first, Choice.SECOND: 1.0 - p_first}
+        return Judgment(choice, probabilities, f"{log_odds:.4f}", 0, 0, steps=steps)
+
+
+def fingerprint_of_way(way: str) -> str:
+    """A hash of all words that a way of reading puts around a pair."""
+    templates = {one for signal in WAYS.values() if signal.way == way for one in signal.templates}
+    return sha256_of_json([fingerprint_of(*templates) if templates else "", GOOD, BAD, NOTHING_ASKED, LONGEST_TEXT])
+
+
+def log_ratio_of(pair: Pair) -> float:
+    """The log of how many times as long as b's answer a's is, in characters."""
+    return math.log((1 + len(pair.response_a)) / (1 + len(pair.response_b)))
+
+
+def probability_of(log_odds: float) -> float:
+    """The probability of these log-odds."""
+    return (1.0 + math.tanh(log_odds / 2)) / 2
+
+
+# --- which signals, and with which weight ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a signal is worth on pairs with labels.
+
+    `right` is its share of right pairs with a 95 % interval (Wilson), `right_where_shorter` that among pairs
+    whose shorter answer is right, `with_length` its correlation with the log of the lengths' ratio.
+    """
+
+    n: int
+    right: float
+    low: float
+    high: float
+    right_where_shorter: float
+    right_where_longer: float
+    longer_chosen: float
+    with_length: float
+
+
+def measured(numbers: Numbers, labels: Sequence[int], ratios: Sequence[float]) -> Measured:
+    """A signal beside labels (1 where a is better, -1 where b is) and the logs of the lengths' ratios."""
+    import numpy as np
+
+    rows = [(x, y, r) for x, y, r in zip(numbers, labels, ratios, strict=True) if x is not None]
+    x, y, r = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    right = (x * y > 0) + 0.5 * (x == 0)
+    low, high = wilson(float(right.mean()), len(x))
+    shorter, longer = right[r * y < 0], right[r * y > 0]
+    return Measured(
+        n=len(x),
+        right=float(right.mean()),
+        low=low,
+        high=high,
+        right_where_shorter=float(shorter.mean()) if len(shorter) else math.nan,
+        right_where_longer=float(longer.mean()) if len(longer) else math.nan,
+        longer_chosen=float((x * r > 0).mean()),
+        with_length=float(np.corrcoef(x, r)[0, 1]) if x.std() and r.std() else 0.0,
+    )
+
+
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95 % interval of a share of n (Wilson, 1927)."""
+    middle = share + z * z / (2 * n)
+    width = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (middle - width) / (1 + z * z / n), (middle + width) / (1 + z * z / n)
+
+
+def kept(table: Mapping[str, Numbers], labels: Sequence[int], ratios: Sequence[float]) -> list[str]:
+    """The signals whose interval lies above one half, and that are still so without what length explains."""
+    names = []
+    for name, numbers in table.items():
+        without = less_length(numbers, ratios)
+        if measured(numbers, labels, ratios).low > 0.5 and measured(without, labels, ratios).low > 0.5:
+            names.append(name)
+    return names
+
+
+def less_length(numbers: Numbers, ratios: Sequence[float]) -> Numbers:
+    """A signal less what the log of the lengths' ratio explains of it, by least squares through zero."""
+    slope = slope_of(numbers, ratios)
+    return [None if x is None else x - slope * r for x, r in zip(numbers, ratios, strict=True)]
+
+
+def slope_of(numbers: Numbers, ratios: Sequence[float]) -> float:
+    """How much of a signal goes with one unit of the log of the lengths' ratio."""
+    both = [(x, r) for x, r in zip(numbers, ratios, strict=True) if x is not None]
+    squares = sum(r * r for _, r in both)
+    return sum(x * r for x, r in both) / squares if squares else 0.0
+
+
+def weights_of(
+    table: Mapping[str, Numbers], names: Sequence[str], ratios: Sequence[float], takes_length: float
+) -> tuple[dict[str, float], float]:
+    """Equal weights over signals of equal spread, so that their sum has spread 1, and the weight of length.
+
+    Args:
+        takes_length: how much of what length explains of the sum is taken away: 0 nothing, 1 all.
+    """
+    spread = {name: spread_of(table[name]) for name in names}
+    total = summed(table, {name: 1 / spread[name] for name in names})
+    whole = spread_of(total)
+    weights = {name: round(1 / (spread[name] * whole), 6) for name in names}
+    return weights, round(takes_length * slope_of(summed(table, weights), ratios), 6)
+
+
+def summed(table: Mapping[str, Numbers], weights: Mapping[str, float]) -> Numbers:
+    """The weighted sum of signals; None where one of them is."""
+    total: Numbers = []
+    for values in zip(*(table[name] for name in weights), strict=True):
+        pieces = [w * x for w, x in zip(weights.values(), values, strict=True) if x is not None]
+        total.append(sum(pieces) if len(pieces) == len(values) else None)
+    return total
+
+
+def spread_of(numbers: Numbers) -> float:
+    """The root of the mean square: signals are symmetric about zero, as a and b are only names."""
+    given = [x for x in numbers if x is not None]
+    return math.sqrt(sum(x * x for x in given) / len(given)) or 1.0

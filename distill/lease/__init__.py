@@ -1,0 +1,6 @@
+"""All that is worth a rented GPU, as one command that needs no network: `python -m distill.lease`.
+
+Steps run in order of worth until the time is up; each writes what it found at once, and one that is done is
+not done again. `steps.py` has the steps, `students.py` the recipes of the students, `tables.py` what is said
+of them on pairs with labels.
+"""
