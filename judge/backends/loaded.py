@@ -250,7 +250,7 @@ class LoadedModel:
                 position_ids=torch.tensor([packing.positions], device=self.device),
                 past_key_values=cache,
                 use_cache=cache is not None,
-                segments=packing.segments,
+                packing=packing,
             ).last_hidden_state[0]
         return hidden
 
