@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from models import make_adapter, make_model, manifest_values
 from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends import Sampling, Settings
-from judge.backends.decoding import MAX_MEMORY_TOKENS, MAX_ROWS, how_many_fit, is_time_to_renew
+from judge.backends.decoding import (
+    GPU_MAX_MEMORY_TOKENS,
+    GPU_MEMORY_SHARE,
+    MAX_MEMORY_TOKENS,
+    MAX_ROWS,
+    Limits,
+    Memory,
+    how_many_fit,
+    is_time_to_renew,
+    limits_of,
+    tokens_in,
+)
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import ModelError
 from judge.methods.direct import render_direct
@@ -99,7 +112,8 @@ def test_the_models_own_way_gives_the_same_replies(backend):
     loaded = backend._model()
     encoded = [one.ids for one in backend.encode(prompts_of())]
     packed, _ = loaded.generate(sorted(set(encoded)), Sampling(max_new_tokens=8))
-    assert loaded._generate_padded(sorted(set(encoded)), Sampling(max_new_tokens=8)) == packed
+    padded = loaded.written_padded(sorted(set(encoded)), Sampling(max_new_tokens=8))
+    assert [loaded._reply(ids, loaded._end_ids()) for ids in padded] == packed
 
 
 @pytest.mark.slow
@@ -117,14 +131,39 @@ def test_prompts_that_wait_take_the_places_of_rows_that_ended_and_get_the_same_r
 
 
 def test_as_many_prompts_fit_as_rows_and_memory_allow():
-    assert how_many_fit([], [10] * (MAX_ROWS + 1), 5) == MAX_ROWS
-    assert how_many_fit([10] * (MAX_ROWS - 1), [10, 10], 5) == 1
-    half = MAX_MEMORY_TOKENS // 2
-    assert how_many_fit([], [half, half], 1) == 1
-    assert how_many_fit([half - 1], [10, 10], 1) == 1
-    assert how_many_fit([], [2 * MAX_MEMORY_TOKENS], 1) == 1, "one goes alone whatever its length"
-    assert how_many_fit([10], [2 * MAX_MEMORY_TOKENS], 1) == 0
-    assert how_many_fit([], [], 1) == 0
+    limits = Limits(max_rows=64, max_tokens=65_536)
+    assert how_many_fit([], [10] * 65, 5, limits) == 64
+    assert how_many_fit([10] * 63, [10, 10], 5, limits) == 1
+    half = 32_768
+    assert how_many_fit([], [half, half], 1, limits) == 1
+    assert how_many_fit([half - 1], [10, 10], 1, limits) == 1
+    assert how_many_fit([], [4 * half], 1, limits) == 1, "one goes alone whatever its length"
+    assert how_many_fit([10], [4 * half], 1, limits) == 0
+    assert how_many_fit([], [], 1, limits) == 0
+
+
+def test_a_gpu_remembers_what_a_share_of_its_free_memory_holds():
+    config = SimpleNamespace(
+        num_hidden_layers=24, num_attention_heads=14, num_key_value_heads=2, hidden_size=14 * 64
+    )
+    assert limits_of(config, "cpu", 2) == Limits(MAX_ROWS, MAX_MEMORY_TOKENS)
+    assert tokens_in(10**9, config, 2) == int(GPU_MEMORY_SHARE * 10**9 / (2 * 24 * 2 * 64 * 2))
+    assert tokens_in(10**9, config, 4) == tokens_in(5 * 10**8, config, 2)
+    assert tokens_in(10**12, config, 2) == GPU_MAX_MEMORY_TOKENS
+    before = tokens_in(10**9, config, 2)
+    config.head_dim = 128
+    assert tokens_in(2 * 10**9, config, 2) == before
+
+
+def test_a_memory_is_filled_with_the_places_of_each_row():
+    torch = pytest.importorskip("torch")
+    keys, values = torch.randn(2, 9, 4), torch.randn(2, 9, 4)
+    memory = Memory([3, 1, 2], 4, "cpu")
+    memory.put(0, range(2), torch.tensor([[0, 1, 5], [8, 8, 8]]), keys, values)
+    memory.put(0, range(2, 3), torch.tensor([[2, 3]]), keys, values)
+    for row, places in enumerate([[0, 1, 5], [8], [2, 3]]):
+        assert memory.keys[0][row, :, :, : len(places)].equal(keys[:, places].transpose(1, 2))
+        assert memory.values[0][row, :, : len(places)].equal(values[:, places])
 
 
 def test_rows_are_moved_when_a_quarter_has_ended_or_would_be_new():
