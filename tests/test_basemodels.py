@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ import pytest
 from judge.errors import BrokenWeights, JudgeError, MissingExtra, ModelError, UnknownModel
 from judge.models import basemodels
 from judge.models.basemodels import PackagedModel, Progress
-from judge.models.gguf import _slices_in_bf16, _write_weights
+from judge.models.gguf import _in_order, _slices_in_bf16, _write_weights
 
 GGUF = b"three parts make one file"
 PARTS = (GGUF[:9], GGUF[9:18], GGUF[18:])
@@ -452,9 +453,33 @@ def test_a_tensor_cut_into_slices_is_the_same_as_in_one_piece(tmp_path):
     pytest.importorskip("torch")
     values = gguf.quants.np.arange(7 * 32, dtype="float32").reshape(7, 32)
     tensor = namedtuple("Tensor", "shape tensor_type data")((32, 7), gguf.GGMLQuantizationType.F32, values)
-    whole = b"".join(_slices_in_bf16(tensor))
-    assert b"".join(_slices_in_bf16(tensor, values_at_once=64)) == whole
+    whole = b"".join(one() for one in _slices_in_bf16(tensor))
+    assert b"".join(_in_order(_slices_in_bf16(tensor, values_at_once=64), 3)) == whole
     assert len(whole) == 2 * values.size
+
+
+def test_slices_come_in_their_order_and_few_are_there_at_once():
+    made, most = [], 0
+
+    def task(number):
+        time.sleep(0.002 * (number % 3))
+        made.append(number)
+        return bytes([number])
+
+    taken = []
+    for one in _in_order((partial(task, number) for number in range(60)), 4):
+        taken += one
+        most = max(most, len(made) - len(taken))
+    assert taken == list(range(60))
+    assert most <= 2 * 4
+
+
+def test_a_slice_that_cannot_be_made_stops_the_conversion():
+    def broken():
+        raise ValueError("no such type")
+
+    with pytest.raises(ValueError, match="no such type"):
+        list(_in_order([lambda: b"a", broken, lambda: b"c"], 2))
 
 
 # Local folders
