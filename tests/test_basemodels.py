@@ -186,6 +186,57 @@ def test_a_second_fetch_needs_neither_parts_nor_converter(parts, monkeypatch):
     assert basemodels.fetch("toy") == first
 
 
+def test_a_local_copy_of_the_gguf_makes_what_the_parts_make(site, tmp_path):
+    file = tmp_path / "copy.gguf"
+    file.write_bytes(GGUF)
+    model = basemodels.fetch_from(file, "toy")
+    assert (model.name, model.hash) == ("toy", TOY.sha256)
+    assert (model.folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert not (model.folder / "model.gguf").exists()
+    assert basemodels.verify("toy") == basemodels.fetch("toy") == model
+    assert file.read_bytes() == GGUF
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, r"copy.gguf cannot be read \(No such file or directory\)"),
+        (GGUF[:-1], "copy.gguf has 24 bytes; the GGUF of somebody/toy-GGUF that is pinned here has 25."),
+        (GGUF[::-1], f"copy.gguf has SHA-256 {hashlib.sha256(GGUF[::-1]).hexdigest()}; the GGUF .* has "),
+    ],
+)
+@pytest.mark.parametrize("is_made", [False, True])
+def test_another_file_than_the_pinned_gguf_is_refused_before_anything_is_made(
+    site, cache, tmp_path, content, said, is_made
+):
+    file = tmp_path / "copy.gguf"
+    if is_made:
+        file.write_bytes(GGUF)
+        basemodels.fetch_from(file, "toy")
+        file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(BrokenWeights, match=said) as error:
+        basemodels.fetch_from(file, "toy")
+    assert line_of(error).startswith("toy: ")
+    assert basemodels.is_ready("toy") == (cache / "models").exists() == is_made
+
+
+def test_a_local_gguf_makes_packaged_models_only(site, tmp_path):
+    with pytest.raises(UnknownModel) as error:
+        basemodels.fetch_from(tmp_path / "copy.gguf", "somebody/model")
+    assert line_of(error) == "'somebody/model': a GGUF file makes packaged models only: toy."
+
+
+def test_the_command_line_takes_a_local_gguf(site, tmp_path, capsys):
+    from judge.cli.main import app
+
+    file = tmp_path / "copy.gguf"
+    file.write_bytes(GGUF)
+    app(["models", "fetch", "toy", "--gguf", str(file), "--quiet"], standalone_mode=False)
+    assert capsys.readouterr().out == f"toy is ready: {TOY.folder}\n"
+
+
 def test_the_hash_of_a_packaged_model_is_known_before_anything_is_installed(site):
     assert basemodels.hash_of("toy") == TOY.sha256
 
