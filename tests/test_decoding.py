@@ -54,7 +54,7 @@ def greedy(backend, ids, n_new):
             token = int(loaded.model(torch.tensor([ids])).logits[0, -1].argmax())
         ids.append(token)
         written.append(token)
-        if token in loaded._end_ids():
+        if token in loaded.end_ids():
             break
     return written
 
@@ -67,7 +67,7 @@ def test_every_row_goes_on_as_if_it_were_alone(backend):
     for prompt, reply in zip(prompts, replies, strict=True):
         [encoded] = backend.encode([prompt])
         written = greedy(backend, encoded.ids, 12)
-        assert (reply.text, reply.tokens_out, reply.is_ended) == loaded._reply(written, loaded._end_ids())
+        assert (reply.text, reply.tokens_out, reply.is_ended) == loaded._reply(written, loaded.end_ids())
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_rows_that_end_early_are_dropped_and_change_no_other(backend, monkeypatc
         {token for text in alone for token in text.encode()}, key=lambda t: sum(chr(t) in x for x in alone)
     )
     end = loaded.tokenizer.convert_tokens_to_ids(loaded.tokenizer.tokenize(chr(often)))[0]
-    monkeypatch.setattr(loaded, "_end_ids", lambda: {end})
+    monkeypatch.setattr(loaded, "end_ids", lambda: {end})
     together = backend.complete(prompts, Sampling(max_new_tokens=16))
     assert any(reply.is_ended and reply.tokens_out < 16 for reply in together)
     apart = [backend.complete([prompt], Sampling(max_new_tokens=16))[0] for prompt in prompts]
@@ -113,7 +113,7 @@ def test_the_models_own_way_gives_the_same_replies(backend):
     encoded = [one.ids for one in backend.encode(prompts_of())]
     packed, _ = loaded.generate(sorted(set(encoded)), Sampling(max_new_tokens=8))
     padded = loaded.written_padded(sorted(set(encoded)), Sampling(max_new_tokens=8))
-    assert [loaded._reply(ids, loaded._end_ids()) for ids in padded] == packed
+    assert [loaded._reply(ids, loaded.end_ids()) for ids in padded] == packed
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_prompts_that_wait_take_the_places_of_rows_that_ended_and_get_the_same_r
 ):
     prompts = prompts_of()
     loaded = backend._model()
-    monkeypatch.setattr(loaded, "_end_ids", lambda: set(range(97, 110)))  # so that lengths differ
+    monkeypatch.setattr(loaded, "end_ids", lambda: set(range(97, 110)))  # so that lengths differ
     together = backend.complete(prompts, Sampling(max_new_tokens=16))
     assert len({reply.tokens_out for reply in together}) > 2
     monkeypatch.setattr("judge.backends.decoding.MAX_ROWS", max_rows)

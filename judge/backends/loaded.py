@@ -122,7 +122,7 @@ class LoadedModel:
 
     def generate(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
         """The reply to each of the sorted sequences; prompt tokens computed."""
-        ends = self._end_ids()
+        ends = self.end_ids()
         if self.can_pack:
             written, n_computed = self.written(sequences, sampling)
             return [self._reply(ids, ends) for ids in written], n_computed
@@ -146,7 +146,7 @@ class LoadedModel:
         """
         import torch
 
-        ends, n_new, limits = self._end_ids(), sampling.max_new_tokens, self._limits()
+        ends, n_new, limits = self.end_ids(), sampling.max_new_tokens, self._limits()
         head = self.model.get_output_embeddings()
         written: list[list[int]] = [[] for _ in sequences]
         rows: list[int] = []  # which sequence each row belongs to
@@ -222,7 +222,7 @@ class LoadedModel:
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
         padded = torch.tensor([[pad] * (width - len(s)) + list(s) for s in sequences])
         mask = torch.tensor([[0] * (width - len(s)) + [1] * len(s) for s in sequences])
-        ends = self._end_ids()
+        ends = self.end_ids()
         decoding: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0}
         if sampling.temperature > 0:
             decoding |= {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
@@ -243,7 +243,7 @@ class LoadedModel:
         is_ended = n_words < len(ids)
         return self.tokenizer.decode(ids[:n_words], skip_special_tokens=False), n_words + is_ended, is_ended
 
-    def _end_ids(self) -> set[int]:
+    def end_ids(self) -> set[int]:
         configured = self.model.generation_config.eos_token_id
         ids = {configured} if isinstance(configured, int) else set(configured or ())
         return ids | ({self.tokenizer.eos_token_id} - {None})
