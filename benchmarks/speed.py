@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks import training
 from benchmarks.processes import in_fresh_process, one_process, peak_rss
 from distill.examples import VERDICT_TOKENS
+from judge.backends import Settings
 from judge.backends.embedded import EmbeddedBackend
 from judge.datasets.dataset import data_folder
 from judge.datasets.mt_bench import voted_pairs
@@ -38,8 +39,6 @@ def start_embedded(base_model: str) -> dict[str, float]:
     started = time.perf_counter()
     import torch  # noqa: F401
     import transformers.models.qwen2.modeling_qwen2  # noqa: F401
-
-    from judge.backends import Settings
 
     imported = time.perf_counter()
     backend = EmbeddedBackend(Settings(base_model))
@@ -185,7 +184,7 @@ def measure(base_model: str, pairs: Sequence[Pair], n_rounds: int) -> dict[str, 
     forget_cached(folder)
     cold = in_fresh_process(start_embedded, base_model)
     warm = in_fresh_process(start_embedded, base_model)
-    batches = planned(pairs, EmbeddedBackend.batch_characters)
+    batches = planned(pairs, EmbeddedBackend(Settings(base_model)).batch_characters)
     rounds: list[dict[str, Any]] = []
     with one_process() as embedded, one_process() as plain, one_process() as matrices:
         embedded.submit(start_embedded, base_model).result()

@@ -202,7 +202,7 @@ class Student:
         import torch
 
         positions = torch.tensor([packing.positions], device=self.device)
-        return {"position_ids": positions, "use_cache": False, "segments": packing.segments}
+        return {"position_ids": positions, "use_cache": False, "packing": packing}
 
     @contextmanager
     def _only(self, which: slice, is_last: bool) -> Iterator[None]:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ import pytest
 from judge.errors import BrokenWeights, JudgeError, MissingExtra, ModelError, UnknownModel
 from judge.models import basemodels
 from judge.models.basemodels import PackagedModel, Progress
-from judge.models.gguf import _slices_in_bf16, _write_weights
+from judge.models.gguf import _in_order, _slices_in_bf16, _write_weights
 
 GGUF = b"three parts make one file"
 PARTS = (GGUF[:9], GGUF[9:18], GGUF[18:])
@@ -183,6 +184,57 @@ def test_a_second_fetch_needs_neither_parts_nor_converter(parts, monkeypatch):
         part.unlink()
     monkeypatch.setattr(basemodels, "convert_gguf", None)
     assert basemodels.fetch("toy") == first
+
+
+def test_a_local_copy_of_the_gguf_makes_what_the_parts_make(site, tmp_path):
+    file = tmp_path / "copy.gguf"
+    file.write_bytes(GGUF)
+    model = basemodels.fetch_from(file, "toy")
+    assert (model.name, model.hash) == ("toy", TOY.sha256)
+    assert (model.folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert not (model.folder / "model.gguf").exists()
+    assert basemodels.verify("toy") == basemodels.fetch("toy") == model
+    assert file.read_bytes() == GGUF
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, r"copy.gguf cannot be read \(No such file or directory\)"),
+        (GGUF[:-1], "copy.gguf has 24 bytes; the GGUF of somebody/toy-GGUF that is pinned here has 25."),
+        (GGUF[::-1], f"copy.gguf has SHA-256 {hashlib.sha256(GGUF[::-1]).hexdigest()}; the GGUF .* has "),
+    ],
+)
+@pytest.mark.parametrize("is_made", [False, True])
+def test_another_file_than_the_pinned_gguf_is_refused_before_anything_is_made(
+    site, cache, tmp_path, content, said, is_made
+):
+    file = tmp_path / "copy.gguf"
+    if is_made:
+        file.write_bytes(GGUF)
+        basemodels.fetch_from(file, "toy")
+        file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(BrokenWeights, match=said) as error:
+        basemodels.fetch_from(file, "toy")
+    assert line_of(error).startswith("toy: ")
+    assert basemodels.is_ready("toy") == (cache / "models").exists() == is_made
+
+
+def test_a_local_gguf_makes_packaged_models_only(site, tmp_path):
+    with pytest.raises(UnknownModel) as error:
+        basemodels.fetch_from(tmp_path / "copy.gguf", "somebody/model")
+    assert line_of(error) == "'somebody/model': a GGUF file makes packaged models only: toy."
+
+
+def test_the_command_line_takes_a_local_gguf(site, tmp_path, capsys):
+    from judge.cli.main import app
+
+    file = tmp_path / "copy.gguf"
+    file.write_bytes(GGUF)
+    app(["models", "fetch", "toy", "--gguf", str(file), "--quiet"], standalone_mode=False)
+    assert capsys.readouterr().out == f"toy is ready: {TOY.folder}\n"
 
 
 def test_the_hash_of_a_packaged_model_is_known_before_anything_is_installed(site):
@@ -452,9 +504,33 @@ def test_a_tensor_cut_into_slices_is_the_same_as_in_one_piece(tmp_path):
     pytest.importorskip("torch")
     values = gguf.quants.np.arange(7 * 32, dtype="float32").reshape(7, 32)
     tensor = namedtuple("Tensor", "shape tensor_type data")((32, 7), gguf.GGMLQuantizationType.F32, values)
-    whole = b"".join(_slices_in_bf16(tensor))
-    assert b"".join(_slices_in_bf16(tensor, values_at_once=64)) == whole
+    whole = b"".join(one() for one in _slices_in_bf16(tensor))
+    assert b"".join(_in_order(_slices_in_bf16(tensor, values_at_once=64), 3)) == whole
     assert len(whole) == 2 * values.size
+
+
+def test_slices_come_in_their_order_and_few_are_there_at_once():
+    made, most = [], 0
+
+    def task(number):
+        time.sleep(0.002 * (number % 3))
+        made.append(number)
+        return bytes([number])
+
+    taken = []
+    for one in _in_order((partial(task, number) for number in range(60)), 4):
+        taken += one
+        most = max(most, len(made) - len(taken))
+    assert taken == list(range(60))
+    assert most <= 2 * 4
+
+
+def test_a_slice_that_cannot_be_made_stops_the_conversion():
+    def broken():
+        raise ValueError("no such type")
+
+    with pytest.raises(ValueError, match="no such type"):
+        list(_in_order([lambda: b"a", broken, lambda: b"c"], 2))
 
 
 # Local folders

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from models import make_adapter, make_model, manifest_values
 from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends import Sampling, Settings
-from judge.backends.decoding import MAX_MEMORY_TOKENS, MAX_ROWS, how_many_fit, is_time_to_renew
+from judge.backends.decoding import (
+    GPU_MAX_MEMORY_TOKENS,
+    GPU_MEMORY_SHARE,
+    MAX_MEMORY_TOKENS,
+    MAX_ROWS,
+    Limits,
+    Memory,
+    how_many_fit,
+    is_time_to_renew,
+    limits_of,
+    tokens_in,
+)
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import ModelError
 from judge.methods.direct import render_direct
@@ -41,7 +54,7 @@ def greedy(backend, ids, n_new):
             token = int(loaded.model(torch.tensor([ids])).logits[0, -1].argmax())
         ids.append(token)
         written.append(token)
-        if token in loaded._end_ids():
+        if token in loaded.end_ids():
             break
     return written
 
@@ -54,7 +67,7 @@ def test_every_row_goes_on_as_if_it_were_alone(backend):
     for prompt, reply in zip(prompts, replies, strict=True):
         [encoded] = backend.encode([prompt])
         written = greedy(backend, encoded.ids, 12)
-        assert (reply.text, reply.tokens_out, reply.is_ended) == loaded._reply(written, loaded._end_ids())
+        assert (reply.text, reply.tokens_out, reply.is_ended) == loaded._reply(written, loaded.end_ids())
 
 
 @pytest.mark.slow
@@ -66,7 +79,7 @@ def test_rows_that_end_early_are_dropped_and_change_no_other(backend, monkeypatc
         {token for text in alone for token in text.encode()}, key=lambda t: sum(chr(t) in x for x in alone)
     )
     end = loaded.tokenizer.convert_tokens_to_ids(loaded.tokenizer.tokenize(chr(often)))[0]
-    monkeypatch.setattr(loaded, "_end_ids", lambda: {end})
+    monkeypatch.setattr(loaded, "end_ids", lambda: {end})
     together = backend.complete(prompts, Sampling(max_new_tokens=16))
     assert any(reply.is_ended and reply.tokens_out < 16 for reply in together)
     apart = [backend.complete([prompt], Sampling(max_new_tokens=16))[0] for prompt in prompts]
@@ -99,7 +112,8 @@ def test_the_models_own_way_gives_the_same_replies(backend):
     loaded = backend._model()
     encoded = [one.ids for one in backend.encode(prompts_of())]
     packed, _ = loaded.generate(sorted(set(encoded)), Sampling(max_new_tokens=8))
-    assert loaded._generate_padded(sorted(set(encoded)), Sampling(max_new_tokens=8)) == packed
+    padded = loaded.written_padded(sorted(set(encoded)), Sampling(max_new_tokens=8))
+    assert [loaded._reply(ids, loaded.end_ids()) for ids in padded] == packed
 
 
 @pytest.mark.slow
@@ -109,7 +123,7 @@ def test_prompts_that_wait_take_the_places_of_rows_that_ended_and_get_the_same_r
 ):
     prompts = prompts_of()
     loaded = backend._model()
-    monkeypatch.setattr(loaded, "_end_ids", lambda: set(range(97, 110)))  # so that lengths differ
+    monkeypatch.setattr(loaded, "end_ids", lambda: set(range(97, 110)))  # so that lengths differ
     together = backend.complete(prompts, Sampling(max_new_tokens=16))
     assert len({reply.tokens_out for reply in together}) > 2
     monkeypatch.setattr("judge.backends.decoding.MAX_ROWS", max_rows)
@@ -117,14 +131,39 @@ def test_prompts_that_wait_take_the_places_of_rows_that_ended_and_get_the_same_r
 
 
 def test_as_many_prompts_fit_as_rows_and_memory_allow():
-    assert how_many_fit([], [10] * (MAX_ROWS + 1), 5) == MAX_ROWS
-    assert how_many_fit([10] * (MAX_ROWS - 1), [10, 10], 5) == 1
-    half = MAX_MEMORY_TOKENS // 2
-    assert how_many_fit([], [half, half], 1) == 1
-    assert how_many_fit([half - 1], [10, 10], 1) == 1
-    assert how_many_fit([], [2 * MAX_MEMORY_TOKENS], 1) == 1, "one goes alone whatever its length"
-    assert how_many_fit([10], [2 * MAX_MEMORY_TOKENS], 1) == 0
-    assert how_many_fit([], [], 1) == 0
+    limits = Limits(max_rows=64, max_tokens=65_536)
+    assert how_many_fit([], [10] * 65, 5, limits) == 64
+    assert how_many_fit([10] * 63, [10, 10], 5, limits) == 1
+    half = 32_768
+    assert how_many_fit([], [half, half], 1, limits) == 1
+    assert how_many_fit([half - 1], [10, 10], 1, limits) == 1
+    assert how_many_fit([], [4 * half], 1, limits) == 1, "one goes alone whatever its length"
+    assert how_many_fit([10], [4 * half], 1, limits) == 0
+    assert how_many_fit([], [], 1, limits) == 0
+
+
+def test_a_gpu_remembers_what_a_share_of_its_free_memory_holds():
+    config = SimpleNamespace(
+        num_hidden_layers=24, num_attention_heads=14, num_key_value_heads=2, hidden_size=14 * 64
+    )
+    assert limits_of(config, "cpu", 2) == Limits(MAX_ROWS, MAX_MEMORY_TOKENS)
+    assert tokens_in(10**9, config, 2) == int(GPU_MEMORY_SHARE * 10**9 / (2 * 24 * 2 * 64 * 2))
+    assert tokens_in(10**9, config, 4) == tokens_in(5 * 10**8, config, 2)
+    assert tokens_in(10**12, config, 2) == GPU_MAX_MEMORY_TOKENS
+    before = tokens_in(10**9, config, 2)
+    config.head_dim = 128
+    assert tokens_in(2 * 10**9, config, 2) == before
+
+
+def test_a_memory_is_filled_with_the_places_of_each_row():
+    torch = pytest.importorskip("torch")
+    keys, values = torch.randn(2, 9, 4), torch.randn(2, 9, 4)
+    memory = Memory([3, 1, 2], 4, "cpu")
+    memory.put(0, range(2), torch.tensor([[0, 1, 5], [8, 8, 8]]), keys, values)
+    memory.put(0, range(2, 3), torch.tensor([[2, 3]]), keys, values)
+    for row, places in enumerate([[0, 1, 5], [8], [2, 3]]):
+        assert memory.keys[0][row, :, :, : len(places)].equal(keys[:, places].transpose(1, 2))
+        assert memory.values[0][row, :, : len(places)].equal(values[:, places])
 
 
 def test_rows_are_moved_when_a_quarter_has_ended_or_would_be_new():

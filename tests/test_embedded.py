@@ -44,6 +44,11 @@ def test_the_engine_is_known_without_loading_anything(tiny):
     assert len(engine.base_model_hash) == 64
 
 
+def test_a_gpu_is_given_more_at_once_than_a_cpu(tiny):
+    cpu, gpu = (EmbeddedBackend(Settings(str(tiny), device=one)).batch_characters for one in ("cpu", "cuda"))
+    assert (cpu, gpu) == (16_000, 600_000)
+
+
 @pytest.mark.slow
 def test_packed_probabilities_are_those_of_one_prompt_at_a_time_through_the_models_own_head(backend):
     import torch
@@ -261,7 +266,7 @@ def test_bf16_packing_stays_near_to_float32_one_at_a_time(real):
     prompts = prompts_of(FOUR_PAIRS)
     model = exact._model()
     ids = model.encoder.choice_ids(["A", "B"], "[[")
-    plain = model._plain_logits([one.ids for one in exact.encode(prompts)], ids).softmax(-1)[:, 0].tolist()
+    plain = model.plain_logits([one.ids for one in exact.encode(prompts)], ids).softmax(-1)[:, 0].tolist()
     packed = [one.probabilities[0] for one in real.choose(prompts, ["A", "B"])]
     differences = [abs(log_odds(p) - log_odds(q)) for p, q in zip(packed, plain, strict=True)]
     assert sum(differences) / len(differences) < 0.05

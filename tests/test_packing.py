@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judge.backends.gathered import FREE_PADDING, MAX_GROUP_TOKENS, MAX_PADDING, groups_of, padded_places
 from judge.backends.packing import MIN_SHARED, Segment, batches_of, pack, packed_attention, shared_length
 
 token_lists = st.lists(
@@ -90,7 +91,7 @@ def test_packed_attention_is_causal_attention_over_each_sequence(head):
     packing = pack(sequences)
     n = len(packing.ids)
     query, key, value = torch.randn(1, 6, n, 16), torch.randn(1, 2, n, 16), torch.randn(1, 2, n, 16)
-    output, _ = packed_attention(None, query, key, value, None, segments=packing.segments)
+    output, _ = packed_attention(None, query, key, value, None, packing=packing)
     for end in packing.ends:
         own = next(s for s in packing.segments if s.start <= end < s.end)
         places = [i for a, b in (*own.above, (own.start, own.end)) for i in range(a, b)]
@@ -100,12 +101,69 @@ def test_packed_attention_is_causal_attention_over_each_sequence(head):
         torch.testing.assert_close(output[:, places], expected.transpose(1, 2), atol=1e-5, rtol=1e-5)
 
 
-def test_the_attention_for_gpus_gives_what_the_one_for_cpus_gives():
-    torch = pytest.importorskip("torch")
-    from judge.backends.packing import _blocks_of_queries, _fused
-
-    torch.manual_seed(2)
-    query, keys, values = torch.randn(2, 3, 150, 16), torch.randn(2, 190, 16), torch.randn(2, 190, 16)
-    torch.testing.assert_close(
-        _fused(query, keys, values), _blocks_of_queries(query, keys, values), atol=1e-5, rtol=1e-5
+def unequal_sequences():
+    """Sequences that share beginnings and begin each other, of which some are very much longer."""
+    head, long = (0,) * 40, (5,) * 300
+    return sorted(
+        [
+            head,
+            (*head, *long),
+            (*head, *long, 7),
+            (*head, 8),
+            (*head, *(9,) * 60),
+            (3,),
+            (4,) * 25,
+            (*long, 1),
+        ]
     )
+
+
+@pytest.mark.parametrize(("dtype", "near"), [("float32", 1e-5), ("bfloat16", 3e-2)])
+@pytest.mark.parametrize(("free_padding", "max_tokens"), [(2048, 10**6), (0, 10**6), (0, 1), (10**6, 700)])
+def test_the_attention_for_gpus_gives_what_the_one_for_cpus_gives(
+    monkeypatch, dtype, near, free_padding, max_tokens
+):
+    torch = pytest.importorskip("torch")
+    from judge.backends import gathered
+
+    monkeypatch.setattr(gathered, "FREE_PADDING", free_padding)
+    monkeypatch.setattr(gathered, "MAX_GROUP_TOKENS", max_tokens)
+    packing = pack(unequal_sequences())
+    torch.manual_seed(2)
+    shapes = [(1, 6, len(packing.ids), 16), (1, 2, len(packing.ids), 16), (1, 2, len(packing.ids), 16)]
+    tokens = [torch.randn(shape).to(getattr(torch, dtype)).requires_grad_() for shape in shapes]
+    plan = packing.plan("cpu")
+    assert packing.plan("cpu") is plan
+    assert (len(plan.groups) > 1) == ((free_padding, max_tokens) != (2048, 10**6))
+    ours = gathered.attend(*(one[0].transpose(0, 1) for one in tokens), plan, None)
+    expected, _ = packed_attention(None, *tokens, None, packing=packing)
+    torch.testing.assert_close(ours, expected[0], atol=near, rtol=near)
+    weights = torch.randn_like(ours)
+    gradients = [torch.autograd.grad((one * weights).sum(), tokens) for one in (ours, expected[0])]
+    for own, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(own, other, atol=4 * near, rtol=4 * near)
+
+
+@given(st.lists(st.integers(1, 5000), max_size=80))
+def test_groups_are_runs_of_all_lengths_with_little_padding(lengths):
+    lengths = sorted(lengths, reverse=True)
+    groups = groups_of(lengths)
+    assert [i for group in groups for i in group] == list(range(len(lengths)))
+    for group in groups:
+        real = sum(lengths[i] for i in group)
+        padded = len(group) * lengths[group.start]
+        assert padded - real <= max(FREE_PADDING, MAX_PADDING * real)
+        assert padded <= MAX_GROUP_TOKENS
+
+
+@given(token_lists, st.integers(0, 40))
+def test_a_plan_takes_every_token_of_the_row_from_one_sequence_that_holds_it(lists, n_shared):
+    torch = pytest.importorskip("torch")
+    packing = pack(sorted({(1,) * n_shared + tokens for tokens in lists}))
+    plan = packing.plan("cpu")
+    owned = [group.places.flatten()[group.owned] for group in plan.groups]
+    assert torch.cat(owned)[plan.order].tolist() == list(range(len(packing.ids)))
+    rows = padded_places(packing.paths).tolist()
+    for path, row in zip(packing.paths, rows, strict=True):
+        places = [place for start, end in path for place in range(start, end)]
+        assert row == places + places[-1:] * (len(row) - len(places))

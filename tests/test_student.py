@@ -12,7 +12,7 @@ from distill.examples import token_rows
 from distill.frozen import freeze_linear_layers
 from distill.selection import Example, Part, targets
 from distill.student import Batch, Lora, Student, batch_of, read_weights
-from judge.backends import Settings
+from judge.backends import Settings, packing
 from judge.backends.cpu import can_pack
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import ModelError
@@ -94,6 +94,21 @@ def test_gradients_are_those_of_each_row_alone(tiny):
     for name, one in student.parameters.items():
         assert one.grad.abs().max() > 0
         assert torch.allclose(ours[name], one.grad, rtol=1e-3, atol=1e-5), name
+
+
+@pytest.mark.parametrize("saves_memory", [False, True])
+def test_the_attention_for_gpus_gives_the_same_gradients(tiny, monkeypatch, saves_memory):
+    gradients = []
+    for way in (packing._by_segments, packing._by_sequences):
+        monkeypatch.setattr(packing, "_by_segments", way)
+        student = student_of(tiny, saves_memory=saves_memory)
+        spread(student)
+        student.adapted.train()
+        logits_of(student, batch_of(rows_for(student))).square().mean().backward()
+        gradients.append([one.grad for one in student.parameters.values()])
+    for one, other in zip(*gradients, strict=True):
+        assert one.abs().max() > 0
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("layers", [1.0, 0.01])

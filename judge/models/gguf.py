@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from judge.progress import Progress
 
 WEIGHTS = "model.safetensors"
 CONVERTER = 1  # raise it when a change makes other bytes of the same GGUF
+MAX_WORKERS = 8
 CONVERTS_WITH = ("gguf", "torch", "transformers")
 
 PARAMETERS = {
@@ -32,7 +37,7 @@ PARAMETERS = {
 def convert_gguf(gguf: Path, folder: Path, progress: Progress) -> None:
     """Writes the tokenizer, the configuration and the weights in bf16 of a Qwen2 GGUF into a folder.
 
-    The weights go through one slice at a time, so that memory holds little besides the mapped GGUF.
+    The weights go through in slices, a few at a time, so that memory holds little besides the mapped GGUF.
     transformers' own loader gives the same file byte for byte, but takes longer and holds the whole model.
     """
     from gguf import GGUFReader
@@ -93,24 +98,43 @@ def _write_weights(tensors: Iterable[Any], path: Path, progress: Progress) -> No
         header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [start, total]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the format asks for data aligned to 8 bytes
+    slices = (one for _, tensor in named for one in _slices_in_bf16(tensor))
     done = 0
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for _, tensor in named:
-            for values in _slices_in_bf16(tensor):
-                file.write(values)
-                done += len(values)
-                progress("converting", done, total)
+        for values in _in_order(slices, min(MAX_WORKERS, os.cpu_count() or 1)):
+            file.write(values)
+            done += len(values)
+            progress("converting", done, total)
 
 
-def _slices_in_bf16(tensor: Any, values_at_once: int = 1 << 22) -> Iterator[bytes]:
-    """The tensor's values row after row as little-endian bf16, dequantised in fp32 and rounded once."""
+def _in_order(tasks: Iterable[Callable[[], bytes]], n_workers: int) -> Iterator[bytes]:
+    """What the tasks give, in their order; so many run at once, and no more than twice as many wait."""
+    waiting: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(n_workers) as pool:
+        for task in tasks:
+            waiting.append(pool.submit(task))
+            if len(waiting) > 2 * n_workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _slices_in_bf16(tensor: Any, values_at_once: int = 1 << 20) -> Iterator[Callable[[], bytes]]:
+    """Tasks that give the tensor's values, some rows after others, as `_in_bf16` does."""
     import numpy as np
-    import torch
-    from gguf.quants import dequantize
 
     rows = np.atleast_2d(tensor.data)
     step = max(1, values_at_once // int(tensor.shape[0]))
     for start in range(0, len(rows), step):
-        values = np.array(dequantize(rows[start : start + step], tensor.tensor_type), dtype=np.float32)
-        yield torch.from_numpy(values).to(torch.bfloat16).view(torch.int16).numpy().tobytes()
+        yield partial(_in_bf16, rows[start : start + step], tensor.tensor_type)
+
+
+def _in_bf16(rows: Any, tensor_type: Any) -> bytes:
+    """The values of quantised rows as little-endian bf16, dequantised in fp32 and rounded once."""
+    import numpy as np
+    import torch
+    from gguf.quants import dequantize
+
+    values = np.array(dequantize(rows, tensor_type), dtype=np.float32)
+    return torch.from_numpy(values).to(torch.bfloat16).view(torch.int16).numpy().tobytes()
