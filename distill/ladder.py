@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from distill.clean import normalised
 from distill.contrast import LIKE_LENGTH, MIN_ANSWER_WORDS, WORD
@@ -26,7 +25,7 @@ STOP = re.compile(r"[.!?…]+[\"'”’)*_]*(?=\s|\Z)|[。！？]|(?<=\S)[^\S\n]
 """The end of a sentence or of a line."""
 
 ABBREVIATION = re.compile(r"(?:\b(?:Dr|Mrs?|Ms|St|vs|etc|No|approx|Prof|[A-Za-z])|e\.g|i\.e|^\W*\d+)\.\Z")
-LOOKS_CUT = re.compile(r"(?:[:,;(\-–—]|\b(?:and|or|the|a|of|to|for))[\s*_]*\Z")
+LOOKS_CUT = re.compile(r"(?:[:,;({\-–—]|\*/|\b(?:and|or|the|a|of|to|for))[\s*_]*\Z")
 LINE_START = re.compile(r"\s*(?:#|\||(?:[-*•+]|\d+[.)])\W*\Z)")
 """A line that is a heading, a row of a table, or the mark of an item: an answer does not end with it."""
 
@@ -34,8 +33,9 @@ LINE_START = re.compile(r"\s*(?:#|\||(?:[-*•+]|\d+[.)])\W*\Z)")
 def matched(stronger: str, weaker: str, dice: random.Random) -> tuple[str, str] | None:
     """Both answers, alike in length; None where they cannot be cut so, say little, or say the same.
 
-    The longer one is cut, to a bit more or less than the other, as the dice say; the other one too where
-    the first alone cannot be. Neither is cut in a block of code.
+    The longer one is cut, to a bit more or less than the other, as the dice say. If that is the stronger
+    one, or there is no other way, both are: a whole answer may be better than a part of a stronger maker's.
+    Neither is cut in a block of code.
     """
     texts = complete(stronger), complete(weaker)
     if min(map(n_words, texts)) < MIN_ANSWER_WORDS:
@@ -51,25 +51,24 @@ def complete(text: str) -> str:
     text = text.replace("\r\n", "\n").strip()
     if text.count(FENCE) % 2:
         return ""
-    ends = [place for place, _ in islice(reversed(list(stops(text))), 1)]
-    if text.endswith(FENCE) or not ends or ends[0] == len(text):
-        return text
-    return text[: ends[0]]
+    ends = [place for place, _ in stops(text)]
+    return text if text.endswith(FENCE) or not ends else text[: ends[-1]]
 
 
-def alike(one: str, other: str, dice: random.Random) -> tuple[str, str] | None:
+def alike(stronger: str, weaker: str, dice: random.Random) -> tuple[str, str] | None:
     """Both texts, one or both of them cut, so that they are alike in length."""
-    if are_alike(len(one), len(other)):
-        return one, other
-    longer, shorter = max(one, other, key=len), min(one, other, key=len)
-    long_ends = ends_to_cut_at(longer)
-    for end in [len(shorter), *reversed(ends_to_cut_at(shorter))]:
-        fitting = [k for k in long_ends if are_alike(k, end)]
-        more, less = [k for k in fitting if k >= end], [k for k in fitting if k < end]
+    if are_alike(len(stronger), len(weaker)):
+        return stronger, weaker
+    is_stronger_longer = len(stronger) > len(weaker)
+    longer, shorter = (stronger, weaker) if is_stronger_longer else (weaker, stronger)
+    whole, parts = [len(shorter)], [end for end in reversed(ends_to_cut_at(shorter)) if end < len(shorter)]
+    long_ends, wants_more = ends_to_cut_at(longer), dice.random() < 0.5
+    for end in parts + whole if is_stronger_longer else whole + parts:
+        fitting = [place for place in long_ends if are_alike(place, end)]
         if fitting:
-            side = more if (dice.random() < 0.5 and more) or not less else less
-            cut, rest = longer[: min(side, key=lambda k: abs(k - end))], shorter[:end]
-            return (cut, rest) if longer is one else (rest, cut)
+            side = [place for place in fitting if (place > end) is wants_more] or fitting
+            cut, rest = longer[: min(side, key=lambda place: abs(place - end))], shorter[:end]
+            return (cut, rest) if is_stronger_longer else (rest, cut)
     return None
 
 

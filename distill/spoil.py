@@ -256,12 +256,12 @@ ODD_CLAUSE = re.compile(
 NEGATIVE = re.compile(
     r"\b(?:(?P<plain>is|are|was|were|can|could|will|would|should|must) not"
     r"|(?P<short>is|are|was|were|could|would|should)n['’]t|(?P<can>cannot|can['’]t)|(?P<will>won['’]t)"
-    r"|(?P<do>(?<=\w )(?:do not|don['’]t) )|(?P<does>(?:does not|doesn['’]t) (?P<verb>[a-z]+)))"
+    r"|(?P<do>(?<=\w )(?<!\bI )(?:do not|don['’]t) )|(?P<does>(?:does not|doesn['’]t) (?P<verb>[a-z]+)))"
     r"(?=(?P<rest>[ ,.]?[a-z]*))"
 )
 KEEPS_NOT = re.compile(
     r"\s?(?:only|just|necessarily|yet|be|have|any|to|all|always|hesitate|forget|worry|either|even|mean|seem|much|"
-    r"let|get|make)"
+    r"let|get|make|until)"
 )
 
 
@@ -365,7 +365,7 @@ def is_in_name(text: str, found: re.Match[str]) -> bool:
 
 CAPITAL = r"[A-Z][a-zà-ÿ]*[a-zà-ÿ]"
 PROPER = re.compile(
-    rf"(?<=[a-zà-ÿ,] )(?:the )?({CAPITAL}(?: {CAPITAL}){{0,2}})(?![\w'’.-]*\w)(?! [A-Z])(?![:’'])"
+    rf"(?<=[a-zà-ÿ,] )(?:the )?({CAPITAL}(?: {CAPITAL}){{0,2}})(?![\w'’.-]*\w)(?! [A-Z0-9])(?![:’'])"
 )
 NO_NAME = re.compile(
     r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|January|February|March|April|May|June|July|August|September|"
