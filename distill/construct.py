@@ -229,11 +229,21 @@ def spoilt_facts(material: Material, seed: int) -> Iterator[Won]:
     }
     for one in in_turns([[Won(request, text, "") for text in texts] for request, texts in rows.items()]):
         others = [text for other in near[one.request] for text in material.replies[other]]
-        kinds = sorted(FactKind, key=used.__getitem__)
-        found = spoilt(one.better, dice_of(seed, one.request, one.better), kinds, others)
+        found = spoilt(one.better, dice_of(seed, one.request, one.better), next_kinds(used), others)
         if found is not None:
             used[found.kind] += 1
             yield Won(one.request, one.better, found.text)
+
+
+def next_kinds(used: Mapping[FactKind, int]) -> list[FactKind]:
+    """The kinds of change in the order in which they are tried: those that were made least come first.
+
+    A "not" is put in no more often than one is taken out, or else the word alone would tell the loser.
+    """
+    kinds = sorted(FactKind, key=used.__getitem__)
+    if used[FactKind.NEGATED] > used[FactKind.AFFIRMED]:
+        kinds.remove(FactKind.NEGATED)
+    return kinds
 
 
 def ladders(material: Material, seed: int) -> Iterator[Won]:

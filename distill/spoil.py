@@ -243,7 +243,7 @@ def begins_with_vowel(word: str) -> bool:
 
 NEGATABLE = re.compile(
     r"(?<=\w )(is|are|was|were|can|will|should|must)(?= (?!(?:not|never|only|also|just|no|often|always|"
-    r"usually|to|as|if|because|why|what|when|where|how|that|you|i|we|they|it|he|she|there|any|nothing|either|neither|some|both|"
+    r"usually|to|as|if|because|why|what|when|where|how|that|you|i|we|they|it|he|she|there|any|nothing|either|neither|some|both|all|"
     r"one|already|still|even|almost|rarely|sometimes|more|most)\b)[a-z])"
 )
 ODD_CLAUSE = re.compile(

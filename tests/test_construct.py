@@ -309,6 +309,19 @@ def test_numbers_that_have_no_plausible_other(number, is_percent):
     assert other_numbers(number, is_percent) == ()
 
 
+def test_a_not_is_put_in_about_as_often_as_one_is_taken_out():
+    replies = {
+        f"What are number {k} of these like?": [
+            "As we know whales are mammals.",
+            "By the way, bats cannot see it.",
+        ]
+        for k in range(50)
+    } | {f"Which is number {k} of those then?": ["As we know whales are mammals."] for k in range(50)}
+    made = map(better_and_worse, made_of(ConstructKind.SPOILT_FACT, Material(replies)))
+    more = Counter(len(worse) > len(better) for better, worse in made)
+    assert more[True] == more[False] > 30
+
+
 def test_answers_that_are_made_up_have_no_facts():
     answer = "Once there was a hot soup of 40 days in Rome, and it was large."
     assert made_of(ConstructKind.SPOILT_FACT, Material({"Write me a story about soup": [answer]})) == []
