@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from distill.contrast import SENTENCE, WORD, place_of
-from distill.pairs import unlabelled
-from distill.selection import Example, Part, targets
-from judge.records import Outcome, Pair
+from distill.contrast import SENTENCE, WORD, place_of, won_by_a
+from distill.selection import Example, Part
+from judge.records import Pair
 
 MIN_REPLY_WORDS = 8
 """Replies with fewer words than this are not reshaped."""
@@ -112,10 +111,8 @@ def asked_both_ways(pair: Pair, kind: ConstraintKind, forms: Forms, dice: random
         asked = replace(request, content=dice.choice((" ", "\n", "\n\n")).join(parts))
         last = pair.conversation_a[-1]
         better, worse = ((*context, asked, replace(last, content=text)) for text in (form.text, other.text))
-        new = unlabelled(replace(pair, conversation_a=better, conversation_b=worse, reference=None))
-        new = replace(new, id=f"constraint-{kind}-{new.content_hash[:16]}")
-        winner = Outcome.A if new.conversation_a == better else Outcome.B
-        yield Example(new, targets(winner), 1.0 if winner is Outcome.A else 0.0, Part.TRAIN)
+        new = replace(pair, conversation_a=better, conversation_b=worse, reference=None)
+        yield won_by_a(new, f"constraint-{kind}", Part.TRAIN)
 
 
 # --- what can be asked for: two forms of the replies, None where they cannot be made of them -------------

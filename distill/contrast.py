@@ -118,10 +118,16 @@ def contrast(pair: Pair, better: Answer, worse: str, kind: ContrastKind) -> Exam
     """The example in which the better answer wins over a worse text in the same conversation."""
     *context, last = better.conversation
     spoiled = (*context, replace(last, content=worse))
-    new = unlabelled(replace(pair, conversation_a=better.conversation, conversation_b=spoiled))
-    new = replace(new, id=f"contrast-{kind}-{new.content_hash[:16]}")
-    winner = Outcome.A if new.conversation_a == better.conversation else Outcome.B
-    return Example(new, targets(winner), 1.0 if winner is Outcome.A else 0.0, Part.TRAIN)
+    new = replace(pair, conversation_a=better.conversation, conversation_b=spoiled)
+    return won_by_a(new, f"contrast-{kind}", Part.TRAIN)
+
+
+def won_by_a(pair: Pair, name: str, part: Part) -> Example:
+    """The example in which a's answer wins. A hash then says which answer is a; the id begins with `name`."""
+    new = unlabelled(pair)
+    new = replace(new, id=f"{name}-{new.content_hash[:16]}")
+    winner = Outcome.A if new.conversation_a == pair.conversation_a else Outcome.B
+    return Example(new, targets(winner), 1.0 if winner is Outcome.A else 0.0, part)
 
 
 # --- answers and what is wrong with the worse ones ------------------------------------------------------
