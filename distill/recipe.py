@@ -202,6 +202,8 @@ class Train(Block):
     """Pairs with an answer that is worse by construction, for each kept pair; 0 makes none."""
     constraints: Weight = 0.0
     """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
+    constructed: dict[str, Weight] = {}
+    """Pairs whose better answer is known by construction, for each kept pair: other_request, spoilt_fact."""
     rank: Positive = 16
     """Rank of the LoRA matrices."""
     alpha: Positive = 32

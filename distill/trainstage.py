@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from distill.construct import Material, constructed, constructed_kind
 from distill.constraints import asked_of, constraint_examples
 from distill.contrast import contrast_examples, contrast_kind
 from distill.curves import write_curves
@@ -50,6 +51,9 @@ N_COMPARED = 16
 
 LATEST = 0.1
 """The final loss is the mean over this last part of the steps."""
+
+SINGLE_TURN = 2
+"""Messages of a conversation with one request and its answer."""
 
 LEFT_CHANCE = 0.05
 """A student has learned something if its loss fell this share of the way from chance to the minimum."""
@@ -178,6 +182,7 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
     contrast = contrast_examples(kept, settings.contrast, recipe.seed) if settings.contrast else []
     constraints = constraint_examples(kept, settings.constraints, recipe.seed) if settings.constraints else []
+    made = made_examples(kept, settings.constructed, recipe.seed)
     watched = [one for one in taught if one.part is Part.HELD_OUT][: settings.watched]
     found = {
         "train": [one.pair.content_hash for one in kept],
@@ -186,8 +191,21 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         "untaught": dict(untaught),
         "contrast": dict(sorted(Counter(contrast_kind(one.pair) or "" for one in contrast).items())),
         "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
+        "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
     }
-    return Lessons([*kept, *contrast, *constraints], watched, source, origin | found, warning)
+    return Lessons([*kept, *contrast, *constraints, *made], watched, source, origin | found, warning)
+
+
+def made_examples(kept: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:
+    """Pairs constructed of the requests and the replies that are learned from, each kind by its share."""
+    if not shares:
+        return []
+    replies: dict[str, list[str]] = {}
+    for one in kept:
+        if len(one.pair.conversation_a) == len(one.pair.conversation_b) == SINGLE_TURN:
+            replies.setdefault(one.pair.prompt, []).extend([one.pair.response_a, one.pair.response_b])
+    material = Material({request: sorted(set(some)) for request, some in replies.items()})
+    return constructed(shares, material, round(sum(shares.values()) * len(kept)), seed)
 
 
 def choices_of(recipe: Recipe) -> list[str]:

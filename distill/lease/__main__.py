@@ -31,6 +31,7 @@ def main() -> int:
         large=given.large,
         device=given.device,
         n_pairs=given.pairs,
+        n_taught=given.teach,
         ends_at=time.monotonic() + given.within,
     )
     failed = 0
@@ -72,7 +73,7 @@ def fetch_all(weights: Path) -> None:
         files = [file for file in sorted(weights.glob("*.gguf")) if file.stat().st_size == model.size]
         if files and not basemodels.is_ready(model.name):
             with timed(f"weights of {model.name}"):
-                basemodels.fetch(model.name, gguf=files[0])
+                basemodels.fetch_from(files[0], model.name)
 
 
 def seconds_of(text: str) -> float:
@@ -89,7 +90,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="what is on the way (default: OUT/work)")
     parser.add_argument("--within", type=seconds_of, default=seconds_of("9m"), help="for example 9m")
     parser.add_argument("--steps", default=",".join(STEPS), help="which steps, in which order")
-    parser.add_argument("--pairs", type=int, help="of each source at most so many pairs, for a trial")
+    parser.add_argument("--pairs", type=int, help="of each data set at most so many pairs, for a trial")
+    parser.add_argument("--teach", type=int, default=2500, help="pairs of OASST, and of HH-RLHF, to teach with")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--small", default="qwen2.5-coder-0.5b")
     parser.add_argument("--large", default="qwen2.5-coder-1.5b")

@@ -25,7 +25,8 @@ class Place:
     Args:
         data: local copies of the data sets. out: what is brought home. work: what is on the way, on the device.
         small, large: the base models of the students and of the teacher.
-        n_pairs: of each source at most; None is all.
+        n_pairs: of each data set that is measured on at most; None is all.
+        n_taught: of each source of pairs that teach at most.
         ends_at: when the time is up, by `clock`.
     """
 
@@ -36,6 +37,7 @@ class Place:
     large: str
     device: str
     n_pairs: int | None
+    n_taught: int
     ends_at: float
     clock: Callable[[], float] = time.monotonic
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import shutil
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -66,8 +67,13 @@ def signals(place: Place) -> None:
             names = [name for name, one in WAYS.items() if one.way == way]
             started, before = time.monotonic(), backend.tokens_computed
             ensemble = Ensemble(backend, dict.fromkeys(names, 1.0), 0.0, MethodSettings(store=ledger))
-            rows = ensemble.numbers(data.pairs)
-            table |= {name: [row[name] for row in rows] for name in names}
+            try:
+                rows = ensemble.numbers(data.pairs)
+            except Exception:  # one way of reading must not cost the others
+                traceback.print_exc()
+                continue
+            given = {name: [row[name] for row in rows] for name in names}
+            table |= {name: some for name, some in given.items() if sum(x is not None for x in some) > 1}
             seconds[way] = time.monotonic() - started
             print(f"  {way}: {seconds[way]:.1f} s, {backend.tokens_computed - before:,} tokens", flush=True)
         backend_engine = asdict(backend.engine)
@@ -144,6 +150,7 @@ def collected(place: Place, recipe: Recipe, folder: RunFolder) -> None:
         run_collect(recipe, shared, place.data, said_at_times(), place.ledger)
         selected = run_select(recipe, shared)
         print(json.dumps(selected["report"], default=str)[:600], flush=True)
+    place.bring(shared.path.name, shared.traces)
     if not folder.path.exists():
         shutil.copytree(shared.path, folder.path)
 
@@ -266,7 +273,10 @@ def dataset_of(place: Place, name: str) -> Dataset:
 
 
 def ensembles_of(place: Place) -> dict[str, Any]:
-    """The ensembles that the signals led to; before that, direct alone."""
+    """The ensembles of `work/ensembles.json`, else those that the signals led to; before that, direct alone."""
+    if (given := place.work / "ensembles.json").is_file():
+        chosen: dict[str, Any] = json.loads(given.read_text("utf-8"))
+        return chosen
     if place.has("signals"):
         found: dict[str, Any] = place.read("signals")["ensembles"]
         return found

@@ -26,6 +26,9 @@ LEARNING: Mapping[str, Any] = {
     "patience": 0,
 }
 PAPER: Mapping[str, Any] = {**LEARNING, "targets": "hard", "epochs": 2}
+MADE: Mapping[str, float] = {"other_request": 0.15, "spoilt_fact": 0.15}
+ON_A_CPU: Mapping[str, Any] = {"layers": 0.1, "batch_tokens": 1024}
+"""For a trial without a GPU: the top of the model alone, in small batches."""
 
 
 def recipes_of(place: Place, weights: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -33,12 +36,13 @@ def recipes_of(place: Place, weights: Mapping[str, Mapping[str, Any]]) -> dict[s
 
     `weights` has, by the name of an ensemble, its `signals` and its `length` (see `distill.ensemble`).
     """
-    pairs = {"source": "oasst", "path": OASST, "hh_rlhf": place.n_pairs or 2500, "max_characters": 3000}
-    pairs |= {"limit": place.n_pairs} if place.n_pairs else {}
-    oasst = {**pairs, "hh_rlhf": 0}
+    pairs = {"source": "oasst", "path": OASST, "hh_rlhf": place.n_taught, "max_characters": 3000}
+    oasst = {**pairs, "hh_rlhf": 0, "limit": place.n_taught}
+    pairs["limit"] = 2 * place.n_taught
+    trial = ON_A_CPU if place.device == "cpu" else {}
 
     def taught(name: str, ensemble: str, base: str, method: str, **changes: Any) -> dict[str, Any]:
-        learning = {**LEARNING, "base_model": base, "method": method, "device": place.device}
+        learning = {**LEARNING, "base_model": base, "method": method, "device": place.device, **trial}
         learning |= {"symmetry": 1.0} if method == "direct" else {}
         learning |= {"learning_rate": 2e-4} if base == place.large else {}
         teacher = {"base_model": place.large, "backend": "embedded", "device": place.device, **weights[ensemble]}
@@ -55,10 +59,26 @@ def recipes_of(place: Place, weights: Mapping[str, Mapping[str, Any]]) -> dict[s
             "name": name,
             "collect": {"pairs": oasst, "teacher": teacher},
             "select": dict(SWAP),
-            "train": {**PAPER, "base_model": base, "device": place.device},
+            "train": {**PAPER, "base_model": base, "device": place.device, **trial},
+        }
+
+    def practised(name: str, before: str, base: str) -> dict[str, Any]:
+        """One more round, taught by the student of the round before, on further and longer pairs."""
+        adapter = str(place.work / before / "adapter")
+        teacher = {"base_model": base, "adapter": adapter, "method": "direct", "device": place.device}
+        further = {**pairs, "hh_rlhf": 3 * place.n_taught, "skip": 2 * place.n_taught, "max_characters": 4000}
+        learning = {**LEARNING, "base_model": base, "method": "direct", "device": place.device, **trial}
+        learning |= {"start_from": adapter, "symmetry": 1.0, "sharpness": 2, "learning_rate": 1e-4}
+        return {
+            "name": name,
+            "collect": {"pairs": further, "teacher": {**teacher, "max_prompt_tokens": 2048}},
+            "select": dict(SIGNALS),
+            "train": learning,
         }
 
     own = [
+        practised("pair-0.5b-second", "pair-0.5b", place.small),
+        practised("pair-1.5b-second", "pair-1.5b", place.large),
         taught("grade-0.5b", "plain", place.small, "score"),
         taught("grade-0.5b-less-length", "less_length", place.small, "score"),
         taught("pair-0.5b", "plain", place.small, "direct"),
@@ -71,6 +91,10 @@ def recipes_of(place: Place, weights: Mapping[str, Mapping[str, Any]]) -> dict[s
         taught("pair-0.5b-two", "plain", place.small, "direct", epochs=2),
         taught("grade-0.5b-direct-alone", "direct_alone", place.small, "score"),
         taught("grade-1.5b-two", "plain", place.large, "score", epochs=2),
+        taught("grade-0.5b-made", "plain", place.small, "score", constructed=MADE),
+        taught("pair-0.5b-made", "plain", place.small, "direct", constructed=MADE),
+        taught("grade-1.5b-made", "plain", place.large, "score", constructed=MADE),
+        taught("pair-1.5b-made", "plain", place.large, "direct", constructed=MADE),
         distilled("bsm-1.5b", "bsm-text", place.large),
         distilled("bsm-0.5b", "bsm-text", place.small),
         distilled("direct-1.5b", "direct", place.large),

@@ -262,7 +262,7 @@ class LoadedModel:
     def log_likelihoods(self, sequences: Sequence[tuple[Sequence[int], int]]) -> tuple[list[float], int]:
         """The log-probability of each sorted, different sequence from its token number `start` on; tokens computed.
 
-        The logits are computed in float32, some rows of the vocabulary at a time.
+        Logits of all words, some tokens at a time; on a GPU they are summed in float32.
         """
         import torch
 
@@ -281,10 +281,23 @@ class LoadedModel:
                 some = slice(first, first + LIKELIHOOD_ROWS)
                 rows = hidden[torch.tensor(places[some], device=self.device)]
                 wanted = torch.tensor(targets[some], device=self.device)
-                logits = (rows @ weight.T).float()
+                logits = self._all_logits(rows, weight)
                 own = logits.gather(1, wanted[:, None])[:, 0] - logits.logsumexp(dim=1)
                 totals.index_add_(0, torch.tensor(owners[some]), own.double().cpu())
         return totals.tolist(), len(packing.ids)
+
+    def _all_logits(self, rows: Tensor, weight: Tensor) -> Tensor:
+        """Float32 logits of every word, shape (rows, words)."""
+        import torch
+
+        if self.device == "cpu":
+            return (rows @ weight.T).float()  # bf16 sums: three times as quick, and their noise cancels out
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high")  # TF32 holds bf16 factors exactly
+        try:
+            return rows.float() @ weight.float().T
+        finally:
+            torch.set_float32_matmul_precision(before)
 
     def _packed_pass(self, packing: Packing, cache: Any = None) -> Tensor:
         """The hidden state of every token of the row, shape (tokens, size); keys and values go to `cache`."""
