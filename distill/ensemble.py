@@ -121,7 +121,9 @@ class Ensemble:
 def fingerprint_of_way(way: str) -> str:
     """A hash of all words that a way of reading puts around a pair."""
     templates = {one for signal in WAYS.values() if signal.way == way for one in signal.templates}
-    return sha256_of_json([fingerprint_of(*templates) if templates else "", GOOD, BAD, NOTHING_ASKED, LONGEST_TEXT])
+    return sha256_of_json(
+        [fingerprint_of(*templates) if templates else "", GOOD, BAD, NOTHING_ASKED, LONGEST_TEXT]
+    )
 
 
 def log_ratio_of(pair: Pair) -> float:

@@ -1,7 +1,7 @@
 """A student that grades single answers: rows of tokens, and the loss by which it learns from pairs.
 
-Each answer of a pair is a row of its own: the prompt of `judge.methods.score`, and a verdict of four tokens in
-which only the grade is undecided. What is learned is the difference of the two mean grades, by the loss of
+Each answer of a pair is a row of its own: the prompt of `judge.methods.score`, and a verdict of four tokens
+in which only the grade is undecided. What is learned is the difference of the two mean grades, by the loss of
 Bradley and Terry (1952): the log-odds that a is better are that difference.
 """
 
@@ -113,7 +113,9 @@ class GradeTraining(Training):
         import torch
 
         leads = self._leads(batch, grades)
-        p_a = torch.tensor([batch.rows[two[Order.AB]].weights[0] for two in twos_of(batch)], device=grades.device)
+        p_a = torch.tensor(
+            [batch.rows[two[Order.AB]].weights[0] for two in twos_of(batch)], device=grades.device
+        )
         return torch.nn.functional.binary_cross_entropy_with_logits(leads, p_a, reduction="none")
 
     def _leads(self, batch: Batch, grades: Tensor) -> Tensor:

@@ -107,7 +107,7 @@ def pairs_of_file(source: PairSource, folder: Path | None) -> tuple[list[Pair], 
     return [replace(pair, id=f"pair-{pair.content_hash[:16]}") for pair in pairs], left_out
 
 
-# --- from HH-RLHF --------------------------------------------------------------------------------------------
+# --- from HH-RLHF ----------------------------------------------------------------------------------------
 
 
 def pairs_of_hh_rlhf(limit: int, folder: Path | None) -> list[Pair]:

@@ -124,8 +124,8 @@ class Teacher(Block):
     """How it judges: a slow method; direct teaches a student what the base model says anyway."""
     backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
-    signals: dict[str, float] = {}
-    """Instead of a method: signals of the base model, each with its weight in the log-odds that a is better."""
+    signals: Mapping[str, float] = Field(default_factory=dict)
+    """Instead of a method: signals of the base model, each with its weight in the log-odds for a."""
     length: float = 0.0
     """With signals: the weight of the log of the answers' lengths' ratio, a through b, that is taken away."""
     ties: bool = False
@@ -202,7 +202,7 @@ class Train(Block):
     """Pairs with an answer that is worse by construction, for each kept pair; 0 makes none."""
     constraints: Weight = 0.0
     """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
-    constructed: dict[str, Weight] = {}
+    constructed: Mapping[str, Weight] = Field(default_factory=dict)
     """Pairs whose better answer is known by construction, for each kept pair: other_request, spoilt_fact."""
     rank: Positive = 16
     """Rank of the LoRA matrices."""

@@ -1,7 +1,7 @@
 """Signals: what a base model betrays about two answers without anybody's label, one number a pair.
 
-Each is positive where a is better, and free of place by construction: both orders are averaged, or each answer
-is read alone. No signal is worth much by itself; `distill.ensemble` says which ones are kept, and adds them.
+Each is positive where a is better, and free of place by construction: both orders are averaged, or each
+answer is read alone. No signal is worth much by itself; `distill.ensemble` says which ones are kept, and adds them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from judge.backends import ChoiceProbabilities
 from judge.backends.embedded import EmbeddedBackend
+from judge.evaluate import planned
 from judge.methods import MethodSettings, load_method
 from judge.methods.asking import answer_values
-from judge.methods.score import GRADES, Grade, answers_of, grade_in, render_score
-from judge.evaluate import planned
+from judge.methods.score import GRADES, answers_of, mean_grade, render_score
 from judge.orders import combine
 from judge.prompts import fill
-from judge.records import Judgment, Order, Pair, Prompt, Span, Verdict
+from judge.records import Judgment, Order, Pair, Prompt, Span, Unparsed, Verdict
 
 Numbers = list[float | None]
 """One number a pair; None where the model could not be read."""
@@ -28,12 +28,12 @@ LONGEST_TEXT = 512
 """Tokens of a text whose likelihood counts: what comes after them says little more and costs much."""
 
 GOOD = (
-    "You are a knowledgeable and careful assistant. You do exactly what is asked, and what you say is correct, "
-    "helpful and clear."
+    "You are a knowledgeable and careful assistant. You do exactly what is asked, and what you say is "
+    "correct, helpful and clear."
 )
 BAD = (
-    "You are a careless and ignorant assistant. You do not do what is asked, and what you say is wrong, vague or "
-    "beside the point."
+    "You are a careless and ignorant assistant. You do not do what is asked, and what you say is wrong, "
+    "vague or beside the point."
 )
 NOTHING_ASKED = "Say something."
 
@@ -100,17 +100,15 @@ def lead_of(verdict: Verdict) -> float | None:
 def alone(bank: Bank, pairs: Sequence[Pair]) -> Numbers:
     """How much higher a's grade from 1 to 9 is, each answer graded by itself."""
     prompts = [render_score(pair, Order.AB, number) for pair in pairs for number in (0, 1)]
-    grades = map(grade_in, chosen_in_batches(bank.backend, prompts, GRADES))
-    return differences([one.mean if isinstance(one, Grade) else None for one in grades])
+    chosen = chosen_in_batches(bank.backend, prompts, GRADES)
+    return differences(
+        [None if isinstance(one, Unparsed) else mean_grade(one.probabilities) for one in chosen]
+    )
 
 
 def yes(bank: Bank, pairs: Sequence[Pair]) -> Numbers:
     """How much greater the log-odds of "Yes" are for a: does this answer do what was asked, correctly?"""
-    prompts = [
-        fill("yes", answer_values(*answer))
-        for pair in pairs
-        for answer in answers_of(pair, Order.AB)
-    ]
+    prompts = [fill("yes", answer_values(*answer)) for pair in pairs for answer in answers_of(pair, Order.AB)]
     chosen = chosen_in_batches(bank.backend, prompts, ("Yes", "No"))
     return differences(
         [
@@ -178,9 +176,15 @@ def differences(of_answers: Sequence[float | None]) -> Numbers:
     return [None if a is None or b is None else a - b for a, b in pairs]
 
 
-def chosen_in_batches(backend: EmbeddedBackend, prompts: Sequence[Prompt], choices: Sequence[str]) -> list[Any]:
+def chosen_in_batches(
+    backend: EmbeddedBackend, prompts: Sequence[Prompt], choices: Sequence[str]
+) -> list[Any]:
     """As `backend.choose`, a part of the prompts at a time, so that memory holds few of them as tokens."""
-    return [one for start in range(0, len(prompts), 2000) for one in backend.choose(prompts[start : start + 2000], choices)]
+    return [
+        one
+        for start in range(0, len(prompts), 2000)
+        for one in backend.choose(prompts[start : start + 2000], choices)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distill.construct import Material, constructed, constructed_kind
 from distill.constraints import asked_of, constraint_examples
+from distill.construct import Material, constructed, constructed_kind
 from distill.contrast import contrast_examples, contrast_kind
 from distill.curves import write_curves
 from distill.examples import TokenRow, batches_of, teachable, token_rows
@@ -214,7 +214,7 @@ def choices_of(recipe: Recipe) -> list[str]:
 
 
 def prompt_for(recipe: Recipe, pair: Pair, order: Order) -> Prompt:
-    """What the student is asked in that order; a student that grades is asked for the first answer's grade."""
+    """What the student is asked in that order; one that grades is asked for the first answer's grade."""
     if recipe.train.method == "score":
         return render_score(pair, order, 0)
     return render_direct(pair, order, recipe.student_ties)

@@ -14,6 +14,7 @@ from judge.evaluate import is_identical, judge_pairs
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
+from judge.methods import FAST
 from judge.options import JudgeOptions, judge_options, kinds_of_options
 from judge.progress import Progress, shown_progress, silent
 from judge.records import HumanVote, Identity, Message, Pair, Verdict
@@ -40,7 +41,8 @@ class Judge:
     or use it in a `with` block, to let go of the ledger's file.
 
     Args:
-        method: direct, cot, rar, rar-two-step, s2a, bsm or bsm-text; fast (direct), slow (bsm) or auto.
+        method: direct, score, cot, rar, rar-two-step, s2a, bsm or bsm-text; fast (what its adapter has
+            learned: score or direct), slow (bsm) or auto.
         ties: whether it may call two answers equally good; the distilled judge has not learned to.
         samples: readings per order, of which a vote is taken; more than one needs a temperature.
         vote: majority, or usc (the judge picks the most consistent sample).
@@ -71,7 +73,7 @@ class Judge:
     def __init__(
         self,
         *,
-        method: str = "direct",
+        method: str = FAST,
         ties: bool = False,
         samples: int = 1,
         vote: str = "majority",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
 from judge.errors import InputError
-from judge.methods import AUTO, WAYS, Method, MethodSettings, ReplyStore, load_method
+from judge.methods import AUTO, FAST, LEARNED, WAYS, Method, MethodSettings, ReplyStore, load_method
 from judge.methods.auto import Auto
-from judge.models.adapters import check_method, check_ties, read_adapter, shipped_adapter
+from judge.models.adapters import check_method, check_ties, method_of, read_adapter, shipped_adapter
 from judge.records import NO_ADAPTER
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ LOCAL = ("embedded", "vllm")
 class JudgeOptions:
     """A judge as the command line names it."""
 
-    method: str = "direct"
+    method: str = FAST
     backend: str = "embedded"
     samples: int = 1
     vote: str = "majority"
@@ -39,9 +39,9 @@ class JudgeOptions:
         adapter = self.adapter
         backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
-        method = load_method(self.method, backend, settings, self.samples, self.vote)
+        method = load_method(self.asked_by, backend, settings, self.samples, self.vote)
         if adapter and self.backend in LOCAL:
-            check_method(read_adapter(adapter), WAYS.get(self.method, self.method))
+            check_method(read_adapter(adapter), self.asked_by)
         # An adapter that only a server knows, by name, has no hash and no manifest here.
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))
@@ -53,21 +53,38 @@ class JudgeOptions:
         exact = replace(self.method_settings, temperature=0.0)
         bare = replace(self.settings, adapter=NO_ADAPTER)
         return (
-            replace(self, method="direct", samples=1, method_settings=exact),
+            replace(self, method=FAST, samples=1, method_settings=exact),
             replace(self, method="bsm", settings=bare),
         )
+
+    @property
+    def asked_by(self) -> str:
+        """The method by its own name. Fast is what the adapter has learned, direct where there is none.
+
+        Of two that ship for a base model it is the judge of single answers, which no order can move.
+        """
+        if self.method != FAST:
+            return WAYS.get(self.method, self.method)
+        named = self.settings.adapter
+        if named == NO_ADAPTER or self.backend not in LOCAL:
+            return WAYS[FAST]
+        if named:
+            return method_of(read_adapter(named))
+        base = self.settings.base_model
+        return next((one for one in reversed(LEARNED) if shipped_adapter(base, one)), WAYS[FAST])
 
     @property
     def adapter(self) -> str:
         """The folder of the adapter that it judges with, "" for the bare base model.
 
-        If none is named, the fast judge in this process has the one shipped for its base model.
+        If none is named, a judge in this process has the one shipped for its base model and method.
         """
         named = self.settings.adapter
         if named:
             return "" if named == NO_ADAPTER else named
-        is_fast = WAYS.get(self.method, self.method) == "direct"
-        return shipped_adapter(self.settings.base_model) if is_fast and self.backend in LOCAL else ""
+        asked_by = self.asked_by
+        is_learned = asked_by in LEARNED and self.backend in LOCAL
+        return shipped_adapter(self.settings.base_model, asked_by) if is_learned else ""
 
 
 LEAST: dict[str, float] = {
@@ -82,7 +99,7 @@ LEAST: dict[str, float] = {
 
 
 def judge_options(
-    method: str = "direct",
+    method: str = FAST,
     ties: bool = False,
     samples: int = 1,
     vote: str = "majority",

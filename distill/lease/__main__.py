@@ -85,13 +85,17 @@ def seconds_of(text: str) -> float:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m distill.lease", description=__doc__)
     parser.add_argument("--weights", type=Path, help="a folder with the GGUF files of the base models")
-    parser.add_argument("--data", type=Path, required=True, help="a folder with local copies of the data sets")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="a folder with local copies of the data sets"
+    )
     parser.add_argument("--out", type=Path, required=True, help="what is brought home")
     parser.add_argument("--work", type=Path, help="what is on the way (default: OUT/work)")
     parser.add_argument("--within", type=seconds_of, default=seconds_of("9m"), help="for example 9m")
     parser.add_argument("--steps", default=",".join(STEPS), help="which steps, in which order")
     parser.add_argument("--pairs", type=int, help="of each data set at most so many pairs, for a trial")
-    parser.add_argument("--teach", type=int, default=2500, help="pairs of OASST, and of HH-RLHF, to teach with")
+    parser.add_argument(
+        "--teach", type=int, default=2500, help="pairs of OASST, and of HH-RLHF, to teach with"
+    )
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--small", default="qwen2.5-coder-0.5b")
     parser.add_argument("--large", default="qwen2.5-coder-1.5b")

@@ -23,7 +23,7 @@ class Place:
     """The folders and the settings of a lease.
 
     Args:
-        data: local copies of the data sets. out: what is brought home. work: what is on the way, on the device.
+        data: local copies of the data sets. out: what is brought home. work: what stays on the device.
         small, large: the base models of the students and of the teacher.
         n_pairs: of each data set that is measured on at most; None is all.
         n_taught: of each source of pairs that teach at most.

@@ -1,4 +1,4 @@
-"""The steps of a lease, in order of worth. Each is a function of the place; what it needs of others it reads."""
+"""The steps of a lease. Each is a function of the place; what it needs of others it reads."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def signals(place: Place) -> None:
         backend_engine = asdict(backend.engine)
     said = {name: asdict(measured(numbers, labels, ratios)) for name, numbers in table.items()}
     without = {
-        name: asdict(measured(less_length(numbers, ratios), labels, ratios)) for name, numbers in table.items()
+        name: asdict(measured(less_length(numbers, ratios), labels, ratios))
+        for name, numbers in table.items()
     }
     names = kept(table, labels, ratios) or ["direct"]
     ensembles = {}
@@ -90,7 +91,7 @@ def signals(place: Place) -> None:
     ):
         own, length = weights_of(table, members, ratios, takes)
         ensembles[name] = {"signals": own, "length": length}
-    for name, numbers in table.items():
+    for name in table:
         print(line(name, {k: round(v, 3) for k, v in said[name].items()}), flush=True)
         print(line("  less length", {k: round(v, 3) for k, v in without[name].items()}), flush=True)
     sums = {}
@@ -127,7 +128,7 @@ def ensemble_numbers(
 
 
 def student(place: Place, name: str) -> None:
-    """One student: what its teacher says, what is kept of it, training, and its figures on the settings half."""
+    """One student: what its teacher says, what is kept of it, training, figures on the settings half."""
     recipe = recipe_of(recipes_of(place, ensembles_of(place))[name], name)
     folder = RunFolder(place.work / name)
     with timed(f"student {name}") as found:
@@ -137,7 +138,9 @@ def student(place: Place, name: str) -> None:
     place.bring(f"adapter-{name}", folder.adapter)
     free()
     figures = judged(place, name, folder.adapter, SETTINGS)
-    place.report(f"student-{name}", found | {SETTINGS: figures, "recipe": recipes_of(place, ensembles_of(place))[name]})
+    place.report(
+        f"student-{name}", found | {SETTINGS: figures, "recipe": recipes_of(place, ensembles_of(place))[name]}
+    )
 
 
 def collected(place: Place, recipe: Recipe, folder: RunFolder) -> None:
@@ -263,7 +266,10 @@ def matmul_rate(device: str, size: int = 4096, times: int = 8) -> float:
 
 def dataset_of(place: Place, name: str) -> Dataset:
     """A data set's pairs and votes; with `n_pairs` the first of them by content."""
-    data = read(name, Wanted(folder=place.data, turn=MEASURED.get(name, 1), votes="experts" if name == "mt-bench" else ""))
+    data = read(
+        name,
+        Wanted(folder=place.data, turn=MEASURED.get(name, 1), votes="experts" if name == "mt-bench" else ""),
+    )
     if place.n_pairs is None:
         return data
     from judge.datasets.dataset import only
@@ -273,7 +279,7 @@ def dataset_of(place: Place, name: str) -> Dataset:
 
 
 def ensembles_of(place: Place) -> dict[str, Any]:
-    """The ensembles of `work/ensembles.json`, else those that the signals led to; before that, direct alone."""
+    """Those of `work/ensembles.json`, else those that the signals led to; before that, direct alone."""
     if (given := place.work / "ensembles.json").is_file():
         chosen: dict[str, Any] = json.loads(given.read_text("utf-8"))
         return chosen

@@ -45,7 +45,12 @@ def recipes_of(place: Place, weights: Mapping[str, Mapping[str, Any]]) -> dict[s
         learning = {**LEARNING, "base_model": base, "method": method, "device": place.device, **trial}
         learning |= {"symmetry": 1.0} if method == "direct" else {}
         learning |= {"learning_rate": 2e-4} if base == place.large else {}
-        teacher = {"base_model": place.large, "backend": "embedded", "device": place.device, **weights[ensemble]}
+        teacher = {
+            "base_model": place.large,
+            "backend": "embedded",
+            "device": place.device,
+            **weights[ensemble],
+        }
         return {
             "name": name,
             "collect": {"pairs": pairs, "teacher": {**teacher, "max_prompt_tokens": 2048}},
@@ -54,7 +59,12 @@ def recipes_of(place: Place, weights: Mapping[str, Mapping[str, Any]]) -> dict[s
         }
 
     def distilled(name: str, method: str, base: str) -> dict[str, Any]:
-        teacher = {"base_model": place.large, "method": method, "device": place.device, "max_prompt_tokens": 2048}
+        teacher = {
+            "base_model": place.large,
+            "method": method,
+            "device": place.device,
+            "max_prompt_tokens": 2048,
+        }
         return {
             "name": name,
             "collect": {"pairs": oasst, "teacher": teacher},

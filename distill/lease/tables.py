@@ -19,7 +19,7 @@ def labels_of(pairs: Sequence[Pair], votes: Sequence[HumanVote]) -> list[int]:
 
 
 def standing(pairs: Sequence[Pair], labels: Sequence[int], verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Shares of the pairs with a label that is no tie: quick figures a pair, not a vote; see `judge bench`."""
+    """Shares of the pairs with a label that is no tie: quick figures, a pair once; see `judge bench`."""
     rows = [(p, y, v) for p, y, v in zip(pairs, labels, verdicts, strict=True) if y]
     side = {Outcome.A: 1, Outcome.B: -1, Outcome.TIE: 0, None: 0}
     is_right = [v.status is Status.CONSISTENT and side[v.outcome] == y for _, y, v in rows]

@@ -98,9 +98,9 @@ class EmbeddedBackend:
         prompts = [prompt for prompt, _ in asked]
         sequences: list[tuple[tuple[int, ...], int] | None] = []
         for (_, text), one in zip(asked, model.encoder.fit(prompts, self._settings.strict), strict=True):
-            ids = model.encoder.plain_ids(text)[:longest]
-            is_given = isinstance(one, Encoded) and bool(ids)
-            sequences.append(((*one.ids, *ids), len(one.ids)) if is_given else None)  # type: ignore[union-attr]
+            wanted = model.encoder.plain_ids(text)[:longest]
+            is_given = isinstance(one, Encoded) and bool(wanted)
+            sequences.append(((*one.ids, *wanted), len(one.ids)) if is_given else None)  # type: ignore[union-attr]
         distinct = sorted({one for one in sequences if one is not None})
         found: dict[tuple[tuple[int, ...], int], tuple[float | None, int]] = {}
         with self._lock:

@@ -260,17 +260,21 @@ class LoadedModel:
             return (hidden.float() @ rows.float().T).cpu(), len(packing.ids)
 
     def log_likelihoods(self, sequences: Sequence[tuple[Sequence[int], int]]) -> tuple[list[float], int]:
-        """The log-probability of each sorted, different sequence from its token number `start` on; tokens computed.
+        """The log-probability of each sequence from its token number `start` on; tokens computed.
+
+        The sequences are sorted and different.
 
         Logits of all words, some tokens at a time; on a GPU they are summed in float32.
         """
         import torch
 
         packing = pack([ids for ids, _ in sequences])
-        places, targets, owners = [], [], []
+        places: list[int] = []
+        targets: list[int] = []
+        owners: list[int] = []
         for number, ((ids, start), path) in enumerate(zip(sequences, packing.paths, strict=True)):
-            own = [place for begin, end in path for place in range(begin, end)]
-            places += own[start - 1 : len(ids) - 1]
+            on_path = [place for begin, end in path for place in range(begin, end)]
+            places += on_path[start - 1 : len(ids) - 1]
             targets += ids[start:]
             owners += [number] * (len(ids) - start)
         totals = torch.zeros(len(sequences), dtype=torch.float64)

@@ -24,8 +24,9 @@ OURS = {
 }
 """Our own. One more needs its file beside these and its line here: docs/how-to/add-a-method.md."""
 
-WAYS = {"fast": "direct", "slow": "bsm"}
-"""Everyday words for methods."""
+FAST = "fast"
+WAYS = {FAST: "direct", "slow": "bsm"}
+"""Everyday words for methods. Fast is whatever a judge's adapter has learned, direct where it has none."""
 
 LEARNED = ("direct", "score")
 """Methods that answer in four tokens, and that a student can learn."""
@@ -137,7 +138,9 @@ def load_method(
     if method in LEARNED and (settings.temperature > 0 or samples > 1):
         raise InputError(f"--method {method}: its probabilities are exact, so there is nothing to sample.")
     if method == "score" and settings.ties:
-        raise InputError("--method score: grades are rarely equal, so there is no tie to allow. Leave --ties out.")
+        raise InputError(
+            "--method score: grades are rarely equal, so there is no tie to allow. Leave --ties out."
+        )
     if method not in LEARNED and backend.engine.adapter != NO_ADAPTER:
         raise InputError(
             f"--method {name} judges with the bare base model: an adapter belongs to {' or '.join(LEARNED)}."

@@ -7,20 +7,37 @@ probabilities at the grade's place, as in G-Eval (Liu et al., arXiv:2303.16634).
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from judge.backends import Backend, ChoiceProbabilities
-from judge.methods import DEFAULTS, MethodSettings
+from judge.backends import Backend, ChoiceProbabilities, Completion
+from judge.methods import DEFAULTS, MemoryStore, MethodSettings
 from judge.methods.asking import answer_values, identity_of, reading_name
 from judge.orders import shown_in
 from judge.progress import Progress, silent
-from judge.prompts import fill
-from judge.records import Choice, Identity, Judgment, Message, Order, Pair, Prompt, Reading, Unparsed
+from judge.prompts import fill, fingerprint_of
+from judge.records import (
+    SHARED_LENGTH,
+    Choice,
+    Identity,
+    Judgment,
+    Message,
+    Order,
+    Pair,
+    Prompt,
+    Reading,
+    Step,
+    Unparsed,
+    sha256_of_json,
+)
 
 TEMPLATE = "score"
 GRADES = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
+STEPS = ("first answer", "second answer")
 
 Answer = tuple[tuple[Message, ...], str | None, str | None]
 """A conversation that ends in the answer, the instructions to the assistant, a reference answer."""
@@ -28,11 +45,10 @@ Answer = tuple[tuple[Message, ...], str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The mean grade of an answer, 1 to 9, and what reading it took."""
+    """The mean grade of an answer, 1 to 9, and the step that gave it, which all its readings share."""
 
     mean: float
-    tokens_in: int
-    tokens_out: int
+    step: Step
     is_trimmed: bool
 
 
@@ -45,6 +61,8 @@ class Score:
 
     def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:
         self.backend = backend
+        self._store = settings.store or MemoryStore()
+        self._refused: dict[str, Unparsed] = {}  # asked again by the next run, so never stored
 
     @property
     def identity(self) -> Identity:
@@ -55,16 +73,71 @@ class Score:
         return self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        """Does nothing: an answer that several pairs share is read once a batch."""
+        """Grades every different answer of the pairs once, the longest first."""
+        named = {
+            answer: reading_name(pair, Order.AB) for pair in pairs for answer in answers_of(pair, Order.AB)
+        }
+        self._graded(named, progress)
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
-        """One reading per item; each different answer of all items is read once."""
+        """One reading per item, of the grades of its two answers; what was not prepared is asked for."""
         both = [answers_of(pair, order) for pair, order in items]
         named = {one: reading_name(*item) for item, two in zip(items, both, strict=True) for one in two}
-        prompts = [render_score_of(answer, name) for answer, name in named.items()]
-        chosen = self.backend.choose(prompts, GRADES)
-        grades = dict(zip(named, map(grade_in, chosen), strict=True))
-        return [compared(grades[first], grades[second]) for first, second in both]
+        grades = self._graded(named)
+        return [compared(*(grades[one] for one in two)) for two in both]
+
+    def _graded(
+        self, named: Mapping[Answer, str], progress: Progress = silent
+    ) -> dict[Answer, Grade | Unparsed]:
+        """The grade of each answer; `named` has what error messages call the reading that asks for it."""
+        engine = asdict(self.backend.engine)
+        prompts = fingerprint_of(TEMPLATE)
+        keys = {one: sha256_of_json([engine, prompts, *answer_to_json(one)]) for one in named}
+        known: dict[str, Completion | Unparsed] = dict(self._store.find_replies(set(keys.values())))
+        known |= {key: one for key, one in self._refused.items() if key not in known}
+        todo = [one for one in named if keys[one] not in known]
+        n_done = 0
+        for batch in self._batches(todo):
+            progress(f"grading, {n_done} of {len(todo)} answers", n_done, len(todo))
+            started = time.perf_counter()
+            asked = [render_score_of(one, named[one]) for one in batch]
+            chosen = self.backend.choose(asked, GRADES)
+            found = {keys[one]: as_reply(each) for one, each in zip(batch, chosen, strict=True)}
+            given = {key: reply for key, reply in found.items() if isinstance(reply, Completion)}
+            self._store.record_replies(given, time.perf_counter() - started)
+            self._refused |= {key: reply for key, reply in found.items() if isinstance(reply, Unparsed)}
+            known |= found
+            n_done += len(batch)
+        if todo:
+            progress(f"grading, {n_done} of {len(todo)} answers", n_done, len(todo))
+        return {one: grade_in(known[key], key) for one, key in keys.items()}
+
+    def _batches(self, answers: Sequence[Answer]) -> Iterator[list[Answer]]:
+        """The answers in batches that are worth reading at once, in an order that depends on them alone."""
+        batch: list[Answer] = []
+        room = 0
+        for one in sorted(
+            answers, key=lambda answer: (-size_of(answer), sha256_of_json(answer_to_json(answer)))
+        ):
+            if batch and size_of(one) > room:
+                yield batch
+                batch = []
+            room = (room if batch else self.batch_characters) - size_of(one)
+            batch.append(one)
+        if batch:
+            yield batch
+
+
+def answer_to_json(answer: Answer) -> list[Any]:
+    """The answer and all that is shown with it, as plain JSON values."""
+    conversation, system, reference = answer
+    return [[[message.role, message.content] for message in conversation], system, reference]
+
+
+def size_of(answer: Answer) -> int:
+    """How many characters are read to grade it, at least 1."""
+    conversation, system, reference = answer
+    return max(1, sum(len(m.content) for m in conversation) + len(system or "") + len(reference or ""))
 
 
 def answers_of(pair: Pair, order: Order) -> tuple[Answer, Answer]:
@@ -83,30 +156,50 @@ def render_score_of(answer: Answer, name: str) -> Prompt:
     return fill(TEMPLATE, answer_values(*answer), name)
 
 
-def grade_in(chosen: ChoiceProbabilities | Unparsed) -> Grade | Unparsed:
-    """The mean grade under the probabilities of 1 to 9; rounding keeps it within them."""
+def as_reply(chosen: ChoiceProbabilities | Unparsed) -> Completion | Unparsed:
+    """The probabilities of the grades as a reply that a store can keep, every float bit for bit."""
     if isinstance(chosen, Unparsed):
         return chosen
-    mean = sum(number * p for number, p in enumerate(chosen.probabilities, start=1))
-    return Grade(min(9.0, max(1.0, mean)), chosen.tokens_in, chosen.tokens_out, chosen.is_trimmed)
+    text = json.dumps(list(chosen.probabilities))
+    return Completion(text, chosen.tokens_in, chosen.tokens_out, True, chosen.is_trimmed)
+
+
+def mean_grade(probabilities: Sequence[float]) -> float:
+    """The mean of 1 to 9 under their probabilities; rounding keeps it within them."""
+    return min(9.0, max(1.0, sum(number * p for number, p in enumerate(probabilities, start=1))))
+
+
+def grade_in(reply: Completion | Unparsed, key: str) -> Grade | Unparsed:
+    """The grade that a kept reply says; `key` names it in steps."""
+    if isinstance(reply, Unparsed):
+        return reply
+    probabilities = json.loads(reply.text)
+    mean = mean_grade(probabilities)
+    said = " ".join(f"{number} {p:.3f}" for number, p in zip(GRADES, probabilities, strict=True))
+    raw = f"mean grade {mean:.2f} of {said}"
+    step = Step("", raw, reply.tokens_in, reply.tokens_out, shared=key[:SHARED_LENGTH])
+    return Grade(mean, step, reply.is_trimmed)
 
 
 def compared(first: Grade | Unparsed, second: Grade | Unparsed) -> Reading:
-    """The reading that two grades make; what they cost together, equal ones a tie."""
-    tokens = first.tokens_in + second.tokens_in, first.tokens_out + second.tokens_out
-    is_trimmed = first.is_trimmed or second.is_trimmed
-    for one in (first, second):
-        if isinstance(one, Unparsed):
-            return Unparsed(one.reason, one.raw, *tokens, is_trimmed)
-    assert isinstance(first, Grade) and isinstance(second, Grade)
+    """The reading that two grades make, equal ones a tie; unreadable where one of them is."""
+    if isinstance(first, Unparsed):
+        return first
+    if isinstance(second, Unparsed):
+        return second
     p_first = better_by(first.mean - second.mean)
     choice = (
-        Choice.TIE if first.mean == second.mean
-        else Choice.FIRST if first.mean > second.mean
-        else Choice.SECOND
+        Choice.TIE if p_first == 1 - p_first else Choice.FIRST if p_first > 1 - p_first else Choice.SECOND
     )
-    probabilities = {Choice.FIRST: p_first, Choice.SECOND: 1.0 - p_first}
-    return Judgment(choice, probabilities, f"{first.mean:.2f} : {second.mean:.2f}", *tokens, is_trimmed)
+    return Judgment(
+        choice,
+        {Choice.FIRST: p_first, Choice.SECOND: 1.0 - p_first},
+        f"{first.mean:.2f} : {second.mean:.2f}",
+        tokens_in=0,
+        tokens_out=0,
+        is_trimmed=first.is_trimmed or second.is_trimmed,
+        steps=tuple(replace(one.step, name=name) for one, name in zip((first, second), STEPS, strict=True)),
+    )
 
 
 def better_by(difference: float) -> float:

@@ -39,10 +39,17 @@ class Adapter:
     manifest: Mapping[str, Any]
 
 
-def shipped_adapter(base_model: str) -> str:
-    """The folder of the distilled judge that comes with this package for a base model; "" without one."""
+def shipped_adapter(base_model: str, method: str) -> str:
+    """The folder of the judge that comes with this package for a base model and a method; "" without one."""
+    name = base_model if method == "direct" else f"{base_model}-{method}"
     found = {file.parent.name: file.parent for file in SHIPPED.glob(f"*/{MANIFEST}")}
-    return str(found[base_model]) if base_model in found else ""
+    return str(found[name]) if name in found else ""
+
+
+def method_of(adapter: Adapter) -> str:
+    """The method that it has learned to answer."""
+    templates: list[str] = adapter.manifest["templates"]
+    return templates[0]
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -141,7 +148,7 @@ def check_prompts(adapter: Adapter) -> None:
 
 def check_method(adapter: Adapter, method: str) -> None:
     """Raises InputError if it was trained to be asked by another method."""
-    (learned,) = adapter.manifest["templates"]
+    learned = method_of(adapter)
     if learned != method:
         raise InputError(
             f"--method {method}: the adapter {adapter.name} has learned {learned}. Judge with it by "

@@ -12,10 +12,9 @@ from judge.api import Judge
 from judge.backends import Settings
 from judge.errors import JudgeError
 from judge.ledger.ledger import Ledger, default_path
+from judge.methods import AUTO, FAST, LEARNED
 from judge.options import JudgeOptions
 from judge.records import NO_ADAPTER, Pair, Verdict
-
-FAST = "fast"
 
 
 class Stopped(Exception):
@@ -97,6 +96,6 @@ class Desk:
 def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
     """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none."""
     settings: Settings = options.settings
-    if method not in (FAST, "direct", "auto"):
+    if method not in (FAST, AUTO, *LEARNED):
         settings = replace(settings, adapter=NO_ADAPTER)
     return replace(options, method=method, settings=settings)
