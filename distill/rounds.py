@@ -61,8 +61,11 @@ class Told:
         self.progress(stage, done, total)
 
 
-def read_all(judge: Reader, pairs: Sequence[Pair], told: Told) -> list[Verdict]:
+def read_all(judge: Reader, pairs: Sequence[Pair], told: Told, n_read: int = 0) -> list[Verdict]:
     """A verdict for each pair.
+
+    Args:
+        n_read: so many of the first pairs were read by a run that was cut; no round reaches over them.
 
     Raises:
         BackendError: the teacher failed. What it said until then is in the ledger.
@@ -72,6 +75,7 @@ def read_all(judge: Reader, pairs: Sequence[Pair], told: Told) -> list[Verdict]:
     while len(verdicts) < len(pairs):
         told.n_done = len(verdicts)
         end = round_end(told.sizes, told.n_done, BATCHES * judge.batch_characters)
+        end = n_read if told.n_done < n_read < end else end
         verdicts += judge.judge(pairs[told.n_done : end])
     return verdicts
 

@@ -83,16 +83,17 @@ def run_collect(
         if learned_votes(teacher.adapter):
             raise InputError(f"{recipe.name}: collect.teacher.adapter: {VOTES_DO_NOT_TEACH}.")
         before = folder.manifest("collect")
-        n_enough = known(before)["n_pairs"] if is_enough(before, budget) else len(clean_pairs)
-        if folder.is_done("collect", inputs_of(recipe, clean_pairs[:n_enough], teacher.fingerprint)):
+        n_before = before["n_pairs"] if before else 0
+        is_same = folder.is_done("collect", inputs_of(recipe, clean_pairs[:n_before], teacher.fingerprint))
+        if is_same and (n_before == len(clean_pairs) or is_enough(before, budget)):
             return known(before)
-        folder.begin("collect")
         if budget is None:
-            verdicts = read_all(judge, clean_pairs, told)
+            verdicts = read_all(judge, clean_pairs, told, n_before if is_same else 0)
         else:
             verdicts = _read_in_time(recipe, judge, ledger, clean_pairs, told, budget, trial)
         read = clean_pairs[: len(verdicts)]
         elapsed_s = judge.elapsed_s(read, verdicts)
+    folder.begin("collect")  # until here a run that was cut is as good as it was
     inputs = inputs_of(recipe, read, teacher.fingerprint)
     traces = [Trace(pair, verdict) for pair, verdict in zip(read, verdicts, strict=True)]
     files = write_traces(folder.traces, traces)

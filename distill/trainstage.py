@@ -27,7 +27,7 @@ from distill.recipe import Recipe, recipe_to_json, settings_hash
 from distill.selection import Example, Part, targets
 from distill.selectionfile import example_to_json, read_selection
 from distill.stages import Manifest, known, made_before
-from distill.student import Lora, Student
+from distill.student import Batch, Lora, Student
 from distill.train import Trained, Training
 from distill.votes import voted_examples
 from distill.within import (
@@ -309,10 +309,11 @@ def try_training(recipe: Recipe, pairs: Sequence[Pair], progress: Progress, budg
         training = training_of(recipe, lessons, start_of(recipe), run, "trial", progress, budget.clock)
         load_s = budget.clock() - started
         lower_s, step_s = training.measured()
+        measure_s = budget.clock() - started - load_s
     n_tokens = sum(batch.n_tokens for batch in training.batches)
     del training
     gc.collect()  # frees the student before the teacher loads
-    return Speed(load_s, lower_s, step_s).per(n_tokens / sum(map(size_of, some)))
+    return Speed(load_s, lower_s, step_s, measure_s).per(n_tokens / sum(map(size_of, some)))
 
 
 def first_of(pairs: Sequence[Pair], n_characters: float) -> list[Pair]:
@@ -336,9 +337,8 @@ def plan_training(
     settings, n_all = training.settings, len(training.steps)
     sizes, watched = ([batch.n_tokens for batch in some] for some in (training.batches, training.held_out))
     speed = Speed(load_s, *training.measured())
-    compared = sum(sorted(watched or sizes)[:N_COMPARED])
-    check_s = compared * (2 * speed.lower_s + speed.step_s)
-    train_until = budget.seconds - reserve(budget.seconds, load_s, check_s)
+    n_asked = sum(batch.n_tokens for batch in compared(training.held_out or training.batches))
+    train_until = budget.seconds - reserve(budget.seconds, speed, n_asked)
     left_s = train_until - budget.elapsed_s
     shape = shape_of(training.steps, sizes, watched, settings.evaluations, speed, left_s)
     whole = Shape(n_all, tuple(range(len(watched))), min(settings.evaluations, n_all) if watched else 0)
@@ -462,14 +462,22 @@ def said_of(recipe: Recipe, training: Training, trained: Trained, lessons: Lesso
     if training.held_out:
         batches, examples = training.held_out, lessons.watched
     readings, probabilities = [], []
-    for batch in reversed(batches):  # the shortest rows come last
+    for batch in compared(batches):
         readings += [(examples[row.example].pair, row.order) for row in batch.rows]
         probabilities += training.probabilities(batch)
-        if len(readings) >= N_COMPARED:
-            break
     limit = recipe.train.max_prompt_tokens
     settings = Settings(recipe.student, max_prompt_tokens=limit, dtype=student.dtype, device=student.device)
     return Said(settings, recipe.student_ties, readings[:N_COMPARED], probabilities[:N_COMPARED])
+
+
+def compared(batches: Sequence[Batch]) -> list[Batch]:
+    """The batches with the shortest rows, which come last, until they have rows enough to compare."""
+    some: list[Batch] = []
+    for batch in reversed(batches):
+        some.append(batch)
+        if sum(len(one.rows) for one in some) >= N_COMPARED:
+            break
+    return some
 
 
 def difference_of(said: Said, adapter: Path) -> float:

@@ -33,6 +33,9 @@ SAFETY = 0.93
 WATCHED_SHARE = 0.15
 """Looks at the held-out pairs get this part of the time for training at most."""
 
+CHECKED_PAIRS = 8
+"""The adapter that was loaded is asked about so many pairs again."""
+
 FEW_PAIRS = 100
 """From fewer kept pairs than these a student learns little."""
 
@@ -93,12 +96,14 @@ def budget_of(seconds: float, say: Say, clock: Callable[[], float] = time.monoto
 class Speed:
     """What training costs: seconds to load a student, of a unit in the frozen layers, and of one in an epoch.
 
-    A unit is a character of pairs where training was tried before collecting, else a token.
+    A unit is a character of pairs where training was tried before collecting, else a token. `measure_s` is
+    what it takes to find this out again before the first step.
     """
 
     load_s: float
     lower_s: float
     step_s: float
+    measure_s: float = 0.0
 
     def per(self, n_units: float) -> Speed:
         """The same with so many of these units as one."""
@@ -161,8 +166,8 @@ def planned(seconds: float, elapsed_s: float, measured: Measured, epochs: int) -
         n_more = n_that_fit(until - elapsed_s, measured.read_s, measured.n_left)
         until = min(until, elapsed_s + measured.n_left * measured.read_s)
         return Plan(measured.n_read + n_more, of, until, epochs, train_until, is_tried=False)
-    train_until = seconds - reserve(seconds, speed.load_s)
-    left_s = SAFETY * (train_until - elapsed_s - speed.load_s)
+    train_until = seconds - reserve(seconds, speed, CHECKED_PAIRS)
+    left_s = SAFETY * (train_until - elapsed_s - speed.load_s - speed.measure_s)
     n_pairs, _ = max(
         ((n_for(one, left_s, measured), one) for one in range(1, epochs + 1)), key=lambda two: worth(*two)
     )
@@ -190,10 +195,17 @@ def n_that_fit(left_s: float, each_s: float, at_most: int) -> int:
     return max(0, min(at_most, int(left_s / max(each_s, 1e-9))))
 
 
-def reserve(seconds: float, load_s: float | None = None, check_s: float = 0.0) -> float:
-    """What is kept for writing the adapter, loading it and asking it again."""
-    of_loading = 0.05 * seconds if load_s is None else 1.5 * load_s
-    return 2 + 0.03 * seconds + of_loading + check_s
+def reserve(seconds: float, speed: Speed | None = None, n_asked: float = 0) -> float:
+    """Seconds for writing the adapter, loading it and asking it again.
+
+    Args:
+        speed: of training, from which loading and asking follow; None is a guess.
+        n_asked: units that the student and then the loaded adapter are asked: half a step, and all layers.
+    """
+    at_least = 2 + 0.03 * seconds
+    if speed is None:
+        return at_least + 0.05 * seconds
+    return at_least + 1.5 * speed.load_s + n_asked * (1.5 * speed.lower_s + 0.5 * speed.step_s)
 
 
 def warning_of(n_kept: float, epochs: float) -> str:
