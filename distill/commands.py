@@ -166,7 +166,7 @@ def all_stages(
     quiet: QuietOption = False,
 ) -> None:
     """Collect, select and train. What is done already is not done again; interrupted, it goes on."""
-    from distill.within import budget_of, parse_duration
+    from distill.within import budget_of, minutes_of, parse_duration
 
     say = (lambda words: None) if quiet else partial(print, flush=True)
     budget = budget_of(parse_duration(within), say) if within is not None else None
@@ -175,6 +175,8 @@ def all_stages(
         _collect(recipe, run, data_dir, ledger, quiet, budget)
         _select(recipe, run, quiet)
     _train(recipe, run, data_dir, quiet, budget)
+    if budget is not None:
+        budget.say(f"Done at {minutes_of(budget.elapsed_s)} of {minutes_of(budget.seconds)}.")
 
 
 def _run_of(

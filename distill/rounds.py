@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from distill.within import COLLECT_SHARE, Budget, Plan, round_end
+from distill.within import COLLECT_SHARE, LATEST_SHARE, Budget, Plan, round_end
 from judge.evaluate import size_of
 from judge.progress import Progress, stage_kind
 from judge.records import Pair, Verdict
@@ -41,6 +41,9 @@ class Reader(Protocol):
 
     def judge(self, pairs: Sequence[Pair]) -> list[Verdict]: ...
 
+
+Teaches = Callable[[Sequence[Verdict]], bool]
+"""Whether a student can learn anything from what was read so far."""
 
 PlanOf = Callable[[Sequence[Verdict], float], Plan]
 """The plan, given what was read so far and the seconds that a character takes."""
@@ -81,9 +84,15 @@ def read_all(judge: Reader, pairs: Sequence[Pair], told: Told, n_read: int = 0) 
 
 
 def read_within(
-    judge: Reader, pairs: Sequence[Pair], told: Told, costs: Sequence[int], budget: Budget, plan_of: PlanOf
+    judge: Reader,
+    pairs: Sequence[Pair],
+    told: Told,
+    costs: Sequence[int],
+    budget: Budget,
+    plan_of: PlanOf,
+    teaches: Teaches,
 ) -> list[Verdict]:
-    """A verdict for each of the first pairs, as many as the plan has time for, at least one.
+    """A verdict for each of the first pairs, as many as the plan has time for, or until something teaches.
 
     The first pair loads the teacher and the next ones measure it. Then a plan is made and told, and again
     when there is much more to go by.
@@ -106,15 +115,15 @@ def read_within(
             plan, n_planned = plan_of(verdicts, rate), n_asked
             budget.say(plan.words)
         if plan is None or rate is None:
-            if asked and budget.elapsed_s > COLLECT_SHARE * budget.seconds:
-                break
-            end = _end_of(costs, start, FIRST_PAIRS if asked else 1)
+            is_late = bool(asked) and budget.elapsed_s > COLLECT_SHARE * budget.seconds
+            end = _end_of(costs, start, FIRST_PAIRS if asked and not is_late else 1)
         else:
             left_s = plan.collect_until - budget.elapsed_s
-            if not _is_time(costs[start:], left_s, rate):
-                break
+            is_late = not _is_time(costs[start:], left_s, rate)
             most = max(0.0, min(left_s, ROUND_SHARE * budget.seconds)) / rate
             end = min(round_end(costs, start, most), _end_of(costs, start, (PLAN_AGAIN - 1) * n_planned))
+        if is_late and (teaches(verdicts) or budget.elapsed_s > LATEST_SHARE * budget.seconds):
+            break
         before_s = budget.elapsed_s
         verdicts += judge.judge(pairs[start:end])
         if n_characters := sum(costs[start:end]):

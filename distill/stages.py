@@ -137,10 +137,15 @@ def _read_in_time(
     speed = trial(pairs) if trial and any(costs) and budget.seconds >= TRIAL_FROM_S else None
     mean = sum(map(size_of, pairs)) / len(pairs)
 
+    def selected_of(verdicts: Sequence[Verdict]) -> Selection:
+        return selected(recipe, [Trace(*two) for two in zip(pairs, verdicts, strict=False)])
+
+    def teaches(verdicts: Sequence[Verdict]) -> bool:
+        return any(one.part is Part.TRAIN for one in selected_of(verdicts).kept)
+
     def plan_of(verdicts: Sequence[Verdict], rate: float) -> Plan:
         n_left = len(pairs) - len(verdicts)
-        traces = [Trace(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=False)]
-        kept, learned = shares_of(recipe, traces)
+        kept, learned = shares_of(recipe, selected_of(verdicts), len(verdicts))
         measured = Measured(
             n_read=len(verdicts),
             n_left=n_left,
@@ -153,18 +158,17 @@ def _read_in_time(
             budget.say(warning)
         return plan
 
-    return read_within(judge, pairs, told, costs, budget, plan_of)
+    return read_within(judge, pairs, told, costs, budget, plan_of, teaches)
 
 
-def shares_of(recipe: Recipe, traces: Sequence[Trace]) -> tuple[float, float]:
+def shares_of(recipe: Recipe, selection: Selection, n_read: int) -> tuple[float, float]:
     """Of each pair that is read, how many are kept, and how many are learned, those made from them included.
 
     Two pairs more, of which one is kept, stand for what is not known after a few.
     """
-    selection = selected(recipe, traces)
     n_trained = sum(one.part is Part.TRAIN for one in selection.kept)
     made = 1 + recipe.train.contrast + recipe.train.constraints
-    kept, trained = ((n + 1) / (len(traces) + 2) for n in (len(selection.kept), n_trained))
+    kept, trained = ((n + 1) / (n_read + 2) for n in (len(selection.kept), n_trained))
     return kept, made * trained
 
 

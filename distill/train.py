@@ -283,11 +283,13 @@ class Training:
         self.looks = looks_of(n_steps, n_looks) if self.held_out else set()
         self.checkpoint = replace(self.checkpoint, key=key)
 
-    def measured(self) -> tuple[float, float]:
+    def measured(self, most_s: float = math.inf) -> tuple[float, float]:
         """Seconds that a token takes in the frozen layers, and in a step: tried on the first steps' batches.
 
-        Nothing is learned from the trial, and what the frozen layers gave is kept.
+        Nothing is learned from the trial, and what the frozen layers gave is kept. It ends with the batch in
+        which it has taken `most_s` seconds.
         """
+        began = self.clock()
         numbers = [one for step in self.steps for one in step][: 1 + N_MEASURED]
         lower, step = [], []
         for batch in [self.batches[one] for one in numbers * (2 if len(numbers) == 1 else 1)]:
@@ -297,8 +299,11 @@ class Training:
             self._try(batch)
             lower.append((between - started) / batch.n_tokens)
             step.append((self.clock() - between) / batch.n_tokens)
-        warm = slice(1 if len(numbers) > 1 else 0, None)  # what was prepared once takes no time again
-        return max(lower[warm]), sum(step[1:]) / len(step[1:])
+            if self.clock() - began > most_s:
+                break
+        warm = slice(1 if len(numbers) > 1 and len(lower) > 1 else 0, None)  # what is there takes no time
+        steps = step[1:] or step
+        return max(lower[warm]), sum(steps) / len(steps)
 
     def _try(self, batch: Batch) -> None:
         """A batch there and back, with its gradients thrown away."""

@@ -31,6 +31,7 @@ from distill.student import Batch, Lora, Student
 from distill.train import Trained, Training
 from distill.votes import voted_examples
 from distill.within import (
+    MEASURED_SHARE,
     Budget,
     Shape,
     Speed,
@@ -308,7 +309,7 @@ def try_training(recipe: Recipe, pairs: Sequence[Pair], progress: Progress, budg
         run = RunFolder(Path(folder))
         training = training_of(recipe, lessons, start_of(recipe), run, "trial", progress, budget.clock)
         load_s = budget.clock() - started
-        lower_s, step_s = training.measured()
+        lower_s, step_s = training.measured(MEASURED_SHARE * budget.seconds)
         measure_s = budget.clock() - started - load_s
     n_tokens = sum(batch.n_tokens for batch in training.batches)
     del training
@@ -336,7 +337,7 @@ def plan_training(
     """
     settings, n_all = training.settings, len(training.steps)
     sizes, watched = ([batch.n_tokens for batch in some] for some in (training.batches, training.held_out))
-    speed = Speed(load_s, *training.measured())
+    speed = Speed(load_s, *training.measured(MEASURED_SHARE * budget.seconds))
     n_asked = sum(batch.n_tokens for batch in compared(training.held_out or training.batches))
     train_until = budget.seconds - reserve(budget.seconds, speed, n_asked)
     left_s = train_until - budget.elapsed_s

@@ -21,8 +21,11 @@ DURATION = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
 LEAST_S = 20.0
 """A run with less time could not even load its models."""
 
-TRIAL_FROM_S = 120.0
+TRIAL_FROM_S = 180.0
 """With this much time or more, training is tried before anything is collected, to share the time out well."""
+
+MEASURED_SHARE = 0.05
+"""Trying how long training takes ends with the batch in which it has taken this part of the time."""
 
 COLLECT_SHARE = 0.45
 """Where training was not tried, collecting gets this part of the time."""
@@ -33,8 +36,14 @@ SAFETY = 0.93
 WATCHED_SHARE = 0.15
 """Looks at the held-out pairs get this part of the time for training at most."""
 
+MOST_RESERVED = 0.3
+"""At most this part of the time is kept for the end, whatever was measured."""
+
 CHECKED_PAIRS = 8
 """The adapter that was loaded is asked about so many pairs again."""
+
+LATEST_SHARE = 0.9
+"""Where nothing that was read may teach, reading goes on until this part of the time has gone."""
 
 FEW_PAIRS = 100
 """From fewer kept pairs than these a student learns little."""
@@ -205,7 +214,8 @@ def reserve(seconds: float, speed: Speed | None = None, n_asked: float = 0) -> f
     at_least = 2 + 0.03 * seconds
     if speed is None:
         return at_least + 0.05 * seconds
-    return at_least + 1.5 * speed.load_s + n_asked * (1.5 * speed.lower_s + 0.5 * speed.step_s)
+    needed = at_least + 1.5 * speed.load_s + n_asked * (1.5 * speed.lower_s + 0.5 * speed.step_s)
+    return min(needed, MOST_RESERVED * seconds)
 
 
 def warning_of(n_kept: float, epochs: float) -> str:

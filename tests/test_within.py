@@ -217,7 +217,7 @@ def read(pairs: Sequence[Pair], seconds: float, n_known: int = 0):
     def plan_of(verdicts: Sequence[Verdict], rate: float) -> Plan:
         return Plan(len(verdicts), len(pairs), seconds / 2, 1, seconds)
 
-    verdicts = read_within(teacher, pairs, Told(silent), costs, budget, plan_of)
+    verdicts = read_within(teacher, pairs, Told(silent), costs, budget, plan_of, bool)
     return verdicts, teacher, budget, said
 
 
@@ -264,9 +264,27 @@ def test_a_teacher_that_takes_too_long_to_load_still_reads_something():
         [size_of(pair) for pair in pairs],
         budget_of(60, said.append, clock),
         lambda verdicts, rate: Plan(len(verdicts), 50, 0, 1, 60),
+        lambda verdicts: True,
     )
     assert len(verdicts) == 1
     assert len(said) == 1
+
+
+def test_where_nothing_teaches_yet_reading_goes_on_a_little():
+    clock = Clock()
+    teacher = Slow(clock, load_s=40)
+    pairs = many(50)
+    verdicts = read_within(
+        teacher,
+        pairs,
+        Told(silent),
+        [size_of(pair) for pair in pairs],
+        budget_of(60, [].append, clock),
+        lambda verdicts, rate: Plan(len(verdicts), 50, 30, 1, 60),
+        lambda verdicts: len(verdicts) >= 4,
+    )
+    assert len(verdicts) == 4
+    assert teacher.rounds == [1, 1, 1, 1]
 
 
 def test_without_a_time_rounds_are_whole_and_each_smaller_limit_is_a_beginning():
