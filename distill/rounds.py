@@ -46,21 +46,24 @@ Teaches = Callable[[Sequence[Verdict]], bool]
 """Whether a student can learn anything from what was read so far."""
 
 PlanOf = Callable[[Sequence[Verdict], float], Plan]
-"""The plan, given what was read so far and the seconds that a character takes."""
+"""Makes and tells the plan, given what was read so far and the seconds that a character takes."""
 
 
 @dataclass(slots=True)
 class Told:
-    """Tells the progress of a round as that of all of them."""
+    """Tells the progress of a round as that of all; `is_brief` leaves out what comes before judging."""
 
     progress: Progress
     sizes: Sequence[int] = ()
     n_done: int = 0
+    is_brief: bool = False
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage_kind(stage) == "judging":
             stage = f"judging, {self.n_done} of {len(self.sizes)} pairs"
             done, total = sum(self.sizes[: self.n_done]) + done, sum(self.sizes)
+        elif self.is_brief:
+            return
         self.progress(stage, done, total)
 
 
@@ -94,8 +97,8 @@ def read_within(
 ) -> list[Verdict]:
     """A verdict for each of the first pairs, as many as the plan has time for, or until something teaches.
 
-    The first pair loads the teacher and the next ones measure it. Then a plan is made and told, and again
-    when there is much more to go by.
+    The first pair loads the teacher and the next ones measure it. Then there is a plan, and another
+    one when there is much more to go by.
 
     Args:
         costs: characters that the teacher has to read of each pair; 0 for what the ledger knows.
@@ -113,7 +116,6 @@ def read_within(
         rate, n_asked = _rate_of(asked), sum(cost > 0 for cost in costs[:start])
         if rate is not None and n_asked >= PLAN_AGAIN * n_planned:
             plan, n_planned = plan_of(verdicts, rate), n_asked
-            budget.say(plan.words)
         if plan is None or rate is None:
             is_late = bool(asked) and budget.elapsed_s > COLLECT_SHARE * budget.seconds
             end = _end_of(costs, start, FIRST_PAIRS if asked and not is_late else 1)
@@ -128,8 +130,9 @@ def read_within(
         verdicts += judge.judge(pairs[start:end])
         if n_characters := sum(costs[start:end]):
             asked.append((n_characters, budget.elapsed_s - before_s))
+        told.is_brief = True  # rounds are short
     if plan is None:
-        budget.say(plan_of(verdicts, 0.0).words)
+        plan_of(verdicts, 0.0)
     return verdicts
 
 

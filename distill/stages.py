@@ -154,6 +154,7 @@ def _read_in_time(
             speed=speed.per(mean) if speed else None,
         )
         plan = planned(budget.seconds, budget.elapsed_s, measured, recipe.train.epochs)
+        budget.say(plan.words)
         if warning := warning_of(kept * plan.n_pairs, plan.epochs):
             budget.say(warning)
         return plan

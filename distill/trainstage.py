@@ -31,6 +31,7 @@ from distill.student import Batch, Lora, Student
 from distill.train import Trained, Training
 from distill.votes import voted_examples
 from distill.within import (
+    FEW_WATCHED,
     MEASURED_SHARE,
     Budget,
     Shape,
@@ -342,6 +343,8 @@ def plan_training(
     train_until = budget.seconds - reserve(budget.seconds, speed, n_asked)
     left_s = train_until - budget.elapsed_s
     shape = shape_of(training.steps, sizes, watched, settings.evaluations, speed, left_s)
+    if shape.n_steps < n_all and len(lessons.watched) < FEW_WATCHED:
+        shape = replace(shape, n_looks=min(1, shape.n_looks))
     whole = Shape(n_all, tuple(range(len(watched))), min(settings.evaluations, n_all) if watched else 0)
     shape = kept_shape(folder.training / "plan.json", training.checkpoint.key, shape)
     if shape != whole:

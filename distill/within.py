@@ -36,6 +36,9 @@ SAFETY = 0.93
 WATCHED_SHARE = 0.15
 """Looks at the held-out pairs get this part of the time for training at most."""
 
+FEW_WATCHED = 20
+"""Fewer held-out pairs cannot say which of two looks is better, so a shortened training looks at its end."""
+
 MOST_RESERVED = 0.3
 """At most this part of the time is kept for the end, whatever was measured."""
 
@@ -214,7 +217,7 @@ def reserve(seconds: float, speed: Speed | None = None, n_asked: float = 0) -> f
     at_least = 2 + 0.03 * seconds
     if speed is None:
         return at_least + 0.05 * seconds
-    needed = at_least + 1.5 * speed.load_s + n_asked * (1.5 * speed.lower_s + 0.5 * speed.step_s)
+    needed = at_least + 1.2 * speed.load_s + n_asked * (1.5 * speed.lower_s + 0.5 * speed.step_s)
     return min(needed, MOST_RESERVED * seconds)
 
 
