@@ -10,7 +10,7 @@ from models import VERDICT_MERGES, make_model
 from pairs import pair_of
 from typer.testing import CliRunner
 
-from distill import stages, train
+from distill import stages, train, votes
 from distill.clean import HeldOut
 from distill.folder import RunFolder
 from distill.recipe import recipe_of
@@ -23,7 +23,9 @@ from judge.backends.scripted import ScriptedBackend
 from judge.cli.main import app
 from judge.errors import JudgeError
 from judge.io.pairs import write_pairs
+from judge.io.votes import write_votes
 from judge.models.adapters import read_adapter
+from judge.records import Ballot, HumanVote
 
 pytestmark = pytest.mark.slow
 
@@ -239,6 +241,18 @@ def test_without_held_out_pairs_less_than_an_epoch_ends_with_an_adapter(clock, t
     assert trained["within"]["epochs"] < 1
     assert "of an epoch, so not every pair is seen" in trained["warning"]
     assert read_adapter(RUN.adapter).manifest["within"]["watched"] == 0
+
+
+def test_people_s_votes_are_learned_within_a_time_too(clock, tiny, monkeypatch):
+    monkeypatch.setattr(votes, "held_out_texts", lambda folder, unchecked: HeldOut({}, {}))
+    write_votes("votes.jsonl", [HumanVote(pair.id, "someone", Ballot.B) for pair in PAIRS])
+    made, said = recipe(tiny, targets="votes", votes="votes.jsonl"), []
+    clock.step_s = 2.0
+    trained = run_train(made, RUN, None, budget=budget_of(60, said.append, clock))
+    assert clock.now <= 60
+    assert trained["within"]["is_cut"]
+    assert said[0].startswith("train ")
+    assert read_adapter(RUN.adapter).manifest["within"]["kept"] == 60
 
 
 def test_the_command_line_says_its_plans_and_refuses_what_is_no_time(clock, tiny):
