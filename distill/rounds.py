@@ -97,8 +97,8 @@ def read_within(
 ) -> list[Verdict]:
     """A verdict for each of the first pairs, as many as the plan has time for, or until something teaches.
 
-    The first pair loads the teacher and the next ones measure it. Then there is a plan, and another
-    one when there is much more to go by.
+    What the ledger knows of the beginning comes first. Then one pair loads the teacher and the next ones
+    measure it. Then there is a plan, and another one when there is much more to go by.
 
     Args:
         costs: characters that the teacher has to read of each pair; 0 for what the ledger knows.
@@ -107,7 +107,8 @@ def read_within(
         BackendError: the teacher failed. What it said until then is in the ledger.
     """
     told.sizes = [size_of(pair) for pair in pairs]
-    verdicts: list[Verdict] = []
+    n_known = next((n for n, cost in enumerate(costs) if cost), len(pairs))
+    verdicts = judge.judge(pairs[:n_known]) if n_known else []
     asked: list[tuple[int, float]] = []
     plan: Plan | None = None
     n_planned = 0

@@ -248,8 +248,9 @@ def test_the_first_pairs_of_any_file_are_a_fair_sample_of_it(tmp_path):
 def test_what_the_ledger_knows_costs_no_time_and_is_read_in_any_case():
     pairs = many(2000)
     new, *_ = read(pairs, 600)
-    more, *_ = read(pairs, 600, n_known=len(new))
+    more, teacher, *_ = read(pairs, 600, n_known=len(new))
     assert len(more) == pytest.approx(2 * len(new), rel=0.1)
+    assert teacher.rounds[:3] == [0, 1, 4]
     everything, teacher, budget, said = read(pairs, 60, n_known=2000)
     assert (len(everything), sum(teacher.rounds), budget.elapsed_s) == (2000, 0, 0)
     assert len(said) == 1

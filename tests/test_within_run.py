@@ -21,7 +21,7 @@ from distill.trainstage import run_train, try_training
 from distill.within import budget_of
 from judge.backends.scripted import ScriptedBackend
 from judge.cli.main import app
-from judge.errors import JudgeError
+from judge.errors import BackendError, JudgeError
 from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
 from judge.models.adapters import read_adapter
@@ -43,6 +43,7 @@ class Clock:
         self.now = 0.0
         self.n_asked = 0
         self.step_s = 1.0
+        self.fails_at = 10_000
 
     def __call__(self) -> float:
         return self.now
@@ -67,6 +68,8 @@ def clock(tmp_path, monkeypatch):
     choose, losses = ScriptedBackend.choose, Training._losses
 
     def slow_choose(self, prompts, choices):
+        if clock.n_asked + len(prompts) > clock.fails_at:
+            raise BackendError("the power went out")
         clock.now += len(prompts)
         clock.n_asked += len(prompts)
         return choose(self, prompts, choices)
@@ -160,6 +163,19 @@ def test_the_same_time_or_less_finds_it_done_and_no_time_goes_on_with_what_was_n
     assert clock.n_asked - n_asked == 2 * (60 - cut[0]["n_pairs"])
     assert "within" not in collected.keys() | trained.keys() | read_adapter(RUN.adapter).manifest.keys()
     assert trained["metrics"]["n_steps"] == trained["metrics"]["n_steps_planned"]
+
+
+def test_going_on_with_a_cut_run_may_fail_and_nothing_that_was_read_is_read_again(clock, tiny):
+    cut, _ = run(recipe(tiny), clock, 60)
+    n_asked = clock.n_asked
+    clock.fails_at = n_asked + 30
+    with pytest.raises(BackendError):
+        run(recipe(tiny), clock, None)
+    assert n_asked < clock.n_asked <= n_asked + 30
+    assert RUN.manifest("collect") == cut
+    clock.fails_at = 10_000
+    assert run(recipe(tiny), clock, None)[0]["n_pairs"] == 60
+    assert clock.n_asked - n_asked == 2 * (60 - cut["n_pairs"])
 
 
 def test_more_time_goes_on_too(clock, tiny):
