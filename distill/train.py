@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from distill.examples import TokenRow
@@ -41,8 +42,8 @@ RELEASE_EVERY = 4
 STEPS_SHOWN = 20
 """Progress shows the mean loss over this many steps."""
 
-N_MEASURED = 2
-"""So many batches are timed for a plan, after one that warms up."""
+N_MEASURED = 4
+"""So many batches are timed for a plan, after one that warms up; the median counts."""
 
 Weights = dict[str, "Tensor"]
 
@@ -302,8 +303,7 @@ class Training:
             if self.clock() - began > most_s:
                 break
         warm = slice(1 if len(numbers) > 1 and len(lower) > 1 else 0, None)  # what is there takes no time
-        steps = step[1:] or step
-        return max(lower[warm]), sum(steps) / len(steps)
+        return (max if len(numbers) == 1 else median)(lower[warm]), median(step[1:] or step)
 
     def _try(self, batch: Batch) -> None:
         """A batch there and back, with its gradients thrown away."""

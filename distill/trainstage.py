@@ -68,7 +68,7 @@ N_COMPARED = 16
 LATEST = 0.1
 """The final loss is the mean over this last part of the steps."""
 
-TRIED_BATCHES = 4
+TRIED_BATCHES = 6
 CHARACTERS_A_TOKEN = 4
 """Before collecting, training is tried on pairs of about so many batches, by this rough measure."""
 
