@@ -215,7 +215,7 @@ def test_with_real_weights_a_run_within_four_minutes_ends_in_time_with_an_adapte
         r"^collect [0-9,]+ pairs until \d:\d\d, select, train .* until \d:\d\d, check$", done.stdout, re.M
     )
     within = read_adapter(folder.adapter).manifest["within"]
-    assert 5 < within["collected"] < within["of"]
+    assert 0 < within["collected"] < within["of"]
     assert 0 < within["epochs"] <= within["of_epochs"] == 2
     print(done.stdout, f"{elapsed_s:.0f} s", sep="\n")
 
