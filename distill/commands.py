@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from judge.errors import MissingExtra
 if TYPE_CHECKING:
     from distill.folder import RunFolder
     from distill.recipe import Recipe
+    from distill.within import Budget
 
 RUNS = "runs"
 
@@ -46,6 +48,14 @@ TargetsOption = Annotated[
         "called NAME-votes.",
     ),
 ]
+WithinOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="The time there is, such as 90s, 9m or 1h30m: as many pairs and epochs as fit. Without it, all "
+        "that the recipe says.",
+    ),
+]
 
 
 @app.command(epilog="Example: judge distill collect --config recipes/embedded-0.5b.yaml --limit 200")
@@ -62,11 +72,20 @@ def collect(
     _collect(recipe, run, data_dir, ledger, quiet)
 
 
-def _collect(recipe: Recipe, run: RunFolder, data_dir: Path | None, ledger: Path | None, quiet: bool) -> None:
+def _collect(
+    recipe: Recipe,
+    run: RunFolder,
+    data_dir: Path | None,
+    ledger: Path | None,
+    quiet: bool,
+    budget: Budget | None = None,
+) -> None:
     from distill.stages import run_collect
+    from distill.trainstage import try_training
 
     with interruptible(), progress_shown(quiet) as progress:
-        manifest = run_collect(recipe, run, data_folder(data_dir), progress, ledger)
+        trial = partial(try_training, recipe, progress=progress, budget=budget) if budget else None
+        manifest = run_collect(recipe, run, data_folder(data_dir), progress, ledger, budget, trial)
     check = manifest["contamination"]
     print(f"{manifest['n_pairs']:,} pairs read in both orders by {manifest['inputs']['teacher']}")
     for what, counts in (("left out", manifest["left_out"]), ("not clean", check["dropped"])):
@@ -116,11 +135,13 @@ def train(
     _train(recipe, run, data_dir, quiet)
 
 
-def _train(recipe: Recipe, run: RunFolder, data_dir: Path | None, quiet: bool) -> None:
+def _train(
+    recipe: Recipe, run: RunFolder, data_dir: Path | None, quiet: bool, budget: Budget | None = None
+) -> None:
     from distill.trainstage import format_metrics, run_train
 
     with interruptible(), progress_shown(quiet) as progress:
-        manifest = run_train(recipe, run, data_folder(data_dir), progress)
+        manifest = run_train(recipe, run, data_folder(data_dir), progress, budget)
     if not quiet:
         print(format_metrics(manifest["metrics"]))
     if manifest["warning"]:
@@ -129,10 +150,15 @@ def _train(recipe: Recipe, run: RunFolder, data_dir: Path | None, quiet: bool) -
     print(f"Adapter: {run.adapter}")
 
 
-@app.command("all", epilog="Example: judge distill all --config recipes/embedded-0.5b.yaml --limit 200")
+@app.command(
+    "all",
+    epilog="Examples: judge distill all --config recipes/embedded-0.5b.yaml --limit 200. "
+    "judge distill all --config mine.yaml --within 1h30m",
+)
 def all_stages(
     config: ConfigOption,
     limit: LimitOption = None,
+    within: WithinOption = None,
     targets: TargetsOption = None,
     folder: FolderOption = None,
     data_dir: DataOption = None,
@@ -140,11 +166,17 @@ def all_stages(
     quiet: QuietOption = False,
 ) -> None:
     """Collect, select and train. What is done already is not done again; interrupted, it goes on."""
+    from distill.within import budget_of, minutes_of, parse_duration
+
+    say = (lambda words: None) if quiet else partial(print, flush=True)
+    budget = budget_of(parse_duration(within), say) if within is not None else None
     recipe, run = _run_of(config, limit, folder, targets)
     if recipe.train.targets != "votes":
-        _collect(recipe, run, data_dir, ledger, quiet)
+        _collect(recipe, run, data_dir, ledger, quiet, budget)
         _select(recipe, run, quiet)
-    _train(recipe, run, data_dir, quiet)
+    _train(recipe, run, data_dir, quiet, budget)
+    if budget is not None:
+        budget.say(f"Done at {minutes_of(budget.elapsed_s)} of {minutes_of(budget.seconds)}.")
 
 
 def _run_of(

@@ -6,6 +6,7 @@ teacher said is in the ledger of the run's folder.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,35 @@ from distill.clean import check_to_json, clean, held_out_texts
 from distill.folder import RunFolder
 from distill.pairs import read_unlabelled
 from distill.recipe import VOTES_DO_NOT_TEACH, Recipe, Stage, recipe_to_json, settings_hash
-from distill.selection import select
+from distill.rounds import Told, read_all, read_within
+from distill.selection import Part, Selection, select
 from distill.selectionfile import write_selection
 from distill.selectionreport import report_of
 from distill.traces import Trace, read_traces, write_traces
+from distill.within import (
+    TRIAL_FROM_S,
+    Budget,
+    Measured,
+    Plan,
+    Speed,
+    is_enough,
+    planned,
+    warning_of,
+)
 from judge.api import Judge
 from judge.errors import InputError
+from judge.evaluate import is_identical, size_of
 from judge.io.wording import counts_in_words
+from judge.ledger.ledger import Ledger, opened_ledger
 from judge.models.separation import learned_votes
 from judge.progress import Progress, silent
 from judge.provenance import provenance
-from judge.records import sha256_of_json
+from judge.records import Pair, Verdict, sha256_of_json
 
 Manifest = dict[str, Any]
+
+Trial = Callable[[Sequence[Pair]], Speed]
+"""Tries what training on such pairs takes, in seconds a character."""
 
 
 def run_collect(
@@ -35,12 +52,16 @@ def run_collect(
     data: Path | None,
     progress: Progress = silent,
     ledger_path: Path | None = None,
+    budget: Budget | None = None,
+    trial: Trial | None = None,
 ) -> Manifest:
-    """The manifest of the traces: the teacher has read every clean pair in both orders.
+    """The manifest of the traces: the teacher has read every clean pair in both orders, or the first ones.
 
     Args:
         data: the folder of local copies of data sets; None is the hub.
         ledger_path: where the teacher's readings are kept; None is the run's folder.
+        budget: the time of the whole run; without one all pairs are read.
+        trial: tries how long training takes, so that the time is shared out well.
 
     Raises:
         InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
@@ -53,21 +74,28 @@ def run_collect(
     if not clean_pairs:
         raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean ({counts_in_words(dropped)}).")
     options = recipe.collect.teacher.options()
-    with Judge.of(options, ledger=ledger_path or folder.ledger, progress=progress) as judge:
+    told = Told(progress)
+    with (
+        opened_ledger(ledger_path or folder.ledger) as ledger,
+        Judge.of(options, ledger=ledger, progress=told) as judge,
+    ):
         teacher = judge.identity
         if learned_votes(teacher.adapter):
             raise InputError(f"{recipe.name}: collect.teacher.adapter: {VOTES_DO_NOT_TEACH}.")
-        inputs = {
-            "recipe": settings_hash(recipe, "collect"),
-            "pairs": sha256_of_json(sorted(pair.content_hash for pair in clean_pairs)),
-            "teacher": teacher.fingerprint,
-        }
-        if folder.is_done("collect", inputs):
-            return known(folder.manifest("collect"))
-        folder.begin("collect")
-        verdicts = judge.judge(clean_pairs)
-        elapsed_s = judge.elapsed_s(clean_pairs, verdicts)
-    traces = [Trace(pair, verdict) for pair, verdict in zip(clean_pairs, verdicts, strict=True)]
+        before = folder.manifest("collect")
+        n_before = before["n_pairs"] if before else 0
+        is_same = folder.is_done("collect", inputs_of(recipe, clean_pairs[:n_before], teacher.fingerprint))
+        if is_same and (n_before == len(clean_pairs) or is_enough(before, budget)):
+            return known(before)
+        if budget is None:
+            verdicts = read_all(judge, clean_pairs, told, n_before if is_same else 0)
+        else:
+            verdicts = _read_in_time(recipe, judge, ledger, clean_pairs, told, budget, trial)
+        read = clean_pairs[: len(verdicts)]
+        elapsed_s = judge.elapsed_s(read, verdicts)
+    folder.begin("collect")  # until here a run that was cut is as good as it was
+    inputs = inputs_of(recipe, read, teacher.fingerprint)
+    traces = [Trace(pair, verdict) for pair, verdict in zip(read, verdicts, strict=True)]
     files = write_traces(folder.traces, traces)
     found = {
         "name": recipe.name,
@@ -80,7 +108,75 @@ def run_collect(
         "elapsed_s": elapsed_s,
         **provenance(),
     }
+    if budget is not None:
+        found["within"] = {"seconds": budget.seconds, "collected": len(read), "of": len(clean_pairs)}
     return folder.finish("collect", inputs, files, found)
+
+
+def inputs_of(recipe: Recipe, pairs: Sequence[Pair], teacher: str) -> dict[str, str]:
+    """What traces depend on. Where a run was cut, the pairs are those that it read."""
+    return {
+        "recipe": settings_hash(recipe, "collect"),
+        "pairs": sha256_of_json(sorted(pair.content_hash for pair in pairs)),
+        "teacher": teacher,
+    }
+
+
+def _read_in_time(
+    recipe: Recipe,
+    judge: Judge,
+    ledger: Ledger,
+    pairs: Sequence[Pair],
+    told: Told,
+    budget: Budget,
+    trial: Trial | None,
+) -> list[Verdict]:
+    """Verdicts of the first pairs, as many as leave time to train on them."""
+    known_already = ledger.made(judge.identity.fingerprint, [pair.content_hash for pair in pairs])
+    costs = [0 if one.content_hash in known_already or is_identical(one) else size_of(one) for one in pairs]
+    speed = trial(pairs) if trial and any(costs) and budget.seconds >= TRIAL_FROM_S else None
+    mean = sum(map(size_of, pairs)) / len(pairs)
+
+    def selected_of(verdicts: Sequence[Verdict]) -> Selection:
+        return selected(recipe, [Trace(*two) for two in zip(pairs, verdicts, strict=False)])
+
+    def teaches(verdicts: Sequence[Verdict]) -> bool:
+        return any(one.part is Part.TRAIN for one in selected_of(verdicts).kept)
+
+    def plan_of(verdicts: Sequence[Verdict], rate: float) -> Plan:
+        n_left = len(pairs) - len(verdicts)
+        kept, learned = shares_of(recipe, selected_of(verdicts), len(verdicts))
+        measured = Measured(
+            n_read=len(verdicts),
+            n_left=n_left,
+            read_s=rate * sum(costs[len(verdicts) :]) / max(1, n_left),
+            learned=learned,
+            speed=speed.per(mean) if speed else None,
+        )
+        plan = planned(budget.seconds, budget.elapsed_s, measured, recipe.train.epochs)
+        budget.say(plan.words)
+        if warning := warning_of(kept * plan.n_pairs, plan.epochs):
+            budget.say(warning)
+        return plan
+
+    return read_within(judge, pairs, told, costs, budget, plan_of, teaches)
+
+
+def shares_of(recipe: Recipe, selection: Selection, n_read: int) -> tuple[float, float]:
+    """Of each pair that is read, how many are kept, and how many are learned, those made from them included.
+
+    Two pairs more, of which one is kept, stand for what is not known after a few.
+    """
+    n_trained = sum(one.part is Part.TRAIN for one in selection.kept)
+    made = 1 + recipe.train.contrast + recipe.train.constraints
+    kept, trained = ((n + 1) / (n_read + 2) for n in (len(selection.kept), n_trained))
+    return kept, made * trained
+
+
+def selected(recipe: Recipe, traces: Sequence[Trace]) -> Selection:
+    """What the recipe keeps of these traces."""
+    it = recipe.select
+    return select(traces, it.filter, it.margin, it.balance_length, it.held_out, recipe.seed)
 
 
 def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
@@ -95,10 +191,7 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         return known(folder.manifest("select"))
     folder.begin("select")
     traces = read_traces(folder.traces)
-    settings = recipe.select
-    selection = select(
-        traces, settings.filter, settings.margin, settings.balance_length, settings.held_out, recipe.seed
-    )
+    selection = selected(recipe, traces)
     if not selection.kept:
         raise InputError(
             f"{folder.path}: no pair of {len(traces)} is kept ({counts_in_words(selection.dropped)}). "
@@ -112,6 +205,8 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         "warning": collected["warning"],
         **provenance(),
     }
+    if "within" in collected:
+        found["within"] = collected["within"]
     return folder.finish("select", inputs, [folder.selection], found)
 
 

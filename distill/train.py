@@ -11,8 +11,9 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from distill.examples import TokenRow
@@ -40,6 +41,9 @@ RELEASE_EVERY = 4
 
 STEPS_SHOWN = 20
 """Progress shows the mean loss over this many steps."""
+
+N_MEASURED = 4
+"""So many batches are timed for a plan, after one that warms up; the median counts."""
 
 Weights = dict[str, "Tensor"]
 
@@ -167,6 +171,7 @@ class Training:
         self.clock = clock
         self.steps = steps_of(len(self.batches), settings.epochs, settings.accumulate, seed)
         self.looks = looks_of(len(self.steps), settings.evaluations) if held_out else set()
+        self.must_stop: Callable[[], bool] = lambda: False
         self.lower = LowerOutputs(student, folder / "lower", key)
         self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", key)
         self.trained = Trained(self.new_history(), {})
@@ -183,13 +188,13 @@ class Training:
         """Trains to the end, from the last checkpoint on where there is one."""
         self._go_on()
         trained = self.trained
-        trained.lower_s += self.lower.prepare([*self.batches, *self.held_out], progress)
+        trained.lower_s += self.lower.prepare([*self.used, *self.held_out], progress)
         if self.held_out and not trained.history.looks:
             trained.history.looks.append(self.look(0))
         saved_at = began = self.clock()
         before_s = trained.elapsed_s
         for number in range(len(trained.history.steps) + 1, len(self.steps) + 1):
-            if self._is_over():
+            if self.is_over() or (trained.history.steps and self.must_stop()):
                 break
             trained.history.steps.append(self.step(number))
             trained.elapsed_s = before_s + self.clock() - began
@@ -200,8 +205,11 @@ class Training:
                 trained.elapsed_s = before_s + self.clock() - began
                 self.checkpoint.write(trained, self.weights, self.optimizer)
                 saved_at = self.clock()
+        n_done = len(trained.history.steps)
         if not self.held_out:
             trained.weights = self._copy()
+        elif trained.history.looks[-1].step < n_done:  # it was stopped between two looks
+            self._look_after(n_done)
         return trained
 
     def step(self, number: int) -> TrainStep:
@@ -263,6 +271,54 @@ class Training:
             inconsistent=Share(n_inconsistent, len(both)),
         )
 
+    @property
+    def used(self) -> list[Batch]:
+        """The batches that some step learns from: all of them, unless the steps are less than an epoch."""
+        return [self.batches[one] for one in sorted({one for step in self.steps for one in step})]
+
+    def shorten(self, n_steps: int, watched: Sequence[int], n_looks: int, key: str) -> None:
+        """Plans the first steps only, at whose end the learning rate is zero, and looks at some batches only.
+
+        Args:
+            watched: the numbers of the held-out batches that are looked at; without any there are no looks.
+            key: of the checkpoints of this plan.
+        """
+        self.steps = self.steps[:n_steps]
+        self.held_out = [self.held_out[one] for one in watched]
+        self.looks = looks_of(n_steps, n_looks) if self.held_out else set()
+        self.checkpoint = replace(self.checkpoint, key=key)
+
+    def measured(self, most_s: float = math.inf) -> tuple[float, float]:
+        """Seconds that a token takes in the frozen layers, and in a step: tried on the first steps' batches.
+
+        Nothing is learned from the trial, and what the frozen layers gave is kept. It ends with the batch in
+        which it has taken `most_s` seconds.
+        """
+        began = self.clock()
+        numbers = [one for step in self.steps for one in step][: 1 + N_MEASURED]
+        lower, step = [], []
+        for batch in [self.batches[one] for one in numbers * (2 if len(numbers) == 1 else 1)]:
+            started = self.clock()
+            self.lower.prepare([batch], silent)
+            between = self.clock()
+            self._try(batch)
+            lower.append((between - started) / batch.n_tokens)
+            step.append((self.clock() - between) / batch.n_tokens)
+            if self.clock() - began > most_s:
+                break
+        warm = slice(1 if len(numbers) > 1 and len(lower) > 1 else 0, None)  # what is there takes no time
+        return (max if len(numbers) == 1 else median)(lower[warm]), median(step[1:] or step)
+
+    def _try(self, batch: Batch) -> None:
+        """A batch there and back, with its gradients thrown away."""
+        self.student.adapted.train()
+        loss, _ = self._losses(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for parameter in self.student.parameters.values():
+            parameter.grad.sum().item()  # waits until a GPU has really done it
+            parameter.grad = None
+        self.student.adapted.eval()
+
     def probabilities(self, batch: Batch) -> list[tuple[float, ...]]:
         """What the student gives each letter now, by row."""
         import torch
@@ -323,7 +379,8 @@ class Training:
     def _copy(self) -> Weights:
         return {name: weight.detach().clone() for name, weight in self.weights.items()}
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether nothing has got better for so long that the run stops early."""
         return 0 < self.settings.patience <= self.trained.history.n_looks_since_best
 
     def _go_on(self) -> None:

@@ -8,11 +8,14 @@ A run that was killed goes on from its last checkpoint.
 from __future__ import annotations
 
 import gc
+import json
 import shutil
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from distill.constraints import asked_of, constraint_examples
@@ -23,16 +26,32 @@ from distill.examples import TokenRow, batches_of, teachable, token_rows
 from distill.folder import RunFolder
 from distill.grading import GradeTraining, graded_rows
 from distill.recipe import Recipe, recipe_to_json, settings_hash
-from distill.selection import Example, Part
+from distill.selection import Example, Part, targets
 from distill.selectionfile import example_to_json, read_selection
 from distill.stages import Manifest, known, made_before
-from distill.student import Lora, Student
+from distill.student import Batch, Lora, Student
 from distill.train import Trained, Training
 from distill.votes import voted_examples
+from distill.within import (
+    FEW_WATCHED,
+    MEASURED_SHARE,
+    Budget,
+    Shape,
+    Speed,
+    is_enough,
+    look_s,
+    reserve,
+    shape_of,
+    times_of,
+    train_words,
+    warning_of,
+)
 from judge.backends import ChoiceProbabilities, Settings, load_backend
 from judge.errors import InputError, ModelError
+from judge.evaluate import size_of
 from judge.io.files import sha256_of
 from judge.io.wording import counts_in_words
+from judge.io.writing import write_whole
 from judge.methods.asking import letters_of
 from judge.methods.direct import render_direct
 from judge.methods.score import GRADES, render_score
@@ -41,7 +60,7 @@ from judge.models.adapters import Adapter, check_fits, read_adapter, write_manif
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.provenance import provenance
-from judge.records import Order, Pair, Prompt, Share, sha256_of_json
+from judge.records import Order, Outcome, Pair, Prompt, Share, sha256_of_json
 
 MAX_LOADED_DIFFERENCE = 0.01
 """How far the loaded adapter's probabilities may be from the student's, the mean over the rows compared."""
@@ -55,6 +74,10 @@ LATEST = 0.1
 SINGLE_TURN = 2
 """Messages of a conversation with one request and its answer."""
 
+TRIED_BATCHES = 6
+CHARACTERS_A_TOKEN = 4
+"""Before collecting, training is tried on pairs of about so many batches, by this rough measure."""
+
 LEFT_CHANCE = 0.05
 """A student has learned something if its loss fell this share of the way from chance to the minimum."""
 
@@ -64,7 +87,7 @@ class Lessons:
     """What a student learns from and what it is looked at with.
 
     `source` is a hash of where that comes from, `data` is what manifests say of it, and `warning` names what
-    it was not checked against.
+    it was not checked against. `within` says where the stages before were cut, if they had a time.
     """
 
     trained: Sequence[Example]
@@ -72,13 +95,26 @@ class Lessons:
     source: str
     data: Mapping[str, Any]
     warning: str
+    within: Mapping[str, Any] | None = None
+
+    @property
+    def n_kept(self) -> int:
+        """The pairs that were kept, those made by construction left out."""
+        return len(self.data["train"]) + len(self.data["held_out"])
 
 
-def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Progress = silent) -> Manifest:
+def run_train(
+    recipe: Recipe,
+    folder: RunFolder,
+    data: Path | None,
+    progress: Progress = silent,
+    budget: Budget | None = None,
+) -> Manifest:
     """The manifest of the student: an adapter that has learned what was selected, or people's votes.
 
     Args:
         data: the folder of local copies of data sets; None is the hub. Only votes mode reads from it.
+        budget: the time of the whole run; without one all of the recipe's epochs are trained.
 
     Raises:
         InputError: nothing is selected by this recipe, or nothing is left to learn from.
@@ -87,24 +123,40 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
     """
     lessons = lessons_of(recipe, folder, data)
     start = start_of(recipe)
-    inputs = {
+    inputs: dict[str, Any] = {
         "recipe": settings_hash(recipe, "train"),
         "lessons": lessons.source,
         "base_model": basemodels.hash_of(recipe.student),
         "prompts": fingerprint_of(recipe.train.method),
         "start_from": start.hash if start else "",
     }
-    if folder.is_done("train", inputs):
-        return known(folder.manifest("train"))
+    before = folder.manifest("train")
+    cut = {"within": known(before)["within"]["seconds"]} if is_enough(before, budget) else {}
+    if folder.is_done("train", inputs) or folder.is_done("train", inputs | cut):
+        return known(before)
     folder.begin("train")
     gc.collect()  # frees a teacher in this process before its student loads
-    training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress)
+    clock = budget.clock if budget else time.perf_counter
+    began_s = clock()
+    training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress, clock)
+    n_steps, n_looks = len(training.steps), len(training.looks)
+    if budget is not None:
+        plan_training(training, lessons, folder, budget, clock() - began_s)
     trained = training.run(progress)
     metrics = metrics_of(trained, training)
+    within = dict(lessons.within or {})
+    if budget is not None:
+        within |= within_of(training, trained, n_steps, budget) | {"kept": lessons.n_kept}
+        if within["is_cut"] or len(training.looks) < n_looks:
+            inputs["within"] = budget.seconds
+    warning = warning_of(lessons.n_kept, within["epochs"]) if budget is not None else ""
     student = training.student
     written = folder.training / "adapter"
     student.save(written, trained.weights)
-    write_manifest(written, manifest_of(recipe, lessons, start, student, metrics))
+    write_manifest(
+        written,
+        manifest_of(recipe, lessons, start, student, metrics) | ({"within": within} if within else {}),
+    )
     said = said_of(recipe, training, trained, lessons)
     del training, student
     gc.collect()  # frees the student's weights before the judge's load
@@ -116,9 +168,11 @@ def run_train(recipe: Recipe, folder: RunFolder, data: Path | None, progress: Pr
         "name": recipe.adapter_name,
         "metrics": metrics,
         "loaded_difference": difference,
-        "warning": " ".join(filter(None, [lessons.warning, chance_warning(metrics)])),
+        "warning": " ".join(filter(None, [lessons.warning, warning, chance_warning(metrics)])),
         **provenance(),
     }
+    if within:
+        found["within"] = within
     manifest = folder.finish("train", inputs, [*folder.adapter.iterdir(), folder.curves], found)
     shutil.rmtree(folder.training)
     return manifest
@@ -168,13 +222,13 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         source = sha256_of_json([example_to_json(one) for one in examples])
         origin = {"pairs": recipe.collect.pairs.path, "votes": settings.votes, "n_votes": voted.n_votes}
         origin |= {"left_out": dict(voted.left_out), "contamination": voted.contamination}
-        warning = voted.warning
+        warning, within = voted.warning, None
     else:
         selected = made_before(recipe, folder, "select")
         examples = read_selection(folder.selection).kept
         source = sha256_of(folder.selection)
         origin = {"pairs": recipe.collect.pairs.path or "OASST2 of the hub", "selection": source}
-        warning = selected["warning"]
+        warning, within = selected["warning"], selected.get("within")
     taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")
     kept = [one for one in taught if one.part is Part.TRAIN]
     if not kept:
@@ -193,7 +247,7 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
         "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
     }
-    return Lessons([*kept, *contrast, *constraints, *made], watched, source, origin | found, warning)
+    return Lessons([*kept, *contrast, *constraints, *made], watched, source, origin | found, warning, within)
 
 
 def made_examples(kept: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:
@@ -237,7 +291,13 @@ def start_of(recipe: Recipe) -> Adapter | None:
 
 
 def training_of(
-    recipe: Recipe, lessons: Lessons, start: Adapter | None, folder: RunFolder, key: str, progress: Progress
+    recipe: Recipe,
+    lessons: Lessons,
+    start: Adapter | None,
+    folder: RunFolder,
+    key: str,
+    progress: Progress,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Training:
     """The student with its rows, ready to run."""
     settings = recipe.train
@@ -267,7 +327,100 @@ def training_of(
     letters = student.encoder.choice_ids(choices_of(recipe), start_of_reply)
     key = sha256_of_json([key, student.device, student.dtype])
     kind = GradeTraining if settings.method == "score" else Training
-    return kind(student, batches, watched, letters, settings, recipe.seed, folder.training, key)
+    return kind(student, batches, watched, letters, settings, recipe.seed, folder.training, key, clock)
+
+
+# --- what fits into the time -----------------------------------------------------------------------------
+
+
+def try_training(recipe: Recipe, pairs: Sequence[Pair], progress: Progress, budget: Budget) -> Speed:
+    """What training on such pairs takes, in seconds a character: a student loads and tries a few batches.
+
+    What it is shown does not matter, so no teacher is needed yet.
+    """
+    started = budget.clock()
+    some = first_of(pairs, TRIED_BATCHES * CHARACTERS_A_TOKEN * recipe.train.batch_tokens)
+    shown = [Example(pair, targets(Outcome.A), 0.5, Part.TRAIN) for pair in some]
+    lessons = Lessons(shown, [], "", {}, "")
+    with TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
+        training = training_of(recipe, lessons, start_of(recipe), run, "trial", progress, budget.clock)
+        load_s = budget.clock() - started
+        lower_s, step_s = training.measured(MEASURED_SHARE * budget.seconds)
+        measure_s = budget.clock() - started - load_s
+    n_tokens = sum(batch.n_tokens for batch in training.batches)
+    del training
+    gc.collect()  # frees the student before the teacher loads
+    return Speed(load_s, lower_s, step_s, measure_s).per(n_tokens / sum(map(size_of, some)))
+
+
+def first_of(pairs: Sequence[Pair], n_characters: float) -> list[Pair]:
+    """The first pairs, until both orders of them have so many characters."""
+    some: list[Pair] = []
+    for pair in pairs:
+        some.append(pair)
+        n_characters -= 2 * size_of(pair)
+        if n_characters <= 0:
+            break
+    return some
+
+
+def plan_training(
+    training: Training, lessons: Lessons, folder: RunFolder, budget: Budget, load_s: float
+) -> None:
+    """Lets the training have the steps and looks that there is time for, and stop in time in any case.
+
+    The plan of a run that was killed is kept, so that it goes on from its checkpoint.
+    """
+    settings, n_all = training.settings, len(training.steps)
+    sizes, watched = ([batch.n_tokens for batch in some] for some in (training.batches, training.held_out))
+    speed = Speed(load_s, *training.measured(MEASURED_SHARE * budget.seconds))
+    n_asked = sum(batch.n_tokens for batch in compared(training.held_out or training.batches))
+    train_until = budget.seconds - reserve(budget.seconds, speed, n_asked)
+    left_s = train_until - budget.elapsed_s
+    shape = shape_of(training.steps, sizes, watched, settings.evaluations, speed, left_s)
+    if shape.n_steps < n_all and len(lessons.watched) < FEW_WATCHED:
+        shape = replace(shape, n_looks=min(1, shape.n_looks))
+    whole = Shape(n_all, tuple(range(len(watched))), min(settings.evaluations, n_all) if watched else 0)
+    shape = kept_shape(folder.training / "plan.json", training.checkpoint.key, shape)
+    if shape != whole:
+        key = sha256_of_json([training.checkpoint.key, asdict(shape)])
+        training.shorten(shape.n_steps, shape.watched, shape.n_looks, key)
+    watched = [watched[n] for n in shape.watched]
+    last_look_s = sum(watched) * speed.step_s / 2
+    training.must_stop = lambda: budget.elapsed_s > train_until - last_look_s
+    epochs = settings.epochs * shape.n_steps / n_all
+    planned_s = times_of(training.steps, sizes, speed)[-1] + look_s(watched, shape.n_looks, speed)
+    budget.say(train_words(epochs, min(train_until, budget.elapsed_s + planned_s)))
+    if warning := warning_of(lessons.n_kept, epochs):
+        budget.say(warning)
+
+
+def kept_shape(path: Path, key: str, shape: Shape) -> Shape:
+    """The plan in this file where it is of the same training, else the one given, which is then in it."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("key") == key:
+            return Shape(**values | {"watched": tuple(values["watched"])})
+    except FileNotFoundError:
+        pass
+    write_whole(path, json.dumps({"key": key, **asdict(shape)}), parents=True)
+    return shape
+
+
+def within_of(training: Training, trained: Trained, n_steps: int, budget: Budget) -> dict[str, Any]:
+    """What manifests say of the time: how many of the recipe's `n_steps` there were, and what was watched."""
+    n_done, settings = len(trained.history.steps), training.settings
+    is_cut = len(training.steps) < n_steps or (n_done < n_steps and not training.is_over())
+    return {
+        "seconds": budget.seconds,
+        "steps": n_done,
+        "of_steps": n_steps,
+        "epochs": round(settings.epochs * n_done / n_steps, 2),
+        "of_epochs": settings.epochs,
+        "watched": len({row.example for batch in training.held_out for row in batch.rows}),
+        "is_cut": is_cut,
+    }
 
 
 # --- what came of it -------------------------------------------------------------------------------------
@@ -287,8 +440,8 @@ def metrics_of(trained: Trained, training: Training) -> dict[str, Any]:
         "letter_loss_least": training.least_letter_loss,
         "before": asdict(history.looks[0]) if best else None,
         "after": asdict(best) if best else None,
-        "n_rows": sum(len(batch.rows) for batch in training.batches),
-        "n_trimmed": sum(row.is_trimmed for batch in training.batches for row in batch.rows),
+        "n_rows": sum(len(batch.rows) for batch in training.used),
+        "n_trimmed": sum(row.is_trimmed for batch in training.used for row in batch.rows),
         "n_tokens": trained.n_tokens,
         "tokens_per_s": trained.n_tokens / trained.elapsed_s,
         "elapsed_s": trained.elapsed_s,
@@ -345,18 +498,26 @@ def said_of(recipe: Recipe, training: Training, trained: Trained, lessons: Lesso
     """What the student says with its final weights of watched pairs, else of those it was trained on."""
     student = training.student
     student.load(trained.weights)
-    batches, examples = training.batches, lessons.trained
+    batches, examples = training.used, lessons.trained
     if training.held_out:
         batches, examples = training.held_out, lessons.watched
     prompts, probabilities = [], []
-    for batch in reversed(batches):  # the shortest rows come last
+    for batch in compared(batches):
         prompts += [prompt_for(recipe, examples[row.example].pair, row.order) for row in batch.rows]
         probabilities += training.probabilities(batch)
-        if len(prompts) >= N_COMPARED:
-            break
     limit = recipe.train.max_prompt_tokens
     settings = Settings(recipe.student, max_prompt_tokens=limit, dtype=student.dtype, device=student.device)
     return Said(settings, choices_of(recipe), prompts[:N_COMPARED], probabilities[:N_COMPARED])
+
+
+def compared(batches: Sequence[Batch]) -> list[Batch]:
+    """The batches with the shortest rows, which come last, until they have rows enough to compare."""
+    some: list[Batch] = []
+    for batch in reversed(batches):
+        some.append(batch)
+        if sum(len(one.rows) for one in some) >= N_COMPARED:
+            break
+    return some
 
 
 def difference_of(said: Said, adapter: Path) -> float:

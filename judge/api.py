@@ -247,6 +247,11 @@ class Judge:
         """Prompt tokens that went through the model so far, shared beginnings once; 0 if unknown."""
         return self._method.backend.tokens_computed
 
+    @property
+    def batch_characters(self) -> int:
+        """How many characters of pairs the engine reads in one batch."""
+        return self._method.batch_characters
+
     def elapsed_s(self, pairs: Iterable[Pair], verdicts: Sequence[Verdict]) -> float:
         """Seconds that the readings of these pairs took when they were made, with what was asked once."""
         from judge.drawing.steps import shared_steps

@@ -1,7 +1,8 @@
 """Whole runs of `judge distill all` in processes of their own: killed in each stage, and on a rule to learn.
 
 `make test` kills runs on a tiny model in every stage, and one on the real base model while it learns an easy
-rule, which it must know after it went on. `make test-long` does all of this on the real one, to the end.
+rule, which it must know after it went on. `make test-long` does all of this on the real one, to the end, and
+gives one run four minutes.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -192,6 +195,29 @@ def test_with_real_weights_a_run_that_is_killed_in_every_stage_makes_the_same_ad
     _, killed = kill_in_every_stage(asked, tmp_path)
     verified = distill("from judge.cli.main import main; main()", "adapters", "verify", str(killed.adapter))
     assert verified.returncode == 0, verified.stderr
+
+
+@pytest.mark.weights
+@pytest.mark.long
+@pytest.mark.slow
+def test_with_real_weights_a_run_within_four_minutes_ends_in_time_with_an_adapter_that_loads(
+    tmp_path, data_dir
+):
+    folder = RunFolder(tmp_path / "run")
+    asked = ("distill", "all", "--config", str(CHECKOUT / "recipes" / "embedded-0.5b.yaml"))
+    asked += ("--data-dir", str(data_dir), "--folder", str(folder.path), "--within", "4m")
+    started = time.monotonic()
+    done = distill("from judge.cli.main import main; main()", *asked)
+    elapsed_s = time.monotonic() - started
+    assert done.returncode == 0, done.stderr
+    assert elapsed_s < 4 * 60 + 15
+    assert re.search(
+        r"^collect [0-9,]+ pairs until \d:\d\d, select, train .* until \d:\d\d, check$", done.stdout, re.M
+    )
+    within = read_adapter(folder.adapter).manifest["within"]
+    assert 0 < within["collected"] < within["of"]
+    assert 0 < within["epochs"] <= within["of_epochs"] == 2
+    print(done.stdout, f"{elapsed_s:.0f} s", sep="\n")
 
 
 def rule_settings(pairs: Path, teacher: str, held_out: float, **train: Any) -> dict[str, Any]:
