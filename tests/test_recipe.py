@@ -239,7 +239,7 @@ def test_an_unknown_key_is_told_the_right_ones():
             "select.filter: Input should be 'swap', 'mean', ",
         ),
         ({"select__balance_length": "yes"}, "select.balance_length: Input should be a valid boolean ("),
-        ({"collect__teacher__method": "bsn"}, "collect.teacher.method: must be one of direct, score, cot, rar, "),
+        ({"collect__teacher__method": "bsn"}, "collect.teacher.method: must be one of direct, score, "),
         (
             {"collect__teacher__vote": "all"},
             "collect.teacher.vote: must be one of majority, usc (found: 'all",
