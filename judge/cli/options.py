@@ -14,8 +14,8 @@ from judge.options import LEAST, judge_options, kinds_of_options
 
 METHOD_HELP = (
     f"{', '.join(METHODS.ours)}; in everyday words fast (what the adapter has learned: "
-    f"{' or '.join(LEARNED)}), slow ({WAYS['slow']}) and {AUTO} (fast, and slow where that is inconsistent or near even); or one that "
-    "another package adds."
+    f"{' or '.join(LEARNED)}), slow ({WAYS['slow']}) and {AUTO} (fast, and slow where that is inconsistent "
+    "or near even); or one that another package adds."
 )
 
 OPTIONS = {
