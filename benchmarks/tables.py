@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import branch, commandline, methods, plugin, power, speed, training
+from benchmarks import branch, commandline, methods, plugin, power, signals, speed, training
 from benchmarks.pictures import picture_of
 from judge.bench.result import SCHEMA, title_of
 from judge.errors import InputError
@@ -33,10 +33,13 @@ TEACHER_COLUMNS = {
 }
 """A figure and what it is called where judges are compared as teachers."""
 CEILING = "people with each other"
-OUR_JUDGE = "0.5B distilled"
+OUR_JUDGE = "0.5B score"
 HEADLINE_ROWS = {
     OUR_JUDGE: "the judge in this package (0.5B)",
-    "0.5B direct": "its base model",
+    "1.5B score": "the larger one (1.5B)",
+    "0.5B distilled": "the one that reads both answers at once (0.5B)",
+    "1.5B distilled BSM": "the paper's recipe, distilled BSM, at 1.5B",
+    "0.5B direct": "the 0.5B base model",
     "gpt-4 (released)": "GPT-4, verdicts released in 2023",
     LONGER: "the longer answer wins",
     CEILING: "people with each other",
@@ -156,7 +159,7 @@ def teacher_table(results: Sequence[Result]) -> str:
 
 
 def headline_table(results: Sequence[Result]) -> str:
-    """Five rows for a first look: our judge, its base model, GPT-4, the longer answer, people."""
+    """A few rows for a first look: our judges, the base model, GPT-4, the longer answer, people."""
     [result] = results
     refuse_other_schema(result)
     figures_of = {judge["name"]: judge["figures"] for judge in result["judges"]}
@@ -233,9 +236,10 @@ def line_of(result: Result) -> str:
     machine = result["gpu"] if result["gpu"] != "none" else f"{result['cores']} cores of {result['cpu']}"
     title = title_of(data["name"], data["selection"])
     counts = f"{data['n_pairs']:,} pairs, {data['n_votes']:,} votes, {data['n_questions']:,} questions"
+    where = "seconds are those of the machine it was read on" if result.get("replayed") else f"on {machine}"
     return (
         f"{title}: {counts}; percent with {100 * intervals['level']:.0f} % intervals, bootstrapped over "
-        f"{intervals['clusters']}; a verdict is both orders together, on {machine}."
+        f"{intervals['clusters']}; a verdict is both orders together, {where}."
     )
 
 
@@ -250,6 +254,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "training": lambda results: training.table_of(*results),
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,
+    "signals": signals.table_of,
     "bench": bench_table,
     "categories": category_table,
     "teachers": teacher_table,

@@ -37,10 +37,12 @@ def commit_of(checkout: Path) -> str:
     """The commit that is checked out there, with -dirty where files differ from it.
 
     An installed package may lie inside somebody else's repository: only a checkout's own top folder counts. A
-    copy without git, on a rented machine for example, is told its commit by the variable JUDGE_COMMIT.
+    copy, on a rented machine for example, is told its commit by the variable JUDGE_COMMIT.
     """
+    if told := os.environ.get("JUDGE_COMMIT"):
+        return told
     if _git(checkout, "rev-parse", "--show-toplevel") != str(checkout):
-        return os.environ.get("JUDGE_COMMIT", "")
+        return ""
     return _git(checkout, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
 
 

@@ -11,9 +11,10 @@ import pytest
 from judge.bench import run
 from judge.bench.result import SCHEMA
 from judge.datasets.dataset import Wanted
+from judge.evaluate import is_identical
 from judge.ledger.ledger import Ledger
 from judge.orders import combine
-from judge.records import Order
+from judge.records import IDENTICAL, Order
 from judge.study.study import Entrant, EntrantKind, study_as_json, study_of
 
 CHECKOUT = Path(__file__).parents[1]
@@ -48,7 +49,11 @@ def test_every_figure_of_a_result_file_follows_from_the_shards(name, ledger, dat
     judges = [judge for judge in result["judges"] if judge["kind"] == "judge"]
     assert judges
     entrants = [
-        Entrant(judge["name"], EntrantKind.JUDGE, verdicts_of(judge["fingerprint"], dataset.pairs, ledger))
+        Entrant(
+            judge["name"],
+            EntrantKind.JUDGE,
+            verdicts_of(judge["fingerprint"], dataset.pairs, ledger, result.get("replayed", False)),
+        )
         for judge in judges
     ]
     entrants += run.released_of(dataset)
@@ -87,8 +92,13 @@ def whole_of(name, wanted):
     return run.read(name, wanted)
 
 
-def verdicts_of(fingerprint, pairs, ledger):
+def verdicts_of(fingerprint, pairs, ledger, equal_is_a_tie):
+    """Verdicts of the shards' readings; older files are of a time when equal answers were asked about."""
     known = ledger.find(fingerprint, {pair.content_hash for pair in pairs})
+    if equal_is_a_tie:
+        known |= {
+            (pair.content_hash, order): IDENTICAL for pair in pairs if is_identical(pair) for order in Order
+        }
     return [
         combine(pair.id, {order: known[pair.content_hash, order] for order in Order}, fingerprint)
         for pair in pairs

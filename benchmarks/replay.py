@@ -1,0 +1,85 @@
+"""A result file from committed judgments alone: no model, no adapter, no GPU.
+
+    python -m benchmarks.replay mt-bench --judge "0.5B score=0123456789abcdef" --out mt-bench.json
+
+What follows the name is the end of a judge's fingerprint, which is in the name of its shard in
+`benchmarks/ledger`. It makes what `judge bench` makes of judges that it can load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from judge.bench.result import result_of
+from judge.bench.run import JudgeRun, chosen, entrants_of_runs, self_check, source_of
+from judge.datasets.dataset import Dataset, Wanted, data_folder
+from judge.drawing.steps import shared_steps
+from judge.errors import InputError
+from judge.evaluate import is_identical
+from judge.ledger.ledger import Ledger
+from judge.orders import combine
+from judge.provenance import CHECKOUT, as_json
+from judge.records import IDENTICAL, Order
+from judge.study.study import study_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description=__doc__)
+    parser.add_argument("data", help="mt-bench, oasst, llmbar, hh-rlhf or a file of pairs")
+    parser.add_argument("--judge", action="append", required=True, help="NAME=END OF ITS FINGERPRINT")
+    parser.add_argument("--limit", type=int, help="so many pairs, from each category in proportion")
+    parser.add_argument("--votes", default="", help="as for judge bench")
+    parser.add_argument("--turn", default="", help="as for judge bench")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    source = source_of(given.data)
+    turn, votes = given.turn or source.turn, given.votes or source.votes
+    wanted = Wanted(data_folder(given.data_dir), None if turn == "any" else int(turn), votes)
+    dataset = chosen(source.read(wanted), (), given.limit, 0)
+    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
+        ledger.load(sorted((CHECKOUT / "benchmarks" / "ledger").glob("*.jsonl.gz")))
+        named = [one.rpartition("=") for one in given.judge]
+        runs = [replayed(name, end, dataset, ledger) for name, _, end in named]
+    study = study_of(entrants_of_runs(runs, dataset), dataset.votes, dataset.pairs, seed=0)
+    selection = {
+        "data_set": given.data,
+        "turn": turn,
+        "votes": votes,
+        "categories": [],
+        "limit": given.limit,
+    }
+    result = result_of(study, dataset, selection, self_check(given.data, wanted)) | {"replayed": True}
+    given.out.write_text(as_json(result) + "\n", encoding="utf-8")
+
+
+def replayed(name: str, end: str, dataset: Dataset, ledger: Ledger) -> JudgeRun:
+    """The verdicts of the judge whose fingerprint ends so, with the mean seconds of one.
+
+    Raises:
+        InputError: there is no such judge in the shards, or it has not read every pair.
+    """
+    found = {print_: one for print_, one in ledger.identities().items() if print_.endswith(f"#{end}")}
+    if len(found) != 1:
+        raise InputError(f"--judge {name}={end}: {len(found)} judges in the shards have that fingerprint.")
+    [(fingerprint, identity)] = found.items()
+    contents = {pair.content_hash for pair in dataset.pairs if not is_identical(pair)}
+    known = ledger.find(fingerprint, contents)
+    if missing := [one for one in contents if any((one, order) not in known for order in Order)]:
+        raise InputError(f"--judge {name}={end}: {len(missing)} of {len(contents)} pairs are not read.")
+    verdicts = [
+        combine(
+            pair.id,
+            {order: IDENTICAL if is_identical(pair) else known[pair.content_hash, order] for order in Order},
+            fingerprint,
+        )
+        for pair in dataset.pairs
+    ]
+    seconds = ledger.elapsed(fingerprint, contents, [step.shared for step in shared_steps(verdicts)])
+    return JudgeRun(name, identity, verdicts, seconds / len({pair.content_hash for pair in dataset.pairs}))
+
+
+if __name__ == "__main__":
+    main()

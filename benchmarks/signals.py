@@ -1,0 +1,133 @@
+"""What each signal of a base model is worth on the half of HH-RLHF whose labels may choose settings.
+
+    python -m benchmarks.signals
+
+works `results/signals-hh-rlhf.json` out again from the numbers that the lease brought home
+(`signals/hh-rlhf-qwen2.5-coder-1.5b.jsonl.gz`: a pair's content hash and its signals, a pair a line).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from distill.ensemble import less_length, log_ratio_of, measured, summed, weights_of
+from distill.lease.tables import labels_of
+from distill.signals import Numbers
+from judge.bench.run import read
+from judge.datasets.dataset import Dataset, Wanted, data_folder
+from judge.provenance import CHECKOUT, as_json
+
+NUMBERS = CHECKOUT / "benchmarks" / "signals" / "hh-rlhf-qwen2.5-coder-1.5b.jsonl.gz"
+RESULT = CHECKOUT / "benchmarks" / "results" / "signals-hh-rlhf.json"
+SCHEMA = "four-token-judge/signals/1"
+MEANINGS = {
+    "direct": "a verdict at once, mean of both orders' log-odds",
+    "alone": "each answer alone, mean grade of 1 to 9",
+    "request": "log p(request given the answer)",
+    "yes": "each answer alone, log-odds of Yes: does it do what was asked?",
+    "lift": "log p(answer given the request) less log p(answer given nothing)",
+    "lift_each": "the same per token",
+    "contrast": "log p(answer) told to be good less told to be bad",
+    "contrast_each": "the same per token",
+}
+ENSEMBLES = {
+    "all with an interval above one half": ("direct", "alone", "request", "yes", "lift"),
+    "the teacher": ("direct", "alone", "request", "yes"),
+    "direct and alone": ("direct", "alone"),
+}
+
+
+def numbers_of(data: Dataset, path: Path = NUMBERS) -> dict[str, Numbers]:
+    """Each signal's numbers, in the order of the data set's pairs."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = {row["content"]: row for row in map(json.loads, file)}
+    return {name: [rows[pair.content_hash][name] for pair in data.pairs] for name in MEANINGS}
+
+
+def result_of(data: Dataset, made_by: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Every figure of the table.
+
+    Args:
+        made_by: provenance of the numbers. seconds: what each way of reading took, over all pairs.
+    """
+    table = numbers_of(data)
+    labels = labels_of(data.pairs, data.votes)
+    ratios = [log_ratio_of(pair) for pair in data.pairs]
+    sums = {}
+    for name, members in ENSEMBLES.items():
+        for takes in (0.0, 0.5, 1.0):
+            weights, length = weights_of(table, members, ratios, takes)
+            total = summed(table, weights)
+            numbers = [None if x is None else x - length * r for x, r in zip(total, ratios, strict=True)]
+            sums[f"{name}, {takes:g} of length taken away"] = {
+                "signals": weights,
+                "length": length,
+                **asdict(measured(numbers, labels, ratios)),
+            }
+    return {
+        "schema": SCHEMA,
+        **made_by,
+        "data": {"name": data.name, "hash": data.hash, "n_pairs": len(data.pairs)},
+        "seconds": dict(seconds),
+        "signals": {name: asdict(measured(one, labels, ratios)) for name, one in table.items()},
+        "less_length": {
+            name: asdict(measured(less_length(one, ratios), labels, ratios)) for name, one in table.items()
+        },
+        "correlations": correlations(table),
+        "ensembles": sums,
+    }
+
+
+def correlations(table: Mapping[str, Numbers]) -> dict[str, dict[str, float]]:
+    """How each two signals go together over the pairs (Pearson)."""
+    import numpy as np
+
+    found = np.corrcoef([[0.0 if x is None else x for x in numbers] for numbers in table.values()])
+    return {one: {other: float(found[i, j]) for j, other in enumerate(table)} for i, one in enumerate(table)}
+
+
+def table_of(results: Sequence[Mapping[str, Any]]) -> str:
+    """The signals, then their sums, with what each is worth."""
+    [result] = results
+    lines = [
+        "| signal | right, % | where the shorter answer is right | longer chosen | with length | right less "
+        "what length explains |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, meaning in MEANINGS.items():
+        less = result["less_length"][name]
+        lines.append(f"| `{name}`: {meaning} | {cells(result['signals'][name])} | {share(less)} |")
+    for name, one in result["ensembles"].items():
+        lines.append(f"| {name} | {cells(one)} | - |")
+    data = result["data"]
+    lines += [
+        "",
+        f"{data['name']}: {data['n_pairs']} pairs, Qwen2.5-Coder 1.5B, on {result['gpu']}; percent with 95 % "
+        "intervals (Wilson); with length: correlation with the log of the lengths' ratio.",
+    ]
+    return "\n".join(lines)
+
+
+def cells(one: Mapping[str, Any]) -> str:
+    shorter, chosen = (f"{100 * one[key]:.1f}" for key in ("right_where_shorter", "longer_chosen"))
+    return f"{share(one)} | {shorter} | {chosen} | {one['with_length']:.2f}"
+
+
+def share(one: Mapping[str, Any]) -> str:
+    return f"{100 * one['right']:.1f} ({100 * one['low']:.1f}-{100 * one['high']:.1f})"
+
+
+def main() -> None:
+    before = json.loads(RESULT.read_text("utf-8"))
+    made_by = {key: before[key] for key in ("commit", "cpu", "cores", "gpu", "versions", "measured_at")}
+    data = read("hh-rlhf", Wanted(data_folder(), 1))
+    RESULT.write_text(as_json(result_of(data, made_by, before["seconds"])) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
