@@ -38,6 +38,8 @@ DATA = "${JUDGE_DATA}"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
 FLOAT_TAG = "tag:yaml.org,2002:float"
+TEXT_TAG = "tag:yaml.org,2002:str"
+MERGE_TAG = "tag:yaml.org,2002:merge"
 SPEED_ONLY = {"concurrency", "requests_per_minute"}
 NO_PROBABILITIES = ("cot",)
 
@@ -340,7 +342,10 @@ def yaml_of(path: Path) -> dict[str, Any]:
 
 
 def _value_of(loader: Any) -> tuple[Any, list[str]]:
-    """The YAML's values, with 3e-4 read as a number; and a message on each repeated key, with its line."""
+    """The YAML's values, and a message on each repeated key, with its line.
+
+    3e-4 is read as a number, and every key as text: YAML 1.1 takes `yes`, which is a signal, for true.
+    """
     node = loader.get_single_node()
     if node is None:
         return None, []
@@ -348,7 +353,11 @@ def _value_of(loader: Any) -> tuple[Any, list[str]]:
     for one in nodes:  # YAML 1.1 takes an exponent without a point or a sign for text
         if isinstance(one, yaml.ScalarNode) and one.style is None and EXPONENT.fullmatch(one.value):
             one.tag = FLOAT_TAG
-    repeated = [problem for one in nodes if isinstance(one, yaml.MappingNode) for problem in _repeated(one)]
+    blocks = [one for one in nodes if isinstance(one, yaml.MappingNode)]
+    for key in [key for block in blocks for key, _ in block.value]:
+        if isinstance(key, yaml.ScalarNode) and key.tag != MERGE_TAG:
+            key.tag = TEXT_TAG
+    repeated = [problem for block in blocks for problem in _repeated(block)]
     return loader.construct_document(node), repeated
 
 

@@ -53,6 +53,7 @@ BLOCK = re.compile(
 NOTE = re.compile(r"(?P<kind>not run|fails|weights)(?:: (?P<what>.+))?")
 REASONS = (
     "installs packages",
+    "needs a GPU",
     "needs an address of your own",
     "needs your own pairs and votes",
     "serves until it is stopped",

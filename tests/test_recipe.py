@@ -11,8 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from distill.recipe import Recipe, Teacher, file_at, read_recipe, recipe_of, recipe_to_json, settings_hash
+from distill.ensemble import SignalOptions
+from distill.recipe import (
+    Recipe,
+    Teacher,
+    changed,
+    file_at,
+    read_recipe,
+    recipe_of,
+    recipe_to_json,
+    settings_hash,
+)
 from judge.errors import BadLines, InputError
+from judge.models.adapters import SHIPPED, read_adapter
 from judge.options import judge_options
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -57,14 +68,15 @@ def file(tmp_path):
 
 def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_the_hub():
     rounds = [f"distilled-0.5b{number}" for number in ("-first", "-second", "")]
-    assert [path.stem for path in EVERY] == [*rounds, "embedded-0.5b", "embedded-1.5b", "oasst2"]
+    others = [f"{kind}-{size}" for kind in ("embedded", "grade") for size in ("0.5b", "1.5b")]
+    assert [path.stem for path in EVERY] == [*rounds, *others, "oasst2"]
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_every_recipe_that_ships_can_be_read_and_is_called_like_its_file(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    larger = {"distilled-0.5b-first": "qwen2.5-coder-1.5b"}
+    larger = dict.fromkeys(("distilled-0.5b-first", "grade-0.5b"), "qwen2.5-coder-1.5b")
     assert recipe.collect.teacher.options().settings.base_model == larger.get(path.stem, recipe.student)
     assert not recipe.collect.pairs.unchecked
 
@@ -76,6 +88,15 @@ def test_every_setting_of_a_recipe_that_ships_is_explained(path):
         is_block = line.endswith(":")
         assert not line.strip() or "#" in line or above.lstrip().startswith("#") or is_block, line
         above = line
+
+
+@pytest.mark.parametrize("size", ["0.5b", "1.5b"])
+def test_the_recipe_of_a_judge_of_single_answers_is_the_one_in_the_manifest_that_ships(size):
+    manifest = read_adapter(SHIPPED / f"qwen2.5-coder-{size}-score").manifest
+    on_any_device = {f"{block}.device": "auto" for block in ("collect.teacher", "train")}
+    made_with = recipe_of(changed(manifest["settings"], on_any_device), "manifest")
+    assert read_recipe(RECIPES / f"grade-{size}.yaml") == made_with
+    assert manifest["name"] == made_with.adapter_name
 
 
 @pytest.mark.parametrize("size", ["0.5b", "1.5b"])
@@ -132,13 +153,21 @@ def test_a_change_is_checked_like_the_file(file):
 
 def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_one_is_named():
     options = inspect.signature(judge_options).parameters
-    assert set(Teacher.model_fields) == set(options) - {"strict"}  # which changes no verdict
-    differ = ("method", "adapter")
+    own = {"signals", "length"}
+    assert set(Teacher.model_fields) - own == set(options) - {"strict"}  # which changes no verdict
+    differ = ("method", "adapter", *own)
     same = {name: field.default for name, field in Teacher.model_fields.items() if name not in differ}
     assert same == {name: options[name].default for name in same}
     given = {"method": "cot", "samples": 5, "temperature": 0.7, "base_model": "big", "concurrency": 3}
     assert Teacher(**given).options() == judge_options(**given, adapter="none")
     assert Teacher(**given, adapter="runs/mine").options() == judge_options(**given, adapter="runs/mine")
+
+
+def test_a_teacher_of_signals_has_their_weights(file):
+    path = file("name: mine\ncollect: {teacher: {signals: {yes: 0.5, direct: 1}, length: 0.25}}\n")
+    options = read_recipe(path).collect.teacher.options()
+    assert isinstance(options, SignalOptions)
+    assert (options.signals, options.length) == ({"yes": 0.5, "direct": 1.0}, 0.25)  # yes is no truth here
 
 
 def test_every_setting_has_one_line_that_describes_it():
@@ -191,7 +220,7 @@ def test_all_mistakes_are_reported_together_those_between_settings_too(file):
 def test_an_unknown_key_is_told_the_right_ones():
     (problem,) = problems_of(train__lerning_rate=1)
     assert problem.startswith("here: train.lerning_rate: no such key. Did you mean learning_rate? ")
-    assert "The keys here are base_model, targets, sharpness, " in problem
+    assert "The keys here are base_model, method, targets, sharpness, " in problem
     (problem,) = problems_of(trian={"rank": 1})
     assert problem.endswith("Did you mean train? The keys here are name, seed, collect, select, train.")
 
@@ -203,14 +232,14 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"name": ".hidden"}, "name: must be letters and digits"),
         ({"name": "nul\0"}, "name: must be letters and digits"),
         ({"name": ""}, "name: must be letters and digits"),
-        ({"train": 5}, "train: must be a block with the keys base_model, targets"),
+        ({"train": 5}, "train: must be a block with the keys base_model, method, targets"),
         ({"train": None}, "train: must be a block with the keys"),
         (
             {"select__filter": "best"},
             "select.filter: Input should be 'swap', 'mean', ",
         ),
         ({"select__balance_length": "yes"}, "select.balance_length: Input should be a valid boolean ("),
-        ({"collect__teacher__method": "bsn"}, "collect.teacher.method: must be one of direct, cot, rar, "),
+        ({"collect__teacher__method": "bsn"}, "collect.teacher.method: must be one of direct, score, "),
         (
             {"collect__teacher__vote": "all"},
             "collect.teacher.vote: must be one of majority, usc (found: 'all",

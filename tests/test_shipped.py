@@ -17,14 +17,15 @@ from judge.datasets.dataset import Wanted
 from judge.methods import MemoryStore
 from judge.methods.direct import render_direct
 from judge.models import basemodels
-from judge.models.adapters import SHIPPED, check_fits, read_adapter
+from judge.models.adapters import SHIPPED, check_fits, method_of, read_adapter, shipped_adapter
 from judge.options import JudgeOptions
 from judge.progress import silent
 from judge.records import Order
 
 FOLDERS = sorted(path for path in SHIPPED.iterdir() if path.is_dir())
 EACH = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
-MAX_BYTES = 12 * 2**20
+MAX_BYTES = 24 * 2**20
+LETTERS = {"direct": "AB", "score": "123456789"}
 NEAR_EVEN = 0.05
 
 
@@ -36,16 +37,28 @@ def rounds_of(folder: Path) -> Iterator[dict[str, Any]]:
         one = one["start_from"]
 
 
+def base_of(folder: Path) -> str:
+    """The base model in a folder's name; what follows it is the method, which for direct is not said."""
+    return max((one.name for one in basemodels.KNOWN if folder.name.startswith(one.name)), key=len)
+
+
 def test_there_is_a_judge_for_the_default_base_model():
     assert Settings().base_model in [folder.name for folder in FOLDERS]
 
 
+def test_there_is_a_judge_of_single_answers_for_each_packaged_base_model():
+    assert {base_of(folder) for folder in FOLDERS if folder.name.endswith("-score")} == {
+        one.name for one in basemodels.KNOWN
+    }
+
+
 @EACH
 def test_it_is_whole_and_made_for_the_base_model_of_its_name_and_for_these_prompts(folder):
-    adapter = read_adapter(folder)
-    check_fits(adapter, folder.name, basemodels.hash_of(folder.name))
-    assert adapter.manifest["base_model"] == folder.name
-    assert adapter.manifest["letters"] == "AB"
+    adapter, base = read_adapter(folder), base_of(folder)
+    check_fits(adapter, base, basemodels.hash_of(base))
+    assert adapter.manifest["base_model"] == base
+    assert adapter.manifest["letters"] == LETTERS[method_of(adapter)]
+    assert shipped_adapter(base, method_of(adapter)) == str(folder)
     assert sum(file.stat().st_size for file in folder.iterdir()) < MAX_BYTES
 
 
@@ -57,7 +70,7 @@ def test_no_path_of_the_machine_it_was_made_on_is_in_it(folder):
         assert "/work" not in text
         assert "/root" not in text
         assert "/home" not in text
-    assert peft.PeftConfig.from_pretrained(str(folder)).base_model_name_or_path in (None, "", folder.name)
+    assert peft.PeftConfig.from_pretrained(str(folder)).base_model_name_or_path in (None, "", base_of(folder))
 
 
 @EACH
@@ -87,9 +100,10 @@ def test_no_pair_that_judges_are_measured_or_tuned_on_taught_it(folder, data, da
 
 @pytest.mark.weights
 def test_judging_without_a_word_about_adapters_uses_it():
-    method = JudgeOptions().load(silent, MemoryStore())
-    shipped = read_adapter(SHIPPED / Settings().base_model)
-    assert method.identity.adapter_hash == shipped.hash
+    for word, suffix in (("fast", "-score"), ("score", "-score"), ("direct", "")):
+        method = JudgeOptions(word).load(silent, MemoryStore())
+        shipped = read_adapter(SHIPPED / f"{Settings().base_model}{suffix}")
+        assert method.identity.adapter_hash == shipped.hash
     bare = JudgeOptions(settings=Settings(adapter="none")).load(silent, MemoryStore())
     assert (bare.identity.adapter, bare.identity.adapter_hash) == ("none", "")
 
