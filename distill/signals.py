@@ -1,7 +1,8 @@
 """Signals: what a base model betrays about two answers without anybody's label, one number a pair.
 
 Each is positive where a is better, and free of place by construction: both orders are averaged, or each
-answer is read alone. No signal is worth much by itself; `distill.ensemble` says which ones are kept, and adds them.
+answer is read alone. No signal is worth much by itself; `distill.ensemble` says which ones are kept, and
+adds them.
 """
 
 from __future__ import annotations

@@ -132,8 +132,11 @@ def test_a_change_is_checked_like_the_file(file):
 
 def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_one_is_named():
     options = inspect.signature(judge_options).parameters
-    assert set(Teacher.model_fields) == set(options) - {"strict"}  # which changes no verdict
-    differ = ("method", "adapter")
+    assert set(Teacher.model_fields) == set(options) - {"strict"} | {
+        "signals",
+        "length",
+    }  # strict changes no verdict
+    differ = ("method", "adapter", "signals", "length")
     same = {name: field.default for name, field in Teacher.model_fields.items() if name not in differ}
     assert same == {name: options[name].default for name in same}
     given = {"method": "cot", "samples": 5, "temperature": 0.7, "base_model": "big", "concurrency": 3}
@@ -191,7 +194,7 @@ def test_all_mistakes_are_reported_together_those_between_settings_too(file):
 def test_an_unknown_key_is_told_the_right_ones():
     (problem,) = problems_of(train__lerning_rate=1)
     assert problem.startswith("here: train.lerning_rate: no such key. Did you mean learning_rate? ")
-    assert "The keys here are base_model, targets, sharpness, " in problem
+    assert "The keys here are base_model, method, targets, sharpness, " in problem
     (problem,) = problems_of(trian={"rank": 1})
     assert problem.endswith("Did you mean train? The keys here are name, seed, collect, select, train.")
 
@@ -203,14 +206,17 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"name": ".hidden"}, "name: must be letters and digits"),
         ({"name": "nul\0"}, "name: must be letters and digits"),
         ({"name": ""}, "name: must be letters and digits"),
-        ({"train": 5}, "train: must be a block with the keys base_model, targets"),
+        ({"train": 5}, "train: must be a block with the keys base_model, method, targets"),
         ({"train": None}, "train: must be a block with the keys"),
         (
             {"select__filter": "best"},
             "select.filter: Input should be 'swap', 'mean', ",
         ),
         ({"select__balance_length": "yes"}, "select.balance_length: Input should be a valid boolean ("),
-        ({"collect__teacher__method": "bsn"}, "collect.teacher.method: must be one of direct, cot, rar, "),
+        (
+            {"collect__teacher__method": "bsn"},
+            "collect.teacher.method: must be one of direct, score, cot, rar, ",
+        ),
         (
             {"collect__teacher__vote": "all"},
             "collect.teacher.vote: must be one of majority, usc (found: 'all",
@@ -249,7 +255,7 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"train__start_from": "runs/a-votes/"}, "train.start_from: this adapter learned votes, which no "),
         (
             {"collect__teacher__adapter": "runs/mine"},
-            "collect.teacher.adapter: an adapter belongs to direct, slow methods judge with",
+            "collect.teacher.adapter: an adapter belongs to direct or score, slow methods judge with",
         ),
         (
             {"collect__teacher__adapter": "runs/a-votes", "collect__teacher__method": "fast"},

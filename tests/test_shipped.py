@@ -16,15 +16,16 @@ from judge.datasets import hh_rlhf, llmbar, mt_bench, oasst
 from judge.datasets.dataset import Wanted
 from judge.methods import MemoryStore
 from judge.methods.direct import render_direct
+from judge.methods.score import GRADES, mean_grade, render_score
 from judge.models import basemodels
-from judge.models.adapters import SHIPPED, check_fits, read_adapter
+from judge.models.adapters import SHIPPED, check_fits, method_of, read_adapter, shipped_adapter
 from judge.options import JudgeOptions
 from judge.progress import silent
 from judge.records import Order
 
 FOLDERS = sorted(path for path in SHIPPED.iterdir() if path.is_dir())
 EACH = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
-MAX_BYTES = 12 * 2**20
+MAX_BYTES = 20 * 2**20
 NEAR_EVEN = 0.05
 
 
@@ -43,9 +44,10 @@ def test_there_is_a_judge_for_the_default_base_model():
 @EACH
 def test_it_is_whole_and_made_for_the_base_model_of_its_name_and_for_these_prompts(folder):
     adapter = read_adapter(folder)
-    check_fits(adapter, folder.name, basemodels.hash_of(folder.name))
-    assert adapter.manifest["base_model"] == folder.name
-    assert adapter.manifest["letters"] == "AB"
+    base, learned = adapter.manifest["base_model"], method_of(adapter)
+    check_fits(adapter, base, basemodels.hash_of(base))
+    assert shipped_adapter(base, learned) == str(folder)
+    assert adapter.manifest["letters"] == {"direct": "AB", "score": "".join(GRADES)}[learned]
     assert sum(file.stat().st_size for file in folder.iterdir()) < MAX_BYTES
 
 
@@ -57,7 +59,8 @@ def test_no_path_of_the_machine_it_was_made_on_is_in_it(folder):
         assert "/work" not in text
         assert "/root" not in text
         assert "/home" not in text
-    assert peft.PeftConfig.from_pretrained(str(folder)).base_model_name_or_path in (None, "", folder.name)
+    base = read_adapter(folder).manifest["base_model"]
+    assert peft.PeftConfig.from_pretrained(str(folder)).base_model_name_or_path in (None, "", base)
 
 
 @EACH
@@ -88,8 +91,10 @@ def test_no_pair_that_judges_are_measured_or_tuned_on_taught_it(folder, data, da
 @pytest.mark.weights
 def test_judging_without_a_word_about_adapters_uses_it():
     method = JudgeOptions().load(silent, MemoryStore())
-    shipped = read_adapter(SHIPPED / Settings().base_model)
-    assert method.identity.adapter_hash == shipped.hash
+    shipped = read_adapter(shipped_adapter(Settings().base_model, "score"))
+    assert (method.identity.method, method.identity.adapter_hash) == ("score", shipped.hash)
+    direct = JudgeOptions("direct").load(silent, MemoryStore())
+    assert direct.identity.adapter_hash == read_adapter(SHIPPED / Settings().base_model).hash
     bare = JudgeOptions(settings=Settings(adapter="none")).load(silent, MemoryStore())
     assert (bare.identity.adapter, bare.identity.adapter_hash) == ("none", "")
 
@@ -118,6 +123,20 @@ def test_decoded_freely_it_answers_in_four_tokens_and_as_its_probabilities_say(d
     for p, reply in zip(p_first, replies[:n_compared], strict=True):
         assert abs(p - 0.5) < NEAR_EVEN or reply.text == ("[[A]]" if p > 0.5 else "[[B]]")
     assert sum(abs(p - 0.5) < NEAR_EVEN for p in p_first) < n_compared / 4  # three quarters tell
+
+
+@pytest.mark.weights
+def test_decoded_freely_the_judge_of_single_answers_replies_with_a_grade_in_four_tokens(data_dir):
+    backend = EmbeddedBackend(Settings(adapter=shipped_adapter(Settings().base_model, "score")))
+    pairs = sorted(llmbar.read(Wanted(data_dir)).pairs, key=lambda pair: pair.content_hash)[:6]
+    asked = [render_score(pair, Order.AB, number) for pair in pairs for number in (0, 1)]
+    free = [replace(prompt, reply_start="", reply_end="") for prompt in asked]
+    replies = backend.complete(free, Sampling(max_new_tokens=16))
+    assert {(one.tokens_out, one.is_ended) for one in replies} == {(4, True)}
+    assert {one.text for one in replies} <= {f"[[{grade}]]" for grade in GRADES}
+    means = [mean_grade(one.probabilities) for one in backend.choose(asked, GRADES)]
+    assert len(set(means)) == len(means)
+    assert all(1 < mean < 9 for mean in means)
 
 
 def test_the_notice_names_every_shipped_adapter():
