@@ -33,8 +33,8 @@ OPTIONS = {
     ),
     "base_model": typer.Option(
         help="small (0.5B) or large (1.5B: some four times as slow; better on LLMBar's adversarial pairs, no "
-        "better on MT-bench); a name from `judge models list`, a hub id, a folder, or what a server calls its "
-        "model."
+        "better on MT-bench); a name from `judge models list`, a hub id, a folder, or what a server calls "
+        "its model."
     ),
     "adapter": typer.Option(
         help="Folder of a LoRA adapter for the base model; none is the bare base model. By default score and "
