@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from judge.drawing.steps import grades_in_words
 from judge.errors import InputError
 from judge.io.verdicts import read_verdicts
 from judge.orders import outcome_of
@@ -272,12 +273,13 @@ def outcome_words(outcome: Outcome | None, left: str) -> str:
 
 
 def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
-    """What the judge said in both orders, and how the responses differ in length."""
+    """What the judge said in both orders, or its two grades, and how the responses differ in length."""
     if verdict is None:
         return f"<p>The judge has not read this pair. {length_words(pair, left)}</p>"
     row = ReportRow(verdict)
+    grades = grades_in_words(verdict)
     mark = {
-        Status.CONSISTENT: "<span class='tag good'>✓ consistent</span>",
+        Status.CONSISTENT: f"<span class='tag good'>✓ {'no order' if grades else 'consistent'}</span>",
         Status.INCONSISTENT: "<span class='tag bad'>⇄ changes with the order</span>",
         Status.UNPARSED: "<span class='tag bad'>? unreadable</span>",
     }[verdict.status]
@@ -285,7 +287,10 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
         said = "The judge contradicts itself"
     else:
         said = f"The judge says <b>{outcome_words(verdict.outcome, left)}</b>"
-    lines = "".join(order_html(row, order, left) for order in Order if order in verdict.readings)
+    if grades:
+        lines = f"<tr><td>{escape(grades)}</td><td>{bar_html(row.p_a)}</td></tr>"
+    else:
+        lines = "".join(order_html(row, order, left) for order in Order if order in verdict.readings)
     words = f"<div><p>{said} {mark}</p><p>{length_words(pair, left)}</p></div>"
     return f"<div class='told'>{words}<table class='orders'>{lines}</table></div>"
 
@@ -297,13 +302,17 @@ def order_html(row: ReportRow, order: Order, left: str) -> str:
         said = f"unreadable: {escape(row.unparsed_reasons.get(order, ''))}"
     else:
         said = outcome_words(outcome_of(choice, order), left)
-    bar = ""
-    if p is not None:
-        bar = (
-            f"<span class='bar' role='img' aria-label='P(A) {100 * p:.0f} percent'>"
-            f"<i style='width:{100 * p:.0f}%'></i></span> P(A) {100 * p:.0f} %"
-        )
-    return f"<tr><th scope='row'>{first} shown first</th><td>{said}</td><td>{bar}</td></tr>"
+    return f"<tr><th scope='row'>{first} shown first</th><td>{said}</td><td>{bar_html(p)}</td></tr>"
+
+
+def bar_html(p: float | None) -> str:
+    """P(A) as a bar and as a figure; nothing where there is none."""
+    if p is None:
+        return ""
+    return (
+        f"<span class='bar' role='img' aria-label='P(A) {100 * p:.0f} percent'>"
+        f"<i style='width:{100 * p:.0f}%'></i></span> P(A) {100 * p:.0f} %"
+    )
 
 
 def length_words(pair: Pair, left: str) -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import shell
 from app.shell import Project
-from judge.drawing.steps import scores_of, shared_steps
+from judge.drawing.steps import graded_steps, scores_of, slow_steps
 from judge.methods import AUTO, METHODS, WAYS
 from judge.records import Order, Pair, Status, Verdict
 from judge.review.judging import by_method
@@ -14,7 +14,12 @@ from judge.review.pairindex import IndexEntry
 from judge.review.settings import started
 
 NEAR = 500
-HOW = {"fast": "four tokens", "slow": "BSM: criteria, scores, sums", "auto": "fast, slow where in doubt"}
+HOW = {
+    "fast": "four tokens",
+    "score": "each answer graded alone",
+    "slow": "BSM: criteria, scores, sums",
+    "auto": "fast, slow where in doubt",
+}
 
 
 def page() -> None:
@@ -40,7 +45,7 @@ def chosen_entry(project: Project) -> IndexEntry:
 
 def ask(pair: Pair, key: str) -> None:
     """Lets the reviewer choose a method, and shows what it says."""
-    names = [*WAYS, AUTO, *(name for name in METHODS.names() if name not in (*WAYS, *WAYS.values()))]
+    names = [*WAYS, AUTO, *(name for name in METHODS.names() if name != WAYS["slow"])]
     st.session_state.setdefault(f"kept_method_{key}", "fast")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control("Method", names, key=f"kept_method_{key}", required=True)
@@ -66,9 +71,23 @@ def show(verdict: Verdict, pair: Pair) -> None:
     criteria(verdict)
     if verdict.status is Status.INCONSISTENT:
         st.caption("It contradicts itself: what each order said, side by side.")
-    for step in shared_steps([verdict]):
+    graded = graded_steps(verdict)
+    for column, (side, step) in zip(st.columns(2), graded.items(), strict=False):
+        with column, st.container(border=True):
+            st.subheader(f"Answer {side}, graded alone", anchor=False)
+            st.caption(f"one reading: {step.tokens_in:,} tokens in, {step.tokens_out:,} out")
+            st.code(step.raw, language=None, wrap_lines=True)
+    slow = slow_steps(verdict)
+    for step in slow:
         with st.expander(f"Asked once for both orders: {shell.plain(step.name)}"):
             st.code(step.raw, language=None, wrap_lines=True)
+    if slow or not graded:
+        by_order(verdict)
+    st.caption(shell.plain(f"Judge: {verdict.judge}"))
+
+
+def by_order(verdict: Verdict) -> None:
+    """What each order said, side by side."""
     for column, order in zip(st.columns(2), Order, strict=True):
         reading = verdict.readings[order]
         with column, st.container(border=True):
@@ -80,7 +99,6 @@ def show(verdict: Verdict, pair: Pair) -> None:
                     st.code(step.raw, language=None, wrap_lines=True)
             st.markdown("**Reply**")
             st.code(reading.raw, language=None, wrap_lines=True)
-    st.caption(shell.plain(f"Judge: {verdict.judge}"))
 
 
 def criteria(verdict: Verdict) -> None:

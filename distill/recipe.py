@@ -29,7 +29,7 @@ from judge.errors import BadLines, InputError
 from judge.io.files import at_home
 from judge.io.rows import bytes_of, first_line, kind_of, not_utf8, shown
 from judge.io.shapes import Shape, problems_of
-from judge.methods import METHODS, VOTES, WAYS
+from judge.methods import LEARNED, METHODS, VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -425,8 +425,9 @@ def samples_of(recipe: Recipe) -> int:
     return recipe.collect.teacher.samples
 
 
-def is_direct(recipe: Recipe) -> bool:
-    return WAYS.get(recipe.collect.teacher.method, recipe.collect.teacher.method) == "direct"
+def is_learned(recipe: Recipe) -> bool:
+    """Whether the teacher answers in four tokens, by its adapter if it has one."""
+    return WAYS.get(recipe.collect.teacher.method, recipe.collect.teacher.method) in LEARNED
 
 
 def has_probabilities(recipe: Recipe) -> bool:
@@ -451,12 +452,12 @@ RULES = (
     ),
     Rule(
         (TEMPERATURE, SAMPLES, METHOD),
-        lambda r: samples_of(r) > 1 and r.collect.teacher.temperature == 0 and not is_direct(r),
+        lambda r: samples_of(r) > 1 and r.collect.teacher.temperature == 0 and not is_learned(r),
         "at 0 all samples are alike: must be greater than 0, for example 0.7",
     ),
     Rule(
         (METHOD, SAMPLES, TEMPERATURE),
-        lambda r: is_direct(r) and (samples_of(r) > 1 or r.collect.teacher.temperature > 0),
+        lambda r: is_learned(r) and (samples_of(r) > 1 or r.collect.teacher.temperature > 0),
         "its probabilities are exact, so there is nothing to sample: samples 1 and temperature 0",
     ),
     Rule(
@@ -506,8 +507,8 @@ RULES = (
     ),
     Rule(
         ("collect.teacher.adapter", METHOD),
-        lambda r: r.collect.teacher.adapter != NO_ADAPTER and not is_direct(r),
-        "an adapter belongs to direct, slow methods judge with the bare base model: must be none",
+        lambda r: r.collect.teacher.adapter != NO_ADAPTER and not is_learned(r),
+        "an adapter belongs to direct or score, slow methods judge with the bare base model: must be none",
     ),
     Rule(
         ("collect.teacher.adapter",),

@@ -48,9 +48,10 @@ class Judge:
         vote: majority, or usc (the judge picks the most consistent sample).
         temperature: of slow methods' free replies; 0 always takes the likeliest word.
         max_new_tokens: longest free reply, in tokens; None is each method's own.
-        base_model: a name from `judge models list`, a hub id, a folder, or what a server calls its model.
+        base_model: small (0.5B) or large (1.5B); a name from `judge models list`, a hub id, a folder, or what
+            a server calls its model.
         adapter: folder of a LoRA adapter, "none" for the bare base model; "" is the shipped one, where
-            direct judges with its base model.
+            score or direct judges with its base model.
         backend: embedded, vllm, server:URL of an OpenAI-compatible API, or scripted:NAME without a model.
         overflow: of prompts over the limit: trim (both answers alike, in the middle) or error.
         max_prompt_tokens: longest prompt, in tokens.

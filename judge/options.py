@@ -12,6 +12,7 @@ from judge.errors import InputError
 from judge.methods import AUTO, FAST, LEARNED, WAYS, Method, MethodSettings, ReplyStore, load_method
 from judge.methods.auto import Auto
 from judge.models.adapters import check_method, check_ties, method_of, read_adapter, shipped_adapter
+from judge.models.basemodels import SIZES
 from judge.records import NO_ADAPTER
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def judge_options(
         vote=vote,
         method_settings=MethodSettings(ties, temperature, max_new_tokens=max_new_tokens),
         settings=Settings(
-            base_model=base_model,
+            base_model=SIZES.get(base_model, base_model),
             adapter=adapter,
             max_prompt_tokens=max_prompt_tokens,
             overflow=overflow,

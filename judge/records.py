@@ -216,7 +216,7 @@ SHARED_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One question that a slow method asked on its way to a verdict, and the reply to it.
+    """One question that a method asked on its way to a verdict, and the reply to it.
 
     `scores` are those of the first and the second response on one criterion, 1 to 5, where the step gave
     any. `shared` names a reply that does not depend on the order or on the pair as a whole, so that it was
@@ -230,6 +230,10 @@ class Step:
     tokens_out: int
     scores: tuple[float, float] | None = None
     shared: str = ""
+
+
+GRADED_ALONE = ("first answer", "second answer")
+"""Names of the steps in which an answer was graded alone, by the place of the answer in the reading."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,5 +68,5 @@ def test_a_slow_method_has_no_adapter_and_a_fast_one_keeps_its_own():
     options = judge_options(adapter="runs/mine")
     assert by_method(options, "slow").settings.adapter == "none"
     assert by_method(options, "cot").method == "cot"
-    for way in ("fast", "auto"):
+    for way in ("fast", "auto", "direct", "score"):
         assert by_method(options, way).settings.adapter == "runs/mine"

@@ -209,6 +209,28 @@ def test_every_page_opens_before_and_after_votes(open_app, root, page):
     open_page(session, page)
 
 
+def test_grades_of_single_answers_are_shown_as_two_grades_and_not_as_two_orders(open_app):
+    session = open_app()
+    open_page(session, "Why")
+    session.session_state["kept_method_why"] = "score"
+    press(session, "ask_why")
+    for _ in range(100):
+        if session.session_state["job_why"].is_over:
+            break
+        time.sleep(0.05)
+    session.run()
+    assert not session.exception
+    html = html_of(session)
+    assert "each answer graded alone, 1 to 9: A " in html
+    assert "shown first" not in html
+    names = [one.value for one in session.subheader]
+    assert [name for name in names if "answer" in name.lower()] == [
+        "Answer A, graded alone",
+        "Answer B, graded alone",
+    ]
+    assert not [name for name in names if "shown first" in name]
+
+
 def open_page(session, title):
     """Opens a page as a click on its name would; `AppTest.switch_page` knows pages that are files only."""
     page = next(page for page in session.session_state["pages"].values() if page.title == title)

@@ -130,7 +130,7 @@ def test_an_adapter_is_the_fast_part_s_and_samples_are_the_slow_part_s():
     options = replace(options, settings=replace(options.settings, adapter="mine"))
     fast, slow = options.parts
     assert (fast.method, fast.adapter, fast.samples, fast.method_settings.temperature) == (
-        "direct",
+        "fast",
         "mine",
         1,
         0,

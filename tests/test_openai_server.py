@@ -43,6 +43,7 @@ from judge.errors import BackendError, InputError, MissingExtra, PromptTooLong
 from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods.direct import Direct, render_direct
+from judge.methods.score import GRADES, Score
 from judge.models.adapters import write_manifest
 from judge.records import Judgment, Order, Prompt, Span, Unparsed
 
@@ -607,6 +608,52 @@ def test_a_reply_without_a_choice_is_unparsed_with_its_reason_and_text():
     assert isinstance(reading, Unparsed)
     assert (reading.reason, reading.raw) == ("no [[A]] or [[B]] in the reply", "Both are fine.")
     assert (reading.tokens_in, reading.tokens_out) == (50, 4)
+
+
+# Grades of single answers
+
+
+class Grader(Fake):
+    """A chat server whose model grades an answer of more letters higher."""
+
+    def reply(self, body):
+        answer = re.search(r"\[Answer\]\n(.*?)\n\[End of answer\]", text_of(body), re.DOTALL)[1]
+        grade = min(8, 2 + len(answer))
+        shares = {str(grade - 1): 0.25, str(grade): 0.5, str(grade + 1): 0.25}
+        top = [{"token": token, "logprob": math.log(share)} for token, share in shares.items()]
+        content = [
+            {"token": token, "logprob": 0.0, "top_logprobs": top if token == str(grade) else []}
+            for token in ("[[", str(grade), "]]")
+        ]
+        return chat(f"[[{grade}]]", {"content": content})
+
+
+def test_a_chat_server_grades_each_answer_once_by_its_log_probabilities():
+    pairs = [pair_of("aaa", "b", id="one"), pair_of("b", "cc", id="two")]
+    with Grader() as server:
+        one, two = judge_pairs(pairs, Score(server.backend()))
+        asked = [text_of(body) for body in server.asked]
+    assert (one.outcome, two.outcome) == ("A", "B")
+    assert one.readings[Order.AB].raw == "5.00 : 3.00"
+    assert len(asked) == 3
+    assert all(
+        text.endswith(
+            'Begin your reply with "[[1]]", "[[2]]", "[[3]]", "[[4]]", "[[5]]", "[[6]]", '
+            '"[[7]]", "[[8]]" or "[[9]]".'
+        )
+        for text in asked
+    )
+
+
+@pytest.mark.slow
+def test_a_vllm_server_is_asked_for_the_nine_grades_and_no_other_token(tiny):
+    with Vllm() as server:
+        backend = server.backend(base_model=str(tiny))
+        [verdict] = judge_pairs([pair_of("yes", "no")], Score(backend))
+        asked = [body for body in server.asked if "logprob_token_ids" in body]
+    letters = PromptEncoder(make_tokenizer(), 4096, "trim").choice_ids(GRADES, "[[")
+    assert [body["allowed_token_ids"] for body in asked] == [letters] * 2
+    assert verdict.outcome == "TIE"  # this model says the same of every answer
 
 
 @pytest.mark.parametrize("character", [Voter, Refuser])

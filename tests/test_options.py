@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from models import manifest_values
 
 from distill.recipe import Teacher
 from judge.backends import Settings
 from judge.errors import InputError
-from judge.methods import METHODS, WAYS, MethodSettings
+from judge.methods import LEARNED, METHODS, WAYS, MethodSettings
 from judge.models import adapters
 from judge.options import JudgeOptions, judge_of_spec
 
@@ -83,10 +86,47 @@ def test_the_fast_judge_has_the_adapter_shipped_for_its_base_model(shipped, back
 
 
 @pytest.mark.parametrize(
-    "method", [name for name in [*METHODS.ours, *WAYS] if name not in ("direct", "fast")]
+    "method", [name for name in [*METHODS.ours, *WAYS] if name not in (*LEARNED, "fast")]
 )
 def test_slow_judges_have_no_adapter(shipped, method):
     assert adapter_of(method=method, base_model="small") == ""
+
+
+@pytest.fixture
+def both_shipped(shipped):
+    """A package with a judge of single answers for that base model too."""
+    (shipped / "small-score").mkdir()
+    (shipped / "small-score" / "manifest.json").write_text("{}")
+    return shipped
+
+
+@pytest.mark.parametrize("backend", ["embedded", "vllm"])
+def test_of_two_shipped_judges_fast_is_the_one_of_single_answers(both_shipped, backend):
+    options = JudgeOptions(backend=backend, settings=Settings(base_model="small"))
+    assert (options.asked_by, options.adapter) == ("score", str(both_shipped / "small-score"))
+    direct = replace(options, method="direct")
+    assert (direct.asked_by, direct.adapter) == ("direct", str(both_shipped / "small"))
+    bare = replace(options, settings=Settings(base_model="small", adapter="none"))
+    assert (bare.asked_by, bare.adapter) == ("direct", "")
+
+
+@pytest.mark.parametrize("backend", ["server:http://host/v1", "scripted:longer"])
+def test_fast_is_direct_where_adapters_are_not_loaded_here(both_shipped, backend):
+    options = JudgeOptions(backend=backend, settings=Settings(base_model="small", adapter="known-there"))
+    assert options.asked_by == "direct"
+    assert replace(options, settings=Settings(base_model="small")).asked_by == "direct"
+
+
+def test_fast_is_what_a_named_adapter_has_learned(tmp_path):
+    for learned, letters in (("direct", "AB"), ("score", "123456789")):
+        folder = tmp_path / learned
+        folder.mkdir()
+        for name in adapters.FILES:
+            (folder / name).write_text("any", encoding="utf-8")
+        values = manifest_values("qwen2.5-coder-0.5b")
+        adapters.write_manifest(folder, values | {"templates": [learned], "letters": letters})
+        options = JudgeOptions(settings=Settings(adapter=str(folder)))
+        assert (options.asked_by, options.adapter) == (learned, str(folder))
 
 
 @pytest.mark.parametrize("backend", ["server:http://host/v1", "scripted:longer"])

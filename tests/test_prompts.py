@@ -7,11 +7,13 @@ from pairs import HOSTILE, pair_of
 
 from judge.backends import Completion, load_backend
 from judge.methods import MethodSettings
+from judge.methods.asking import answer_values
 from judge.methods.bsm import render_branch, render_score, render_solve
 from judge.methods.cot import ChainOfThought
 from judge.methods.direct import render_direct
 from judge.methods.rar import RephraseAndRespond, render_judge, render_rephrase
 from judge.methods.s2a import render_answer, render_question
+from judge.methods.score import render_score as render_grade
 from judge.methods.voting import render_usc
 from judge.prompts import fill, fingerprint_of
 from judge.records import (
@@ -93,6 +95,11 @@ RENDERED = {
     "bsm_branch_two_turns": render_branch(TWO_TURNS),
     "bsm_score": render_score(pair_of(reference="Four."), Order.AB, CRITERION, "B"),
     "bsm_solve": render_solve(pair_of(reference="Four."), Order.BA, CRITERION),
+    "score": render_grade(pair_of(), Order.AB, 0),
+    "score_all": render_grade(pair_of(reference="Four.", system="Be brief."), Order.BA, 0),
+    "score_two_turns": render_grade(TWO_TURNS, Order.AB, 1),
+    "yes": fill("yes", answer_values(TWO_TURNS.conversation_a, "Be brief.", None)),
+    "request": fill("request", {"answer": Span("4", "first")}),
     "usc": render_usc(pair_of(), Order.AB, SAMPLES),
 }
 

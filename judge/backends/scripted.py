@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
@@ -15,6 +16,10 @@ Script = Callable[[Prompt, int], str]
 
 VERDICT_OF = {f"[[{letter}]]": letter for letter in "ABC"}
 UNREADABLE = "Both answers have their merits."
+HIGHEST_GRADE = "[[9]]"
+FRACTION = re.compile(r"\[\[(\d\.\d+)\]\]")
+MIDDLING_LENGTH = 500
+"""Characters of an answer that gets the middle grade for its length."""
 
 
 class ScriptedBackend:
@@ -72,6 +77,8 @@ class ScriptedBackend:
 
     def _choice(self, prompt: Prompt, choices: Sequence[str]) -> ChoiceProbabilities | Unparsed:
         reply = self._reply(prompt)
+        if (grades := grades_in(reply, choices)) is not None:
+            return ChoiceProbabilities(grades, n_words(prompt), len(reply.split()))
         choice = last_tag(reply, choices)
         if isinstance(choice, Unparsed):
             return Unparsed(choice.reason, reply, n_words(prompt), len(reply.split()))
@@ -84,13 +91,17 @@ class ScriptedBackend:
 
 
 def in_form(reply: str, prompt: Prompt) -> str:
-    """A verdict such as [[A]] in the form that the prompt asks for: a plan, or scores of 4 and 2.
+    """A verdict such as [[A]] in the form that the prompt asks for: a plan, scores of 4 and 2, or a grade.
 
-    A prompt that asks for another wording gets the text back as it is.
+    A prompt that asks for another wording gets the text back as it is. Where one answer is graded alone, it
+    is the first shown: [[A]] is a high grade, [[B]] a low one, so a judge that goes by the place grades all
+    answers alike.
     """
     side = VERDICT_OF.get(reply)
     if side is None:
         return reply
+    if is_graded_alone(prompt):
+        return {"A": "[[7]]", "B": "[[3]]", "C": "[[5]]"}[side]
     if prompt.reply_start == "1.":
         return " Content: says what was asked.\n2. Form: is easy to read.\n3. Care: says nothing wrong."
     scores = {each: 3 if side == "C" else 4 if each == side else 2 for each in "AB"}
@@ -114,12 +125,16 @@ def second(prompt: Prompt, index: int) -> str:
 
 
 def longer(prompt: Prompt, index: int) -> str:
-    """The longer response in characters; the first of equals."""
+    """The longer response in characters; the first of equals. Alone, a grade that grows with the length."""
+    if is_graded_alone(prompt):
+        return f"[[{grade_of_length(len(text_of(prompt, 'first')))}]]"
     return "[[A]]" if len(text_of(prompt, "first")) >= len(text_of(prompt, "second")) else "[[B]]"
 
 
 def shorter(prompt: Prompt, index: int) -> str:
-    """The shorter response in characters; the first of equals."""
+    """The shorter response in characters; the first of equals. Alone, a grade that falls with the length."""
+    if is_graded_alone(prompt):
+        return f"[[{10 - grade_of_length(len(text_of(prompt, 'first')))}]]"
     return "[[A]]" if len(text_of(prompt, "first")) <= len(text_of(prompt, "second")) else "[[B]]"
 
 
@@ -132,6 +147,26 @@ def listed(replies: Iterable[str]) -> Script:
 def unreadable_every(n: int, script: Script) -> Script:
     """As `script`, but every n-th reply holds no verdict."""
     return lambda prompt, index: UNREADABLE if index % n == n - 1 else script(prompt, index)
+
+
+def is_graded_alone(prompt: Prompt) -> bool:
+    """Whether the prompt asks for the grade of a single answer."""
+    return HIGHEST_GRADE in text_of(prompt, "instruction")
+
+
+def grade_of_length(n_characters: int) -> float:
+    """A grade from 1 (nothing) to 9 (endless) that no two lengths of answers share."""
+    return 1 + 8 * n_characters / (n_characters + MIDDLING_LENGTH)
+
+
+def grades_in(reply: str, choices: Sequence[str]) -> tuple[float, ...] | None:
+    """Probabilities of grades with the mean that a reply states as a fraction, [[6.25]]; None without one."""
+    found = FRACTION.findall(reply)
+    if not found or not choices[0].isdecimal():
+        return None
+    grade = float(found[-1])
+    shares = tuple(max(0.0, 1.0 - abs(int(choice) - grade)) for choice in choices)
+    return shares if sum(shares) else None
 
 
 def text_of(prompt: Prompt, kind: str) -> str:

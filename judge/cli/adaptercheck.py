@@ -8,7 +8,7 @@ from pathlib import Path
 
 from judge.backends.embedded import EmbeddedBackend
 from judge.io.pairs import read_pairs
-from judge.methods.direct import Direct
+from judge.methods import load_method
 from judge.records import Choice, Judgment, Order, Pair, Share
 
 MAX_MEAN_DIFFERENCE = 0.01
@@ -51,9 +51,11 @@ def compared(beside: Sequence[float], merged: Sequence[float]) -> MergeCheck:
     )
 
 
-def probabilities_of_a(backend: EmbeddedBackend, pairs: Sequence[Pair]) -> list[float]:
-    """P(A) of each pair in both orders, where A is the answer shown first."""
-    readings = Direct(backend).read([(pair, order) for pair in pairs for order in Order])
+def probabilities_of_a(
+    backend: EmbeddedBackend, pairs: Sequence[Pair], method: str = "direct"
+) -> list[float]:
+    """P(A) of each pair in both orders by what an adapter has learned; A is the answer shown first."""
+    readings = load_method(method, backend).read([(pair, order) for pair in pairs for order in Order])
     found = [one.probabilities for one in readings if isinstance(one, Judgment)]
     return [each[Choice.FIRST] for each in found if each is not None]
 

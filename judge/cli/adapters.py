@@ -23,6 +23,7 @@ from judge.models.adapters import (
     as_json,
     check_base,
     check_prompts,
+    method_of,
     read_adapter,
 )
 
@@ -109,9 +110,9 @@ def verify(
         say(f"prompts: {', '.join(adapter.manifest['templates'])} as in the training")
         settings = Settings(base, str(adapter.folder), dtype=dtype, progress=progress)
         pairs = example_pairs()
-        beside = probabilities_of_a(EmbeddedBackend(settings), pairs)
+        beside = probabilities_of_a(EmbeddedBackend(settings), pairs, method_of(adapter))
         say("answers: it changes those of the base model")
-        merged = probabilities_of_a(EmbeddedBackend(settings, is_merged=True), pairs)
+        merged = probabilities_of_a(EmbeddedBackend(settings, is_merged=True), pairs, method_of(adapter))
     comparison = compared(beside, merged)
     if not comparison.is_close:
         raise ModelError(f"{folder}: merged into the base model it answers otherwise: {comparison}.")

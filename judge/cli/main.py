@@ -358,22 +358,26 @@ def sample(pairs: Sequence[Pair], limit: int | None, seed: int | None) -> list[P
 
 def format_verdict(verdict: Verdict, elapsed_s: float) -> str:
     """A verdict in a few readable lines."""
-    from judge.drawing.steps import shared_steps
+    from judge.drawing.steps import graded_steps, grades_in_words, shared_steps
 
+    grades = grades_in_words(verdict)
     lines = [_headline(verdict)]
     if verdict.p_a is not None:
-        lines.append(f"P(A is better): {verdict.p_a:.3f}, the mean of both orders")
-    lines += [_line_of(verdict.readings[order], order) for order in Order]
+        lines.append(f"P(A is better): {verdict.p_a:.3f}{'' if grades else ', the mean of both orders'}")
+    lines += [f"  {grades}"] if grades else [_line_of(verdict.readings[order], order) for order in Order]
     n_in = sum(reading.tokens_in for reading in verdict.readings.values())
     n_out = sum(reading.tokens_out for reading in verdict.readings.values())
     lines.append(f"{verdict.judge}, {n_in} tokens in, {n_out} out, {elapsed_s:.1f} s")
     if shared := shared_steps([verdict]):
         n_in, n_out = sum(s.tokens_in for s in shared), sum(s.tokens_out for s in shared)
-        lines.append(f"asked once for both orders: {n_in} tokens in, {n_out} out")
+        once = "once for each answer" if graded_steps(verdict) else "once for both orders"
+        lines.append(f"asked {once}: {n_in} tokens in, {n_out} out")
     return "\n".join(lines)
 
 
 def _headline(verdict: Verdict) -> str:
+    from judge.drawing.steps import graded_steps
+
     if verdict.status is Status.UNPARSED:
         return "No verdict: a reply could not be read."
     if verdict.status is Status.INCONSISTENT:
@@ -381,7 +385,8 @@ def _headline(verdict: Verdict) -> str:
     if verdict.is_identical:
         return "Equally good: the answers are identical, so no model was asked."
     names = {"A": "A is better", "B": "B is better", "TIE": "Equally good"}
-    return f"{names[verdict.outcome or 'TIE']}, in both orders."
+    how = "" if graded_steps(verdict) else ", in both orders"
+    return f"{names[verdict.outcome or 'TIE']}{how}."
 
 
 def _line_of(reading: Reading, order: Order) -> str:

@@ -32,11 +32,13 @@ OPTIONS = {
         min=LEAST["max_new_tokens"], help="Longest free reply; by default each method's own."
     ),
     "base_model": typer.Option(
-        help="A name from `judge models list`, a hub id, a folder, or what a server calls its model."
+        help="small (0.5B) or large (1.5B: some four times as slow; better on LLMBar's adversarial pairs, no "
+        "better on MT-bench); a name from `judge models list`, a hub id, a folder, or what a server calls "
+        "its model."
     ),
     "adapter": typer.Option(
-        help="Folder of a LoRA adapter for the base model; none is the bare base model. By default "
-        "direct judges with the distilled judge that comes with this package, where there is one."
+        help="Folder of a LoRA adapter for the base model; none is the bare base model. By default score and "
+        "direct judge with the distilled judges that come with this package, where there are some."
     ),
     "backend": typer.Option(
         help="embedded; vllm; server:URL of an OpenAI-compatible API; or a judge without a model: "

@@ -1,10 +1,14 @@
-"""What a slow judge did on its way to a verdict: shared steps, and steps and scores as text."""
+"""What a judge did on its way to a verdict: shared steps, and steps, scores and grades as text."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from judge.records import Order, Reading, Step, Verdict
+from judge.records import GRADED_ALONE, Order, Reading, Step, Verdict
+
+MEAN_GRADE = re.compile(r"mean grade (\d\.\d\d) of ")
+ALONE = "Each answer was graded alone, from 1 to 9, in one reading: no order can change the verdict."
 
 
 def shared_steps(verdicts: Iterable[Verdict]) -> list[Step]:
@@ -16,15 +20,45 @@ def shared_steps(verdicts: Iterable[Verdict]) -> list[Step]:
 def format_steps(verdict: Verdict, width: int = 100) -> str:
     """All that the judge said, as text: scores as a table, criterion by response, then every reply."""
     parts = [table] if (table := score_table(verdict, width)) else []
-    parts.append("In its replies the judge calls the answer shown first A, and the other B.")
-    parts += [f"{step.name}\n{_indented(step.raw)}" for step in shared_steps([verdict])]
-    for order in Order:
-        shown = f"{order[0]} shown first"
-        for step in verdict.readings[order].steps:
-            if not step.shared:
-                parts.append(f"{shown}, {step.name}\n{_indented(step.raw)}")
-        parts.append(f"{shown}, reply\n{_indented(verdict.readings[order].raw)}")
+    graded = graded_steps(verdict)
+    if graded:
+        parts.append(ALONE)
+        parts += [f"Answer {side}\n{_indented(step.raw)}" for side, step in graded.items()]
+    slow = slow_steps(verdict)
+    of_orders = [part for order in Order for part in _replies(verdict, order)]
+    if slow or not graded:
+        parts.append("In its replies the judge calls the answer shown first A, and the other B.")
+        parts += [f"{step.name}\n{_indented(step.raw)}" for step in slow]
+        parts += of_orders
     return "\n\n".join(parts)
+
+
+def _replies(verdict: Verdict, order: Order) -> list[str]:
+    """What the judge said in one order, each step under its name."""
+    shown, reading = f"{order[0]} shown first", verdict.readings[order]
+    steps = [f"{shown}, {step.name}\n{_indented(step.raw)}" for step in reading.steps if not step.shared]
+    return [*steps, f"{shown}, reply\n{_indented(reading.raw)}"]
+
+
+def slow_steps(verdict: Verdict) -> list[Step]:
+    """The steps that both orders share and that graded no answer: the plan of a slow method, for example."""
+    return [step for step in shared_steps([verdict]) if step.name not in GRADED_ALONE]
+
+
+def graded_steps(verdict: Verdict) -> dict[str, Step]:
+    """The steps that graded answers A and B, each alone; none where the judge saw them beside each other."""
+    for order, reading in verdict.readings.items():
+        steps = [step for step in reading.steps if step.name in GRADED_ALONE]
+        if len(steps) == len(order):
+            return dict(sorted(zip(order, steps, strict=True)))
+    return {}
+
+
+def grades_in_words(verdict: Verdict, names: tuple[str, str] = ("A", "B")) -> str:
+    """The grades of A and B as one line; "" where there are none or their text is not known."""
+    found = [MEAN_GRADE.match(step.raw) for step in graded_steps(verdict).values()]
+    said = ", ".join(f"{name} {one[1]}" for name, one in zip(names, found, strict=False) if one)
+    return f"each answer graded alone, 1 to 9: {said}" if len(found) == len(names) and all(found) else ""
 
 
 def score_table(verdict: Verdict, width: int) -> str:

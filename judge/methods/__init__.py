@@ -139,7 +139,8 @@ def load_method(
         raise InputError(f"--method {method}: its probabilities are exact, so there is nothing to sample.")
     if method == "score" and settings.ties:
         raise InputError(
-            "--method score: grades are rarely equal, so there is no tie to allow. Leave --ties out."
+            "--method score: grades are rarely equal, so there is no tie to allow. Leave --ties out, or "
+            f"judge by --method direct --adapter {NO_ADAPTER}."
         )
     if method not in LEARNED and backend.engine.adapter != NO_ADAPTER:
         raise InputError(

@@ -8,7 +8,17 @@ from dataclasses import replace
 from judge.methods import Method
 from judge.orders import combine, is_near_even
 from judge.progress import Progress, silent
-from judge.records import NEAR_EVEN, Identity, Order, Pair, Reading, Status, Verdict, sha256_of_json
+from judge.records import (
+    GRADED_ALONE,
+    NEAR_EVEN,
+    Identity,
+    Order,
+    Pair,
+    Reading,
+    Status,
+    Verdict,
+    sha256_of_json,
+)
 
 
 class Auto:
@@ -57,9 +67,8 @@ class Auto:
             is_readable = combine(pair.id, both, "").status is not Status.UNPARSED
             for place in places[2 * number : 2 * number + 2]:
                 order = items[place][1]
-                readings[place] = (
-                    both[order] if is_readable else replace(readings[place], steps=both[order].steps)
-                )
+                steps = (*readings[place].steps, *both[order].steps)
+                readings[place] = both[order] if is_readable else replace(readings[place], steps=steps)
         return readings
 
 
@@ -86,5 +95,6 @@ def is_doubtful(verdict: Verdict) -> bool:
 
 
 def is_escalated(verdict: Verdict) -> bool:
-    """Whether the slow judge gave a verdict of `Auto`: the fast one takes no steps."""
-    return any(reading.steps for reading in verdict.readings.values())
+    """Whether the slow judge was asked for a verdict of `Auto`: the fast one's only steps are grades."""
+    steps = (step for reading in verdict.readings.values() for step in reading.steps)
+    return any(step.name not in GRADED_ALONE for step in steps)

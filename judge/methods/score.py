@@ -21,6 +21,7 @@ from judge.orders import shown_in
 from judge.progress import Progress, silent
 from judge.prompts import fill, fingerprint_of
 from judge.records import (
+    GRADED_ALONE,
     SHARED_LENGTH,
     Choice,
     Identity,
@@ -37,7 +38,6 @@ from judge.records import (
 
 TEMPLATE = "score"
 GRADES = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
-STEPS = ("first answer", "second answer")
 
 Answer = tuple[tuple[Message, ...], str | None, str | None]
 """A conversation that ends in the answer, the instructions to the assistant, a reference answer."""
@@ -198,7 +198,9 @@ def compared(first: Grade | Unparsed, second: Grade | Unparsed) -> Reading:
         tokens_in=0,
         tokens_out=0,
         is_trimmed=first.is_trimmed or second.is_trimmed,
-        steps=tuple(replace(one.step, name=name) for one, name in zip((first, second), STEPS, strict=True)),
+        steps=tuple(
+            replace(one.step, name=name) for one, name in zip((first, second), GRADED_ALONE, strict=True)
+        ),
     )
 
 

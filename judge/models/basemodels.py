@@ -33,6 +33,7 @@ from judge.progress import Progress, silent
 from judge.records import sha256_of_json
 
 __all__ = [
+    "SIZES",
     "BaseModel",
     "PackagedModel",
     "Progress",
@@ -48,6 +49,9 @@ __all__ = [
 MANIFEST = "manifest.json"
 SLACK_BYTES = 64 << 20  # the tokenizer and the configuration, generously
 SHOWN_FAULTS = 3
+
+SIZES = {"small": "qwen2.5-coder-0.5b", "large": "qwen2.5-coder-1.5b"}
+"""Everyday words for the packaged base models that a judge ships for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,7 @@ def verify(name: str, progress: Progress = silent) -> BaseModel:
 
 
 def _packaged(name: str) -> PackagedModel | None:
-    return next((model for model in KNOWN if model.name == name), None)
+    return next((model for model in KNOWN if model.name == SIZES.get(name, name)), None)
 
 
 def _folder_of(name: str, may_download: bool = True) -> Path:

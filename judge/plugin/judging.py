@@ -300,6 +300,8 @@ def why_not_as_expected(comparison: Comparison, expect: str, criteria: str = "")
 
 
 def headline(verdict: Verdict, expect: str) -> str:
+    from judge.drawing.steps import graded_steps
+
     wanted = "it should win" if expect == "preferred" else "it should not lose"
     if verdict.status is Status.UNPARSED:
         return "no verdict: a reply of the judge could not be read"
@@ -307,14 +309,17 @@ def headline(verdict: Verdict, expect: str) -> str:
         return f"the verdict changes when the answers swap places, so it says nothing about them; {wanted}"
     won = {Outcome.A: "the new answer is better", Outcome.B: "the approved answer is better"}
     found = won.get(verdict.outcome or Outcome.TIE, "both answers are equally good")
-    return f"{found}, in both orders; {wanted}"
+    return f"{found}{'' if graded_steps(verdict) else ', in both orders'}; {wanted}"
 
 
 def lines_by_order(verdict: Verdict) -> list[str]:
-    """What was said in each order, and the mean."""
+    """What was said in each order, and the mean; the grades where each answer was graded alone."""
+    from judge.drawing.steps import grades_in_words
     from judge.orders import outcome_of, probability_of_a
     from judge.records import Unparsed
 
+    if grades := grades_in_words(verdict, ("new", "approved")):
+        return [grades, f"P(new is better) {verdict.p_a:.3f}"]
     names = {Outcome.A: "new", Outcome.B: "approved", Outcome.TIE: "tie"}
     lines = []
     for order, first in ((Order.AB, "new"), (Order.BA, "approved")):

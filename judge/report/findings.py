@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from judge.drawing.steps import shared_steps
+from judge.drawing.steps import graded_steps, shared_steps
 from judge.io.wording import name_of, one_line, percent
 from judge.orders import outcome_of
 from judge.records import NO_CATEGORY, Choice, Order, Outcome, Share, Status
@@ -116,7 +116,7 @@ def trimmed(report: Report) -> Finding | None:
 
 def tokens(report: Report) -> Finding | None:
     n_in, n_out = report.total.mean_tokens_in, report.total.mean_tokens_out
-    if n_in is None or n_out is None:
+    if n_in is None or n_out is None or is_graded_alone(report):
         return None
     return Finding("Tokens", f"{n_in:,.1f} in, {n_out:,.1f} out", "mean of a verdict, both orders added")
 
@@ -127,7 +127,15 @@ def asked_once(report: Report) -> Finding | None:
         return None
     n_in, n_out = sum(step.tokens_in for step in shared), sum(step.tokens_out for step in shared)
     meaning = "replies that several readings share, not counted in the mean above"
+    if is_graded_alone(report):
+        meaning = "every answer was graded alone, in one reading for all its pairs and both orders"
     return Finding("Asked once", f"{len(shared):,}: {n_in:,} tokens in, {n_out:,} out", meaning)
+
+
+def is_graded_alone(report: Report) -> bool:
+    """Whether every verdict that a model gave compares two grades, each of one answer alone."""
+    asked = [row.verdict for row in report.rows if not row.verdict.is_identical and row.outcome is not None]
+    return bool(asked) and all(map(graded_steps, asked))
 
 
 def time(report: Report) -> Finding | None:
@@ -178,7 +186,8 @@ def judge_name(report: Report) -> str:
 
 def pairs_read(report: Report) -> str:
     n_pairs = report.total.n_pairs
-    return f"{n_pairs:,} {'pair' if n_pairs == 1 else 'pairs'}, each read in both orders"
+    how = "each answer read alone" if is_graded_alone(report) else "each read in both orders"
+    return f"{n_pairs:,} {'pair' if n_pairs == 1 else 'pairs'}, {how}"
 
 
 # The table of pairs
