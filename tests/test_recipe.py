@@ -278,7 +278,7 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"train__start_from": "runs/a-votes/"}, "train.start_from: this adapter learned votes, which no "),
         (
             {"collect__teacher__adapter": "runs/mine"},
-            "collect.teacher.adapter: an adapter belongs to direct, slow methods judge with",
+            "collect.teacher.adapter: an adapter belongs to direct or score, slow methods ",
         ),
         (
             {"collect__teacher__adapter": "runs/a-votes", "collect__teacher__method": "fast"},
