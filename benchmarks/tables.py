@@ -267,7 +267,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
 }
 
 
-MT_BENCH_RESULT = "benchmarks/results/mt-bench-qwen2.5-coder-0.5b.json"
+MT_BENCH_RESULT = "benchmarks/results/mt-bench.json"
 PICTURES = {
     "docs/strict-by-category.svg": (MT_BENCH_RESULT, "strict"),
     "docs/inconsistent-by-category.svg": (MT_BENCH_RESULT, "inconsistent"),
