@@ -65,7 +65,7 @@ def oasst_rows(kind: str, n_prompts: int) -> Iterable[dict]:
         asked = {"message_id": f"{kind}{n}", "message_tree_id": f"{kind}{n}", "parent_id": None}
         plain = {"lang": "en", "deleted": False, "rank": None, "synthetic": False}
         yield plain | asked | {"role": "prompter", "text": f"What of {kind} {n}?"}
-        for rank, text in enumerate((f"It is {n} {kind}.", "I do not know.")):
+        for rank, text in enumerate((f"It is {n} {kind}.", f"Nobody {kind} it.")):
             reply = {"message_id": f"{kind}{n}-{rank}", "parent_id": f"{kind}{n}", "role": "assistant"}
             yield plain | asked | reply | {"text": f"{text} {n}", "rank": rank}
 
@@ -135,7 +135,10 @@ def lease(stage: Path, out: str, *options: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.slow
 def test_every_kind_of_step_runs_on_a_cpu_and_a_failing_one_stops_no_other(stage):
-    steps = "signals,student:grade-0.5b,student:pair-0.5b,student:nobody,bench:grade-0.5b,bare:score,nonsense"
+    steps = (
+        "parity,signals,student:grade-0.5b,student:pair-0.5b,student:nobody,bench:grade-0.5b,bare:score,"
+        "nonsense,speed"
+    )
     done = lease(stage, "out", "--within", "10m", "--steps", steps)
     assert done.returncode == 2, done.stderr[-4000:]
     assert "failed: student:nobody, nonsense" in done.stdout
@@ -148,6 +151,7 @@ def test_every_kind_of_step_runs_on_a_cpu_and_a_failing_one_stops_no_other(stage
         "student-grade-0.5b.json",
         "bench-grade-0.5b.json",
     } < found
+    assert {"parity-tiny.json", "speed.json"} < found
     assert {"adapter-grade-0.5b.tar", "adapter-pair-0.5b.tar", "bare-score.json", "shards.tar"} < found
     assert all(file.stat().st_size < LARGEST_FILE for file in out.iterdir() if file.is_file())
 
