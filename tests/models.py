@@ -17,6 +17,7 @@ CHAT_TEMPLATE = (
 
 
 VERDICT_MERGES = [("[", "["), ("]", "]")]  # with these a verdict is four tokens
+WORD_MERGES = [("Y", "e"), ("Ye", "s"), ("N", "o")]  # with these Yes and No are one token each
 
 
 def needs_engine() -> None:

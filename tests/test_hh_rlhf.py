@@ -7,8 +7,10 @@ import json
 
 import pytest
 
-from judge.datasets.dataset import Wanted
-from judge.datasets.hh_rlhf import FILE, SETTINGS, half_of, read
+from distill.pairs import pairs_of_hh_rlhf, read_unlabelled
+from distill.recipe import PairSource
+from judge.datasets.dataset import Wanted, prompt_of
+from judge.datasets.hh_rlhf import FILE, SETTINGS, TRAINING, half_of, read
 from judge.datasets.sources import local_rows
 from judge.errors import InputError
 from judge.records import Ballot, Message
@@ -107,3 +109,46 @@ def test_what_hh_rlhf_cannot_give_is_one_clear_line(tmp_path, wanted, words):
     folder = folder_of(tmp_path, *many()) if wanted.folder else None
     with pytest.raises(InputError, match=words):
         read(Wanted(folder, wanted.turn, wanted.votes))
+
+
+def test_pairs_that_teach_carry_no_label_and_are_never_of_the_half_for_settings(tmp_path):
+    folder = folder_of(tmp_path, *many())
+    pairs = pairs_of_hh_rlhf(100, folder)
+    settings = read(Wanted(folder, None)).pairs
+    assert len(pairs) + len(settings) == 60
+    assert {half_of(pair) for pair in pairs} == {TRAINING}
+    assert {pair.prompt for pair in pairs}.isdisjoint(pair.prompt for pair in settings)
+    assert not any(pair.metadata or pair.category or pair.reference for pair in pairs)
+    assert {pair.id for pair in pairs} == {f"pair-{pair.content_hash[:16]}" for pair in pairs}
+    assert pairs_of_hh_rlhf(5, folder) == pairs[:5]
+
+
+def test_which_answer_is_a_does_not_hang_on_which_one_was_chosen(tmp_path):
+    rows = many()
+    turned = [row | {"chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    one = pairs_of_hh_rlhf(100, folder_of(tmp_path / "one", *rows))
+    other = pairs_of_hh_rlhf(100, folder_of(tmp_path / "other", *turned))
+    assert one == other
+
+
+def test_a_recipe_reads_them_beside_its_other_pairs(tmp_path):
+    folder = folder_of(tmp_path, *many())
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"prompt": "Own?", "response_a": "yes", "response_b": "no"}\n', encoding="utf-8")
+    source = PairSource(source="file", path=str(file), hh_rlhf=7)
+    pairs, _ = read_unlabelled(source, folder)
+    assert len(pairs) == 8
+    assert sum(pair.prompt == "Own?" for pair in pairs) == 1
+    assert {half_of(pair) for pair in pairs if pair.prompt != "Own?"} == {TRAINING}
+    with pytest.raises(InputError, match="HH-RLHF is read from a local file only"):
+        read_unlabelled(source, None)
+
+
+@pytest.mark.slow
+def test_none_of_the_real_pairs_that_teach_begins_as_one_for_settings_does(data_dir):
+    pairs = pairs_of_hh_rlhf(10_000, data_dir)
+    settings = {prompt_of(pair) for pair in read(Wanted(data_dir, None)).pairs}
+    assert len(pairs) > 2500
+    assert settings.isdisjoint(map(prompt_of, pairs))

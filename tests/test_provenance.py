@@ -17,6 +17,18 @@ VALUES = st.recursive(
 )
 
 
+def test_a_copy_without_git_is_told_its_commit(tmp_path, monkeypatch):
+    monkeypatch.delenv("JUDGE_COMMIT", raising=False)
+    assert commit_of(tmp_path) == ""
+    monkeypatch.setenv("JUDGE_COMMIT", "abc123")
+    assert commit_of(tmp_path) == "abc123"
+    git(tmp_path, "init", "-q")
+    (tmp_path / "file").write_text("one")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "-qm", "first")
+    assert commit_of(tmp_path) == git(tmp_path, "rev-parse", "HEAD")
+
+
 @given(VALUES)
 def test_what_is_written_is_read_back_the_same(value):
     assert json.loads(as_json(value)) == value

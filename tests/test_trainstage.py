@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,11 @@ from judge.cli.main import app
 from judge.errors import InputError, JudgeError, ModelError
 from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
-from judge.methods import load_method
+from judge.methods import MemoryStore, load_method
 from judge.models.adapters import read_adapter
+from judge.options import JudgeOptions
+from judge.orders import outcome_of
+from judge.progress import silent
 from judge.records import Ballot, HumanVote, Order
 
 pytestmark = pytest.mark.slow
@@ -156,6 +160,47 @@ def test_two_runs_of_one_recipe_give_the_same_bytes_and_another_seed_others(here
         trained(one, folder)
     weights = [(folder.adapter / "adapter_model.safetensors").read_bytes() for folder in folders]
     assert weights[0] == weights[1] != weights[2]
+
+
+def test_a_student_of_single_answers_goes_through_all_stages_and_judges_as_fast(here, tiny):
+    manifest = trained(recipe(tiny, method="score", contrast=0, constraints=0))
+    values = read_adapter(RUN.adapter).manifest
+    assert (values["templates"], values["letters"]) == (["score"], "123456789")
+    assert manifest["metrics"]["letter_loss_chance"] == pytest.approx(math.log(2))
+    assert manifest["loaded_difference"] < 1e-4
+    settings = Settings(str(tiny), str(RUN.adapter), dtype="float32", device="cpu")
+    method = JudgeOptions(settings=settings).load(silent, MemoryStore())
+    assert (method.identity.method, method.identity.adapter) == ("score", "trial")
+    ab, ba = method.read([(PAIRS[0], order) for order in Order])
+    assert outcome_of(ab.choice, Order.AB) == outcome_of(ba.choice, Order.BA)
+    wrong = JudgeOptions("direct", settings=settings)
+    with pytest.raises(InputError, match=r"--method direct: the adapter trial has learned score\."):
+        wrong.load(silent, MemoryStore())
+
+
+def test_constructed_pairs_of_the_kept_ones_are_learned_too(here, tiny):
+    topics = ("glaciers", "violins", "volcanoes", "chess")
+    told = [
+        pair_of(
+            f"The {asked} of {topic} was described in 1875, and there are 40 books on it in Berlin.",
+            f"Nobody has measured the {asked} of it in 12 years.",
+            f"Tell me about the {asked} of {topic}, please",
+            f"{topic}-{asked}",
+        )
+        for topic in topics
+        for asked in ("history", "price", "danger", "origin")
+    ]
+    write_pairs("pairs.jsonl", told)
+    made = recipe(tiny, constructed={"other_request": 0.5, "spoilt_fact": 0.25}, contrast=0, constraints=0)
+    trained(made)
+    values = read_adapter(RUN.adapter).manifest
+    counts, n_kept = values["data"]["constructed"], len(values["data"]["train"])
+    assert set(counts) == {"other_request", "spoilt_fact"}
+    assert all(
+        0 < counts[kind] <= round(share * n_kept) + 1 for kind, share in made.train.constructed.items()
+    )
+    assert values["metrics"]["n_rows"] == 2 * (n_kept + sum(counts.values()))
+    assert values["settings"]["train"]["constructed"] == {"other_request": 0.5, "spoilt_fact": 0.25}
 
 
 def test_votes_make_an_adapter_that_says_so_and_need_no_teacher(here, tiny):

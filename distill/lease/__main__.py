@@ -12,12 +12,14 @@ from pathlib import Path
 
 from distill.lease import steps
 from distill.lease.place import Place, timed
+from judge.models import basemodels
 
 LAST_S = 20.0
 """Seconds that are kept for bringing things home."""
 
 
 def main() -> int:
+    """How many steps failed, as the exit status."""
     given = arguments()
     if given.data:
         os.environ["JUDGE_DATA"] = str(given.data)
@@ -34,20 +36,26 @@ def main() -> int:
         n_taught=given.teach,
         ends_at=time.monotonic() + given.within,
     )
-    failed = 0
-    for name in given.steps.split(","):
-        if place.left_s < LAST_S:
-            print(f"{name}: no time is left, skipped", flush=True)
-            continue
-        try:
-            run_step(place, name)
-        except Exception:  # one step must not cost the others
-            failed += 1
-            traceback.print_exc()
-            sys.stderr.flush()
+    failed = [name for name in given.steps.split(",") if not is_well(place, name)]
     with timed("shards"):
         steps.shards(place)
-    return failed
+    if failed:
+        print(f"failed: {', '.join(failed)}", flush=True)
+    return len(failed)
+
+
+def is_well(place: Place, name: str) -> bool:
+    """Runs a step if there is time left for it; False if it failed, which must not cost the others."""
+    if place.left_s < LAST_S:
+        print(f"{name}: no time is left, skipped", flush=True)
+        return True
+    try:
+        run_step(place, name)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+        return False
+    return True
 
 
 def run_step(place: Place, name: str) -> None:
@@ -67,8 +75,6 @@ def run_step(place: Place, name: str) -> None:
 
 def fetch_all(weights: Path) -> None:
     """Makes the models of the GGUF files in a folder, each checked against its pinned SHA-256."""
-    from judge.models import basemodels
-
     for model in basemodels.KNOWN:
         files = [file for file in sorted(weights.glob("*.gguf")) if file.stat().st_size == model.size]
         if files and not basemodels.is_ready(model.name):

@@ -10,29 +10,40 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from distill.ensemble import Ensemble, kept, less_length, log_ratio_of, measured, weights_of
+from distill.ensemble import Ensemble, kept, less_length, log_ratio_of, measured, summed, weights_of
 from distill.folder import RunFolder
 from distill.lease.place import Place, timed
 from distill.lease.students import recipes_of
 from distill.lease.tables import labels_of, line, standing
 from distill.recipe import Recipe, recipe_of
-from distill.signals import WAYS
+from distill.signals import WAYS, Numbers
 from distill.stages import run_collect, run_select
 from distill.trainstage import run_train
 from judge.api import Judge
 from judge.backends import Settings
 from judge.backends.embedded import EmbeddedBackend
+from judge.backends.loaded import LoadedModel
+from judge.backends.local import dtype_of
+from judge.backends.parity import check_parity
 from judge.bench.run import read
-from judge.datasets.dataset import Dataset, Wanted
+from judge.datasets.dataset import Dataset, Wanted, only
 from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings
+from judge.methods.direct import render_direct
 from judge.options import judge_options
-from judge.records import NO_ADAPTER
+from judge.records import NO_ADAPTER, Order, Pair, sha256_of_json
 
 SETTINGS = "hh-rlhf"
 """The data set whose labels may choose settings."""
+
+LONGEST_PROMPT = 2048
+"""Tokens of a prompt of the teacher."""
+
+READING_WAYS = ("direct", "alone", "request", "yes", "likelihoods", "bsm")
+"""The ways of reading that give signals, the most telling first."""
 
 MEASURED = {"mt-bench": 1, "oasst": 1, "llmbar": 1}
 """The data sets that nothing is chosen by, and the turn that is judged."""
@@ -40,15 +51,12 @@ MEASURED = {"mt-bench": 1, "oasst": 1, "llmbar": 1}
 
 def parity(place: Place, base: str) -> None:
     """Whether the engine's own ways through a model say what transformers says, and how fast they are."""
-    from judge.backends.loaded import LoadedModel
-    from judge.backends.parity import check_parity
-
     with timed(f"parity of {base}") as found:
         model = LoadedModel(Settings(base, device=place.device), place.device, dtype_for(place))
         found |= check_parity(model)
         found["device"] = place.device
     print(json.dumps(found), flush=True)
-    place.report(f"parity-{base}", found)
+    place.report(f"parity-{Path(base).name}", found)
     del model
     free()
 
@@ -56,19 +64,41 @@ def parity(place: Place, base: str) -> None:
 def signals(place: Place) -> None:
     """Every signal of the large model on the half that chooses settings, and the ensembles that follow."""
     data = dataset_of(place, SETTINGS)
+    with timed("signals") as found:
+        table, how = signals_of(place, data.pairs)
     labels = labels_of(data.pairs, data.votes)
     ratios = [log_ratio_of(pair) for pair in data.pairs]
-    table: dict[str, list[float | None]] = {}
+    names = kept(table, labels, ratios) or ["direct"]
+    ensembles = ensembles_from(table, names, ratios)
+    without = {name: less_length(numbers, ratios) for name, numbers in table.items()}
+    sums = {name: log_odds_by(table, one, ratios) for name, one in ensembles.items()}
+    figures = {
+        "signals": measured_each(table, labels, ratios),
+        "less_length": measured_each(without, labels, ratios),
+        "of_ensembles": measured_each(sums, labels, ratios),
+    }
+    for kind, of_kind in figures.items():
+        for name, one in of_kind.items():
+            print(line(f"{kind} {name}", {key: round(value, 3) for key, value in one.items()}), flush=True)
+    print(json.dumps(ensembles), flush=True)
+    bring_numbers(place, data.pairs, table)
+    told = {"data": data.name, "data_hash": data.hash, "kept": names, "ensembles": ensembles}
+    place.report("signals", {**found, **how, **told, **figures})
+
+
+def signals_of(place: Place, pairs: Sequence[Pair]) -> tuple[dict[str, Numbers], dict[str, Any]]:
+    """The numbers of every signal that could be read, by name; and the engine and the seconds of each way."""
+    table: dict[str, Numbers] = {}
     seconds: dict[str, float] = {}
-    with Ledger(place.ledger) as ledger, timed("signals") as found:
-        backend = EmbeddedBackend(Settings(place.large, device=place.device, max_prompt_tokens=2048))
-        backend.load()
-        for way in ("direct", "alone", "request", "yes", "likelihoods", "bsm"):
+    backend = EmbeddedBackend(Settings(place.large, device=place.device, max_prompt_tokens=LONGEST_PROMPT))
+    backend.load()
+    with Ledger(place.ledger) as ledger:
+        for way in READING_WAYS:
             names = [name for name, one in WAYS.items() if one.way == way]
             started, before = time.monotonic(), backend.tokens_computed
             ensemble = Ensemble(backend, dict.fromkeys(names, 1.0), 0.0, MethodSettings(store=ledger))
             try:
-                rows = ensemble.numbers(data.pairs)
+                rows = ensemble.numbers(pairs)
             except Exception:  # one way of reading must not cost the others
                 traceback.print_exc()
                 continue
@@ -76,61 +106,50 @@ def signals(place: Place) -> None:
             table |= {name: some for name, some in given.items() if sum(x is not None for x in some) > 1}
             seconds[way] = time.monotonic() - started
             print(f"  {way}: {seconds[way]:.1f} s, {backend.tokens_computed - before:,} tokens", flush=True)
-        backend_engine = asdict(backend.engine)
-    said = {name: asdict(measured(numbers, labels, ratios)) for name, numbers in table.items()}
-    without = {
-        name: asdict(measured(less_length(numbers, ratios), labels, ratios))
-        for name, numbers in table.items()
-    }
-    names = kept(table, labels, ratios) or ["direct"]
-    ensembles = {}
-    for name, members, takes in (
-        ("plain", names, 0.0),
-        ("less_length", names, 1.0),
-        ("direct_alone", ["direct", "alone"], 0.0),
-    ):
-        own, length = weights_of(table, members, ratios, takes)
-        ensembles[name] = {"signals": own, "length": length}
-    for name in table:
-        print(line(name, {k: round(v, 3) for k, v in said[name].items()}), flush=True)
-        print(line("  less length", {k: round(v, 3) for k, v in without[name].items()}), flush=True)
-    sums = {}
-    for name, one in ensembles.items():
-        numbers = ensemble_numbers(table, one, ratios)
-        sums[name] = asdict(measured(numbers, labels, ratios))
-        print(line(f"ensemble {name} {one}", {k: round(v, 3) for k, v in sums[name].items()}), flush=True)
-    rows_out = [
-        {"content": pair.content_hash, **{name: numbers[i] for name, numbers in table.items()}}
-        for i, pair in enumerate(data.pairs)
-    ]
-    (place.out).mkdir(parents=True, exist_ok=True)
-    with gzip.open(place.out / "signals-hh-rlhf.jsonl.gz", "wt") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows_out)
-    place.report(
-        "signals",
-        found
-        | {"engine": backend_engine, "data": data.name, "data_hash": data.hash, "kept": names}
-        | {"signals": said, "less_length": without, "ensembles": ensembles, "of_ensembles": sums}
-        | {"seconds": seconds},
-    )
-    del backend
+    engine = asdict(backend.engine)
+    del backend, ensemble
     free()
+    return table, {"engine": engine, "seconds": seconds}
 
 
-def ensemble_numbers(
-    table: Mapping[str, Sequence[float | None]], one: Mapping[str, Any], ratios: Sequence[float]
-) -> list[float | None]:
-    """The log-odds of an ensemble."""
-    from distill.ensemble import summed
+def ensembles_from(
+    table: Mapping[str, Numbers], names: Sequence[str], ratios: Sequence[float]
+) -> dict[str, dict[str, Any]]:
+    """The teachers to try, each with its signals' weights and that of length."""
+    members = {"plain": (names, 0.0), "less_length": (names, 1.0), "direct_alone": (("direct", "alone"), 0.0)}
+    ensembles = {}
+    for name, (signs, takes_length) in members.items():
+        weights, length = weights_of(table, [one for one in signs if one in table], ratios, takes_length)
+        ensembles[name] = {"signals": weights, "length": length}
+    return ensembles
 
-    total = summed({name: list(numbers) for name, numbers in table.items()}, one["signals"])
+
+def measured_each(
+    table: Mapping[str, Numbers], labels: Sequence[int], ratios: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    """What each signal is worth, by name; see `Measured`."""
+    return {name: asdict(measured(numbers, labels, ratios)) for name, numbers in table.items()}
+
+
+def log_odds_by(table: Mapping[str, Numbers], one: Mapping[str, Any], ratios: Sequence[float]) -> Numbers:
+    """The log-odds that an ensemble gives each pair."""
+    total = summed(table, one["signals"])
     return [None if x is None else x - one["length"] * r for x, r in zip(total, ratios, strict=True)]
+
+
+def bring_numbers(place: Place, pairs: Sequence[Pair], table: Mapping[str, Numbers]) -> None:
+    """Writes the number of every signal of every pair, a line a pair."""
+    place.out.mkdir(parents=True, exist_ok=True)
+    with gzip.open(place.out / "signals-hh-rlhf.jsonl.gz", "wt") as file:
+        for i, pair in enumerate(pairs):
+            row = {"content": pair.content_hash, **{name: numbers[i] for name, numbers in table.items()}}
+            file.write(json.dumps(row) + "\n")
 
 
 def student(place: Place, name: str) -> None:
     """One student: what its teacher says, what is kept of it, training, figures on the settings half."""
-    recipe = recipe_of(recipes_of(place, ensembles_of(place))[name], name)
-    folder = RunFolder(place.work / name)
+    values = recipes_of(place, ensembles_of(place))[name]
+    recipe, folder = recipe_of(values, name), RunFolder(place.work / name)
     with timed(f"student {name}") as found:
         collected(place, recipe, folder)
         manifest = run_train(recipe, folder, place.data, said_at_times())
@@ -138,15 +157,11 @@ def student(place: Place, name: str) -> None:
     place.bring(f"adapter-{name}", folder.adapter)
     free()
     figures = judged(place, name, folder.adapter, SETTINGS)
-    place.report(
-        f"student-{name}", found | {SETTINGS: figures, "recipe": recipes_of(place, ensembles_of(place))[name]}
-    )
+    place.report(f"student-{name}", {**found, SETTINGS: figures, "recipe": values})
 
 
 def collected(place: Place, recipe: Recipe, folder: RunFolder) -> None:
     """Collect and select; students with one teacher and the same pairs share the traces."""
-    from judge.records import sha256_of_json
-
     blocks = recipe.model_dump(mode="json")
     shared = RunFolder(place.work / f"traces-{sha256_of_json(blocks['collect'])[:12]}")
     with timed(f"collect for {recipe.name}"):
@@ -217,15 +232,11 @@ def speed(place: Place) -> None:
     """Verdicts a second of the four-token judges, and how near that comes to the best matrix product."""
     import torch
 
-    from judge.records import Order
-
     data = dataset_of(place, "mt-bench")
     found: dict[str, Any] = {"matmul_flops": matmul_rate(place.device)}
     for base in (place.small, place.large):
         backend = EmbeddedBackend(Settings(base, device=place.device))
         backend.load()
-        from judge.methods.direct import render_direct
-
         prompts = [render_direct(pair, order, False) for pair in data.pairs for order in Order]
         backend.choose(prompts[:64], ("A", "B"))
         before, started = backend.tokens_computed, time.monotonic()
@@ -272,8 +283,6 @@ def dataset_of(place: Place, name: str) -> Dataset:
     )
     if place.n_pairs is None:
         return data
-    from judge.datasets.dataset import only
-
     ids = sorted(data.pairs, key=lambda pair: pair.content_hash)[: place.n_pairs]
     return only(data, frozenset(pair.id for pair in ids))
 
@@ -291,8 +300,7 @@ def ensembles_of(place: Place) -> dict[str, Any]:
 
 
 def dtype_for(place: Place) -> str:
-    from judge.backends.local import dtype_of
-
+    """What "auto" is on this device."""
     return dtype_of(Settings(place.small), place.device)
 
 
