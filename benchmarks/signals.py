@@ -20,11 +20,13 @@ from distill.lease.tables import labels_of
 from distill.signals import Numbers
 from judge.bench.run import read
 from judge.datasets.dataset import Dataset, Wanted, data_folder
+from judge.models import basemodels
 from judge.provenance import CHECKOUT, as_json
 
 NUMBERS = CHECKOUT / "benchmarks" / "signals" / "hh-rlhf-qwen2.5-coder-1.5b.jsonl.gz"
 RESULT = CHECKOUT / "benchmarks" / "results" / "signals-hh-rlhf.json"
 SCHEMA = "four-token-judge/signals/1"
+BASE_MODEL = "qwen2.5-coder-1.5b"
 MEANINGS = {
     "direct": "a verdict at once, mean of both orders' log-odds",
     "alone": "each answer alone, mean grade of 1 to 9",
@@ -72,6 +74,9 @@ def result_of(data: Dataset, made_by: Mapping[str, Any], seconds: Mapping[str, f
     return {
         "schema": SCHEMA,
         **made_by,
+        "seed": 0,  # nothing is drawn
+        "base_model_hash": basemodels.hash_of(BASE_MODEL),
+        "data_hash": data.hash,
         "data": {"name": data.name, "hash": data.hash, "n_pairs": len(data.pairs)},
         "seconds": dict(seconds),
         "signals": {name: asdict(measured(one, labels, ratios)) for name, one in table.items()},

@@ -273,8 +273,11 @@ PICTURES = {
     "docs/inconsistent-by-category.svg": (MT_BENCH_RESULT, "inconsistent"),
 }
 """What each picture is drawn from: a result file, and which of its figures."""
-NOT_IN_PICTURES = ("0.5B CoT", "0.5B BSM")
-"""Judges shown in tables only: a picture holds five, and the figures of these lie at its edge."""
+NOT_IN_PICTURES = (
+    *("0.5B CoT", "0.5B BSM", "0.5B direct", "1.5B direct"),
+    *("1.5B distilled signals", "0.5B distilled direct"),
+)
+"""Judges shown in tables only: a picture holds five."""
 
 
 def drawn(name: str, checkout: Path = CHECKOUT) -> str:

@@ -12,7 +12,7 @@ from judge.errors import InputError
 from judge.methods import AUTO, FAST, LEARNED, WAYS, Method, MethodSettings, ReplyStore, load_method
 from judge.methods.auto import Auto
 from judge.models.adapters import check_method, check_ties, method_of, read_adapter, shipped_adapter
-from judge.models.basemodels import SIZES
+from judge.models.sizes import SIZES
 from judge.records import NO_ADAPTER
 
 if TYPE_CHECKING:

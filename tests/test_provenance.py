@@ -17,7 +17,7 @@ VALUES = st.recursive(
 )
 
 
-def test_a_copy_without_git_is_told_its_commit(tmp_path, monkeypatch):
+def test_a_copy_is_told_its_commit(tmp_path, monkeypatch):
     monkeypatch.delenv("JUDGE_COMMIT", raising=False)
     assert commit_of(tmp_path) == ""
     monkeypatch.setenv("JUDGE_COMMIT", "abc123")
@@ -26,6 +26,8 @@ def test_a_copy_without_git_is_told_its_commit(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("one")
     git(tmp_path, "add", "file")
     git(tmp_path, "commit", "-qm", "first")
+    assert commit_of(tmp_path) == "abc123"
+    monkeypatch.delenv("JUDGE_COMMIT")
     assert commit_of(tmp_path) == git(tmp_path, "rev-parse", "HEAD")
 
 

@@ -29,11 +29,11 @@ from judge.errors import BrokenWeights, MissingExtra, ModelError, UnknownModel
 from judge.io.files import blocks_of, cache_folder, error_line, file_hash, sha256_of
 from judge.models.gguf import CONVERTER, CONVERTS_WITH, WEIGHTS, convert_gguf
 from judge.models.hub import NEEDED, folder_of, model_files, short_name, verify_file
+from judge.models.sizes import SIZES
 from judge.progress import Progress, silent
 from judge.records import sha256_of_json
 
 __all__ = [
-    "SIZES",
     "BaseModel",
     "PackagedModel",
     "Progress",
@@ -49,9 +49,6 @@ __all__ = [
 MANIFEST = "manifest.json"
 SLACK_BYTES = 64 << 20  # the tokenizer and the configuration, generously
 SHOWN_FAULTS = 3
-
-SIZES = {"small": "qwen2.5-coder-0.5b", "large": "qwen2.5-coder-1.5b"}
-"""Everyday words for the packaged base models that a judge ships for."""
 
 
 @dataclass(frozen=True, slots=True)
