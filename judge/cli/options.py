@@ -9,10 +9,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from judge.methods import AUTO, METHODS, WAYS
+from judge.methods import AUTO, IN_WORDS, METHODS
 from judge.options import LEAST, judge_options, kinds_of_options
 
-IN_WORDS = ", ".join(f"{way} ({method})" for way, method in WAYS.items())
 METHOD_HELP = (
     f"{', '.join(METHODS.ours)}; in everyday words {IN_WORDS} and {AUTO} (fast, and slow where that is "
     "inconsistent or near even); or one that another package adds."
@@ -36,7 +35,7 @@ OPTIONS = {
     ),
     "adapter": typer.Option(
         help="Folder of a LoRA adapter for the base model; none is the bare base model. By default "
-        "direct judges with the distilled judge that comes with this package, where there is one."
+        "direct and score judge with the distilled judge that comes with this package, where there is one."
     ),
     "backend": typer.Option(
         help="embedded; vllm; server:URL of an OpenAI-compatible API; or a judge without a model: "
