@@ -279,7 +279,7 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
     row = ReportRow(verdict)
     grades = grades_in_words(verdict)
     mark = {
-        Status.CONSISTENT: f"<span class='tag good'>✓ {'no order' if grades else 'consistent'}</span>",
+        Status.CONSISTENT: f"<span class='tag good'>✓ {'whatever the order' if grades else 'consistent'}</span>",
         Status.INCONSISTENT: "<span class='tag bad'>⇄ changes with the order</span>",
         Status.UNPARSED: "<span class='tag bad'>? unreadable</span>",
     }[verdict.status]
