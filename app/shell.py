@@ -278,8 +278,9 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
         return f"<p>The judge has not read this pair. {length_words(pair, left)}</p>"
     row = ReportRow(verdict)
     grades = grades_in_words(verdict)
+    held = "whatever the order" if grades else "consistent"
     mark = {
-        Status.CONSISTENT: f"<span class='tag good'>✓ {'no order' if grades else 'consistent'}</span>",
+        Status.CONSISTENT: f"<span class='tag good'>✓ {held}</span>",
         Status.INCONSISTENT: "<span class='tag bad'>⇄ changes with the order</span>",
         Status.UNPARSED: "<span class='tag bad'>? unreadable</span>",
     }[verdict.status]

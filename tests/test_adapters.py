@@ -422,7 +422,7 @@ def test_verify_fails_in_one_line_where_merging_changes_answers(run, tiny, adapt
 
     answers = {"embedded-cpu": [0.9, 0.4], "embedded-cpu-merged": [0.9, 0.6]}
     monkeypatch.setattr(
-        adaptercheck, "probabilities_of_a", lambda backend, pairs: answers[backend.engine.backend]
+        adaptercheck, "probabilities_of_a", lambda backend, pairs, method: answers[backend.engine.backend]
     )
     said = run("verify", adapter, "--base-model", tiny)
     assert (

@@ -125,7 +125,7 @@ def questions(pairs):
     open_ended = [prompt_of(pair, Order.AB, "") for pair in pairs[:10]]
     return {
         "letters": (parity, "AB"),
-        "digits": (parity[:8], "12345"),
+        "digits": (parity[:8], "123456789"),
         "hostile": (hostile, "AB"),
         "greedy": ([*open_ended, *parity[:2]], GREEDY),
         "hot": (open_ended[:1] * 6, HOT),
@@ -227,9 +227,9 @@ def test_the_letters_logits_are_float32(vllm_answers):
 
 @needs_vllm
 @pytest.mark.weights
-def test_five_digits_have_five_probabilities_near_the_embedded_ones(vllm_answers, real, questions):
+def test_nine_digits_have_nine_probabilities_near_the_embedded_ones(vllm_answers, real, questions):
     for one, other in zip(vllm_answers["digits"]["replies"], real.choose(*questions["digits"]), strict=True):
-        assert len(one["probabilities"]) == 5
+        assert len(one["probabilities"]) == 9
         assert sum(one["probabilities"]) == pytest.approx(1)
         assert one["probabilities"] == pytest.approx(other.probabilities, abs=0.05)
 

@@ -9,13 +9,12 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from judge.methods import AUTO, LEARNED, METHODS, WAYS
+from judge.methods import AUTO, IN_WORDS, METHODS
 from judge.options import LEAST, judge_options, kinds_of_options
 
 METHOD_HELP = (
-    f"{', '.join(METHODS.ours)}; in everyday words fast (what the adapter has learned: "
-    f"{' or '.join(LEARNED)}), slow ({WAYS['slow']}) and {AUTO} (fast, and slow where that is inconsistent "
-    "or near even); or one that another package adds."
+    f"{', '.join(METHODS.ours)}; in everyday words {IN_WORDS} and {AUTO} (fast, and slow where that is "
+    "inconsistent or near even); or one that another package adds."
 )
 
 OPTIONS = {

@@ -31,6 +31,11 @@ WAYS = {FAST: "direct", "slow": "bsm"}
 LEARNED = ("direct", "score")
 """Methods that answer in four tokens, and that a student can learn."""
 
+IN_WORDS = ", ".join(
+    f"{word} ({' or '.join(LEARNED) if word == FAST else meant})" for word, meant in WAYS.items()
+)
+"""Everyday words with the methods that they may mean."""
+
 AUTO = "auto"
 """Fast first, then slow if that leaves doubt: two methods in one, see `judge.methods.auto`."""
 
@@ -116,7 +121,7 @@ METHODS: Registry[Callable[[Backend, MethodSettings], Method]] = Registry(
 
 def method_names() -> list[str]:
     """Every word that `load_method` knows, each everyday word with the method that it means."""
-    return [*METHODS.names(), *(f"{word} ({meant})" for word, meant in WAYS.items()), AUTO]
+    return [*METHODS.names(), IN_WORDS, AUTO]
 
 
 def load_method(
