@@ -134,7 +134,8 @@ def sides_of(verdicts: Iterable[Verdict], panel: Panel) -> Sides:
         )
     given = [by_id[id] for id in panel.pair_ids]
     has_readings = bool(given) and all(verdict.readings for verdict in given)
-    has_mean = any(verdict.p_a is not None for verdict in given)
+    # Equal answers are a tie by every method; whether it gives probabilities is told by the others.
+    has_mean = any(verdict.p_a is not None and not verdict.is_identical for verdict in given)
     choices = [_choices(verdict) for verdict in given] if has_readings else []
     return Sides(
         strict=_ints(SIDE_OF[verdict.outcome] for verdict in given),
