@@ -146,5 +146,5 @@ def test_it_runs_over_a_real_slow_method(monkeypatch):
 
 
 def test_other_words_are_told_what_there_is():
-    with pytest.raises(InputError, match=r"fast \(direct\), slow \(bsm\), auto"):
+    with pytest.raises(InputError, match=r"fast \(direct or score\), slow \(bsm\), auto"):
         JudgeOptions("quick", "scripted:first").load(silent, MemoryStore())
