@@ -340,4 +340,8 @@ def test_pairs_are_converted_and_judged_from_the_command_line(data_dir, small, t
     judged = read_verdicts(verdicts)
     assert len(judged) == n
     assert {verdict.status for verdict in judged} <= {Status.CONSISTENT, Status.INCONSISTENT}
-    assert all(reading.tokens_out == 4 for verdict in judged for reading in verdict.readings.values())
+    readings = [reading for verdict in judged for reading in verdict.readings.values()]
+    written = [[step.tokens_out for step in one.steps] or [one.tokens_out] for one in readings]
+    assert set(map(tuple, written)) == (
+        {(4,)} if base_model == "small" else {(4, 4)}
+    )  # a verdict; a grade of each answer
