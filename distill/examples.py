@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distill.selection import Example
-from judge.backends.tokens import PromptEncoder
+from judge.backends.tokens import Encoded, PromptEncoder
 from judge.errors import ModelError
 from judge.methods.asking import letters_of
 from judge.methods.direct import render_direct
@@ -98,25 +98,45 @@ def token_rows(
     encoded = encoder.encode([prompt for *_, prompt in asked])
     for (number, order, choice, prompt), one in zip(asked, encoded, strict=True):
         [letter] = encoder.choice_ids([letter_of[choice]], prompt.reply_start)
-        before = one.ids[one.n_prompt :]
-        targets = (*before, letter, *encoder.plain_ids(prompt.reply_end), end_of_turn)
-        if len(targets) != VERDICT_TOKENS:
-            raise ModelError(
-                f"a verdict is {len(targets)} tokens in this base model's tokenizer. A student needs one in "
-                f"which it is {VERDICT_TOKENS}."
-            )
-        rows.append(
-            TokenRow(
-                example=number,
-                order=order,
-                ids=(*one.ids[: one.n_prompt], *targets[:-1]),
-                targets=targets,
-                letter=len(before),
-                weights=_weights_of(examples[number], order, list(letter_of), is_soft, sharpness),
-                is_trimmed=one.is_trimmed,
-            )
-        )
+        targets = verdict_tokens("a verdict", one, letter, encoder.plain_ids(prompt.reply_end), end_of_turn)
+        weights = _weights_of(examples[number], order, list(letter_of), is_soft, sharpness)
+        rows.append(row_of(number, order, one, targets, weights))
     return rows
+
+
+def verdict_tokens(
+    what: str, encoded: Encoded, choice: int, after: Sequence[int], end_of_turn: int
+) -> tuple[int, ...]:
+    """The tokens of a whole reply: the words before the choice, the choice, those after it, end of turn.
+
+    Args:
+        what: what messages call the reply.
+
+    Raises:
+        ModelError: they are not four.
+    """
+    targets = (*encoded.ids[encoded.n_prompt :], choice, *after, end_of_turn)
+    if len(targets) != VERDICT_TOKENS:
+        raise ModelError(
+            f"{what} is {len(targets)} tokens in this base model's tokenizer. A student needs one in "
+            f"which it is {VERDICT_TOKENS}."
+        )
+    return targets
+
+
+def row_of(
+    example: int, order: Order, encoded: Encoded, targets: tuple[int, ...], weights: tuple[float, ...]
+) -> TokenRow:
+    """The row of an encoded prompt, whose ids end with the words before the choice, and of its reply."""
+    return TokenRow(
+        example=example,
+        order=order,
+        ids=(*encoded.ids[: encoded.n_prompt], *targets[:-1]),
+        targets=targets,
+        letter=len(encoded.ids) - encoded.n_prompt,
+        weights=weights,
+        is_trimmed=encoded.is_trimmed,
+    )
 
 
 def batches_of(rows: Sequence[TokenRow], max_tokens: int) -> list[list[TokenRow]]:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill.examples import VERDICT_TOKENS, TokenRow, sharpened
+from distill.examples import TokenRow, row_of, sharpened, verdict_tokens
 from distill.history import HeldOutLook, History
 from distill.selection import Example
 from distill.student import Batch
 from distill.train import Training, twos_of
 from judge.backends.tokens import PromptEncoder
-from judge.errors import ModelError
 from judge.methods.score import GRADES, render_score
 from judge.records import Order, Outcome, Share
 
@@ -52,27 +51,11 @@ def graded_rows(
     rows = []
     encoded = encoder.encode([prompt for *_, prompt in asked])
     for (number, order, prompt), one in zip(asked, encoded, strict=True):
-        before = one.ids[one.n_prompt :]
         middle = encoder.choice_ids(GRADES, prompt.reply_start)[len(GRADES) // 2]
-        targets = (*before, middle, *encoder.plain_ids(prompt.reply_end), end_of_turn)
-        if len(targets) != VERDICT_TOKENS:
-            raise ModelError(
-                f"a grade is {len(targets)} tokens in this base model's tokenizer. A student needs one in "
-                f"which it is {VERDICT_TOKENS}."
-            )
+        targets = verdict_tokens("a grade", one, middle, encoder.plain_ids(prompt.reply_end), end_of_turn)
         p_a = p_a_of(examples[number], is_soft, sharpness)
         p = p_a if order is Order.AB else 1 - p_a
-        rows.append(
-            TokenRow(
-                example=number,
-                order=order,
-                ids=(*one.ids[: one.n_prompt], *targets[:-1]),
-                targets=targets,
-                letter=len(before),
-                weights=(p, 1 - p),
-                is_trimmed=one.is_trimmed,
-            )
-        )
+        rows.append(row_of(number, order, one, targets, (p, 1 - p)))
     return rows
 
 
