@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from judge.backends import Backend, Completion, Sampling
-from judge.methods import MemoryStore, MethodSettings
+from judge.methods import MemoryStore, MethodSettings, ReplyStore
 from judge.orders import shown_in
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
@@ -125,6 +125,56 @@ def verdict_in(prompt: Prompt, reply: Completion | Unparsed, ties: bool) -> Read
     return Judgment(choice, None, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
 
 
+T = TypeVar("T")
+
+
+class KeptReplies:
+    """Replies by key, each asked for once and kept at once, batch by batch.
+
+    Args:
+        store: keeps them; None keeps them in memory.
+    """
+
+    def __init__(self, store: ReplyStore | None) -> None:
+        self._store = store or MemoryStore()
+        self._refused: dict[str, Unparsed] = {}  # asked again by the next run, so never stored
+
+    def ask(
+        self,
+        items: Mapping[str, T],
+        batches_of: Callable[[dict[str, T]], Iterable[list[str]]],
+        ask: Callable[[list[T]], Sequence[Completion | Unparsed]],
+        stage: str,
+        progress: Progress = silent,
+        unit: str = "",
+    ) -> dict[str, Completion | Unparsed]:
+        """The reply to each item, Unparsed where there was none; what is not known is asked for in batches.
+
+        Args:
+            batches_of: the keys of what is not known, in batches, in an order that depends on these alone.
+            stage, unit: how progress is told: "planning, 2 of 7" or "grading, 2 of 7 answers".
+        """
+        replies: dict[str, Completion | Unparsed] = {**self._store.find_replies(set(items)), **self._refused}
+        todo = {key: item for key, item in items.items() if key not in replies}
+        n_done = 0
+
+        def show_progress() -> None:
+            progress(f"{stage}, {n_done} of {len(todo)}{unit}", n_done, len(todo))
+
+        for batch in batches_of(todo):
+            show_progress()
+            started = time.perf_counter()
+            found = dict(zip(batch, ask([todo[key] for key in batch]), strict=True))
+            given = {key: reply for key, reply in found.items() if isinstance(reply, Completion)}
+            self._store.record_replies(given, time.perf_counter() - started)
+            self._refused |= {key: reply for key, reply in found.items() if isinstance(reply, Unparsed)}
+            replies |= found
+            n_done += len(batch)
+        if todo:
+            show_progress()
+        return replies
+
+
 class SharedReplies:
     """Free replies that several readings share: each prompt is asked once for engine and sampling, and kept.
 
@@ -135,8 +185,7 @@ class SharedReplies:
     def __init__(self, backend: Backend, settings: MethodSettings, sampling: Sampling) -> None:
         self.backend = backend
         self.sampling = sampling
-        self._store = settings.store or MemoryStore()
-        self._refused: dict[str, Unparsed] = {}  # asked again by the next run, so never stored
+        self._kept = KeptReplies(settings.store)
 
     def ask(
         self, prompts: Sequence[Prompt], stage: str = "", progress: Progress = silent
@@ -147,21 +196,12 @@ class SharedReplies:
         """
         engine = asdict(self.backend.engine)
         keys = [self._key_of(prompt, engine) for prompt in prompts]
-        replies: dict[str, Completion | Unparsed] = {**self._store.find_replies(set(keys)), **self._refused}
-        todo = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in replies}
-        n_done = 0
-        for batch in self._batches(todo):
-            progress(f"{stage}, {n_done} of {len(todo)}", n_done, len(todo))
-            started = time.perf_counter()
-            completions = self.backend.complete([todo[key] for key in batch], self.sampling)
-            found = dict(zip(batch, completions, strict=True))
-            given = {key: reply for key, reply in found.items() if isinstance(reply, Completion)}
-            self._store.record_replies(given, time.perf_counter() - started)
-            self._refused |= {key: reply for key, reply in found.items() if isinstance(reply, Unparsed)}
-            replies |= found
-            n_done += len(batch)
-        if todo:
-            progress(f"{stage}, {n_done} of {len(todo)}", n_done, len(todo))
+        by_key = dict(zip(keys, prompts, strict=True))
+
+        def ask(some: list[Prompt]) -> Sequence[Completion | Unparsed]:
+            return self.backend.complete(some, self.sampling)
+
+        replies = self._kept.ask(by_key, self._batches, ask, stage, progress)
         return [(key[:SHARED_LENGTH], replies[key]) for key in keys]
 
     def _batches(self, todo: dict[str, Prompt]) -> list[list[str]]:

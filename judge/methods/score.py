@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from judge.backends import Backend, ChoiceProbabilities, Completion
-from judge.methods import DEFAULTS, MemoryStore, MethodSettings
-from judge.methods.asking import answer_values, identity_of, reading_name
+from judge.methods import DEFAULTS, MethodSettings
+from judge.methods.asking import KeptReplies, answer_values, identity_of, reading_name
 from judge.orders import shown_in
 from judge.progress import Progress, silent
 from judge.prompts import fill, fingerprint_of
@@ -61,8 +60,7 @@ class Score:
 
     def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:
         self.backend = backend
-        self._store = settings.store or MemoryStore()
-        self._refused: dict[str, Unparsed] = {}  # asked again by the next run, so never stored
+        self._kept = KeptReplies(settings.store)
 
     @property
     def identity(self) -> Identity:
@@ -93,37 +91,26 @@ class Score:
         engine = asdict(self.backend.engine)
         prompts = fingerprint_of(TEMPLATE)
         keys = {one: sha256_of_json([engine, prompts, *answer_to_json(one)]) for one in named}
-        known: dict[str, Completion | Unparsed] = dict(self._store.find_replies(set(keys.values())))
-        known |= {key: one for key, one in self._refused.items() if key not in known}
-        todo = [one for one in named if keys[one] not in known]
-        n_done = 0
-        for batch in self._batches(todo):
-            progress(f"grading, {n_done} of {len(todo)} answers", n_done, len(todo))
-            started = time.perf_counter()
-            asked = [render_score_of(one, named[one]) for one in batch]
-            chosen = self.backend.choose(asked, GRADES)
-            found = {keys[one]: as_reply(each) for one, each in zip(batch, chosen, strict=True)}
-            given = {key: reply for key, reply in found.items() if isinstance(reply, Completion)}
-            self._store.record_replies(given, time.perf_counter() - started)
-            self._refused |= {key: reply for key, reply in found.items() if isinstance(reply, Unparsed)}
-            known |= found
-            n_done += len(batch)
-        if todo:
-            progress(f"grading, {n_done} of {len(todo)} answers", n_done, len(todo))
-        return {one: grade_in(known[key], key) for one, key in keys.items()}
+        by_key = {key: one for one, key in keys.items()}
 
-    def _batches(self, answers: Sequence[Answer]) -> Iterator[list[Answer]]:
-        """The answers in batches that are worth reading at once, in an order that depends on them alone."""
-        batch: list[Answer] = []
+        def ask(some: list[Answer]) -> list[Completion | Unparsed]:
+            chosen = self.backend.choose([render_score_of(one, named[one]) for one in some], GRADES)
+            return [as_reply(one) for one in chosen]
+
+        replies = self._kept.ask(by_key, self._batches, ask, "grading", progress, " answers")
+        return {one: grade_in(replies[key], key) for one, key in keys.items()}
+
+    def _batches(self, todo: dict[str, Answer]) -> Iterator[list[str]]:
+        """The keys in batches that are worth reading at once; their order depends on the answers alone."""
+        batch: list[str] = []
         room = 0
-        for one in sorted(
-            answers, key=lambda answer: (-size_of(answer), sha256_of_json(answer_to_json(answer)))
-        ):
-            if batch and size_of(one) > room:
+        sizes = {key: size_of(answer) for key, answer in todo.items()}
+        for key in sorted(todo, key=lambda one: (-sizes[one], sha256_of_json(answer_to_json(todo[one])))):
+            if batch and sizes[key] > room:
                 yield batch
                 batch = []
-            room = (room if batch else self.batch_characters) - size_of(one)
-            batch.append(one)
+            room = (room if batch else self.batch_characters) - sizes[key]
+            batch.append(key)
         if batch:
             yield batch
 
