@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from distill.ensemble import less_length, log_ratio_of, measured, summed, weights_of
+from distill.ensemble import less_length, log_odds_by, log_ratio_of, measured, measured_each, weights_of
 from distill.lease.tables import labels_of
 from distill.signals import Numbers
 from judge.bench.run import read
@@ -60,17 +60,14 @@ def result_of(data: Dataset, made_by: Mapping[str, Any], seconds: Mapping[str, f
     table = numbers_of(data)
     labels = labels_of(data.pairs, data.votes)
     ratios = [log_ratio_of(pair) for pair in data.pairs]
+    without = {name: less_length(one, ratios) for name, one in table.items()}
     sums = {}
     for name, members in ENSEMBLES.items():
         for takes in (0.0, 0.5, 1.0):
             weights, length = weights_of(table, members, ratios, takes)
-            total = summed(table, weights)
-            numbers = [None if x is None else x - length * r for x, r in zip(total, ratios, strict=True)]
-            sums[f"{name}, {takes:g} of length taken away"] = {
-                "signals": weights,
-                "length": length,
-                **asdict(measured(numbers, labels, ratios)),
-            }
+            one = {"signals": weights, "length": length}
+            worth = measured(log_odds_by(table, one, ratios), labels, ratios)
+            sums[f"{name}, {takes:g} of length taken away"] = {**one, **asdict(worth)}
     return {
         "schema": SCHEMA,
         **made_by,
@@ -79,10 +76,8 @@ def result_of(data: Dataset, made_by: Mapping[str, Any], seconds: Mapping[str, f
         "data_hash": data.hash,
         "data": {"name": data.name, "hash": data.hash, "n_pairs": len(data.pairs)},
         "seconds": dict(seconds),
-        "signals": {name: asdict(measured(one, labels, ratios)) for name, one in table.items()},
-        "less_length": {
-            name: asdict(measured(less_length(one, ratios), labels, ratios)) for name, one in table.items()
-        },
+        "signals": measured_each(table, labels, ratios),
+        "less_length": measured_each(without, labels, ratios),
         "correlations": correlations(table),
         "ensembles": sums,
     }

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import cast
+from typing import Any, cast
 
-from distill.signals import BAD, GOOD, LONGEST_TEXT, NOTHING_ASKED, SIGNALS, WAYS, Bank, Numbers
+from distill.signals import BAD, GOOD, LONGEST_TEXT, NOTHING_ASKED, SIGNALS, WAYS_OF_READING, Bank, Numbers
 from judge.backends import Backend, Completion, load_backend
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import InputError
-from judge.methods import MemoryStore, Method, MethodSettings, ReplyStore
-from judge.methods.asking import identity_of
+from judge.methods import Method, MethodSettings, ReplyStore
+from judge.methods.asking import KeptReplies, identity_of
 from judge.options import JudgeOptions
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
@@ -51,21 +50,21 @@ class Ensemble:
     def __init__(
         self, backend: Backend, signals: Mapping[str, float], length: float, settings: MethodSettings
     ) -> None:
-        if unknown := [name for name in signals if name not in WAYS]:
-            raise InputError(f"signal {unknown[0]}: no such signal. There are: {', '.join(WAYS)}.")
+        if unknown := [name for name in signals if name not in SIGNALS]:
+            raise InputError(f"signal {unknown[0]}: no such signal. There are: {', '.join(SIGNALS)}.")
         if not hasattr(backend, "log_likelihoods"):
             raise InputError("signals need the backend embedded: no other gives likelihoods of a text.")
         self.backend = backend
         self.signals = dict(sorted(signals.items()))
         self.length = length
         self._bank = Bank(cast("EmbeddedBackend", backend), settings)
-        self._store = settings.store or MemoryStore()
+        self._kept = KeptReplies(settings.store)
 
     @property
     def identity(self) -> Identity:
         weights = [f"{name} {weight:g}" for name, weight in self.signals.items()]
         said = ", ".join([*weights, f"length {self.length:g}"])
-        templates = sorted({one for name in self.signals for one in WAYS[name].templates})
+        templates = sorted({one for name in self.signals for one in SIGNALS[name].templates})
         return identity_of(self.backend, METHOD, templates, said, None)
 
     @property
@@ -83,7 +82,7 @@ class Ensemble:
     def numbers(self, pairs: Sequence[Pair]) -> list[dict[str, float | None]]:
         """The number of every signal of each pair; what the store knows is not computed again."""
         found: list[dict[str, float | None]] = [{} for _ in pairs]
-        for way in sorted({WAYS[name].way for name in self.signals}):
+        for way in sorted({SIGNALS[name].way for name in self.signals}):
             for own, of_way in zip(found, self._way(way, pairs), strict=True):
                 own |= {name: value for name, value in of_way.items() if name in self.signals}
         return found
@@ -92,18 +91,16 @@ class Ensemble:
         """The signals of one way of reading, kept in the store as JSON."""
         engine = asdict(self.backend.engine)
         keys = [sha256_of_json([engine, way, fingerprint_of_way(way), pair.content_hash]) for pair in pairs]
-        known = self._store.find_replies(set(keys))
-        todo = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in known}
-        if todo:
-            started = time.perf_counter()
-            table = SIGNALS[way](self._bank, list(todo.values()))
-            new = {
-                key: Completion(json.dumps({name: values[i] for name, values in table.items()}), 0, 0, True)
-                for i, key in enumerate(todo)
-            }
-            self._store.record_replies(new, time.perf_counter() - started)
-            known = {**known, **new}
-        return [json.loads(known[key].text) for key in keys]
+
+        def ask(some: list[Pair]) -> list[Completion]:
+            table = WAYS_OF_READING[way](self._bank, some)
+            rows = [{name: values[i] for name, values in table.items()} for i in range(len(some))]
+            return [Completion(json.dumps(row), 0, 0, True) for row in rows]
+
+        by_key = dict(zip(keys, pairs, strict=True))
+        found = self._kept.ask(by_key, lambda todo: [list(todo)] if todo else [], ask, way)
+        given = {key: reply for key, reply in found.items() if isinstance(reply, Completion)}
+        return [json.loads(given[key].text) for key in keys]
 
     def _reading(self, pair: Pair, order: Order, numbers: Mapping[str, float | None]) -> Reading:
         if missing := [name for name, value in numbers.items() if value is None]:
@@ -120,7 +117,7 @@ class Ensemble:
 
 def fingerprint_of_way(way: str) -> str:
     """A hash of all words that a way of reading puts around a pair."""
-    templates = {one for signal in WAYS.values() if signal.way == way for one in signal.templates}
+    templates = {one for signal in SIGNALS.values() if signal.way == way for one in signal.templates}
     return sha256_of_json(
         [fingerprint_of(*templates) if templates else "", GOOD, BAD, NOTHING_ASKED, LONGEST_TEXT]
     )
@@ -230,6 +227,19 @@ def summed(table: Mapping[str, Numbers], weights: Mapping[str, float]) -> Number
         pieces = [w * x for w, x in zip(weights.values(), values, strict=True) if x is not None]
         total.append(sum(pieces) if len(pieces) == len(values) else None)
     return total
+
+
+def log_odds_by(table: Mapping[str, Numbers], one: Mapping[str, Any], ratios: Sequence[float]) -> Numbers:
+    """The log-odds that an ensemble gives each pair; `one` has its `signals` and the weight of `length`."""
+    total = summed(table, one["signals"])
+    return [None if x is None else x - one["length"] * r for x, r in zip(total, ratios, strict=True)]
+
+
+def measured_each(
+    table: Mapping[str, Numbers], labels: Sequence[int], ratios: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    """What each signal is worth, by name; see `Measured`."""
+    return {name: asdict(measured(numbers, labels, ratios)) for name, numbers in table.items()}
 
 
 def spread_of(numbers: Numbers) -> float:

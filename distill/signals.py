@@ -40,7 +40,7 @@ NOTHING_ASKED = "Say something."
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """One engine, and a backend of it that reads more at a time where it only has to read."""
+    """What signals are read with: an engine, and the settings of the methods that some are read by."""
 
     backend: EmbeddedBackend
     settings: MethodSettings = field(default_factory=MethodSettings)
@@ -195,7 +195,7 @@ class Signal:
     templates: tuple[str, ...] = ()
 
 
-WAYS = {
+SIGNALS = {
     "direct": Signal("direct", ("direct",)),
     "bsm": Signal("bsm", ("bsm_branch", "bsm_score")),
     "alone": Signal("alone", ("score",)),
@@ -208,7 +208,7 @@ WAYS = {
 }
 """Every signal."""
 
-SIGNALS: dict[str, Callable[[Bank, Sequence[Pair]], Mapping[str, Numbers]]] = {
+WAYS_OF_READING: dict[str, Callable[[Bank, Sequence[Pair]], Mapping[str, Numbers]]] = {
     "direct": lambda bank, pairs: {"direct": direct(bank, pairs)},
     "alone": lambda bank, pairs: {"alone": alone(bank, pairs)},
     "yes": lambda bank, pairs: {"yes": yes(bank, pairs)},

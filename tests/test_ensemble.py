@@ -24,7 +24,7 @@ from distill.ensemble import (
     wilson,
 )
 from distill.recipe import Teacher
-from distill.signals import WAYS
+from distill.signals import SIGNALS
 from judge.backends import Settings, load_backend
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import InputError
@@ -178,7 +178,7 @@ def test_the_identity_names_every_weight_and_length():
 @pytest.mark.parametrize(
     ("backend", "weights", "words"),
     [
-        (Likely(), {"smell": 1.0}, f"signal smell: no such signal. There are: {', '.join(WAYS)}."),
+        (Likely(), {"smell": 1.0}, f"signal smell: no such signal. There are: {', '.join(SIGNALS)}."),
         (load_backend("scripted:longer"), {"yes": 1.0}, "signals need the backend embedded"),
     ],
 )

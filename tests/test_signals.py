@@ -9,7 +9,7 @@ from models import WORD_MERGES, make_model
 from pairs import pair_of
 
 from distill import signals
-from distill.signals import SIGNALS, WAYS, Bank, differences, gaps, lead_of, log_odds_of
+from distill.signals import SIGNALS, WAYS_OF_READING, Bank, differences, gaps, lead_of, log_odds_of
 from judge.backends import Settings, load_backend
 from judge.backends.embedded import EmbeddedBackend
 from judge.evaluate import judge_pairs
@@ -67,10 +67,10 @@ def words_in(prompt):
 # --- each signal
 
 
-@pytest.mark.parametrize("way", [way for way in SIGNALS if way != "bsm"])
+@pytest.mark.parametrize("way", [way for way in WAYS_OF_READING if way != "bsm"])
 def test_each_signal_changes_its_sign_when_a_and_b_are_swapped(bank, way):
-    found, turned = SIGNALS[way](bank, PAIRS), SIGNALS[way](bank, SWAPPED)
-    assert set(found) == {name for name, one in WAYS.items() if one.way == way}
+    found, turned = WAYS_OF_READING[way](bank, PAIRS), WAYS_OF_READING[way](bank, SWAPPED)
+    assert set(found) == {name for name, one in SIGNALS.items() if one.way == way}
     for name, values in found.items():
         assert all(value is not None and math.isfinite(value) and value != 0 for value in values)
         assert turned[name] == pytest.approx([-value for value in values], abs=1e-4)
@@ -143,7 +143,7 @@ def test_differences_and_gaps_on_made_up_numbers():
 
 
 def test_every_signal_names_a_way_of_reading_and_every_way_gives_its_signals():
-    assert {one.way for one in WAYS.values()} == set(SIGNALS)
+    assert {one.way for one in SIGNALS.values()} == set(WAYS_OF_READING)
 
 
 # --- likelihoods beside transformers' own

@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from distill.ensemble import Ensemble, kept, less_length, log_ratio_of, measured, summed, weights_of
+from distill.ensemble import Ensemble, kept, less_length, log_odds_by, log_ratio_of, measured_each, weights_of
 from distill.folder import RunFolder
 from distill.lease.place import Place, timed
 from distill.lease.students import recipes_of
 from distill.lease.tables import labels_of, line, standing
 from distill.recipe import Recipe, recipe_of
-from distill.signals import WAYS, Numbers
+from distill.signals import SIGNALS, Numbers
 from distill.stages import run_collect, run_select
 from distill.trainstage import run_train
 from judge.api import Judge
@@ -94,7 +94,7 @@ def signals_of(place: Place, pairs: Sequence[Pair]) -> tuple[dict[str, Numbers],
     backend.load()
     with Ledger(place.ledger) as ledger:
         for way in READING_WAYS:
-            names = [name for name, one in WAYS.items() if one.way == way]
+            names = [name for name, one in SIGNALS.items() if one.way == way]
             started, before = time.monotonic(), backend.tokens_computed
             ensemble = Ensemble(backend, dict.fromkeys(names, 1.0), 0.0, MethodSettings(store=ledger))
             try:
@@ -122,19 +122,6 @@ def ensembles_from(
         weights, length = weights_of(table, [one for one in signs if one in table], ratios, takes_length)
         ensembles[name] = {"signals": weights, "length": length}
     return ensembles
-
-
-def measured_each(
-    table: Mapping[str, Numbers], labels: Sequence[int], ratios: Sequence[float]
-) -> dict[str, dict[str, float]]:
-    """What each signal is worth, by name; see `Measured`."""
-    return {name: asdict(measured(numbers, labels, ratios)) for name, numbers in table.items()}
-
-
-def log_odds_by(table: Mapping[str, Numbers], one: Mapping[str, Any], ratios: Sequence[float]) -> Numbers:
-    """The log-odds that an ensemble gives each pair."""
-    total = summed(table, one["signals"])
-    return [None if x is None else x - one["length"] * r for x, r in zip(total, ratios, strict=True)]
 
 
 def bring_numbers(place: Place, pairs: Sequence[Pair], table: Mapping[str, Numbers]) -> None:
