@@ -40,9 +40,12 @@ class JudgeOptions:
         adapter = self.adapter
         backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
-        method = load_method(self.asked_by, backend, settings, self.samples, self.vote)
-        if adapter and self.backend in LOCAL:
-            check_method(read_adapter(adapter), self.asked_by)
+        asked_by = self.asked_by
+        method = load_method(asked_by, backend, settings, self.samples, self.vote)
+        if (
+            adapter == self.settings.adapter and self.backend in LOCAL
+        ):  # a shipped one was chosen by its method
+            check_method(read_adapter(adapter), asked_by)
         # An adapter that only a server knows, by name, has no hash and no manifest here.
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))

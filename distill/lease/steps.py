@@ -16,7 +16,7 @@ from typing import Any
 from distill.ensemble import Ensemble, kept, less_length, log_odds_by, log_ratio_of, measured_each, weights_of
 from distill.folder import RunFolder
 from distill.lease.place import Place, timed
-from distill.lease.students import recipes_of
+from distill.lease.students import LONGEST_PROMPT, recipes_of
 from distill.lease.tables import labels_of, line, standing
 from distill.recipe import Recipe, recipe_of
 from distill.signals import SIGNALS, Numbers
@@ -38,9 +38,6 @@ from judge.records import NO_ADAPTER, Order, Pair, sha256_of_json
 
 SETTINGS = "hh-rlhf"
 """The data set whose labels may choose settings."""
-
-LONGEST_PROMPT = 2048
-"""Tokens of a prompt of the teacher."""
 
 READING_WAYS = ("direct", "alone", "request", "yes", "likelihoods", "bsm")
 """The ways of reading that give signals, the most telling first."""

@@ -27,6 +27,9 @@ LEARNING: Mapping[str, Any] = {
 }
 PAPER: Mapping[str, Any] = {**LEARNING, "targets": "hard", "epochs": 2}
 MADE: Mapping[str, float] = {"other_request": 0.15, "spoilt_fact": 0.15}
+LONGEST_PROMPT = 2048
+"""Tokens of a prompt of the teacher."""
+
 ON_A_CPU: Mapping[str, Any] = {"layers": 0.1, "batch_tokens": 1024}
 """For a trial without a GPU: the top of the model alone, in small batches."""
 
@@ -41,50 +44,41 @@ def recipes_of(place: Place, weights: Mapping[str, Mapping[str, Any]]) -> dict[s
     pairs["limit"] = 2 * place.n_taught
     trial = ON_A_CPU if place.device == "cpu" else {}
 
-    def taught(name: str, ensemble: str, base: str, method: str, **changes: Any) -> dict[str, Any]:
-        learning = {**LEARNING, "base_model": base, "method": method, "device": place.device, **trial}
-        learning |= {"symmetry": 1.0} if method == "direct" else {}
-        learning |= {"learning_rate": 2e-4} if base == place.large else {}
-        teacher = {
-            "base_model": place.large,
-            "backend": "embedded",
-            "device": place.device,
-            **weights[ensemble],
-        }
+    def recipe(
+        name: str,
+        pairs: Mapping[str, Any],
+        teacher: Mapping[str, Any],
+        select: Mapping[str, Any],
+        **train: Any,
+    ) -> dict[str, Any]:
+        whole = {"base_model": place.large, "device": place.device, "max_prompt_tokens": LONGEST_PROMPT}
         return {
             "name": name,
-            "collect": {"pairs": pairs, "teacher": {**teacher, "max_prompt_tokens": 2048}},
-            "select": dict(SIGNALS),
-            "train": learning | changes,
+            "collect": {"pairs": pairs, "teacher": {**whole, **teacher}},
+            "select": dict(select),
+            "train": {"device": place.device, **train},
         }
 
+    def taught(name: str, ensemble: str, base: str, method: str, **changes: Any) -> dict[str, Any]:
+        """A student of signals, by the weights of that ensemble."""
+        train = {**LEARNING, "base_model": base, "method": method, **trial}
+        train |= {"symmetry": 1.0} if method == "direct" else {}
+        train |= {"learning_rate": 2e-4} if base == place.large else {}
+        teacher = {"backend": "embedded", **weights[ensemble]}
+        return recipe(name, pairs, teacher, SIGNALS, **train | changes)
+
     def distilled(name: str, method: str, base: str) -> dict[str, Any]:
-        teacher = {
-            "base_model": place.large,
-            "method": method,
-            "device": place.device,
-            "max_prompt_tokens": 2048,
-        }
-        return {
-            "name": name,
-            "collect": {"pairs": oasst, "teacher": teacher},
-            "select": dict(SWAP),
-            "train": {**PAPER, "base_model": base, "device": place.device, **trial},
-        }
+        """The paper's student: of the verdicts of that method that survive the swap."""
+        return recipe(name, oasst, {"method": method}, SWAP, **{**PAPER, "base_model": base, **trial})
 
     def practised(name: str, before: str, base: str) -> dict[str, Any]:
         """One more round, taught by the student of the round before, on further and longer pairs."""
         adapter = str(place.work / before / "adapter")
-        teacher = {"base_model": base, "adapter": adapter, "method": "direct", "device": place.device}
+        teacher = {"base_model": base, "adapter": adapter, "method": "direct"}
         further = {**pairs, "hh_rlhf": 3 * place.n_taught, "skip": 2 * place.n_taught, "max_characters": 4000}
-        learning = {**LEARNING, "base_model": base, "method": "direct", "device": place.device, **trial}
-        learning |= {"start_from": adapter, "symmetry": 1.0, "sharpness": 2, "learning_rate": 1e-4}
-        return {
-            "name": name,
-            "collect": {"pairs": further, "teacher": {**teacher, "max_prompt_tokens": 2048}},
-            "select": dict(SIGNALS),
-            "train": learning,
-        }
+        train = {**LEARNING, "base_model": base, "method": "direct", **trial}
+        train |= {"start_from": adapter, "symmetry": 1.0, "sharpness": 2, "learning_rate": 1e-4}
+        return recipe(name, further, teacher, SIGNALS, **train)
 
     own = [
         practised("pair-0.5b-second", "pair-0.5b", place.small),
