@@ -42,9 +42,7 @@ class JudgeOptions:
         settings = replace(self.method_settings, store=store)
         asked_by = self.asked_by
         method = load_method(asked_by, backend, settings, self.samples, self.vote)
-        if (
-            adapter == self.settings.adapter and self.backend in LOCAL
-        ):  # a shipped one was chosen by its method
+        if adapter and adapter == self.settings.adapter and self.backend in LOCAL:
             check_method(read_adapter(adapter), asked_by)
         # An adapter that only a server knows, by name, has no hash and no manifest here.
         if settings.ties and adapter and backend.engine.adapter_hash:
