@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import branch, commandline, methods, plugin, power, signals, speed, training
+from benchmarks import (
+    branch,
+    commandline,
+    constructed,
+    hostile,
+    methods,
+    plugin,
+    power,
+    signals,
+    speed,
+    training,
+)
 from benchmarks.pictures import picture_of
 from judge.bench.result import SCHEMA, title_of
 from judge.errors import InputError
@@ -254,6 +265,8 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "training": lambda results: training.table_of(*results),
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,
+    "constructed": constructed.table_of,
+    "hostile": hostile.table_of,
     "signals": signals.table_of,
     "bench": bench_table,
     "categories": category_table,

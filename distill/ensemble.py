@@ -62,8 +62,7 @@ class Ensemble:
 
     @property
     def identity(self) -> Identity:
-        weights = [f"{name} {weight:g}" for name, weight in self.signals.items()]
-        said = ", ".join([*weights, f"length {self.length:g}"])
+        said = weights_in_words(self.signals, self.length)
         templates = sorted({one for name in self.signals for one in SIGNALS[name].templates})
         return identity_of(self.backend, METHOD, templates, said, None)
 
@@ -113,6 +112,13 @@ class Ensemble:
         steps = tuple(Step(name, f"{value:.6f}", 0, 0) for name, value in given.items())
         probabilities = {Choice.FIRST: p_first, Choice.SECOND: 1.0 - p_first}
         return Judgment(choice, probabilities, f"{log_odds:.4f}", 0, 0, steps=steps)
+
+
+def weights_in_words(signals: Mapping[str, float], length: float) -> str:
+    """The weight of each signal and of length, as the teacher's identity says it."""
+    return ", ".join(
+        [*(f"{name} {weight:g}" for name, weight in sorted(signals.items())), f"length {length:g}"]
+    )
 
 
 def fingerprint_of_way(way: str) -> str:

@@ -23,6 +23,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distill.ensemble import signal_options
+from distill.recorded import recorded_options
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
@@ -40,7 +41,7 @@ EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
 FLOAT_TAG = "tag:yaml.org,2002:float"
 TEXT_TAG = "tag:yaml.org,2002:str"
 MERGE_TAG = "tag:yaml.org,2002:merge"
-SPEED_ONLY = {"concurrency", "requests_per_minute"}
+CHANGE_NOTHING = {"concurrency", "requests_per_minute", "recorded"}
 NO_PROBABILITIES = ("cot",)
 
 Stage = Literal["collect", "select", "train"]
@@ -130,6 +131,8 @@ class Teacher(Block):
     """Instead of a method: signals of the base model, each with its weight in the log-odds for a."""
     length: float = 0.0
     """With signals: the weight of the log of the answers' lengths' ratio, a through b, that is taken away."""
+    recorded: str = ""
+    """A shard of `judge ledger export` with all of its readings: then it is not loaded, and reads nothing."""
     ties: bool = False
     """Whether it may call two answers equally good; the student may then, too, if its verdicts teach."""
     samples: Positive = 1
@@ -156,9 +159,10 @@ class Teacher(Block):
     def options(self) -> JudgeOptions:
         """The judge, as the command line would name it."""
         named = self.model_dump()
-        signals, length = named.pop("signals"), named.pop("length")
+        signals, length, shard = named.pop("signals"), named.pop("length"), named.pop("recorded")
         options = judge_options(**named)
-        return signal_options(options, signals, length) if signals else options
+        options = signal_options(options, signals, length) if signals else options
+        return recorded_options(options, at_home(shard)) if shard else options
 
 
 class Collect(Block):
@@ -539,11 +543,12 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
 def settings_hash(recipe: Recipe, stage: Stage) -> str:
     """SHA-256 (hex) of every setting that can change what a stage makes, earlier stages included.
 
-    Settings for how fast a server is asked are left out, as are the contents of the files that are named.
+    How fast a server is asked is left out, and whether a teacher's readings were there already; so are the
+    contents of the files that are named.
     """
     values = recipe_to_json(recipe)
     teacher = values["collect"]["teacher"]
-    values["collect"]["teacher"] = {key: teacher[key] for key in teacher if key not in SPEED_ONLY}
+    values["collect"]["teacher"] = {key: teacher[key] for key in teacher if key not in CHANGE_NOTHING}
     parts = {"collect": ("collect",), "select": ("seed", "collect", "select"), "train": tuple(values)}
     return sha256_of_json({name: values[name] for name in parts[stage]})
 

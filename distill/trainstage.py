@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -254,12 +254,17 @@ def made_examples(kept: Sequence[Example], shares: Mapping[str, float], seed: in
     """Pairs constructed of the requests and the replies that are learned from, each kind by its share."""
     if not shares:
         return []
-    replies: dict[str, list[str]] = {}
-    for one in kept:
-        if len(one.pair.conversation_a) == len(one.pair.conversation_b) == SINGLE_TURN:
-            replies.setdefault(one.pair.prompt, []).extend([one.pair.response_a, one.pair.response_b])
-    material = Material({request: sorted(set(some)) for request, some in replies.items()})
+    material = material_of([one.pair for one in kept])
     return constructed(shares, material, round(sum(shares.values()) * len(kept)), seed)
+
+
+def material_of(pairs: Iterable[Pair]) -> Material:
+    """The requests of single-turn pairs with their replies, of which others are made."""
+    replies: dict[str, list[str]] = {}
+    for pair in pairs:
+        if len(pair.conversation_a) == len(pair.conversation_b) == SINGLE_TURN:
+            replies.setdefault(pair.prompt, []).extend([pair.response_a, pair.response_b])
+    return Material({request: sorted(set(some)) for request, some in replies.items()})
 
 
 def choices_of(recipe: Recipe) -> list[str]:

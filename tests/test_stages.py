@@ -21,6 +21,7 @@ from judge.backends.scripted import ScriptedBackend
 from judge.cli.main import app
 from judge.errors import BackendError, InputError, JudgeError
 from judge.io.pairs import write_pairs
+from judge.ledger.ledger import Ledger
 
 PAIRS = [
     pair_of(f"a long answer to question {n}" + " and more" * n, "short", f"Question {n}?", f"p{n}")
@@ -193,3 +194,55 @@ def test_runs_may_share_a_ledger(here, monkeypatch):
     refuse_to_judge(monkeypatch)
     other = run_collect(recipe(), RunFolder(Path("runs/other")), None, ledger_path=shared)
     assert other["files"] == first["files"]
+
+
+# --- a teacher whose readings are in a shard
+
+
+def recorded(shard, **teacher):
+    values = {"backend": "scripted:longer", "method": "bsm", "recorded": str(shard), **teacher}
+    pairs = {"source": "file", "path": "pairs.jsonl"}
+    return recipe(collect={"pairs": pairs, "teacher": values})
+
+
+@pytest.fixture
+def shard(here):
+    """What the teacher of `recipe` said of all pairs."""
+    run_collect(recipe(), RunFolder(Path("runs/before")), None, ledger_path=Path("before.sqlite"))
+    with Ledger(Path("before.sqlite")) as ledger:
+        [path] = ledger.export(Path("shards"))
+    return path
+
+
+def test_readings_of_a_shard_teach_as_they_did_and_nobody_is_asked(shard, monkeypatch):
+    before = run_select(recipe(), RunFolder(Path("runs/before")))
+    refuse_to_judge(monkeypatch)
+    made = run_collect(recorded(shard), RUN, None)
+    selected = run_select(recorded(shard), RUN)
+    assert made["n_pairs"] == 11
+    assert made["teacher"]["method"] == "bsm"
+    assert selected["files"] == before["files"]
+    assert [one.verdict.p_a for one in read_traces(RUN.traces)] == [
+        one.verdict.p_a for one in read_traces(RunFolder(Path("runs/before")).traces)
+    ]
+
+
+def test_a_shard_that_lacks_a_pair_is_one_line_that_names_it(shard):
+    write_pairs("pairs.jsonl", [*PAIRS, pair_of("new", "old", "Another?", "new")])
+    with pytest.raises(InputError, match=r"\.gz: lacks 1 of the recipe's pairs, new first\. Take the shard"):
+        run_collect(recorded(shard), RUN, None)
+    assert RUN.manifest("collect") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "direct"}, r"read by another teacher, of method 'bsm'\. The recipe's has 'direct'\."),
+        ({"recorded": "nowhere.gz"}, r"^nowhere\.gz: no such file\. It must be a shard that"),
+        ({"recorded": "pairs.jsonl"}, r"pairs\.jsonl: .* A shard is a whole gzip file of UTF-8 text\."),
+    ],
+)
+def test_another_teachers_shard_and_what_is_none_are_one_line(shard, changes, words):
+    with pytest.raises(JudgeError, match=words) as caught:
+        run_collect(recorded(shard, **changes), RUN, None)
+    assert "\n" not in str(caught.value)

@@ -6,7 +6,8 @@ choice goes; without it, the reply is free text that begins as written there. A 
 which have no sections.
 
 What comes from a pair is handed in as `Span`s: jinja2 sees only a placeholder, so that no text of a pair is
-ever read as a template, and the filled prompt still knows which of its words come from the pair.
+ever read as a template, and the filled prompt still knows which of its words come from the pair. Marks of a
+template that a span imitates are changed, see `judge.prompts.marks`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from judge.prompts.marks import unmarked
 from judge.records import Prompt, Span, sha256_of_json
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ def fill(name: str, values: Mapping[str, Any], prompt_name: str = "") -> Prompt:
 
     def marked(value: Any) -> Any:
         if isinstance(value, Span):
-            spans.append(value)
+            spans.append(replace(value, text=unmarked(value.text)))
             return f"\x00{len(spans) - 1}\x00"
         if isinstance(value, Mapping):
             return {key: marked(inner) for key, inner in value.items()}

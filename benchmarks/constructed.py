@@ -1,0 +1,130 @@
+"""What judges know of pairs whose better answer is known by how they were made: 100 of each kind.
+
+    python -m benchmarks.constructed --judge "0.5B score=score" --judge "mine=score:runs/mine/adapter"
+
+They are made of the requests and replies of a recipe's pairs, of a tenth of the requests of which no pair to
+train on is made (`distill.construct`). No label of a person is in them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from distill.clean import clean, held_out_texts
+from distill.construct import ConstructKind, held_out_of
+from distill.ensemble import wilson
+from distill.pairs import read_unlabelled
+from distill.recipe import read_recipe
+from distill.trainstage import material_of
+from judge import Judge
+from judge.datasets.dataset import data_folder
+from judge.errors import InputError
+from judge.progress import shown_progress
+from judge.provenance import CHECKOUT, provenance, write_result
+from judge.records import Outcome, Pair, Status, Verdict, sha256_of_json
+
+SCHEMA = "four-token-judge/constructed/1"
+RECIPE = CHECKOUT / "recipes" / "grade-0.5b.yaml"
+KINDS = {
+    ConstructKind.OTHER_REQUEST: "a short reply to this request over a longer one to a similar request",
+    ConstructKind.SPOILT_FACT: "a reply over itself with one fact changed",
+}
+"""The kinds that need nobody to write answers, and what is better than what in them."""
+
+
+def held_out_pairs(recipe: Path, data: Path | None) -> dict[str, list[Pair]]:
+    """At most 100 pairs of each kind; a is the better answer in all of them."""
+    source = read_recipe(recipe).collect.pairs
+    pairs, _ = read_unlabelled(source, data)
+    kept, _ = clean(pairs, held_out_texts(data, source.unchecked))
+    material = material_of(kept)
+    return {str(kind): [one.pair for one in held_out_of(kind, material)] for kind in KINDS}
+
+
+def figures_of(pairs: Sequence[Pair], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Shares of pairs in which the judge says a, with 95 % intervals (Wilson); unread pairs are wrong."""
+    strict = [one.status is Status.CONSISTENT and one.outcome is Outcome.A for one in verdicts]
+    by_mean = [one.outcome_by_mean is Outcome.A for one in verdicts]
+    return {
+        "n": len(pairs),
+        "longer_right": sum(pair.longer is Outcome.A for pair in pairs),
+        **counted("strict", strict),
+        **counted("by_mean", by_mean),
+    }
+
+
+def counted(name: str, right: Sequence[bool]) -> dict[str, Any]:
+    low, high = wilson(sum(right) / len(right), len(right))
+    return {name: sum(right), f"{name}_low": low, f"{name}_high": high}
+
+
+def options_of(spec: str) -> tuple[str, dict[str, str]]:
+    """The name and the options of a judge told as NAME=METHOD or NAME=METHOD:ADAPTER."""
+    name, _, rest = spec.rpartition("=")
+    method, _, adapter = rest.partition(":")
+    if not name or not method:
+        raise InputError(f"--judge {spec}: must be NAME=METHOD or NAME=METHOD:ADAPTER.")
+    return name, {"method": method, "adapter": adapter}
+
+
+def table_of(results: Sequence[Mapping[str, Any]]) -> str:
+    """A row a judge, two columns a kind."""
+    [result] = results
+    heads = [f"`{kind}`, {how}" for kind in KINDS for how in ("both orders", "by mean")]
+    lines = [f"| judge | {' | '.join(heads)} |", "| --- " * (1 + len(heads)) + "|"]
+    for judge in result["judges"]:
+        found = [cell(judge["kinds"][kind], how) for kind in KINDS for how in ("strict", "by_mean")]
+        lines.append(f"| {judge['name']} | {' | '.join(found)} |")
+    ruler = [f"{judge['kinds'][kind]['longer_right']} of {judge['kinds'][kind]['n']}" for kind in KINDS]
+    lines += [
+        f"| the longer answer wins | {' | '.join(f'{one} | -' for one in ruler)} |",
+        "",
+        "; ".join(f"`{kind}`: {what}" for kind, what in KINDS.items())
+        + f". Right in percent, with 95 % intervals (Wilson); on {result['cpu']}.",
+    ]
+    return "\n".join(lines)
+
+
+def cell(one: Mapping[str, Any], how: str) -> str:
+    share = 100 * one[how] / one["n"]
+    return f"{share:.0f} ({100 * one[f'{how}_low']:.0f}-{100 * one[f'{how}_high']:.0f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.constructed", description=__doc__)
+    parser.add_argument("--judge", action="append", required=True, help="NAME=METHOD or NAME=METHOD:ADAPTER")
+    parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
+    parser.add_argument("--recipe", type=Path, default=RECIPE, help="whose pairs they are made of")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, help="write the result as JSON")
+    given = parser.parse_args()
+    named = [options_of(spec) for spec in given.judge]
+    by_kind = held_out_pairs(given.recipe, data_folder(given.data_dir))
+    judges = []
+    with shown_progress() as progress:
+        for name, options in named:
+            with Judge(base_model=given.base_model, progress=progress, **options) as judge:
+                kinds = {kind: figures_of(pairs, judge.judge(pairs)) for kind, pairs in by_kind.items()}
+                judges.append({"name": name, "identity": asdict(judge.identity), "kinds": kinds})
+    hashes = {kind: [pair.content_hash for pair in pairs] for kind, pairs in by_kind.items()}
+    write_result(
+        given.out,
+        {
+            "schema": SCHEMA,
+            **provenance(),
+            "seed": 0,
+            "data": f"{given.recipe.name}: requests of which no pair to train on is made",
+            "data_hash": sha256_of_json(hashes),
+            "judges": judges,
+        },
+    )
+    for one in judges:
+        print(one["name"], one["kinds"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""A teacher whose readings are in a shard: to teach by what was read once, no teacher has to be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import cast
+
+from distill.ensemble import METHOD, SignalOptions, weights_in_words
+from judge.backends import Backend, load_backend
+from judge.errors import InputError
+from judge.ledger.ledger import Ledger
+from judge.methods import ReplyStore
+from judge.options import JudgeOptions
+from judge.progress import Progress, silent
+from judge.records import Identity, Order, Pair, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOptions(JudgeOptions):
+    """The teacher that a recipe names, and the shard with its readings; see `judge ledger export`."""
+
+    shard: Path = Path()
+    named: dict[str, str] = field(default_factory=dict)
+
+    def load(self, progress: Progress, store: ReplyStore) -> Recorded:
+        """The teacher of the shard; the ledger has its readings from then on.
+
+        Raises:
+            BadLines: the shard cannot be read, every bad line named.
+            InputError: there is no such file, or another teacher's readings are in it.
+        """
+        from judge.ledger.reading import read_shard
+
+        if not self.shard.is_file():
+            raise InputError(
+                f"{self.shard}: no such file. It must be a shard that `judge ledger export` wrote."
+            )
+        identity, _ = read_shard(self.shard)
+        for name, right in self.named.items():
+            if (found := getattr(identity, name)) != right:
+                raise InputError(
+                    f"{self.shard}: read by another teacher, of {name} {found!r}. The recipe's has {right!r}."
+                )
+        cast("Ledger", store).load([self.shard])
+        return Recorded(identity, self.shard)
+
+
+def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
+    """The same teacher, its readings taken from the shard."""
+    own = {one.name: getattr(options, one.name) for one in fields(JudgeOptions)}
+    named = {"method": options.asked_by}
+    if not options.backend.startswith("scripted:"):  # which has no base model
+        named["base_model"] = options.settings.base_model
+    if isinstance(options, SignalOptions):
+        named |= {"method": METHOD, "letters": weights_in_words(options.signals, options.length)}
+    return RecordedOptions(**own, shard=shard, named=named)
+
+
+class Recorded:
+    """A teacher that has read all it will ever read: the ledger is asked before it is."""
+
+    def __init__(self, identity: Identity, shard: Path) -> None:
+        self.identity = identity
+        self._shard = shard
+
+    @property
+    def backend(self) -> Backend:
+        """An engine that computes nothing."""
+        return load_backend("scripted:longer")
+
+    @property
+    def batch_characters(self) -> int:
+        """Any number of pairs is looked up at once."""
+        return 1 << 30
+
+    def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        """Does nothing: nothing will be asked."""
+
+    def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
+        """Raises InputError: what is asked for here is not in the shard."""
+        ids = list(dict.fromkeys(pair.id for pair, _ in items))
+        raise InputError(
+            f"{self._shard}: lacks {len(ids)} of the recipe's pairs, {ids[0]} first. Take the shard that was "
+            "made of these pairs, or leave collect.teacher.recorded out to have the teacher read them."
+        )

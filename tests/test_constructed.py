@@ -1,0 +1,60 @@
+"""What judges know of constructed pairs: counted by hand, over judges with a character."""
+
+from __future__ import annotations
+
+import pytest
+from pairs import pair_of
+
+from benchmarks.constructed import KINDS, RECIPE, figures_of, held_out_pairs, options_of, table_of
+from judge import Judge
+from judge.errors import InputError
+
+PAIRS = [pair_of("a longer answer", "short", f"Question {n}?", f"p{n}") for n in range(3)]
+PAIRS += [pair_of("short", "a longer answer", "Another?", "p3")]
+
+
+def figures(character):
+    with Judge(backend=f"scripted:{character}", method="direct", cache=False) as judge:
+        return figures_of(PAIRS, judge.judge(PAIRS))
+
+
+def test_a_judge_of_lengths_is_right_where_the_longer_answer_is():
+    found = figures("longer")
+    assert (found["n"], found["longer_right"], found["strict"], found["by_mean"]) == (4, 3, 3, 3)
+    assert found["strict_low"] < 0.75 < found["strict_high"]
+
+
+def test_a_judge_of_places_is_never_right_in_both_orders():
+    assert figures("first")["strict"] == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        ("0.5B score=score", ("0.5B score", {"method": "score", "adapter": ""})),
+        ("a=b=direct:runs/x", ("a=b", {"method": "direct", "adapter": "runs/x"})),
+    ],
+)
+def test_a_judge_is_told_by_name_method_and_adapter(spec, found):
+    assert options_of(spec) == found
+
+
+@pytest.mark.parametrize("spec", ["score", "=score", "mine="])
+def test_half_a_judge_is_refused(spec):
+    with pytest.raises(InputError, match="must be NAME=METHOD or NAME=METHOD:ADAPTER"):
+        options_of(spec)
+
+
+def test_the_table_has_a_row_a_judge_and_the_longer_answer():
+    found = figures("longer")
+    judges = [{"name": "longer", "kinds": dict.fromkeys(map(str, KINDS), found)}]
+    table = table_of([{"judges": judges, "cpu": "this one"}])
+    assert "| longer | 75 (30-95) | 75 (30-95) | 75 (30-95) | 75 (30-95) |" in table
+    assert "| the longer answer wins | 3 of 4 | - | 3 of 4 | - |" in table
+
+
+@pytest.mark.slow
+def test_every_kind_has_a_hundred_pairs_and_their_requests_are_a_tenth(data_dir):
+    by_kind = held_out_pairs(RECIPE, data_dir)
+    assert {kind: len(pairs) for kind, pairs in by_kind.items()} == dict.fromkeys(map(str, KINDS), 100)
+    assert all(pair.response_a != pair.response_b for pairs in by_kind.values() for pair in pairs)
