@@ -23,6 +23,7 @@ from distill.trainstage import material_of
 from judge import Judge
 from judge.datasets.dataset import data_folder
 from judge.errors import InputError
+from judge.options import JudgeOptions, judge_options
 from judge.progress import shown_progress
 from judge.provenance import CHECKOUT, provenance, write_result
 from judge.records import Outcome, Pair, Status, Verdict, sha256_of_json
@@ -62,13 +63,13 @@ def counted(name: str, right: Sequence[bool]) -> dict[str, Any]:
     return {name: sum(right), f"{name}_low": low, f"{name}_high": high}
 
 
-def options_of(spec: str) -> tuple[str, dict[str, str]]:
+def options_of(spec: str, base_model: str) -> tuple[str, JudgeOptions]:
     """The name and the options of a judge told as NAME=METHOD or NAME=METHOD:ADAPTER."""
     name, _, rest = spec.rpartition("=")
     method, _, adapter = rest.partition(":")
     if not name or not method:
         raise InputError(f"--judge {spec}: must be NAME=METHOD or NAME=METHOD:ADAPTER.")
-    return name, {"method": method, "adapter": adapter}
+    return name, judge_options(method=method, adapter=adapter, base_model=base_model)
 
 
 def table_of(results: Sequence[Mapping[str, Any]]) -> str:
@@ -102,12 +103,12 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args()
-    named = [options_of(spec) for spec in given.judge]
+    named = [options_of(spec, given.base_model) for spec in given.judge]
     by_kind = held_out_pairs(given.recipe, data_folder(given.data_dir))
     judges = []
     with shown_progress() as progress:
         for name, options in named:
-            with Judge(base_model=given.base_model, progress=progress, **options) as judge:
+            with Judge.of(options, progress=progress) as judge:
                 kinds = {kind: figures_of(pairs, judge.judge(pairs)) for kind, pairs in by_kind.items()}
                 judges.append({"name": name, "identity": asdict(judge.identity), "kinds": kinds})
     hashes = {kind: [pair.content_hash for pair in pairs] for kind, pairs in by_kind.items()}

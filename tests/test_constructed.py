@@ -8,6 +8,7 @@ from pairs import pair_of
 from benchmarks.constructed import KINDS, RECIPE, figures_of, held_out_pairs, options_of, table_of
 from judge import Judge
 from judge.errors import InputError
+from judge.options import judge_options
 
 PAIRS = [pair_of("a longer answer", "short", f"Question {n}?", f"p{n}") for n in range(3)]
 PAIRS += [pair_of("short", "a longer answer", "Another?", "p3")]
@@ -29,20 +30,20 @@ def test_a_judge_of_places_is_never_right_in_both_orders():
 
 
 @pytest.mark.parametrize(
-    ("spec", "found"),
-    [
-        ("0.5B score=score", ("0.5B score", {"method": "score", "adapter": ""})),
-        ("a=b=direct:runs/x", ("a=b", {"method": "direct", "adapter": "runs/x"})),
-    ],
+    ("spec", "name", "method", "adapter"),
+    [("0.5B score=score", "0.5B score", "score", ""), ("a=b=direct:runs/x", "a=b", "direct", "runs/x")],
 )
-def test_a_judge_is_told_by_name_method_and_adapter(spec, found):
-    assert options_of(spec) == found
+def test_a_judge_is_told_by_name_method_and_adapter(spec, name, method, adapter):
+    assert options_of(spec, "some") == (
+        name,
+        judge_options(method=method, adapter=adapter, base_model="some"),
+    )
 
 
 @pytest.mark.parametrize("spec", ["score", "=score", "mine="])
 def test_half_a_judge_is_refused(spec):
     with pytest.raises(InputError, match="must be NAME=METHOD or NAME=METHOD:ADAPTER"):
-        options_of(spec)
+        options_of(spec, "some")
 
 
 def test_the_table_has_a_row_a_judge_and_the_longer_answer():
