@@ -141,7 +141,8 @@ def _train(
     from distill.trainstage import format_metrics, run_train
 
     with interruptible(), progress_shown(quiet) as progress:
-        manifest = run_train(recipe, run, data_folder(data_dir), progress, budget)
+        say = None if quiet else partial(print, flush=True)
+        manifest = run_train(recipe, run, data_folder(data_dir), progress, budget, say)
     if not quiet:
         print(format_metrics(manifest["metrics"]))
     if manifest["warning"]:

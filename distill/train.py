@@ -309,6 +309,10 @@ class Training:
         warm = slice(1 if len(numbers) > 1 and len(lower) > 1 else 0, None)  # what is there takes no time
         return (max if len(numbers) == 1 else median)(lower[warm]), median(step[1:] or step)
 
+    def try_largest(self) -> None:
+        """The batch with most tokens there and back: nothing that comes needs more memory."""
+        self._try(max(self.batches, key=lambda batch: batch.n_tokens))
+
     def _try(self, batch: Batch) -> None:
         """A batch there and back, with its gradients thrown away."""
         self.student.adapted.train()
@@ -435,6 +439,11 @@ class Checkpoint:
 
     path: Path
     key: str
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a run was killed here."""
+        return self.path.is_file()
 
     def write(self, trained: Trained, weights: Mapping[str, Tensor], optimizer: Any) -> None:
         from safetensors.torch import save

@@ -22,6 +22,7 @@ from distill.constraints import asked_of, constraint_examples
 from distill.construct import Material, constructed, constructed_kind
 from distill.contrast import contrast_examples, contrast_kind
 from distill.curves import write_curves
+from distill.estimate import say_estimate
 from distill.examples import TokenRow, batches_of, teachable, token_rows
 from distill.folder import RunFolder
 from distill.grading import GradeTraining, graded_rows
@@ -109,12 +110,14 @@ def run_train(
     data: Path | None,
     progress: Progress = silent,
     budget: Budget | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Manifest:
     """The manifest of the student: an adapter that has learned what was selected, or people's votes.
 
     Args:
         data: the folder of local copies of data sets; None is the hub. Only votes mode reads from it.
         budget: the time of the whole run; without one all of the recipe's epochs are trained.
+        say: is told before the first step how long a longer training takes, and its memory.
 
     Raises:
         InputError: nothing is selected by this recipe, or nothing is left to learn from.
@@ -142,6 +145,8 @@ def run_train(
     n_steps, n_looks = len(training.steps), len(training.looks)
     if budget is not None:
         plan_training(training, lessons, folder, budget, clock() - began_s)
+    elif say is not None:
+        say_estimate(training, say)
     trained = training.run(progress)
     metrics = metrics_of(trained, training)
     within = dict(lessons.within or {})

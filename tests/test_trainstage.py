@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,31 @@ def test_the_adapter_loads_and_its_manifest_says_how_it_was_made(here, tiny):
     [reading] = method.read([(PAIRS[0], Order.AB)])
     assert reading.tokens_out == 4
     assert method.identity.adapter == "trial"
+
+
+def test_a_longer_training_says_first_what_it_takes_and_learns_the_same(here, tiny):
+    made = recipe(tiny, epochs=20, batch_tokens=512, patience=0)
+    before = trained(made)
+    shutil.rmtree(RUN.adapter)
+    said: list[str] = []
+    after = run_train(made, RUN, None, say=said.append)
+    [weights] = [name for name in after["files"] if name.endswith(".safetensors")]
+    assert after["files"][weights] == before["files"][weights]
+    [line] = said
+    found = re.fullmatch(
+        r"([\d,]+) steps over ([\d,]+) tokens: about \d+:\d\d, with (\d+\.\d) GiB of memory at most "
+        r"\(tried for 0:\d\d\)",
+        line,
+    )
+    assert int(found[1]) >= 20
+    assert int(found[2].replace(",", "")) == before["metrics"]["n_tokens"]
+    assert 0 < float(found[3]) < 64
+
+
+def test_a_short_training_says_nothing_first(here, tiny):
+    trained(recipe(tiny, epochs=1))
+    shutil.rmtree(RUN.adapter)
+    run_train(recipe(tiny, epochs=1), RUN, None, say=lambda words: pytest.fail(words))
 
 
 def test_a_stage_that_is_done_is_not_done_again_and_other_settings_train_anew(here, tiny, monkeypatch):
