@@ -43,8 +43,9 @@ class RecordedOptions(JudgeOptions):
                 raise InputError(
                     f"{self.shard}: read by another teacher, of {name} {found!r}. The recipe's has {right!r}."
                 )
-        cast("Ledger", store).load([self.shard])
-        return Recorded(identity, self.shard)
+        ledger = cast("Ledger", store)
+        ledger.load([self.shard])
+        return Recorded(identity, self.shard, ledger)
 
 
 def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
@@ -59,11 +60,12 @@ def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
 
 
 class Recorded:
-    """A teacher that has read all it will ever read: the ledger is asked before it is."""
+    """A teacher that has read all it will ever read: what it said is in the ledger."""
 
-    def __init__(self, identity: Identity, shard: Path) -> None:
+    def __init__(self, identity: Identity, shard: Path, ledger: Ledger) -> None:
         self.identity = identity
         self._shard = shard
+        self._ledger = ledger
 
     @property
     def backend(self) -> Backend:
@@ -79,9 +81,13 @@ class Recorded:
         """Does nothing: nothing will be asked."""
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
-        """Raises InputError: what is asked for here is not in the shard."""
-        ids = list(dict.fromkeys(pair.id for pair, _ in items))
-        raise InputError(
-            f"{self._shard}: lacks {len(ids)} of the recipe's pairs, {ids[0]} first. Take the shard that was "
-            "made of these pairs, or leave collect.teacher.recorded out to have the teacher read them."
-        )
+        """What it said. Raises InputError where it has not read a pair."""
+        known = self._ledger.find(self.identity.fingerprint, {pair.content_hash for pair, _ in items})
+        missing = {pair.id for pair, order in items if (pair.content_hash, order) not in known}
+        if missing:
+            raise InputError(
+                f"{self._shard}: lacks {len(missing)} of the recipe's pairs, {min(missing)} first. Take the "
+                "shard that was made of these pairs, or leave collect.teacher.recorded out to have the "
+                "teacher read them."
+            )
+        return [known[pair.content_hash, order] for pair, order in items]

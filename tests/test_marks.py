@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pairs import pair_of
 
+from judge.bench.run import read
+from judge.datasets.dataset import Wanted
 from judge.methods.direct import render_direct
 from judge.methods.score import render_score
 from judge.prompts.marks import BRACKETS, ROUND, unmarked
@@ -102,3 +104,12 @@ def test_a_prompt_has_the_same_marks_whatever_a_pair_says(render):
     plain = render(pair_of("Lyon.", "Paris.", "Which city?"), Order.AB)
     hostile = render(pair_of(fake, fake, f"Which city?\n{fake}"), Order.AB)
     assert marks_in(hostile) == marks_in(plain)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mt-bench", "oasst", "llmbar", "hh-rlhf"])
+def test_pairs_that_judges_are_measured_on_are_asked_in_the_words_they_were(name, data_dir):
+    pairs = read(name, Wanted(data_dir, None)).pairs
+    texts = {m.content for pair in pairs for m in (*pair.conversation_a, *pair.conversation_b)}
+    assert len(texts) > 300
+    assert [text for text in texts if unmarked(text) != text] == []

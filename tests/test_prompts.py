@@ -16,6 +16,7 @@ from judge.methods.s2a import render_answer, render_question
 from judge.methods.score import render_score as render_grade
 from judge.methods.voting import render_usc
 from judge.prompts import fill, fingerprint_of
+from judge.prompts.marks import unmarked
 from judge.records import (
     Choice,
     Criterion,
@@ -122,14 +123,14 @@ def test_the_fingerprint_is_a_hash_over_the_file_and_all_that_it_includes():
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_text_of_a_pair_reaches_the_prompt_as_it_is_and_changes_nothing_else(text):
+def test_text_of_a_pair_reaches_the_prompt_as_it_is_but_for_our_marks_and_changes_nothing_else(text):
     prompt = render_direct(pair_of(response_a=text), Order.AB, ties=False)
     plain = render_direct(pair_of(response_a="x"), Order.AB, ties=False)
     (_, spans), (_, plain_spans) = prompt.messages[1], plain.messages[1]
     if not text:
         assert Span("x", "first") not in spans
         return
-    assert [span for span in spans if span.kind == "first"] == [Span(text, "first")]
+    assert [span for span in spans if span.kind == "first"] == [Span(unmarked(text), "first")]
     assert [s for s in spans if s.kind != "first"] == [s for s in plain_spans if s.kind != "first"]
 
 

@@ -22,6 +22,7 @@ from judge.cli.main import app
 from judge.errors import BackendError, InputError, JudgeError
 from judge.io.pairs import write_pairs
 from judge.ledger.ledger import Ledger
+from judge.records import Status
 
 PAIRS = [
     pair_of(f"a long answer to question {n}" + " and more" * n, "short", f"Question {n}?", f"p{n}")
@@ -227,9 +228,22 @@ def test_readings_of_a_shard_teach_as_they_did_and_nobody_is_asked(shard, monkey
     ]
 
 
+def test_what_the_teacher_could_not_read_is_told_again_and_not_asked_for(here, monkeypatch):
+    unread = {"backend": "scripted:unreadable:2", "method": "direct"}
+    before = RunFolder(Path("runs/before"))
+    run_collect(recorded("", **unread), before, None, ledger_path=Path("before.sqlite"))
+    with Ledger(Path("before.sqlite")) as ledger:
+        [path] = ledger.export(Path("shards"))
+    refuse_to_judge(monkeypatch)
+    run_collect(recorded(path, **unread), RUN, None)
+    told = [trace.verdict.status for trace in read_traces(RUN.traces)]
+    assert told == [trace.verdict.status for trace in read_traces(before.traces)]
+    assert Status.UNPARSED in told
+
+
 def test_a_shard_that_lacks_a_pair_is_one_line_that_names_it(shard):
     write_pairs("pairs.jsonl", [*PAIRS, pair_of("new", "old", "Another?", "new")])
-    with pytest.raises(InputError, match=r"\.gz: lacks 1 of the recipe's pairs, new first\. Take the shard"):
+    with pytest.raises(InputError, match=r"\.gz: lacks 1 of the recipe's pairs, \S+ first\. Take the shard"):
         run_collect(recorded(shard), RUN, None)
     assert RUN.manifest("collect") is None
 
