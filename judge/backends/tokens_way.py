@@ -30,16 +30,18 @@ PLAIN_DECODING = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 
 class TokensWay:
     """The embedded backend's prompts and replies, with the model on a vLLM server."""
 
-    def __init__(self, server: Endpoint, settings: Settings, name: str) -> None:
+    def __init__(self, server: Endpoint, settings: Settings, name: str, weights_hash: str = "") -> None:
         self._server = server
         self._settings = settings
         self._name = name
+        self._weights_hash = weights_hash
 
     @property
     def engine(self) -> Engine:
         """As for weights on this machine, where the server's name for its model is the one set here.
 
-        Of a hub id no files are here to be hashed, and of a model with another name nothing is known.
+        Of a hub id no files are here to be hashed, and of a model with another name nothing is known but what
+        the server's listing says.
         """
         base_model = self._settings.base_model
         names = (base_model, last_part(base_model))
@@ -51,7 +53,7 @@ class TokensWay:
             check_prompts(adapter)
         return Engine(
             base_model=last_part(base_model) if is_named else self._name,
-            base_model_hash="",
+            base_model_hash=self._weights_hash,
             adapter=adapter.name if adapter else NO_ADAPTER,
             adapter_hash=adapter.hash if adapter else "",
             backend=WAY,
