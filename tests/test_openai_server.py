@@ -580,7 +580,12 @@ def test_alternatives_count_with_a_space_before_them_and_with_what_follows_merge
 
 
 def test_a_choice_that_is_not_among_the_alternatives_has_probability_zero():
-    assert choice_probabilities([token("[["), token("A", A=0.9), token("]]")], FORM) == (1.0, 0.0)
+    tokens = [token("[["), token("A", A=0.9, Neither=0.05), token("]]")]
+    assert choice_probabilities(tokens, FORM) == (1.0, 0.0)
+
+
+def test_of_a_token_without_alternatives_nothing_is_known_of_the_choices_that_were_not_made():
+    assert choice_probabilities([token("[["), token("A", A=0.55), token("]]")], FORM) is None
 
 
 def test_a_token_counts_even_where_the_server_does_not_list_it_among_its_alternatives():

@@ -62,7 +62,7 @@ class Token:
 class ChatReply:
     """A chat reply, with what was thought before it; `tokens` is None without log-probabilities.
 
-    `refusal` is why there is no reply: the words with which the model refuses, or what its server says.
+    `refusal` is why it states nothing, whatever it says: the model refuses, or its server blocks the reply.
     """
 
     text: str
@@ -164,15 +164,14 @@ def read_reply(answer: Any) -> ChatReply:
     usage = answer.get("usage") or {}
     text, refusal = _content(message.get("content"))
     thinking = "" if spoken(text) != text else _thinking(message)
-    refusal = str(message.get("refusal") or refusal)
-    if refusal:
-        refusal = f"the model refuses: {' '.join(refusal.split())}"
-    elif finish.startswith(FILTERED_REPLIES):
-        refusal = "the server's content filter blocks the reply"
+    refused = whole_characters(str(message.get("refusal") or refusal))
+    why = f"the model refuses: {' '.join(refused.split())}" if refused else ""
+    if not refused and finish.startswith(FILTERED_REPLIES):
+        why = "the server's content filter blocks the reply"
     return ChatReply(
-        text=whole_characters(thought(thinking) + text),
+        text=whole_characters(thought(thinking) + text) or refused,
         tokens=_read_tokens(choice.get("logprobs")),
-        refusal=whole_characters(refusal),
+        refusal=why,
         is_ended=finish not in CUT,
         tokens_in=int(usage.get("prompt_tokens") or 0),
         tokens_out=int(usage.get("completion_tokens") or 0),

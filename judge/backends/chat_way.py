@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -31,7 +31,7 @@ from judge.backends.endpoint import (
     decoding_of,
     first_alone,
 )
-from judge.backends.habits import LEAST_ROOM, ROOM, TOP_LOGPROBS, Habits, backend_name
+from judge.backends.habits import TOP_LOGPROBS, Habits, backend_name
 from judge.prompts.parsing import spoken
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 WAY = "server-chat"
 SAMPLES = 5  # replies a prompt where a server gives no log-probabilities: shares in steps of a fifth
+ROOM = 4096  # tokens for a model that thinks before it replies
+LEAST_ROOM = 256
 SPARE_TOKENS = 16  # of a reply with a choice, for words and spaces around the form that was asked for
 
 
@@ -65,6 +67,7 @@ class ChatWay:
         self._weights_hash = weights_hash
         self._gives_logprobs = True
         self._habits = Habits()
+        self._has_room = False
         self._told: Engine | None = None
         self._settled: set[str] = set()
         self._kept: dict[Any, Any] = {}
@@ -192,7 +195,8 @@ class ChatWay:
         if spelled is None or spelled.choice != stated.choice:
             return None
         if all(len(token.alternatives) < 2 for token in reply.tokens):
-            self._learn_at_first("choose", replace(self._habits, has_alternatives=False))
+            if "choose" not in self._settled:  # a later reply says nothing of the others
+                self._habits = replace(self._habits, has_alternatives=False)
             return None
         probabilities = choice_probabilities(reply.tokens, question.form)
         return None if probabilities is None else _chosen(probabilities, [reply], question)
@@ -205,13 +209,14 @@ class ChatWay:
         Whether log-probabilities were asked for before depends on which prompt was refused first, and a
         repeated run must give equal counts.
         """
-        limit = _limit(question.form)
-        replies = await all_of(
-            self._whole_reply(
-                session, question.text, {"temperature": 1, "seed": seed} | limit, name, "choose"
-            )
-            for seed in range(SAMPLES)
-        )
+
+        def vote(seed: int) -> Coroutine[Any, Any, ChatReply]:
+            asked = {"temperature": 1, "seed": seed} | _limit(question.form)
+            return self._whole_reply(session, question.text, asked, name, "choose")
+
+        n_alone = 0 if "choose" in self._settled else 1  # so that a refusal is met once
+        replies = [await vote(seed) for seed in range(n_alone)]
+        replies += await all_of(vote(seed) for seed in range(n_alone, SAMPLES))
         whole = [reply for reply in replies if not _why_unread(reply)]
         if not whole:
             return _unread(replies, _why_unread(replies[0]), question.text)
@@ -227,49 +232,41 @@ class ChatWay:
     ) -> ChatReply:
         """The reply, asked for again with room for thinking where it was cut off before it said anything.
 
-        Where a choice is asked for, a reply that goes on after it has not said its last word either. If the
-        first reply of a server needs the room, all others get it at once.
+        Where a choice is asked for, a reply that goes on after it has not said its last word either. After
+        the first such reply all get the room at once. No reply that ends changes by it, so that it is no part
+        of the engine.
         """
-        had_room = self._habits.has_room
-        reply = await self._reply(session, text, decoding, name, self._habits)
+        had_room = self._has_room
+        reply = await self._reply(session, text, decoding, name, ROOM if had_room else 0)
         if reply.is_ended or reply.refusal or had_room or (kind == "complete" and _says_something(reply)):
             return reply
-        roomy = replace(self._habits, has_room=True)
-        self._learn_at_first(kind, roomy)
-        return await self._reply(session, text, decoding, name, roomy)
-
-    def _learn_at_first(self, kind: str, habits: Habits) -> None:
-        """Makes them this server's habits if its first reply of a kind shows them.
-
-        A later one says nothing of the others, and what was judged before need not be judged again for it.
-        """
-        if kind not in self._settled:
-            self._habits = habits
+        self._has_room = True
+        return await self._reply(session, text, decoding, name, ROOM)
 
     async def _reply(
-        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str, habits: Habits
+        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str, room: int
     ) -> ChatReply:
         """The reply to a request that the server takes. What it refuses is learnt once it takes the rest."""
         messages = [{"role": role, "content": content} for role, content in text.messages]
         asked = {"model": self._name, "messages": messages, **decoding}
-        learnt, room = habits, ROOM
+        habits = self._habits
         while True:
-            body = learnt.applied(asked, room)
+            wanted = asked | {"max_tokens": decoding["max_tokens"] + room}
+            body = habits.applied(wanted)
             try:
                 reply = await session.ask("/chat/completions", body, read_reply, name)
-                break
             except Blocked as blocked:
-                if not blocked.reason.startswith(TOO_LONG) or not learnt.has_room or room <= LEAST_ROOM:
+                if not (room and blocked.reason.startswith(TOO_LONG)):
                     raise
-                room //= 2  # a prompt that fits alone may not fit with all that room
+                room = room // 2 if room > LEAST_ROOM else 0  # the prompt may fit with less room after it
             except (Refused, NoAccess) as refused:
-                taught = learnt.after(refused.said, refused.parameter, body)
-                if taught.applied(asked, room) == body:
+                taught = habits.after(refused.said, refused.parameter, body)
+                if taught.applied(wanted) == body:
                     raise
-                learnt = taught
-        if learnt != habits:
-            self._habits = self._habits.joined(learnt)
-        return reply
+                habits = taught
+            else:
+                self._habits = self._habits.joined(habits)
+                return reply
 
 
 def _limit(form: ReplyForm) -> dict[str, int]:
@@ -297,7 +294,7 @@ def _no_choice(replies: Sequence[ChatReply], form: ReplyForm) -> str:
 
 def _raw(replies: Sequence[ChatReply]) -> str:
     """What came back, equal replies once."""
-    return "\n\n".join(dict.fromkeys(reply.text or reply.refusal for reply in replies))
+    return "\n\n".join(dict.fromkeys(reply.text for reply in replies))
 
 
 def _chosen(

@@ -12,8 +12,7 @@ Message = dict[str, str]
 TOP_LOGPROBS = 20  # the most that OpenAI's protocol allows
 FEW_LOGPROBS = 5  # the most of several servers, tried where a server refuses 20 and does not say its own most
 LEAST_TOP_LOGPROBS = 2  # of one alternative nothing can be told
-ROOM = 4096  # tokens for a model that thinks before it replies
-LEAST_ROOM = 256
+LEAST_LIMIT = 256  # tokens; a smaller number in a refusal is not the longest reply that a server allows
 
 NAMES = {
     "temperature": r"temperature",
@@ -47,7 +46,6 @@ class Habits:
         limit_name: what the length of a reply is called.
         most_tokens: of a reply that the server allows; 0 where it named no limit.
         has_alternatives: False where log-probabilities come without alternatives, so that they tell nothing.
-        has_room: whether every reply gets `ROOM` tokens more, because the model thinks before it replies.
     """
 
     left_out: frozenset[str] = frozenset()
@@ -55,7 +53,6 @@ class Habits:
     limit_name: str = "max_tokens"
     most_tokens: int = 0
     has_alternatives: bool = True
-    has_room: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,7 +62,6 @@ class Habits:
             said.append(self.limit_name.replace("_", "-"))
         said += [f"max-tokens-{self.most_tokens}"] if self.most_tokens else []
         said += [] if self.has_alternatives else ["no-alternatives"]
-        said += ["room"] if self.has_room else []
         if self.top_logprobs != TOP_LOGPROBS and self.gives_probabilities:
             said.append(f"top-logprobs-{self.top_logprobs}")
         return tuple(sorted(said))
@@ -75,7 +71,7 @@ class Habits:
         """Whether it is worth asking for log-probabilities."""
         return self.has_alternatives and "logprobs" not in self.left_out
 
-    def applied(self, asked: Mapping[str, Any], room: int = ROOM) -> dict[str, Any]:
+    def applied(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The request as this server takes it; `asked` is one to a server that refuses nothing."""
         body = {name: value for name, value in asked.items() if name not in self.left_out}
         if SYSTEM in self.left_out:
@@ -84,7 +80,6 @@ class Habits:
             body["top_logprobs"] = self.top_logprobs
         limit = body.pop("max_tokens", None)
         if limit is not None and self.limit_name not in self.left_out:
-            limit += room if self.has_room else 0
             body[self.limit_name] = min(limit, self.most_tokens or limit)
         return body
 
@@ -135,7 +130,7 @@ class Habits:
 
     def _with_another_limit(self, name: str, limit: int, numbers: Sequence[int]) -> Habits:
         """A smaller limit where the server names one, else another name for it, else none."""
-        smaller = [number for number in numbers if LEAST_ROOM <= number < limit]
+        smaller = [number for number in numbers if LEAST_LIMIT <= number < limit]
         if smaller:
             return replace(self, most_tokens=max(smaller))
         if name == "max_tokens":
@@ -174,9 +169,7 @@ def in_words(names: Sequence[str]) -> str:
     if refused:
         said.insert(0, f"asked without {', '.join(refused)}, which it refuses")
     for name in names:
-        if name == "room":
-            said.append(f"room of {ROOM} tokens for thinking")
-        elif name == "max-completion-tokens":
+        if name == "max-completion-tokens":
             said.append("max_completion_tokens for max_tokens")
         elif not name.startswith("no-"):
             what, _, most = name.rpartition("-")

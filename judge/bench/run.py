@@ -38,7 +38,7 @@ def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, p
 
 @dataclass(frozen=True, slots=True)
 class JudgeRun:
-    """One judge's verdicts on a data set. `name` is "" where the user gave none; for `notice` see `Judge.notice`."""
+    """One judge's verdicts on a data set, and its notice. `name` is "" where the user gave none."""
 
     name: str
     identity: Identity
