@@ -185,7 +185,7 @@ class ChatWay:
         if not self._habits.gives_probabilities:  # the server refused them, and was asked without
             return None
         if reply.tokens is None:
-            if reply.text:  # an empty reply says nothing about the next one
+            if _says_something(reply):  # an empty reply says nothing about the next one
                 self._gives_logprobs = False
             return None
         stated = find_choice(reply.text, question.form)
