@@ -203,7 +203,7 @@ def test_a_refused_parameter_is_left_out_or_replaced_and_the_fingerprint_says_so
         again = backend.choose(prompts_of([pair_of("new")]), "AB")
         assert all(not isinstance(one, Unparsed) for one in [*found, *again])
         assert n_refused == server.n_refused <= 3
-        assert all(text_of(body).startswith("You compare") for body in server.asked)
+        assert all(text_of(body).startswith("You are an impartial judge") for body in server.asked)
         assert backend.engine.backend == f"server-chat:{name}"
 
 

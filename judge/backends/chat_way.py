@@ -67,7 +67,7 @@ class ChatWay:
         self._weights_hash = weights_hash
         self._gives_logprobs = True
         self._habits = Habits()
-        self._has_room = False
+        self._with_room: set[str] = set()
         self._told: Engine | None = None
         self._settled: set[str] = set()
         self._kept: dict[Any, Any] = {}
@@ -233,14 +233,14 @@ class ChatWay:
         """The reply, asked for again with room for thinking where it was cut off before it said anything.
 
         Where a choice is asked for, a reply that goes on after it has not said its last word either. After
-        the first such reply all get the room at once. No reply that ends changes by it, so that it is no part
-        of the engine.
+        the first such reply all of its kind get the room at once. No reply that ends changes by it, so that
+        it is no part of the engine.
         """
-        had_room = self._has_room
+        had_room = kind in self._with_room
         reply = await self._reply(session, text, decoding, name, ROOM if had_room else 0)
         if reply.is_ended or reply.refusal or had_room or (kind == "complete" and _says_something(reply)):
             return reply
-        self._has_room = True
+        self._with_room.add(kind)
         return await self._reply(session, text, decoding, name, ROOM)
 
     async def _reply(
