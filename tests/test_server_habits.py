@@ -350,10 +350,8 @@ def test_the_run_begins_anew_under_the_fingerprint_of_what_the_server_taught(led
     assert {names_in(verdict.judge) for verdict in verdicts} == {(name,)}
     assert n_answered == 8  # nothing was asked twice
     assert server.n_refused == 1
-    assert [(one.n_readings, names_in(one.fingerprint)) for one in ledger.summary()] == [
-        (8, (name,)),
-        (0, ()),
-    ]
+    found = {names_in(one.fingerprint): one.n_readings for one in ledger.summary()}
+    assert found == {(name,): 8, (): 0}
 
 
 def test_a_server_that_changes_its_mind_in_the_middle_leaves_one_judge_for_all_verdicts(ledger):
@@ -368,8 +366,8 @@ def test_a_server_that_changes_its_mind_in_the_middle_leaves_one_judge_for_all_v
     with Moody() as server:
         verdicts = judge_pairs(FOUR_PAIRS, Direct(server.backend(concurrency=1)), ledger)
     assert {names_in(verdict.judge) for verdict in verdicts} == {("no-temperature",)}
-    [changed, before] = ledger.summary()
-    assert (changed.n_readings, before.n_readings) == (8, 0)
+    found = {names_in(one.fingerprint): one.n_readings for one in ledger.summary()}
+    assert found == {("no-temperature",): 8, (): 0}
 
 
 def test_a_method_that_was_named_before_is_told_that_it_is_another_judge_now():

@@ -120,11 +120,11 @@ def start_line(reply_start: str) -> str:
 
 def without_start(reply: str, reply_start: str) -> str:
     """The reply without the words that it was asked to begin with; what was thought before them stays."""
-    said = spoken(reply)
+    said = spoken(reply).lstrip()
+    before = reply.removesuffix(said)  # what was thought, or spaces
     for start in (reply_start, reply_start.strip()):
-        if start.strip() and said.lstrip().startswith(start.lstrip()):
-            kept = said.lstrip()[len(start.lstrip()) :]
-            return reply.removesuffix(said) + kept if reply.endswith(said) else kept
+        if start.strip() and said.startswith(start.lstrip()):
+            return (before if before.strip() else "") + said[len(start.lstrip()) :]
     return reply
 
 
