@@ -36,7 +36,7 @@ from judge.backends.chat_text import (
     without_start,
 )
 from judge.backends.chat_way import SAMPLES
-from judge.backends.endpoint import Patience
+from judge.backends.endpoint import ROOM, Patience
 from judge.backends.openai_server import ServerBackend
 from judge.backends.tokens import TRIM_MARK, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, PromptTooLong
@@ -766,6 +766,18 @@ def test_a_vllm_servers_text_keeps_markup_but_not_the_end_of_its_turn(tiny, max_
     assert completion.text == (Vllm.words if is_ended else "Line one.")
     assert completion.is_ended is is_ended
     assert completion.tokens_out == (n_words + 1 if is_ended else 9)
+
+
+@pytest.mark.slow
+def test_a_vllm_model_that_is_cut_off_while_it_thinks_is_asked_again_with_room(tiny):
+    class Thinker(Vllm):
+        words = "<think>one two three four five six seven eight</think>[[A]]"
+
+    with Thinker() as server:
+        [reply] = server.backend(base_model=str(tiny)).complete(prompts_of([pair_of()]), Sampling(9))
+        asked = [body["max_tokens"] for body in server.asked if "max_tokens" in body]
+    assert asked == [9, 9 + ROOM]
+    assert (reply.text, reply.is_ended) == (Thinker.words, True)
 
 
 @pytest.mark.slow

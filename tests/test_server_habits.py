@@ -13,8 +13,7 @@ from test_openai_server import Chat, Fake, Says, Voter, chat, failure_of, logpro
 
 from judge.api import Judge
 from judge.backends import EngineChanged, Sampling
-from judge.backends.chat_way import ROOM
-from judge.backends.endpoint import weights_hash_of
+from judge.backends.endpoint import ROOM, weights_hash_of
 from judge.backends.habits import Habits, in_words, names_in
 from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger

@@ -20,6 +20,7 @@ from judge.backends.chat_text import (
     without_start,
 )
 from judge.backends.endpoint import (
+    ROOM,
     TOO_LONG,
     Blocked,
     Endpoint,
@@ -40,7 +41,6 @@ T = TypeVar("T")
 
 WAY = "server-chat"
 SAMPLES = 5  # replies a prompt where a server gives no log-probabilities: shares in steps of a fifth
-ROOM = 4096  # tokens for a model that thinks before it replies
 LEAST_ROOM = 256
 SPARE_TOKENS = 16  # of a reply with a choice, for words and spaces around the form that was asked for
 

@@ -46,6 +46,7 @@ OF_WEIGHTS = ("root", "digest", "sha256", "revision", "canonical_slug", "hugging
 OF_WEIGHTS_IN_META = ("n_params", "n_vocab", "n_embd", "size")  # of llama.cpp
 """What a listing may say of a model's weights."""
 
+ROOM = 4096  # tokens for a model that thinks before it replies
 SAID_CHARACTERS = 300
 SHOWN_MODELS = 20
 

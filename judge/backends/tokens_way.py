@@ -10,7 +10,7 @@ from typing import Any
 
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_text import as_logprob, whole_characters
-from judge.backends.endpoint import Endpoint, Job, Refused, Session, decoding_of
+from judge.backends.endpoint import ROOM, Endpoint, Job, Refused, Session, decoding_of
 from judge.backends.local import chosen_among, engine_of, softmax
 from judge.backends.tokens import Encoded, PromptEncoder, around
 from judge.errors import BackendError, MissingExtra, ModelError
@@ -18,6 +18,7 @@ from judge.io.files import at_home, error_line
 from judge.models import basemodels
 from judge.models.adapters import check_prompts, read_adapter
 from judge.models.hub import HUB_ID
+from judge.prompts.parsing import spoken
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
 WAY = "server-tokens"
@@ -128,7 +129,14 @@ class TokensWay:
                 whole_characters(text), encoded.n_prompt, len(ids), is_ended, encoded.is_trimmed
             )
 
-        return lambda session: session.ask("/completions", body, read, name)
+        async def job(session: Session) -> Completion:
+            reply = await session.ask("/completions", body, read, name)
+            if reply.is_ended or spoken(reply.text).strip():
+                return reply
+            roomy = body | {"max_tokens": body["max_tokens"] + ROOM}  # it still thought
+            return await session.ask("/completions", roomy, read, name)
+
+        return job
 
     def _body(self, ids: Sequence[int]) -> dict[str, Any]:
         return {"model": self._name, "prompt": list(ids), **PLAIN_DECODING}
