@@ -92,6 +92,7 @@ def run_collect(
         else:
             verdicts = _read_in_time(recipe, judge, ledger, clean_pairs, told, budget, trial)
         read = clean_pairs[: len(verdicts)]
+        teacher = judge.identity  # a server may have taught what it refuses
         elapsed_s = judge.elapsed_s(read, verdicts)
     folder.begin("collect")  # until here a run that was cut is as good as it was
     inputs = inputs_of(recipe, read, teacher.fingerprint)

@@ -9,6 +9,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Never
 
+from judge.backends import systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs
 from judge.io.wording import did_you_mean
@@ -145,6 +146,7 @@ class Judge:
         self._judged: dict[str, Pair] = {}
         self._unlike: set[str] = set()
         self._replay = Replay()
+        self._notice = ""
         self._stack = ExitStack()
         if not cache or not isinstance(ledger, Ledger):
             path = Path(ledger) if ledger and not isinstance(ledger, Ledger) else None
@@ -199,9 +201,15 @@ class Judge:
         wanted = _pairs_of(pairs)
         with self._lock, self._progress_shown():
             asked = {pair.content_hash for pair in wanted if not is_identical(pair)}
-            made = self._ledger.made(self.identity.fingerprint, asked)
-            verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell)
+            made: dict[str, str] = {}
+
+            def look_up(fingerprint: str) -> None:
+                nonlocal made
+                made = self._ledger.made(fingerprint, asked)
+
+            verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell, look_up)
             self._remember(wanted)
+            self._notice = self._ledger.noticed(self.identity.fingerprint, systems_of(self._method.backend))
             self._replay = Replay.of([made.get(pair.content_hash) for pair in wanted])
         return verdicts
 
@@ -242,6 +250,11 @@ class Judge:
     def replay(self) -> Replay:
         """How many verdicts of the last call of `judge` or `compare` came from the ledger, and from when."""
         return self._replay
+
+    @property
+    def notice(self) -> str:
+        """One line where the model behind a server's name may have changed by the last call, else ""."""
+        return self._notice
 
     @property
     def tokens_computed(self) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from judge.backends import EngineChanged
 from judge.ledger.ledger import Entry, Ledger
 from judge.methods import Method
 from judge.orders import combine
@@ -17,6 +18,7 @@ def judge_pairs(
     method: Method,
     ledger: Ledger | None = None,
     progress: Progress = silent,
+    begun: Callable[[str], None] = lambda fingerprint: None,
 ) -> list[Verdict]:
     """One verdict per pair, in the pairs' order. What the ledger knows is not judged again.
 
@@ -27,10 +29,32 @@ def judge_pairs(
     judged as a whole, because a batch's make-up moves bf16 probabilities in their last digits; so a run that
     was interrupted ends with the same verdicts as one that was not. A readable one in the ledger stays.
 
+    A server that teaches what it refuses is another judge from then on. Its verdicts are begun anew, and what
+    the ledger knows of that one is not judged again.
+
+    Args:
+        begun: is told the judge's fingerprint before the ledger is asked, and again where it changes.
+
     Raises:
         BackendError: the engine failed. Every batch before that is in the ledger.
     """
+    while True:
+        try:
+            return _judged(pairs, method, ledger, progress, begun)
+        except EngineChanged:  # a server can teach only so much
+            continue
+
+
+def _judged(
+    pairs: Sequence[Pair],
+    method: Method,
+    ledger: Ledger | None,
+    progress: Progress,
+    begun: Callable[[str], None],
+) -> list[Verdict]:
+    """The verdicts of one fingerprint. Raises EngineChanged where the method has another one meanwhile."""
     fingerprint = method.identity.fingerprint if ledger is None else ledger.register(method.identity)
+    begun(fingerprint)
     contents = {pair.content_hash: pair for pair in pairs if not is_identical(pair)}
     known = {} if ledger is None else ledger.find(fingerprint, contents)
     batches = planned(list(contents.values()), method.batch_characters)

@@ -371,7 +371,8 @@ class Engine:
 class Identity:
     """Everything that could change a verdict. Two judges with the same identity give the same answers.
 
-    `base_model_hash` and `adapter_hash` are SHA-256 in hex, `prompts` the hash of the prompt files used.
+    `base_model_hash` and `adapter_hash` are SHA-256 in hex, `prompts` the hash of the prompt files used. Of a
+    model on a server the first is that of what the server's listing says of its weights, "" for nothing.
     """
 
     base_model: str

@@ -36,7 +36,7 @@ from judge.backends.chat_text import (
     without_start,
 )
 from judge.backends.chat_way import SAMPLES
-from judge.backends.endpoint import Patience
+from judge.backends.endpoint import ROOM, Patience
 from judge.backends.openai_server import ServerBackend
 from judge.backends.tokens import TRIM_MARK, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, PromptTooLong
@@ -580,7 +580,12 @@ def test_alternatives_count_with_a_space_before_them_and_with_what_follows_merge
 
 
 def test_a_choice_that_is_not_among_the_alternatives_has_probability_zero():
-    assert choice_probabilities([token("[["), token("A", A=0.9), token("]]")], FORM) == (1.0, 0.0)
+    tokens = [token("[["), token("A", A=0.9, Neither=0.05), token("]]")]
+    assert choice_probabilities(tokens, FORM) == (1.0, 0.0)
+
+
+def test_of_a_token_without_alternatives_nothing_is_known_of_the_choices_that_were_not_made():
+    assert choice_probabilities([token("[["), token("A", A=0.55), token("]]")], FORM) is None
 
 
 def test_a_token_counts_even_where_the_server_does_not_list_it_among_its_alternatives():
@@ -761,6 +766,18 @@ def test_a_vllm_servers_text_keeps_markup_but_not_the_end_of_its_turn(tiny, max_
     assert completion.text == (Vllm.words if is_ended else "Line one.")
     assert completion.is_ended is is_ended
     assert completion.tokens_out == (n_words + 1 if is_ended else 9)
+
+
+@pytest.mark.slow
+def test_a_vllm_model_that_is_cut_off_while_it_thinks_is_asked_again_with_room(tiny):
+    class Thinker(Vllm):
+        words = "<think>one two three four five six seven eight</think>[[A]]"
+
+    with Thinker() as server:
+        [reply] = server.backend(base_model=str(tiny)).complete(prompts_of([pair_of()]), Sampling(9))
+        asked = [body["max_tokens"] for body in server.asked if "max_tokens" in body]
+    assert asked == [9, 9 + ROOM]
+    assert (reply.text, reply.is_ended) == (Thinker.words, True)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from judge.errors import InputError
+from judge.errors import BackendError, InputError
 from judge.progress import Progress, silent
 from judge.records import Engine, Prompt, Unparsed
 from judge.registry import Registry, lacks
@@ -97,13 +97,22 @@ class ChoiceProbabilities:
     """Probabilities of the allowed choices, in the order they were given; they sum to 1.
 
     `tokens_in` counts the prompt before the reply, `tokens_out` the whole reply: the words before the choice,
-    the choice, the words after it and the end of the turn.
+    the choice, the words after it and the end of the turn. `raw` is the reply as it came, where an engine
+    could not be held to the choices; "" where the reply is the choice and nothing else.
     """
 
     probabilities: tuple[float, ...]
     tokens_in: int
     tokens_out: int
     is_trimmed: bool = False
+    raw: str = ""
+
+
+class EngineChanged(BackendError):
+    """Answers now come in another way than `Backend.engine` said last, so they are another judge's.
+
+    What was asked for was not given. Look up what is known of the new engine, and ask again.
+    """
 
 
 class Backend(Protocol):
@@ -116,7 +125,11 @@ class Backend(Protocol):
 
     @property
     def engine(self) -> Engine:
-        """Which weights answer and how they run; known without loading them."""
+        """Which weights answer and how they run; known without loading them.
+
+        A server may teach later that it refuses something: then `choose` or `complete` raises EngineChanged,
+        if the engine was asked for before.
+        """
 
     @property
     def batch_characters(self) -> int:
@@ -154,6 +167,11 @@ BACKENDS: Registry[BackendClass] = Registry(
 """Every backend by name, those of other packages too."""
 
 DEFAULTS = Settings()
+
+
+def systems_of(backend: Backend) -> tuple[str, ...]:
+    """What a server calls the systems that answered so far; none where a backend knows no such names."""
+    return tuple(getattr(backend, "systems", ()))
 
 
 def load_backend(spec: str, settings: Settings = DEFAULTS) -> Backend:

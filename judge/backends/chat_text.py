@@ -14,6 +14,7 @@ from typing import Any
 
 from judge.backends.tokens import RESPONSES, TRIM_MARK, common_limit, too_long
 from judge.errors import PromptTooLong
+from judge.prompts.parsing import blanked_thinking, spoken, thought
 from judge.records import Prompt, Span, Unparsed
 
 CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
@@ -32,6 +33,13 @@ MARKUP = (
     (re.compile(rf"<(?=<?/?(?:{'|'.join(TAGS.split())})\s*/?>)", re.IGNORECASE), "< "),
     (re.compile(rf"\[(?=/?(?:{'|'.join(BRACKETS.split())})\])", re.IGNORECASE), "[ "),
 )
+
+CUT = ("length", "max_tokens", "model_length", "max_output_tokens")
+"""Finish reasons, in lower case, of a reply that reached its limit."""
+FILTERED_REPLIES = ("content_filter", "safety", "prohibited_content", "blocklist", "recitation")
+THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+THINKING_PARTS = ("thinking", "reasoning", "reasoning_content")
+TEXT_PARTS = ("text", "output_text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +60,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """A chat reply; `tokens` is None where the server gave no log-probabilities."""
+    """A chat reply, with what was thought before it; `tokens` is None without log-probabilities.
+
+    `refusal` is why it states nothing, whatever it says: the model refuses, or its server blocks the reply.
+    """
 
     text: str
     tokens: tuple[Token, ...] | None
+    refusal: str
     is_ended: bool
     tokens_in: int
     tokens_out: int
@@ -107,10 +119,12 @@ def start_line(reply_start: str) -> str:
 
 
 def without_start(reply: str, reply_start: str) -> str:
-    """The reply without the words that it was asked to begin with."""
+    """The reply without the words that it was asked to begin with; what was thought before them stays."""
+    said = spoken(reply).lstrip()
+    before = reply.removesuffix(said)  # what was thought, or spaces
     for start in (reply_start, reply_start.strip()):
-        if start.strip() and reply.lstrip().startswith(start.lstrip()):
-            return reply.lstrip()[len(start.lstrip()) :]
+        if start.strip() and said.startswith(start.lstrip()):
+            return (before if before.strip() else "") + said[len(start.lstrip()) :]
     return reply
 
 
@@ -143,14 +157,50 @@ def chat_texts(
 
 def read_reply(answer: Any) -> ChatReply:
     choice = answer["choices"][0]
+    message = choice["message"]
+    finish = str(choice.get("finish_reason") or "").lower()
+    if choice.get("error") or finish == "error":
+        raise ValueError("the server failed while it replied")
     usage = answer.get("usage") or {}
+    text, refusal = _content(message.get("content"))
+    thinking = "" if spoken(text) != text else _thinking(message)
+    refused = whole_characters(str(message.get("refusal") or refusal))
+    why = f"the model refuses: {' '.join(refused.split())}" if refused else ""
+    if not refused and finish.startswith(FILTERED_REPLIES):
+        why = "the server's content filter blocks the reply"
     return ChatReply(
-        text=whole_characters(choice["message"].get("content") or ""),
+        text=whole_characters(thought(thinking) + text) or refused,
         tokens=_read_tokens(choice.get("logprobs")),
-        is_ended=choice.get("finish_reason") != "length",
+        refusal=why,
+        is_ended=finish not in CUT,
         tokens_in=int(usage.get("prompt_tokens") or 0),
         tokens_out=int(usage.get("completion_tokens") or 0),
     )
+
+
+def _content(content: Any) -> tuple[str, str]:
+    """The text of a message's content, which may be a list of parts, and the refusal among these."""
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
+    thinking = "".join(_joined(part) for part in parts if part.get("type") in THINKING_PARTS)
+    text = "".join(_joined(part) for part in parts if part.get("type") in TEXT_PARTS)
+    return thought(thinking) + text, "".join(str(part.get("refusal") or "") for part in parts)
+
+
+def _joined(part: Any) -> str:
+    """All text in a part of a message: Mistral's thinking is a list of parts in its turn."""
+    if isinstance(part, list):
+        return "".join(map(_joined, part))
+    if isinstance(part, str):
+        return part
+    return "".join(_joined(part[name]) for name in ("text", *THINKING_FIELDS) if part.get(name))
+
+
+def _thinking(message: Any) -> str:
+    """What a server sent of the model's thinking in a field of its own."""
+    found = (message.get(name) for name in THINKING_FIELDS)
+    return next((text for text in found if isinstance(text, str) and text.strip()), "")
 
 
 def _read_tokens(logprobs: Any) -> tuple[Token, ...] | None:
@@ -178,7 +228,11 @@ def as_logprob(number: Any) -> float:
 
 
 def find_choice(reply: str, form: ReplyForm) -> Stated | None:
-    """The last choice stated in the form asked for, or else in double brackets; None if none is stated."""
+    """The last choice stated in the form asked for, or else in double brackets; None if none is stated.
+
+    What was only thought states none.
+    """
+    reply = blanked_thinking(reply)
     for start, end in ((form.start.strip(), form.end.strip()), ("[[", "]]")):
         before = re.escape(start) if start else r"(?<!\w)"
         after = re.escape(end) if end else r"(?!\w)"
@@ -194,12 +248,15 @@ def choice_probabilities(tokens: Sequence[Token], form: ReplyForm) -> tuple[floa
     """Probabilities of the choices at the place of the last one that the tokens state; they sum to 1.
 
     They are those of the token that covers the choice, and of that token with each other choice in its place.
-    One that is not among the token's alternatives gets 0. None where the place cannot be found.
+    One that is not among the token's alternatives gets 0. None where the place cannot be found, or has no
+    alternatives: then nothing is known of the choices that were not made.
     """
     stated = find_choice("".join(token.text for token in tokens), form)
     if stated is None:
         return None
     token, offset = _token_at(tokens, stated.place)
+    if len(token.alternatives) < 2:
+        return None
     before = token.text[:offset]
     masses = {
         choice: sum(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Coroutine, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
+from judge.backends import ChoiceProbabilities, Completion, EngineChanged, Sampling, Settings
 from judge.backends.chat_text import (
     ChatReply,
     ChatText,
@@ -19,12 +19,29 @@ from judge.backends.chat_text import (
     start_line,
     without_start,
 )
-from judge.backends.endpoint import Endpoint, Job, Refused, Session, all_of, decoding_of
+from judge.backends.endpoint import (
+    ROOM,
+    TOO_LONG,
+    Blocked,
+    Endpoint,
+    Job,
+    NoAccess,
+    Refused,
+    Session,
+    all_of,
+    decoding_of,
+    first_alone,
+)
+from judge.backends.habits import TOP_LOGPROBS, Habits, backend_name
+from judge.prompts.parsing import spoken
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 WAY = "server-chat"
 SAMPLES = 5  # replies a prompt where a server gives no log-probabilities: shares in steps of a fifth
-TOP_LOGPROBS = 20  # the most that OpenAI's protocol allows
+LEAST_ROOM = 256
 SPARE_TOKENS = 16  # of a reply with a choice, for words and spaces around the form that was asked for
 
 
@@ -37,24 +54,37 @@ class _Question:
 
 
 class ChatWay:
-    """Plain text in both directions. Learns from refusals what the server does not accept."""
+    """Plain text in both directions. Learns from refusals what the server does not take, see `Habits`.
 
-    def __init__(self, server: Endpoint, settings: Settings, name: str) -> None:
+    What it has learnt is part of the engine. A server that teaches something after the engine was asked for
+    makes `choose` or `complete` raise EngineChanged; what was answered last is kept for the next call.
+    """
+
+    def __init__(self, server: Endpoint, settings: Settings, name: str, weights_hash: str = "") -> None:
         self._server = server
         self._settings = settings
         self._name = name
+        self._weights_hash = weights_hash
         self._gives_logprobs = True
-        self._limit_name = "max_tokens"
+        self._habits = Habits()
+        self._with_room: set[str] = set()
+        self._told: Engine | None = None
+        self._settled: set[str] = set()
+        self._kept: dict[Any, Any] = {}
 
     @property
     def engine(self) -> Engine:
         """No file says which model answers here, so it is named as the server names it, in full."""
+        self._told = self._engine()
+        return self._told
+
+    def _engine(self) -> Engine:
         return Engine(
             base_model=self._settings.base_model if self._settings.adapter else self._name,
-            base_model_hash="",
+            base_model_hash=self._weights_hash,
             adapter=self._name if self._settings.adapter else NO_ADAPTER,
             adapter_hash="",
-            backend=WAY,
+            backend=backend_name(WAY, self._habits.names),
             dtype="served",
             overflow=self._settings.overflow,
             max_prompt_tokens=self._settings.max_prompt_tokens,
@@ -74,30 +104,63 @@ class ChatWay:
             for question, prompt in zip(questions, prompts, strict=True)
             if isinstance(question, _Question)
         }
-        found = self._server.run_each([self._choice_job(question, name) for question, name in names.items()])
-        answers = dict(zip(names, found, strict=True))
+        answers = self._asked(
+            "choose", {question: self._choice_job(question, name) for question, name in names.items()}
+        )
         return [one if isinstance(one, Unparsed) else answers[one] for one in questions]
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         texts = self._texts(prompts, [start_line(prompt.reply_start) for prompt in prompts])
-        found = iter(
-            self._server.run_each(
-                [
-                    self._completion_job(text, prompt, decoding_of(sampling, index))
-                    for index, (text, prompt) in enumerate(zip(texts, prompts, strict=True))
-                    if isinstance(text, ChatText)
-                ]
-            )
+        keys = [(text, sampling, index) for index, text in enumerate(texts)]
+        answers = self._asked(
+            "complete",
+            {
+                key: self._completion_job(text, prompt, decoding_of(sampling, key[-1]))
+                for key, text, prompt in zip(keys, texts, prompts, strict=True)
+                if isinstance(text, ChatText)
+            },
         )
-        return [text if isinstance(text, Unparsed) else next(found) for text in texts]
+        return [
+            text if isinstance(text, Unparsed) else answers[key]
+            for key, text in zip(keys, texts, strict=True)
+        ]
+
+    def _asked(self, kind: str, jobs: Mapping[K, Job[T | Unparsed]]) -> dict[K, T | Unparsed]:
+        """The answer to each question; until one of a kind was answered, its first one goes alone."""
+        known = {key: self._kept[key] for key in jobs if key in self._kept}
+        todo = {key: self._watched(kind, key, job) for key, job in jobs.items() if key not in known}
+        work = list(todo.values())
+        found = self._server.run_each(work if kind in self._settled else first_alone(work))
+        self._kept.clear()
+        return known | dict(zip(todo, found, strict=True))
+
+    def _watched(self, kind: str, key: K, job: Job[T]) -> Job[T]:
+        """The job, which raises EngineChanged where what it learns makes another engine than was told."""
+
+        async def watched(session: Session) -> T:
+            answer = await job(session)
+            self._settled.add(kind)
+            if self._told is not None and self._told != self._engine():
+                self._kept = {key: answer}
+                raise EngineChanged(
+                    f"{self._server.url}: it now answers as {self._engine().backend}, which is another judge "
+                    f"than {self._told.backend}. Run the same again."
+                )
+            return answer
+
+        return watched
 
     def _texts(self, prompts: Sequence[Prompt], lines: Sequence[str]) -> list[ChatText | Unparsed]:
         settings = self._settings
         return chat_texts(prompts, lines, settings.max_prompt_tokens, settings.overflow, settings.strict)
 
-    def _completion_job(self, text: ChatText, prompt: Prompt, decoding: dict[str, Any]) -> Job[Completion]:
-        async def job(session: Session) -> Completion:
-            reply = await self._reply(session, text, decoding, prompt.name)
+    def _completion_job(
+        self, text: ChatText, prompt: Prompt, decoding: dict[str, Any]
+    ) -> Job[Completion | Unparsed]:
+        async def job(session: Session) -> Completion | Unparsed:
+            reply = await self._whole_reply(session, text, decoding, prompt.name, "complete")
+            if reply.refusal or not (reply.is_ended or _says_something(reply)):
+                return _unread([reply], reply.refusal or _cut(reply), text)
             words = without_start(reply.text, prompt.reply_start)
             return Completion(words, reply.tokens_in, reply.tokens_out, reply.is_ended, text.is_trimmed)
 
@@ -105,7 +168,8 @@ class ChatWay:
 
     def _choice_job(self, question: _Question, name: str) -> Job[ChoiceProbabilities | Unparsed]:
         async def job(session: Session) -> ChoiceProbabilities | Unparsed:
-            answer = await self._by_logprobs(session, question, name) if self._gives_logprobs else None
+            asks = self._gives_logprobs and self._habits.gives_probabilities
+            answer = await self._by_logprobs(session, question, name) if asks else None
             return answer or await self._by_votes(session, question, name)
 
         return job
@@ -114,20 +178,26 @@ class ChatWay:
         self, session: Session, question: _Question, name: str
     ) -> ChoiceProbabilities | Unparsed | None:
         """The choice by log-probabilities; None if the server gives none for it."""
-        asked = {"temperature": 0, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
-        try:
-            reply = await self._reply(session, question.text, asked | _room(question.form), name)
-        except Refused as refused:
-            if "logprobs" not in refused.said:
-                raise
-            self._gives_logprobs = False
+        asked = {"temperature": 0, "logprobs": True, "top_logprobs": TOP_LOGPROBS} | _limit(question.form)
+        reply = await self._whole_reply(session, question.text, asked, name, "choose")
+        if why := _why_unread(reply):
+            return _unread([reply], why, question.text)
+        if not self._habits.gives_probabilities:  # the server refused them, and was asked without
             return None
         if reply.tokens is None:
-            if reply.text:  # an empty reply says nothing about the next one
+            if _says_something(reply):  # an empty reply says nothing about the next one
                 self._gives_logprobs = False
             return None
-        if find_choice(reply.text, question.form) is None:
-            return _unparsed([reply], question)
+        stated = find_choice(reply.text, question.form)
+        if stated is None:
+            return _unread([reply], _no_choice([reply], question.form), question.text)
+        spelled = find_choice("".join(token.text for token in reply.tokens), question.form)
+        if spelled is None or spelled.choice != stated.choice:
+            return None
+        if all(len(token.alternatives) < 2 for token in reply.tokens):
+            if "choose" not in self._settled:  # a later reply says nothing of the others
+                self._habits = replace(self._habits, has_alternatives=False)
+            return None
         probabilities = choice_probabilities(reply.tokens, question.form)
         return None if probabilities is None else _chosen(probabilities, [reply], question)
 
@@ -139,35 +209,92 @@ class ChatWay:
         Whether log-probabilities were asked for before depends on which prompt was refused first, and a
         repeated run must give equal counts.
         """
-        replies = await all_of(
-            self._reply(session, question.text, {"temperature": 1, "seed": seed} | _room(question.form), name)
-            for seed in range(SAMPLES)
-        )
-        stated = [find_choice(reply.text, question.form) for reply in replies]
+
+        def vote(seed: int) -> Coroutine[Any, Any, ChatReply]:
+            asked = {"temperature": 1, "seed": seed} | _limit(question.form)
+            return self._whole_reply(session, question.text, asked, name, "choose")
+
+        n_alone = 0 if "choose" in self._settled else 1  # so that a refusal is met once
+        replies = [await vote(seed) for seed in range(n_alone)]
+        replies += await all_of(vote(seed) for seed in range(n_alone, SAMPLES))
+        whole = [reply for reply in replies if not _why_unread(reply)]
+        if not whole:
+            return _unread(replies, _why_unread(replies[0]), question.text)
+        stated = [find_choice(reply.text, question.form) for reply in whole]
         votes = [one.choice for one in stated if one is not None]
         if not votes:
-            return _unparsed(replies, question)
+            return _unread(replies, _no_choice(replies, question.form), question.text)
         shares = tuple(votes.count(choice) / len(votes) for choice in question.form.choices)
         return _chosen(shares, replies, question)
 
-    async def _reply(
-        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str
+    async def _whole_reply(
+        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str, kind: str
     ) -> ChatReply:
+        """The reply, asked for again with room for thinking where it was cut off before it said anything.
+
+        Where a choice is asked for, a reply that goes on after it has not said its last word either. After
+        the first such reply all of its kind get the room at once. No reply that ends changes by it, so that
+        it is no part of the engine.
+        """
+        had_room = kind in self._with_room
+        reply = await self._reply(session, text, decoding, name, ROOM if had_room else 0)
+        if reply.is_ended or reply.refusal or had_room or (kind == "complete" and _says_something(reply)):
+            return reply
+        self._with_room.add(kind)
+        return await self._reply(session, text, decoding, name, ROOM)
+
+    async def _reply(
+        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str, room: int
+    ) -> ChatReply:
+        """The reply to a request that the server takes. What it refuses is learnt once it takes the rest."""
         messages = [{"role": role, "content": content} for role, content in text.messages]
-        body: dict[str, Any] = {"model": self._name, "messages": messages, **decoding}
-        limit = body.pop("max_tokens")
-        limit_name = self._limit_name
-        try:
-            return await session.ask("/chat/completions", body | {limit_name: limit}, read_reply, name)
-        except Refused as refused:
-            if limit_name != "max_tokens" or "max_completion_tokens" not in refused.said:
-                raise
-        self._limit_name = "max_completion_tokens"
-        return await session.ask("/chat/completions", body | {self._limit_name: limit}, read_reply, name)
+        asked = {"model": self._name, "messages": messages, **decoding}
+        habits = self._habits
+        while True:
+            wanted = asked | {"max_tokens": decoding["max_tokens"] + room}
+            body = habits.applied(wanted)
+            try:
+                reply = await session.ask("/chat/completions", body, read_reply, name)
+            except Blocked as blocked:
+                if not (room and blocked.reason.startswith(TOO_LONG)):
+                    raise
+                room = room // 2 if room > LEAST_ROOM else 0  # the prompt may fit with less room after it
+            except (Refused, NoAccess) as refused:
+                taught = habits.after(refused.said, refused.parameter, body)
+                if taught.applied(wanted) == body:
+                    raise
+                habits = taught
+            else:
+                self._habits = self._habits.joined(habits)
+                return reply
 
 
-def _room(form: ReplyForm) -> dict[str, int]:
+def _limit(form: ReplyForm) -> dict[str, int]:
     return {"max_tokens": SPARE_TOKENS + max(map(len, form.shown()))}  # a token is at least a character
+
+
+def _says_something(reply: ChatReply) -> bool:
+    """Whether a reply holds more than thinking."""
+    return bool(spoken(reply.text).strip())
+
+
+def _why_unread(reply: ChatReply) -> str:
+    """Why a reply states no choice, whatever its text is; "" where that depends on its text."""
+    return reply.refusal or ("" if reply.is_ended else _cut(reply))
+
+
+def _cut(reply: ChatReply) -> str:
+    return f"the reply was cut off at {reply.tokens_out} tokens"
+
+
+def _no_choice(replies: Sequence[ChatReply], form: ReplyForm) -> str:
+    where = "the reply" if len(replies) == 1 else f"any of {len(replies)} replies"
+    return f"no {' or '.join(form.shown())} in {where}"
+
+
+def _raw(replies: Sequence[ChatReply]) -> str:
+    """What came back, equal replies once."""
+    return "\n\n".join(dict.fromkeys(reply.text for reply in replies))
 
 
 def _chosen(
@@ -178,16 +305,15 @@ def _chosen(
         sum(reply.tokens_in for reply in replies),
         sum(reply.tokens_out for reply in replies),
         question.text.is_trimmed,
+        _raw(replies),
     )
 
 
-def _unparsed(replies: Sequence[ChatReply], question: _Question) -> Unparsed:
-    wanted = " or ".join(question.form.shown())
-    where = "the reply" if len(replies) == 1 else f"any of {len(replies)} replies"
+def _unread(replies: Sequence[ChatReply], reason: str, text: ChatText) -> Unparsed:
     return Unparsed(
-        reason=f"no {wanted} in {where}",
-        raw=replies[0].text,
+        reason=reason,
+        raw=_raw(replies),
         tokens_in=sum(reply.tokens_in for reply in replies),
         tokens_out=sum(reply.tokens_out for reply in replies),
-        is_trimmed=question.text.is_trimmed,
+        is_trimmed=text.is_trimmed,
     )

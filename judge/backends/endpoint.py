@@ -8,6 +8,7 @@ import json
 import math
 import os
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from judge.backends import Sampling, Settings
 from judge.backends.chat_text import whole_characters
 from judge.errors import BackendError, InputError, MissingExtra
 from judge.io.files import error_line
-from judge.records import Unparsed
+from judge.records import Unparsed, sha256_of_json
 
 if TYPE_CHECKING:
     import openai
@@ -33,7 +34,19 @@ NO_KEY = "none"  # the client insists on a key, a local server needs none
 SHORTEST_SECRET = 8  # shorter ones are stand-ins like "EMPTY"; hiding those would eat words of replies
 HIDDEN_KEY = f"[{KEY}]"
 
-AGAIN = (408, 409, 429)  # and everything from 500 on
+AGAIN = (408, 409, 429)  # and everything from 500 on, but for what follows
+NEVER = 501  # not implemented
+REFUSES = re.compile(
+    r"(?:un|not )supported|unrecogni[sz]ed|unexpected keyword|extra (?:inputs|fields)|"
+    r"roles? (?:must|are|is)\b",
+    re.IGNORECASE,
+)
+"""What a server says of a request that it will never take, some with a status of 500."""
+OF_WEIGHTS = ("root", "digest", "sha256", "revision", "canonical_slug", "hugging_face_id", "quantization")
+OF_WEIGHTS_IN_META = ("n_params", "n_vocab", "n_embd", "size")  # of llama.cpp
+"""What a listing may say of a model's weights."""
+
+ROOM = 4096  # tokens for a model that thinks before it replies
 SAID_CHARACTERS = 300
 SHOWN_MODELS = 20
 
@@ -70,11 +83,15 @@ PATIENCE = Patience()
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model that a server offers."""
+    """A model that a server offers.
+
+    `weights_hash` is the SHA-256 of what the listing says of its weights beside their name; "" for nothing.
+    """
 
     name: str
     owner: str
     is_adapter: bool
+    weights_hash: str = ""
 
 
 class _Again(Exception):
@@ -86,11 +103,24 @@ class _Again(Exception):
 
 
 class Refused(BackendError):
-    """The server refuses this request as it stands; `said` is why, in its own words."""
+    """The server refuses this request as it stands.
+
+    `said` is why, in its own words; `parameter` is the one that it blames, "" where it names none apart.
+    """
+
+    def __init__(self, message: str, said: str, parameter: str = "") -> None:
+        super().__init__(message)
+        self.said = said
+        self.parameter = parameter
+
+
+class NoAccess(BackendError):
+    """The key may not do this, or there is none; `said` is why, in the server's words."""
 
     def __init__(self, message: str, said: str) -> None:
         super().__init__(message)
         self.said = said
+        self.parameter = ""
 
 
 class Blocked(Refused):
@@ -136,6 +166,7 @@ class Endpoint:
         self.tokens_computed = 0
         self.has_answered = False
         self.served: tuple[str, ...] = ()
+        self.systems: tuple[str, ...] = ()
 
     def models(self) -> tuple[Served, ...] | None:
         """What the server offers; None if it does not say."""
@@ -180,10 +211,20 @@ class Endpoint:
             session = Session(self, client)
             return await all_of(job(session) for job in jobs)
 
-    def count(self, answer: Any) -> None:
-        """Adds the prompt tokens that the answer says were computed for it."""
-        usage = answer.get("usage") if isinstance(answer, dict) else None
-        if usage:
+    def count(self, answer: Any, name: str) -> None:
+        """Adds the prompt tokens that the answer says were computed for it, and the system that gave it.
+
+        Args:
+            name: the model that was asked for; a server may say that another one answered.
+        """
+        if not isinstance(answer, dict):
+            return
+        model = str(answer.get("model") or "")
+        named = (model if model != name else "", answer.get("provider"), answer.get("system_fingerprint"))
+        system = _shortened(" ".join(str(one) for one in named if one)) if any(named) else ""
+        if system and system not in self.systems:
+            self.systems = (*self.systems, system)
+        if usage := answer.get("usage"):
             cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
             self.tokens_computed += int(usage.get("prompt_tokens") or 0) - int(cached)
 
@@ -243,11 +284,13 @@ class Session:
         """One request, read. Raises _Again, or BackendError where another attempt would change nothing."""
         await self._server.pace.turn()
         answer = _parsed(await self._answer(path, body, name))
+        if (status := _status_within(answer)) is not None:
+            raise self._failure(status, answer, None, path, name)
         try:
             value = read(answer)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise _Again(f"an answer of another form ({error_line(error)}): {_said(answer)}") from None
-        self._server.count(answer)
+        self._server.count(answer, str((body or {}).get("model", "")))
         return value
 
     async def _answer(self, path: str, body: Mapping[str, Any] | None, name: str) -> bytes:
@@ -260,7 +303,8 @@ class Session:
                     return await self._client.get(path, cast_to=bytes)
                 return await self._client.post(path, body=body, cast_to=bytes)
         except openai.APIStatusError as error:
-            raise self._status_error(error, path, name) from None
+            pause = error.response.headers.get("retry-after")
+            raise self._failure(error.status_code, error.body, pause, path, name) from None
         except (TimeoutError, openai.APITimeoutError):
             raise _Again(f"no whole answer within {deadline_s:g} s") from None
         except openai.APIConnectionError as error:
@@ -271,11 +315,11 @@ class Session:
         except openai.OpenAIError as error:
             raise _Again(_hidden(error_line(error))) from None
 
-    def _status_error(self, error: openai.APIStatusError, path: str, name: str) -> Exception:
-        """What a status of 400 and above means, in one line."""
-        status, said, where = error.status_code, _said(error.body), f"{_about(name)}{self._server.url}"
-        if status in AGAIN or status >= 500:
-            pause_s = _retry_after_s(error.response.headers.get("retry-after"), self._server.patience.now())
+    def _failure(self, status: int, body: Any, pause: str | None, path: str, name: str) -> Exception:
+        """What a status of 400 and above means, in one line. `pause` is the header Retry-After."""
+        said, where = _said(body), f"{_about(name)}{self._server.url}"
+        if status in AGAIN or (status >= 500 and not (status == NEVER or REFUSES.search(said))):
+            pause_s = _retry_after_s(pause, self._server.patience.now())
             if pause_s > self._server.patience.longest_retry_after_s:
                 return BackendError(
                     f"{where}: it wants a pause of {pause_s:.0f} s (status {status}: {said}). "
@@ -283,16 +327,16 @@ class Session:
                 )
             self._server.pace.hold(pause_s)
             return _Again(f"status {status} ({said})", pause_s)
-        if status not in (401, 404, 405) and (why := why_blocked(_code_of(error.body), said)):
+        if status not in (401, 404, 405) and (why := why_blocked(_code_of(body), said)):
             return Blocked(_refusal(where, status, said), said, f"{why} (status {status}: {said})")
         if status in (401, 403):
             state = "is not set" if _key() == NO_KEY else "is set, but not to a key that may do this"
-            return BackendError(f"{where}: no access, status {status} ({said}). {KEY} {state}.")
+            return NoAccess(f"{where}: no access, status {status} ({said}). {KEY} {state}.", said)
         if status in (404, 405):
             known = f"Served: {listed(self._server.served)}." if self._server.served else ""
             advice = known or "See whether the address ends in /v1."
             return NotThere(f"{where}: no {path} for this model, status {status} ({said}). {advice}", said)
-        return Refused(_refusal(where, status, said), said)
+        return Refused(_refusal(where, status, said), said, _parameter_of(body))
 
 
 TOO_LONG = "the prompt is too long for the server"
@@ -358,6 +402,44 @@ def _code_of(body: Any) -> str:
     own = " ".join(str(body[key]) for key in ("code", "type", "param") if body.get(key))
     inner = [_code_of(body.get(key)) for key in ("error", "innererror", "metadata")]
     return " ".join([own, *inner])
+
+
+def _parameter_of(body: Any) -> str:
+    """The parameter that an error's body blames in the place for that, else ""."""
+    if not isinstance(body, dict):
+        return ""
+    found = body.get("param") or _parameter_of(body.get("error"))
+    return str(found).rpartition(".")[2]
+
+
+def _status_within(answer: Any) -> int | None:
+    """The status of an error that came with status 200, as gateways send it; None where there is none."""
+    error = answer.get("error") if isinstance(answer, dict) and not answer.get("choices") else None
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else None
+
+
+def first_alone(jobs: Sequence[Job[T]]) -> list[Job[T]]:
+    """The jobs, of which the others wait for the first: what that one teaches need not be learnt again."""
+    is_open = asyncio.Event()
+
+    async def lead(session: Session) -> T:
+        try:
+            result = await jobs[0](session)
+        except Refused:  # the prompt's own fault perhaps, which stops no other
+            is_open.set()
+            raise
+        is_open.set()
+        return result
+
+    def follow(job: Job[T]) -> Job[T]:
+        async def followed(session: Session) -> T:
+            await is_open.wait()
+            return await job(session)
+
+        return followed
+
+    return [lead, *map(follow, jobs[1:])] if jobs else []
 
 
 def _caught(job: Job[T]) -> Job[T | Refused]:
@@ -439,8 +521,27 @@ def _runs_a_loop() -> bool:
 def _read_models(answer: Any) -> tuple[Served, ...]:
     cards = answer if isinstance(answer, list) else answer["data"] or []
     return tuple(
-        Served(str(card["id"]), str(card.get("owned_by") or ""), bool(card.get("parent"))) for card in cards
+        Served(
+            name=str(card["id"]),
+            owner=str(card.get("owned_by") or ""),
+            is_adapter=bool(card.get("parent")),
+            weights_hash=weights_hash_of(card),
+        )
+        for card in cards
     )
+
+
+def weights_hash_of(card: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of what a model's card says of its weights, beside the name; "" where that is nothing.
+
+    Only what stays the same from one start of a server to the next: `created` is the time of the answer with
+    some servers and of the start with others, and `max_model_len` is a setting that moves no verdict.
+    """
+    meta = card.get("meta")
+    said = {name: card.get(name) for name in OF_WEIGHTS}
+    said |= {name: meta.get(name) for name in OF_WEIGHTS_IN_META} if isinstance(meta, dict) else {}
+    told = {name: value for name, value in said.items() if value and value != card["id"]}
+    return sha256_of_json(told) if told else ""
 
 
 def _parsed(answer: bytes) -> Any:

@@ -27,11 +27,13 @@ class ServerBackend:
 
     "server-chat", for all others: plain text, in which markup is neutralised and the form of the reply is
     asked for in words. The choice is found in the reply and its probabilities among the 20 most probable
-    tokens there; a server that gives none is asked five times, and the shares of the replies are taken. A
-    model that thinks aloud before it replies gets no room for that when a choice is asked for: Unparsed.
+    tokens there; a server that gives none is asked five times, and the shares of the replies are taken. What
+    a model thinks before it replies is never read, and it gets room for that. A parameter that the server
+    refuses is left out or replaced, and the engine says so, see `judge.backends.habits`.
 
     The server says at first use which way it takes. Its address is no part of the engine: the same model
-    behind another one is the same judge. The key is read from OPENAI_API_KEY and goes to the server alone.
+    behind another one is the same judge. What its listing says of the weights, beside the model's name, is a
+    part of it. The key is read from OPENAI_API_KEY and goes to the server alone.
     """
 
     batch_characters = 200_000
@@ -54,6 +56,11 @@ class ServerBackend:
     @property
     def tokens_computed(self) -> int:
         return self._server.tokens_computed
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """What the server called the systems that answered so far (`system_fingerprint` and the like)."""
+        return self._server.systems
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         with self._lock:
@@ -113,9 +120,10 @@ def _way_of(server: Endpoint, settings: Settings) -> Way:
         name = adapter_name(settings) if settings.adapter else settings.base_model
         return ChatWay(server, settings, name)
     name = _served_name(server.url, served, settings)
+    weights_hash = next(one.weights_hash for one in served if one.name == name)
     if any(one.owner == "vllm" for one in served):
-        return TokensWay(server, settings, name)
-    return ChatWay(server, settings, name)
+        return TokensWay(server, settings, name, weights_hash)
+    return ChatWay(server, settings, name, weights_hash)
 
 
 def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_text import as_logprob, whole_characters
-from judge.backends.endpoint import Endpoint, Job, Refused, Session, decoding_of
+from judge.backends.endpoint import ROOM, Endpoint, Job, Refused, Session, decoding_of
 from judge.backends.local import chosen_among, engine_of, softmax
 from judge.backends.tokens import Encoded, PromptEncoder, around
 from judge.errors import BackendError, MissingExtra, ModelError
@@ -18,6 +18,7 @@ from judge.io.files import at_home, error_line
 from judge.models import basemodels
 from judge.models.adapters import check_prompts, read_adapter
 from judge.models.hub import HUB_ID
+from judge.prompts.parsing import spoken
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
 WAY = "server-tokens"
@@ -30,16 +31,18 @@ PLAIN_DECODING = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 
 class TokensWay:
     """The embedded backend's prompts and replies, with the model on a vLLM server."""
 
-    def __init__(self, server: Endpoint, settings: Settings, name: str) -> None:
+    def __init__(self, server: Endpoint, settings: Settings, name: str, weights_hash: str = "") -> None:
         self._server = server
         self._settings = settings
         self._name = name
+        self._weights_hash = weights_hash
 
     @property
     def engine(self) -> Engine:
         """As for weights on this machine, where the server's name for its model is the one set here.
 
-        Of a hub id no files are here to be hashed, and of a model with another name nothing is known.
+        Of a hub id no files are here to be hashed, and of a model with another name nothing is known but what
+        the server's listing says.
         """
         base_model = self._settings.base_model
         names = (base_model, last_part(base_model))
@@ -51,7 +54,7 @@ class TokensWay:
             check_prompts(adapter)
         return Engine(
             base_model=last_part(base_model) if is_named else self._name,
-            base_model_hash="",
+            base_model_hash=self._weights_hash,
             adapter=adapter.name if adapter else NO_ADAPTER,
             adapter_hash=adapter.hash if adapter else "",
             backend=WAY,
@@ -126,7 +129,14 @@ class TokensWay:
                 whole_characters(text), encoded.n_prompt, len(ids), is_ended, encoded.is_trimmed
             )
 
-        return lambda session: session.ask("/completions", body, read, name)
+        async def job(session: Session) -> Completion:
+            reply = await session.ask("/completions", body, read, name)
+            if reply.is_ended or spoken(reply.text).strip():
+                return reply
+            roomy = body | {"max_tokens": body["max_tokens"] + ROOM}  # it still thought
+            return await session.ask("/completions", roomy, read, name)
+
+        return job
 
     def _body(self, ids: Sequence[int]) -> dict[str, Any]:
         return {"model": self._name, "prompt": list(ids), **PLAIN_DECODING}

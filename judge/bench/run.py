@@ -38,13 +38,14 @@ def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, p
 
 @dataclass(frozen=True, slots=True)
 class JudgeRun:
-    """One judge's verdicts on a data set. `name` is "" where the user gave none."""
+    """One judge's verdicts on a data set, and its notice. `name` is "" where the user gave none."""
 
     name: str
     identity: Identity
     verdicts: Sequence[Verdict]
     elapsed_s: float
     replay: Replay = field(default_factory=Replay)
+    notice: str = ""
 
 
 def judge_dataset(
@@ -57,7 +58,7 @@ def judge_dataset(
     judge = Judge.of(options, ledger=ledger, progress=progress)
     verdicts = judge.judge(dataset.pairs)
     elapsed_s = judge.elapsed_s(dataset.pairs, verdicts) / len({pair.content_hash for pair in dataset.pairs})
-    run = JudgeRun(name, judge.identity, verdicts, elapsed_s, judge.replay)
+    run = JudgeRun(name, judge.identity, verdicts, elapsed_s, judge.replay, judge.notice)
     del judge
     gc.collect()
     return run

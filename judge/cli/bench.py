@@ -121,7 +121,7 @@ def bench(
         runs = [judge_dataset(name, options, dataset, book, progress) for name, options in named]
         if not quiet:
             for run, name in zip(runs, names_of_runs(runs), strict=True):
-                print(f"{name}: {run.replay}", file=sys.stderr)
+                print(f"{name}: {run.replay}{f'. {run.notice}' if run.notice else ''}", file=sys.stderr)
         entrants = entrants_of_runs(runs, dataset)
         study = study_of(entrants, dataset.votes, dataset.pairs, seed=seed, others=others)
     selection = {

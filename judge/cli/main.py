@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -40,6 +40,9 @@ from judge.io.rows import SURROGATE, not_utf8, shown
 from judge.options import JudgeOptions
 from judge.records import Order, Pair, Reading, Status, Unparsed, Verdict
 from judge.registry import Registry
+
+if TYPE_CHECKING:
+    from judge.api import Judge
 
 
 def fault_of(name: str, found: object) -> str:
@@ -212,7 +215,7 @@ def compare(
         [verdict] = asked.judge([pair])
         elapsed_s = time.perf_counter() - started
     if not quiet:
-        print(asked.replay, file=sys.stderr)
+        _print_origin(asked)
     if as_json:
         print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
         return
@@ -263,7 +266,7 @@ def run(
     else:
         write_verdicts(out, verdicts)
     if not quiet:
-        _print_findings(verdicts, chosen, elapsed_s, out, str(asked.replay))
+        _print_findings(verdicts, chosen, elapsed_s, out, asked)
         if asked.tokens_computed:
             print(f"Prompt tokens computed: {asked.tokens_computed:,}", file=sys.stderr)
     if any(verdict.status is Status.UNPARSED for verdict in verdicts):
@@ -401,14 +404,21 @@ def _line_of(reading: Reading, order: Order) -> str:
     return f"{place}{outcome_of(reading.choice, order)}{probability}{trimmed}"
 
 
+def _print_origin(judge: Judge) -> None:
+    """Says what came from the ledger, and where a server's model may have changed."""
+    print(judge.replay, file=sys.stderr)
+    if judge.notice:
+        print(judge.notice, file=sys.stderr)
+
+
 def _print_findings(
-    verdicts: Sequence[Verdict], pairs: Sequence[Pair], elapsed_s: float, out: str, replay: str
+    verdicts: Sequence[Verdict], pairs: Sequence[Pair], elapsed_s: float, out: str, judge: Judge
 ) -> None:
     from judge.report.findings import findings_of
     from judge.report.summary import summarize
 
     print(f"{len(verdicts)} pairs in both orders, {elapsed_s:.1f} s", file=sys.stderr)
-    print(replay, file=sys.stderr)
+    _print_origin(judge)
     for finding in findings_of(summarize(verdicts, pairs, elapsed_s)):
         print(f"{finding.label}: {finding.value} ({finding.meaning})", file=sys.stderr)
     if out != "-":

@@ -74,6 +74,13 @@ TABLES = (
         recorded_at TEXT NOT NULL
     )""",
 )
+SYSTEMS = """CREATE TABLE IF NOT EXISTS systems (
+    judge INTEGER NOT NULL REFERENCES judges (id),
+    system TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    PRIMARY KEY (judge, system)
+)"""
+"""What a server called the systems that answered as a judge. Older versions read a ledger with it, too."""
 UPGRADE_FROM_1 = ("ALTER TABLE readings ADD COLUMN steps TEXT", TABLES[2], f"PRAGMA user_version = {VERSION}")
 
 
@@ -249,6 +256,23 @@ class Ledger:
         if wanted := list(names):
             with self._transaction() as db:
                 db.execute(query, (SHARED_LENGTH, json.dumps(wanted)))
+
+    def noticed(self, fingerprint: str, systems: Sequence[str]) -> str:
+        """One line where a server's answers as this judge came from systems other than before, else "".
+
+        Args:
+            systems: what the server called them in this run, in the order in which they came; all are kept.
+        """
+        if not systems:
+            return ""
+        at = iso(self._clock())
+        with self._transaction() as db:
+            judge = _judge_id(db, fingerprint)
+            query = "SELECT system FROM systems WHERE judge = ? ORDER BY seen_at"
+            before = [name for (name,) in db.execute(query, (judge,))]
+            rows = [(judge, name, at) for name in systems]
+            db.executemany("INSERT INTO systems VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+        return notice_of(before, systems)
 
     def identities(self) -> dict[str, Identity]:
         """Every judge by its fingerprint, in alphabetical order."""
@@ -468,6 +492,8 @@ def _make_ready(db: sqlite3.Connection) -> None:
         with db:
             db.execute("BEGIN IMMEDIATE")
             _create(db)
+    if ("systems", "judge") not in _layout(db):
+        db.execute(SYSTEMS)
 
 
 def _set_aside(path: Path) -> Path:
@@ -479,6 +505,18 @@ def _set_aside(path: Path) -> Path:
         if Path(f"{path}{side}").exists():
             Path(f"{path}{side}").rename(f"{aside}{side}")
     return aside
+
+
+def notice_of(before: Sequence[str], systems: Sequence[str]) -> str:
+    """The line about the systems that answered in a run, and in runs before it; "" for no change."""
+    known = before[-1] if before else systems[0]
+    changed = [name for name in systems if name not in before and name != known]
+    if not changed:
+        return ""
+    return (
+        f"The server now answers as {', '.join(changed)}, before as {known}: the model may be another one "
+        "under the same name. --no-cache asks everything again."
+    )
 
 
 # Rows

@@ -13,7 +13,7 @@ from judge.methods import MemoryStore, MethodSettings, ReplyStore
 from judge.orders import shown_in
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
-from judge.prompts.parsing import parse_choice
+from judge.prompts.parsing import parse_choice, spoken
 from judge.records import (
     SHARED_LENGTH,
     Choice,
@@ -114,11 +114,11 @@ def step_of(name: str, prompt: Prompt, reply: Completion | Unparsed, shared: str
 
 
 def verdict_in(prompt: Prompt, reply: Completion | Unparsed, ties: bool) -> Reading:
-    """The reading that a free reply states by its last verdict."""
+    """The reading that a free reply states by its last verdict; what was only thought is none."""
     if isinstance(reply, Unparsed):
         return reply
     raw = prompt.reply_start + reply.text
-    choice = parse_choice(raw, letters_of(ties))
+    choice = parse_choice(prompt.reply_start + spoken(reply.text), letters_of(ties))
     if isinstance(choice, Unparsed):
         cut = "" if reply.is_ended else f" (cut at {reply.tokens_out} tokens)"
         return Unparsed(choice.reason + cut, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)

@@ -39,6 +39,7 @@ class Auto:
         return replace(
             fast,
             method="auto",
+            backend=fast.backend if fast.backend == slow.backend else f"{fast.backend};{slow.backend}",
             prompts=sha256_of_json([fast.prompts, slow.prompts]),
             letters=f"{fast.letters}, {slow.letters}",
             decoding=f"{fast.decoding}; {slow.method} within {NEAR_EVEN} of even: {slow.decoding}",

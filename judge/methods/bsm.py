@@ -20,7 +20,7 @@ from judge.methods.asking import (
 )
 from judge.progress import Progress, silent
 from judge.prompts import fill
-from judge.prompts.parsing import parse_plan, parse_scores
+from judge.prompts.parsing import parse_plan, parse_scores, spoken
 from judge.records import (
     Choice,
     Criterion,
@@ -95,7 +95,7 @@ class BranchSolveMerge:
         readings: list[Reading] = []
         for plan, step in branches:
             if isinstance(plan, Unparsed):
-                readings.append(Unparsed(f"branch: {plan.reason}", plan.raw, steps=(step,)))
+                readings.append(Unparsed(f"branch: {plan.reason}", step.raw, steps=(step,)))
             else:
                 readings.append(merge(step, list(islice(solved, len(plan.criteria)))))
         return readings
@@ -156,7 +156,7 @@ def plan_in(prompt: Prompt, reply: Completion | Unparsed) -> Plan | Unparsed:
     """The plan that a branch reply states."""
     if isinstance(reply, Unparsed):
         return reply
-    return parse_plan(f"{prompt.reply_start}{reply.text}", reply.is_ended)
+    return parse_plan(f"{prompt.reply_start}{spoken(reply.text)}", reply.is_ended)
 
 
 def expected_scores(
@@ -184,7 +184,7 @@ def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion | Unpa
     step = step_of(str(criterion), prompt, reply)
     if isinstance(reply, Unparsed):
         return Solved(step, reply.is_trimmed, reply.reason)
-    scores = parse_scores(step.raw)
+    scores = parse_scores(prompt.reply_start + spoken(reply.text))
     if isinstance(scores, Unparsed):
         return Solved(step, reply.is_trimmed, scores.reason)
     return Solved(replace(step, scores=scores), reply.is_trimmed)

@@ -61,7 +61,7 @@ def _reading(prompt: Prompt, chosen: ChoiceProbabilities | Unparsed, ties: bool)
     return Judgment(
         choice=letters[letter],
         probabilities=probabilities,
-        raw=f"{prompt.reply_start}{letter}{prompt.reply_end}",
+        raw=chosen.raw or f"{prompt.reply_start}{letter}{prompt.reply_end}",
         tokens_in=chosen.tokens_in,
         tokens_out=chosen.tokens_out,
         is_trimmed=chosen.is_trimmed,

@@ -21,6 +21,7 @@ from judge.methods.cot import ChainOfThought
 from judge.methods.direct import choose_letters
 from judge.progress import Progress, silent
 from judge.prompts import fill
+from judge.prompts.parsing import spoken
 from judge.records import Identity, Order, Pair, Prompt, Reading, Span, Unparsed
 
 MAX_NEW_TOKENS = 512
@@ -84,5 +85,5 @@ def render_rephrase(pair: Pair) -> Prompt:
 
 def render_judge(pair: Pair, order: Order, rephrased: Completion, ties: bool) -> Prompt:
     """The prompt that asks for a verdict at once, with the question in both wordings."""
-    values = {"rephrased": Span(rephrased.text.strip(), "context"), "ties": ties}
+    values = {"rephrased": Span(spoken(rephrased.text).strip(), "context"), "ties": ties}
     return fill("rar_judge", pair_values(pair, order) | values, reading_name(pair, order))

@@ -19,6 +19,7 @@ from judge.methods.asking import (
 from judge.methods.direct import TEMPLATE, choose_letters, render_direct
 from judge.progress import Progress, silent
 from judge.prompts import fill
+from judge.prompts.parsing import spoken
 from judge.records import Identity, Message, Order, Pair, Prompt, Reading, Span, Step, Unparsed
 
 MAX_NEW_TOKENS = 1024
@@ -105,9 +106,10 @@ def rewritten_pair(pair: Pair, replies: Sequence[Completion | Unparsed]) -> Pair
             return Unparsed(f"{name}: {reply.reason}", reply.raw)
         if not reply.is_ended:
             return Unparsed(f"{name}: cut at {reply.tokens_out} tokens", reply.text)
-        if not reply.text.strip():
+        text = spoken(reply.text).strip()
+        if not text:
             return Unparsed(f"{name}: nothing was left", reply.text)
-        texts.append(reply.text.strip())
+        texts.append(text)
     question, *responses = texts
     conversations = (pair.conversation_a, pair.conversation_b)
     a, b = (_with(*one, question) for one in zip(conversations, responses, strict=True))

@@ -115,6 +115,8 @@ class SuiteRun:
     def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
         """One comparison per pair. Raises JudgeError."""
         verdicts = self.judge.judge(pairs)
+        if self.judge.notice not in ("", *self.warnings):
+            self.warnings.append(self.judge.notice)
         return [Comparison(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True)]
 
     def criteria(self, pair: Pair) -> str:

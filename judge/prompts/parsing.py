@@ -15,6 +15,39 @@ MARKS = "*_`# \t"
 MAX_CRITERIA = 5
 LONGEST_NAME = 60  # characters
 
+# How models that think aloud mark their thinking, where their server does not take it out of the reply.
+_TAGS = "think|thinking|thought|reasoning|seed:think"
+_CHANNEL = r"<\|channel\|>{}<\|message\|>".format
+_BEGINS = rf"<(?:{_TAGS})>|\[THINK\]|\u25c1think\u25b7|<\|begin_of_thought\|>|{_CHANNEL('analysis')}"
+_ENDS = rf"</(?:{_TAGS})>|\[/THINK\]|\u25c1/think\u25b7|<\|end_of_thought\|>|{_CHANNEL('final')}"
+THINKING = tuple(
+    re.compile(pattern, re.DOTALL | re.IGNORECASE)
+    for pattern in (
+        rf"(?:{_BEGINS}).*?(?:{_ENDS})",
+        rf"\A.*(?:{_ENDS})",  # some chat templates write its beginning for the model
+        rf"(?:{_BEGINS}).*\Z",  # cut off
+    )
+)
+BLANK = "\0"
+
+
+def spoken(reply: str) -> str:
+    """The reply without what the model thought aloud before it: only this is read."""
+    blanked = blanked_thinking(reply)
+    return reply if blanked == reply else blanked.replace(BLANK, "")
+
+
+def blanked_thinking(reply: str) -> str:
+    """The reply with `BLANK` for each character of its thinking, so that all others keep their places."""
+    for thinking in THINKING:
+        reply = thinking.sub(lambda found: BLANK * len(found[0]), reply)
+    return reply
+
+
+def thought(thinking: str) -> str:
+    """Thinking that a server sent apart from the reply, as the beginning of one that is read as a whole."""
+    return f"<think>\n{thinking}\n</think>\n\n" if thinking else ""
+
 
 def parse_choice(reply: str, letters: Mapping[str, Choice]) -> Choice | Unparsed:
     """The choice of the last `[[letter]]` in a reply; an unknown letter is named, never guessed at."""

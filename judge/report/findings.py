@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from judge.backends.habits import in_words, names_in
 from judge.drawing.steps import graded_steps, shared_steps
 from judge.io.wording import name_of, one_line, percent
 from judge.orders import outcome_of
@@ -138,6 +139,14 @@ def is_graded_alone(report: Report) -> bool:
     return bool(asked) and all(map(graded_steps, asked))
 
 
+def server(report: Report) -> Finding | None:
+    names = names_in(report.judge or "")
+    if not names:
+        return None
+    meaning = "what the server does not take as others do; the fingerprint says so"
+    return Finding("Server", in_words(names), meaning)
+
+
 def time(report: Report) -> Finding | None:
     if report.elapsed_s is None:
         return None
@@ -158,6 +167,7 @@ FIGURES: tuple[Figure, ...] = (
     trimmed,
     tokens,
     asked_once,
+    server,
     time,
 )
 """The summary, most important first; the first one is the headline of the page. How to add one:
