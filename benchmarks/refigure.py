@@ -66,9 +66,7 @@ def refigured(result: Result, ledger: Ledger, folder: Path | None) -> Result:
         )
         for judge in judges
     ]
-    study = study_of(
-        [*entrants, *released_of(dataset)], dataset.votes, dataset.pairs, seed=result["seed"]
-    )
+    study = study_of([*entrants, *released_of(dataset)], dataset.votes, dataset.pairs, seed=result["seed"])
     made = json.loads(json.dumps(study_as_json(study)))
     return {key: renewed(value, made[key]) if key in made else value for key, value in result.items()}
 
@@ -84,9 +82,7 @@ def dataset_of(result: Result, folder: Path | None) -> Dataset:
     return dataset
 
 
-def verdicts_of(
-    fingerprint: str, pairs: Sequence[Pair], ledger: Ledger, is_replayed: bool
-) -> list[Verdict]:
+def verdicts_of(fingerprint: str, pairs: Sequence[Pair], ledger: Ledger, is_replayed: bool) -> list[Verdict]:
     """The verdicts of the ledger's readings. Equal answers were asked about, unless the file was replayed."""
     known = ledger.find(fingerprint, {pair.content_hash for pair in pairs})
     if is_replayed:

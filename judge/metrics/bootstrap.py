@@ -30,8 +30,8 @@ NO_SPREAD = 1e-12
 """Draws that are no further apart than this differ by rounding alone."""
 
 FEWEST_CLUSTERS = 6
-"""With fewer no exact test of a difference reaches 5 % (five clusters on one side: 2 * 0.5 ** 5 = 6.25 %), and
-resampling them makes intervals that are much too narrow."""
+"""With fewer no exact test of a difference reaches 5 % (five clusters on one side: 2 * 0.5 ** 5 = 6.25 %),
+and resampling them makes intervals that are much too narrow."""
 
 
 @dataclass(frozen=True, slots=True)
