@@ -202,7 +202,7 @@ class Judge:
             made = self._ledger.made(self.identity.fingerprint, asked)
             verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell)
             self._remember(wanted)
-            self._replay = Replay.of([made.get(pair.content_hash) for pair in wanted])
+            self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))
         return verdicts
 
     def agreement(
