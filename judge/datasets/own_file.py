@@ -71,9 +71,11 @@ def votes_of_gold(pairs: Sequence[Pair], name: str) -> tuple[list[HumanVote], Co
     """A vote for every pair with a gold label, and how many pairs have none, by reason."""
     votes, broken = usable(pairs, gold_vote)
     if not votes:
+        unknown = {reason: n for reason, n in broken.items() if reason != NO_VOTE}
+        left_out = f" Left out: {counts_in_words(unknown)}." if unknown else ""
         raise InputError(
             f"{name}: no votes. Name a file of votes with --votes, or give the pairs a column {GOLD} "
-            f"that is one of {', '.join(Outcome)} (left out: {counts_in_words(broken)})."
+            f"that is one of {', '.join(Outcome)}.{left_out}"
         )
     return votes, broken
 

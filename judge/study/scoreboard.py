@@ -312,7 +312,7 @@ def confusion_boards(study: Study) -> list[Board]:
     """What people said beside what each judge said, in votes; baselines are left out."""
     return [
         Board(
-            title=name_and_judged(one),
+            title=name_in_table(one.name),
             caption="Votes, and percent of the row.",
             corner="People said",
             labels=tuple(SAID.values()),
