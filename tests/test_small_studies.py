@@ -120,7 +120,7 @@ def test_shares_lie_between_0_and_1_and_differences_between_their_ends(of):
     made = study_as_json(study(of))
     for contrast in made["contrasts"]:
         for one in contrast["figures"].values():
-            assert one["value"] is None or -1 <= one["low"] <= one["value"] <= one["high"] <= 1
+            assert one["low"] is None or -1 <= one["low"] < one["high"] <= 1
     for name, one in estimates_in([made["people"], made["judges"]]):
         if name in SHARES and one["low"] is not None:
             assert 0 <= one["low"] < one["high"] <= 1, name
