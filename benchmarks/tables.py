@@ -120,7 +120,7 @@ def bench_table(results: Sequence[Result]) -> str:
     labels = ["judge", *heads, "tokens in, out", "s a verdict"]
     rows = [
         [
-            judge["name"],
+            name_and_judged(judge),
             *(cell_of(judge["figures"], name) for name in BENCH_FIGURES),
             *cost_cells(judge["cost"]),
         ]
@@ -144,7 +144,7 @@ def category_table(results: Sequence[Result]) -> str:
     for judge in result["judges"]:
         for name in ("strict",) if judge["kind"] == "baseline" else ("strict", "inconsistent"):
             figures = [cell_of(judge["by_category"][category], name) for category in categories]
-            rows.append([judge["name"], name, *figures, cell_of(judge["figures"], name)])
+            rows.append([name_and_judged(judge), name, *figures, cell_of(judge["figures"], name)])
     people = result["people"]
     ceiling = [cell_of(people["by_category"][category], "strict") for category in categories]
     if any(cell != NONE for cell in ceiling):
@@ -159,7 +159,7 @@ def teacher_table(results: Sequence[Result]) -> str:
     labels = ["judge", *TEACHER_COLUMNS.values(), "tokens in, out", "s a verdict"]
     rows = [
         [
-            judge["name"],
+            name_and_judged(judge),
             *(share_of(judge["figures"], name) for name in TEACHER_COLUMNS),
             *cost_cells(judge["cost"]),
         ]
@@ -203,6 +203,16 @@ def glossary_list(results: Sequence[Result]) -> str:
 def glossary_entry(metric: Metric) -> str:
     meaning = metric.meaning[0].upper() + metric.meaning[1:]
     return f"### {metric.label}\n\n`{metric.name}`, {UNITS[metric.unit]}. {meaning}"
+
+
+def name_and_judged(judge: Mapping[str, Any]) -> str:
+    """For example "0.5B BSM (97 of 100 judged)"; the name alone where all pairs were read."""
+    name: str = judge["name"]
+    unread = judge["figures"].get("unparsed")
+    if unread is None or not unread["value"]:
+        return name
+    n = unread["n"]
+    return f"{name} ({n - round(unread['value'] * n):,} of {n:,} judged)"
 
 
 def table_of(labels: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

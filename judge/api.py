@@ -210,7 +210,7 @@ class Judge:
             verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell, look_up)
             self._remember(wanted)
             self._notice = self._ledger.noticed(self.identity.fingerprint, systems_of(self._method.backend))
-            self._replay = Replay.of([made.get(pair.content_hash) for pair in wanted])
+            self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))
         return verdicts
 
     def agreement(

@@ -63,8 +63,8 @@ def bench(*arguments: str | Path, expect: int = 0) -> str:
     return done.stdout
 
 
-def result(*arguments: str | Path) -> dict:
-    bench(*arguments, "--out", "result.json", "--quiet")
+def result(*arguments: str | Path, expect: int = 0) -> dict:
+    bench(*arguments, "--out", "result.json", "--quiet", expect=expect)
     return json.loads(Path("result.json").read_text(encoding="utf-8"))
 
 
@@ -98,12 +98,30 @@ def test_judges_and_baselines_stand_in_one_result_with_intervals_and_provenance(
 @pytest.mark.slow
 def test_every_judge_of_a_run_does_as_it_does_alone(own):
     judges = ["--judge", LONGER, "--judge", SHORTER, "--judge", "name=third,backend=scripted:unreadable:3"]
-    together = result("pairs.jsonl", "--votes", "votes.jsonl", *judges)
+    together = result("pairs.jsonl", "--votes", "votes.jsonl", *judges, expect=3)
     for name, spec in zip(("longer", "shorter", "third"), judges[1::2], strict=True):
         Path("ledger.sqlite").unlink()
-        alone = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", spec)
+        status = 3 if name == "third" else 0
+        alone = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", spec, expect=status)
         assert figures_of(alone, name) == figures_of(together, name)
     assert figures_of(together, "third")["unparsed"]["value"] > 0
+
+
+def test_where_some_pairs_cannot_be_judged_the_status_is_3_and_all_is_written(own):
+    third = "name=third,backend=scripted:unreadable:3"
+    said = bench(
+        *("pairs.jsonl", "--votes", "votes.jsonl", "--judge", third, "--judge", LONGER),
+        *("--out", "result.json", "--markdown", "-"),
+        expect=3,
+    )
+    judges = {one["name"]: one for one in json.loads(Path("result.json").read_text("utf-8"))["judges"]}
+    n = judges["third"]["judged"]["count"]
+    assert 0 < n < 6
+    assert judges["third"]["judged"] == {"count": n, "total": 6}
+    assert judges["longer"]["judged"] == {"count": 6, "total": 6}
+    by_category = judges["third"]["judged_by_category"]
+    assert sum(one["count"] for one in by_category.values()) == n
+    assert f"{n} of 6 judged" in said
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from judge.metrics.bootstrap import (
     quotient,
     ratio,
     sums_by_cluster,
+    unvaried,
 )
 
 
@@ -103,7 +104,7 @@ def test_the_parts_that_draws_are_made_in_change_no_draw(monkeypatch, max_cells)
 
 def test_the_difference_of_a_judge_with_itself_is_exactly_nothing():
     measure = mean_of(np.random.default_rng(6).normal(size=30))
-    assert difference(measure, measure, Resampler(30)) == Estimate(0.0, 0.0, 0.0, 30)
+    assert difference(measure, measure, Resampler(30)) == Estimate(0.0, None, None, 30)
 
 
 def test_a_difference_is_paired_and_so_narrower_than_of_strangers():
@@ -133,8 +134,76 @@ def test_clusters_in_which_nothing_is_counted_do_not_sharpen_that_interval():
     assert (figure.value, figure.low, figure.high) == pytest.approx((1.0, exact.low, 1.0))
 
 
-def test_what_is_no_share_keeps_an_interval_of_no_width():
-    assert estimate(mean_of(np.zeros(9)), Resampler(9)) == Estimate(0.0, 0.0, 0.0, 9)
+def test_what_is_no_share_has_no_interval_where_nothing_varies_or_clusters_are_few():
+    assert estimate(mean_of(np.zeros(9)), Resampler(9)) == Estimate(0.0, None, None, 9)
+    assert estimate(mean_of(np.arange(1.0, 6.0)), Resampler(5)) == Estimate(3.0, None, None, 5)
+    assert estimate(mean_of(np.arange(1.0, 7.0)), Resampler(6)).low is not None
+
+
+@pytest.mark.parametrize("says", [0.5, 1 / 3])
+def test_a_share_that_is_the_same_everywhere_allows_for_clusters_that_were_not_seen(says):
+    figure = estimate(mean_of(np.full(20, says), is_share=True), Resampler(20))
+    q = stats.binomtest(0, 20).proportion_ci(method="exact").high
+    assert (figure.low, figure.high) == pytest.approx((says * (1 - q), says + q * (1 - says)))
+
+
+def test_few_clusters_make_a_share_no_narrower_than_that():
+    figure = estimate(mean_of(np.array([1.0, 0.8]), is_share=True), Resampler(2))
+    low, high = unvaried(0.9, (0.0, 1.0), 2)
+    assert low < 0.2
+    assert (figure.low, figure.high) == (low, 1.0)
+    assert high < 1.0
+
+
+def shares(*clusters: float) -> Measure:
+    return mean_of(np.array(clusters), is_share=True)
+
+
+def test_a_difference_that_is_the_same_everywhere_has_a_conservative_interval():
+    one, other = shares(*[1.0] * 20), shares(*[0.5] * 20)
+    figure = difference(one, other, Resampler(20))
+    q = stats.binomtest(0, 20).proportion_ci(method="exact").high
+    assert figure.value == 0.5
+    assert (figure.low, figure.high) == pytest.approx((0.5 - 1.5 * q, 0.5 + 0.5 * q))
+    none = difference(one, one, Resampler(20))
+    assert (none.value, none.low, none.high) == pytest.approx((0.0, -q, q))
+
+
+@pytest.mark.parametrize(("n_clusters", "is_clear"), [(1, False), (2, False), (5, False), (6, True)])
+def test_all_clusters_on_one_side_are_clear_from_six_on(n_clusters, is_clear):
+    figure = difference(shares(*[1.0] * n_clusters), shares(*[0.0] * n_clusters), Resampler(n_clusters))
+    assert (figure.low > 0) is is_clear
+    assert figure.high == 1
+
+
+@pytest.mark.parametrize(("n_that_differ", "is_clear"), [(5, False), (6, True)])
+def test_a_difference_is_clear_only_where_six_clusters_differ(n_that_differ, is_clear):
+    one, other = shares(*[1.0] * n_that_differ, *[0.0] * (100 - n_that_differ)), shares(*[0.0] * 100)
+    resampler = Resampler(100)
+    assert (difference(one, other, resampler).low > 0) is is_clear
+    assert (difference(other, one, resampler).high < 0) is is_clear
+    assert stats.binomtest(n_that_differ, n_that_differ).pvalue < 0.05 or not is_clear
+
+
+def test_an_ordinary_difference_has_the_percentile_interval():
+    generator = np.random.default_rng(11)
+    one, other = shares(*generator.random(40)), shares(*generator.random(40))
+    resampler = Resampler(40)
+    figure = difference(one, other, resampler)
+    draws = ratio(resampler.draws(one.sums)) - ratio(resampler.draws(other.sums))
+    ends = np.quantile(draws, [0.025, 0.975])
+    assert (figure.low, figure.high) == pytest.approx(tuple(ends), rel=1e-12)
+
+
+def test_the_interval_of_what_never_varied_covers_the_truth_often_enough():
+    # A judge that differs in one question of twelve: eleven samples of thirty miss it altogether.
+    generator, resampler = np.random.default_rng(12), Resampler(12, n_draws=400)
+    n_covered = 0
+    for _ in range(300):
+        differs = (generator.random(12) < 1 / 12).astype(float)
+        figure = difference(shares(*differs), shares(*[0.0] * 12), resampler)
+        n_covered += figure.low <= 1 / 12 <= figure.high
+    assert n_covered / 300 >= 0.95
 
 
 def test_a_figure_that_does_not_exist_has_no_interval_and_no_difference():
@@ -143,10 +212,12 @@ def test_a_figure_that_does_not_exist_has_no_interval_and_no_difference():
     assert difference(nothing, something, Resampler(5)) == Estimate(None, None, None, 0)
 
 
-def test_one_cluster_alone_has_no_interval():
-    one = mean_of(np.array([0.25]))
+def test_one_cluster_alone_has_nearly_the_widest_interval_or_none():
+    one, share = mean_of(np.array([0.25])), shares(0.25)
     assert estimate(one, Resampler(1)) == Estimate(0.25, None, None, 1)
     assert difference(one, one, Resampler(1)) == Estimate(0.0, None, None, 1)
+    assert astuple(estimate(share, Resampler(1))) == pytest.approx((0.25, 0.00625, 0.98125, 1))
+    assert astuple(difference(share, share, Resampler(1))) == pytest.approx((0.0, -0.975, 0.975, 1))
     assert estimates(one.sums, lambda sums: sums, [1, 1], Resampler(1)) == [
         Estimate(0.25, None, None, 1),
         Estimate(1.0, None, None, 1),

@@ -253,12 +253,22 @@ def test_the_ledger_goes_to_another_machine_and_nothing_is_judged_again(run, tmp
 
 
 @pytest.mark.slow
-def test_a_corrupt_ledger_is_named_and_set_aside(run, pairs_file, tmp_path):
-    (tmp_path / "l.sqlite").write_bytes(b"this is no database" * 100)
+def test_a_damaged_ledger_is_named_and_set_aside(run, pairs_file, tmp_path):
     judge = ["run", pairs_file, "--quiet", "--backend", "scripted:first", "--ledger", "l.sqlite"]
-    assert_one_line(run(*judge), "l.sqlite.corrupt-1")
-    assert (tmp_path / "l.sqlite.corrupt-1").read_bytes().startswith(b"this is no database")
     assert run(*judge).returncode == 0
+    begun = (tmp_path / "l.sqlite").read_bytes()[:4096]
+    (tmp_path / "l.sqlite").write_bytes(begun)
+    assert_one_line(run(*judge), "l.sqlite.corrupt-1")
+    assert (tmp_path / "l.sqlite.corrupt-1").read_bytes() == begun
+    assert run(*judge).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_ledger_that_is_somebody_elses_file_is_left_alone(run, pairs_file, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    done = run("run", pairs_file, "--backend", "scripted:first", "--ledger", "notes.txt")
+    assert_one_line(done, "notes.txt: not an SQLite file, and no ledger. It was left as it is")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.slow

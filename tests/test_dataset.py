@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pairs import FOUR_PAIRS, pair_of
 
-from judge.datasets.dataset import Dataset, Unusable, data_folder, not_empty, only, stratified, usable
+from judge.datasets.dataset import (
+    Dataset,
+    UnknownLabel,
+    Unusable,
+    data_folder,
+    not_empty,
+    only,
+    stratified,
+    usable,
+)
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Outcome, Status, Verdict
 
@@ -54,6 +63,18 @@ def test_unusable_rows_are_counted_by_reason():
         return number // 2
 
     assert usable([2, 3, -1, 4, 5], even) == ([1, 2], {"odd": 2, "negative": 1})
+
+
+def test_labels_that_are_not_understood_are_counted_together_and_named_with_their_first_rows():
+    def known(label):
+        if label != "A":
+            raise UnknownLabel("unknown winner", label)
+        return label
+
+    labels = ["A", "model_c", 7, *["model_c"] * 6, None]
+    told = "'model_c' in rows 2, 4, 5, 6, 7, ...; 7 in row 3; None in row 10"
+    assert usable(labels, known) == (["A"], {f"unknown winner ({told})": 9})
+    assert usable(labels[:2], known, ["one 5", "two 1"])[1] == {"unknown winner ('model_c' in row two 1)": 1}
 
 
 def test_other_errors_are_bugs_and_pass():

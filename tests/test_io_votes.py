@@ -81,6 +81,29 @@ def test_every_outcome_is_read(tmp_path, ballot):
     assert read_votes(jsonl(tmp_path, ROW | {"outcome": ballot.value}))[0].outcome is ballot
 
 
+@pytest.mark.parametrize(
+    ("spelled", "ballot"),
+    [
+        (" A ", Ballot.A),
+        ("model_b", Ballot.B),
+        ("Tie", Ballot.TIE),
+        ("both good", Ballot.TIE),
+        ("Tie (bothbad)", Ballot.BOTH_BAD),
+        ("both_bad", Ballot.BOTH_BAD),
+    ],
+)
+def test_an_outcome_may_be_spelled_as_arenas_do(tmp_path, spelled, ballot):
+    assert read_votes(jsonl(tmp_path, ROW | {"outcome": spelled}))[0].outcome is ballot
+
+
+def test_equal_outcomes_that_are_not_understood_are_one_line_with_their_count_and_lines(tmp_path):
+    rows = [ROW | {"pair_id": str(n), "outcome": "model_c" if n > 1 else "A"} for n in range(6)]
+    with pytest.raises(
+        BadLines, match=r"votes\.jsonl: 4 lines \(3-6\): outcome is 'model_c'\. It must be one of"
+    ):
+        read_votes(jsonl(tmp_path, *rows))
+
+
 def test_jsonl_gzip_csv_and_parquet_give_the_same_votes(tmp_path):
     rows = [FULL, ROW | {"pair_id": "p2", "outcome": "BOTH_BAD"}]
     votes = read_votes(jsonl(tmp_path, *rows))

@@ -14,6 +14,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -333,9 +334,10 @@ def test_a_ledger_below_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_ledgers_place_is_refused_and_stays(path: Path) -> None:
     path.mkdir()
-    with pytest.raises(LedgerError, match="unable to open database file"):
+    with pytest.raises(LedgerError, match=r"ledger\.sqlite: a folder, and no ledger\. Name a file in it\."):
         Ledger(path)
     assert path.is_dir()
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
@@ -371,10 +373,51 @@ def filled(path: Path) -> None:
         ledger.record(ledger.register(JUDGE), entries(2000))
 
 
+def assert_left_alone(path: Path, what: str) -> None:
+    """Opening the file is one line that says what it is, and nothing beside it or in it changes."""
+    before, beside = path.read_bytes(), sorted(path.parent.iterdir())
+    with pytest.raises(LedgerError) as caught:
+        Ledger(path)
+    assert str(caught.value) == (
+        f"{path}: {what}, and no ledger. It was left as it is: name another file, or move this one away."
+    )
+    assert path.read_bytes() == before
+    assert sorted(path.parent.iterdir()) == beside
+
+
 @pytest.mark.parametrize("size", [2, 10, 511, 512, 5000, 100_000])
-def test_random_bytes_are_set_aside(path: Path, size: int) -> None:
+def test_random_bytes_are_left_alone(path: Path, size: int) -> None:
     path.write_bytes(random.Random(size).randbytes(size))
-    assert_set_aside(path)
+    assert_left_alone(path, "not an SQLite file")
+
+
+def test_a_text_file_is_left_alone(path: Path) -> None:
+    path.write_text('{"id": "p1"}\n' * 100)
+    assert_left_alone(path, "not an SQLite file")
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+@pytest.mark.parametrize("owner", [0, 77])
+def test_another_programs_sqlite_file_is_left_alone(path: Path, mode: str, owner: int) -> None:
+    sql(path, f"PRAGMA journal_mode = {mode}", f"PRAGMA application_id = {owner}")
+    sql(path, "CREATE TABLE judges (id INTEGER PRIMARY KEY, name TEXT)")
+    assert_left_alone(path, "an SQLite file of another program")
+
+
+def test_another_programs_open_database_is_left_alone(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as theirs:
+        theirs.execute("PRAGMA journal_mode = WAL")
+        theirs.execute("CREATE TABLE songs (name TEXT)")  # in the log alone, not yet in the file
+        with pytest.raises(LedgerError, match="an SQLite file of another program, and no ledger"):
+            Ledger(path)
+        assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == [("songs",)]
+    assert not list(path.parent.glob("*corrupt*"))
+
+
+def damaged(path: Path) -> None:
+    """A ledger that ends in the middle of a table."""
+    filled(path)
+    path.write_bytes(path.read_bytes()[: 4096 * 7])
 
 
 def test_a_ledger_with_flipped_pages_is_set_aside(path: Path) -> None:
@@ -386,15 +429,10 @@ def test_a_ledger_with_flipped_pages_is_set_aside(path: Path) -> None:
     assert_set_aside(path)
 
 
-@pytest.mark.parametrize("kept", [50, 4096, 4096 * 7, 4096 * 7 + 100])
+@pytest.mark.parametrize("kept", [4096, 4096 * 7, 4096 * 7 + 100])
 def test_a_ledger_cut_short_is_set_aside(path: Path, kept: int) -> None:
     filled(path)
     path.write_bytes(path.read_bytes()[:kept])
-    assert_set_aside(path)
-
-
-def test_another_programs_sqlite_file_is_set_aside(path: Path) -> None:
-    sql(path, "CREATE TABLE judges (id INTEGER PRIMARY KEY, name TEXT)")
     assert_set_aside(path)
 
 
@@ -405,27 +443,29 @@ def test_a_ledger_without_one_of_its_tables_is_set_aside(path: Path) -> None:
 
 
 def test_a_second_broken_file_gets_the_next_number_and_takes_its_side_files_along(path: Path) -> None:
-    path.write_text("not a ledger")
+    damaged(path)
+    first = path.read_bytes()
     assert_set_aside(path, 1)
-    path.write_text("not a ledger either")
+    path.write_bytes(first)
     Path(f"{path}-wal").write_text("a log")
     assert_set_aside(path, 2)
-    assert Path(f"{path}.corrupt-1").read_text() == "not a ledger"
+    assert Path(f"{path}.corrupt-1").read_bytes() == first
     assert Path(f"{path}.corrupt-2-wal").read_text() == "a log"
 
 
 def test_a_number_is_not_free_while_a_side_file_has_it(path: Path) -> None:
     Path(f"{path}.corrupt-1-wal").write_text("kept")
-    path.write_text("not a ledger")
+    damaged(path)
     assert_set_aside(path, 2)
     assert Path(f"{path}.corrupt-1-wal").read_text() == "kept"
 
 
 @pytest.mark.slow
 def test_processes_that_meet_a_broken_file_set_aside_only_that_one(path: Path) -> None:
-    path.write_bytes(random.Random(7).randbytes(5000))
+    damaged(path)
+    size = path.stat().st_size
     assert set(run_apart((write_batches, (path, 0)), (write_batches, (path, 50)))) == {0, 1}
-    assert Path(f"{path}.corrupt-1").stat().st_size == 5000
+    assert Path(f"{path}.corrupt-1").stat().st_size == size
     assert not Path(f"{path}.corrupt-2").exists()
     assert n_readings(path) == 200
 

@@ -66,9 +66,9 @@ def test_a_row_is_a_pair_with_the_label_as_its_vote(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"label": 3}, "unknown label"),
-        ({"label": True}, "unknown label"),
-        ({"label": None}, "unknown label"),
+        ({"label": 3}, "unknown label (3 in row natural 1)"),
+        ({"label": True}, "unknown label (True in row natural 1)"),
+        ({"label": None}, "unknown label (None in row natural 1)"),
         ({"output_2": None}, "missing text"),
         ({"input": 7}, "missing text"),
     ],

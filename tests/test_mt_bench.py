@@ -252,8 +252,8 @@ def test_experts_and_authors_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"winner": "error"}, "unknown winner"),
-        ({"winner": None}, "unknown winner"),
+        ({"winner": "model_c"}, "unknown winner ('model_c' in row 2)"),
+        ({"winner": None}, "unknown winner (None in row 2)"),
         ({"judge": None}, "no voter"),
         ({"turn": "1"}, "unknown turn"),
         ({"turn": 3}, "unknown turn"),
@@ -310,7 +310,10 @@ def test_released_verdicts_are_given_on_all_pairs_or_not_at_all(tmp_path):
     folder = folder_of(tmp_path, VOTE, released=[VOTE | {"winner": "error"}, VOTE | {"turn": 2}])
     dataset = read(Wanted(folder))
     assert dataset.released == {}
-    assert dataset.broken == {"pair without a released verdict": 1}
+    assert dataset.broken == {
+        "released verdict: unknown winner ('error' in row 1)": 1,
+        "pair without a released verdict": 1,
+    }
 
 
 def test_what_mt_bench_does_not_have_is_refused(tmp_path):

@@ -166,7 +166,11 @@ def test_three_replies_are_three_pairs():
         (said("r", "p1", "Deleted.", 2, deleted=True), "deleted", 1),
         (said("r", "p1", "Porque sí.", 2, lang="es"), "other language", 1),
         (said("r", "p1", "Not ranked."), "no rank", 2),  # with either of the others
-        (said("r", "p1", "Not a number.", "2"), "no rank", 2),
+        (
+            said("r", "p1", "Not a number.", "2"),
+            "rank that is no whole number ('2' in rows r and bad, r and good)",
+            2,
+        ),
         (said("r", "p1", "As bad.", 1), "equal ranks", 1),
         (said("r", "p1", BAD["text"], 2), "identical texts", 1),
         (said("r", "gone", "To nothing.", 0), "parent missing or left out", 1),

@@ -89,10 +89,22 @@ def test_a_column_gold_is_one_vote_a_pair(tmp_path):
     assert (dataset.name, dataset.source, dataset.broken) == ("gold.jsonl", "own pairs, column gold", {})
 
 
-def test_a_gold_label_counts_only_as_it_is_spelled(tmp_path):
-    dataset = read(gold_file(tmp_path, "A", "a", "BOTH_BAD", 1, ["A"], "", None), Wanted())
+def test_a_gold_label_may_be_spelled_as_arenas_do(tmp_path):
+    dataset = read(gold_file(tmp_path, " a ", "model_b", "Tie", "tie (bothbad)", "both good"), Wanted())
+    assert [vote.outcome.value for vote in dataset.votes] == ["A", "B", "TIE", "TIE", "TIE"]
+    assert dataset.broken == {}
+
+
+def test_a_gold_label_that_is_not_understood_is_counted_and_named_with_its_rows(tmp_path):
+    dataset = read(gold_file(tmp_path, "A", "model_c", 1, ["A"], "model_c", "", None), Wanted())
     assert [pair.id for pair in dataset.pairs] == ["0"]
-    assert dataset.broken == {"gold is not A, B, TIE": 4, "pair without a vote": 2}
+    unknown = "gold is not A, B, TIE ('model_c' in rows 2, 5; 1 in row 3; ['A'] in row 4)"
+    assert dataset.broken == {unknown: 4, "pair without a vote": 2}
+
+
+def test_where_no_gold_label_is_understood_the_error_names_them(tmp_path):
+    with pytest.raises(InputError, match=r"Left out: gold is not A, B, TIE \('model_c' in row 1\): 1\.$"):
+        read(gold_file(tmp_path, "model_c", None), Wanted())
 
 
 def test_a_file_of_votes_goes_before_the_column_gold(tmp_path):

@@ -44,6 +44,18 @@ def test_evidence_is_one_readable_case_and_the_share_that_is_set(counts, lack):
     assert lack_of_evidence(*counts) == lack
 
 
+@pytest.mark.parametrize(
+    ("counts", "lack"),
+    [
+        ((0, 20, 0.0, 20), "0 of 20 readable (20 skipped as inconsistent)"),
+        ((15, 20, 0.8, 4), "15 of 20 readable (4 skipped as inconsistent), and at least 80 % must be"),
+        ((16, 20, 0.8, 4), ""),
+    ],
+)
+def test_what_was_skipped_is_told_beside_what_was_readable(counts, lack):
+    assert lack_of_evidence(*counts) == lack
+
+
 @RUNS_PYTEST
 @WAYS
 def test_where_nothing_could_be_read_the_run_fails(project):

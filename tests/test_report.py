@@ -246,11 +246,22 @@ def test_a_tie_that_was_allowed_counts_half_in_the_probability_of_a():
 
 
 def test_a_gold_column_with_anything_else_is_no_label():
-    labels = ["a", "", "B ", "forty-two"]
+    labels = ["model_c", "", "forty-two", "model_c"]
     verdicts = [verdict(str(i), 0.9, 0.1) for i in range(4)]
     report = summarize(verdicts, [pair(str(i), gold=label) for i, label in enumerate(labels)])
     assert report.total.gold_strict is None
-    assert "Gold" not in format_text(report)
+    said = " ".join(format_text(report, width=200).split())
+    assert "Unknown gold 3 gold labels that are not A, B or TIE, left out: 'model_c' in rows 1, 4; " in said
+    assert "'forty-two' in row 3" in said
+    assert "Gold " not in said.replace("Unknown gold", "")
+
+
+def test_a_gold_label_may_be_spelled_as_arenas_do():
+    labels = [" a ", "model_b", "tie (bothbad)"]
+    verdicts = [verdict(str(i), 0.9, 0.1) for i in range(3)]
+    report = summarize(verdicts, [pair(str(i), gold=label) for i, label in enumerate(labels)])
+    assert [row.gold for row in report.rows] == [Outcome.A, Outcome.B, Outcome.TIE]
+    assert "Unknown gold" not in format_text(report)
 
 
 def test_a_pair_with_either_reading_shortened_is_trimmed():

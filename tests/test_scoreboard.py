@@ -30,6 +30,7 @@ from judge.study.scoreboard import (
 from judge.study.study import Contrast, Cost, EntrantKind, study_of
 
 STUDY = small_study()
+FAST, SLOW = "fast (11 of 12 judged)", "slow (11 of 12 judged)"
 
 
 def estimate(value, low=None, high=None, n=100):
@@ -127,7 +128,7 @@ def test_the_main_table_has_a_row_an_entrant_in_order_and_people_last():
     assert [line.style for line in board.lines] == ["judge"] * 2 + ["released"] + ["baseline"] * 3 + [
         "people"
     ]
-    assert all(len(line.cells) == len(board.labels) == 11 for line in board.lines)
+    assert all(len(line.cells) == len(board.labels) == 12 for line in board.lines)
     assert "12 pairs, 24 votes" in board.caption
 
 
@@ -155,7 +156,8 @@ def test_a_table_by_category_ends_with_all_and_has_the_ceiling_of_its_own_conven
     names = ("fast", "slow", "GPT-4", "longer wins", "first wins", "coin", "people (ceiling)")
     assert board.labels == (*names, "Votes", "Questions")
     assert str(board.lines[-1].cells[6]) == str(percent_cell(STUDY.people.figures["strict"]))
-    assert str(board.lines[-1].cells[0]) == str(percent_cell(STUDY.standings[0].figures["strict"]))
+    judged = replace(percent_cell(STUDY.standings[0].figures["strict"]), behind="11 of 12 judged")
+    assert board.lines[-1].cells[0] == judged
     n = sum(int(line.cells[7].value) for line in board.lines[:-1])
     assert n == int(board.lines[-1].cells[7].value) == STUDY.total.n_votes - STUDY.people.n_ties
 
@@ -164,6 +166,18 @@ def test_inconsistency_by_category_has_no_ceiling_and_counts_pairs():
     board = category_board(STUDY, "inconsistent")
     assert "people (ceiling)" not in board.labels
     assert board.labels[-2:] == ("Pairs", "Questions")
+    assert [line.cells[-2].value for line in board.lines] == ["4", "4", "4", "12"]
+
+
+def test_a_table_says_how_many_pairs_each_judge_read_where_one_has_not_read_all():
+    board = main_board(STUDY)
+    assert board.labels[0] == "Pairs judged"
+    judged = {line.name: line.cells[0].value for line in board.lines}
+    assert judged["fast"] == judged["slow"] == "11 of 12"
+    assert judged["GPT-4"] == judged["coin"] == "12 of 12"
+    assert judged["people (ceiling)"] == "-"
+    everything = replace(STUDY, standings=STUDY.standings[2:])
+    assert "Pairs judged" not in main_board(everything).labels
 
 
 def test_a_category_that_is_called_all_is_a_row_of_its_own():
@@ -175,11 +189,11 @@ def test_a_category_that_is_called_all_is_a_row_of_its_own():
 def test_differences_are_between_judges_and_against_the_longer_answer_only():
     board = contrast_board(STUDY)
     assert [line.name for line in board.lines] == [
-        "fast less slow",
-        "fast less GPT-4",
-        "fast less longer wins",
-        "slow less GPT-4",
-        "slow less longer wins",
+        f"{FAST} less {SLOW}",
+        f"{FAST} less GPT-4",
+        f"{FAST} less longer wins",
+        f"{SLOW} less GPT-4",
+        f"{SLOW} less longer wins",
         "GPT-4 less longer wins",
     ]
     assert board.labels[-1] == "McNemar p, not clustered"
@@ -199,7 +213,7 @@ def test_what_nobody_has_is_no_table():
 def test_people_have_the_share_for_the_longer_answer_beside_the_judges():
     board = bias_board(STUDY)
     assert board.lines[-1].name == "people"
-    assert str(board.lines[-1].cells[0]) == str(percent_cell(STUDY.people.figures["longer_chosen"]))
+    assert str(board.lines[-1].cells[1]) == str(percent_cell(STUDY.people.figures["longer_chosen"]))
     assert board.lines[0].cells[-1] == Cell("1")  # trimmed
 
 
@@ -219,12 +233,12 @@ def test_models_stand_in_the_order_of_people():
     names = [line.name for line in win_rates.lines]
     assert names == [line.name for line in strengths.lines]
     assert names == sorted(people, key=lambda name: -people[name].value)
-    assert win_rates.labels == ("people", "fast", "slow", "GPT-4")
+    assert win_rates.labels == ("people", FAST, SLOW, "GPT-4")
 
 
 def test_the_figures_behind_the_curves_are_a_row_a_bin_and_a_row_a_coverage():
     by_confidence, by_coverage = curve_boards(STUDY)
-    assert by_confidence.labels == by_coverage.labels == ("fast", "slow")
+    assert by_confidence.labels == by_coverage.labels == (FAST, SLOW)
     assert [line.name for line in by_coverage.lines] == [str(share) for share in range(10, 101, 10)]
     first = STUDY.standings[0].reliability[0]
     assert f"n {first.right.n}" in str(by_confidence.lines[0].cells[0])
@@ -256,8 +270,8 @@ def test_a_headline_has_agreement_flips_people_and_the_distance_to_the_longer_an
 
 
 def test_a_headline_does_not_hide_what_was_not_read():
-    assert "8.3 % [0.0, 33.3] of pairs got no readable verdict" in str(
-        headlines_of(with_figures("fast", unparsed=estimate(1 / 12, 0.0, 1 / 3)))[0]
+    assert "8.3 % [0.0, 33.3] of pairs got no readable verdict (11 of 12 judged)" in str(
+        headlines_of(with_figures("fast", unparsed=estimate(1 / 12, 0.0, 1 / 3, n=12)))[0]
     )
 
 

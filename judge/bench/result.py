@@ -39,6 +39,7 @@ def result_of(
             "n_voters": study.people.n_voters,
             "n_tied_votes": study.people.n_ties,
             "n_left_out": study.n_left_out,
+            "n_votes_left_out": study.n_votes_left_out,
             "broken": dict(data.broken),
             "selection": dict(selection),
             "categories": {name: asdict(counts) for name, counts in study.by_category.items()},

@@ -18,6 +18,7 @@ from judge.bench.run import (
     source_of,
 )
 from judge.cli.console import (
+    NOT_ALL_JUDGED,
     STYLE,
     LedgerOption,
     NoCacheOption,
@@ -35,6 +36,7 @@ from judge.datasets.dataset import Wanted, data_folder
 from judge.errors import InputError
 from judge.metrics import other_metrics
 from judge.options import JudgeOptions, judge_of_spec
+from judge.records import Status
 
 app = typer.Typer(**STYLE)
 
@@ -101,7 +103,9 @@ def bench(
     *,
     judge: JudgeOptions,
 ) -> None:
-    """Measure judges on a data set: agreement with people, and how often a verdict flips."""
+    """Measure judges on a data set: agreement with people, and how often a verdict flips. Exit status 0: all
+    pairs were judged; 3: some are unparsed.
+    """
     from judge.bench.result import frame_of, result_of
     from judge.provenance import as_json
     from judge.study.gallery import galleries_of
@@ -137,6 +141,8 @@ def bench(
         write(out, as_json(result) + "\n")
     galleries = galleries_of(entrants, dataset.votes, dataset.pairs) if html else ()
     show_study(study, frame, galleries, html, markdown, out)
+    if any(verdict.status is Status.UNPARSED for run in runs for verdict in run.verdicts):
+        raise typer.Exit(NOT_ALL_JUDGED)
 
 
 def _turn_of(text: str) -> int | None:

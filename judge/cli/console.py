@@ -41,7 +41,7 @@ NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Ask everything again, and keep nothing in the ledger.")
 ]
 NOT_ALL_JUDGED = 3
-"""Exit status of `judge run` where a pair stayed unparsed."""
+"""Exit status of `judge run` and `judge bench` where a pair stayed unparsed."""
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 

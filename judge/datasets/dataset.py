@@ -7,10 +7,12 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 from judge.errors import InputError
+from judge.io.labels import labels_told
 from judge.io.wording import counts_in_words
 from judge.records import NO_CATEGORY, Ballot, HumanVote, Message, Pair, Verdict, sha256_of_json
 
@@ -101,16 +103,34 @@ class Unusable(Exception):
     """Why one row is left out, in words that fit many rows. `usable` catches and counts all of these."""
 
 
-def usable(rows: Iterable[S], read_one: Callable[[S], T]) -> tuple[list[T], Counter[str]]:
-    """What `read_one` makes of each row, and how many rows it found Unusable, by reason."""
+class UnknownLabel(Unusable):
+    """A row's label is not understood; the label is named, and the rows that have it."""
+
+    def __init__(self, reason: str, label: object) -> None:
+        super().__init__(reason)
+        self.label = label
+
+
+def usable(
+    rows: Iterable[S], read_one: Callable[[S], T], places: Iterable[object] | None = None
+) -> tuple[list[T], Counter[str]]:
+    """What `read_one` makes of each row, and how many rows it found Unusable, by reason.
+
+    Args:
+        places: what names each row in its file; by default its number from 1.
+    """
     done: list[T] = []
     broken: Counter[str] = Counter()
-    for row in rows:
+    unknown: dict[str, list[tuple[object, object]]] = {}
+    for row, place in zip(rows, count(1) if places is None else places, strict=False):
         try:
             done.append(read_one(row))
+        except UnknownLabel as reason:
+            unknown.setdefault(str(reason), []).append((place, reason.label))
         except Unusable as reason:
             broken[str(reason)] += 1
-    return done, broken
+    named = {f"{reason} ({labels_told(labels)})": len(labels) for reason, labels in unknown.items()}
+    return done, broken + Counter(named)
 
 
 def preferred(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Dataset, DataSource, Unusable, Wanted, not_empty, usable
+from judge.datasets.dataset import Dataset, DataSource, UnknownLabel, Unusable, Wanted, not_empty, usable
 from judge.datasets.sources import local_rows
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Message, Pair
@@ -37,7 +37,9 @@ def read(wanted: Wanted) -> Dataset:
         raise InputError(f"turn {wanted.turn}: LLMBar has one turn only.")
     if wanted.votes:
         raise InputError(f"votes {wanted.votes!r}: LLMBar has its labels only. Leave --votes out.")
-    both, broken = usable(rows_in(wanted.folder), lambda row: pair_and_vote(*row))
+    rows = list(rows_in(wanted.folder))
+    places = [f"{name} {number}" for name, number, _ in rows]
+    both, broken = usable(rows, lambda row: pair_and_vote(*row), places)
     return not_empty(
         Dataset(
             name="LLMBar",
@@ -62,7 +64,7 @@ def pair_and_vote(name: str, number: int, row: Mapping[str, Any]) -> tuple[Pair,
     if not all(isinstance(text, str) for text in texts):
         raise Unusable("missing text")
     if type(row.get("label")) is not int or row["label"] not in OUTCOMES:
-        raise Unusable("unknown label")
+        raise UnknownLabel("unknown label", row.get("label"))
     asked = Message("user", row["input"])
     pair = Pair(
         id=f"llmbar-{name.replace('_', '-')}-{number}",

@@ -19,6 +19,7 @@ from judge.datasets.dataset import (
     Dataset,
     DataSource,
     SelfCheck,
+    UnknownLabel,
     Unusable,
     Wanted,
     data_folder,
@@ -27,6 +28,7 @@ from judge.datasets.dataset import (
 )
 from judge.datasets.sources import Source, published_rows
 from judge.errors import InputError
+from judge.io.labels import ballot_of
 from judge.io.pairs import write_pairs
 from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict
 
@@ -37,8 +39,8 @@ QUESTIONS = Source("mt_bench_human_judgments/question.jsonl", "HuggingFaceH4/mt_
 
 VOTERS = {"experts": "expert", "authors": "author", "all": ""}
 TURNS = (1, 2)
-WINNERS = ("model_a", "model_b", "tie")
 INCONSISTENT = "tie (inconsistent)"
+SECOND_VERDICT = "a second one on the pair"
 NOT_RELEASED = "pair without a released verdict"
 
 Row = Mapping[str, Any]
@@ -63,7 +65,8 @@ def read(wanted: Wanted) -> Dataset:
         InputError: the data cannot be read, no pair is left, or there is no such turn or kind of voter.
     """
     pairs, votes, broken = pairs_and_votes(wanted)
-    verdict_on = {verdict.pair_id: verdict for verdict in released_verdicts(wanted)}
+    released, unread = released_rows(wanted)
+    verdict_on = {verdict.pair_id: verdict for verdict in released}
     n_missing = sum(pair.id not in verdict_on for pair in pairs)
     return not_empty(
         Dataset(
@@ -71,7 +74,7 @@ def read(wanted: Wanted) -> Dataset:
             pairs=pairs,
             votes=votes,
             source="Zheng et al. (arXiv:2306.05685), CC-BY-4.0",
-            broken=broken + Counter({NOT_RELEASED: n_missing}),
+            broken=broken + unread + Counter({NOT_RELEASED: n_missing}),
             released={} if n_missing else {"gpt-4": tuple(verdict_on[pair.id] for pair in pairs)},
         )
     )
@@ -89,7 +92,8 @@ def voted_pairs(folder: Path | None, turn: int = 1) -> list[Pair]:
 def pairs_and_votes(wanted: Wanted) -> tuple[tuple[Pair, ...], tuple[HumanVote, ...], Counter[str]]:
     """The pairs by id, the votes in the order of the file, and the rows that were left out, by reason."""
     refuse_unknown(wanted)
-    rows = [row for row in published_rows(HUMAN, wanted.folder) if is_wanted(row, wanted)]
+    numbered = enumerate(published_rows(HUMAN, wanted.folder), start=1)
+    rows = {number: row for number, row in numbered if is_wanted(row, wanted)}
     questions = questions_by_text(published_rows(QUESTIONS, wanted.folder))
     pairs: dict[str, Pair] = {}
 
@@ -100,20 +104,25 @@ def pairs_and_votes(wanted: Wanted) -> tuple[tuple[Pair, ...], tuple[HumanVote, 
             raise Unusable("other texts than an earlier row of the pair")
         return vote
 
-    votes, broken = usable(rows, vote_of)
+    votes, broken = usable(rows.values(), vote_of, rows)
     return tuple(pairs[id] for id in sorted(pairs)), tuple(votes), broken
 
 
 def released_verdicts(wanted: Wanted) -> list[Verdict]:
-    """GPT-4's verdicts on every released pair of the wanted turn, those without a vote too, by pair id.
+    """GPT-4's verdicts on every released pair of the wanted turn, those without a vote too, by pair id."""
+    return released_rows(wanted)[0]
 
-    Rows that are no verdict, or are a second one on a pair, are left out.
-    """
+
+def released_rows(wanted: Wanted) -> tuple[list[Verdict], Counter[str]]:
+    """The same, and the rows that were left out, by reason: no verdict, or a second one on a pair."""
     refuse_unknown(wanted)
-    rows = (row for row in published_rows(GPT_4, wanted.folder) if wanted.turn in (None, row.get("turn")))
-    verdicts, _ = usable(rows, verdict_from_row)
+    numbered = enumerate(published_rows(GPT_4, wanted.folder), start=1)
+    rows = {number: row for number, row in numbered if wanted.turn in (None, row.get("turn"))}
+    verdicts, broken = usable(rows.values(), verdict_from_row, rows)
     first = {verdict.pair_id: verdict for verdict in reversed(verdicts)}
-    return [first[id] for id in sorted(first)]
+    broken[SECOND_VERDICT] = len(verdicts) - len(first)
+    named = Counter({f"released verdict: {reason}": n for reason, n in broken.items()})
+    return [first[id] for id in sorted(first)], named
 
 
 # --- from rows to records --------------------------------------------------------------------------------
@@ -216,12 +225,13 @@ def vote_on(pair: Pair, row: Row) -> HumanVote:
 
 def voted_outcome(row: Row) -> Outcome:
     """Who won, in the pair's terms: a is the first model by name."""
-    winner = row.get("winner")
-    if winner not in WINNERS:
-        raise Unusable("unknown winner")
-    if winner == "tie":
+    found = ballot_of(row.get("winner"))
+    if found is None:
+        raise UnknownLabel("unknown winner", row.get("winner"))
+    if found.outcome is Outcome.TIE:
         return Outcome.TIE
-    return Outcome.A if row[winner] == min(row["model_a"], row["model_b"]) else Outcome.B
+    winner = row["model_a"] if found is Ballot.A else row["model_b"]
+    return Outcome.A if winner == min(row["model_a"], row["model_b"]) else Outcome.B
 
 
 def verdict_from_row(row: Row) -> Verdict:

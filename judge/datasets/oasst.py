@@ -14,7 +14,16 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Dataset, DataSource, Unusable, Wanted, not_empty, preferred, usable
+from judge.datasets.dataset import (
+    Dataset,
+    DataSource,
+    UnknownLabel,
+    Unusable,
+    Wanted,
+    not_empty,
+    preferred,
+    usable,
+)
 from judge.datasets.sources import Source, local_rows, published_rows
 from judge.errors import InputError
 from judge.records import Ballot, HumanVote, Message, Pair
@@ -35,13 +44,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One usable message. `rank` counts from 0, the best; only replies may have one."""
+    """One usable message. `rank`, as it was found, counts from 0, the best; only replies may have one."""
 
     id: str
     parent_id: str | None
     tree: str
     message: Message
-    rank: int | None
+    rank: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +164,9 @@ def sibling_pairs(messages: Iterable[Row], ranked: bool = True) -> tuple[list[Si
         (node for node in by_id.values() if node.message.role == "assistant"),
         lambda node: OasstReply(node, context_of(node, by_id)),
     )
-    siblings, bad_pairs = usable(twos_of(replies), lambda two: siblings_of(*two, ranked=ranked))
+    twos = list(twos_of(replies))
+    places = [f"{one.node.id} and {other.node.id}" for one, other in twos]
+    siblings, bad_pairs = usable(twos, lambda two: siblings_of(*two, ranked=ranked), places)
     return sorted(siblings, key=lambda one: one.pair.id), bad_messages + repeated + bad_replies + bad_pairs
 
 
@@ -175,7 +186,7 @@ def node_of(row: Row) -> Node:
         parent_id=row["parent_id"],
         tree=str(row.get("message_tree_id")),
         message=Message(ROLES[row["role"]], row["text"]),
-        rank=row["rank"] if type(row.get("rank")) is int else None,
+        rank=row.get("rank"),
     )
 
 
@@ -228,6 +239,9 @@ def better_of(a: Node, b: Node) -> Ballot:
     """The reply of lower rank: 0 is the best."""
     if a.rank is None or b.rank is None:
         raise Unusable("no rank")
+    for node in (a, b):
+        if type(node.rank) is not int:
+            raise UnknownLabel("rank that is no whole number", node.rank)
     if a.rank == b.rank:
         raise Unusable("equal ranks")
     return Ballot.A if a.rank < b.rank else Ballot.B

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from judge.datasets.dataset import Dataset, Unusable, Wanted, not_empty, usable
+from judge.datasets.dataset import Dataset, UnknownLabel, Unusable, Wanted, not_empty, usable
 from judge.errors import InputError
+from judge.io.labels import ballot_of
 from judge.io.pairs import read_pairs
 from judge.io.rows import file_name
 from judge.io.votes import read_votes
-from judge.io.wording import some_of
+from judge.io.wording import counts_in_words, some_of
 from judge.records import GOLD, Ballot, HumanVote, Outcome, Pair
 
 NO_VOTE = "pair without a vote"
@@ -70,18 +71,21 @@ def votes_of_gold(pairs: Sequence[Pair], name: str) -> tuple[list[HumanVote], Co
     """A vote for every pair with a gold label, and how many pairs have none, by reason."""
     votes, broken = usable(pairs, gold_vote)
     if not votes:
+        unknown = {reason: n for reason, n in broken.items() if reason != NO_VOTE}
+        left_out = f" Left out: {counts_in_words(unknown)}." if unknown else ""
         raise InputError(
             f"{name}: no votes. Name a file of votes with --votes, or give the pairs a column {GOLD} "
-            f"that is one of {', '.join(Outcome)}."
+            f"that is one of {', '.join(Outcome)}.{left_out}"
         )
     return votes, broken
 
 
 def gold_vote(pair: Pair) -> HumanVote:
-    """The label in the pair's column gold, which must be spelled exactly."""
+    """The label in the pair's column gold."""
     label = pair.metadata.get(GOLD)
     if label is None or label == "":
         raise Unusable(NO_VOTE)
-    if label not in list(Outcome):
-        raise Unusable(f"{GOLD} is not {', '.join(Outcome)}")
-    return HumanVote(pair.id, GOLD, Ballot(label), category=pair.category)
+    ballot = ballot_of(label)
+    if ballot is None:
+        raise UnknownLabel(f"{GOLD} is not {', '.join(Outcome)}", label)
+    return HumanVote(pair.id, GOLD, Ballot(ballot.outcome.value), category=pair.category)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.io.content import PARQUET, TABLE
+from judge.io.labels import ballot_of
 from judge.io.rows import (
     JSON_READERS,
     Cells,
@@ -31,7 +32,7 @@ from judge.io.rows import (
     shown,
     write_json_lines,
 )
-from judge.io.values import named, optional_text
+from judge.io.values import optional_text
 from judge.records import Ballot, HumanVote
 
 REQUIRED = ("pair_id", "voter", "outcome")
@@ -82,7 +83,7 @@ def vote_from_cells(cells: Mapping[str, Any]) -> HumanVote:
     return HumanVote(
         pair_id=label(cells["pair_id"], "pair_id"),
         voter=label(cells["voter"], "voter"),
-        outcome=named(cells["outcome"], Ballot, "outcome"),
+        outcome=ballot(cells["outcome"]),
         turn=turn_of(cells.get("turn")),
         category=optional_text(cells, "category"),
         model_a=optional_text(cells, "model_a"),
@@ -91,6 +92,14 @@ def vote_from_cells(cells: Mapping[str, Any]) -> HumanVote:
         shown_left=side_of(optional_text(cells, "shown_left")),
         at=moment_of(optional_text(cells, "at")),
     )
+
+
+def ballot(value: Any) -> Ballot:
+    """The vote, however it is spelled."""
+    found = ballot_of(value)
+    if found is None:
+        raise Wrong(f"outcome is {shown(value)}. It must be one of {', '.join(Ballot)}.")
+    return found
 
 
 def label(value: Any, name: str) -> str:

@@ -40,6 +40,8 @@ from judge.records import SHARED_LENGTH, Choice, Identity, Judgment, Order, Read
 VERSION = 2  # goes up when a table or a field of Identity changes
 APPLICATION_ID = 0x34544A4C  # "4TJL": in the header of our SQLite files and of no other program's
 BUSY_S = 60.0
+SQLITE, HEADER_LENGTH, OWNER_AT = b"SQLite format 3\0", 100, slice(68, 72)
+"""How an SQLite file begins, and where its header has the application id: https://sqlite.org/fileformat.html"""
 
 TABLES = (
     """CREATE TABLE judges (
@@ -152,8 +154,8 @@ class Ledger:
     """The readings in one file, which is opened or created. Use it in a `with` block, or call `close`.
 
     Raises:
-        LedgerError: the file cannot be opened; or a newer version made it, and it is left alone; or it is
-        damaged or not a ledger, and was moved with its side files to `<name>.corrupt-<n>`.
+        LedgerError: the file cannot be opened; or it is not ours or of a newer version, and it is left alone;
+        or it is a ledger and damaged, and was moved with its side files to `<name>.corrupt-<n>`.
     """
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = utc_now) -> None:
@@ -161,6 +163,7 @@ class Ledger:
         self._clock = clock
         self._lock = threading.Lock()  # one connection serves all threads, one at a time
         with _ledger_errors(path):
+            _refuse_foreign(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             # Between processes opening is one at a time too: two must not set aside each other's new file.
             with FileLock(f"{path}.lock", timeout=BUSY_S):
@@ -404,6 +407,39 @@ def _blames_file(error: sqlite3.DatabaseError) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Raises LedgerError where the file is somebody else's. It is not opened for that, only read."""
+    if path.is_dir():
+        raise LedgerError(f"{path}: a folder, and no ledger. Name a file in it.")
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(HEADER_LENGTH)
+    if not head:
+        return
+    if len(head) < HEADER_LENGTH or not head.startswith(SQLITE):
+        raise _foreign(path, "not an SQLite file")
+    owner = int.from_bytes(head[OWNER_AT], "big")
+    if owner not in (0, APPLICATION_ID) or (owner == 0 and _has_tables(path)):
+        raise _foreign(path, "an SQLite file of another program")
+
+
+def _has_tables(path: Path) -> bool:
+    """Whether an SQLite file holds anything, seen without making side files. A damaged one counts as full."""
+    name = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(name, uri=True)) as db:
+        try:
+            return bool(_layout(db))
+        except sqlite3.DatabaseError:
+            return True
+
+
+def _foreign(path: Path, what: str) -> LedgerError:
+    return LedgerError(
+        f"{path}: {what}, and no ledger. It was left as it is: name another file, or move this one away."
+    )
+
+
 def _opened(path: Path) -> sqlite3.Connection:
     """A connection to a sound ledger of our version, created if there was none."""
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -439,7 +475,7 @@ def _fault(db: sqlite3.Connection, path: Path) -> str | None:
     Every opening checks the whole file: 0.2 s for 200,000 short readings (57 MB), 0.6 s for 840 MB.
 
     Raises:
-        LedgerError: a newer version of this program made the file.
+        LedgerError: a newer version of this program, or another program, made the file.
     """
     try:
         owner, version, layout = _pragma(db, "application_id"), _pragma(db, "user_version"), _layout(db)
@@ -450,8 +486,10 @@ def _fault(db: sqlite3.Connection, path: Path) -> str | None:
             )
         if owner == 0 and not layout:
             return None
-        if (owner, version) != (APPLICATION_ID, VERSION) or not _our_layout() <= layout:
-            return "an SQLite file, but no ledger"
+        if owner != APPLICATION_ID:
+            raise _foreign(path, "an SQLite file of another program")
+        if version != VERSION or not _our_layout() <= layout:
+            return "it lacks some of a ledger's tables"
         finding = str(_pragma(db, "quick_check(1)"))
     except sqlite3.DatabaseError as error:
         if not _blames_file(error):

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """`n_known` of `n_verdicts` verdicts came from the ledger, made between `first` and `last` (ISO 8601)."""
+    """When each verdict of a run was made (ISO 8601), in their order; None for one that was made just now."""
 
-    n_known: int = 0
-    n_verdicts: int = 0
-    first: str = ""
-    last: str = ""
+    made: tuple[str | None, ...] = ()
 
-    @classmethod
-    def of(cls, made: Sequence[str | None]) -> Replay:
-        """Of the times at which verdicts were made before this run; None for one that was not."""
-        known = sorted(at for at in made if at is not None)
-        return cls(len(known), len(made), *((known[0], known[-1]) if known else ("", "")))
+    @property
+    def n_known(self) -> int:
+        """How many verdicts came from the ledger."""
+        return sum(at is not None for at in self.made)
 
     def __str__(self) -> str:
-        days = list(dict.fromkeys(at[:10] for at in (self.first, self.last) if at))
+        known = sorted(at for at in self.made if at is not None)
+        days = list(dict.fromkeys(at[:10] for at in (*known[:1], *known[-1:])))
         when = f" (made {' to '.join(days)})" if days else ""
-        noun = "verdict" if self.n_verdicts == 1 else "verdicts"
-        return f"{self.n_known:,} of {self.n_verdicts:,} {noun} from the ledger{when}"
+        noun = "verdict" if len(self.made) == 1 else "verdicts"
+        return f"{self.n_known:,} of {len(self.made):,} {noun} from the ledger{when}"

@@ -31,7 +31,8 @@ def length_balanced(rows: VoteRows) -> Measure | None:
     chose_shorter = (rows.voted != 0) & (rows.voted == -rows.longer)
     columns = [is_right & chose_longer, chose_longer, is_right & chose_shorter, chose_shorter]
     n = int((chose_longer | chose_shorter).sum())
-    return Measure(sums_by_cluster(columns, rows.question, rows.n_questions), mean_of_two_ratios, n)
+    sums = sums_by_cluster(columns, rows.question, rows.n_questions)
+    return Measure(sums, mean_of_two_ratios, n, n_clusters=int((sums[:, [1, 3]] > 0).sum(axis=0).min()))
 
 
 def with_ties(rows: VoteRows) -> Measure:

@@ -18,10 +18,20 @@ Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
 """From sums, shape (..., n_sums), to figures, shape (...); NaN where a figure does not exist."""
 
+Interval = tuple[float | None, float | None]
+"""Its ends; None, None where there is none."""
+
+NOTHING: Interval = (None, None)
 LEVEL = 0.95
 N_DRAWS = 10_000
 MAX_CELLS = 4_000_000
 MIN_DEFINED = 0.95
+NO_SPREAD = 1e-12
+"""Draws that are no further apart than this differ by rounding alone."""
+
+FEWEST_CLUSTERS = 6
+"""With fewer no exact test of a difference reaches 5 % (five clusters on one side: 2 * 0.5 ** 5 = 6.25 %),
+and resampling them makes intervals that are much too narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +39,28 @@ class Measure:
     """A figure before it is resampled.
 
     `sums` has shape (n_clusters, n_sums), `n` is what the figure counts over (votes, or pairs). A share lies
-    between 0 and 1.
+    between 0 and 1. `n_clusters` is how many clusters it stands on: by default those with a sum that is not
+    0; a figure of several parts gives that of its smallest part.
     """
 
     sums: Floats
     statistic: Statistic
     n: int
     is_share: bool = True
+    n_clusters: int | None = None
+
+    @property
+    def n_behind(self) -> int:
+        """How many clusters the figure stands on."""
+        return _n_counted(self.sums) if self.n_clusters is None else self.n_clusters
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A figure with its interval from `low` to `high`; None where it does not exist.
 
-    There is no interval with fewer than two clusters, nor where the figure does not exist in one draw of
-    twenty or more.
+    There is no interval where the figure does not exist in one draw of twenty or more, nor of a figure that
+    is no share where resampling says nothing: with few clusters, or where all draws are the same.
     """
 
     value: float | None
@@ -83,46 +100,73 @@ class Resampler:
 def estimate(measure: Measure, resampler: Resampler) -> Estimate:
     """The figure with its percentile interval.
 
-    Where all clusters say 0 or all say 1, resampling has nothing to vary; the interval is then the exact
-    binomial one over the clusters in which anything is counted (Clopper and Pearson, 1934).
+    Where resampling says nothing of clusters that were not seen, as all draws are the same or fewer than
+    FEWEST_CLUSTERS are behind the figure, the interval of a share is at least that of `unvaried`.
     """
     value = _value(measure)
-    if value is None or resampler.n_clusters < 2:
-        return Estimate(value, None, None, measure.n)
-    low, high = _interval(measure.statistic(resampler.draws(measure.sums)))
-    if measure.is_share and low == high and value in (0.0, 1.0):
-        n_counted = int(measure.sums.any(axis=1).sum())
-        reach = 1 - ((1 - LEVEL) / 2) ** (1 / n_counted)
-        low, high = (0.0, reach) if value == 0.0 else (1 - reach, 1.0)
-    return Estimate(value, low, high, measure.n)
+    if value is None:
+        return Estimate(None, None, None, measure.n)
+    found = _interval(measure.statistic(resampler.draws(measure.sums)))
+    is_extreme = measure.is_share and value in (0.0, 1.0)
+    if _says_nothing(found, measure.n_behind) or (found == NOTHING and is_extreme):
+        found = _widened(found, value, (0.0, 1.0), measure.n_behind) if measure.is_share else NOTHING
+    return Estimate(value, *found, measure.n)
 
 
 def estimates(sums: Floats, statistic: Statistic, n: Sequence[int], resampler: Resampler) -> list[Estimate]:
-    """Several figures that are found together, each with its percentile interval.
+    """Several figures that are found together and are no shares, each with its percentile interval.
 
     `statistic` is from sums (..., n_sums) to figures (..., n_figures); `n` is what each figure counts over.
     """
     values = [None if np.isnan(value) else float(value) for value in statistic(sums.sum(axis=0))]
-    if resampler.n_clusters < 2:
-        return [Estimate(value, None, None, counted) for value, counted in zip(values, n, strict=True)]
     intervals = [_interval(draws) for draws in statistic(resampler.draws(sums)).T]
+    n_behind = _n_counted(sums)
     return [
-        Estimate(value, *((None, None) if value is None else interval), counted)
-        for value, interval, counted in zip(values, intervals, n, strict=True)
+        Estimate(value, *(NOTHING if value is None or _says_nothing(found, n_behind) else found), counted)
+        for value, found, counted in zip(values, intervals, n, strict=True)
     ]
 
 
 def difference(one: Measure, other: Measure, resampler: Resampler) -> Estimate:
-    """`one` minus `other`, paired: both are drawn with the same clusters each time."""
+    """`one` minus `other`, paired: both are drawn with the same clusters each time.
+
+    The interval is widened as that of `estimate`. It excludes 0 only where the two were counted differently
+    in FEWEST_CLUSTERS or more: with fewer that differ, it is made to reach 0.
+    """
     first, second = _value(one), _value(other)
     n = min(one.n, other.n)
     if first is None or second is None:
         return Estimate(None, None, None, n)
-    if resampler.n_clusters < 2:
-        return Estimate(first - second, None, None, n)
-    draws_of_one = one.statistic(resampler.draws(one.sums))
-    draws_of_other = other.statistic(resampler.draws(other.sums))
-    return Estimate(first - second, *_interval(draws_of_one - draws_of_other), n)
+    value, n_behind = first - second, min(one.n_behind, other.n_behind)
+    draws = one.statistic(resampler.draws(one.sums)) - other.statistic(resampler.draws(other.sums))
+    found = _interval(draws)
+    if _says_nothing(found, n_behind):
+        are_shares = one.is_share and other.is_share
+        found = _widened(found, value, (-1.0, 1.0), n_behind) if are_shares else NOTHING
+    low, high = found
+    n_that_differ = int((one.sums != other.sums).any(axis=1).sum())
+    if low is not None and high is not None and n_that_differ < FEWEST_CLUSTERS:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Estimate(value, low, high, n)
+
+
+def unvaried(value: float, between: tuple[float, float], n_clusters: int) -> tuple[float, float]:
+    """The conservative interval of a mean over clusters that all say the same `value`.
+
+    A property that none of k clusters has is one of less than a share q = 1 - 0.025 ** (1 / k) of all
+    clusters, with a confidence of 97.5 %: the upper end of Clopper and Pearson's interval for 0 of k (1934,
+    doi:10.1093/biomet/26.4.404), about 3.7 / k; with 95 % it is the rule of three (Hanley and
+    Lippman-Hand, 1983, doi:10.1001/jama.1983.03330370053031). So less than q of all clusters say less than
+    `value`, at worst the least that is possible, and the mean is above value - q * (value - least); likewise
+    on the other side, and both hold together with 95 %. Clusters count as equally large. For a share of 0
+    or 1 this is Clopper and Pearson's interval itself.
+
+    Args:
+        between: the least and the greatest value that is possible.
+    """
+    least, greatest = between
+    q = 1 - ((1 - LEVEL) / 2) ** (1 / n_clusters)
+    return value - q * (value - least), value + q * (greatest - value)
 
 
 def sums_by_cluster(columns: Any, clusters: NDArray[np.intp], n_clusters: int) -> Floats:
@@ -153,9 +197,25 @@ def _value(measure: Measure) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _interval(draws: Floats) -> tuple[float | None, float | None]:
+def _interval(draws: Floats) -> Interval:
     defined = draws[~np.isnan(draws)]
     if len(defined) < MIN_DEFINED * len(draws):
-        return None, None
+        return NOTHING
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def _says_nothing(found: Interval, n_behind: int) -> bool:
+    """Whether an interval of so many clusters says nothing of those that were not seen."""
+    low, high = found
+    return low is not None and high is not None and (n_behind < FEWEST_CLUSTERS or high - low <= NO_SPREAD)
+
+
+def _widened(found: Interval, value: float, between: tuple[float, float], n_behind: int) -> Interval:
+    """The interval and that of `unvaried`, as one."""
+    ends = [end for end in (*found, *unvaried(value, between, n_behind)) if end is not None]
+    return min(ends), max(ends)
+
+
+def _n_counted(sums: Floats) -> int:
+    return max(1, int(sums.any(axis=1).sum()))

@@ -38,10 +38,12 @@ def krippendorff_alpha(panel: Panel) -> Measure:
 
     1 - D_o / D_e over all votes on pairs with two votes or more; a pair with m votes puts each two of them
     into the observed disagreement with weight 1 / (m - 1) (Krippendorff, "Computing Krippendorff's
-    Alpha-Reliability", 2011). It does not exist if all votes say the same.
+    Alpha-Reliability", 2011). Nobody agrees with themselves: of a person who votes twice on a pair the first
+    vote counts. It does not exist if all votes say the same.
     """
     counts = np.zeros((len(panel.pair_ids), len(SIDE_CODES)))
-    np.add.at(counts, (panel.voted_pair, panel.voted), 1)  # columns 0, 1, -1: tie, A, B
+    _, first = np.unique(np.stack([panel.voted_pair, panel.voter]), axis=1, return_index=True)
+    np.add.at(counts, (panel.voted_pair[first], panel.voted[first]), 1)  # columns 0, 1, -1: tie, A, B
     counts[counts.sum(axis=1) < 2] = 0
     n_votes = counts.sum(axis=1)
     agreeing = (counts * (counts - 1)).sum(axis=1) / np.maximum(n_votes - 1, 1)

@@ -93,14 +93,19 @@ def least_share_of(text: str) -> float:
     return share
 
 
-def lack_of_evidence(n_readable: int, n: int, least: float) -> str:
-    """Why so many readable comparisons decide nothing; "" where they may. One at least is always needed."""
+def lack_of_evidence(n_readable: int, n: int, least: float, n_skipped: int = 0) -> str:
+    """Why so many readable comparisons decide nothing; "" where they may. One at least is always needed.
+
+    Args:
+        n_skipped: of those that are not among `n_readable`, how many were skipped as inconsistent.
+    """
     if not n:
         return "nothing was compared"
+    skipped = f" ({n_skipped} skipped as inconsistent)" if n_skipped else ""
     if not n_readable:
-        return f"0 of {n} readable"
+        return f"0 of {n} readable{skipped}"
     if n_readable / n < least:
-        return f"{n_readable} of {n} readable, and at least {100 * least:g} % must be"
+        return f"{n_readable} of {n} readable{skipped}, and at least {100 * least:g} % must be"
     return ""
 
 

@@ -14,7 +14,7 @@ from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
 from judge.plugin.given import asked, one_system, optional_given, text_given
-from judge.plugin.run import Record, SuiteRun, lines_of, property_of, record_of
+from judge.plugin.run import Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Message, Order, Outcome, Pair, Status, Verdict
 
@@ -122,7 +122,7 @@ class SuiteJudge:
         """Fails or skips the test if the comparison is not as expected."""
         __tracebackhide__ = True
         status, policy = comparison.verdict.status, self._run.settings.inconsistent
-        if status is Status.INCONSISTENT and policy == "skip":
+        if is_skipped(status, policy):
             pytest.skip("the verdict changes when the answers swap places")
         is_flip = status is Status.INCONSISTENT and policy == "fail"
         if (
@@ -265,10 +265,14 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     marker = item.get_closest_marker("judge")
     assert marker is not None
     comparisons = judged_by_marker(run, item)
-    scores = [one.score for one in comparisons if one.score is not None]
+    policy = run.settings.inconsistent
+    counted = [one for one in comparisons if not is_skipped(one.verdict.status, policy)]
+    scores = [one.score for one in counted if one.score is not None]
     least = marker.kwargs.get("min_win_rate", 0.5)
     if not scores:
-        pytest.fail(f"none of {len(comparisons)} verdicts could be read", pytrace=False)
+        n_skipped = len(comparisons) - len(counted)
+        skipped = f" ({n_skipped} skipped as inconsistent)" if n_skipped else ""
+        pytest.fail(f"none of {len(comparisons)} verdicts could be read{skipped}", pytrace=False)
     rate = sum(scores) / len(scores)
     if rate < least:
         losses = [one for one in comparisons if one.score == 0]

@@ -16,6 +16,7 @@ from judge.backends import Settings
 from judge.errors import InputError
 from judge.io.pairs import pair_from_cells, pair_to_json
 from judge.io.verdicts import verdict_from_cells, verdict_to_json
+from judge.ledger.replay import Replay
 from judge.methods import AUTO, METHODS, WAYS
 from judge.methods.auto import is_escalated
 from judge.options import JudgeOptions
@@ -117,7 +118,7 @@ class SuiteRun:
         verdicts = self.judge.judge(pairs)
         if self.judge.notice not in ("", *self.warnings):
             self.warnings.append(self.judge.notice)
-        return [Comparison(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True)]
+        return list(map(Comparison, pairs, verdicts, self.judge.replay.made))
 
     def criteria(self, pair: Pair) -> str:
         """The slow judge's scores on each criterion as a table; a sentence if there are none."""
@@ -176,8 +177,22 @@ class SuiteRun:
         if not self.is_gate_asked:
             return ""
         records = self.all_records
-        n_readable = sum(record["score"] is not None for record in records)
-        return lack_of_evidence(n_readable, len(records), least_share_of(self.settings.min_readable))
+        least = least_share_of(self.settings.min_readable)
+        return lack_of_evidence(len(self.counted), len(records), least, self.n_skipped)
+
+    @property
+    def counted(self) -> list[Record]:
+        """The comparisons that say something: readable, and not skipped as inconsistent."""
+        return [one for one in self.all_records if one["score"] is not None and not self.is_skipped(one)]
+
+    @property
+    def n_skipped(self) -> int:
+        """How many comparisons are skipped as inconsistent."""
+        return sum(map(self.is_skipped, self.all_records))
+
+    def is_skipped(self, record: Record) -> bool:
+        """Whether a comparison counts for nothing because its verdict changes with the order."""
+        return is_skipped(record["verdict"]["status"], self.settings.inconsistent)
 
     @property
     def is_failed(self) -> bool:
@@ -192,7 +207,7 @@ class SuiteRun:
     def _gate(self, is_complete: bool) -> GateResult | None:
         if not self.is_gate_asked or self.lack:
             return None
-        counted = [record for record in self.all_records if record["score"] is not None]
+        counted = self.counted
         scores = [record["score"] for record in counted]
         clusters = [record["cluster"] for record in counted]
         margin = margin_of(self.settings.gate)
@@ -201,6 +216,11 @@ class SuiteRun:
         if not is_complete:
             scores, clusters = closed_clusters(scores, clusters)
         return sequential_gate(scores, clusters, margin, is_complete) if scores else None
+
+
+def is_skipped(status: str, policy: str) -> bool:
+    """Whether a verdict of this status counts for nothing under this policy for inconsistent ones."""
+    return policy == "skip" and status == Status.INCONSISTENT
 
 
 def closed_clusters(scores: Sequence[float], clusters: Sequence[str]) -> tuple[list[float], list[str]]:
@@ -229,6 +249,7 @@ def record_of(comparison: Comparison, cluster: str) -> Record:
         "score": comparison.score,
         "cluster": cluster,
         "escalated": is_escalated(comparison.verdict),
+        "made": comparison.made,
         "pair": pair_to_json(comparison.pair),
         "verdict": verdict_to_json(comparison.verdict),
     }
@@ -237,7 +258,8 @@ def record_of(comparison: Comparison, cluster: str) -> Record:
 def comparison_in(record: Record) -> Comparison:
     """The comparison that a record holds."""
     pair: Mapping[str, Any] = record["pair"]
-    return Comparison(pair_from_cells(pair, pair["id"]), verdict_from_cells(record["verdict"]))
+    verdict = verdict_from_cells(record["verdict"])
+    return Comparison(pair_from_cells(pair, pair["id"]), verdict, record["made"])
 
 
 def property_of(record: Record) -> str:
@@ -256,14 +278,14 @@ def lines_of(run: SuiteRun) -> list[str]:
     records = run.all_records
     if not records:
         return cannot_tell(run)
-    counted = [record for record in records if record["score"] is not None]
-    n = len(records)
+    counted, n = run.counted, len(records)
     statuses = [record["verdict"]["status"] for record in records]
     wins, losses = (sum(record["score"] == score for record in records) for score in (1.0, 0.0))
     ties, flips = len(counted) - wins - losses, Share(statuses.count(Status.INCONSISTENT), n)
+    skipped = ", left out of every rate" if run.n_skipped else ""
     lines = [
         f"{n} comparisons: the new answer won {wins}, the approved one {losses}, {ties} ties",
-        f"inconsistent: {flips}, counted as {run.settings.inconsistent}",
+        f"inconsistent: {flips}, counted as {run.settings.inconsistent}{skipped}",
     ]
     if n_unread := statuses.count(Status.UNPARSED):
         lines.append(f"unreadable: {Share(n_unread, n)}, left out of every rate")
@@ -275,7 +297,8 @@ def lines_of(run: SuiteRun) -> list[str]:
     lines += cannot_tell(run)
     found = run.gate()
     if found is not None:
-        lines += gate_lines(found, run.settled is not None)
+        lines += gate_lines(found, run.settled is not None, n - len(counted))
+    lines.append(str(Replay(tuple(record["made"] for record in records))))
     judges = sorted({record["verdict"]["judge"] for record in records})
     return [*lines, f"judge: {', '.join(judges)}"]
 
@@ -295,12 +318,13 @@ def tokens_of(records: Iterable[Record]) -> int:
     return sum(comparison_in(record).n_tokens for record in records)
 
 
-def gate_lines(found: GateResult, is_early: bool) -> list[str]:
-    """What a gate found, and what would settle it."""
+def gate_lines(found: GateResult, is_early: bool, n_left_out: int) -> list[str]:
+    """What a gate found, and what would settle it; `n_left_out` comparisons were unreadable or skipped."""
     bound = 50 - 100 * found.margin
     rate = (
         f"win rate {100 * found.win_rate:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f}) over "
         f"{found.n_cases} cases in {found.n_clusters} clusters, ties half"
+        f"{f'; {n_left_out} unreadable or skipped left out' if n_left_out else ''}"
     )
     says = {
         GateFinding.WORSE: f"WORSE: all of the interval is below {bound:g} %",

@@ -11,10 +11,14 @@ SCORES = {Outcome.A: 1.0, Outcome.TIE: 0.5, Outcome.B: 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A verdict on a new answer (a) beside the approved one (b)."""
+    """A verdict on a new answer (a) beside the approved one (b).
+
+    `made` is when, where it came from the ledger (ISO 8601); None where it was made just now.
+    """
 
     pair: Pair
     verdict: Verdict
+    made: str | None = None
 
     @property
     def score(self) -> float | None:

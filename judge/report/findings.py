@@ -10,10 +10,11 @@ from typing import Any
 
 from judge.backends.habits import in_words, names_in
 from judge.drawing.steps import graded_steps, shared_steps
+from judge.io.labels import labels_told
 from judge.io.wording import name_of, one_line, percent
 from judge.orders import outcome_of
 from judge.records import NO_CATEGORY, Choice, Order, Outcome, Share, Status
-from judge.report.summary import Report, ReportRow
+from judge.report.summary import CategoryGroup, Report, ReportRow
 
 MAX_TABLE_ROWS = 2_000
 MAX_REASONS = 5
@@ -51,8 +52,7 @@ def findings_of(report: Report) -> list[Finding]:
 
 def of_judged(report: Report) -> str:
     """How many pairs a rate stands on, where some were not judged; else ""."""
-    n, n_unparsed = report.total.n_pairs, report.total.unparsed.count
-    return f"; {n - n_unparsed:,} of {n:,} judged" if n_unparsed else ""
+    return f"; {judged_in_words(report.total)} judged" if report.total.unparsed.count else ""
 
 
 def inconsistent(report: Report) -> Finding:
@@ -92,6 +92,19 @@ def gold_by_mean(report: Report) -> Finding | None:
         return None
     meaning = f"the mean P(A) is on the gold label's side{of_judged(report)}"
     return Finding("Gold by mean", percent(report.total.gold_by_mean, 1), meaning)
+
+
+def gold_not_understood(report: Report) -> Finding | None:
+    """Labels that are none, which no figure counts; a row is that of the verdict."""
+    labels = [
+        (number, row.gold_label)
+        for number, row in enumerate(report.rows, start=1)
+        if row.gold is None and row.gold_label is not None
+    ]
+    if not labels:
+        return None
+    meaning = f"gold labels that are not A, B or TIE, left out: {labels_told(labels)}"
+    return Finding("Unknown gold", f"{len(labels):,}", one_line(meaning))
 
 
 def unparsed(report: Report) -> Finding | None:
@@ -162,6 +175,7 @@ FIGURES: tuple[Figure, ...] = (
     by_mean,
     gold,
     gold_by_mean,
+    gold_not_understood,
     unparsed,
     identical,
     trimmed,
@@ -275,7 +289,10 @@ def left_out(report: Report) -> str | None:
 
 
 def category_columns(report: Report) -> list[Column]:
-    """The columns that follow the category's name in the table of categories."""
+    """The columns that follow the category's name in the table of categories.
+
+    Where pairs were not judged, "Judged" says what the rates stand on.
+    """
     columns = [
         Column("Pairs", lambda group: f"{group.n_pairs:,}", True),
         Column("Inconsistent", lambda group: percent(group.inconsistent), True),
@@ -283,9 +300,14 @@ def category_columns(report: Report) -> list[Column]:
         Column("A / B / tie", lambda group: " / ".join(f"{group.wins[o].count:,}" for o in Outcome), True),
     ]
     if report.total.unparsed.count:
-        columns.append(Column("Unparsed", lambda group: f"{group.unparsed.count:,}", True))
+        columns.append(Column("Judged", judged_in_words, True))
     if report.total.gold_strict:
         columns.append(Column("Gold", lambda group: percent(group.gold_strict), True))
     if report.total.gold_by_mean:
         columns.append(Column("Gold by mean", lambda group: percent(group.gold_by_mean), True))
     return columns
+
+
+def judged_in_words(group: CategoryGroup) -> str:
+    """For example 97 of 100."""
+    return f"{group.consistent.total:,} of {group.n_pairs:,}"

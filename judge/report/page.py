@@ -137,7 +137,7 @@ def format_json(report: Report) -> str:
 
     {"judge", "elapsed_s", "total": group, "by_category": {name: group}, "pairs": [pair]}
 
-    group: {"n_pairs", "consistent", "inconsistent", "unparsed", "wins": {"A", "B", "TIE"},
+    group: {"n_pairs", "n_judged", "consistent", "inconsistent", "unparsed", "wins": {"A", "B", "TIE"},
         "wins_by_mean": {"A", "B", "TIE"}, "first_twice", "mean_tokens_in", "mean_tokens_out", "n_trimmed",
         "n_identical", "gold_strict", "gold_by_mean"}; see `Group`. A share is {"count", "total", "value"},
         its value null where total is 0; a share of gold labels is null where there is none.
@@ -158,6 +158,7 @@ def format_json(report: Report) -> str:
 def group_as_json(group: CategoryGroup) -> dict[str, Any]:
     return {
         "n_pairs": group.n_pairs,
+        "n_judged": group.consistent.total,
         "consistent": share_as_json(group.consistent),
         "inconsistent": share_as_json(group.inconsistent),
         "unparsed": share_as_json(group.unparsed),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from judge.errors import InputError
+from judge.io.labels import ballot_of
 from judge.io.wording import name_of, some_of
 from judge.orders import probability_of_a
 from judge.records import (
@@ -87,9 +88,15 @@ class ReportRow:
 
     @property
     def gold(self) -> Outcome | None:
-        """The label in the pair's column `gold`, where that is exactly A, B or TIE."""
+        """What the label in the pair's column `gold` says; None without one that is understood."""
+        found = ballot_of(self.gold_label)
+        return None if found is None else found.outcome
+
+    @property
+    def gold_label(self) -> object:
+        """The label in the pair's column `gold` as it is spelled; None without one."""
         label = self.pair.metadata.get(GOLD) if self.pair else None
-        return Outcome(label) if isinstance(label, str) and label in list(Outcome) else None
+        return None if label == "" else label
 
     @property
     def is_right(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from judge.io.wording import one_line
 from judge.metrics.bootstrap import Estimate
+from judge.records import Share
 
 NONE = "-"
 MAX_ROW_NAME = 120
@@ -57,6 +58,15 @@ def figure_cell(figure: Estimate | None, written: Callable[[float], str], behind
 def number_cell(figure: Estimate | None) -> Cell:
     """A figure that is not a share, with three decimals."""
     return figure_cell(figure, lambda value: unsigned_zero(f"{value:.3f}"))
+
+
+def judged_words(judged: Share | None) -> str:
+    """For example 97 of 100 judged; "" where all pairs were."""
+    return "" if judged is None or judged.count == judged.total else f"{judged_figure(judged)} judged"
+
+
+def judged_figure(judged: Share) -> str:
+    return f"{judged.count:,} of {judged.total:,}"
 
 
 def rounded_cell(value: float | None) -> Cell:

@@ -10,9 +10,9 @@ from unicodedata import east_asian_width
 from judge.drawing.svg import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PANEL, PURPLE, YELLOW, svg_of
 from judge.io.wording import one_line, shortened
 from judge.metrics.bootstrap import Estimate
-from judge.study.cells import name_in_table, percent_figure
+from judge.study.cells import percent_figure
 from judge.study.glossary import METRICS
-from judge.study.scoreboard import LONGER, Figures
+from judge.study.scoreboard import LONGER, Figures, name_and_judged
 from judge.study.study import ALL, EntrantKind, Standing, Study
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Drawn:
 
     @property
     def name(self) -> str:
-        return name_in_table(self.standing.name)
+        return name_and_judged(self.standing)
 
 
 def drawn_of(study: Study) -> list[Drawn]:

@@ -50,6 +50,8 @@ def notes_of(study: Study) -> list[tuple[str, str]]:
             f" {counted(study.n_left_out, 'pair')} with a verdict left out: no vote on it, or no verdict of "
             "another judge."
         )
+    if study.n_votes_left_out:
+        data += f" {counted(study.n_votes_left_out, 'vote')} on other pairs left out."
     notes = [
         ("Data", data),
         (
@@ -62,13 +64,15 @@ def notes_of(study: Study) -> list[tuple[str, str]]:
             f"In brackets: {100 * LEVEL:.0f} % percentile intervals of a cluster bootstrap over the "
             f"{counted(study.total.n_questions, 'question')} ({study.n_draws:,} draws, seed {study.seed}). "
             "Votes on one question are not independent of each other, so questions are drawn, never votes. A "
-            "share that is 0 or 100 on every question has the exact binomial interval over questions.",
+            "share that is the same on every question, or that fewer than six questions are behind, has an "
+            "interval that allows for questions not seen: of 0 and of 100 it is the exact binomial one over "
+            "questions. Of what is no share there is none then.",
         ),
         (
             "People",
             "Each vote beside each other vote on the same pair, as if one person were the judge of the "
             "other, by the same convention. A yardstick, not a limit: a judge that says what most people "
-            "say can stand above it.",
+            "say can stand above it. Votes of one person on one pair are not put beside each other.",
         ),
         (
             "Inconsistent",
@@ -77,8 +81,9 @@ def notes_of(study: Study) -> list[tuple[str, str]]:
         ),
         (
             "Differences",
-            "Paired: the same questions are drawn for both judges. Marked * where the interval excludes 0; "
-            "not corrected for how many differences there are. McNemar's exact test, over pairs with a "
+            "Paired: the same questions are drawn for both judges. Marked * where the interval excludes 0, "
+            "which takes six questions or more in which they differ; not corrected for how many differences "
+            "there are. McNemar's exact test, over pairs with a "
             "majority for A or B, takes pairs with one question for independent and so is too sure: trust "
             "the interval.",
         ),

@@ -15,6 +15,8 @@ from judge.study.cells import (
     Cell,
     elo_cell,
     is_clear,
+    judged_figure,
+    judged_words,
     name_in_table,
     number_cell,
     percent_cell,
@@ -44,11 +46,13 @@ from judge.study.study import (
     ReliabilityBin,
     Standing,
     Study,
+    judged_in,
 )
 
 CEILING = f"{PEOPLE} (ceiling)"
 LONGER = "longer wins"
 COIN = "coin"
+JUDGED = "Pairs judged"
 IN_CONTRASTS = ("strict", "length_balanced", "inconsistent")
 SAID = {"A": "A", "B": "B", "TIE": "tie", "inconsistent": "inconsistent", "unparsed": "unparsed"}
 LEVEL_IN_WORDS = f"{100 * LEVEL:.0f} % interval"
@@ -120,6 +124,7 @@ def headline_of(standing: Standing, study: Study) -> Headline:
     ]
     if (unread := figures.get("unparsed")) and unread.value:
         pieces += [("; ", False), (with_sign(unread), True), (" of pairs got no readable verdict", False)]
+        pieces += [(f" ({judged_words(standing.judged)})", False)]
     if (ceiling := people.get("strict")) and ceiling.value is not None:
         pieces += [
             ("; people agree with each other on ", False),
@@ -166,13 +171,14 @@ def main_board(study: Study) -> Board:
         for one in study.standings
     ]
     people = (*metric_cells(study.people.figures, columns), Cell(), Cell(), Cell())
-    return Board(
+    board = Board(
         title="Agreement with people",
         caption=f"{study_counts(study)}. {PERCENT} Tokens and seconds: mean of a verdict, both orders.",
         corner="Judge",
         labels=(*labels_of(columns), "Tokens in", "Tokens out", "Seconds"),
         lines=(*lines, BoardRow(CEILING, people, PEOPLE)),
     )
+    return with_judged(board, study)
 
 
 def category_board(study: Study, name: str) -> Board:
@@ -181,9 +187,12 @@ def category_board(study: Study, name: str) -> Board:
     has_ceiling = name in study.people.figures
 
     def line_of(what: str, figures: list[Figures], counts: Counts, style: str = "") -> BoardRow:
-        n = figures[0][name].n if name in figures[0] else 0
+        n = counts.n_pairs if name == "inconsistent" else figures[0][name].n if name in figures[0] else 0
         cells = (
-            *(metric_cell(one, METRICS[name]) for one in figures),
+            *(
+                replace(metric_cell(one, METRICS[name]), behind=judged_words(judged_in(one)))
+                for one in figures
+            ),
             Cell(f"{n:,}"),
             Cell(f"{counts.n_questions:,}"),
         )
@@ -211,7 +220,8 @@ def category_board(study: Study, name: str) -> Board:
 
 def contrast_board(study: Study) -> Board | None:
     """Judges and released verdicts against each other and against the longer answer; None without two."""
-    kinds = {one.name: one.kind for one in study.standings}
+    standings = {one.name: one for one in study.standings}
+    kinds = {name: one.kind for name, one in standings.items()}
     shown = [
         contrast
         for contrast in study.contrasts
@@ -229,7 +239,7 @@ def contrast_board(study: Study) -> Board | None:
         labels=(*(METRICS[name].label for name in IN_CONTRASTS), "McNemar p, not clustered"),
         lines=tuple(
             BoardRow(
-                f"{name_in_table(contrast.one)} less {name_in_table(contrast.other)}",
+                " less ".join(name_and_judged(standings[name]) for name in (contrast.one, contrast.other)),
                 contrast_cells(contrast),
             )
             for contrast in shown
@@ -249,13 +259,14 @@ def bias_board(study: Study) -> Board:
         for one in study.standings
     ]
     people = (*metric_cells(study.people.figures, columns), Cell())
-    return Board(
+    board = Board(
         title="Bias",
         caption=f"{PERCENT} Trimmed: pairs whose answers were shortened to fit the judge.",
         corner="Judge",
         labels=(*labels_of(columns), "Trimmed"),
         lines=(*lines, BoardRow(PEOPLE, people, PEOPLE)),
     )
+    return with_judged(board, study)
 
 
 def calibration_board(study: Study) -> Board | None:
@@ -268,7 +279,8 @@ def calibration_board(study: Study) -> Board | None:
     ]
     if not lines:
         return None
-    return Board("Calibration", meanings_of(columns), "Judge", labels_of(columns), tuple(lines))
+    board = Board("Calibration", meanings_of(columns), "Judge", labels_of(columns), tuple(lines))
+    return with_judged(board, study)
 
 
 def chance_board(study: Study) -> Board:
@@ -293,7 +305,7 @@ def metrics_board(study: Study, title: str, caption: str, columns: Sequence[Metr
         for one in study.standings
     ]
     people = BoardRow(PEOPLE, metric_cells(study.people.figures, columns), PEOPLE)
-    return Board(title, caption, "Judge", labels_of(columns), (*lines, people))
+    return with_judged(Board(title, caption, "Judge", labels_of(columns), (*lines, people)), study)
 
 
 def confusion_boards(study: Study) -> list[Board]:
@@ -316,7 +328,7 @@ def confusion_boards(study: Study) -> list[Board]:
 def model_boards(study: Study) -> list[Board]:
     """The models that wrote the answers, best first by people; empty where they are not known."""
     rankings = [(PEOPLE, study.people.ranking)]
-    rankings += [(name_in_table(one.name), one.ranking) for one in study.standings]
+    rankings += [(name_and_judged(one), one.ranking) for one in study.standings]
     known = [(name, ranking) for name, ranking in rankings if ranking is not None]
     if not known:
         return []
@@ -353,7 +365,7 @@ def curve_boards(study: Study) -> list[Board]:
     shown = [one for one in study.standings if one.reliability or one.coverage]
     if not shown:
         return []
-    names = tuple(name_in_table(one.name) for one in shown)
+    names = tuple(map(name_and_judged, shown))
     bins = [{(bin.low, bin.high): bin for bin in one.reliability} for one in shown]
     edges = sorted({edge for of_one in bins for edge in of_one})
     points = [dict(zip(COVERAGES, one.coverage, strict=False)) for one in shown]
@@ -388,6 +400,27 @@ def details_of(study: Study) -> list[Board]:
     by_category = [category_board(study, name) for name in ("strict", "inconsistent") if study.by_category]
     boards = [*by_category, contrast_board(study), bias_board(study), calibration_board(study)]
     return [board for board in [*boards, chance_board(study), others_board(study)] if board]
+
+
+def with_judged(board: Board, study: Study) -> Board:
+    """The table with a column that says how many pairs each judge read, where one has not read all."""
+    judged = {name_in_table(one.name): one.judged for one in study.standings}
+    if not any(map(judged_words, judged.values())):
+        return board
+    lines = [
+        replace(
+            line,
+            cells=(Cell(judged_figure(found)) if (found := judged.get(line.name)) else Cell(), *line.cells),
+        )
+        for line in board.lines
+    ]
+    return replace(board, labels=(JUDGED, *board.labels), lines=tuple(lines))
+
+
+def name_and_judged(one: Standing) -> str:
+    """For example "fast", or "fast (97 of 100 judged)" where it has not read all pairs."""
+    words = judged_words(one.judged)
+    return f"{name_in_table(one.name)} ({words})" if words else name_in_table(one.name)
 
 
 def meanings_of(metrics: Iterable[Metric]) -> str:

@@ -105,6 +105,19 @@ class Standing:
     coverage: tuple[CoveragePoint, ...]
     ranking: Ranking | None
 
+    @property
+    def judged(self) -> Share | None:
+        """The pairs that it read in both orders, of all pairs."""
+        return judged_in(self.figures)
+
+
+def judged_in(figures: Mapping[str, Estimate]) -> Share | None:
+    """The pairs that a judge read in both orders, of all in that part; None where that is not known."""
+    unread = figures.get("unparsed")
+    if unread is None or unread.value is None:
+        return None
+    return Share(unread.n - round(unread.value * unread.n), unread.n)
+
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
@@ -153,8 +166,9 @@ class Contrast:
 class Study:
     """All that a report or a result file says. `standings` are in the order of the entrants.
 
-    `n_left_out` counts pairs with a verdict that lack a vote, or a verdict of another entrant; no figure
-    counts them. `others` are the metrics of other packages that were asked for.
+    `n_left_out` counts pairs with a verdict that lack a vote, or a verdict of another entrant, and
+    `n_votes_left_out` votes on these or on pairs without a verdict; no figure counts them. `others` are the
+    metrics of other packages that were asked for.
     """
 
     total: Counts
@@ -167,6 +181,7 @@ class Study:
     contrasts: tuple[Contrast, ...]
     has_texts: bool
     others: tuple[Metric, ...] = ()
+    n_votes_left_out: int = 0
 
     def standing(self, name: str) -> Standing:
         """Everything that is known of the judge of that name."""
@@ -196,7 +211,11 @@ class Study:
 
 
 def study_as_json(study: Study) -> dict[str, Any]:
-    """Every figure as plain values: "people", "judges" with their fingerprints, "contrasts"."""
+    """Every figure as plain values: "people", "judges" with their fingerprints, "contrasts".
+
+    Beside its figures a judge has "judged", the pairs that it read in both orders, as "count" of "total", and
+    "judged_by_category".
+    """
     return {
         "people": asdict(study.people),
         "judges": [
@@ -204,11 +223,19 @@ def study_as_json(study: Study) -> dict[str, Any]:
                 "name": standing.name,
                 "fingerprint": standing.identity.fingerprint if standing.identity else None,
                 **asdict(standing),
+                "judged": _share_as_json(standing.judged),
+                "judged_by_category": {
+                    name: _share_as_json(judged_in(figures)) for name, figures in standing.by_category.items()
+                },
             }
             for standing in study.standings
         ],
         "contrasts": [asdict(contrast) for contrast in study.contrasts],
     }
+
+
+def _share_as_json(share: Share | None) -> dict[str, int] | None:
+    return None if share is None else {"count": share.count, "total": share.total}
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +304,7 @@ def study_of(
         ),
         has_texts=pairs is not None,
         others=tuple(others),
+        n_votes_left_out=len(votes) - len(panel.voted),
     )
 
 
