@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from judge._version import __version__
+from judge.cli import forms
 from judge.cli.adapters import app as adapters_app
 from judge.cli.console import (
     INTERRUPTED,
@@ -96,6 +97,11 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(ledger_app, name="ledger")
+app.command(
+    "import",
+    epilog="Examples: judge import arena battles.jsonl --out pairs.jsonl --votes votes.jsonl. Answers of two "
+    "models: judge import alpacaeval one.json other.json --out pairs.jsonl.",
+)(forms.import_files)
 
 
 def say_version(is_wanted: bool) -> None:
@@ -227,7 +233,11 @@ def compare(
 @takes_judge
 def run(
     pairs: Annotated[
-        str, typer.Argument(help="Pairs: JSON, CSV or Parquet, gzipped or not; - is standard input.")
+        str,
+        typer.Argument(
+            help="Pairs: JSON, CSV or Parquet, gzipped or not, or a file of another tool that `judge import` "
+            "reads, which is recognised; - is standard input."
+        ),
     ],
     out: Annotated[
         str,
@@ -248,12 +258,12 @@ def run(
 ) -> None:
     """Judge a file of pairs in both orders. Exit status 0: all were judged; 3: some are unparsed."""
     from judge.api import Judge
+    from judge.forms.reading import read_any_pairs
     from judge.io.frames import TABLE_ENDINGS, is_table, verdicts_to_frame, write_frame
-    from judge.io.pairs import read_pairs
     from judge.io.verdicts import write_verdicts
 
     check_writable(out, (pairs, ledger), (".jsonl", *TABLE_ENDINGS))
-    chosen = sample(read_pairs(pairs), limit, seed)
+    chosen = sample(read_any_pairs(pairs, silent if quiet else told), limit, seed)
     with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
         started = time.perf_counter()
         verdicts = asked.judge(chosen)
@@ -298,7 +308,7 @@ def report(
     as_json: Annotated[str | None, typer.Option("--json", help="Write JSON; - is standard output.")] = None,
 ) -> None:
     """Report on verdicts: a table on the terminal, Markdown, JSON, HTML with a plot."""
-    from judge.io.pairs import read_pairs
+    from judge.forms.reading import read_any_pairs
     from judge.io.verdicts import read_verdicts
     from judge.report.page import format_html, format_json, format_markdown, format_text
     from judge.report.summary import summarize
@@ -306,7 +316,7 @@ def report(
     reads, writes = (verdicts, pairs, votes), (html, markdown, as_json)
     for number, path in enumerate(writes):
         check_writable(path, (*reads, *writes[:number]))
-    given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
+    given, texts = read_verdicts(verdicts), None if pairs is None else read_any_pairs(pairs, told)
     if votes is not None:
         _report_on_votes(verdicts, given, votes, texts, metrics or (), html, markdown, as_json)
         return
@@ -345,6 +355,14 @@ def _report_on_votes(
         write(as_json, json.dumps(study_as_json(study), indent=2) + "\n")
     galleries = galleries_of(entrants, votes, pairs or ()) if html else ()
     show_study(study, frame, galleries, html, markdown, as_json)
+
+
+def told(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def silent(line: str) -> None:
+    """Says nothing."""
 
 
 def sample(pairs: Sequence[Pair], limit: int | None, seed: int | None) -> list[Pair]:
@@ -431,12 +449,12 @@ def _text_of(option: str, text: str | None, file: Path | None) -> str | None:
 
 
 def _pair_of(file: str, texts: dict[str, str | None], reference: str | None, system: str | None) -> Pair:
-    from judge.io.pairs import read_pairs
+    from judge.forms.reading import read_any_pairs
     from judge.io.rows import file_name
 
     given = {option: text for option, text in texts.items() if text is not None}
     if not given:
-        pairs = read_pairs(file or "-")
+        pairs = read_any_pairs(file or "-", told)
         if len(pairs) != 1:
             raise InputError(
                 f"{file_name(file or '-')}: {len(pairs)} pairs. `judge compare` takes one; `judge run "

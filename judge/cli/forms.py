@@ -1,0 +1,39 @@
+"""`judge import` and `judge export`: other tools' files as pairs and votes, and verdicts as their files."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from judge.cli.console import QuietOption, check_writable
+from judge.forms import OURS
+
+FORMS_IN_WORDS = f"{', '.join(OURS)}; or one that another package adds."
+
+
+def import_files(
+    form: Annotated[str, typer.Argument(help=f"The files' form: {FORMS_IN_WORDS}")],
+    files: Annotated[
+        list[str], typer.Argument(help="JSON, CSV or Parquet, gzipped or not; - is standard input.")
+    ],
+    out: Annotated[str, typer.Option(help="Pairs as JSONL; - is standard output.")] = "-",
+    votes: Annotated[
+        str | None, typer.Option(help="The labels in the files as votes, as JSONL; - is standard output.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Make pairs of another tool's files, and votes of the labels in them."""
+    from judge.forms import reading
+    from judge.io.pairs import write_pairs
+    from judge.io.votes import write_votes
+
+    check_writable(out, files, (".jsonl",))
+    check_writable(votes, (*files, out), (".jsonl",))
+    read = reading.import_files(form, files)
+    write_pairs(out, read.pairs)
+    if votes is not None:
+        write_votes(votes, read.votes)
+    if not quiet:
+        print(read, file=sys.stderr)

@@ -1,0 +1,135 @@
+"""AlpacaEval's files: what models answered, and annotations of who answered better (arXiv:2404.04475).
+
+Answers make pairs where two models answered one instruction. An annotation's preference is 1 for the first
+answer, 2 for the second, a number between them for more or less sure, 1.5 or 0 for a draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from judge.datasets.dataset import Unusable
+from judge.forms.answers import Answer, compared
+from judge.forms.conversation import Conversation, asked
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Form,
+    Imported,
+    Labels,
+    Side,
+    each,
+    given_id,
+    imported,
+    optional_name,
+    rest_of,
+)
+from judge.io.rows import Wrong, found, shown
+from judge.io.values import text
+from judge.records import Ballot
+
+OUTPUTS = ("output_1", "output_2")
+LABELS = ("preference", "label")
+USED_OF_ANNOTATION = (
+    *(
+        *OUTPUTS,
+        *LABELS,
+        "instruction",
+        "input",
+        "generator_1",
+        "generator_2",
+        "generator",
+        "annotator",
+        "id",
+    ),
+    *("raw_completion", "price_per_example", "time_per_example"),
+)
+USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "dataset")
+NEEDED = (
+    "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
+)
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    is_ours = "response_a" in cells or "conversation_a" in cells
+    return not is_ours and (is_annotation(cells) or is_answer(cells))
+
+
+def is_annotation(cells: Mapping[str, Any]) -> bool:
+    return all(name in cells for name in OUTPUTS) and ("instruction" in cells or "input" in cells)
+
+
+def is_answer(cells: Mapping[str, Any]) -> bool:
+    return all(name in cells for name in ("instruction", "output"))
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """Annotations as pairs with votes; answers as a pair of every two models on one instruction."""
+    if any(is_annotation(entry.cells) for entry in entries):
+        comparisons, left_out = each(entries, annotated)
+    else:
+        answers, left_out = each(entries, answer_of)
+        comparisons = compared(answers, left_out)
+    return imported(comparisons, left_out, voter="annotator")
+
+
+def annotated(entry: Entry) -> Comparison:
+    cells = entry.cells
+    if not is_annotation(cells):
+        raise Wrong(f"found {found(cells)}. {NEEDED}")
+    before = question_of(cells)
+    first, second = (output_of(cells, name) for name in OUTPUTS)
+    labels = Labels()
+    label = next((name for name in LABELS if name in cells), "preference")
+    labels.add(lambda: preferred(cells.get(label)), optional_name(cells.get("annotator")) or "")
+    models = [optional_name(cells.get(f"generator_{number}")) for number in (1, 2)]
+    return Comparison(
+        Side(before.answered(first), models[0]),
+        Side(before.answered(second), models[1]),
+        labels,
+        id=given_id(cells),
+        metadata=rest_of(cells, *USED_OF_ANNOTATION),
+    )
+
+
+def answer_of(entry: Entry) -> Answer:
+    cells = entry.cells
+    if not is_answer(cells):
+        raise Wrong(f"found {found(cells)}. {NEEDED}")
+    return Answer(
+        question_of(cells),
+        output_of(cells, "output"),
+        model=optional_name(cells.get("generator")) or entry.file,
+        metadata=rest_of(cells, *USED_OF_ANSWER),
+    )
+
+
+def question_of(cells: Mapping[str, Any]) -> Conversation:
+    """The instruction, with the input that some files have beside it."""
+    given = [cells.get(name) for name in ("instruction", "input")]
+    return asked("\n\n".join(text(one, "instruction") for one in given if one not in (None, "")))
+
+
+def output_of(cells: Mapping[str, Any], name: str) -> str:
+    if cells[name] is None:
+        raise Unusable("an answer without text")
+    return text(cells[name], name)
+
+
+def preferred(value: Any) -> Ballot | None:
+    """The first answer up to 1.5, the second beyond; None where nothing was said."""
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise Unusable(f"an unknown preference {shown(value)}") from None
+    if number in (0, 1.5):
+        return Ballot.TIE
+    if not 1 <= number <= 2:
+        raise Unusable(f"an unknown preference {shown(value)}")
+    return Ballot.A if number < 1.5 else Ballot.B
+
+
+ALPACAEVAL = Form("AlpacaEval's answers or annotations", recognises, read)
