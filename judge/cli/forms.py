@@ -10,7 +10,16 @@ import typer
 from judge.cli.console import QuietOption, check_writable
 from judge.forms import OURS
 
-FORMS_IN_WORDS = f"{', '.join(OURS)}; or one that another package adds."
+FORMS_IN_WORDS = f"{', '.join(OURS)}; columns, with --map; or one that another package adds."
+MapOption = Annotated[
+    str,
+    typer.Option(
+        "--map",
+        help="Which column is what, in a file of no known form: prompt=question,response_a=old,"
+        "response_b=new; a dot leads into an object. May also name id, category, reference, system, "
+        "conversation_a and conversation_b, and a label: outcome, voter, model_a, model_b.",
+    ),
+]
 
 
 def import_files(
@@ -22,6 +31,7 @@ def import_files(
     votes: Annotated[
         str | None, typer.Option(help="The labels in the files as votes, as JSONL; - is standard output.")
     ] = None,
+    mapping: MapOption = "",
     quiet: QuietOption = False,
 ) -> None:
     """Make pairs of another tool's files, and votes of the labels in them."""
@@ -31,7 +41,7 @@ def import_files(
 
     check_writable(out, files, (".jsonl",))
     check_writable(votes, (*files, out), (".jsonl",))
-    read = reading.import_files(form, files)
+    read = reading.import_files(form, files, mapping)
     write_pairs(out, read.pairs)
     if votes is not None:
         write_votes(votes, read.votes)

@@ -250,6 +250,7 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
     ] = None,
+    mapping: forms.MapOption = "",
     ledger: LedgerOption = None,
     no_cache: NoCacheOption = False,
     quiet: QuietOption = False,
@@ -263,7 +264,7 @@ def run(
     from judge.io.verdicts import write_verdicts
 
     check_writable(out, (pairs, ledger), (".jsonl", *TABLE_ENDINGS))
-    chosen = sample(read_any_pairs(pairs, silent if quiet else told), limit, seed)
+    chosen = sample(read_any_pairs(pairs, silent if quiet else told, mapping), limit, seed)
     with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
         started = time.perf_counter()
         verdicts = asked.judge(chosen)

@@ -10,9 +10,14 @@ if TYPE_CHECKING:
     from judge.forms.form import Form
 
 OURS = {
-    "alpacaeval": "judge.forms.alpacaeval:ALPACAEVAL",
-    "preferences": "judge.forms.preferences:PREFERENCES",
     "arena": "judge.forms.arena:ARENA",
+    "alpacaeval": "judge.forms.alpacaeval:ALPACAEVAL",
+    "fastchat": "judge.forms.fastchat:FASTCHAT",
+    "inspect": "judge.forms.inspect_log:INSPECT",
+    "promptfoo": "judge.forms.promptfoo:PROMPTFOO",
+    "label-studio": "judge.forms.label_studio:LABEL_STUDIO",
+    "argilla": "judge.forms.argilla:ARGILLA",
+    "preferences": "judge.forms.preferences:PREFERENCES",
     "openai": "judge.forms.openai:OPENAI",
     "sharegpt": "judge.forms.sharegpt:SHAREGPT",
 }

@@ -22,6 +22,7 @@ from judge.forms.form import (
     each,
     given_id,
     imported,
+    is_pair,
     optional_name,
     rest_of,
 )
@@ -52,8 +53,7 @@ NEEDED = (
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
-    is_ours = "response_a" in cells or "conversation_a" in cells
-    return not is_ours and (is_annotation(cells) or is_answer(cells))
+    return not is_pair(cells) and (is_annotation(cells) or is_answer(cells))
 
 
 def is_annotation(cells: Mapping[str, Any]) -> bool:
@@ -66,7 +66,7 @@ def is_answer(cells: Mapping[str, Any]) -> bool:
 
 def read(entries: Sequence[Entry]) -> Imported:
     """Annotations as pairs with votes; answers as a pair of every two models on one instruction."""
-    if any(is_annotation(entry.cells) for entry in entries):
+    if any(name in entry.cells for name in OUTPUTS for entry in entries):
         comparisons, left_out = each(entries, annotated)
     else:
         answers, left_out = each(entries, answer_of)
@@ -76,7 +76,7 @@ def read(entries: Sequence[Entry]) -> Imported:
 
 def annotated(entry: Entry) -> Comparison:
     cells = entry.cells
-    if not is_annotation(cells):
+    if not any(name in cells for name in OUTPUTS):
         raise Wrong(f"found {found(cells)}. {NEEDED}")
     before = question_of(cells)
     first, second = (output_of(cells, name) for name in OUTPUTS)
@@ -95,7 +95,7 @@ def annotated(entry: Entry) -> Comparison:
 
 def answer_of(entry: Entry) -> Answer:
     cells = entry.cells
-    if not is_answer(cells):
+    if "instruction" not in cells and "output" not in cells:
         raise Wrong(f"found {found(cells)}. {NEEDED}")
     return Answer(
         question_of(cells),
@@ -112,7 +112,7 @@ def question_of(cells: Mapping[str, Any]) -> Conversation:
 
 
 def output_of(cells: Mapping[str, Any], name: str) -> str:
-    if cells[name] is None:
+    if cells.get(name) is None:
         raise Unusable("an answer without text")
     return text(cells[name], name)
 

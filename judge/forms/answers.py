@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -12,7 +12,6 @@ from judge.forms.conversation import Conversation
 from judge.forms.form import Comparison, Side
 from judge.io.rows import Wrong
 from judge.io.wording import some_of
-from judge.records import Message
 
 ALONE = "answer: no other model answered the question"
 AGAIN = "answer: another one of the same model to the same question"
@@ -20,7 +19,11 @@ AGAIN = "answer: another one of the same model to the same question"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model answered after a conversation. `question` tells equal texts of two questions apart."""
+    """What a model answered after a conversation.
+
+    `question` names what was asked where that is more than the conversation: in a second turn, which follows
+    each model's own first answer, or where two prompts put one question.
+    """
 
     before: Conversation
     text: str
@@ -31,9 +34,9 @@ class Answer:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def asked(self) -> tuple[str, str | None, tuple[Message, ...]]:
+    def asked(self) -> Hashable:
         """What two answers must share to be compared."""
-        return self.question, self.before.system, self.before.messages
+        return self.question or (self.before.system, self.before.messages)
 
 
 def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparison]:
@@ -63,7 +66,7 @@ def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparis
 
 def groups_of(answers: Iterable[Answer], left_out: Counter[str]) -> Iterable[list[Answer]]:
     """The answers to each question, one a model, where there are two or more."""
-    groups: dict[Any, dict[str, Answer]] = {}
+    groups: dict[Hashable, dict[str, Answer]] = {}
     for answer in answers:
         group = groups.setdefault(answer.asked, {})
         if group.setdefault(answer.model, answer) is not answer:

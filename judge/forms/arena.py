@@ -55,7 +55,7 @@ def read(entries: Sequence[Entry]) -> Imported:
 
 def comparison_of(entry: Entry) -> Comparison:
     cells = entry.cells
-    if not recognises(cells):
+    if not any(name in cells for names in (*CONVERSATIONS, ANSWERS) for name in names):
         raise Wrong(f"found {found(cells)}. {NEEDED}")
     refuse_unreadable(cells)
     first, second = sides_of(cells)
@@ -82,9 +82,9 @@ def winner_of(cells: Mapping[str, Any]) -> Ballot | None:
 
 def sides_of(cells: Mapping[str, Any]) -> tuple[Side, Side]:
     """Both sides, up to the turn that the row says was judged."""
-    names = next((names for names in CONVERSATIONS if all(name in cells for name in names)), None)
+    names = next((names for names in CONVERSATIONS if any(name in cells for name in names)), None)
     if names:
-        both = [up_to(conversation_of(cells[name], name), cells.get("turn")) for name in names]
+        both = [up_to(conversation_of(cells.get(name), name), cells.get("turn")) for name in names]
     else:
         both = spoken(cells)
     models = [optional_name(cells.get(name)) for name in ("model_a", "model_b")]
@@ -104,9 +104,9 @@ def up_to(conversation: Conversation, turn: Any) -> Conversation:
 
 def spoken(cells: Mapping[str, Any]) -> list[Conversation]:
     """Both conversations of a prompt and two answers, each of them a text, or a list of one text a turn."""
-    prompt, *answers = (turns_of(cells[name], name) for name in ANSWERS)
+    prompt, *answers = (turns_of(cells.get(name), name) for name in ANSWERS)
     if any(len(answer) != len(prompt) for answer in answers):
-        prompt, *answers = (one_turn(cells[name], name) for name in ANSWERS)
+        prompt, *answers = (one_turn(cells.get(name), name) for name in ANSWERS)
     if any(said is None for turns in (prompt, *answers) for said in turns):
         raise Unusable("an answer without text")
     return [

@@ -81,10 +81,14 @@ def asked(question: str, system: str | None = None) -> Conversation:
 def conversation_of(value: Any, name: str) -> Conversation:
     """The conversation in a value: a list of messages, such a list as JSON text, or a transcript.
 
+    A null is the same as a cell that is not there, as a table has it.
+
     Raises:
         Wrong: it is none of these.
-        Unusable: something in it is no text, or its roles cannot be told.
+        Unusable: nothing is there, something in it is no text, or its roles cannot be told.
     """
+    if value in (None, ""):
+        raise Unusable("no conversation")
     if isinstance(value, str) and is_transcript(value):
         return transcript_of(value)
     value = listed(value)

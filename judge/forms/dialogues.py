@@ -36,7 +36,7 @@ def read_dialogues(entries: Sequence[Entry], column: str) -> Imported:
         BadLines: a row has neither.
         Wrong: all conversations are of one model.
     """
-    if any(is_pair(entry.cells) for entry in entries):
+    if any(is_of_two(entry.cells) for entry in entries):
         comparisons, left_out = each(entries, comparison_of)
     else:
         answers, left_out = each(entries, lambda entry: answer_of(entry, column))
@@ -44,7 +44,7 @@ def read_dialogues(entries: Sequence[Entry], column: str) -> Imported:
     return imported(comparisons, left_out, voter="label")
 
 
-def is_pair(cells: Mapping[str, Any]) -> bool:
+def is_of_two(cells: Mapping[str, Any]) -> bool:
     return all(name in cells for name in LONG_FORM)
 
 
@@ -66,8 +66,8 @@ def comparison_of(entry: Entry) -> Comparison:
 
 
 def conversations_of(cells: Mapping[str, Any]) -> Sequence[Conversation]:
-    if is_pair(cells):
-        return [conversation_of(cells[name], name) for name in LONG_FORM]
+    if any(name in cells for name in LONG_FORM):
+        return [conversation_of(cells.get(name), name) for name in LONG_FORM]
     if any(cells.get(name) is None for name in SHORT_FORM):
         raise Wrong(f"found {found(cells)}. A pair needs {', '.join(LONG_FORM)} or {', '.join(SHORT_FORM)}.")
     prompt, *answers = (text(cells[name], name) for name in SHORT_FORM)

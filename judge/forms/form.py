@@ -253,6 +253,11 @@ def rest_of(cells: Mapping[str, Any], *used: str) -> dict[str, Any]:
     return {name: value for name, value in cells.items() if name not in used and value not in (None, "")}
 
 
+def is_pair(cells: Mapping[str, Any]) -> bool:
+    """Whether a row has the columns of a pair of our own."""
+    return "response_a" in cells or "conversation_a" in cells
+
+
 def given_id(cells: Mapping[str, Any]) -> str:
     """The row's `id` as text, "" where it has none that could be a pair's id."""
     value = cells.get("id")

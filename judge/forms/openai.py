@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from judge.forms.conversation import CALLS, RESULTS
-from judge.forms.dialogues import any_message, is_pair, read_dialogues
+from judge.forms.dialogues import any_message, is_of_two, read_dialogues
 from judge.forms.form import Entry, Form, Imported
 from judge.io.pairs import LONG_FORM
 
@@ -15,7 +15,7 @@ OTHER_ROLES = RESULTS | CALLS | {"developer"}
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
-    if is_pair(cells):
+    if is_of_two(cells):
         return any_message(cells, LONG_FORM, is_of_openai)
     return any_message(cells, [COLUMN], lambda item: isinstance(item, dict) and "role" in item)
 

@@ -31,6 +31,7 @@ from judge.forms.form import (
     each,
     given_id,
     imported,
+    is_pair,
     optional_name,
     rest_of,
 )
@@ -53,13 +54,7 @@ NEEDED = "A preference needs chosen and rejected, and a prompt where these do no
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
-    is_ours = "response_a" in cells or "conversation_a" in cells
-    return not is_ours and answers_of(cells) is not None
-
-
-def answers_of(cells: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The columns of the two answers."""
-    return next((names for names in ANSWERS if all(name in cells for name in names)), None)
+    return not is_pair(cells) and any(all(name in cells for name in names) for names in ANSWERS)
 
 
 def read(entries: Sequence[Entry]) -> Imported:
@@ -70,7 +65,7 @@ def read(entries: Sequence[Entry]) -> Imported:
 
 def comparison_of(entry: Entry) -> Comparison:
     cells = entry.cells
-    names = answers_of(cells)
+    names = next((names for names in ANSWERS if any(name in cells for name in names)), None)
     if names is None:
         raise Wrong(f"found {found(cells)}. {NEEDED}")
     refuse_unreadable(cells)
@@ -96,9 +91,10 @@ def conversations_of(cells: Mapping[str, Any], names: tuple[str, str]) -> tuple[
     if isinstance(given := cells.get("input"), Mapping):
         cells = {**cells, "input": "", "prompt": given.get("messages")}
     before = prompt_of(cells)
-    values = [cells[name] for name in names]
-    if before is None and all(isinstance(value, str) and not is_transcript(value) for value in values):
-        return without_prompt(*values)
+    values = [cells.get(name) for name in names]
+    texts = [value for value in values if isinstance(value, str) and not is_transcript(value)]
+    if before is None and len(texts) == len(values):
+        return without_prompt(*texts)
     chosen, rejected = (whole(value, name, before) for value, name in zip(values, names, strict=True))
     system = optional_name(cells.get("system"))
     under = Conversation((), system)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from judge.errors import InputError
-from judge.forms import FORMS, OURS
+from judge.forms import FORMS, OURS, columns
 from judge.forms.form import Entry, Form, Imported
+from judge.forms.inspect_log import ZIP_MAGIC, unzipped
 from judge.io.content import JSON, PARQUET, TABLE
 from judge.io.pairs import csv_pair_cells, pairs_of, with_json_parsed
 from judge.io.rows import (
@@ -41,37 +42,55 @@ class File:
     rows: Sequence[Row]
 
 
-def read_any_pairs(path: str | Path, say: Callable[[str], None]) -> list[Pair]:
+def read_any_pairs(path: str | Path, say: Callable[[str], None], mapping: str = "") -> list[Pair]:
     """The pairs of a file, ours or of a form that is recognised; "-" is standard input.
 
     Args:
         say: is told in one line which other form it was, and what was left out.
+        mapping: names the columns of a file of no known form, as `--map` does.
 
     Raises:
         InputError: it cannot be read, or nothing in it can be judged.
     """
     file = file_at(path)
-    form = form_among(file.rows)
-    if form is None:
+    name = columns.NAME if mapping else form_among(file.rows)
+    if name is None:
         own = CELLS_OF_PAIRS.get(file.kind)
         return pairs_of(changed(file.rows, own) if own else file.rows, file.name)
-    read = read_as(FORMS[form], [file])
-    say(f"{file.name}: read as {FORMS[form].title}: {read}.")
+    form = form_named(name, mapping)
+    read = read_as(form, [file])
+    say(f"{file.name}: read as {form.title}: {read}.")
     if read.votes:
-        say(f"Its votes: judge import {form} {path} --out pairs.jsonl --votes votes.jsonl")
+        mapped = f" --map {mapping}" if mapping else ""
+        say(f"Its votes: judge import {name} {path}{mapped} --out pairs.jsonl --votes votes.jsonl")
     return list(read.pairs)
 
 
-def import_files(form: str, paths: Sequence[str | Path]) -> Imported:
+def import_files(form: str, paths: Sequence[str | Path], mapping: str = "") -> Imported:
     """The pairs and votes of files of one form, together.
+
+    Args:
+        mapping: for the form `columns`: which column is what, as `--map` says it.
 
     Raises:
         InputError: there is no such form, a file cannot be read, or nothing in them can be judged.
     """
-    found = FORMS.find(form)
-    if found is None:
-        raise InputError(f"form {form!r}: unknown.{FORMS.like(form)} There are {', '.join(FORMS.names())}.")
+    found = form_named(form, mapping)
     return read_as(found, [file_at(path) for path in paths])
+
+
+def form_named(name: str, mapping: str = "") -> Form:
+    """The form of that name. Raises InputError for an unknown one, and where a mapping does not belong."""
+    if (name == columns.NAME) != bool(mapping):
+        right = "needs --map" if name == columns.NAME else "takes no --map: that is for the form columns"
+        raise InputError(f"form {name}: {right}. For example: judge import columns FILE {columns.EXAMPLE}")
+    if mapping:
+        return columns.columns_form(mapping)
+    found = FORMS.find(name)
+    if found is None:
+        known = ", ".join([*FORMS.names(), columns.NAME])
+        raise InputError(f"form {name!r}: unknown.{FORMS.like(name)} There are {known}.")
+    return found
 
 
 def read_as(form: Form, files: Sequence[File]) -> Imported:
@@ -108,7 +127,10 @@ def file_at(path: str | Path) -> File:
 
     readers = {JSON: json_rows, TABLE: csv_rows, PARQUET: parquet_rows}
     noted = {kind: noting(kind, read) for kind, read in readers.items()}
-    rows = list(rows_of_content(content_of(path), file_name(path), noted))
+    data = content_of(path)
+    if data.startswith(ZIP_MAGIC):
+        return File(file_name(path), JSON, [Row(file_name(path), unzipped(data, file_name(path)))])
+    rows = list(rows_of_content(data, file_name(path), noted))
     return File(file_name(path), kinds[-1], rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from judge.forms.dialogues import any_message, is_pair, read_dialogues
+from judge.forms.dialogues import any_message, is_of_two, read_dialogues
 from judge.forms.form import Entry, Form, Imported
 from judge.io.pairs import LONG_FORM
 
@@ -13,7 +13,7 @@ COLUMN = "conversations"
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
-    columns = LONG_FORM if is_pair(cells) else [COLUMN]
+    columns = LONG_FORM if is_of_two(cells) else [COLUMN]
     return any_message(cells, columns, lambda item: isinstance(item, dict) and "from" in item)
 
 
