@@ -102,6 +102,10 @@ app.command(
     epilog="Examples: judge import arena battles.jsonl --out pairs.jsonl --votes votes.jsonl. Answers of two "
     "models: judge import alpacaeval one.json other.json --out pairs.jsonl.",
 )(forms.import_files)
+app.command(
+    "export",
+    epilog="Example: judge export preferences verdicts.jsonl --pairs pairs.jsonl --out dpo.jsonl",
+)(forms.export_verdicts)
 
 
 def say_version(is_wanted: bool) -> None:
