@@ -29,7 +29,7 @@ FLOORS = (
     ("judge/backends",),
     ("judge/methods", "judge/ledger"),
     ("judge/evaluate.py", "judge/options.py", "judge/datasets", "judge/provenance.py"),
-    ("judge/report",),
+    ("judge/report", "judge/forms"),
     ("judge/study",),
     ("judge/api.py",),
     ("judge/bench", "judge/review"),

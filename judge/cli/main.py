@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from judge._version import __version__
+from judge.cli import forms
 from judge.cli.adapters import app as adapters_app
 from judge.cli.console import (
     INTERRUPTED,
@@ -99,6 +100,15 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(ledger_app, name="ledger")
+app.command(
+    "import",
+    epilog="Examples: judge import arena battles.jsonl --out pairs.jsonl --votes votes.jsonl. Answers of two "
+    "models: judge import alpacaeval one.json other.json --out pairs.jsonl.",
+)(forms.import_files)
+app.command(
+    "export",
+    epilog="Example: judge export preferences verdicts.jsonl --pairs pairs.jsonl --out dpo.jsonl",
+)(forms.export_verdicts)
 
 
 def say_version(is_wanted: bool) -> None:
@@ -230,7 +240,11 @@ def compare(
 @takes_judge
 def run(
     pairs: Annotated[
-        str, typer.Argument(help="Pairs: JSON, CSV or Parquet, gzipped or not; - is standard input.")
+        str,
+        typer.Argument(
+            help="Pairs: JSON, CSV or Parquet, gzipped or not, or a file of another tool that `judge import` "
+            "reads, which is recognised; - is standard input."
+        ),
     ],
     out: Annotated[
         str,
@@ -243,6 +257,7 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
     ] = None,
+    mapping: forms.MapOption = "",
     ledger: LedgerOption = None,
     no_cache: NoCacheOption = False,
     quiet: QuietOption = False,
@@ -251,12 +266,12 @@ def run(
 ) -> None:
     """Judge a file of pairs in both orders. Exit status 0: all were judged; 3: some are unparsed."""
     from judge.api import Judge
+    from judge.forms.reading import read_any_pairs
     from judge.io.frames import TABLE_ENDINGS, is_table, verdicts_to_frame, write_frame
-    from judge.io.pairs import read_pairs
     from judge.io.verdicts import write_verdicts
 
     check_writable(out, (pairs, ledger), (".jsonl", *TABLE_ENDINGS))
-    chosen = sample(read_pairs(pairs), limit, seed)
+    chosen = sample(read_any_pairs(pairs, silent if quiet else told, mapping), limit, seed)
     with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
         started = time.perf_counter()
         verdicts = asked.judge(chosen)
@@ -301,7 +316,7 @@ def report(
     as_json: Annotated[str | None, typer.Option("--json", help="Write JSON; - is standard output.")] = None,
 ) -> None:
     """Report on verdicts: a table on the terminal, Markdown, JSON, HTML with a plot."""
-    from judge.io.pairs import read_pairs
+    from judge.forms.reading import read_any_pairs
     from judge.io.verdicts import read_verdicts
     from judge.report.page import format_html, format_json, format_markdown, format_text
     from judge.report.summary import summarize
@@ -309,7 +324,7 @@ def report(
     reads, writes = (verdicts, pairs, votes), (html, markdown, as_json)
     for number, path in enumerate(writes):
         check_writable(path, (*reads, *writes[:number]))
-    given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
+    given, texts = read_verdicts(verdicts), None if pairs is None else read_any_pairs(pairs, told)
     if votes is not None:
         _report_on_votes(verdicts, given, votes, texts, metrics or (), html, markdown, as_json)
         return
@@ -348,6 +363,14 @@ def _report_on_votes(
         write(as_json, json.dumps(study_as_json(study), indent=2) + "\n")
     galleries = galleries_of(entrants, votes, pairs or ()) if html else ()
     show_study(study, frame, galleries, html, markdown, as_json)
+
+
+def told(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def silent(line: str) -> None:
+    """Says nothing."""
 
 
 def sample(pairs: Sequence[Pair], limit: int | None, seed: int | None) -> list[Pair]:
@@ -441,12 +464,12 @@ def _text_of(option: str, text: str | None, file: Path | None) -> str | None:
 
 
 def _pair_of(file: str, texts: dict[str, str | None], reference: str | None, system: str | None) -> Pair:
-    from judge.io.pairs import read_pairs
+    from judge.forms.reading import read_any_pairs
     from judge.io.rows import file_name
 
     given = {option: text for option, text in texts.items() if text is not None}
     if not given:
-        pairs = read_pairs(file or "-")
+        pairs = read_any_pairs(file or "-", told)
         if len(pairs) != 1:
             raise InputError(
                 f"{file_name(file or '-')}: {len(pairs)} pairs. `judge compare` takes one; `judge run "

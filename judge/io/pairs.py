@@ -61,6 +61,11 @@ def read_pairs(path: str | Path) -> list[Pair]:
         BadLines: some rows cannot be read; the error holds a line for each of them.
         InputError: the file as a whole cannot be read, or has no pair in it.
     """
+    return pairs_of(rows_of(path, PAIR_READERS), file_name(path))
+
+
+def pairs_of(rows: Iterable[Row], name: str) -> list[Pair]:
+    """The pairs of rows that were read from the file of that name, in their order. Raises as `read_pairs`."""
     first_with_id: dict[Hashable, str] = {}
 
     def pair_of(cells: Mapping[str, Any], where: str) -> Pair:
@@ -69,9 +74,9 @@ def read_pairs(path: str | Path) -> list[Pair]:
             claim(first_with_id, pair_id, where, f"id {shown(pair_id)}")
         return pair_from_cells(cells, pair_id)
 
-    pairs = gather(rows_of(path, PAIR_READERS), pair_of)
+    pairs = gather(rows, pair_of)
     if not pairs:
-        raise InputError(f"{file_name(path)}: no pairs found. A file must hold at least one pair.")
+        raise InputError(f"{name}: no pairs found. A file must hold at least one pair.")
     return with_ids(pairs)
 
 
@@ -228,11 +233,15 @@ def last_user_text(messages: Iterable[Message]) -> str:
 
 
 def csv_pair_rows(data: bytes, name: str) -> Iterator[Row]:
-    return changed(csv_rows(data, name), lambda cells: with_json_parsed(without_absent(cells)))
+    return changed(csv_rows(data, name), csv_pair_cells)
 
 
 def parquet_pair_rows(data: bytes, name: str) -> Iterator[Row]:
     return changed(parquet_rows(data, name), with_json_parsed)
+
+
+def csv_pair_cells(cells: Cells) -> Cells:
+    return with_json_parsed(without_absent(cells))
 
 
 def without_absent(cells: Cells) -> Cells:

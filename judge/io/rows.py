@@ -86,8 +86,12 @@ def claim(taken: dict[Hashable, str], key: Hashable, where: str, what: str) -> N
 
 def rows_of(path: str | Path, readers: Mapping[str, Reader]) -> Iterable[Row]:
     """The rows of a file, or of standard input for "-", by the reader of what it holds."""
-    data = bytes_of_input() if str(path) == "-" else bytes_of(Path(path))
-    return rows_of_content(data, file_name(path), readers)
+    return rows_of_content(content_of(path), file_name(path), readers)
+
+
+def content_of(path: str | Path) -> bytes:
+    """All bytes of a file, or of standard input for "-"."""
+    return bytes_of_input() if str(path) == "-" else bytes_of(Path(path))
 
 
 def rows_of_content(data: bytes, name: str, readers: Mapping[str, Reader]) -> Iterable[Row]:

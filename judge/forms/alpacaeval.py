@@ -1,0 +1,162 @@
+"""AlpacaEval's files: what models answered, and annotations of who answered better (arXiv:2404.04475).
+
+Answers make pairs where two models answered one instruction. An annotation's preference is 1 for the first
+answer, 2 for the second, a number between them for more or less sure, 1.5 or 0 for a draw.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from judge.datasets.dataset import Unusable, usable
+from judge.forms.answers import Answer, compared
+from judge.forms.conversation import Conversation, asked
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Exported,
+    Form,
+    Imported,
+    Labels,
+    Side,
+    each,
+    given_id,
+    imported,
+    is_pair,
+    optional_name,
+    rest_of,
+)
+from judge.io.rows import Wrong, found, shown
+from judge.io.values import text
+from judge.records import Ballot, Outcome, Pair, Verdict
+
+OUTPUTS = ("output_1", "output_2")
+LABELS = ("preference", "label")
+USED_OF_ANNOTATION = (
+    *(
+        *OUTPUTS,
+        *LABELS,
+        "instruction",
+        "input",
+        "generator_1",
+        "generator_2",
+        "generator",
+        "annotator",
+        "id",
+    ),
+    *("raw_completion", "price_per_example", "time_per_example"),
+)
+USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "dataset")
+NEEDED = (
+    "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
+)
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    return not is_pair(cells) and (is_annotation(cells) or is_answer(cells))
+
+
+def is_annotation(cells: Mapping[str, Any]) -> bool:
+    return all(name in cells for name in OUTPUTS) and ("instruction" in cells or "input" in cells)
+
+
+def is_answer(cells: Mapping[str, Any]) -> bool:
+    return all(name in cells for name in ("instruction", "output"))
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """Annotations as pairs with votes; answers as a pair of every two models on one instruction."""
+    if any(name in entry.cells for name in OUTPUTS for entry in entries):
+        comparisons, left_out = each(entries, annotated)
+    else:
+        answers, left_out = each(entries, answer_of)
+        comparisons = compared(answers, left_out)
+    return imported(comparisons, left_out, voter="annotator")
+
+
+def annotated(entry: Entry) -> Comparison:
+    cells = entry.cells
+    if not any(name in cells for name in OUTPUTS):
+        raise Wrong(f"found {found(cells)}. {NEEDED}")
+    before = question_of(cells)
+    first, second = (output_of(cells, name) for name in OUTPUTS)
+    labels = Labels()
+    label = next((name for name in LABELS if name in cells), "preference")
+    labels.add(lambda: preferred(cells.get(label)), optional_name(cells.get("annotator")) or "")
+    models = [optional_name(cells.get(f"generator_{number}")) for number in (1, 2)]
+    return Comparison(
+        Side(before.answered(first), models[0]),
+        Side(before.answered(second), models[1]),
+        labels,
+        id=given_id(cells),
+        metadata=rest_of(cells, *USED_OF_ANNOTATION),
+    )
+
+
+def answer_of(entry: Entry) -> Answer:
+    cells = entry.cells
+    if "instruction" not in cells and "output" not in cells:
+        raise Wrong(f"found {found(cells)}. {NEEDED}")
+    return Answer(
+        question_of(cells),
+        output_of(cells, "output"),
+        model=optional_name(cells.get("generator")) or entry.file,
+        metadata=rest_of(cells, *USED_OF_ANSWER),
+    )
+
+
+def question_of(cells: Mapping[str, Any]) -> Conversation:
+    """The instruction, with the input that some files have beside it."""
+    given = [cells.get(name) for name in ("instruction", "input")]
+    return asked("\n\n".join(text(one, "instruction") for one in given if one not in (None, "")))
+
+
+def output_of(cells: Mapping[str, Any], name: str) -> str:
+    if cells.get(name) is None:
+        raise Unusable("an answer without text")
+    return text(cells[name], name)
+
+
+def preferred(value: Any) -> Ballot | None:
+    """The first answer up to 1.5, the second beyond; None where nothing was said."""
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise Unusable(f"an unknown preference {shown(value)}") from None
+    if number in (0, 1.5):
+        return Ballot.TIE
+    if not 1 <= number <= 2:
+        raise Unusable(f"an unknown preference {shown(value)}")
+    return Ballot.A if number < 1.5 else Ballot.B
+
+
+PREFERENCES = {Outcome.A: 1.0, Outcome.B: 2.0, Outcome.TIE: 1.5}
+
+
+def export(judged: Sequence[tuple[Pair, Verdict]], at: str) -> Exported:
+    """A list of annotations; the preference is the strict outcome, so a verdict that changes is a draw."""
+    rows, left_out = usable(judged, lambda given: row_of(*given))
+    return Exported(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", len(rows), left_out)
+
+
+def row_of(pair: Pair, verdict: Verdict) -> dict[str, Any]:
+    if verdict.outcome is None:
+        raise Unusable("unparsed")
+    if pair.system is not None or pair.context_a != pair.context_b or len(pair.context_a) != 1:
+        raise Unusable("more than one instruction before the answers")
+    return {
+        "instruction": pair.prompt,
+        "output_1": pair.response_a,
+        "generator_1": pair.metadata.get("model_a", "a"),
+        "output_2": pair.response_b,
+        "generator_2": pair.metadata.get("model_b", "b"),
+        "annotator": verdict.judge,
+        "preference": PREFERENCES[verdict.outcome],
+    }
+
+
+ALPACAEVAL = Form("AlpacaEval's answers or annotations", recognises, read, export)

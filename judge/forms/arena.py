@@ -1,0 +1,143 @@
+"""Votes of Chatbot Arena and MT-bench: two models' conversations, and who won.
+
+Data sets in this form: lmsys/chatbot_arena_conversations, lmsys/mt_bench_human_judgments (Zheng et al.,
+arXiv:2306.05685), lmsys/lmsys-arena-human-preference-55k, lmarena-ai/arena-human-preference-100k and -140k.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from judge.datasets.dataset import Unusable
+from judge.forms.conversation import Conversation, conversation_of, refuse_unreadable
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Form,
+    Imported,
+    Labels,
+    Side,
+    each,
+    given_id,
+    imported,
+    optional_name,
+    rest_of,
+)
+from judge.forms.winners import ballot_of, flagged
+from judge.io.rows import Wrong, found, parse_json
+from judge.io.values import text
+from judge.records import Ballot, Message
+
+CONVERSATIONS = (("conversation_a", "conversation_b"), ("messages_a", "messages_b"))
+ANSWERS = ("prompt", "response_a", "response_b")
+FLAGS = {"winner_model_a": Ballot.A, "winner_model_b": Ballot.B, "winner_tie": Ballot.TIE}
+USED = (
+    *(name for names in CONVERSATIONS for name in names),
+    *(*ANSWERS, *FLAGS, "winner", "judge", "turn", "id", "category", "reference", "model_a", "model_b"),
+    "full_conversation",  # all turns of a session, by other models too
+)
+NEEDED = (
+    "An arena's vote needs winner, and conversation_a and conversation_b or prompt, response_a, response_b."
+)
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    has_winner = "winner" in cells or "winner_model_a" in cells
+    return has_winner and any(all(name in cells for name in names) for names in (*CONVERSATIONS, ANSWERS))
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """Every battle as a pair, its winner as a vote on the turn that was judged."""
+    comparisons, left_out = each(entries, comparison_of)
+    return imported(comparisons, left_out, voter="arena")
+
+
+def comparison_of(entry: Entry) -> Comparison:
+    cells = entry.cells
+    if not any(name in cells for names in (*CONVERSATIONS, ANSWERS) for name in names):
+        raise Wrong(f"found {found(cells)}. {NEEDED}")
+    refuse_unreadable(cells)
+    first, second = sides_of(cells)
+    labels = Labels()
+    labels.add(lambda: winner_of(cells), optional_name(cells.get("judge")) or "")
+    return Comparison(
+        first,
+        second,
+        labels,
+        id=given_id(cells),
+        category=optional_name(cells.get("category")),
+        reference=optional_name(cells.get("reference")),
+        metadata=rest_of(cells, *USED),
+    )
+
+
+def winner_of(cells: Mapping[str, Any]) -> Ballot | None:
+    if "winner" not in cells:
+        return flagged(cells, FLAGS)
+    return ballot_of(
+        cells["winner"], optional_name(cells.get("model_a")), optional_name(cells.get("model_b"))
+    )
+
+
+def sides_of(cells: Mapping[str, Any]) -> tuple[Side, Side]:
+    """Both sides, up to the turn that the row says was judged."""
+    names = next((names for names in CONVERSATIONS if any(name in cells for name in names)), None)
+    if names:
+        both = [up_to(conversation_of(cells.get(name), name), cells.get("turn")) for name in names]
+    else:
+        both = spoken(cells)
+    models = [optional_name(cells.get(name)) for name in ("model_a", "model_b")]
+    return Side(both[0], models[0]), Side(both[1], models[1])
+
+
+def up_to(conversation: Conversation, turn: Any) -> Conversation:
+    """The conversation to the answer of a turn: a vote on turn 1 has not seen turn 2."""
+    if isinstance(turn, bool) or not isinstance(turn, int) or turn < 1:
+        return conversation
+    asked = [at for at, message in enumerate(conversation.messages) if message.role == "user"]
+    if len(asked) < turn:
+        raise Unusable("fewer messages than the turn needs")
+    end = asked[turn] if len(asked) > turn else len(conversation.messages)
+    return Conversation(conversation.messages[:end], conversation.system, conversation.left_out)
+
+
+def spoken(cells: Mapping[str, Any]) -> list[Conversation]:
+    """Both conversations of a prompt and two answers, each of them a text, or a list of one text a turn."""
+    prompt, *answers = (turns_of(cells.get(name), name) for name in ANSWERS)
+    if any(len(answer) != len(prompt) for answer in answers):
+        prompt, *answers = (one_turn(cells.get(name), name) for name in ANSWERS)
+    if any(said is None for turns in (prompt, *answers) for said in turns):
+        raise Unusable("an answer without text")
+    return [
+        Conversation(
+            tuple(
+                Message(role, said or "")
+                for turn in zip(prompt, answer, strict=True)
+                for role, said in zip(("user", "assistant"), turn, strict=True)
+            )
+        )
+        for answer in answers
+    ]
+
+
+def turns_of(value: Any, name: str) -> list[str | None]:
+    """The texts of each turn. A list may be JSON in a text; any other text is one turn."""
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            parsed = parse_json(value)
+        except Wrong:
+            parsed = value
+        value = parsed if is_turns(parsed) else value
+    return value if is_turns(value) else one_turn(value, name)
+
+
+def one_turn(value: Any, name: str) -> list[str | None]:
+    return [None if value is None else text(value, name)]
+
+
+def is_turns(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str | None) for one in value)
+
+
+ARENA = Form("arena votes", recognises, read)

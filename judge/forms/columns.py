@@ -1,0 +1,104 @@
+"""Any table or JSON whose columns are named: `prompt=question,response_a=old,response_b=new`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from judge.datasets.dataset import Unusable
+from judge.errors import InputError
+from judge.forms.conversation import Conversation, asked, conversation_of, listed
+from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, each, imported, optional_name
+from judge.forms.winners import ballot_of
+from judge.io.pairs import LONG_FORM, SHORT_FORM
+from judge.io.rows import Cells, Wrong, found, kind_of, shown
+
+NAME = "columns"
+KNOWN = (
+    *(*SHORT_FORM, *LONG_FORM, "id", "category", "reference", "system"),
+    *("outcome", "voter", "model_a", "model_b"),
+)
+EXAMPLE = "--map prompt=question,response_a=old,response_b=new"
+
+
+def columns_form(mapping: str) -> Form:
+    """The form of files whose columns a text names; `data.question` is a key in an object.
+
+    Raises:
+        InputError: it is no such text, or names too little for a pair.
+    """
+    columns: dict[str, str] = {}
+    for part in mapping.split(","):
+        ours, is_given, theirs = (piece.strip() for piece in part.partition("="))
+        if not is_given or not theirs or ours not in KNOWN:
+            raise InputError(
+                f"--map: {part!r} names no column. Write {EXAMPLE}; ours are {', '.join(KNOWN)}."
+            )
+        if ours in columns:
+            raise InputError(f"--map: {ours} is there twice. Name one column for it.")
+        columns[ours] = theirs
+    if not any(all(name in columns for name in form) for form in (SHORT_FORM, LONG_FORM)):
+        needed = f"{', '.join(SHORT_FORM)}, or else {', '.join(LONG_FORM)}"
+        raise InputError(f"--map names {', '.join(columns)}. A pair needs {needed}.")
+    return Form(f"columns {mapping}", lambda cells: False, partial(read, columns=columns))
+
+
+def read(entries: Sequence[Entry], columns: Mapping[str, str]) -> Imported:
+    """Every row as a pair whose a and b are as named, and its outcome, where that is named, as a vote."""
+    comparisons, left_out = each(entries, partial(comparison_of, columns=columns))
+    return imported(comparisons, left_out, voter="label")
+
+
+def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
+    given = {ours: value_at(entry.cells, theirs) for ours, theirs in columns.items()}
+    before = Conversation((), optional_name(given.get("system")))
+    a, b = (before.then(one) for one in conversations_of(given))
+    models = [optional_name(given.get(name)) for name in ("model_a", "model_b")]
+    labels = Labels()
+    answers = [columns.get(name) for name in SHORT_FORM[1:]]  # a label may say which column is better
+    names = answers if given.get("outcome") in answers else models
+    labels.add(lambda: ballot_of(given.get("outcome"), *names), optional_name(given.get("voter")) or "")
+    used = {path.partition(".")[0] for path in columns.values()} | set(columns.values())
+    return Comparison(
+        Side(a, models[0]),
+        Side(b, models[1]),
+        labels,
+        id=optional_name(given.get("id")) or "",
+        category=optional_name(given.get("category")),
+        reference=optional_name(given.get("reference")),
+        metadata={name: value for name, value in entry.cells.items() if name not in used},
+        is_in_order=True,
+    )
+
+
+def value_at(cells: Cells, path: str) -> Any:
+    """The cell of that name, else what lies along the names between its dots."""
+    if path in cells:
+        return cells[path]
+    value: Any = cells
+    for name in path.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            raise Wrong(
+                f"there is no {shown(path)} (found: {found(cells)}). --map must name columns of the file."
+            )
+        value = value[name]
+    return value
+
+
+def conversations_of(given: Mapping[str, Any]) -> list[Conversation]:
+    if LONG_FORM[0] in given:
+        return [conversation_of(given[name], name) for name in LONG_FORM]
+    prompt = listed(given["prompt"])
+    is_talk = isinstance(prompt, list) and all(isinstance(one, Mapping) for one in prompt)
+    before = conversation_of(prompt, "prompt") if is_talk else asked(plain_text(given["prompt"], "prompt"))
+    return [before.answered(plain_text(given[name], name)) for name in SHORT_FORM[1:]]
+
+
+def plain_text(value: Any, name: str) -> str:
+    """The value as text; a number is written out."""
+    if value is None:
+        raise Unusable("no question" if name == "prompt" else "an answer without text")
+    if isinstance(value, list | Mapping):
+        raise Wrong(f"{name} is {kind_of(value)}. It must be one text.")
+    return str(value)

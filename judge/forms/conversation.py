@@ -1,0 +1,220 @@
+"""Conversations in all their spellings: lists of messages, content parts, roles of tools, transcripts.
+
+The judge reads text. What is none (an image, a sound) makes a conversation unusable; a tool's call without
+text is left out of it and counted; a tool's result stays, as what the assistant knew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from judge.datasets.dataset import Unusable
+from judge.io.rows import Wrong, found, kind_of, parse_json, shown
+from judge.records import Message
+
+USERS = frozenset({"user", "human", "prompter"})
+ASSISTANTS = frozenset({"assistant", "gpt", "chatgpt", "bard", "bing", "model", "ai", "bot"})
+SYSTEMS = frozenset({"system", "developer"})
+RESULTS = frozenset({"tool", "function", "observation", "function_response", "tool_response", "ipython"})
+CALLS = frozenset({"function_call", "tool_call"})
+
+CALL = "a tool's call without text"
+CALL_BESIDE = "a tool's call beside text"
+THINKING = "what the model thought"
+TOOL_SAID = "Result of a tool: "
+
+UNREADABLE = {
+    "image": "an image",
+    "audio": "a sound",
+    "video": "a film",
+    "file": "a file",
+    "document": "a file",
+}
+"""What no text can stand for: by a word in a part's type, or a key of a message or a row."""
+
+SPEAKER = re.compile(r"(?:\A\s*|\n\n)(Human|User|Assistant|System):[ \t]?")
+TRANSCRIPT = re.compile(r"\s*(?:Human|User|System): ?.*\n\nAssistant:", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages with their system text. `left_out` says of each message that was left out why it was."""
+
+    messages: tuple[Message, ...]
+    system: str | None = None
+    left_out: tuple[str, ...] = ()
+
+    def then(self, other: Conversation) -> Conversation:
+        """This one, gone on with by another, whose system text counts where this has none."""
+        return Conversation(
+            self.messages + other.messages, self.system or other.system, self.left_out + other.left_out
+        )
+
+    def answered(self, answer: str) -> Conversation:
+        """This one, ending in an answer."""
+        return replace(self, messages=(*self.messages, Message("assistant", answer)))
+
+    def check(self) -> None:
+        """Raises Unusable where it does not ask something and end in an answer."""
+        if not self.messages or self.messages[-1].role != "assistant":
+            raise Unusable(f"an answer that is {CALL}" if CALL in self.left_out else "no answer at the end")
+        if self.messages[-1].content.startswith(TOOL_SAID):
+            raise Unusable("no answer after a tool's result")
+        asked = [message.content for message in self.messages[:-1] if message.role == "user"]
+        if not asked or not asked[-1].strip():
+            raise Unusable("no question")
+
+    @property
+    def context(self) -> Conversation:
+        """All of it before the last answer."""
+        return replace(self, messages=self.messages[:-1])
+
+
+def asked(question: str, system: str | None = None) -> Conversation:
+    """A conversation of one question."""
+    return Conversation((Message("user", question),), system or None)
+
+
+def conversation_of(value: Any, name: str) -> Conversation:
+    """The conversation in a value: a list of messages, such a list as JSON text, or a transcript.
+
+    A null is the same as a cell that is not there, as a table has it.
+
+    Raises:
+        Wrong: it is none of these.
+        Unusable: nothing is there, something in it is no text, or its roles cannot be told.
+    """
+    if value in (None, ""):
+        raise Unusable("no conversation")
+    if isinstance(value, str) and is_transcript(value):
+        return transcript_of(value)
+    value = listed(value)
+    if not isinstance(value, list):
+        raise Wrong(f"{name} is {kind_of(value)}. It must be a list of messages.")
+    if value and all(isinstance(item, list) for item in value):  # one list a turn
+        value = [message for turn in value for message in turn]
+    messages: list[Message] = []
+    systems: list[str] = []
+    left_out: list[str] = []
+    for number, item in enumerate(value, start=1):
+        role, text, dropped = message_of(item, f"{name}, message {number}")
+        left_out += dropped
+        if text is None:
+            continue
+        if role != "system":
+            messages.append(Message(role, text))
+        elif messages:
+            raise Unusable("a system message after the first question")
+        elif text.strip():
+            systems.append(text)
+    return Conversation(tuple(messages), "\n\n".join(systems) or None, tuple(left_out))
+
+
+def listed(value: Any) -> Any:
+    """The list that a text holds as JSON; any other value as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return parse_json(value)
+        except Wrong:
+            return value
+    return value
+
+
+def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
+    """The role (user, assistant or system), the text, None without any, and what was left out of it."""
+    if not isinstance(item, Mapping):
+        raise Wrong(f"{name} is {kind_of(item)}. It must be an object with role and content.")
+    role_key = next((key for key in ("role", "from", "speaker") if isinstance(item.get(key), str)), None)
+    content_key = next((key for key in ("content", "value", "text") if key in item), None)
+    if role_key is None or (content_key is None and not is_call(item)):
+        raise Wrong(f"{name} has {found(item)}. It must have role and content, or from and value.")
+    refuse_unreadable(item)
+    role = item[role_key].strip().lower()
+    text, dropped = content_of(item.get(content_key or ""))
+    if role in CALLS:
+        return "assistant", None, [CALL]
+    if role in RESULTS:
+        return "assistant", None if text is None else f"{TOOL_SAID}{text}", dropped
+    if role in USERS | SYSTEMS:
+        if text is None and not dropped and role in USERS:
+            raise Unusable("a question without text")
+        return "system" if role in SYSTEMS else "user", text, dropped
+    if role not in ASSISTANTS:
+        raise Unusable(f"an unknown role {shown(item[role_key])}")
+    if text is None and isinstance(item.get("refusal"), str):
+        text = item["refusal"]
+    if is_call(item) or CALL in dropped:
+        dropped = [one for one in dropped if one != CALL]
+        return ("assistant", text, [*dropped, CALL_BESIDE]) if text else ("assistant", None, [*dropped, CALL])
+    if text is None:
+        raise Unusable("an answer without text")
+    return "assistant", text, dropped
+
+
+def is_call(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("tool_calls") or item.get("function_call"))
+
+
+def content_of(value: Any) -> tuple[str | None, list[str]]:
+    """The text of a message's content, None without any, and which of its parts were left out."""
+    if value is None or isinstance(value, str):
+        return value, []
+    if isinstance(value, Mapping):
+        value = [value]
+    if not isinstance(value, list):
+        raise Unusable("content that is no text")
+    texts: list[str] = []
+    left_out: list[str] = []
+    for part in value:
+        kind = str(part.get("type") or "text").lower() if isinstance(part, Mapping) else "text"
+        if isinstance(part, str):
+            texts.append(part)
+        elif kind in ("tool_use", "tool_call", "function_call"):
+            left_out.append(CALL)
+        elif kind in ("thinking", "redacted_thinking", "reasoning"):
+            left_out.append(THINKING)
+        else:
+            texts.append(text_of_part(part, kind))
+    return ("\n\n".join(texts) if texts else None), left_out
+
+
+def text_of_part(part: Any, kind: str) -> str:
+    if not isinstance(part, Mapping):
+        raise Unusable("content that is no text")
+    if unreadable := next((what for word, what in UNREADABLE.items() if word in kind), None):
+        raise Unusable(unreadable)
+    refuse_unreadable(part)
+    if isinstance(part.get("content"), list):  # a tool's result in parts
+        return content_of(part["content"])[0] or ""
+    texts = [part[key] for key in ("text", "refusal", "content") if isinstance(part.get(key), str)]
+    if not texts:
+        raise Unusable("content that is no text")
+    return str(texts[0])
+
+
+def refuse_unreadable(cells: Mapping[str, Any]) -> None:
+    """Raises Unusable for a row, a message or a part that comes with an image or the like."""
+    for word in ("image", "audio", "video"):
+        if cells.get(word) or cells.get(f"{word}s"):
+            raise Unusable(UNREADABLE[word])
+
+
+def is_transcript(text: str) -> bool:
+    """Whether a text is a conversation of "Human:" and "Assistant:", as HH-RLHF writes it."""
+    return bool(TRANSCRIPT.match(text))
+
+
+def transcript_of(text: str) -> Conversation:
+    """The conversation of a transcript. An empty assistant at its end is where the answer goes."""
+    _, *pieces = SPEAKER.split(text)
+    roles = {"Human": "user", "User": "user", "Assistant": "assistant", "System": "system"}
+    said = [(roles[role], piece.strip()) for role, piece in zip(pieces[::2], pieces[1::2], strict=True)]
+    if said and said[-1] == ("assistant", ""):
+        said.pop()
+    system = "\n\n".join(piece for role, piece in said if role == "system")
+    return Conversation(
+        tuple(Message(role, piece) for role, piece in said if role != "system"), system or None
+    )

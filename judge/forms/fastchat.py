@@ -1,0 +1,157 @@
+"""FastChat's MT-bench files: question.jsonl, model_answer/*.jsonl, and judgments of pairs or single answers.
+
+One pair a turn for every two models on a question. A judgment of a pair is a vote where both orders agree,
+and a tie where they differ, as in Zheng et al. (arXiv:2306.05685); of two single scores the higher one wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from judge.datasets.dataset import Unusable, usable
+from judge.forms.answers import Answer, compared
+from judge.forms.conversation import Conversation, content_of
+from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, imported, is_pair, optional_name
+from judge.io.rows import Cells, Wrong, found
+from judge.records import Ballot, Message
+
+NEEDED = "FastChat's rows need question_id, and turns, or model_id and choices, or a judgment."
+WINNERS = {"model_1": Ballot.A, "model_2": Ballot.B, "tie": Ballot.TIE}
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    return kind_among(cells) is not None
+
+
+def kind_among(cells: Mapping[str, Any]) -> str | None:
+    """What a row is: a question, an answer, a judgment of a pair or of a single answer."""
+    if "question_id" not in cells or is_pair(cells):
+        return None
+    if "model_id" in cells and ("choices" in cells or "text" in cells):
+        return "answer"
+    if "g1_winner" in cells and "model_1" in cells:
+        return "pair"
+    if "score" in cells and "model" in cells:
+        return "single"
+    return "question" if "turns" in cells or "text" in cells else None
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """Every two models' answers to each turn of a question, and judgments on them as votes.
+
+    Raises:
+        BadLines: a row is none of FastChat's.
+        Wrong: there are no questions, or all answers are of one model.
+    """
+    rows, left_out = each(entries, row_of)
+    of_kind = {kind: [cells for one, cells in rows if one == kind] for kind in ("question", "answer")}
+    if not of_kind["question"] or not of_kind["answer"]:
+        missing = "answers, model_answer/*.jsonl" if of_kind["question"] else "questions, question.jsonl"
+        raise Wrong(f"there are no {missing}. Give `judge import fastchat` the questions and the answers.")
+    questions = {str(cells["question_id"]): cells for cells in of_kind["question"]}
+    turns, unasked = usable(of_kind["answer"], lambda cells: list(turns_of(cells, questions)))
+    left_out += unasked
+    comparisons = compared([answer for answers in turns for answer in answers], left_out)
+    judged = [(kind, cells) for kind, cells in rows if kind in ("pair", "single")]
+    return imported(with_judgments(comparisons, judged), left_out, voter="judgment")
+
+
+def row_of(entry: Entry) -> tuple[str, Cells]:
+    kind = kind_among(entry.cells)
+    if kind is None:
+        raise Wrong(f"found {found(entry.cells)}. {NEEDED}")
+    return kind, entry.cells
+
+
+def turns_of(cells: Cells, questions: Mapping[str, Cells]) -> Iterator[Answer]:
+    """A model's answers, one a turn, each after all that was said before it."""
+    number = str(cells["question_id"])
+    if number not in questions:
+        raise Unusable("answer: to a question that no file has")
+    question = questions[number]
+    references = texts_of(question.get("reference"))
+    before = Conversation(())
+    both = zip(texts_of(question.get("turns", question.get("text"))), answers_of(cells), strict=False)
+    for turn, (asked, answer) in enumerate(both, start=1):
+        before = replace(before, messages=(*before.messages, Message("user", asked)))
+        yield Answer(
+            before,
+            answer,
+            model=str(cells["model_id"]),
+            question=f"{number}, turn {turn}",
+            category=optional_name(question.get("category")),
+            reference=references[turn - 1] if turn <= len(references) else None,
+            metadata={"question_id": cells["question_id"], "turn": turn},
+        )
+        before = before.answered(answer)
+
+
+def answers_of(cells: Cells) -> list[str]:
+    """What the model said in each turn: the first of its choices, or its one text."""
+    choices = cells.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
+        return texts_of(choices[0].get("turns"))
+    return texts_of(cells.get("text"))
+
+
+def texts_of(value: Any) -> list[str]:
+    """The texts of turns; each is a text, or has one as its content."""
+    turns = value if isinstance(value, list) else [] if value is None else [value]
+    texts = [content_of(turn)[0] for turn in turns]
+    if any(text is None for text in texts):
+        raise Unusable("an answer without text")
+    return [str(text) for text in texts]
+
+
+def with_judgments(
+    comparisons: Iterable[Comparison], judged: Iterable[tuple[str, Cells]]
+) -> Iterator[Comparison]:
+    """The comparisons, each with what judgments say of its two models in its turn."""
+    pairs: dict[tuple[str, Any], list[Cells]] = {}
+    scores: dict[tuple[str, Any], dict[tuple[str, str], Any]] = {}
+    for kind, cells in judged:
+        key = (str(cells["question_id"]), cells.get("turn", 1))
+        if kind == "pair":
+            pairs.setdefault(key, []).append(cells)
+        else:
+            voter = optional_name(cells.get("judge")) or ""
+            scores.setdefault(key, {})[voter, str(cells["model"])] = cells["score"]
+    for one in comparisons:
+        key = (str(one.metadata["question_id"]), one.metadata["turn"])
+        labels = Labels()
+        models = (str(one.first.model), str(one.second.model))
+        for cells in pairs.get(key, ()):
+            if {cells["model_1"], cells.get("model_2")} == set(models):
+                is_turned = cells["model_1"] != models[0]
+                labels.add(partial(winner_of, cells, is_turned), optional_name(cells.get("judge")) or "")
+        of_turn = scores.get(key, {})
+        for voter in dict.fromkeys(voter for voter, _ in of_turn):
+            both = [of_turn.get((voter, model)) for model in models]
+            labels.add(partial(higher_of, *both), voter)
+        yield replace(one, labels=labels)
+
+
+def winner_of(cells: Cells, is_turned: bool) -> Ballot:
+    """Who won in both orders, TIE where they differ."""
+    winners = [cells[name] for name in ("g1_winner", "g2_winner") if cells.get(name) is not None]
+    if any(winner not in WINNERS for winner in winners):
+        raise Unusable("a judgment that could not be read")
+    if len(set(winners)) > 1:
+        return Ballot.TIE
+    ballot = WINNERS[winners[0]]
+    return {Ballot.A: Ballot.B, Ballot.B: Ballot.A}.get(ballot, ballot) if is_turned else ballot
+
+
+def higher_of(first: Any, second: Any) -> Ballot | None:
+    """Whose score is higher; None where one has none. A score below 0 is a reply that could not be read."""
+    if first is None or second is None:
+        return None
+    if any(isinstance(one, bool) or not isinstance(one, int | float) or one < 0 for one in (first, second)):
+        raise Unusable("a judgment that could not be read")
+    return Ballot.TIE if first == second else Ballot.A if first > second else Ballot.B
+
+
+FASTCHAT = Form("FastChat's questions and answers", recognises, read)

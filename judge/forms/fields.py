@@ -1,0 +1,74 @@
+"""Which fields of an annotation tool's record are the question and the two answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from judge.forms.conversation import Conversation, asked, conversation_of, is_transcript, listed
+from judge.forms.form import Side
+from judge.io.rows import Wrong, found
+
+QUESTIONS = (
+    "prompt",
+    "question",
+    "instruction",
+    "query",
+    "input",
+    "context",
+    "source",
+    "chat",
+    "conversation",
+)
+FIRST = re.compile(r"(?P<stem>.*?)(?P<end>1|a|left|first|one)", re.IGNORECASE)
+SECOND = {"1": "2", "a": "b", "left": "right", "first": "second", "one": "two"}
+NO_ANSWERS = re.compile(r"model|generator|name|score|rating|id$|length|source", re.IGNORECASE)
+
+
+def sides_of(fields: Mapping[str, Any], where: str) -> tuple[tuple[str, str], tuple[Side, Side]]:
+    """The names of the two answers' fields, and both sides.
+
+    Args:
+        where: the column with the fields, "" for the row itself; a message's advice needs it.
+
+    Raises:
+        Wrong: no two fields are named alike but for 1 and 2, a and b, left and right; or no field asks.
+    """
+    answers = answer_fields(fields)
+    question = next((name for name in QUESTIONS if fields.get(name) not in (None, "")), None)
+    if answers is None or question is None:
+        missing = "two answers, such as response_1 and response_2" if answers is None else "a prompt"
+        at = f"{where}." if where else ""
+        raise Wrong(
+            f"there is no field for {missing} (found: {found(fields)}). Name the fields: judge import "
+            f"columns FILE --map prompt={at}NAME,response_a={at}NAME,response_b={at}NAME"
+        )
+    before = question_of(fields[question], question)
+    first, second = (Side(after(before, fields[name], name)) for name in answers)
+    return answers, (first, second)
+
+
+def answer_fields(fields: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The first two fields with text that are named alike but for 1 and 2, a and b, left and right."""
+    names = {name.lower(): name for name in fields}
+    for name in fields:
+        match = FIRST.fullmatch(name)
+        if match is None or NO_ANSWERS.search(name):
+            continue
+        other = names.get(f"{match['stem']}{SECOND[match['end'].lower()]}".lower())
+        if other and all(isinstance(fields[one], str | list) for one in (name, other)):
+            return name, other
+    return None
+
+
+def question_of(value: Any, name: str) -> Conversation:
+    value = listed(value)
+    if isinstance(value, list) or (isinstance(value, str) and is_transcript(value)):
+        return conversation_of(value, name)
+    return asked(str(value))
+
+
+def after(before: Conversation, value: Any, name: str) -> Conversation:
+    """The conversation that goes on with an answer: a text, or messages."""
+    return before.answered(value) if isinstance(value, str) else before.then(conversation_of(value, name))

@@ -1,0 +1,290 @@
+"""What every form is read as: comparisons of two sides, which become pairs and votes, and what was left out.
+
+A form knows its rows when it sees them, and makes comparisons of them with the sides as the file has them.
+`imported` turns these into pairs: a hash of the answers says which is a, never the file or a label.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, TypeVar
+
+from judge.datasets.dataset import Unusable, usable
+from judge.errors import BadLines
+from judge.forms.conversation import Conversation
+from judge.io.pairs import with_ids
+from judge.io.rows import Cells, Wrong
+from judge.io.wording import counts_in_words
+from judge.records import Ballot, HumanVote, Message, Pair, Verdict, sha256_of_json
+
+T = TypeVar("T")
+
+SAME_ROW = "the same row again"
+SAME_VOTER = "vote: another one of the same voter on the same pair"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of one file. `file` is the file's name, `where` the row's place as messages say it."""
+
+    file: str
+    where: str
+    cells: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two that are compared: a conversation that ends in the answer, and who wrote it, if known."""
+
+    conversation: Conversation
+    model: str | None = None
+
+    @property
+    def answer(self) -> str:
+        return self.conversation.messages[-1].content
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody said of two sides: A is the first. `voter` is "" where the file names nobody."""
+
+    outcome: Ballot
+    voter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What was said of two sides, and why labels were left out."""
+
+    said: list[Said] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def add(self, read: Callable[[], Ballot | None], voter: str = "") -> None:
+        """Takes what `read` makes of a label; None says nothing, and Unusable why it does not count."""
+        try:
+            ballot = read()
+        except Unusable as reason:
+            self.left_out.append(f"vote: {reason}")
+            return
+        if ballot is not None:
+            self.said.append(Said(ballot, voter))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sides as a file has them, and what was said of them.
+
+    `is_in_order` makes the first side a: for files whose reader has said which is which.
+    """
+
+    first: Side
+    second: Side
+    labels: Labels = field(default_factory=Labels)
+    id: str = ""
+    category: str | None = None
+    reference: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_in_order: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The pairs of files, the votes in them, and what was left out: how much of it, by reason."""
+
+    pairs: tuple[Pair, ...]
+    votes: tuple[HumanVote, ...]
+    left_out: Mapping[str, int]
+
+    def __str__(self) -> str:
+        counts = f"{counted(len(self.pairs), 'pair')}, {counted(len(self.votes), 'vote')}"
+        return f"{counts}; left out: {counts_in_words(self.left_out)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The text of a file, how many verdicts are in it, and how many were left out, by reason."""
+
+    text: str
+    n_verdicts: int
+    left_out: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return f"{counted(self.n_verdicts, 'verdict')}; left out: {counts_in_words(self.left_out)}"
+
+
+Exporter = Callable[[Sequence[tuple[Pair, Verdict]], str], Exported]
+"""From verdicts, each with its pair, and the time now (ISO 8601) to a file. Raises InputError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of files.
+
+    Args:
+        title: what messages call it, for example "arena votes".
+        recognises: whether a row is of this form, and not one of our own pairs.
+        read: its pairs and votes. Raises InputError where rows cannot be read.
+        export: writes verdicts in this form, where that makes sense.
+    """
+
+    title: str
+    recognises: Callable[[Mapping[str, Any]], bool]
+    read: Callable[[Sequence[Entry]], Imported]
+    export: Exporter | None = None
+
+
+def each(entries: Iterable[Entry], read_one: Callable[[Entry], T]) -> tuple[list[T], Counter[str]]:
+    """What `read_one` makes of each row, and how many it found Unusable, by reason. Equal rows count once.
+
+    Raises:
+        BadLines: `read_one` raised Wrong; the error names every such row.
+    """
+    problems: list[str] = []
+    seen: set[str] = set()
+
+    def once(entry: Entry) -> T:
+        if (known := sha256_of_json([entry.file, entry.cells])) in seen:
+            raise Unusable(SAME_ROW)
+        seen.add(known)
+        try:
+            return read_one(entry)
+        except Wrong as wrong:
+            problems.append(f"{entry.where}: {wrong}")
+            raise Unusable("bad line") from None
+
+    done, left_out = usable(entries, once)
+    if problems:
+        raise BadLines(problems)
+    return done, left_out
+
+
+def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: str) -> Imported:
+    """The pairs of these comparisons, those of equal texts by the same models once, and the votes on them.
+
+    Args:
+        left_out: what the form has left out so far.
+        voter: names who is not named in the file; the second such vote on a pair is by `voter`-2.
+    """
+    left_out = Counter(left_out)
+    places: dict[Hashable, int] = {}
+    pairs: list[Pair] = []
+    ids: set[str] = set()
+    said: list[tuple[int, HumanVote]] = []
+    turned, unusable = usable(comparisons, pair_and_votes)
+    for pair, votes, dropped in turned:
+        key = (pair.id, pair.content_hash, pair.metadata.get("model_a"), pair.metadata.get("model_b"))
+        if key not in places:
+            places[key] = len(pairs)
+            pairs.append(replace(pair, id="") if pair.id in ids else pair)
+            ids.add(pair.id)
+        left_out.update(dropped)
+        said += [(places[key], vote) for vote in votes]
+    named = with_ids(pairs)
+    votes, repeated = usable([(named[at], vote) for at, vote in said], one_vote_each(voter))
+    return Imported(tuple(named), tuple(votes), left_out + unusable + repeated)
+
+
+def pair_and_votes(one: Comparison) -> tuple[Pair, list[HumanVote], list[str]]:
+    """The pair, what was said of it in its own terms, and why messages and labels were left out."""
+    sides = [one.first, one.second]
+    systems = [side.conversation.system for side in sides]
+    if systems[0] != systems[1]:
+        raise Unusable("different system texts")
+    for side in sides:
+        side.conversation.check()
+    is_turned = not one.is_in_order and order_of(one.second) < order_of(one.first)
+    a, b = reversed(sides) if is_turned else sides
+    models = {"model_a": a.model, "model_b": b.model}
+    pair = Pair(
+        id=one.id,
+        conversation_a=a.conversation.messages,
+        conversation_b=b.conversation.messages,
+        category=one.category,
+        reference=one.reference,
+        system=systems[0],
+        metadata={name: value for name, value in (models | dict(one.metadata)).items() if value is not None},
+    )
+    turn = sum(message.role == "user" for message in pair.conversation_a)
+    votes = [
+        HumanVote(
+            pair_id="",
+            voter=said.voter,
+            outcome=turned_ballot(said.outcome) if is_turned else said.outcome,
+            turn=turn,
+            category=one.category,
+            model_a=a.model,
+            model_b=b.model,
+        )
+        for said in one.labels.said
+    ]
+    dropped = [f"message: {why}" for side in sides for why in side.conversation.left_out]
+    return pair, votes, [*dropped, *one.labels.left_out]
+
+
+def order_of(side: Side) -> tuple[str, str]:
+    """What sorts two sides: a hash of the answer, as in published data sets, then one of the rest."""
+    messages = [[message.role, message.content] for message in side.conversation.messages]
+    return sha256_of_json(side.answer), sha256_of_json(messages)
+
+
+def turned_ballot(ballot: Ballot) -> Ballot:
+    return {Ballot.A: Ballot.B, Ballot.B: Ballot.A}.get(ballot, ballot)
+
+
+def one_vote_each(unnamed: str) -> Callable[[tuple[Pair, HumanVote]], HumanVote]:
+    """Gives each vote its pair's id, and a voter who has said nothing of that pair's turn yet."""
+    taken: set[tuple[str, str]] = set()
+
+    def name_vote(given: tuple[Pair, HumanVote]) -> HumanVote:
+        pair, vote = given
+        names = [vote.voter] if vote.voter else numbered(unnamed)
+        voter = next((name for name in names if (pair.id, name) not in taken), None)
+        if voter is None:
+            raise Unusable(SAME_VOTER)
+        taken.add((pair.id, voter))
+        return replace(vote, pair_id=pair.id, voter=voter)
+
+    return name_vote
+
+
+def numbered(name: str) -> Iterable[str]:
+    """The name, then name-2, name-3, ..."""
+    return (name if number == 1 else f"{name}-{number}" for number in count(1))
+
+
+def messages_of(conversation: Sequence[Message], system: str | None = None) -> list[dict[str, str]]:
+    """The messages as most tools write them, the system text first."""
+    said = [{"role": message.role, "content": message.content} for message in conversation]
+    return [{"role": "system", "content": system}, *said] if system is not None else said
+
+
+def counted(number: int, thing: str) -> str:
+    """For example "1 pair", "2 pairs"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def rest_of(cells: Mapping[str, Any], *used: str) -> dict[str, Any]:
+    """The cells that a form has no use for, for the pair's metadata; what is empty is left out."""
+    return {name: value for name, value in cells.items() if name not in used and value not in (None, "")}
+
+
+def is_pair(cells: Mapping[str, Any]) -> bool:
+    """Whether a row has the columns of a pair of our own."""
+    return "response_a" in cells or "conversation_a" in cells
+
+
+def given_id(cells: Mapping[str, Any]) -> str:
+    """The row's `id` as text, "" where it has none that could be a pair's id."""
+    value = cells.get("id")
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else value if isinstance(value, str) and value.strip() else ""
+
+
+def optional_name(value: Any) -> str | None:
+    """A name of a model, a voter or a category as text, None where there is none; a list is joined."""
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or None
+    return None if value in (None, "") or isinstance(value, dict) else str(value)

@@ -1,0 +1,202 @@
+"""inspect_ai's logs, .json or .eval: what a model said to each sample, compared with another log's.
+
+A sample's target is the pair's reference. Scores are of single answers, and no votes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from judge.datasets.dataset import Unusable, usable
+from judge.errors import InputError
+from judge.forms.answers import Answer, compared
+from judge.forms.conversation import asked, conversation_of
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Exported,
+    Form,
+    Imported,
+    Labels,
+    Side,
+    each,
+    imported,
+    messages_of,
+    optional_name,
+)
+from judge.forms.winners import ballot_of
+from judge.io.pairs import LONG_FORM
+from judge.io.rows import Cells, Wrong, found, parse_json
+from judge.records import Pair, Verdict
+
+ZIP_MAGIC = b"PK\x03\x04"
+TASK, SCORE, UNPARSED = "four-token-judge", "verdict", "unparsed"
+"""What a log of verdicts calls itself and the verdict, and a verdict that could not be read."""
+
+NEEDED = "A log of inspect_ai needs eval and samples."
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    return isinstance(cells.get("eval"), Mapping) and isinstance(cells.get("samples"), list)
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """A pair of every two models' answers to one sample of one epoch; of a log of ours its verdicts."""
+    logs, left_out = each(entries, log_of)
+    if all(log["eval"].get("task") == TASK for _, log in logs):
+        verdicts, unjudged = usable(
+            [sample for _, log in logs for sample in log["samples"]], verdict_of_sample
+        )
+        return imported(verdicts, left_out + unjudged, voter="judge")
+    models = [str(log["eval"].get("model")) for _, log in logs]
+    samples = [
+        (model if models.count(model) == 1 else Path(file).name, sample)
+        for model, (file, log) in zip(models, logs, strict=True)
+        for sample in log["samples"]
+    ]
+    answers, failed = usable(samples, lambda given: answer_of(*given))
+    left_out += failed
+    return imported(compared(answers, left_out), left_out, voter="inspect")
+
+
+def log_of(entry: Entry) -> tuple[str, Cells]:
+    if not recognises(entry.cells):
+        raise Wrong(f"found {found(entry.cells)}. {NEEDED}")
+    return entry.file, entry.cells
+
+
+def answer_of(model: str, sample: Any) -> Answer:
+    """What the model said to one sample."""
+    if not isinstance(sample, Mapping) or sample.get("error"):
+        raise Unusable("a sample that failed")
+    output = sample.get("output")
+    choices = output.get("choices") if isinstance(output, Mapping) else None
+    if not choices:
+        raise Unusable("a sample without an answer")
+    given = sample.get("input")
+    before = conversation_of(given, "input") if isinstance(given, list) else asked(str(given))
+    whole = before.then(conversation_of([choices[0]["message"]], "output"))
+    whole.check()
+    target = sample.get("target")
+    return Answer(
+        whole.context,
+        whole.messages[-1].content,
+        model,
+        question=json.dumps([sample.get("id"), sample.get("epoch"), given], sort_keys=True),
+        reference="\n".join(map(str, target)) if isinstance(target, list) else optional_name(target),
+        metadata={name: sample[name] for name in ("id", "epoch") if name in sample},
+    )
+
+
+# --- a log of verdicts -----------------------------------------------------------------------------------
+
+
+def export(judged: Sequence[tuple[Pair, Verdict]], at: str) -> Exported:
+    """A log with a sample a pair: what was asked, both answers as metadata, and the verdict as a score.
+
+    Raises:
+        InputError: the verdicts are not of one judge, which is the model of a log.
+    """
+    judges = sorted({verdict.judge for _, verdict in judged})
+    if len(judges) != 1:
+        raise InputError(
+            f"verdicts of {len(judges)} judges. A log of inspect_ai is of one; export each apart."
+        )
+    samples = [sample_of(pair, verdict) for pair, verdict in judged]
+    log = {
+        "version": 2,
+        "status": "success",
+        "eval": {
+            "created": at,
+            "task": TASK,
+            "dataset": {"samples": len(samples), "sample_ids": [sample["id"] for sample in samples]},
+            "model": judges[0],
+            "config": {},
+        },
+        "stats": {"started_at": at, "completed_at": at},
+        "samples": samples,
+    }
+    return Exported(json.dumps(log, ensure_ascii=False, indent=2) + "\n", len(samples), {})
+
+
+def sample_of(pair: Pair, verdict: Verdict) -> dict[str, Any]:
+    said = UNPARSED if verdict.outcome is None else verdict.outcome.value
+    sides = {name: messages_of(getattr(pair, name), pair.system) for name in LONG_FORM}
+    message = {"role": "assistant", "content": said}
+    return {
+        "id": pair.id,
+        "epoch": 1,
+        "input": messages_of(pair.context_a, pair.system),
+        "target": pair.reference or "",
+        "metadata": sides | {"category": pair.category, **pair.metadata},
+        "messages": [],
+        "output": {"model": verdict.judge, "choices": [{"message": message, "stop_reason": "stop"}]},
+        "scores": {
+            SCORE: {
+                "value": said,
+                "answer": said,
+                "metadata": {"p_a": verdict.p_a, "status": verdict.status.value, "judge": verdict.judge},
+            }
+        },
+    }
+
+
+def verdict_of_sample(sample: Mapping[str, Any]) -> Comparison:
+    """The pair of a sample, its verdict as a label."""
+    metadata = dict(sample["metadata"])
+    a, b = (conversation_of(metadata.pop(name), name) for name in LONG_FORM)
+    score = sample["scores"][SCORE]
+    labels = Labels()
+    if score["value"] != UNPARSED:
+        labels.add(lambda: ballot_of(score["value"]), score["metadata"]["judge"])
+    return Comparison(
+        Side(a),
+        Side(b),
+        labels,
+        id=sample["id"],
+        category=metadata.pop("category", None),
+        reference=sample["target"] or None,
+        metadata=metadata,
+        is_in_order=True,
+    )
+
+
+# --- files -----------------------------------------------------------------------------------------------
+
+
+def unzipped(data: bytes, name: str) -> Cells:
+    """An .eval file as the one object that a .json log is.
+
+    Raises:
+        InputError: it is no log, or packed in a way that this Python cannot unpack.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            files = {one: archive.read(one) for one in archive.namelist() if is_read(one)}
+    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"{name}: cannot be unpacked ({error}). Write it as JSON: inspect log convert --to json."
+        ) from error
+    header = next(
+        (text for one, text in files.items() if one in ("header.json", "_journal/start.json")), None
+    )
+    if header is None:
+        raise InputError(f"{name}: a zip file without header.json. {NEEDED}")
+    try:
+        samples = [parse_json(text.decode()) for one, text in files.items() if one.startswith("samples/")]
+        return dict(parse_json(header.decode()), samples=samples)
+    except (Wrong, ValueError) as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def is_read(member: str) -> bool:
+    is_sample = member.startswith("samples/") and member.endswith(".json")
+    return is_sample or member in ("header.json", "_journal/start.json")
+
+
+INSPECT = Form("logs of inspect_ai", recognises, read, export)

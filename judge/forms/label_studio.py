@@ -1,0 +1,100 @@
+"""Label Studio's exports of comparisons: JSON with every annotation, or JSON-MIN and CSV with one a row.
+
+A label is a Pairwise tag's left or right, or a choice that names a side or a tie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from judge.datasets.dataset import Unusable
+from judge.forms.fields import sides_of
+from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, given_id, imported, rest_of
+from judge.forms.winners import ballot_of
+from judge.io.rows import Wrong, found, parse_json
+from judge.records import Ballot
+
+MINIMAL = ("annotation_id", "annotator", "lead_time")
+NEEDED = "A Label Studio task needs data and annotations, or the keys of JSON-MIN."
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    is_task = isinstance(cells.get("data"), Mapping) and isinstance(cells.get("annotations"), list)
+    return is_task or all(name in cells for name in MINIMAL)
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """Every task as a pair, every annotation as a vote."""
+    comparisons, left_out = each(entries, comparison_of)
+    return imported(comparisons, left_out, voter="annotator")
+
+
+def comparison_of(entry: Entry) -> Comparison:
+    cells = entry.cells
+    if not recognises(cells):
+        raise Wrong(f"found {found(cells)}. {NEEDED}")
+    if "annotations" not in cells:
+        return minimal(cells)
+    names, (first, second) = sides_of(cells["data"], "data")
+    labels = Labels()
+    for annotation in cells["annotations"]:
+        labels.add(partial(annotated, annotation, names), voter_of(annotation))
+    return Comparison(
+        first, second, labels, id=given_id(cells), metadata=rest_of(cells["data"], *names, "prompt")
+    )
+
+
+def annotated(annotation: Any, names: tuple[str, str]) -> Ballot | None:
+    """What one annotation says."""
+    if not isinstance(annotation, Mapping) or annotation.get("was_cancelled"):
+        raise Unusable("an annotation that was skipped")
+    results = annotation.get("result") or []
+    labels = [label for result in results if (label := label_of(result.get("value"))) is not None]
+    if not labels:
+        raise Unusable("an annotation without a choice")
+    return ballot_of(labels[0], *names)
+
+
+def label_of(value: Any) -> Any:
+    """The side or the choice in a result's value; None where it holds neither."""
+    if not isinstance(value, Mapping):
+        return None
+    choices = value.get("choices")
+    return value.get("selected") or (choices[0] if isinstance(choices, list) and choices else None)
+
+
+def voter_of(annotation: Any) -> str:
+    """Who annotated: an e-mail address, else a number."""
+    by = annotation.get("completed_by") if isinstance(annotation, Mapping) else None
+    if isinstance(by, Mapping):
+        by = by.get("email") or by.get("id")
+    return "" if by is None else str(by)
+
+
+def minimal(cells: Mapping[str, Any]) -> Comparison:
+    """A row of JSON-MIN or CSV: the fields, and one annotation under the name of its tag."""
+    names, (first, second) = sides_of(cells, "")
+    labels = Labels()
+    labels.add(lambda: ballot_of(minimal_label(cells), *names), str(cells["annotator"]))
+    return Comparison(first, second, labels, id=given_id(cells))
+
+
+def minimal_label(cells: Mapping[str, Any]) -> Any:
+    for value in cells.values():
+        if isinstance(value, str) and value.startswith("{"):
+            value = parsed(value)
+        if (label := label_of(value)) is not None or value in ("left", "right"):
+            return label or value
+    return next((cells[name] for name in ("choice", "preference", "comparison") if name in cells), None)
+
+
+def parsed(value: str) -> Any:
+    try:
+        return parse_json(value)
+    except Wrong:
+        return value
+
+
+LABEL_STUDIO = Form("Label Studio's tasks", recognises, read)

@@ -1,0 +1,39 @@
+"""OpenAI's messages: roles of systems, developers and tools, content parts, and keys that may be null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from judge.forms.conversation import CALLS, RESULTS
+from judge.forms.dialogues import any_message, is_of_two, read_dialogues
+from judge.forms.form import Entry, Form, Imported
+from judge.io.pairs import LONG_FORM
+
+COLUMN = "messages"
+OTHER_ROLES = RESULTS | CALLS | {"developer"}
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    if is_of_two(cells):
+        return any_message(cells, LONG_FORM, is_of_openai)
+    return any_message(cells, [COLUMN], lambda item: isinstance(item, dict) and "role" in item)
+
+
+def is_of_openai(item: Any) -> bool:
+    """Whether a message says more than one of our own may say."""
+    if not isinstance(item, dict) or not {"role", "content"} & item.keys():
+        return False
+    return (
+        item.get("role") in OTHER_ROLES
+        or isinstance(item.get("content"), list)
+        or bool(item.keys() - {"role", "content"})
+    )
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """Rows of two conversations as pairs, else every two models' answers to the same messages."""
+    return read_dialogues(entries, COLUMN)
+
+
+OPENAI = Form("OpenAI's messages", recognises, read)

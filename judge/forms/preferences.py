@@ -1,0 +1,211 @@
+"""Preference data: a chosen and a rejected answer, as text, as messages or as transcripts.
+
+Data sets in this form: Anthropic/hh-rlhf (Bai et al., arXiv:2204.05862), argilla's -dpo- data sets,
+HuggingFaceH4/ultrafeedback_binarized, Intel/orca_dpo_pairs, and what TRL's trainers and OpenAI's fine-tuning
+read, with a prompt or without.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+from judge.datasets.dataset import Unusable, usable
+from judge.forms.conversation import (
+    Conversation,
+    asked,
+    content_of,
+    conversation_of,
+    is_transcript,
+    listed,
+    refuse_unreadable,
+)
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Exported,
+    Form,
+    Imported,
+    Labels,
+    Side,
+    each,
+    given_id,
+    imported,
+    is_pair,
+    messages_of,
+    optional_name,
+    rest_of,
+)
+from judge.io.rows import Wrong, found, kind_of
+from judge.records import Ballot, Outcome, Pair, Status, Verdict
+
+ANSWERS = (
+    ("chosen", "rejected"),
+    ("chosen_response", "rejected_response"),
+    ("preferred_output", "non_preferred_output"),  # of OpenAI's fine-tuning, under an input of messages
+)
+PROMPTS = ("prompt", "instruction", "question", "query")
+EARLIER = ("context", "conversations", "conversation", "history", "messages")
+MODELS = (("chosen_model", "rejected_model"), ("chosen-model", "rejected-model"))
+USED = (
+    *(name for names in (*ANSWERS, *MODELS) for name in names),
+    *(*PROMPTS, *EARLIER, "input", "system", "id", "category", "reference"),
+)
+NEEDED = "A preference needs chosen and rejected, and a prompt where these do not begin with it."
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    return not is_pair(cells) and any(all(name in cells for name in names) for names in ANSWERS)
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """Every row as a pair, with a vote for the chosen answer."""
+    comparisons, left_out = each(entries, comparison_of)
+    return imported(comparisons, left_out, voter="label")
+
+
+def comparison_of(entry: Entry) -> Comparison:
+    cells = entry.cells
+    names = next((names for names in ANSWERS if any(name in cells for name in names)), None)
+    if names is None:
+        raise Wrong(f"found {found(cells)}. {NEEDED}")
+    refuse_unreadable(cells)
+    chosen, rejected = conversations_of(cells, names)
+    if chosen.messages[-1:] == rejected.messages[-1:]:
+        raise Unusable("identical texts")
+    models = next((names for names in MODELS if names[0] in cells), ("", ""))
+    labels = Labels()
+    labels.add(lambda: Ballot.TIE if cells.get("status") == "tie" else Ballot.A)
+    return Comparison(
+        Side(chosen, optional_name(cells.get(models[0]))),
+        Side(rejected, optional_name(cells.get(models[1]))),
+        labels,
+        id=given_id(cells),
+        category=optional_name(cells.get("category")),
+        reference=optional_name(cells.get("reference")),
+        metadata=rest_of(cells, *USED),
+    )
+
+
+def conversations_of(cells: Mapping[str, Any], names: tuple[str, str]) -> tuple[Conversation, Conversation]:
+    """Both conversations: what the answers' columns hold, after the prompt where they lack one."""
+    if isinstance(given := cells.get("input"), Mapping):
+        cells = {**cells, "input": "", "prompt": given.get("messages")}
+    before = prompt_of(cells)
+    values = [cells.get(name) for name in names]
+    texts = [value for value in values if isinstance(value, str) and not is_transcript(value)]
+    if before is None and len(texts) == len(values):
+        return without_prompt(*texts)
+    chosen, rejected = (whole(value, name, before) for value, name in zip(values, names, strict=True))
+    system = optional_name(cells.get("system"))
+    under = Conversation((), system)
+    return under.then(chosen), under.then(rejected)
+
+
+def whole(value: Any, name: str, before: Conversation | None) -> Conversation:
+    """The conversation that ends in an answer."""
+    if value is None or value == "" or value == []:
+        raise Unusable("missing text")
+    if isinstance(value, Mapping):
+        value = [value]
+    value = listed(value)
+    if isinstance(value, str) and not is_transcript(value):
+        if before is None:
+            raise Unusable("no question")
+        if not value.strip():
+            raise Unusable("missing text")
+        return before.answered(value)
+    if not isinstance(value, list | str):
+        raise Wrong(f"{name} is {kind_of(value)}. It must be text, or a list of messages.")
+    found = conversation_of(value, name)
+    is_answer_alone = not any(message.role == "user" for message in found.messages)
+    return before.then(found) if is_answer_alone and before is not None else found
+
+
+def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
+    """What both answers follow, None where no column says it."""
+    given = next((name for name in PROMPTS if cells.get(name) not in (None, "")), None)
+    earlier = next((name for name in EARLIER if isinstance(listed(cells.get(name)), list)), None)
+    before = conversation_of(turns(listed(cells[earlier])), earlier) if earlier else None
+    if given is None and cells.get("input") in (None, ""):
+        return before if before and before.messages else None
+    value = listed(cells.get(given or "input"))
+    if isinstance(value, list) and given:
+        return conversation_of(value, given)
+    if isinstance(value, str) and is_transcript(value):
+        return conversation_of(value, given or "input")
+    question, _ = content_of(value)
+    more = cells.get("input")
+    if given and isinstance(more, str) and more.strip():
+        question = f"{question}\n\n{more}"
+    now = asked(question or "")
+    is_earlier = (
+        before is not None and before.messages[-1:] != now.messages and earlier in ("context", "history")
+    )
+    return before.then(now) if before and is_earlier else now
+
+
+def turns(value: list[Any]) -> list[Any]:
+    """The messages of a list whose items are messages, or questions with their answers."""
+    messages: list[Any] = []
+    for item in value:
+        if isinstance(item, Mapping) and set(item) == {"input", "output"}:
+            item = [item["input"], item["output"]]
+        if isinstance(item, list) and len(item) == 2 and all(isinstance(one, str | None) for one in item):
+            roles = zip(("user", "assistant"), item, strict=True)
+            messages += [{"role": role, "content": text} for role, text in roles if text is not None]
+        else:
+            messages.append(item)
+    return messages
+
+
+def without_prompt(chosen: str, rejected: str) -> tuple[Conversation, Conversation]:
+    """Two texts that begin alike: the whole words that they share are the prompt (TRL's implicit prompt)."""
+    n_alike = sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(chosen, rejected, strict=False)))
+    shared = chosen[: max(chosen.rfind(" ", 0, n_alike), chosen.rfind("\n", 0, n_alike)) + 1]
+    answers = chosen[len(shared) :], rejected[len(shared) :]
+    if not shared.strip():
+        raise Unusable("no question")
+    if not all(answer.strip() for answer in answers):
+        raise Unusable("missing text")
+    before = asked(shared.rstrip())
+    return before.answered(answers[0]), before.answered(answers[1])
+
+
+def export(judged: Sequence[tuple[Pair, Verdict]], at: str) -> Exported:
+    """A line for every pair with a winner, as TRL's DPO trainer reads it, in messages.
+
+    The prompt stands apart where both answers of all pairs follow one; else each answer comes with its own.
+    """
+    won, left_out = usable(judged, lambda given: winner_of(*given))
+    is_shared = all(pair.context_a == pair.context_b for pair, _ in won)
+    rows = [row_of(pair, outcome, is_shared) for pair, outcome in won]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return Exported(text, len(rows), left_out)
+
+
+def winner_of(pair: Pair, verdict: Verdict) -> tuple[Pair, Outcome]:
+    if verdict.outcome is None or verdict.status is Status.INCONSISTENT:
+        raise Unusable(verdict.status.value)
+    if verdict.outcome is Outcome.TIE:
+        raise Unusable("tie")
+    return pair, verdict.outcome
+
+
+def row_of(pair: Pair, outcome: Outcome, is_shared: bool) -> dict[str, Any]:
+    both = [pair.conversation_a, pair.conversation_b]
+    chosen, rejected = both if outcome is Outcome.A else both[::-1]
+    if not is_shared:
+        talks = {"chosen": chosen, "rejected": rejected}
+        return {"id": pair.id} | {name: messages_of(talk, pair.system) for name, talk in talks.items()}
+    return {
+        "id": pair.id,
+        "prompt": messages_of(pair.context_a, pair.system),
+        "chosen": messages_of(chosen[-1:]),
+        "rejected": messages_of(rejected[-1:]),
+    }
+
+
+PREFERENCES = Form("chosen and rejected answers", recognises, read, export)

@@ -1,0 +1,93 @@
+"""promptfoo's results (`promptfoo eval -o results.json` or .jsonl): outputs of providers and prompts by test.
+
+Every two outputs of a test are a pair. Scores of assertions are of single outputs, and no votes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from judge.datasets.dataset import Unusable, usable
+from judge.forms.answers import Answer, compared
+from judge.forms.conversation import Conversation, asked, conversation_of, listed
+from judge.forms.form import Entry, Form, Imported, each, imported, is_pair
+from judge.io.rows import Cells, Wrong, found
+from judge.io.wording import MAX_CELL_NAME, one_line, shortened
+
+NEEDED = "promptfoo's results need results, or in a line prompt, vars and response."
+
+
+def recognises(cells: Mapping[str, Any]) -> bool:
+    return not is_pair(cells) and results_of(cells) is not None
+
+
+def results_of(cells: Mapping[str, Any]) -> list[Any] | None:
+    """The results of one evaluation's file, or of one line."""
+    inner = cells.get("results")
+    if isinstance(inner, Mapping) and isinstance(inner.get("results"), list):
+        return list(inner["results"])
+    if isinstance(inner, list) and inner and all(map(is_result, inner)):
+        return inner
+    return [cells] if is_result(cells) else None
+
+
+def is_result(value: Any) -> bool:
+    return isinstance(value, Mapping) and "prompt" in value and "vars" in value and "provider" in value
+
+
+def read(entries: Sequence[Entry]) -> Imported:
+    """A pair of every two outputs of a test, whether of two providers, of two prompts or of two files."""
+    found, left_out = each(entries, outputs_of)
+    every = [output for outputs in found for output in outputs]
+    has_files, has_prompts = (len({output[part] for output in every}) > 1 for part in (0, 2))
+    answers, failed = usable(every, lambda output: answer_of(*output, has_files, has_prompts))
+    left_out += failed
+    return imported(compared(answers, left_out), left_out, voter="promptfoo")
+
+
+def outputs_of(entry: Entry) -> list[tuple[str, str, str, Cells]]:
+    """The file, the provider, the prompt before it was filled in, and the result of each output."""
+    results = results_of(entry.cells)
+    if results is None:
+        raise Wrong(f"found {found(entry.cells)}. {NEEDED}")
+    return [
+        (Path(entry.file).name, named(one["provider"], "id"), named(one["prompt"], "raw"), one)
+        for one in results
+        if is_result(one)
+    ]
+
+
+def named(value: Any, other: str) -> str:
+    """What a provider or a prompt is called."""
+    return str((value.get("label") or value.get(other)) if isinstance(value, Mapping) else value)
+
+
+def answer_of(
+    file: str, provider: str, prompt: str, result: Cells, has_files: bool, has_prompts: bool
+) -> Answer:
+    """One output, by its provider; the file and the prompt are named where there are several."""
+    response = result.get("response")
+    output = response.get("output") if isinstance(response, Mapping) else None
+    if output is None or output == "":
+        raise Unusable("an output that failed")
+    names = [file] * has_files + [provider] + [shortened(one_line(prompt), MAX_CELL_NAME)] * has_prompts
+    return Answer(
+        question_of(result["prompt"]),
+        output if isinstance(output, str) else json.dumps(output, ensure_ascii=False),
+        model=", ".join(names),
+        question=json.dumps([result.get("testIdx"), result["vars"]], sort_keys=True, ensure_ascii=False),
+        metadata={"vars": result["vars"]} if result["vars"] else {},
+    )
+
+
+def question_of(prompt: Any) -> Conversation:
+    """The prompt as it was sent: a text, or messages as JSON."""
+    raw = prompt.get("raw") if isinstance(prompt, Mapping) else prompt
+    messages = listed(raw)
+    return conversation_of(messages, "prompt") if isinstance(messages, list) else asked(str(raw))
+
+
+PROMPTFOO = Form("promptfoo's results", recognises, read)

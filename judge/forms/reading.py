@@ -1,0 +1,139 @@
+"""Files read by their form: our own pairs, or another tool's, of a form that is named or recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from judge.errors import InputError
+from judge.forms import FORMS, OURS, columns
+from judge.forms.form import Entry, Form, Imported
+from judge.forms.inspect_log import ZIP_MAGIC, unzipped
+from judge.io.content import JSON, PARQUET, TABLE
+from judge.io.pairs import csv_pair_cells, pairs_of, with_json_parsed
+from judge.io.rows import (
+    Cells,
+    Reader,
+    Row,
+    Wrong,
+    changed,
+    content_of,
+    csv_rows,
+    file_name,
+    gather,
+    json_rows,
+    parquet_rows,
+    rows_of_content,
+)
+from judge.io.wording import counts_in_words, some_of
+from judge.records import Pair
+
+CELLS_OF_PAIRS: dict[str, Callable[[Cells], Cells]] = {TABLE: csv_pair_cells, PARQUET: with_json_parsed}
+"""What our own pairs make of the cells of a kind of file."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file's rows as they stand there. `kind` is what it holds: JSON, TABLE or PARQUET."""
+
+    name: str
+    kind: str
+    rows: Sequence[Row]
+
+
+def read_any_pairs(path: str | Path, say: Callable[[str], None], mapping: str = "") -> list[Pair]:
+    """The pairs of a file, ours or of a form that is recognised; "-" is standard input.
+
+    Args:
+        say: is told in one line which other form it was, and what was left out.
+        mapping: names the columns of a file of no known form, as `--map` does.
+
+    Raises:
+        InputError: it cannot be read, or nothing in it can be judged.
+    """
+    file = file_at(path)
+    name = columns.NAME if mapping else form_among(file.rows)
+    if name is None:
+        own = CELLS_OF_PAIRS.get(file.kind)
+        return pairs_of(changed(file.rows, own) if own else file.rows, file.name)
+    form = form_named(name, mapping)
+    read = read_as(form, [file])
+    say(f"{file.name}: read as {form.title}: {read}.")
+    if read.votes:
+        mapped = f" --map {mapping}" if mapping else ""
+        say(f"Its votes: judge import {name} {path}{mapped} --out pairs.jsonl --votes votes.jsonl")
+    return list(read.pairs)
+
+
+def import_files(form: str, paths: Sequence[str | Path], mapping: str = "") -> Imported:
+    """The pairs and votes of files of one form, together.
+
+    Args:
+        mapping: for the form `columns`: which column is what, as `--map` says it.
+
+    Raises:
+        InputError: there is no such form, a file cannot be read, or nothing in them can be judged.
+    """
+    found = form_named(form, mapping)
+    return read_as(found, [file_at(path) for path in paths])
+
+
+def form_named(name: str, mapping: str = "") -> Form:
+    """The form of that name. Raises InputError for an unknown one, and where a mapping does not belong."""
+    if (name == columns.NAME) != bool(mapping):
+        right = "needs --map" if name == columns.NAME else "takes no --map: that is for the form columns"
+        raise InputError(f"form {name}: {right}. For example: judge import columns FILE {columns.EXAMPLE}")
+    if mapping:
+        return columns.columns_form(mapping)
+    found = FORMS.find(name)
+    if found is None:
+        known = ", ".join([*FORMS.names(), columns.NAME])
+        raise InputError(f"form {name!r}: unknown.{FORMS.like(name)} There are {known}.")
+    return found
+
+
+def read_as(form: Form, files: Sequence[File]) -> Imported:
+    """What a form makes of files. Raises InputError where it cannot read them, or leaves nothing to judge."""
+    names = some_of([file.name for file in files])
+    try:
+        read = form.read([entry for file in files for entry in entries_of(file)])
+    except Wrong as wrong:
+        raise InputError(f"{names}: {wrong}") from None
+    if not read.pairs:
+        left_out = counts_in_words(read.left_out)
+        raise InputError(
+            f"{names}: read as {form.title}, and there is nothing to judge (left out: {left_out})."
+        )
+    return read
+
+
+def form_among(rows: Iterable[Row]) -> str | None:
+    """The first of our forms that recognises a row; None where all may be pairs of our own."""
+    every = [row.cells for row in rows if not isinstance(row.cells, Wrong)]
+    return next((name for name in OURS if any(map(FORMS[name].recognises, every))), None)
+
+
+def file_at(path: str | Path) -> File:
+    """The rows of a file, read once. Raises InputError where it holds neither JSON, a table nor Parquet."""
+    kinds = [""]
+
+    def noting(kind: str, read: Reader) -> Reader:
+        def noted(data: bytes, name: str) -> Iterable[Row]:
+            kinds.append(kind)
+            return read(data, name)
+
+        return noted
+
+    readers = {JSON: json_rows, TABLE: csv_rows, PARQUET: parquet_rows}
+    noted = {kind: noting(kind, read) for kind, read in readers.items()}
+    data = content_of(path)
+    if data.startswith(ZIP_MAGIC):
+        return File(file_name(path), JSON, [Row(file_name(path), unzipped(data, file_name(path)))])
+    rows = list(rows_of_content(data, file_name(path), noted))
+    return File(file_name(path), kinds[-1], rows)
+
+
+def entries_of(file: File) -> list[Entry]:
+    """The file's rows for a form. Raises BadLines where some are not to be read at all."""
+    return gather(file.rows, lambda cells, where: Entry(file.name, where, cells))

@@ -1,0 +1,53 @@
+"""Who won, in all spellings: model_a, A, left, response-1; tie, both_bad, tie (bothbad); 1 and 0."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from judge.datasets.dataset import Unusable
+from judge.io.rows import shown
+from judge.records import Ballot
+
+NAME = (
+    r"(?:(?:model|response|answer|output|assistant|option|text|completion|candidate|reply|system)s?[ _-]*)?"
+)
+FIRST = re.compile(rf"{NAME}(?:a|1|left|first)(?: (?:is better|wins))?")
+SECOND = re.compile(rf"{NAME}(?:b|2|right|second)(?: (?:is better|wins))?")
+TIES = frozenset({"tie", "ties", "tied", "draw", "equal", "equally good", "same", "both", "both good", "c"})
+BOTH_BAD = frozenset({"both bad", "bothbad", "neither", "none", "both are bad", "bad"})
+
+
+def ballot_of(value: Any, first: str | None = None, second: str | None = None) -> Ballot | None:
+    """What a label says, A for the first side; None where it says nothing (null or empty).
+
+    Args:
+        first, second: what the file calls the two sides, which a label may name.
+
+    Raises:
+        Unusable: the label is not known.
+    """
+    if value is None or value == "":
+        return None
+    if value in (first, second):
+        return Ballot.A if value == first else Ballot.B
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    word = " ".join(str(value).strip().lower().replace("_", " ").split())
+    inner = re.fullmatch(r"ties? \((.+)\)", word)
+    if word in BOTH_BAD or (inner and inner[1] in BOTH_BAD):
+        return Ballot.BOTH_BAD
+    if word in TIES or inner:
+        return Ballot.TIE
+    if FIRST.fullmatch(word):
+        return Ballot.A
+    if SECOND.fullmatch(word):
+        return Ballot.B
+    raise Unusable(f"an unknown winner {shown(value)}")
+
+
+def flagged(cells: Mapping[str, Any], flags: Mapping[str, Ballot]) -> Ballot | None:
+    """The ballot whose column says 1, None where none does."""
+    true = [ballot for name, ballot in flags.items() if str(cells.get(name)).lower() in ("1", "1.0", "true")]
+    return true[0] if len(true) == 1 else None
