@@ -23,6 +23,16 @@ def visible(text: str) -> str:
     return CONTROLS.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def character_named(character: str) -> str:
+    """What stands for a character that cannot be seen, or that would act: [U+202E]."""
+    return f"[U+{ord(character):04X}]"
+
+
+def with_directions_named(text: str) -> str:
+    """The text with the characters named that would turn its direction, so that it reads as it was written."""
+    return BIDI_CONTROLS.sub(lambda found: character_named(found[0]), text)
+
+
 def one_line(text: str) -> str:
     """The text for a cell: visible, without line ends, and unable to reverse the rest of the line."""
     return " ".join(BIDI_CONTROLS.sub("\ufffd", visible(text)).split())
