@@ -91,9 +91,25 @@ def written(text):
 
 MARKDOWN = st.lists(
     st.sampled_from(
-        [*"*_`~#>|-+[]()\\!<&$:.0123456789 \t\n", "a", "Wort", "שלום", "\u202e", "\u200b", "\r\n", "👨‍👩‍👧"]
-        + ["**", "```", "```python\n", "~~~", "\n\n", "- ", "1. ", "| a | b |\n|---|---|\n", "\n---\n"]
-        + ["[x](https://a.example)", "![x](y)", "<b>", "&amp;", "\\(", "\\)", "def f():\n    ", "[a]: b"]
+        [
+            *"*_`~#>|-+[]()\\!<&$:.0123456789 \t\n",
+            *(
+                "a",
+                "Wort",
+                "שלום",
+                "\u202e",
+                "\u200b",
+                "\r\n",
+                "👨‍👩‍👧",
+                "**",
+                "```",
+                "```python\n",
+                "~~~",
+                "\n\n",
+            ),
+            *("- ", "1. ", "| a | b |\n|---|---|\n", "\n---\n", "[x](https://a.example)", "![x](y)", "<b>"),
+            *("&amp;", "\\(", "\\)", "def f():\n    ", "[a]: b"),
+        ]
     ),
     max_size=40,
 ).map("".join)
@@ -224,8 +240,10 @@ def test_differences_are_words():
 @pytest.mark.parametrize("way", [markdown_html, raw_html, lambda text: difference_html(text, text[::-1])])
 @pytest.mark.parametrize(
     "text",
-    ["x " * 200_000, "*" * 50_000, "[" * 20_000, "|a" * 20_000 + "\n" + "|-" * 20_000, "*a " * 30_000]
-    + ["\\(" * 50_000, "```python\n" + "(" * 90_000, " " * 100_000],
+    [
+        *("x " * 200_000, "*" * 50_000, "[" * 20_000, "|a" * 20_000 + "\n" + "|-" * 20_000, "*a " * 30_000),
+        *("\\(" * 50_000, "```python\n" + "(" * 90_000, " " * 100_000),
+    ],
 )
 def test_huge_texts_take_no_time_and_say_what_is_missing(way, text):
     started = time.perf_counter()

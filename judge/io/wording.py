@@ -29,7 +29,7 @@ def character_named(character: str) -> str:
 
 
 def with_directions_named(text: str) -> str:
-    """The text with the characters named that would turn its direction, so that it reads as it was written."""
+    """The text with the characters named that would turn its direction."""
     return BIDI_CONTROLS.sub(lambda found: character_named(found[0]), text)
 
 

@@ -1,9 +1,9 @@
 """Untrusted texts -> safe HTML in which every character of the text is still to be read.
 
 What comes out is made of tags of ours. Markdown is shown as it was written and as it is meant: a heading is
-large and keeps its `#`, strong words are strong and keep their asterisks, a list keeps its own numbers. So a
-sign that was never meant as Markdown (`2*3*4`, `1808.`, `\\(a\\,b\\)`) is still there. HTML in a text is shown
-as it is written; an image is not fetched; a link leads on only if its address is http, https or mailto.
+large and keeps its `#`, strong words are strong and keep their asterisks, a list keeps its own numbers. So
+a sign that was never meant as Markdown (`2*3*4`, `1808.`, a backslash) is still there. HTML in a text is
+shown as it is written; an image is not fetched; a link leads on only to http, https or mailto.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""Controls, what turns the direction of a text, and what takes no room; not the joiners of emoji and of scripts."""
+"""Controls, what turns a text's direction, and what takes no room; not the joiners of emoji and scripts."""
 
 FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})([^`]*)")
 PREFIX = re.compile(
