@@ -13,6 +13,7 @@ if (beside := str(Path(__file__).resolve().parents[1])) != sys.path[0]:
     sys.path.insert(0, beside)
 
 from app import adjudicate, agreement, export, review, shell, try_it, why
+from judge.errors import InputError
 
 st.set_page_config(page_title="Judge: review", page_icon="⚖️", layout="wide")
 PAGES = {
@@ -27,4 +28,7 @@ shell.begin()
 st.session_state["pages"] = PAGES
 page = st.navigation(list(PAGES.values()), position="top")
 st.session_state["page"] = page.title
-page.run()
+try:
+    page.run()
+except InputError as error:  # a file that changed or went while the page was made
+    st.error(shell.plain(str(error)), icon=":material/error:")
