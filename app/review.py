@@ -50,12 +50,14 @@ NO_REPEATS = """<script>
 if (!window.judgeTakesNoRepeats) {
   window.judgeTakesNoRepeats = true;
   window.addEventListener("keydown", (event) => {
-    const isText = event.target.closest?.("input, textarea, [contenteditable=true]");
-    if (event.repeat && !isText) event.stopImmediatePropagation();
+    const isIn = (places) => Boolean(event.target.closest?.(places));
+    const isHeld = event.repeat && !isIn("input, textarea, [contenteditable=true]");
+    const movesTable = event.key.startsWith("Arrow") && isIn(".wide");
+    if (isHeld || movesTable) event.stopImmediatePropagation();
   }, true);
 }
 </script>"""
-"""A key that is held down is one press: without this it would vote on pair after pair."""
+"""A held key is one press: else it would vote on pair after pair. In a wide table arrows move the table."""
 
 
 def page() -> None:
@@ -252,7 +254,14 @@ def nothing_left(project: Project, wanted: QueueWanted) -> None:
         st.success("Every pair has your vote. The Agreement page shows how you and the judge compare.")
     if trail().seen:
         st.button("Previous", key="previous", shortcut=KEYS["previous"], on_click=stay_on_last)
-    st.button("Undo the last vote", key="undo", shortcut=KEYS["undo"], on_click=undo, args=(project,))
+    visit = trail().visit
+    st.button(
+        "Undo the last vote",
+        key=f"undo_{visit}",
+        shortcut=KEYS["undo"],
+        on_click=undo,
+        args=(project, visit),
+    )
 
 
 # --- which pair is on the screen -------------------------------------------------------------------------
@@ -461,9 +470,9 @@ def cast(
     move_on(*going)
 
 
-def undo(project: Project, visit: int | None = None) -> None:
+def undo(project: Project, visit: int) -> None:
     """Takes the last vote or skip on this file's pairs back; its pair comes up again."""
-    if visit not in (None, trail().visit):
+    if visit != trail().visit:
         return
     kinds = (EventKind.VOTE, EventKind.SKIP)
     taken = shell.store().undo(shell.reviewer(), kinds, shell.now(), project.index.by_content)
