@@ -78,6 +78,9 @@ def reason_key(entry: IndexEntry) -> str:
 
 def decide(entry: IndexEntry, ballot: Ballot) -> None:
     reason = str(st.session_state.get(reason_key(entry)) or "").strip()
+    if shell.must_say_name():
+        st.toast("Others review here, too. Type your name on the Review page first.")
+        return
     if not reason:
         st.toast("Give a reason first: others will want to know.")
         return

@@ -46,18 +46,6 @@ KEYS = {
 }
 DIFFERENCE_KEY = "D"
 LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Tie", "bad": "Both bad"}
-NO_REPEATS = """<script>
-if (!window.judgeTakesNoRepeats) {
-  window.judgeTakesNoRepeats = true;
-  window.addEventListener("keydown", (event) => {
-    const isIn = (places) => Boolean(event.target.closest?.(places));
-    const isHeld = event.repeat && !isIn("input, textarea, [contenteditable=true]");
-    const movesTable = event.key.startsWith("Arrow") && isIn(".wide");
-    if (isHeld || movesTable) event.stopImmediatePropagation();
-  }, true);
-}
-</script>"""
-"""A held key is one press: else it would vote on pair after pair. In a wide table arrows move the table."""
 
 
 def page() -> None:
@@ -374,6 +362,9 @@ def buttons(
     """All that can be done with the pair. Keys of buttons change with every visit: none outlives its pair."""
     visit = trail().visit
     going = (after, is_shrinking)
+    is_nameless = shell.must_say_name()
+    if is_nameless:
+        st.info("Others review here, too. Type your name on the left, so that your votes carry it.")
     with st.container(key="votes"):
         with st.container(horizontal=True, horizontal_alignment="center"):
             for name, ballot in ballots(left).items():
@@ -382,6 +373,7 @@ def buttons(
                     key=f"{name}_{visit}",
                     shortcut=KEYS[name],
                     type="primary" if name in ("left", "right") else "secondary",
+                    disabled=is_nameless,
                     on_click=cast,
                     args=(visit, entry, ballot, left, going),
                 )
@@ -389,6 +381,7 @@ def buttons(
                 "Skip",
                 key=f"skip_{visit}",
                 shortcut=KEYS["skip"],
+                disabled=is_nameless,
                 on_click=cast,
                 args=(visit, entry, None, left, going),
             )
@@ -428,7 +421,6 @@ def buttons(
                     type="tertiary",
                     on_click=lambda: st.session_state.update(revealed=entry.content),
                 )
-    st.html(NO_REPEATS, unsafe_allow_javascript=True)
 
 
 def look_button(label: str, way: str, key: str) -> None:
@@ -447,7 +439,7 @@ def cast(
     visit: int, entry: IndexEntry, ballot: Ballot | None, left: str, going: tuple[str | None, bool]
 ) -> None:
     """Writes the vote, or the skip, before anything else happens; nothing if its pair has left the screen."""
-    if visit != trail().visit:
+    if visit != trail().visit or shell.must_say_name():
         return
     if trail().is_hasty(time.monotonic()):
         st.session_state["trail"] = trail().hurried(time.monotonic())

@@ -18,6 +18,7 @@ from judge.io.wording import some_of, with_directions_named
 from judge.orders import outcome_of
 from judge.records import HumanVote, Order, Outcome, Pair, Status, Verdict
 from judge.report.summary import ReportRow
+from judge.review.address import address_of, state_of
 from judge.review.agreement import votes_of
 from judge.review.judging import Desk, Job
 from judge.review.markup import difference_html, markdown_html, plain_html, raw_html
@@ -33,6 +34,7 @@ A_MOMENT_S = 2.0  # files that were copied together may be so far apart
 KEPT = "kept_"
 """Widgets whose key begins with this keep their value when another page is opened."""
 
+ANONYMOUS = "anonymous"
 ALL_CATEGORIES = "all categories"
 OTHER_SIDE = {"A": "B", "B": "A"}
 
@@ -144,14 +146,51 @@ def begin() -> None:
     for key in list(st.session_state):
         if str(key).startswith(KEPT):
             st.session_state[key] = st.session_state[key]
-    settings = started()
-    st.session_state.setdefault("pairs", settings.pairs)
-    st.session_state.setdefault("verdicts", settings.verdicts)
+    if "pairs" not in st.session_state:
+        settings = started()
+        st.session_state["pairs"], st.session_state["verdicts"] = settings.pairs, settings.verdicts
+        st.session_state.update(state_of(st.query_params.to_dict()))
+    keep_address()
+    if browser := st.context.cookies.get("_streamlit_xsrf"):
+        browsers().add(browser)
     st.html(STYLE)
 
 
+def keep_address() -> None:
+    """Puts into the address what a reload has to find again; an uploaded file is not to be found."""
+    mine = {key: st.session_state[key] for key in ("pairs", "verdicts") if st.session_state[key] in uploads()}
+    state = {key: value for key, value in st.session_state.items() if key not in mine}
+    if st.query_params.to_dict() != (wanted := address_of(state)):
+        st.query_params.from_dict(wanted)
+
+
+@st.cache_resource
+def browsers() -> set[str]:
+    """The browsers that have opened this server's pages, each by the token that Streamlit gave it."""
+    return set()
+
+
+def header(title: str) -> None:
+    """The page's heading, and under it the open files and the reviewer."""
+    files = [st.session_state["pairs"] or "no file is open", st.session_state["verdicts"]]
+    words = " · ".join(plain_html(part) for part in (*files, reviewer()) if part)
+    st.html(f"<header class='top'><h1>{title}</h1><p>{words}</p></header>")
+
+
 def reviewer() -> str:
-    return str(st.session_state.get("kept_reviewer", "") or "").strip() or "anonymous"
+    return typed_name() or ANONYMOUS
+
+
+def typed_name() -> str:
+    return str(st.session_state.get("kept_reviewer", "") or "").strip()
+
+
+def must_say_name() -> bool:
+    """Whether a vote needs a name first, because others review on this server, too."""
+    if typed_name():
+        return False
+    others = events_of(str(store().path), store().last_number())
+    return len(browsers()) > 1 or any(event.reviewer != ANONYMOUS for event in others)
 
 
 def project() -> Project | None:

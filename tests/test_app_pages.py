@@ -294,13 +294,16 @@ def test_a_vote_after_another_page_showed_the_judge_says_so(open_app, root):
     pair = next(pair for pair in PAIRS if pair.id == first)
     for reviewer, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
         vote_elsewhere(root, pair, reviewer, ballot)
+    session.text_input(key="kept_reviewer").input("carl").run()
+    while shown(session) != first:
+        press(session, "next")
     open_page(session, "Adjudicate")
     open_page(session, "Review")
     press(session, "left")
     assert {one.reviewer: one.saw_judge for one in events(root)} == {
         "ada": False,
         "bob": False,
-        "anonymous": True,
+        "carl": True,
     }
 
 
@@ -386,6 +389,64 @@ def test_agreement_shows_blind_votes_and_those_after_the_judge_apart(open_app, r
     open_page(session, "Agreement")
     found = {one.label: one.value for one in session.metric if one.label.startswith("Votes")}
     assert found == {"Votes, blind": "3", "Votes, judge seen": "2"}
+
+
+def test_name_file_and_filters_are_in_the_address_and_come_back_from_it(open_app, root):
+    session = open_app()
+    session.text_input(key="kept_reviewer").input("ada").run()
+    session.selectbox(key="kept_line").select("as in the file").run()
+    session.run()
+    told = {
+        name: value if isinstance(value, str) else value[0] for name, value in session.query_params.items()
+    }
+    assert told == {
+        "name": "ada",
+        "pairs": "pairs.jsonl",
+        "verdicts": "verdicts.jsonl",
+        "category": "all categories",
+        "only": "not yet voted",
+        "order": "as in the file",
+        "blind": "yes",
+    }
+    again = AppTest.from_file(str(MAIN), default_timeout=30)
+    for name, value in (told | {"blind": "no", "only": "all"}).items():
+        again.query_params[name] = value
+    again.run()
+    assert not again.exception
+    assert again.text_input(key="kept_reviewer").value == "ada"
+    assert again.selectbox(key="kept_line").value == "as in the file"
+    assert (again.toggle(key="kept_blind").value, again.session_state["kept_looks"]) == (False, [])
+    assert shown(again) == "p0"
+
+
+def test_a_file_outside_the_folder_is_not_opened_by_its_address(open_app, root):
+    open_app()
+    session = AppTest.from_file(str(MAIN), default_timeout=30)
+    session.query_params["pairs"] = "../outside.jsonl"
+    session.run()
+    assert "not in the folder that the app was started in" in session.error[0].value.replace("\\", "")
+
+
+def test_without_a_name_there_is_no_vote_once_others_review_too(open_app, root):
+    session = open_app()
+    vote_elsewhere(root, PAIRS[0], "ada")
+    session.run()
+    assert session.info[0].value.startswith("Others review here, too. Type your name")
+    assert button(session, "left").disabled
+    press(session, "left")
+    assert [one.reviewer for one in events(root)] == ["ada"]
+    session.text_input(key="kept_reviewer").input("bob").run()
+    press(session, "left")
+    assert [one.reviewer for one in events(root)] == ["ada", "bob"]
+
+
+@pytest.mark.parametrize("page", ["Review", "Why", "Agreement", "Adjudicate", "Try it", "Export"])
+def test_each_page_has_its_heading_and_says_which_files_and_who(open_app, page):
+    session = open_app()
+    session.text_input(key="kept_reviewer").input("ada <b>").run()
+    open_page(session, page)
+    html = html_of(session)
+    assert f"<h1>{page}</h1><p>pairs.jsonl · verdicts.jsonl · ada &lt;b&gt;</p>" in html
 
 
 def test_a_name_belongs_to_its_votes_and_another_reviewer_starts_afresh(open_app, root):
