@@ -114,6 +114,7 @@ def take_upload() -> None:
     path = Path(tempfile.mkdtemp(prefix="judge-app-")) / Path(upload.name).name
     path.write_bytes(upload.getvalue())
     shell.uploads()[upload.name] = path
+    st.session_state.get("stamps", {}).pop(upload.name, None)  # another file, not the same one changed
     key = "verdicts" if holds_verdicts(path) else "pairs"
     st.session_state[key] = upload.name
     if key == "pairs":

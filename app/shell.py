@@ -14,7 +14,7 @@ import streamlit as st
 from judge.drawing.steps import cut_in_words, grades_in_words
 from judge.errors import InputError
 from judge.io.verdicts import read_verdicts
-from judge.io.wording import some_of, with_directions_named
+from judge.io.wording import some_of, with_hidden_named
 from judge.orders import outcome_of
 from judge.records import HumanVote, Order, Outcome, Pair, Status, Verdict
 from judge.report.summary import ReportRow
@@ -331,7 +331,7 @@ def choices() -> tuple[list[str], list[str]]:
 
 def plain(text: str) -> str:
     """Text for a Streamlit element that takes Markdown: signs escaped, unable to turn its direction."""
-    text = with_directions_named(text)
+    text = with_hidden_named(text)
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|>~:$<&" else c for c in text)
 
 
@@ -468,7 +468,7 @@ def length_words(pair: Pair, left: str) -> str:
 
 def show_reply(text: str) -> None:
     """What a judge wrote, as it is, but for characters that would turn its direction."""
-    st.code(with_directions_named(text), language=None, wrap_lines=True)
+    st.code(with_hidden_named(text), language=None, wrap_lines=True)
 
 
 def show_job(job: Job) -> None:
@@ -488,7 +488,7 @@ def show_job(job: Job) -> None:
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> None:
     """A table of plain cells: nothing in them is read as Markdown, or turns its direction."""
     cells = [
-        {name: with_directions_named(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        {name: with_hidden_named(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         for row in rows
     ]
     st.dataframe(cells, hide_index=True, width="stretch")

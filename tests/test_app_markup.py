@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from judge.datasets import llmbar, mt_bench
 from judge.datasets.dataset import Wanted
-from judge.review.markup import HIDDEN, LONGEST_SHOWN, difference_html, markdown_html, raw_html
+from judge.io.wording import HIDDEN
+from judge.review.markup import LONGEST_SHOWN, difference_html, markdown_html, raw_html
 
 HOSTILE = [
     "<script>alert(1)</script>",

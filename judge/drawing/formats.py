@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judge.io.wording import one_line, visible, with_directions_named
+from judge.io.wording import one_line, visible, with_hidden_named
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -59,7 +59,7 @@ def html_page(template: Path, **values: Any) -> str:
         """Every value passes here on its way out; what is markup already (plots, macros) stays as it is."""
         if not isinstance(value, str) or isinstance(value, Markup):
             return value
-        return with_directions_named(visible(value))
+        return with_hidden_named(visible(value))
 
     environment = Environment(
         loader=FileSystemLoader([template.parent, PAGE_PARTS]),

@@ -14,19 +14,13 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from html import escape
 
-from judge.io.wording import character_named
+from judge.io.wording import HIDDEN, character_named
 
 SAFE_LINK = re.compile(r"(https?|mailto):", re.IGNORECASE)
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 LONGEST_DIFF = 20_000
 LONGEST_SHOWN = 100_000
 WIDEST_HANG = 24
-
-HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""Controls, what turns a text's direction, and what takes no room; not the joiners of emoji and scripts."""
 
 FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})([^`]*)")
 PREFIX = re.compile(
