@@ -12,8 +12,7 @@ from app.shell import Project
 from judge.errors import InputError
 from judge.metrics.bootstrap import Estimate
 from judge.records import HumanVote, Pair
-from judge.review.agreement import JUDGE, between_reviewers, differing, study_of_votes
-from judge.review.pairindex import IndexEntry
+from judge.review.agreement import JUDGE, between_reviewers, differing, kinds_of, study_of_votes
 from judge.review.queues import QueueFilter
 from judge.study.study import Study
 
@@ -27,23 +26,42 @@ def page() -> None:
         st.subheader("No votes yet", anchor=False)
         st.write("Agreement appears here with the first vote on the Review page.")
         return
-    voted = {vote.pair_id for vote in votes}
-    entries = [entry for entry in project.entries if entry.id in voted]
-    pairs = project.index.pairs(entries)
-    verdicts = [project.verdicts[entry.id] for entry in entries if entry.id in project.verdicts]
-    try:
-        study = study_of_votes(votes, verdicts, pairs) if verdicts else None
-    except InputError as error:
-        st.error(shell.plain(str(error)))
-        study = None
-    headline(votes, entries, study)
-    if study is None:
+    by_kind = {kind: those for kind, those in kinds_of(votes).items() if those}
+    studies = {kind: study_with(project, those) for kind, those in by_kind.items()}
+    for kind, those in by_kind.items():
+        headline(kind, those, studies[kind])
+    st.caption(
+        "Strict: of votes that are no ties, both orders have to say what the vote says. Below each "
+        "figure its 95 % interval over questions. A vote is blind if its reviewer had not seen by then what "
+        "the judge says of the pair."
+    )
+    if not project.verdicts:
         st.info("To see the judge beside people, open verdicts on the Review page, or let it read the pairs.")
-    else:
+    if st.session_state.get("kept_kind") not in by_kind:
+        st.session_state["kept_kind"] = next(iter(by_kind))
+    chosen = st.segmented_control("Below, of the votes", list(by_kind), key="kept_kind", required=True)
+    chosen = chosen or next(iter(by_kind))
+    those = by_kind[chosen]
+    if (study := studies[chosen]) is not None:
         by_category(study)
         calibration(study)
-        who_differs(project, votes)
-    reviewers(votes, pairs)
+        who_differs(project, those)
+    voted = {vote.pair_id for vote in those}
+    reviewers(those, project.index.pairs([entry for entry in project.entries if entry.id in voted]))
+
+
+def study_with(project: Project, votes: list[HumanVote]) -> Study | None:
+    """The judge beside these votes; None without verdicts on their pairs."""
+    voted = {vote.pair_id for vote in votes}
+    entries = [entry for entry in project.entries if entry.id in voted]
+    verdicts = [project.verdicts[entry.id] for entry in entries if entry.id in project.verdicts]
+    if not verdicts:
+        return None
+    try:
+        return study_of_votes(votes, verdicts, project.index.pairs(entries))
+    except InputError as error:
+        st.error(shell.plain(str(error)))
+        return None
 
 
 def percent_of(estimate: Estimate | None) -> str:
@@ -56,9 +74,12 @@ def interval(estimate: Estimate | None) -> str | None:
     return f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f} %"
 
 
-def headline(votes: list[HumanVote], entries: list[IndexEntry], study: Study | None) -> None:
+def headline(kind: str, votes: list[HumanVote], study: Study | None) -> None:
+    n_pairs = len({vote.pair_id for vote in votes})
     with st.container(horizontal=True):
-        st.metric("Votes", f"{len(votes):,}", f"{len(entries):,} pairs", delta_color="off", delta_arrow="off")
+        st.metric(
+            f"Votes, {kind}", f"{len(votes):,}", f"{n_pairs:,} pairs", delta_color="off", delta_arrow="off"
+        )
         if study is None:
             return
         figures = study.standing(JUDGE).figures
@@ -74,10 +95,6 @@ def headline(votes: list[HumanVote], entries: list[IndexEntry], study: Study | N
                 delta_color="off",
                 delta_arrow="off",
             )
-    st.caption(
-        "Strict: of votes that are no ties, both orders have to say what the vote says. Below each "
-        "figure its 95 % interval over questions."
-    )
 
 
 def by_category(study: Study) -> None:

@@ -27,7 +27,10 @@ def page() -> None:
     known = {label.pair_id: label for label in labels}
     voted = {vote.pair_id for vote in votes} | known.keys()
     entries = [entry for entry in project.entries if entry.id in voted]
-    st.write("Those with a vote; a final label goes into the column gold.")
+    st.write(
+        "Those with a vote. A final label is the column gold, and gold_by says who gave it; what the file "
+        "had as gold is the column gold_of_file."
+    )
     offer(
         counted(len(entries), "pair"),
         pair_rows(project.index.pairs(entries), known),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,8 +14,9 @@ if (beside := str(Path(__file__).resolve().parents[1])) != sys.path[0]:
     sys.path.insert(0, beside)
 
 from app import adjudicate, agreement, export, review, shell, try_it, why
+from judge.errors import InputError
 
-st.set_page_config(page_title="Judge: review", page_icon="⚖️", layout="wide")
+st.set_page_config(page_icon="⚖️", layout="wide")
 PAGES = {
     "review": st.Page(review.page, title="Review", url_path="review", default=True),
     "why": st.Page(why.page, title="Why", url_path="why"),
@@ -23,8 +25,17 @@ PAGES = {
     "try": st.Page(try_it.page, title="Try it", url_path="try"),
     "export": st.Page(export.page, title="Export", url_path="export"),
 }
+SCRIPT = Path(__file__).with_name("script.js").read_text(encoding="utf-8")
 shell.begin()
 st.session_state["pages"] = PAGES
 page = st.navigation(list(PAGES.values()), position="top")
 st.session_state["page"] = page.title
-page.run()
+st.set_page_config(page_title=f"{page.title}: judge")
+with st.container(key="script"):
+    paths = json.dumps([one.url_path for one in PAGES.values()])
+    st.html(f"<script>const judgePages = {paths};{SCRIPT}</script>", unsafe_allow_javascript=True)
+shell.header(page.title)
+try:
+    page.run()
+except InputError as error:  # a file that changed or went while the page was made
+    st.error(shell.plain(str(error)), icon=":material/error:")

@@ -5,53 +5,67 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import streamlit as st
 
-from judge.drawing.steps import grades_in_words
+from judge.drawing.steps import cut_in_words, grades_in_words
 from judge.errors import InputError
 from judge.io.verdicts import read_verdicts
+from judge.io.wording import some_of, with_hidden_named
 from judge.orders import outcome_of
 from judge.records import HumanVote, Order, Outcome, Pair, Status, Verdict
 from judge.report.summary import ReportRow
+from judge.review.address import address_of, state_of
 from judge.review.agreement import votes_of
 from judge.review.judging import Desk, Job
-from judge.review.markup import difference_html, markdown_html, raw_html
+from judge.review.markup import difference_html, markdown_html, plain_html, raw_html
 from judge.review.pairindex import IndexEntry, PairIndex, opened
+from judge.review.placing import by_judge, judged_here, placed, verdicts_here
 from judge.review.settings import below, files_below, holds_verdicts, started
 from judge.review.store import Event, EventKind, ReviewStore
 
 STYLE = Path(__file__).with_name("style.css")
 AT_ONCE = 5_000
 PIECE = 2_000
+A_MOMENT_S = 2.0  # files that were copied together may be so far apart
 KEPT = "kept_"
 """Widgets whose key begins with this keep their value when another page is opened."""
 
+ANONYMOUS = "anonymous"
 ALL_CATEGORIES = "all categories"
 OTHER_SIDE = {"A": "B", "B": "A"}
 
 
 @dataclass(frozen=True)
 class Project:
-    """What is open: the pairs' index, the judge's verdicts by pair id, and what reviewers said."""
+    """What is open: the pairs' index, what each judge says by pair id, and the reviewers' last words.
+
+    `judge` is the one whose verdicts are shown; those of two are never mixed. `strange` are the ids of its
+    verdicts that are on no pair of the file.
+    """
 
     index: PairIndex
-    verdicts: Mapping[str, Verdict]
+    judges: Mapping[str, Mapping[str, Verdict]]
+    judge: str
+    strange: Sequence[str]
     events: Sequence[Event]
 
     @property
     def entries(self) -> Sequence[IndexEntry]:
         return self.index.entries
 
+    @property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        return self.judges.get(self.judge, {})
+
     def entry(self, id: str) -> IndexEntry | None:
-        return next((entry for entry in self.entries if entry.id == id), None)
+        return self.index.by_id.get(id)
 
     def votes(self, kind: EventKind = EventKind.VOTE) -> list[HumanVote]:
-        return votes_of(self.events, self.entries, kind)
+        return votes_of(self.events, self.index.by_id, kind)
 
 
 # --- the server's resources ------------------------------------------------------------------------------
@@ -83,8 +97,9 @@ def read_on(index: PairIndex) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the verdicts")
-def verdicts_of(path: str, stamp: str) -> dict[str, Verdict]:
-    return {verdict.pair_id: verdict for verdict in read_verdicts(path)}
+def verdicts_of(path: str, stamp: str) -> dict[str, dict[str, Verdict]]:
+    """The verdicts of a file, of each judge by the pair's id."""
+    return by_judge(read_verdicts(path))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -131,14 +146,51 @@ def begin() -> None:
     for key in list(st.session_state):
         if str(key).startswith(KEPT):
             st.session_state[key] = st.session_state[key]
-    settings = started()
-    st.session_state.setdefault("pairs", settings.pairs)
-    st.session_state.setdefault("verdicts", settings.verdicts)
+    if "pairs" not in st.session_state:
+        settings = started()
+        st.session_state["pairs"], st.session_state["verdicts"] = settings.pairs, settings.verdicts
+        st.session_state.update(state_of(st.query_params.to_dict()))
+    keep_address()
+    if browser := st.context.cookies.get("_streamlit_xsrf"):
+        browsers().add(browser)
     st.html(STYLE)
 
 
+def keep_address() -> None:
+    """Puts into the address what a reload has to find again; an uploaded file is not to be found."""
+    mine = {key: st.session_state[key] for key in ("pairs", "verdicts") if st.session_state[key] in uploads()}
+    state = {key: value for key, value in st.session_state.items() if key not in mine}
+    if st.query_params.to_dict() != (wanted := address_of(state)):
+        st.query_params.from_dict(wanted)
+
+
+@st.cache_resource
+def browsers() -> set[str]:
+    """The browsers that have opened this server's pages, each by the token that Streamlit gave it."""
+    return set()
+
+
+def header(title: str) -> None:
+    """The page's heading, and under it the open files and the reviewer."""
+    files = [st.session_state["pairs"] or "no file is open", st.session_state["verdicts"]]
+    words = " · ".join(plain_html(part) for part in (*files, reviewer()) if part)
+    st.html(f"<header class='top'><h1>{title}</h1><p>{words}</p></header>")
+
+
 def reviewer() -> str:
-    return str(st.session_state.get("kept_reviewer", "") or "").strip() or "anonymous"
+    return typed_name() or ANONYMOUS
+
+
+def typed_name() -> str:
+    return str(st.session_state.get("kept_reviewer", "") or "").strip()
+
+
+def must_say_name() -> bool:
+    """Whether a vote needs a name first, because others review on this server, too."""
+    if typed_name():
+        return False
+    others = events_of(str(store().path), store().last_number())
+    return len(browsers()) > 1 or any(event.reviewer != ANONYMOUS for event in others)
 
 
 def project() -> Project | None:
@@ -149,23 +201,93 @@ def project() -> Project | None:
     try:
         path = path_of(name)
         index = index_of(str(path), name, stamp_of(path))
-        verdicts: dict[str, Verdict] = {}
-        if chosen := st.session_state["verdicts"]:
-            where = path_of(chosen)
-            verdicts = dict(verdicts_of(str(where), stamp_of(where)))
-        verdicts |= judged_here(index)
-        return Project(index, verdicts, events_of(str(store().path), store().last_number()))
+        judges, strange = judges_of(index)
     except InputError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
+    if st.session_state.get("judge") not in judges:
+        st.session_state["judge"] = next(iter(judges), "")
+    chosen = st.session_state["judge"]
+    events = placed(events_of(str(store().path), store().last_number()), index.by_content)
+    return Project(index, judges, chosen, strange.get(chosen, ()), events)
 
 
-def judged_here(index: PairIndex) -> dict[str, Verdict]:
-    """What the judge of this server said of the open file's pairs when a reviewer asked."""
+def judges_of(index: PairIndex) -> tuple[dict[str, dict[str, Verdict]], dict[str, list[str]]]:
+    """What each judge says of the open file's pairs, and each one's verdicts that are on none of them.
+
+    Verdicts are of the open file of verdicts, or were made here when a reviewer asked.
+    """
+    judges: dict[str, dict[str, Verdict]] = {}
+    strange = {}
+    if chosen := st.session_state["verdicts"]:
+        path = path_of(chosen)
+        for judge, verdicts in verdicts_of(str(path), stamp_of(path)).items():
+            judges[judge], strange[judge] = verdicts_here(verdicts, index.by_id, index.by_content)
     job: Job | None = st.session_state.get("job")
-    if job is None or st.session_state.get("job_file") != str(index.path):
-        return {}
-    return {verdict.pair_id: verdict for verdict in job.verdicts}
+    if job is not None and job.verdicts:
+        for judge, verdicts in by_judge(job.verdicts).items():
+            read = [pair for pair in job.pairs if pair.id in verdicts]
+            made = judged_here(read, [verdicts[pair.id] for pair in read], index.by_content)
+            judges[judge] = judges.get(judge, {}) | made
+            if st.session_state.pop("job_is_new", False):
+                st.session_state["judge"] = judge
+    return judges, strange
+
+
+def is_changed(name: str) -> bool:
+    """Whether the file has changed on the disk since this session opened it."""
+    first: dict[str, str] = st.session_state.setdefault("stamps", {})
+    stamp = stamp_of(path_of(name))
+    return first.setdefault(name, stamp) != stamp
+
+
+def say_what_is_odd(project: Project) -> None:
+    """All that could give a figure another meaning: files that changed, verdicts on other pairs, judges."""
+    pairs, verdicts = st.session_state["pairs"], st.session_state["verdicts"]
+    for name in filter(None, (pairs, verdicts)):
+        if is_changed(name):
+            st.warning(plain(f"{name} was changed on the disk after it was opened. It was read again."))
+    if verdicts and path_of(pairs).stat().st_mtime > path_of(verdicts).stat().st_mtime + A_MOMENT_S:
+        st.warning(
+            plain(f"{pairs} was changed after {verdicts} was written: its verdicts may be on other texts.")
+        )
+    if project.strange and project.index.is_read:
+        n, names = f"{len(project.strange):,}", some_of(project.strange)
+        st.warning(plain(f"{n} verdicts of {verdicts} are on no pair of {pairs} and are left out: {names}."))
+    if len(project.judges) > 1:
+        st.session_state["pick_judge"] = project.judge
+        st.selectbox(
+            f"Judge: {len(project.judges)} have verdicts here, one at a time is shown",
+            list(project.judges),
+            key="pick_judge",
+            on_change=lambda: st.session_state.update(judge=st.session_state["pick_judge"]),
+        )
+
+
+# --- blind, or not ----------------------------------------------------------------------------------------
+
+
+def has_seen_judge(entry: IndexEntry) -> bool:
+    """Whether this reviewer, or whoever sits at this screen, has seen what the judge says of the pair."""
+    return entry.content in sightings() or store().has_seen(reviewer(), entry.content)
+
+
+def keep_sighting(entry: IndexEntry, project: Project) -> None:
+    """Keeps that what the judge says of the pair is on this screen now."""
+    if entry.id in project.verdicts:
+        saw(entry.content)
+
+
+def saw(content: str) -> None:
+    if content not in sightings():
+        sightings().add(content)
+        store().saw(reviewer(), content, now())
+
+
+def sightings() -> set[str]:
+    """The contents whose verdict was on this screen, under whatever name."""
+    seen: set[str] = st.session_state.setdefault("sightings", set())
+    return seen
 
 
 def need_project() -> Project:
@@ -181,6 +303,7 @@ def need_project() -> Project:
         st.error(plain(f"{found.index.name}: none of its {found.index.n_lines} lines is a pair."))
         problems(found.index)
         st.stop()
+    say_what_is_odd(found)
     return found
 
 
@@ -207,7 +330,8 @@ def choices() -> tuple[list[str], list[str]]:
 
 
 def plain(text: str) -> str:
-    """Text for a Streamlit element that takes Markdown, with all Markdown characters escaped."""
+    """Text for a Streamlit element that takes Markdown: signs escaped, unable to turn its direction."""
+    text = with_hidden_named(text)
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|>~:$<&" else c for c in text)
 
 
@@ -226,21 +350,32 @@ def text_html(text: str, other: str, way: str) -> str:
     return raw_html(text) if way == "raw" else markdown_html(text)
 
 
-def show_question(pair: Pair) -> None:
-    """Everything before the responses; both conversations where they are not the same."""
+def show_question(pair: Pair, left: str, is_named: bool) -> None:
+    """Everything before the responses; both conversations, in the order shown, where they differ."""
     parts = [] if pair.system is None else [turn_html("system", pair.system)]
-    parts += [turn_html(one.role, one.content) for one in pair.context_a]
-    if pair.context_a != pair.context_b:
-        parts += ["<p class='head'>The other conversation</p>"]
-        parts += [turn_html(one.role, one.content) for one in pair.context_b]
+    contexts = {"A": pair.context_a, "B": pair.context_b}
+    if pair.context_a == pair.context_b:
+        parts += [turn_html(one.role, one.content) for one in pair.context_a]
+    else:
+        for side, name in sides(left).items():
+            whose = f"{side} answer ({name})" if is_named else f"{side} answer"
+            parts.append(f"<p class='head'>Conversation of the {whose}</p>")
+            parts += [turn_html(one.role, one.content) for one in contexts[name]]
     if pair.reference:
         parts.append(turn_html("reference answer", pair.reference))
     st.html(f"<section class='question {shade()}' aria-label='Question'>{''.join(parts)}</section>")
 
 
+def sides(left: str) -> dict[str, str]:
+    """Which answer stands on which side."""
+    return {"left": left, "right": OTHER_SIDE[left]}
+
+
 def turn_html(role: str, text: str) -> str:
     body = raw_html(text) if how() == "raw" else markdown_html(text)
-    return f"<div class='turn'><span class='role'>{escape(role)}</span><div class='body'>{body}</div></div>"
+    return (
+        f"<div class='turn'><span class='role'>{plain_html(role)}</span><div class='body'>{body}</div></div>"
+    )
 
 
 def show_responses(pair: Pair, left: str, is_named: bool) -> None:
@@ -250,7 +385,7 @@ def show_responses(pair: Pair, left: str, is_named: bool) -> None:
     """
     texts = {"A": pair.response_a, "B": pair.response_b}
     cards = []
-    for side, name in (("Left", left), ("Right", OTHER_SIDE[left])):
+    for side, name in ((side.capitalize(), name) for side, name in sides(left).items()):
         label = f"{side} <span class='name'>{name}</span>" if is_named else side
         body = text_html(texts[name], texts[OTHER_SIDE[name]], how())
         empty = "" if texts[name].strip() else "<p><em>This answer is empty.</em></p>"
@@ -276,6 +411,7 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
     """What the judge said in both orders, or its two grades, and how the responses differ in length."""
     if verdict is None:
         return f"<p>The judge has not read this pair. {length_words(pair, left)}</p>"
+    cut = f"<p class='cut'>{cut_words(verdict, pair)}</p>" if cut_in_words(verdict) else ""
     row = ReportRow(verdict)
     grades = grades_in_words(verdict)
     held = "whatever the order" if grades else "consistent"
@@ -289,18 +425,24 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
     else:
         said = f"The judge says <b>{outcome_words(verdict.outcome, left)}</b>"
     if grades:
-        lines = f"<tr><td>{escape(grades)}</td><td>{bar_html(row.p_a)}</td></tr>"
+        lines = f"<tr><td>{plain_html(grades)}</td><td>{bar_html(row.p_a)}</td></tr>"
     else:
         lines = "".join(order_html(row, order, left) for order in Order if order in verdict.readings)
-    words = f"<div><p>{said} {mark}</p><p>{length_words(pair, left)}</p></div>"
+    words = f"<div><p>{said} {mark}</p>{cut}<p>{length_words(pair, left)}</p></div>"
     return f"<div class='told'>{words}<table class='orders'>{lines}</table></div>"
+
+
+def cut_words(verdict: Verdict, pair: Pair) -> str:
+    """How much of the answers the judge has read, where that was not all."""
+    n = len(pair.response_a) + len(pair.response_b)
+    return f"{cut_in_words(verdict).capitalize()}; they have {n:,} characters."
 
 
 def order_html(row: ReportRow, order: Order, left: str) -> str:
     p, choice = row.p_a_by_order[order], row.choices[order]
     first = order[0]
     if choice is None:
-        said = f"unreadable: {escape(row.unparsed_reasons.get(order, ''))}"
+        said = f"unreadable: {plain_html(row.unparsed_reasons.get(order, ''))}"
     else:
         said = outcome_words(outcome_of(choice, order), left)
     return f"<tr><th scope='row'>{first} shown first</th><td>{said}</td><td>{bar_html(p)}</td></tr>"
@@ -324,6 +466,11 @@ def length_words(pair: Pair, left: str) -> str:
     return f"The {'left' if longer == left else 'right'} answer ({longer}) is {abs(by):,} characters longer."
 
 
+def show_reply(text: str) -> None:
+    """What a judge wrote, as it is, but for characters that would turn its direction."""
+    st.code(with_hidden_named(text), language=None, wrap_lines=True)
+
+
 def show_job(job: Job) -> None:
     """How far the judge is, without blocking the page; the page is redrawn when it is done."""
 
@@ -339,5 +486,9 @@ def show_job(job: Job) -> None:
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of plain cells: nothing in them is read as Markdown."""
-    st.dataframe([dict(row) for row in rows], hide_index=True, width="stretch")
+    """A table of plain cells: nothing in them is read as Markdown, or turns its direction."""
+    cells = [
+        {name: with_hidden_named(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        for row in rows
+    ]
+    st.dataframe(cells, hide_index=True, width="stretch")

@@ -27,9 +27,10 @@ def page() -> None:
     entry = chosen_entry(project)
     st.session_state["current"] = entry.id
     pair = project.index.pair(entry)
-    shell.show_question(pair)
+    shell.show_question(pair, "A", is_named=True)
     shell.show_responses(pair, "A", is_named=True)
-    ask(pair, "why")
+    if ask(pair, "why"):
+        shell.saw(entry.content)
 
 
 def chosen_entry(project: Project) -> IndexEntry:
@@ -43,8 +44,8 @@ def chosen_entry(project: Project) -> IndexEntry:
     return st.selectbox(f"Pair{more}", near, index=here - start, format_func=lambda entry: entry.id)
 
 
-def ask(pair: Pair, key: str) -> None:
-    """Lets the reviewer choose a method, and shows what it says."""
+def ask(pair: Pair, key: str) -> bool:
+    """Lets the reviewer choose a method and shows what it says; whether a verdict is to be seen."""
     names = [*WAYS, AUTO, *(name for name in METHODS.names() if name != WAYS["slow"])]
     st.session_state.setdefault(f"kept_method_{key}", "fast")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -57,13 +58,15 @@ def ask(pair: Pair, key: str) -> None:
         st.session_state[place] = shell.desk().ask(by_method(started().judge, method or "fast"), [pair])
     job = st.session_state.get(place)
     if job is None or job.pairs[0].content_hash != pair.content_hash:
-        return
+        return False
     if not job.is_over:
         shell.show_job(job)
-    elif job.error:
+        return False
+    if job.error:
         st.error(shell.plain(job.error))
-    else:
-        show(job.verdicts[0], pair)
+        return False
+    show(job.verdicts[0], pair)
+    return True
 
 
 def show(verdict: Verdict, pair: Pair) -> None:
@@ -76,11 +79,11 @@ def show(verdict: Verdict, pair: Pair) -> None:
         with column, st.container(border=True):
             st.subheader(f"Answer {side}, graded alone", anchor=False)
             st.caption(f"one reading: {step.tokens_in:,} tokens in, {step.tokens_out:,} out")
-            st.code(step.raw, language=None, wrap_lines=True)
+            shell.show_reply(step.raw)
     slow = slow_steps(verdict)
     for step in slow:
         with st.expander(f"Asked once for both orders: {shell.plain(step.name)}"):
-            st.code(step.raw, language=None, wrap_lines=True)
+            shell.show_reply(step.raw)
     if slow or not graded:
         by_order(verdict)
     st.caption(shell.plain(f"Judge: {verdict.judge}"))
@@ -96,9 +99,9 @@ def by_order(verdict: Verdict) -> None:
             for step in reading.steps:
                 if not step.shared:
                     st.markdown(f"**{shell.plain(step.name)}**")
-                    st.code(step.raw, language=None, wrap_lines=True)
+                    shell.show_reply(step.raw)
             st.markdown("**Reply**")
-            st.code(reading.raw, language=None, wrap_lines=True)
+            shell.show_reply(reading.raw)
 
 
 def criteria(verdict: Verdict) -> None:

@@ -303,7 +303,8 @@ class HumanVote:
     """What one person said of one pair.
 
     `turn` counts from 1. `model_a` and `model_b` wrote the responses, where that is known; `shown_left` says
-    which response stood left ("A" or "B") and `at` when the vote was given (ISO 8601).
+    which response stood left ("A" or "B"), `at` when the vote was given (ISO 8601), and `saw_judge` whether
+    the person had seen by then what the judge says of the pair; None where that is not known.
     """
 
     pair_id: str
@@ -316,6 +317,7 @@ class HumanVote:
     note: str | None = None
     shown_left: str | None = None
     at: str | None = None
+    saw_judge: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

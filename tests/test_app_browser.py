@@ -144,6 +144,7 @@ def say_who(page, name):
 
 def pressed(page, key):
     """Seconds from a key to the next pair, which can then be voted on."""
+    page.wait_for_timeout(250)  # nobody reads a pair faster, and a key that is faster does not count
     before = page.locator("section.question").inner_text()
     started = time.perf_counter()
     page.keyboard.press(key)
@@ -224,8 +225,7 @@ def test_open_vote_filter_see_agreement_move_export_and_read_it_again(serve, vis
     other = visit(address)
     say_who(other, "bob")
     for _ in range(24):
-        other.keyboard.press("4")
-        other.wait_for_timeout(450)
+        pressed(other, "4")
     open_page(other, "Adjudicate", "text=settled")
     other.get_by_placeholder("Why this is the final label").fill("the other one is wrong")
     other.keyboard.press("Enter")
@@ -247,6 +247,82 @@ def test_open_vote_filter_see_agreement_move_export_and_read_it_again(serve, vis
     again = visit(address)
     say_who(again, "ada")
     assert "15 of 24 voted" in again.get_by_test_id("stProgress").first.inner_text()
+
+
+def test_a_held_key_and_two_quick_ones_are_one_vote_each(serve, visit, tmp_path):
+    example_files(tmp_path)
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer"))
+    settled(page)
+    votes = ReviewStore(tmp_path / "judge-reviews.sqlite")
+    for _ in range(60):
+        page.keyboard.down("1")
+        page.wait_for_timeout(30)
+    page.keyboard.up("1")
+    settled(page)
+    assert len(votes.standing()) == 1
+    page.wait_for_timeout(300)
+    page.keyboard.press("2")
+    page.wait_for_timeout(100)
+    page.keyboard.press("2")
+    settled(page)
+    page.wait_for_timeout(500)
+    assert len(votes.standing()) == 2
+    assert len({event.pair_id for event in votes.standing()}) == 2
+
+
+def test_arrows_go_through_the_pairs_and_a_reload_forgets_nothing(serve, visit, tmp_path):
+    example_files(tmp_path)
+    address = serve("verdicts.jsonl", "--pairs", "pairs.jsonl", "--backend", "scripted:longer")
+    page = visit(address)
+    say_who(page, "ada")
+    first = page.locator("section.question").inner_text()
+    pressed(page, "ArrowRight")
+    second = page.locator("section.question").inner_text()
+    pressed(page, "ArrowLeft")
+    assert page.locator("section.question").inner_text() == first != second
+    assert ReviewStore(tmp_path / "judge-reviews.sqlite").standing() == []
+    page.reload()
+    page.wait_for_selector(".cards", timeout=60_000)
+    settled(page)
+    assert page.get_by_role("textbox", name="Your name").input_value() == "ada"
+    assert "pairs.jsonl · verdicts.jsonl · ada" in page.locator("header.top").inner_text()
+
+
+def test_a_wrong_address_leads_to_the_review_page(serve, visit, tmp_path):
+    example_files(tmp_path)
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer") + "/nonsense")
+    page.wait_for_url(re.compile(r":\d+/(\?.*)?$"))
+    page.wait_for_selector(".cards", timeout=60_000)
+    settled(page)
+    assert page.get_by_role("heading", name="Review", exact=True).count() == 1
+    assert page.get_by_role("dialog").count() == 0
+    assert page.title() == "Review: judge"
+
+
+def test_what_is_seen_and_what_is_copied_is_what_was_written(serve, visit, tmp_path):
+    code = "```python\nx = '" + "very long " * 40 + "'\n```"
+    table = "| internationalization | " + "description | " * 9 + "\n|" + "---|" * 10
+    written = f"1998. Film\n- 5\n\n2*3*4 = 24, **so** `it` is.\n{code}\nשלום עולם"
+    row = {"id": "p", "prompt": "Why?", "response_a": written, "response_b": table}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer"))
+    settled(page)
+    texts = page.locator(".cards .body").all_inner_texts()
+    assert written in texts
+    lines = page.locator(".cards .body > .line")
+    assert lines.last.evaluate("e => getComputedStyle(e).direction") == "rtl"
+    assert page.locator(".cards .code").evaluate("e => e.scrollWidth <= e.clientWidth")
+    rows = page.locator(".cards th").first.evaluate(
+        """cell => {
+          const text = [...cell.childNodes].find(node => node.data?.includes("internationalization"));
+          const word = document.createRange();
+          word.setStart(text, text.data.indexOf("i"));
+          word.setEnd(text, text.data.trimEnd().length);
+          return word.getClientRects().length;
+        }"""
+    )
+    assert rows == 1
+    assert page.locator(".cards .wide").evaluate("e => e.scrollWidth > e.clientWidth")
 
 
 def test_why_and_try_ask_the_judge_live(serve, visit, tmp_path):

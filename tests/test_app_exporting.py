@@ -18,7 +18,8 @@ VOTES = [
     HumanVote(
         "p0", "ada", Ballot.A, category="math", note='she said "no", twice\n', shown_left="B", at="2026-11-22"
     ),
-    HumanVote("p1", "Ödön", Ballot.BOTH_BAD),
+    HumanVote("p1", "Ödön", Ballot.BOTH_BAD, saw_judge=True),
+    HumanVote("p1", "bob", Ballot.A, saw_judge=False),
     HumanVote("7", "7", Ballot.TIE, turn=2),
 ]
 PAIRS = [
@@ -72,8 +73,27 @@ def test_a_final_label_is_the_gold_that_bench_measures_by(form, tmp_path):
     assert [(vote.pair_id, vote.outcome) for vote in votes] == [("p0", Ballot.A), ("p1", Ballot.TIE)]
 
 
-def test_a_label_takes_the_place_of_an_older_gold():
+def metadata_of(pair, labels):
+    [row] = pair_rows([pair], labels)
+    return row["metadata"]
+
+
+DECIDED = {"gold": "A", "gold_by": "ada", "gold_reason": VOTES[0].note, "gold_at": "2026-11-22"}
+
+
+def test_a_final_label_and_the_gold_of_the_file_stand_apart_and_say_who_decided():
     pair = replace(PAIRS[0], metadata={"gold": "B", "n": 1})
-    [with_label] = pair_rows([pair], {"p0": VOTES[0]})
-    [without] = pair_rows([pair], {})
-    assert (with_label["metadata"], without["metadata"]) == ({"gold": "A", "n": 1}, {"gold": "B", "n": 1})
+    assert metadata_of(pair, {"p0": VOTES[0]}) == {"n": 1, "gold_of_file": "B"} | DECIDED
+    assert metadata_of(pair, {}) == {"n": 1, "gold_of_file": "B"}
+
+
+def test_an_exported_file_that_is_exported_again_keeps_who_decided_and_what_the_file_first_said():
+    first = replace(PAIRS[0], metadata={"gold_of_file": "B"} | DECIDED)
+    assert metadata_of(first, {}) == first.metadata
+    label = replace(VOTES[1], note="a second look")
+    assert metadata_of(first, {"p0": label}) == {
+        "gold_of_file": "B",
+        "gold": "TIE",
+        "gold_by": "Ödön",
+        "gold_reason": "a second look",
+    }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,14 @@ from pairs import pair_of
 from streamlit.testing.v1 import AppTest
 
 from judge.evaluate import judge_pairs
-from judge.io.pairs import write_pairs
-from judge.io.verdicts import write_verdicts
+from judge.io.pairs import read_pairs, write_pairs
+from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.methods import MemoryStore
 from judge.options import judge_options
 from judge.progress import silent
-from judge.records import Ballot
+from judge.records import Ballot, Message, Pair
+from judge.review.pairindex import IndexEntry
+from judge.review.queues import shown_left
 from judge.review.settings import AppSettings, start_with
 from judge.review.store import Event, EventKind, ReviewStore
 
@@ -32,6 +36,7 @@ PAIRS = [pair_of(f"a long answer {n}", "short", f"Question {n}?", f"p{n}") for n
 def root(tmp_path, monkeypatch):
     # A session runs its script as `__main__` and leaves it so, and then no process can be spawned from here.
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    monkeypatch.setattr("judge.review.trail.SOONEST_S", 0.0)  # no test has to read the pairs
     st.cache_resource.clear()
     st.cache_data.clear()
     write_pairs(tmp_path / "pairs.jsonl", PAIRS)
@@ -65,8 +70,13 @@ def html_of(session):
     return "\n".join(str(one.proto.body) for one in session.get("html"))
 
 
-def press(session, key):
-    session.button(key=key).click().run()
+def button(session, name):
+    """The button of that name; those of the votes carry the number of the visit, too."""
+    return next(one for one in session.button if re.fullmatch(rf"{name}(_\d+)?", one.key or ""))
+
+
+def press(session, name):
+    button(session, name).click().run()
     assert not session.exception
 
 
@@ -102,7 +112,7 @@ def test_a_vote_is_written_and_the_next_pair_comes_up(open_app, root):
 def test_the_judge_is_hidden_until_the_vote_or_until_asked(open_app, root):
     session = open_app()
     assert "The judge says" not in html_of(session)
-    press(session, "judge")
+    press(session, "reveal")
     assert "The judge says" in html_of(session)
     press(session, "tie")
     [event] = events(root)
@@ -116,10 +126,327 @@ def test_five_votes_end_the_queue_and_undo_brings_the_last_pair_back(open_app, r
     for key in ("left", "right", "tie", "bad", "skip"):
         last = session.session_state["current"]
         press(session, key)
-    assert session.success[0].value.startswith("Every pair has your vote")
+    assert session.success[0].value.startswith("Every pair has your vote, but for 1 that you skipped")
     press(session, "undo")
     assert session.session_state["current"] == last
     assert len(events(root)) == 4
+
+
+def shown(session):
+    return session.session_state["current"]
+
+
+def test_a_skip_leaves_the_vote_before_it_as_it_is(open_app, root):
+    session = open_app()
+    first = shown(session)
+    press(session, "left")
+    press(session, "previous")
+    assert shown(session) == first
+    press(session, "skip")
+    assert [(one.pair_id, one.kind) for one in events(root)] == [(first, EventKind.VOTE)]
+
+
+def test_previous_and_next_write_nothing_and_show_the_vote_that_was_given(open_app, root):
+    session = open_app()
+    first = shown(session)
+    press(session, "tie")
+    second = shown(session)
+    press(session, "next")
+    third = shown(session)
+    for move, there in (("previous", second), ("previous", first), ("next", second), ("next", third)):
+        press(session, move)
+        assert shown(session) == there
+        said = [one.value for one in session.caption if one.value.startswith("Your vote: Tie.")]
+        assert bool(said) == (there == first)
+    assert [one.pair_id for one in events(root)] == [first]
+
+
+def test_a_second_vote_on_a_pair_takes_the_place_of_the_first_and_keeps_its_note(open_app, root):
+    session = open_app()
+    note = next(one for one in session.text_input if (one.key or "").startswith("note_"))
+    note.input("because")
+    press(session, "left")
+    press(session, "previous")
+    press(session, "bad")
+    assert [(one.ballot, one.note) for one in events(root)] == [(Ballot.BOTH_BAD, "because")]
+
+
+def test_a_second_press_for_a_pair_that_has_left_the_screen_writes_nothing(open_app, root):
+    session = open_app()
+    old = button(session, "left").id
+    press(session, "left")
+    second = shown(session)
+    late = button(session, "left")
+    late.id = old  # what a browser sends that has not got the next pair yet
+    late.click().run()
+    assert not session.exception
+    assert (shown(session), len(events(root))) == (second, 1)
+
+
+@pytest.mark.parametrize(("visit", "n"), [(0, 1), (-1, 0)], ids=["this one", "the one before"])
+def test_a_vote_names_the_visit_it_was_meant_for(open_app, root, visit, n):
+    session = open_app()
+    trail = session.session_state["trail"]
+
+    def script(trail, visit, entry):
+        import streamlit as st
+
+        from app import review
+        from judge.records import Ballot
+
+        if "trail" not in st.session_state:
+            st.session_state["trail"] = trail
+            for _ in range(2):
+                review.cast(trail.visit + visit, entry, Ballot.A, "A", (None, True))
+
+    entry = IndexEntry(0, "p0", PAIRS[0].content_hash, None, 1, 1)
+    AppTest.from_function(script, args=(trail, visit, entry)).run()
+    assert len(events(root)) == n
+
+
+def test_a_key_that_comes_too_soon_is_no_vote_and_says_so(open_app, root, monkeypatch):
+    session = open_app()
+    monkeypatch.setattr("judge.review.trail.SOONEST_S", 3600.0)
+    press(session, "left")
+    assert events(root) == []
+    assert session.toast[0].value.startswith("That key came before anybody could have read this pair")
+
+
+def test_a_queue_that_moves_leaves_the_pair_on_the_screen(open_app, root):
+    session = open_app()
+    first = shown(session)
+    pair = next(pair for pair in PAIRS if pair.id == first)
+    vote_elsewhere(root, pair, "anonymous")
+    session.run()
+    assert shown(session) == first
+    assert any(one.value.startswith("Your vote: ") for one in session.caption)
+
+
+def vote_elsewhere(root, pair, reviewer, ballot=Ballot.A, **more):
+    event = Event(EventKind.VOTE, reviewer, pair.content_hash, pair.id, "2026-11-22", ballot, "", None, "A")
+    ReviewStore(root / "reviews.sqlite").add(replace(event, **more))
+
+
+def test_undo_shows_its_pair_even_if_no_filter_lets_it_through(open_app, root):
+    session = open_app()
+    first = shown(session)
+    press(session, "left")
+    session.text_input(key="kept_text").input("no such words").run()
+    press(session, "undo")
+    assert events(root) == []
+    session.text_input(key="kept_text").input("").run()
+    press(session, "left")
+    session.text_input(key="kept_text").input("Question").run()
+    press(session, "undo")
+    assert (shown(session), events(root)) == (first, [])
+
+
+def test_undo_takes_nothing_from_another_file(open_app, root):
+    stranger = pair_of("x", "y", "Another file?", "p0")
+    session = open_app()
+    press(session, "left")
+    vote_elsewhere(root, stranger, "anonymous")
+    press(session, "undo")
+    assert [one.content for one in events(root)] == [stranger.content_hash]
+
+
+def saw(root):
+    return [event.saw_judge for event in events(root)]
+
+
+def test_a_vote_after_undo_says_that_the_judge_was_seen(open_app, root):
+    session = open_app()
+    press(session, "left")
+    press(session, "undo")
+    assert any("You have seen what the judge says" in one.value for one in session.caption)
+    press(session, "right")
+    assert saw(root) == [True]
+
+
+def test_a_vote_after_a_reload_or_under_another_name_says_that_the_judge_was_seen(open_app, root):
+    session = open_app()
+    first = shown(session)
+    press(session, "reveal")
+    again = open_app()
+    assert shown(again) == first
+    press(again, "left")
+    session.text_input(key="kept_reviewer").input("bob").run()
+    while shown(session) != first:
+        press(session, "next")
+    press(session, "left")
+    assert {(one.reviewer, one.saw_judge) for one in events(root) if one.pair_id == first} == {
+        ("anonymous", True),
+        ("bob", True),
+    }
+
+
+def test_a_vote_after_the_blind_switch_was_off_for_a_moment_says_so(open_app, root):
+    session = open_app()
+    for is_blind in (False, True):
+        session.toggle(key="kept_blind").set_value(is_blind).run()
+    press(session, "left")
+    assert saw(root) == [True]
+
+
+def test_a_vote_after_another_page_showed_the_judge_says_so(open_app, root):
+    session = open_app()
+    first = shown(session)
+    pair = next(pair for pair in PAIRS if pair.id == first)
+    for reviewer, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
+        vote_elsewhere(root, pair, reviewer, ballot)
+    session.text_input(key="kept_reviewer").input("carl").run()
+    while shown(session) != first:
+        press(session, "next")
+    open_page(session, "Adjudicate")
+    open_page(session, "Review")
+    press(session, "left")
+    assert {one.reviewer: one.saw_judge for one in events(root)} == {
+        "ada": False,
+        "bob": False,
+        "carl": True,
+    }
+
+
+def test_equal_pairs_under_two_ids_are_voted_on_apart(open_app, root):
+    write_pairs(root / "pairs.jsonl", [PAIRS[0], replace(PAIRS[0], id="twin")])
+    session = open_app(verdicts="")
+    first = shown(session)
+    press(session, "left")
+    assert {first, shown(session)} == {"p0", "twin"}
+    press(session, "right")
+    assert sorted(one.pair_id for one in events(root)) == ["p0", "twin"]
+
+
+def test_verdicts_on_no_pair_are_said_and_left_out(open_app, root):
+    write_pairs(root / "pairs.jsonl", PAIRS[:3])
+    warned = [one.value.replace("\\", "") for one in open_app().warning]
+    assert "2 verdicts of verdicts.jsonl are on no pair of pairs.jsonl and are left out: p3, p4." in warned
+
+
+def test_two_judges_in_one_file_are_said_and_shown_one_at_a_time(open_app, root):
+    verdicts = read_verdicts(root / "verdicts.jsonl")
+    others = [replace(verdict, judge="another judge") for verdict in verdicts[:2]]
+    write_verdicts(root / "verdicts.jsonl", [*verdicts, *others])
+    for pair in PAIRS:
+        vote_elsewhere(root, pair, "ada")
+    session = open_app()
+    open_page(session, "Agreement")
+    assert session.selectbox(key="pick_judge").options == [verdicts[0].judge, "another judge"]
+    session.selectbox(key="pick_judge").select("another judge").run()
+    assert not session.exception
+    assert session.session_state["judge"] == "another judge"
+
+
+def test_a_file_that_was_changed_on_the_disk_is_read_again_and_said(open_app, root):
+    session = open_app()
+    write_pairs(root / "pairs.jsonl", [pair_of("new", "texts", "Changed?", "p0")])
+    session.run()
+    warned = [one.value.replace("\\", "") for one in session.warning]
+    assert "pairs.jsonl was changed on the disk after it was opened. It was read again." in warned
+    assert shown(session) == "p0"
+    assert "Changed?" in html_of(session)
+
+
+def test_conversations_that_differ_say_whose_they_are_in_the_order_shown(open_app, root):
+    told = (Message("user", "Hi"), Message("assistant", "said by the first"), Message("user", "And?"))
+    other = (Message("user", "Hi"), Message("assistant", "said by the second"), Message("user", "And?"))
+    answer = Message("assistant", "x")
+    write_pairs(root / "pairs.jsonl", [Pair("p0", (*told, answer), (*other, answer))])
+    session = open_app(verdicts="")
+    html = html_of(session)
+    [pair] = read_pairs(root / "pairs.jsonl")
+    is_a_left = shown_left("anonymous", pair.content_hash) == "A"
+    first, second = ("first", "second") if is_a_left else ("second", "first")
+    places = [
+        html.index(part)
+        for part in (
+            "Conversation of the left answer",
+            f"said by the {first}",
+            "Conversation of the right answer",
+            f"said by the {second}",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_answers_that_were_shortened_for_the_judge_are_said_with_the_verdict(open_app, root):
+    verdicts = read_verdicts(root / "verdicts.jsonl")
+
+    def cut(readings):
+        return {order: replace(one, is_trimmed=True, tokens_in=4096) for order, one in readings.items()}
+
+    cuts = [replace(verdict, readings=cut(verdict.readings)) for verdict in verdicts]
+    write_verdicts(root / "verdicts.jsonl", cuts)
+    session = open_app()
+    press(session, "reveal")
+    assert "Answers were shortened for the judge, which read 4,096 tokens; they have" in html_of(session)
+
+
+def test_agreement_shows_blind_votes_and_those_after_the_judge_apart(open_app, root):
+    for n, pair in enumerate(PAIRS):
+        vote_elsewhere(root, pair, "ada", saw_judge=n > 2)
+    session = open_app()
+    open_page(session, "Agreement")
+    found = {one.label: one.value for one in session.metric if one.label.startswith("Votes")}
+    assert found == {"Votes, blind": "3", "Votes, judge seen": "2"}
+
+
+def test_name_file_and_filters_are_in_the_address_and_come_back_from_it(open_app, root):
+    session = open_app()
+    session.text_input(key="kept_reviewer").input("ada").run()
+    session.selectbox(key="kept_line").select("as in the file").run()
+    session.run()
+    told = {
+        name: value if isinstance(value, str) else value[0] for name, value in session.query_params.items()
+    }
+    assert told == {
+        "name": "ada",
+        "pairs": "pairs.jsonl",
+        "verdicts": "verdicts.jsonl",
+        "category": "all categories",
+        "only": "not yet voted",
+        "order": "as in the file",
+        "blind": "yes",
+    }
+    again = AppTest.from_file(str(MAIN), default_timeout=30)
+    for name, value in (told | {"blind": "no", "only": "all"}).items():
+        again.query_params[name] = value
+    again.run()
+    assert not again.exception
+    assert again.text_input(key="kept_reviewer").value == "ada"
+    assert again.selectbox(key="kept_line").value == "as in the file"
+    assert (again.toggle(key="kept_blind").value, again.session_state["kept_looks"]) == (False, [])
+    assert shown(again) == "p0"
+
+
+def test_a_file_outside_the_folder_is_not_opened_by_its_address(open_app, root):
+    open_app()
+    session = AppTest.from_file(str(MAIN), default_timeout=30)
+    session.query_params["pairs"] = "../outside.jsonl"
+    session.run()
+    assert "not in the folder that the app was started in" in session.error[0].value.replace("\\", "")
+
+
+def test_without_a_name_there_is_no_vote_once_others_review_too(open_app, root):
+    session = open_app()
+    vote_elsewhere(root, PAIRS[0], "ada")
+    session.run()
+    assert session.info[0].value.startswith("Others review here, too. Type your name")
+    assert button(session, "left").disabled
+    press(session, "left")
+    assert [one.reviewer for one in events(root)] == ["ada"]
+    session.text_input(key="kept_reviewer").input("bob").run()
+    press(session, "left")
+    assert [one.reviewer for one in events(root)] == ["ada", "bob"]
+
+
+@pytest.mark.parametrize("page", ["Review", "Why", "Agreement", "Adjudicate", "Try it", "Export"])
+def test_each_page_has_its_heading_and_says_which_files_and_who(open_app, page):
+    session = open_app()
+    session.text_input(key="kept_reviewer").input("ada <b>").run()
+    open_page(session, page)
+    html = html_of(session)
+    assert f"<h1>{page}</h1><p>pairs.jsonl · verdicts.jsonl · ada &lt;b&gt;</p>" in html
 
 
 def test_a_name_belongs_to_its_votes_and_another_reviewer_starts_afresh(open_app, root):
@@ -163,7 +490,7 @@ def test_the_judge_reads_the_pairs_when_asked_and_filters_know_it(open_app, root
             break
         time.sleep(0.05)
     session.run()
-    press(session, "judge")
+    press(session, "reveal")
     assert "The judge says" in html_of(session)
     assert not [one for one in session.button if one.label == "Read"]
 

@@ -7,7 +7,15 @@ import pytest
 from judge.orders import combine
 from judge.records import Ballot, Choice, Judgment, Order
 from judge.review.pairindex import IndexEntry
-from judge.review.queues import QueueFilter, QueueOrder, QueueWanted, categories_of, queue_of, shown_left
+from judge.review.queues import (
+    QueueFilter,
+    QueueOrder,
+    QueueWanted,
+    categories_of,
+    following,
+    queue_of,
+    shown_left,
+)
 from judge.review.store import Event, EventKind
 
 ENTRIES = [IndexEntry(n, f"p{n}", f"c{n}", "math" if n % 2 else None, 10, 20) for n in range(8)]
@@ -99,7 +107,31 @@ def test_categories_and_text():
         "p7",
     ]
     assert ids(QueueWanted(category="(no category)", looks=frozenset(), line=QueueOrder.FILE))[0] == "p0"
-    assert ids(QueueWanted(looks=frozenset(), line=QueueOrder.FILE, found=frozenset({"c5"}))) == ["p5"]
+    assert ids(QueueWanted(looks=frozenset(), line=QueueOrder.FILE, found=frozenset({"p5"}))) == ["p5"]
+
+
+@pytest.mark.parametrize(
+    ("id", "is_shrinking", "after"),
+    [
+        ("p2", True, "p3"),
+        ("p7", True, "p0"),
+        ("p7", False, None),
+        ("gone", True, "p0"),
+        ("gone", False, "p0"),
+    ],
+)
+def test_what_follows_is_the_next_in_the_queue_and_after_its_end_what_is_left(id, is_shrinking, after):
+    assert following(ENTRIES, id, is_shrinking) == after
+
+
+def test_nothing_follows_the_only_pair_that_is_left():
+    assert following(ENTRIES[:1], "p0", is_shrinking=True) is None
+
+
+def test_of_equal_pairs_under_two_ids_only_the_voted_one_is_done():
+    twins = [ENTRIES[0], IndexEntry(8, "twin", "c0", None, 10, 20)]
+    queue = queue_of(twins, looks(QueueFilter.UNVOTED), "ada", [vote(0, Ballot.A)], VERDICTS)
+    assert [entry.id for entry in queue] == ["twin"]
 
 
 def test_left_and_right_are_as_likely_and_never_change_for_a_reviewer():

@@ -15,7 +15,7 @@ import pytest
 
 from judge.errors import InputError
 from judge.records import Ballot
-from judge.review.store import Event, EventKind, ReviewStore
+from judge.review.store import SCHEMA, Event, EventKind, ReviewStore
 
 VOTE = Event(
     EventKind.VOTE, "ada", "c1", "p1", "2026-11-22T10:00:00+00:00", Ballot.A, "why", "math", "B", True
@@ -58,26 +58,86 @@ def test_undo_takes_back_ones_own_last_word_and_the_one_before_counts_again(stor
     store.add(VOTE)
     store.add(replace(VOTE, ballot=Ballot.B))
     store.add(replace(VOTE, reviewer="bob"))
-    assert store.undo("ada", [EventKind.VOTE], "later").ballot is Ballot.B
+    assert undone(store).ballot is Ballot.B
     assert [(one.reviewer, one.ballot) for one in store.standing()] == [("ada", Ballot.A), ("bob", Ballot.A)]
-    assert store.undo("ada", [EventKind.VOTE], "later").ballot is Ballot.A
-    assert store.undo("ada", [EventKind.VOTE], "later") is None
-    assert store.undo("ada", [EventKind.LABEL], "later") is None
+    assert undone(store).ballot is Ballot.A
+    assert undone(store) is None
+    assert undone(store, EventKind.LABEL) is None
     assert store.last_number() == 5
 
 
-def test_a_label_stands_beside_a_vote_and_a_skip_takes_its_place(store):
+def undone(store, kind=EventKind.VOTE, contents=("c1",)):
+    return store.undo("ada", [kind], "later", contents)
+
+
+def test_undo_leaves_votes_on_pairs_of_other_files_alone(store):
+    store.add(VOTE)
+    store.add(replace(VOTE, content="of another file"))
+    assert undone(store).content == "c1"
+    assert undone(store) is None
+    assert [one.content for one in store.standing()] == ["of another file"]
+
+
+def test_a_label_and_a_skip_stand_beside_a_vote_and_take_nothing_from_it(store):
     store.add(VOTE)
     store.add(replace(VOTE, kind=EventKind.LABEL, ballot=Ballot.B))
     store.add(replace(VOTE, kind=EventKind.SKIP, ballot=None))
-    assert [one.kind for one in store.standing()] == [EventKind.LABEL, EventKind.SKIP]
+    assert [one.kind for one in store.standing()] == [EventKind.VOTE, EventKind.LABEL]
 
 
-@pytest.mark.parametrize("change", ["UPDATE events SET ballot = 'B'", "DELETE FROM events"])
+def test_a_vote_takes_the_place_of_a_skip(store):
+    store.add(replace(VOTE, kind=EventKind.SKIP, ballot=None))
+    store.add(VOTE)
+    assert [one.kind for one in store.standing()] == [EventKind.VOTE]
+
+
+def test_equal_pairs_under_two_ids_have_a_vote_each(store):
+    store.add(VOTE)
+    store.add(replace(VOTE, pair_id="p2", ballot=Ballot.B))
+    assert [(one.pair_id, one.ballot) for one in store.standing()] == [("p1", Ballot.A), ("p2", Ballot.B)]
+
+
+def test_who_saw_the_judge_is_known_after_a_reload_and_for_that_reviewer_alone(store):
+    for _ in range(2):
+        store.saw("ada", "c1", "2026")
+    again = ReviewStore(store.path)
+    assert [again.has_seen(*who) for who in (("ada", "c1"), ("ada", "c2"), ("bob", "c1"))] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_file_of_the_first_version_opens_with_all_its_votes(tmp_path):
+    path = tmp_path / "old.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(SCHEMA)
+        connection.execute(
+            "INSERT INTO events (kind, reviewer, content, pair_id, ballot, at) "
+            "VALUES ('vote', 'ada', 'c1', 'p1', 'A', '2026')"
+        )
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = ReviewStore(path)
+    assert [(one.reviewer, one.ballot) for one in store.standing()] == [("ada", Ballot.A)]
+    store.saw("ada", "c1", "2026")
+    assert ReviewStore(path).has_seen("ada", "c1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE events SET ballot = 'B'",
+        "DELETE FROM events",
+        "UPDATE sightings SET reviewer = 'bob'",
+        "DELETE FROM sightings",
+    ],
+)
 def test_nothing_is_ever_changed_or_deleted(store, change):
     store.add(VOTE)
+    store.saw("ada", "c1", "2026")
     connection = sqlite3.connect(store.path)
-    with pytest.raises(sqlite3.IntegrityError, match="events are never"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"(events|sightings) are never"):
         connection.execute(change)
     connection.close()
 

@@ -25,11 +25,12 @@ FULL = ROW | {
     "note": "close",
     "shown_left": "B",
     "at": "2026-11-22T11:14:08+00:00",
+    "saw_judge": False,
 }
 FULL_VOTE = HumanVote(
-    "p1", "ann", Ballot.A, 2, "math", "m1", "m2", "close", shown_left="B", at="2026-11-22T11:14:08+00:00"
+    "p1", "ann", Ballot.A, 2, "math", "m1", "m2", "close", "B", "2026-11-22T11:14:08+00:00", saw_judge=False
 )
-OPTIONAL = "turn, category, model_a, model_b, note, shown_left, at"
+OPTIONAL = "turn, category, model_a, model_b, note, shown_left, at, saw_judge"
 NEEDS = f"A vote needs pair_id, voter, outcome and may have {OPTIONAL}."
 
 
@@ -122,7 +123,7 @@ def test_votes_come_from_standard_input(monkeypatch):
 
 
 def test_a_null_is_the_same_as_a_column_that_is_not_there(tmp_path):
-    nulls = dict.fromkeys(("turn", "category", "note", "shown_left", "at"))
+    nulls = dict.fromkeys(("turn", "category", "note", "shown_left", "at", "saw_judge"))
     assert read_votes(jsonl(tmp_path, ROW | nulls)) == [HumanVote("p1", "ann", Ballot.A)]
 
 
@@ -157,6 +158,7 @@ votes = st.builds(
     note=st.none() | st.text(st.characters(exclude_categories=("Cs",))),
     shown_left=st.sampled_from(["A", "B", None]),
     at=st.none() | st.datetimes().map(lambda moment: moment.isoformat()),
+    saw_judge=st.sampled_from([True, False, None]),
 )
 
 
@@ -199,6 +201,7 @@ def test_writing_fails_whole(tmp_path):
         ({"category": 3}, "category is a number. It must be one text."),
         ({"shown_left": "left"}, "shown_left is 'left'. It must be A or B."),
         ({"at": "yesterday"}, "at is 'yesterday'. It must be a time like 2026-11-22T11:14:08+00:00."),
+        ({"saw_judge": "yes"}, "saw_judge is 'yes'. It must be true or false."),
         ({"winner": "A"}, f"unknown column 'winner'. {NEEDS}"),
         ({"winner": None}, f"unknown column 'winner'. {NEEDS}"),
         ({"voter": None}, f"missing voter (found: pair_id, voter (null), outcome). {NEEDS}"),

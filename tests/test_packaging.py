@@ -103,6 +103,7 @@ def test_the_wheel_holds_the_two_packages_and_the_pages_whole_and_nothing_else(w
         "judge/shipped/qwen2.5-coder-0.5b/manifest.json",
         f"{PAGES}/main.py",
         f"{PAGES}/style.css",
+        f"{PAGES}/script.js",
         "distill/__init__.py",
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judge.io.wording import one_line, visible
+from judge.io.wording import one_line, visible, with_hidden_named
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -57,7 +57,9 @@ def html_page(template: Path, **values: Any) -> str:
 
     def visible_unless_markup(value: Any) -> Any:
         """Every value passes here on its way out; what is markup already (plots, macros) stays as it is."""
-        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        if not isinstance(value, str) or isinstance(value, Markup):
+            return value
+        return with_hidden_named(visible(value))
 
     environment = Environment(
         loader=FileSystemLoader([template.parent, PAGE_PARTS]),

@@ -61,6 +61,21 @@ def grades_in_words(verdict: Verdict, names: tuple[str, str] = ("A", "B")) -> st
     return f"each answer graded alone, 1 to 9: {said}" if len(found) == len(names) and all(found) else ""
 
 
+def cut_in_words(verdict: Verdict) -> str:
+    """That the answers were shortened for the judge, and to how many tokens; "" where they were not.
+
+    A method that asks several questions gives no figure: its tokens are those of all of them.
+    """
+    cut = [reading for reading in verdict.readings.values() if reading.is_trimmed]
+    if not cut:
+        return ""
+    read = [step.tokens_in for step in graded_steps(verdict).values()]
+    if not read and not any(reading.steps for reading in cut):
+        read = [reading.tokens_in for reading in cut]
+    figure = f", which read {max(read):,} tokens" if read else ""
+    return f"answers were shortened for the judge{figure}"
+
+
 def score_table(verdict: Verdict, width: int) -> str:
     """The scores of A and B on each criterion in both orders, and their sums; "" where there are none."""
     by_order = {order: scores_of(verdict.readings[order], order) for order in Order}

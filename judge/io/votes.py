@@ -1,7 +1,8 @@
 """People's votes as files: from JSON, CSV or Parquet, and back to JSONL.
 
 A row has pair_id, voter and outcome (A, B, TIE or BOTH_BAD), and may have turn, category, model_a, model_b,
-note, shown_left (A or B) and at (ISO 8601). This file is ours, so an unknown column is an error.
+note, shown_left (A or B), at (ISO 8601) and saw_judge (true or false). This file is ours, so an unknown
+column is an error.
 A file is read whole or not at all: every row that cannot be read is named in one BadLines error.
 """
 
@@ -36,9 +37,10 @@ from judge.io.values import optional_text
 from judge.records import Ballot, HumanVote
 
 REQUIRED = ("pair_id", "voter", "outcome")
-OPTIONAL = ("category", "model_a", "model_b", "note", "shown_left", "at")
+OPTIONAL = ("category", "model_a", "model_b", "note", "shown_left", "at", "saw_judge")
 KNOWN = (*REQUIRED, "turn", *OPTIONAL)
 VOTE_FORM = f"A vote needs {', '.join(REQUIRED)} and may have {', '.join(KNOWN[len(REQUIRED) :])}."
+TRUTHS = {"true": True, "false": False}
 DIGITS = re.compile("[0-9]{1,9}")
 
 
@@ -91,6 +93,7 @@ def vote_from_cells(cells: Mapping[str, Any]) -> HumanVote:
         note=optional_text(cells, "note"),
         shown_left=side_of(optional_text(cells, "shown_left")),
         at=moment_of(optional_text(cells, "at")),
+        saw_judge=truth_of(cells.get("saw_judge")),
     )
 
 
@@ -138,14 +141,22 @@ def moment_of(value: str | None) -> str | None:
     return value
 
 
+def truth_of(value: Any) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise Wrong(f"saw_judge is {shown(value)}. It must be true or false.")
+    return value
+
+
 def csv_vote_rows(data: bytes, name: str) -> Iterator[Row]:
     return changed(csv_rows(data, name), cells_of_csv)
 
 
 def cells_of_csv(cells: Cells) -> Cells:
-    """The non-empty cells of our columns, a turn's digits as a number, and all cells of unknown columns."""
+    """The non-empty cells of our columns, digits and truths as such, and all cells of unknown columns."""
     given = {name: value for name, value in cells.items() if value or name not in KNOWN}
-    return given | {"turn": int(given["turn"])} if DIGITS.fullmatch(given.get("turn", "")) else given
+    turn, saw_judge = given.get("turn", ""), given.get("saw_judge", "").lower()
+    read: Cells = {"turn": int(turn)} if DIGITS.fullmatch(turn) else {}
+    return given | read | ({"saw_judge": TRUTHS[saw_judge]} if saw_judge in TRUTHS else {})
 
 
 VOTE_READERS: dict[str, Reader] = {**JSON_READERS, TABLE: csv_vote_rows, PARQUET: parquet_rows}

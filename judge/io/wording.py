@@ -17,10 +17,26 @@ MAX_CELL_NAME = 80
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 BIDI_CONTROLS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, what turns a text's direction, and what takes no room; not the joiners of emoji and scripts."""
+
 
 def visible(text: str) -> str:
     """The text with line ends as newlines, and with what no document may carry (NUL, escapes) as U+FFFD."""
     return CONTROLS.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def character_named(character: str) -> str:
+    """What stands for a character that cannot be seen, or that would act: [U+202E]."""
+    return f"[U+{ord(character):04X}]"
+
+
+def with_hidden_named(text: str) -> str:
+    """The text with the characters named that cannot be seen, or that would turn its direction."""
+    return HIDDEN.sub(lambda found: character_named(found[0]), text)
 
 
 def one_line(text: str) -> str:

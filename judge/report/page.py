@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.drawing.formats import cell_of, html_page, markdown_table, terminal_text
-from judge.drawing.steps import graded_steps
+from judge.drawing.steps import cut_in_words, graded_steps
 from judge.io.wording import name_of
 from judge.records import Order, Outcome, Share, Status
 from judge.report.findings import (
@@ -236,6 +236,7 @@ def format_html(report: Report, title: str = "Judge report") -> str:
         verdict_in_words=verdict_in_words,
         agreement_in_words=agreement_in_words,
         graded_steps=graded_steps,
+        cut_in_words=cut_in_words,
     )
 
 

@@ -34,23 +34,31 @@ class Between:
 
 
 def votes_of(
-    events: Iterable[Event], entries: Iterable[IndexEntry], kind: EventKind = EventKind.VOTE
+    events: Iterable[Event], by_id: Mapping[str, IndexEntry], kind: EventKind = EventKind.VOTE
 ) -> list[HumanVote]:
-    """The standing votes, or labels, on these pairs, in the schema of vote files."""
-    entry_of = {entry.content: entry for entry in entries}
+    """The votes, or labels, on these pairs, in the schema of vote files; events have the ids of the file."""
     return [
         HumanVote(
-            pair_id=entry_of[event.content].id,
+            pair_id=event.pair_id,
             voter=event.reviewer,
             outcome=event.ballot,
-            category=entry_of[event.content].category,
+            category=by_id[event.pair_id].category,
             note=event.note or None,
             shown_left=event.shown_left,
             at=event.at,
+            saw_judge=event.saw_judge,
         )
         for event in events
-        if event.kind is kind and event.ballot is not None and event.content in entry_of
+        if event.kind is kind and event.ballot is not None and event.pair_id in by_id
     ]
+
+
+def kinds_of(votes: Sequence[HumanVote]) -> dict[str, list[HumanVote]]:
+    """The votes that were given blind, and those whose voter had seen what the judge says of the pair."""
+    return {
+        "blind": [vote for vote in votes if not vote.saw_judge],
+        "judge seen": [vote for vote in votes if vote.saw_judge],
+    }
 
 
 def final_labels(labels: Iterable[HumanVote]) -> list[HumanVote]:

@@ -39,7 +39,8 @@ class IndexEntry:
 class PairIndex:
     """The pairs of a JSONL file. One thread reads on, any number look.
 
-    `name` is the file's name as the user knows it. `problems` are the lines that hold no pair, in words, the
+    `name` is the file's name as the user knows it. `by_content` has the pairs of one content, which may be
+    there under several ids. `problems` are the lines that hold no pair, in words, the
     first twenty; `n_bad` counts them all.
     """
 
@@ -48,12 +49,13 @@ class PairIndex:
         self.name = name
         self.starts = starts_of_lines(path)
         self.entries: list[IndexEntry] = []
+        self.by_id: dict[str, IndexEntry] = {}
+        self.by_content: dict[str, list[IndexEntry]] = {}
         self.problems: list[str] = []
         self.n_bad = 0
         self.n_read = 0
         self._file = path.open("rb")
         self._lock = Lock()
-        self._taken: dict[str, int] = {}
 
     @property
     def n_lines(self) -> int:
@@ -105,16 +107,17 @@ class PairIndex:
                 length_a=len(pair.response_a),
                 length_b=len(pair.response_b),
             )
-            first = self._taken.setdefault(entry.id, place)
-            if first != place:
+            if first := self.by_id.get(entry.id):
                 raise Wrong(
-                    f"id {shown(entry.id)} is already in line {first + 1}. It may be there only once."
+                    f"id {shown(entry.id)} is already in line {first.place + 1}. It may be there only once."
                 )
         except Wrong as wrong:
             self.n_bad += 1
             if len(self.problems) < MOST_PROBLEMS:
                 self.problems.append(f"{self.name}:{place + 1}: {wrong}")
             return
+        self.by_id[entry.id] = entry
+        self.by_content.setdefault(entry.content, []).append(entry)
         self.entries.append(entry)
 
     def _pair_of(self, line: bytes) -> Pair:
@@ -126,7 +129,7 @@ class PairIndex:
     def _free_name(self, digits: str) -> str:
         """The content's digits, followed by -2, -3 if an equal pair came before."""
         names = (digits if n == 1 else f"{digits}-{n}" for n in count(1))
-        return next(name for name in names if name not in self._taken)
+        return next(name for name in names if name not in self.by_id)
 
     def _line(self, place: int) -> bytes:
         with self._lock:

@@ -35,7 +35,7 @@ NEED_VERDICTS = (QueueFilter.INCONSISTENT, QueueFilter.NEAR_EVEN, QueueFilter.DI
 
 @dataclass(frozen=True, slots=True)
 class QueueWanted:
-    """What a reviewer asked to see. `found` are the contents that a text search found, None without one."""
+    """What a reviewer asked to see. `found` are the ids that a text search found, None without one."""
 
     category: str | None = None
     looks: frozenset[QueueFilter] = frozenset({QueueFilter.UNVOTED})
@@ -53,22 +53,22 @@ def queue_of(
     """The entries to review, in order. The random order is a reviewer's own, and the same whenever asked.
 
     Args:
-        events: the store's standing events.
+        events: the last words on these pairs, under their ids.
         verdicts: the judge's, by the pair's id.
     """
     votes = [event for event in events if event.kind is EventKind.VOTE]
     done = {
-        event.content for event in events if event.kind is not EventKind.LABEL and event.reviewer == reviewer
+        event.pair_id for event in events if event.kind is not EventKind.LABEL and event.reviewer == reviewer
     }
-    said = {(event.content, event.ballot.outcome) for event in votes if event.ballot}
+    said = {(event.pair_id, event.ballot.outcome) for event in votes if event.ballot}
 
     def is_wanted(entry: IndexEntry) -> bool:
         verdict = verdicts.get(entry.id)
         looks = wanted.looks
         return (
             (wanted.category is None or (entry.category or NO_CATEGORY) == wanted.category)
-            and (wanted.found is None or entry.content in wanted.found)
-            and (QueueFilter.UNVOTED not in looks or entry.content not in done)
+            and (wanted.found is None or entry.id in wanted.found)
+            and (QueueFilter.UNVOTED not in looks or entry.id not in done)
             and (QueueFilter.INCONSISTENT not in looks or is_inconsistent(verdict))
             and (QueueFilter.NEAR_EVEN not in looks or (verdict is not None and is_near_even(verdict)))
             and (QueueFilter.DIFFER not in looks or do_differ(entry, verdict, said))
@@ -83,6 +83,20 @@ def queue_of(
     return kept
 
 
+def following(queue: Sequence[IndexEntry], id: str, is_shrinking: bool) -> str | None:
+    """The pair that comes after this one in the queue; None at its end.
+
+    Args:
+        is_shrinking: pairs leave the queue when they are voted on, so that after its end its beginning, if
+            anything is left of it, comes again.
+    """
+    ids = [entry.id for entry in queue]
+    here = ids.index(id) if id in ids else -1
+    if here + 1 < len(ids):
+        return ids[here + 1]
+    return next((other for other in ids if other != id), None) if is_shrinking else None
+
+
 def categories_of(entries: Iterable[IndexEntry]) -> list[str]:
     return sorted({entry.category or NO_CATEGORY for entry in entries})
 
@@ -95,7 +109,7 @@ def do_differ(entry: IndexEntry, verdict: Verdict | None, said: set[tuple[str, O
     """Whether someone's vote differs from the judge's verdict; an unreadable verdict differs from none."""
     if verdict is None or verdict.outcome is None:
         return False
-    return any((entry.content, outcome) in said for outcome in Outcome if outcome is not verdict.outcome)
+    return any((entry.id, outcome) in said for outcome in Outcome if outcome is not verdict.outcome)
 
 
 def certainty(verdict: Verdict | None) -> float:

@@ -1,14 +1,15 @@
 """What reviewers said, in one SQLite file: one event per vote, skip, label or undo; nothing is ever changed.
 
 Each event is on disk before it is acknowledged, even if others write at the same time. A pair is known by
-its content, so that votes survive when a file is renamed, sorted or cut. A reviewer's last event on a pair
-that was not taken back is the one that counts.
+its content and, among equal ones, by its id, so that votes survive when a file is renamed, sorted or cut. A
+reviewer's last vote on a pair that was not taken back is the one that counts; a skip never takes its place.
+The file also knows on which pairs a reviewer has seen what the judge said, so that no reload forgets it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +18,7 @@ from pathlib import Path
 from judge.errors import InputError
 from judge.records import Ballot
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 WAIT_S = 30.0
 
 SCHEMA = """
@@ -39,6 +40,21 @@ CREATE INDEX events_by_pair ON events(content, reviewer);
 CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
 CREATE TRIGGER events_last BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 """
+SIGHTINGS = """
+CREATE TABLE sightings (
+    reviewer TEXT NOT NULL CHECK (reviewer <> ''),
+    content TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (reviewer, content)
+);
+CREATE TRIGGER sightings_stay BEFORE UPDATE ON sightings
+    BEGIN SELECT RAISE(ABORT, 'sightings are never changed'); END;
+CREATE TRIGGER sightings_last BEFORE DELETE ON sightings
+    BEGIN SELECT RAISE(ABORT, 'sightings are never deleted'); END;
+"""
+STEPS = (SCHEMA, SIGHTINGS)
+"""What made each version of the file out of the one before it."""
+
 STANDING = """
 SELECT e.* FROM events e
 WHERE e.kind <> 'undo' AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.number)
@@ -57,8 +73,8 @@ class EventKind(StrEnum):
 class Event:
     """One thing that a reviewer did, and what was on the screen then.
 
-    `shown_left` says which response stood left ("A" or "B"), `saw_judge` whether the judge's verdict was
-    visible, `at` is ISO 8601. A skip has no ballot.
+    `shown_left` says which response stood left ("A" or "B"), `saw_judge` whether the reviewer had seen by
+    then what the judge says of the pair, `at` is ISO 8601. A skip has no ballot.
     """
 
     kind: EventKind
@@ -104,16 +120,19 @@ class ReviewStore:
             )
         return event_of(row)
 
-    def undo(self, reviewer: str, kinds: Iterable[EventKind], at: str) -> Event | None:
-        """Takes back the reviewer's last standing event of these kinds and returns it, else None."""
+    def undo(
+        self, reviewer: str, kinds: Iterable[EventKind], at: str, contents: Container[str]
+    ) -> Event | None:
+        """Takes back the reviewer's last standing event of these kinds on these contents, if any."""
         wanted = [kind.value for kind in kinds]
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            row = connection.execute(
+            rows = connection.execute(
                 f"{STANDING} AND e.reviewer = ? AND e.kind IN ({', '.join('?' * len(wanted))}) "
-                "ORDER BY e.number DESC LIMIT 1",
+                "ORDER BY e.number DESC",
                 (reviewer, *wanted),
-            ).fetchone()
+            )
+            row = next((row for row in rows if row["content"] in contents), None)
             if row is None:
                 return None
             taken = event_of(row)
@@ -125,11 +144,22 @@ class ReviewStore:
         return taken
 
     def standing(self) -> list[Event]:
-        """The last event of each reviewer on each pair, votes and skips apart from labels, oldest first."""
+        """The last words on each pair, oldest first."""
         with self._connection() as connection:
-            events = [event_of(row) for row in connection.execute(f"{STANDING} ORDER BY e.number")]
-        last = {(event.content, event.reviewer, event.kind is EventKind.LABEL): event for event in events}
-        return sorted(last.values(), key=lambda event: event.number)
+            return last_words(event_of(row) for row in connection.execute(f"{STANDING} ORDER BY e.number"))
+
+    def saw(self, reviewer: str, content: str, at: str) -> None:
+        """Keeps that the reviewer has seen what the judge says of that pair, if it is not known yet."""
+        with self._connection() as connection:
+            connection.execute("INSERT OR IGNORE INTO sightings VALUES (?, ?, ?)", (reviewer, content, at))
+
+    def has_seen(self, reviewer: str, content: str) -> bool:
+        """Whether the reviewer has ever seen what the judge says of that pair."""
+        with self._connection() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM sightings WHERE reviewer = ? AND content = ?", (reviewer, content)
+            )
+            return found.fetchone() is not None
 
     def last_number(self) -> int:
         """How many events there ever were: it changes with everything that anyone does."""
@@ -154,14 +184,30 @@ class ReviewStore:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
         [version] = connection.execute("PRAGMA user_version").fetchone()
-        if version == SCHEMA_VERSION:
-            return
-        if version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        if version > SCHEMA_VERSION or (
+            not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        ):
             raise InputError(f"{self.path}: not a file of reviews. Name another one with --reviews.")
-        for statement in SCHEMA.split(";\n"):
-            if statement.strip():
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for step in STEPS[version:]:
+            for statement in step.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+        if version < SCHEMA_VERSION:
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def last_words(events: Iterable[Event]) -> list[Event]:
+    """The last vote or skip, and the last label, of each reviewer on each pair, in their order.
+
+    A skip never takes the place of a vote.
+    """
+    last: dict[tuple[str, str, str, bool], Event] = {}
+    for event in sorted(events, key=lambda event: event.number):
+        key = (event.content, event.pair_id, event.reviewer, event.kind is EventKind.LABEL)
+        if event.kind is EventKind.SKIP and key in last and last[key].kind is EventKind.VOTE:
+            continue
+        last[key] = event
+    return sorted(last.values(), key=lambda event: event.number)
 
 
 def event_of(row: sqlite3.Row) -> Event:

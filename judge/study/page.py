@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from judge.drawing.formats import cell_of, html_page, markdown_table, terminal_text
+from judge.drawing.steps import cut_in_words
 from judge.io.wording import name_of, one_line
 from judge.metrics.metric import MetricGroup
 from judge.records import Order
@@ -256,6 +257,7 @@ def format_study_html(study: Study, frame: Frame, galleries: Sequence[Gallery] =
         name_in_table=name_in_table,
         verdict_in_words=verdict_in_words,
         agreement_in_words=agreement_in_words,
+        cut_in_words=cut_in_words,
         reading_in_full=reading_in_full,
         right_or_wrong=right_or_wrong,
     )
