@@ -42,7 +42,17 @@ REFUSES = re.compile(
     re.IGNORECASE,
 )
 """What a server says of a request that it will never take, some with a status of 500."""
-OF_WEIGHTS = ("root", "digest", "sha256", "revision", "canonical_slug", "hugging_face_id", "quantization")
+
+OF_WEIGHTS = (
+    "root",
+    "digest",
+    "sha256",
+    "revision",
+    "canonical_slug",
+    "hugging_face_id",
+    "quantization",
+    "system_fingerprint",
+)
 OF_WEIGHTS_IN_META = ("n_params", "n_vocab", "n_embd", "size")  # of llama.cpp
 """What a listing may say of a model's weights."""
 
