@@ -116,7 +116,8 @@ class SuiteRun:
     def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
         """One comparison per pair. Raises JudgeError."""
         verdicts = self.judge.judge(pairs)
-        return list(map(Comparison, pairs, verdicts, self.judge.replay.made))
+        made = self.judge.replay.made
+        return [Comparison(*one) for one in zip(pairs, verdicts, made, strict=True)]
 
     def criteria(self, pair: Pair) -> str:
         """The slow judge's scores on each criterion as a table; a sentence if there are none."""
