@@ -138,7 +138,12 @@ def test_without_texts_or_probabilities_their_charts_are_missing():
 
 
 def test_first_wins_and_the_coin_are_never_drawn():
-    assert [one.name for one in drawn_of(STUDY)] == ["fast", "slow", "GPT-4", "longer wins"]
+    assert [one.name for one in drawn_of(STUDY)] == [
+        "fast (11 of 12 judged)",
+        "slow (11 of 12 judged)",
+        "GPT-4",
+        "longer wins",
+    ]
     assert "first wins" not in strict_chart()
 
 
@@ -146,9 +151,8 @@ def test_judges_are_drawn_before_released_ones_and_no_more_than_can_be_told_apar
     one, _, gpt_4, longer, *_ = STUDY.standings
     judges = [replace(one, name=f"judge {number}") for number in range(7)]
     study = replace(STUDY, standings=(gpt_4, *judges, longer))
-    assert [drawn.name for drawn in drawn_of(study)] == [f"judge {number}" for number in range(5)] + [
-        "longer wins"
-    ]
+    names = [drawn.standing.name for drawn in drawn_of(study)]
+    assert names == [*(f"judge {number}" for number in range(5)), "longer wins"]
     assert not_drawn(study) == "Charts show the first 5 judges; the 3 others are in the tables."
     assert not_drawn(STUDY) == ""
 
@@ -195,7 +199,7 @@ def test_a_name_is_in_the_legend_whole_even_a_long_one_or_one_with_an_underscore
 
 def test_reliability_shows_the_size_of_every_bin():
     [(name, svg), _] = charts_of_reliability(STUDY)
-    assert name == "fast"
+    assert name == "fast (11 of 12 judged)"
     sizes = [f"{one.right.n:,}" for one in STUDY.standings[0].reliability]
     texts = texts_in(svg)
     assert all(size in texts for size in sizes)
@@ -206,4 +210,4 @@ def test_charts_have_words_for_those_who_do_not_see_them():
     labels = [ElementTree.fromstring(svg).attrib["aria-label"] for svg in svgs]
     assert len(set(labels)) == len(labels) == 7
     strict = STUDY.standings[0].figures["strict"].value
-    assert f"fast {100 * strict:.1f}" in labels[0]
+    assert f"fast (11 of 12 judged) {100 * strict:.1f}" in labels[0]

@@ -118,7 +118,8 @@ class SuiteRun:
         verdicts = self.judge.judge(pairs)
         if self.judge.notice not in ("", *self.warnings):
             self.warnings.append(self.judge.notice)
-        return list(map(Comparison, pairs, verdicts, self.judge.replay.made))
+        made = self.judge.replay.made
+        return [Comparison(*one) for one in zip(pairs, verdicts, made, strict=True)]
 
     def criteria(self, pair: Pair) -> str:
         """The slow judge's scores on each criterion as a table; a sentence if there are none."""
