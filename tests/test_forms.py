@@ -489,6 +489,30 @@ def test_a_refusal_is_an_answer_and_thoughts_are_none(read):
     assert found.left_out == {"message: what the model thought": 1}
 
 
+def test_tools_of_other_apis_are_read_as_openais_are(read):
+    anthropic = [
+        *ASKED,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "w", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "3 C"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": SHORT}]},
+    ]
+    responses = [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Name a fruit."}]},
+        {"type": "reasoning", "id": "r1", "summary": []},
+        {"type": "function_call", "call_id": "c1", "name": "w", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "3 C"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": LONG}]},
+    ]
+    found = read("openai", pair_of(anthropic, responses))
+    [pair] = found.pairs
+    assert (pair.prompt, pair.response_a, pair.response_b) == ("Name a fruit.", SHORT, LONG)
+    assert pair.context_a == pair.context_b
+    assert found.left_out == {
+        "message: a tool's call without text": 2,
+        "message: what the model thought": 1,
+    }
+
+
 def test_messages_of_two_files_make_pairs_by_what_was_asked(read):
     found = read(
         "openai",
@@ -918,12 +942,15 @@ def test_named_columns_are_a_pair_whose_a_stays_a(tmp_path):
 
 
 def test_a_named_outcome_is_a_vote(tmp_path):
-    rows = [{"q": "Fruit?", "old": SHORT, "new": LONG, "best": best} for best in ("B", "a", "tie", None)]
+    rows = [
+        {"q": "Fruit?", "old": SHORT, "new": LONG, "best": best} for best in ("B", "a", "tie", None, 1, "0")
+    ]
     file_of(tmp_path / "own.jsonl", *rows)
     mapping = "prompt=q,response_a=old,response_b=new,outcome=best"
     found = import_files("columns", [tmp_path / "own.jsonl"], mapping)
     assert [vote.outcome for vote in found.votes] == [Ballot.B, Ballot.A, Ballot.TIE]
     assert len(found.pairs) == 1
+    assert found.left_out == {"vote: a number, which may mean either answer": 2}
 
 
 def test_named_columns_may_hold_messages_and_numbers(tmp_path):
