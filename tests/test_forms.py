@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import struct
 import zipfile
 from dataclasses import replace
 
@@ -488,6 +489,30 @@ def test_a_refusal_is_an_answer_and_thoughts_are_none(read):
     assert found.left_out == {"message: what the model thought": 1}
 
 
+def test_tools_of_other_apis_are_read_as_openais_are(read):
+    anthropic = [
+        *ASKED,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "w", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "3 C"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": SHORT}]},
+    ]
+    responses = [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Name a fruit."}]},
+        {"type": "reasoning", "id": "r1", "summary": []},
+        {"type": "function_call", "call_id": "c1", "name": "w", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "3 C"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": LONG}]},
+    ]
+    found = read("openai", pair_of(anthropic, responses))
+    [pair] = found.pairs
+    assert (pair.prompt, pair.response_a, pair.response_b) == ("Name a fruit.", SHORT, LONG)
+    assert pair.context_a == pair.context_b
+    assert found.left_out == {
+        "message: a tool's call without text": 2,
+        "message: what the model thought": 1,
+    }
+
+
 def test_messages_of_two_files_make_pairs_by_what_was_asked(read):
     found = read(
         "openai",
@@ -700,22 +725,55 @@ def test_two_logs_of_inspect_make_pairs_by_sample(read):
     assert found.left_out == {"a sample that failed": 1}
 
 
-def test_an_eval_file_is_read_as_the_log_that_it_is(tmp_path):
+def in_zstandard(data):
+    """A zip of stored members with each of them packed as inspect_ai does, which Python cannot write."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {one.filename: archive.read(one) for one in archive.infolist()}
+    packed = {name: pyarrow.compress(text, codec="zstd", asbytes=True) for name, text in members.items()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in packed.items():
+            archive.writestr(name, text)
+    out = bytearray(buffer.getvalue())
+    with zipfile.ZipFile(buffer) as archive:
+        at_central = archive.start_dir
+        for one in archive.infolist():
+            size = len(members[one.filename])
+            for at, to_method, to_size in ((one.header_offset, 8, 22), (at_central, 10, 24)):
+                struct.pack_into("<H", out, at + to_method, 93)
+                struct.pack_into("<I", out, at + to_size, size)
+            at_central += 46 + len(one.filename)
+    return bytes(out)
+
+
+@pytest.mark.parametrize("packed", [bytes, in_zstandard])
+def test_an_eval_file_is_read_as_the_log_that_it_is(tmp_path, packed):
     def zipped(name, log):
-        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             header = {key: value for key, value in log.items() if key != "samples"}
             archive.writestr("_journal/start.json", json.dumps(header))
             archive.writestr("summaries.json", "[]")
             for sample in log["samples"]:
                 archive.writestr(f"samples/{sample['id']}_epoch_1.json", json.dumps(sample))
             archive.writestr("header.json", json.dumps(header))
+        (tmp_path / name).write_bytes(packed(buffer.getvalue()))
         return tmp_path / name
 
     files = [zipped(f"{n}.eval", log) for n, log in enumerate(INSPECT)]
     assert models_of(import_files("inspect", files).pairs[0]) == {SHORT: "openai/m1", LONG: "openai/m2"}
-    (tmp_path / "other.eval").write_bytes(b"PK\x03\x04 and nothing more")
-    with pytest.raises(InputError, match=r"other\.eval: cannot be unpacked"):
-        import_files("inspect", [tmp_path / "other.eval"])
+
+
+def test_what_is_no_log_in_a_zip_is_one_clear_line(tmp_path):
+    (tmp_path / "cut.eval").write_bytes(b"PK\x03\x04 and nothing more")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("readme.txt", "no log")
+    for name, message in (
+        ("cut.eval", "cannot be unpacked"),
+        ("other.zip", "a zip file without header.json"),
+    ):
+        with pytest.raises(InputError, match=rf"{name}: {message}"):
+            import_files("inspect", [tmp_path / name])
 
 
 # --- annotation tools ------------------------------------------------------------------------------------
@@ -884,12 +942,15 @@ def test_named_columns_are_a_pair_whose_a_stays_a(tmp_path):
 
 
 def test_a_named_outcome_is_a_vote(tmp_path):
-    rows = [{"q": "Fruit?", "old": SHORT, "new": LONG, "best": best} for best in ("B", "a", "tie", None)]
+    rows = [
+        {"q": "Fruit?", "old": SHORT, "new": LONG, "best": best} for best in ("B", "a", "tie", None, 1, "0")
+    ]
     file_of(tmp_path / "own.jsonl", *rows)
     mapping = "prompt=q,response_a=old,response_b=new,outcome=best"
     found = import_files("columns", [tmp_path / "own.jsonl"], mapping)
     assert [vote.outcome for vote in found.votes] == [Ballot.B, Ballot.A, Ballot.TIE]
     assert len(found.pairs) == 1
+    assert found.left_out == {"vote: a number, which may mean either answer": 2}
 
 
 def test_named_columns_may_hold_messages_and_numbers(tmp_path):

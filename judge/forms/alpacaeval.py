@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from judge.datasets.dataset import Unusable, usable
@@ -102,7 +103,7 @@ def answer_of(entry: Entry) -> Answer:
     return Answer(
         question_of(cells),
         output_of(cells, "output"),
-        model=optional_name(cells.get("generator")) or entry.file,
+        model=optional_name(cells.get("generator")) or Path(entry.file).name,
         metadata=rest_of(cells, *USED_OF_ANSWER),
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ from judge.io.rows import Cells, Wrong, found, parse_json
 from judge.records import Pair, Verdict
 
 ZIP_MAGIC = b"PK\x03\x04"
+ZSTANDARD = 93  # the number of the method in a zip file
+LOCAL_HEADER = 30  # bytes of a member's header before its name; its last four are two lengths
 TASK, SCORE, UNPARSED = "four-token-judge", "verdict", "unparsed"
 """What a log of verdicts calls itself and the verdict, and a verdict that could not be read."""
 
@@ -177,8 +180,16 @@ def unzipped(data: bytes, name: str) -> Cells:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            files = {one: archive.read(one) for one in archive.namelist() if is_read(one)}
-    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError) as error:
+            members = [member for member in archive.infolist() if is_read(member.filename)]
+            files = {member.filename: content_of_member(archive, member, data) for member in members}
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        struct.error,
+    ) as error:
         raise InputError(
             f"{name}: cannot be unpacked ({error}). Write it as JSON: inspect log convert --to json."
         ) from error
@@ -192,6 +203,19 @@ def unzipped(data: bytes, name: str) -> Cells:
         return dict(parse_json(header.decode()), samples=samples)
     except (Wrong, ValueError) as error:
         raise InputError(f"{name}: {error}") from error
+
+
+def content_of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: bytes) -> bytes:
+    """A member's bytes. Python's own zipfile does not know Zstandard, in which inspect_ai packs."""
+    if member.compress_type != ZSTANDARD:
+        return archive.read(member)
+    import pyarrow
+
+    at = member.header_offset + LOCAL_HEADER
+    n_name, n_extra = struct.unpack("<HH", data[at - 4 : at])
+    start = at + n_name + n_extra
+    packed = data[start : start + member.compress_size]
+    return bytes(pyarrow.decompress(packed, member.file_size, codec="zstd", asbytes=True))
 
 
 def is_read(member: str) -> bool:
