@@ -151,7 +151,7 @@ def begin() -> None:
         st.session_state["pairs"], st.session_state["verdicts"] = settings.pairs, settings.verdicts
         st.session_state.update(state_of(st.query_params.to_dict()))
     keep_address()
-    if browser := st.context.cookies.get("_streamlit_xsrf"):
+    if browser := st.context.cookies.to_dict().get("_streamlit_xsrf"):
         browsers().add(browser)
     st.html(STYLE)
 
