@@ -33,7 +33,7 @@ st.session_state["page"] = page.title
 st.set_page_config(page_title=f"{page.title}: judge")
 with st.container(key="script"):
     paths = json.dumps([one.url_path for one in PAGES.values()])
-    st.html(f"<script>const judgePages = {paths};{SCRIPT}</script>", unsafe_allow_javascript=True)
+    st.html(f"<script>window.judgePages = {paths};\n{SCRIPT}</script>", unsafe_allow_javascript=True)
 shell.header(page.title)
 try:
     page.run()

@@ -3,7 +3,7 @@
   if (window.judgeIsWatching) return;
   window.judgeIsWatching = true;
   // A wrong address leads to the first page.
-  if (!judgePages.includes(location.pathname.split("/").pop())) location.replace("./" + location.search);
+  if (!window.judgePages.includes(location.pathname.split("/").pop())) location.replace("./" + location.search);
   // A key that is held down is one press: else it would vote on pair after pair. In a wide table arrows move it.
   window.addEventListener("keydown", (event) => {
     const isIn = (places) => Boolean(event.target.closest?.(places));

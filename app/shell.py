@@ -147,11 +147,12 @@ def begin() -> None:
         if str(key).startswith(KEPT):
             st.session_state[key] = st.session_state[key]
     if "pairs" not in st.session_state:
-        settings = started()
-        st.session_state["pairs"], st.session_state["verdicts"] = settings.pairs, settings.verdicts
-        st.session_state.update(state_of(st.query_params.to_dict()))
+        settings, asked_for = started(), state_of(st.query_params.to_dict())
+        st.session_state["pairs"] = settings.pairs
+        st.session_state["verdicts"] = "" if "pairs" in asked_for else settings.verdicts
+        st.session_state.update(asked_for)
     keep_address()
-    if browser := st.context.cookies.get("_streamlit_xsrf"):
+    if browser := st.context.cookies.to_dict().get("_streamlit_xsrf"):
         browsers().add(browser)
     st.html(STYLE)
 
