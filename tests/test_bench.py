@@ -225,6 +225,7 @@ def test_every_key_of_a_result_file_is_documented(own):
     documented |= {"A", "B", "TIE", "value", "low", "high", "n"}
     by_content = {
         "by_category",
+        "judged_by_category",
         "categories",
         "broken",
         "versions",

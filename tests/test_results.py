@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from benchmarks.refigure import refigured
 from judge.bench import run
 from judge.bench.result import SCHEMA
 from judge.datasets.dataset import Wanted
@@ -66,6 +68,16 @@ def test_every_figure_of_a_result_file_follows_from_the_shards(name, ledger, dat
             assert here[part] == approximately(there[part]), (there["name"], part)
         for part in ("tokens_in", "tokens_out", "n_trimmed"):
             assert here["cost"][part] == approximately(there["cost"][part]), (there["name"], part)
+
+
+@pytest.mark.slow
+def test_figures_are_worked_out_again_in_place_and_all_else_stays(ledger):
+    result = RESULTS["examples-qwen2.5-coder-0.5b"]
+    assert refigured(result, ledger, None) == result
+    outdated = deepcopy(result)
+    outdated["judges"][0]["figures"]["strict"]["low"] = 0.99
+    outdated["people"]["n_ties"] = 77
+    assert refigured(outdated, ledger, None) == result
 
 
 def metrics_in(result):
