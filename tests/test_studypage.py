@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from studies import CATEGORIES, entrants, pairs, small_study, votes
 from test_report import HOSTILE, Page
 
-from judge.io.wording import visible
+from judge.io.wording import visible, with_hidden_named
 from judge.study.gallery import galleries_of
 from judge.study.glossary import METRICS
 from judge.study.page import Frame, format_study_html, format_study_markdown, format_study_text
@@ -187,7 +187,8 @@ def test_every_text_of_an_example_can_be_read_as_it_was():
     shown = [one.row.pair for gallery in galleries for one in (*gallery.disagreements, *gallery.flipped)]
     assert len(shown) > 4
     for pair in shown:
-        assert {visible(pair.response_a).strip(), visible(pair.response_b).strip()} <= texts
+        answers = (pair.response_a, pair.response_b)
+        assert {with_hidden_named(visible(answer)).strip() for answer in answers} <= texts
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", hostile_page())
     assert hostile_page().encode()
 
