@@ -1,0 +1,224 @@
+"""Strengths of models by Bradley and Terry, what the length of an answer adds, and how sure both are.
+
+The model is a logistic regression (Bradley and Terry, 1952, doi:10.1093/biomet/39.3-4.324): model i beats j
+with log-odds s_i - s_j, and with lengths + b * x, where x grows with how much longer i's answer is. Intervals
+are clustered over prompts (Liang and Zeger, 1986, doi:10.1093/biomet/73.1.13): contests on one prompt share
+its answers, so they are not independent of each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from judge.metrics.bootstrap import LEVEL, Estimate, Floats
+from judge.metrics.panel import Bools
+from judge.metrics.ranking import ELO, is_strongly_connected
+from judge.ranking.contests import Contests, incidence, matches
+
+MAX_STEPS = 200
+LONGEST_STEP = 1.0
+TOLERANCE = 1e-10
+LEAST_SPREAD = 1e-9
+"""Prompts that differ by less than this part of what they would by chance all say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The most likely strengths, and what they are known to.
+
+    Args:
+        strengths: natural logarithms, mean 0, shape (n_models,).
+        length: the log-odds that one unit of `longer` adds; 0 without lengths.
+        information: second derivatives of the log-likelihood without its sign, of strengths and length,
+            shape (n_models + 1, n_models + 1), with the mean of the strengths held.
+        covariance: clustered over prompts, the same shape.
+        n_prompts: on which anything was read.
+        is_tied: whether each model was given one more tie in all, see `fitted`.
+    """
+
+    strengths: Floats
+    length: float
+    information: Floats
+    covariance: Floats
+    n_prompts: int
+    is_tied: bool
+
+    @property
+    def n_models(self) -> int:
+        return len(self.strengths)
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """Of the log-likelihood at some parameters.
+
+    `scores` are its first derivatives by contest, shape (n_contests,), by tie that was given, shape
+    (n_matches,), and by what holds the length; `information` is as in `Fit`.
+    """
+
+    of_contests: Floats
+    of_ties: Floats
+    of_length: float
+    information: Floats
+
+
+def fitted(contests: Contests, longer: Floats | None = None) -> Fit:
+    """The strengths by these contests, a tie half a win to each.
+
+    They are finite only where no group of models won or lost all contests against the rest (Ford, 1957,
+    doi:10.2307/2308513). Elsewhere each model is given one tie more, spread over its matches, which nobody
+    judged: it keeps the strengths finite and its doubt in the intervals.
+
+    Args:
+        longer: how much longer the first model's answer is, shape (n_matches, n_prompts); its coefficient is
+            drawn to 0 as if by a normal distribution of standard deviation 1, so that it is finite, too.
+    """
+    match, prompt = np.nonzero(contests.is_read)
+    won = (1 + contests.side[match, prompt]) / 2
+    x = np.zeros(len(match)) if longer is None else longer[match, prompt]
+    signs = incidence(contests.n_models)
+    is_tied = not is_finite(contests)
+    tie = is_tied / (contests.n_models - 1)
+
+    parameters = np.zeros(contests.n_models + 1)
+    for _ in range(MAX_STEPS):
+        slopes = slopes_at(parameters, signs, match, won, x, tie)
+        step = np.linalg.solve(slopes.information, total_of(slopes, signs, match, x))
+        parameters = parameters + step * min(1.0, LONGEST_STEP / max(np.abs(step).max(), TOLERANCE))
+        if np.abs(step).max() < TOLERANCE:
+            break
+    slopes = slopes_at(parameters, signs, match, won, x, tie)
+    inverse = np.linalg.inv(slopes.information)
+    spread = spread_over_prompts(slopes, signs, match, prompt, x)
+    return Fit(
+        strengths=parameters[:-1] - parameters[:-1].mean(),
+        length=float(parameters[-1]),
+        information=slopes.information,
+        covariance=inverse @ spread @ inverse,
+        n_prompts=len(np.unique(prompt)),
+        is_tied=is_tied,
+    )
+
+
+def is_finite(contests: Contests) -> bool:
+    """Whether the most likely strengths are finite."""
+    first, second = matches(contests.n_models)
+    wins = np.zeros((1, contests.n_models, contests.n_models))
+    ties = (contests.side == 0).sum(axis=1)
+    wins[0, first, second] = (contests.side == 1).sum(axis=1) + ties
+    wins[0, second, first] = (contests.side == -1).sum(axis=1) + ties
+    return bool(is_strongly_connected(wins)[0])
+
+
+def slopes_at(parameters: Floats, signs: Floats, match: Floats, won: Floats, x: Floats, tie: float) -> Slopes:
+    between = signs @ parameters[:-1]
+    p = logistic(between[match] + parameters[-1] * x)
+    p_tied = logistic(between)
+    n_matches, n_models = signs.shape
+    weight = p * (1 - p)
+    by_match = np.bincount(match, weight, n_matches) + tie * p_tied * (1 - p_tied)
+    information = np.zeros((n_models + 1, n_models + 1))
+    information[:-1, :-1] = signs.T @ (by_match[:, None] * signs) + 1 / n_models  # holds the mean at 0
+    information[-1, :-1] = information[:-1, -1] = signs.T @ np.bincount(match, weight * x, n_matches)
+    information[-1, -1] = float((weight * x * x).sum()) + 1
+    return Slopes(won - p, tie * (0.5 - p_tied), -float(parameters[-1]), information)
+
+
+def total_of(slopes: Slopes, signs: Floats, match: Floats, x: Floats) -> Floats:
+    """The first derivatives, shape (n_models + 1,)."""
+    by_match = np.bincount(match, slopes.of_contests, len(signs)) + slopes.of_ties
+    return np.append(signs.T @ by_match, slopes.of_contests @ x + slopes.of_length)
+
+
+def spread_over_prompts(slopes: Slopes, signs: Floats, match: Floats, prompt: Floats, x: Floats) -> Floats:
+    """How much the first derivatives vary from prompt to prompt, shape (n_models + 1, n_models + 1).
+
+    A tie that was given, and what holds the length, count as prompts of their own.
+    """
+    prompts, at = np.unique(prompt, return_inverse=True)
+    n_prompts, (n_matches, n_models) = len(prompts), signs.shape
+    table = np.bincount(at * n_matches + match, slopes.of_contests, n_prompts * n_matches)
+    each = np.column_stack(
+        [table.reshape(n_prompts, n_matches) @ signs, np.bincount(at, slopes.of_contests * x, n_prompts)]
+    )
+    spread: Floats = each.T @ each * (n_prompts / max(1, n_prompts - 1))
+    spread[:-1, :-1] += signs.T @ (slopes.of_ties[:, None] ** 2 * signs)
+    spread[-1, -1] += slopes.of_length**2
+    return spread
+
+
+# --- what follows from a fit -------------------------------------------------------------------------------
+
+
+def strength_estimates(fit: Fit, n: Floats) -> list[Estimate]:
+    """Each strength on the Elo scale, 0 being the mean of all; `n` is the number of contests of each."""
+    slopes = np.eye(fit.n_models, fit.n_models + 1)
+    slopes[:, : fit.n_models] -= 1 / fit.n_models
+    errors = standard_errors(fit, slopes)
+    return [
+        estimate_of(ELO * value, ELO * error, fit, int(count))
+        for value, error, count in zip(fit.strengths, errors, n, strict=True)
+    ]
+
+
+def win_rate_estimates(fit: Fit, n: Floats) -> list[Estimate]:
+    """How often each model beats the others, all of them equally often, where answers are equally long.
+
+    Without lengths and with every contest judged it is the share of its contests that a model won, a tie
+    half, as the most likely strengths expect as many wins as there were.
+    """
+    p = logistic(fit.strengths[:, None] - fit.strengths)
+    np.fill_diagonal(p, 0.0)
+    rates = p.sum(axis=1) / (fit.n_models - 1)
+    curve = p * (1 - p) / (fit.n_models - 1)
+    slopes = np.zeros((fit.n_models, fit.n_models + 1))
+    slopes[:, :-1] = np.diag(curve.sum(axis=1)) - curve
+    odds = np.log(rates / (1 - rates))
+    errors = standard_errors(fit, slopes / (rates * (1 - rates))[:, None])
+    found = []
+    for rate, odd, error, count in zip(rates, odds, errors, n, strict=True):
+        on_odds = estimate_of(odd, error, fit, int(count))
+        ends = [None if end is None else float(logistic(end)) for end in (on_odds.low, on_odds.high)]
+        found.append(Estimate(float(rate), ends[0], ends[1], int(count)))
+    return found
+
+
+def clearness(fit: Fit) -> Floats:
+    """By how many standard errors the two models of each match differ, shape (n_matches,); 0 if not known."""
+    signs = incidence(fit.n_models)
+    errors = standard_errors(fit, np.column_stack([signs, np.zeros(len(signs))]))
+    is_known = np.isfinite(errors)
+    found: Floats = np.where(is_known, signs @ fit.strengths / np.where(is_known, errors, 1.0), 0.0)
+    return found
+
+
+def standard_errors(fit: Fit, slopes: Floats) -> Floats:
+    """Of figures with these slopes, shape (n_figures, n_models + 1); NaN where nothing can be said.
+
+    That is so with fewer than two prompts, and where all prompts say the same, as there is nothing to tell
+    from how much more of them would differ.
+    """
+    clustered = np.einsum("ij,jk,ik->i", slopes, fit.covariance, slopes)
+    by_chance = np.einsum("ij,jk,ik->i", slopes, np.linalg.inv(fit.information), slopes)
+    is_told: Bools = (clustered > LEAST_SPREAD * by_chance) & (fit.n_prompts > 1)
+    found: Floats = np.sqrt(np.where(is_told, clustered, np.nan))
+    return found
+
+
+def estimate_of(value: float, error: float, fit: Fit, n: int) -> Estimate:
+    """The figure with its interval by Student's t with as many degrees of freedom as prompts less one."""
+    if not n:
+        return Estimate(None, None, None, 0)
+    if not np.isfinite(error):
+        return Estimate(float(value), None, None, n)
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(fit.n_prompts - 1, (1 + LEVEL) / 2)) * float(error)
+    return Estimate(float(value), float(value) - reach, float(value) + reach, n)
+
+
+def logistic(odds: Floats | float) -> Floats:
+    found: Floats = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
+    return found
