@@ -36,6 +36,7 @@ from judge.cli.console import (
 from judge.cli.ledger import app as ledger_app
 from judge.cli.models import app as models_app
 from judge.cli.options import takes_judge
+from judge.cli.rank import rank
 from judge.errors import InputError, JudgeError, PluginError
 from judge.io.rows import SURROGATE, not_utf8, shown
 from judge.options import JudgeOptions
@@ -102,6 +103,12 @@ app.command(
     epilog="Examples: judge import arena battles.jsonl --out pairs.jsonl --votes votes.jsonl. Answers of two "
     "models: judge import alpacaeval one.json other.json --out pairs.jsonl.",
 )(forms.import_files)
+
+app.command(
+    "rank",
+    epilog="Examples: judge rank outputs/*.json --html ranking.html. judge rank outputs/*.json --within 30m. "
+    "judge rank outputs/*.json --method direct --budget 2000. Interrupted, the same command goes on.",
+)(takes_judge(rank))
 
 
 def say_version(is_wanted: bool) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def doubtful_neighbours(fit: Fit) -> list[tuple[int, int]]:
     """Neighbours in the ranking that are not told apart, the better one first."""
     table = as_table(doubts(fit), fit.n_models)
     order = ranked(fit)
-    return [(one, other) for one, other in zip(order, order[1:], strict=False) if table[one, other]]
+    return [(one, other) for one, other in pairwise(order) if table[one, other]]
 
 
 def as_table(of_matches: Bools, n_models: int) -> Bools:
@@ -128,10 +129,12 @@ def next_answers(is_graded: Bools, n: int, fit: Fit | None, order: Sequence[int]
     Args:
         is_graded: shape (n_models, n_prompts).
     """
-    n_models, n_prompts = is_graded.shape
+    n_models = len(is_graded)
     left = ~is_graded[:, list(order)]
     in_doubt = np.zeros(n_models, bool)
-    in_doubt[[one for two in doubtful_neighbours(fit) for one in two] if fit else list(range(n_models))] = True
+    in_doubt[[one for two in doubtful_neighbours(fit) for one in two] if fit else list(range(n_models))] = (
+        True
+    )
     if not left[in_doubt].any():
         in_doubt[:] = True
     at, model = np.nonzero((left & in_doubt[:, None]).T)

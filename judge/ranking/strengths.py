@@ -35,7 +35,7 @@ class Fit:
             shape (n_models + 1, n_models + 1), with the mean of the strengths held.
         covariance: clustered over prompts, the same shape.
         n_prompts: on which anything was read.
-        is_tied: whether each model was given one more tie in all, see `fitted`.
+        is_tied: whether a prompt was made up on which all models tie, see `fitted`.
     """
 
     strengths: Floats
@@ -54,7 +54,7 @@ class Fit:
 class Slopes:
     """Of the log-likelihood at some parameters.
 
-    `scores` are its first derivatives by contest, shape (n_contests,), by tie that was given, shape
+    First derivatives by contest, shape (n_contests,), by match on the prompt that was made up, shape
     (n_matches,), and by what holds the length; `information` is as in `Fit`.
     """
 
@@ -68,8 +68,8 @@ def fitted(contests: Contests, longer: Floats | None = None) -> Fit:
     """The strengths by these contests, a tie half a win to each.
 
     They are finite only where no group of models won or lost all contests against the rest (Ford, 1957,
-    doi:10.2307/2308513). Elsewhere each model is given one tie more, spread over its matches, which nobody
-    judged: it keeps the strengths finite and its doubt in the intervals.
+    doi:10.2307/2308513). Elsewhere one prompt more is made up, on which all models tie: it keeps the
+    strengths finite and doubt in their intervals.
 
     Args:
         longer: how much longer the first model's answer is, shape (n_matches, n_prompts); its coefficient is
@@ -80,7 +80,7 @@ def fitted(contests: Contests, longer: Floats | None = None) -> Fit:
     x = np.zeros(len(match)) if longer is None else longer[match, prompt]
     signs = incidence(contests.n_models)
     is_tied = not is_finite(contests)
-    tie = is_tied / (contests.n_models - 1)
+    tie = is_tied * contests_a_prompt(contests) / (contests.n_models - 1)
 
     parameters = np.zeros(contests.n_models + 1)
     for _ in range(MAX_STEPS):
@@ -100,6 +100,12 @@ def fitted(contests: Contests, longer: Floats | None = None) -> Fit:
         n_prompts=len(np.unique(prompt)),
         is_tied=is_tied,
     )
+
+
+def contests_a_prompt(contests: Contests) -> float:
+    """How many contests a model has on a prompt where it has any, in the mean; 1 where there are none."""
+    met = (np.abs(incidence(contests.n_models)).T @ contests.is_read).astype(int)
+    return float(met.sum() / max(1, (met > 0).sum())) or 1.0
 
 
 def is_finite(contests: Contests) -> bool:
@@ -135,16 +141,17 @@ def total_of(slopes: Slopes, signs: Floats, match: Floats, x: Floats) -> Floats:
 def spread_over_prompts(slopes: Slopes, signs: Floats, match: Floats, prompt: Floats, x: Floats) -> Floats:
     """How much the first derivatives vary from prompt to prompt, shape (n_models + 1, n_models + 1).
 
-    A tie that was given, and what holds the length, count as prompts of their own.
+    The prompt that was made up, and what holds the length, count as one each.
     """
     prompts, at = np.unique(prompt, return_inverse=True)
-    n_prompts, (n_matches, n_models) = len(prompts), signs.shape
+    n_prompts, n_matches = len(prompts), len(signs)
     table = np.bincount(at * n_matches + match, slopes.of_contests, n_prompts * n_matches)
     each = np.column_stack(
         [table.reshape(n_prompts, n_matches) @ signs, np.bincount(at, slopes.of_contests * x, n_prompts)]
     )
     spread: Floats = each.T @ each * (n_prompts / max(1, n_prompts - 1))
-    spread[:-1, :-1] += signs.T @ (slopes.of_ties[:, None] ** 2 * signs)
+    of_ties = signs.T @ slopes.of_ties
+    spread[:-1, :-1] += np.outer(of_ties, of_ties)
     spread[-1, -1] += slopes.of_length**2
     return spread
 
