@@ -9,7 +9,7 @@ JudgeError
 ├── BackendError          an engine failed; its own error is the cause
 │   ├── PromptTooLong     the prompt does not fit and may not be shortened
 │   └── MissingExtra      the engine's package is not installed
-├── PluginError           a method, backend, metric or data set of another package cannot be used
+├── PluginError           a method, backend, metric, data set or form of another package cannot be used
 └── LedgerError           the ledger cannot be opened, read or written
 
 Anything else that is raised is a bug and keeps its traceback.
@@ -73,7 +73,7 @@ class MissingExtra(BackendError):
 
 
 class PluginError(JudgeError):
-    """Another package's method, backend, metric or data set cannot be used; the message names the package."""
+    """What another package adds (a method, a form) cannot be used; the message names the package."""
 
 
 class LedgerError(JudgeError):

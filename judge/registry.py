@@ -1,4 +1,4 @@
-"""Names -> methods, backends, metrics, data sets: our own tables, and the entry points of other packages.
+"""Names -> methods, backends, metrics, data sets, forms: our own, and the entry points of other packages.
 
 A room keeps its table, `Registry("judge.methods", "method", {"direct": "judge.methods.direct:Direct", ...})`.
 Another package adds to it with an entry point in the group of that name. Nothing is imported before it is

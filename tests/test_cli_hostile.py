@@ -26,6 +26,8 @@ VERBS = {
     "compare": ["compare", "--prompt", "p", "--a", "x", "--b", "yy", *SCRIPTED],
     "run": ["run", "pairs.jsonl", *SCRIPTED],
     "report": ["report", "verdicts.jsonl", "--pairs", "pairs.jsonl"],
+    "import": ["import", "columns", "pairs.jsonl", "--map", "prompt=prompt,response_a=id,response_b=prompt"],
+    "export": ["export", "alpacaeval", "verdicts.jsonl", "--pairs", "pairs.jsonl"],
     "bench": ["bench", "gold.jsonl", *SCRIPTED],
     "app": ["app", "--no-browser"],
     "distill collect": ["distill", "collect", "--config", "recipe.yaml"],

@@ -5,22 +5,29 @@ from __future__ import annotations
 import csv
 import io
 import json
+import struct
 import zipfile
+from dataclasses import replace
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 from plugins import make_package, run_judge
 
+from judge.backends.scripted import ScriptedBackend, longer
 from judge.cli.main import app
 from judge.errors import BadLines, InputError
+from judge.evaluate import judge_pairs
 from judge.forms import FORMS, OURS
+from judge.forms.exporting import export_verdicts
 from judge.forms.form import Entry
 from judge.forms.reading import form_among, import_files, read_any_pairs
-from judge.io.pairs import read_pairs
+from judge.io.pairs import read_pairs, write_pairs
 from judge.io.rows import Row
+from judge.io.verdicts import write_verdicts
 from judge.io.votes import read_votes
-from judge.records import Ballot, Message
+from judge.methods.direct import Direct
+from judge.records import Ballot, Message, Outcome, Pair, Status
 
 ASKED = [{"role": "user", "content": "Name a fruit."}]
 SHORT, LONG = "Apple", "A ripe pear"
@@ -482,6 +489,30 @@ def test_a_refusal_is_an_answer_and_thoughts_are_none(read):
     assert found.left_out == {"message: what the model thought": 1}
 
 
+def test_tools_of_other_apis_are_read_as_openais_are(read):
+    anthropic = [
+        *ASKED,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "w", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "3 C"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": SHORT}]},
+    ]
+    responses = [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Name a fruit."}]},
+        {"type": "reasoning", "id": "r1", "summary": []},
+        {"type": "function_call", "call_id": "c1", "name": "w", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "3 C"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": LONG}]},
+    ]
+    found = read("openai", pair_of(anthropic, responses))
+    [pair] = found.pairs
+    assert (pair.prompt, pair.response_a, pair.response_b) == ("Name a fruit.", SHORT, LONG)
+    assert pair.context_a == pair.context_b
+    assert found.left_out == {
+        "message: a tool's call without text": 2,
+        "message: what the model thought": 1,
+    }
+
+
 def test_messages_of_two_files_make_pairs_by_what_was_asked(read):
     found = read(
         "openai",
@@ -694,22 +725,55 @@ def test_two_logs_of_inspect_make_pairs_by_sample(read):
     assert found.left_out == {"a sample that failed": 1}
 
 
-def test_an_eval_file_is_read_as_the_log_that_it_is(tmp_path):
+def in_zstandard(data):
+    """A zip of stored members with each of them packed as inspect_ai does, which Python cannot write."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {one.filename: archive.read(one) for one in archive.infolist()}
+    packed = {name: pyarrow.compress(text, codec="zstd", asbytes=True) for name, text in members.items()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in packed.items():
+            archive.writestr(name, text)
+    out = bytearray(buffer.getvalue())
+    with zipfile.ZipFile(buffer) as archive:
+        at_central = archive.start_dir
+        for one in archive.infolist():
+            size = len(members[one.filename])
+            for at, to_method, to_size in ((one.header_offset, 8, 22), (at_central, 10, 24)):
+                struct.pack_into("<H", out, at + to_method, 93)
+                struct.pack_into("<I", out, at + to_size, size)
+            at_central += 46 + len(one.filename)
+    return bytes(out)
+
+
+@pytest.mark.parametrize("packed", [bytes, in_zstandard])
+def test_an_eval_file_is_read_as_the_log_that_it_is(tmp_path, packed):
     def zipped(name, log):
-        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             header = {key: value for key, value in log.items() if key != "samples"}
             archive.writestr("_journal/start.json", json.dumps(header))
             archive.writestr("summaries.json", "[]")
             for sample in log["samples"]:
                 archive.writestr(f"samples/{sample['id']}_epoch_1.json", json.dumps(sample))
             archive.writestr("header.json", json.dumps(header))
+        (tmp_path / name).write_bytes(packed(buffer.getvalue()))
         return tmp_path / name
 
     files = [zipped(f"{n}.eval", log) for n, log in enumerate(INSPECT)]
     assert models_of(import_files("inspect", files).pairs[0]) == {SHORT: "openai/m1", LONG: "openai/m2"}
-    (tmp_path / "other.eval").write_bytes(b"PK\x03\x04 and nothing more")
-    with pytest.raises(InputError, match=r"other\.eval: cannot be unpacked"):
-        import_files("inspect", [tmp_path / "other.eval"])
+
+
+def test_what_is_no_log_in_a_zip_is_one_clear_line(tmp_path):
+    (tmp_path / "cut.eval").write_bytes(b"PK\x03\x04 and nothing more")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("readme.txt", "no log")
+    for name, message in (
+        ("cut.eval", "cannot be unpacked"),
+        ("other.zip", "a zip file without header.json"),
+    ):
+        with pytest.raises(InputError, match=rf"{name}: {message}"):
+            import_files("inspect", [tmp_path / name])
 
 
 # --- annotation tools ------------------------------------------------------------------------------------
@@ -878,12 +942,15 @@ def test_named_columns_are_a_pair_whose_a_stays_a(tmp_path):
 
 
 def test_a_named_outcome_is_a_vote(tmp_path):
-    rows = [{"q": "Fruit?", "old": SHORT, "new": LONG, "best": best} for best in ("B", "a", "tie", None)]
+    rows = [
+        {"q": "Fruit?", "old": SHORT, "new": LONG, "best": best} for best in ("B", "a", "tie", None, 1, "0")
+    ]
     file_of(tmp_path / "own.jsonl", *rows)
     mapping = "prompt=q,response_a=old,response_b=new,outcome=best"
     found = import_files("columns", [tmp_path / "own.jsonl"], mapping)
     assert [vote.outcome for vote in found.votes] == [Ballot.B, Ballot.A, Ballot.TIE]
     assert len(found.pairs) == 1
+    assert found.left_out == {"vote: a number, which may mean either answer": 2}
 
 
 def test_named_columns_may_hold_messages_and_numbers(tmp_path):
@@ -1088,3 +1155,114 @@ RIDDLES = Form("riddles", lambda cells: "riddle" in cells, read)
     assert read_pairs(tmp_path / "p.jsonl")[0].prompt == "What has keys and opens no door?"
     assert broken.code == 2
     assert "form broken of the package judge-riddles 1.0 (no_such:FORM) cannot be used" in broken.err
+
+
+# --- and out again ---------------------------------------------------------------------------------------
+
+JUDGED_PAIRS = [
+    replace(pair, metadata={"model_a": "m1", "model_b": "m2"})
+    for pair in (
+        Pair.of("Name a fruit.", SHORT, LONG, id="fruit", category="food"),
+        Pair.of("Name a tree.", "An elm tree", "Oak", id="tree"),
+        Pair.of("Name a bird.", "Owl", "Owl", id="bird"),
+        Pair.of("Name a fish.", "Cod", "Eel", id="fish"),
+    )
+]
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Verdicts as files: one for A, one for B, a tie, and one that changes with the order."""
+    verdicts = judge_pairs(JUDGED_PAIRS, Direct(ScriptedBackend(longer)))
+    outcomes = [(verdict.status, verdict.outcome) for verdict in verdicts]
+    assert outcomes[:3] == [(Status.CONSISTENT, outcome) for outcome in (Outcome.B, Outcome.A, Outcome.TIE)]
+    assert outcomes[3][0] is Status.INCONSISTENT
+    write_pairs(tmp_path / "pairs.jsonl", JUDGED_PAIRS)
+    write_verdicts(tmp_path / "verdicts.jsonl", verdicts)
+    return verdicts
+
+
+@pytest.fixture
+def export(judged, tmp_path, monkeypatch):
+    """Runs `judge export` and gives the file."""
+    monkeypatch.chdir(tmp_path)
+
+    def export(form, out):
+        given = ["export", form, "verdicts.jsonl", "--pairs", "pairs.jsonl", "--out", out]
+        app(given, standalone_mode=False)
+        return tmp_path / out
+
+    return export
+
+
+def contents_of(imported):
+    """Each pair's texts as a set, and the text that its vote prefers."""
+    return [{pair.response_a, pair.response_b} for pair in imported.pairs], better_of(imported)
+
+
+def test_annotations_that_are_written_read_back(export, judged, capsys):
+    found = import_files("alpacaeval", [export("alpacaeval", "annotations.json")])
+    assert capsys.readouterr().err == "4 verdicts; left out: nothing\n"
+    texts, better = contents_of(found)
+    assert texts == [{SHORT, LONG}, {"An elm tree", "Oak"}, {"Owl"}, {"Cod", "Eel"}]
+    assert better == [LONG, "An elm tree", Ballot.TIE, Ballot.TIE]
+    assert {vote.voter for vote in found.votes} == {judged[0].judge}
+    assert models_of(found.pairs[0]) == {SHORT: "m1", LONG: "m2"}
+
+
+def test_chosen_and_rejected_answers_that_are_written_read_back(export, capsys):
+    file = export("preferences", "dpo.jsonl")
+    assert capsys.readouterr().err == "2 verdicts; left out: inconsistent: 1, tie: 1\n"
+    first, _ = map(json.loads, file.read_text().splitlines())
+    assert first == {"id": "fruit", "prompt": ASKED, "chosen": [said(LONG)], "rejected": [said(SHORT)]}
+    found = import_files("preferences", [file])
+    assert [pair.id for pair in found.pairs] == ["fruit", "tree"]
+    assert contents_of(found) == ([{SHORT, LONG}, {"An elm tree", "Oak"}], [LONG, "An elm tree"])
+
+
+def test_answers_after_different_conversations_are_written_with_them(judged):
+    said_in = [talk("Hi", "Yes?", "Fruit?", SHORT), talk("Hi", "Hello!", "Fruit?", LONG)]
+    pair = Pair("talk", *(tuple(Message(**one) for one in talked) for talked in said_in), system="Be brief.")
+    exported = export_verdicts("preferences", [replace(judged[0], pair_id="talk")], [pair], "")
+    assert json.loads(exported.text) == {
+        "id": "talk",
+        "chosen": [said("Be brief.", "system"), *talk("Hi", "Hello!", "Fruit?", LONG)],
+        "rejected": [said("Be brief.", "system"), *talk("Hi", "Yes?", "Fruit?", SHORT)],
+    }
+    annotations = export_verdicts("alpacaeval", [replace(judged[0], pair_id="talk")], [pair], "")
+    assert annotations.left_out == {"more than one instruction before the answers": 1}
+
+
+def test_a_log_of_verdicts_reads_back_with_its_pairs(export, judged):
+    file = export("inspect", "log.json")
+    found = import_files("inspect", [file])
+    assert list(found.pairs) == JUDGED_PAIRS
+    assert [vote.outcome.value for vote in found.votes] == [verdict.outcome.value for verdict in judged]
+    log = json.loads(file.read_text())
+    assert (log["status"], log["eval"]["model"], len(log["samples"])) == ("success", judged[0].judge, 4)
+
+
+def test_a_log_is_of_one_judge(judged):
+    other = replace(judged[1], judge="other")
+    with pytest.raises(InputError, match="verdicts of 2 judges"):
+        export_verdicts("inspect", [judged[0], other], JUDGED_PAIRS, "")
+
+
+def test_an_unreadable_verdict_is_left_out_of_what_has_no_place_for_it(judged):
+    unparsed = replace(judged[0], outcome=None, status=Status.UNPARSED)
+    for form in ("alpacaeval", "preferences"):
+        exported = export_verdicts(form, [unparsed], JUDGED_PAIRS, "")
+        assert (exported.n_verdicts, exported.left_out) == (0, {"unparsed": 1})
+    log = export_verdicts("inspect", [unparsed], JUDGED_PAIRS, "")
+    assert json.loads(log.text)["samples"][0]["scores"]["verdict"]["value"] == "unparsed"
+
+
+@pytest.mark.parametrize("form", ["arena", "nothing"])
+def test_a_form_that_is_not_written_is_answered_with_those_that_are(judged, form):
+    with pytest.raises(InputError, match=f"form '{form}': .* There are alpacaeval, inspect, preferences"):
+        export_verdicts(form, judged, JUDGED_PAIRS, "")
+
+
+def test_a_verdict_on_another_files_pair_is_one_clear_line(judged):
+    with pytest.raises(InputError, match="verdicts on 1 pairs that --pairs does not have: fish"):
+        export_verdicts("preferences", judged, JUDGED_PAIRS[:3], "")

@@ -14,6 +14,7 @@ from judge.backends import BACKENDS, load_backend
 from judge.datasets import DATA_SETS
 from judge.datasets.dataset import DataSource
 from judge.errors import InputError, PluginError
+from judge.forms import FORMS
 from judge.io.pairs import write_pairs
 from judge.methods import METHODS, load_method
 from judge.metrics import METRICS, own_metrics
@@ -21,7 +22,7 @@ from judge.metrics.metric import Unit
 from judge.plugin.run import RunSettings
 from judge.study.scoreboard import CELLS
 
-ALL = (METHODS, BACKENDS, METRICS, DATA_SETS)
+ALL = (METHODS, BACKENDS, METRICS, DATA_SETS, FORMS)
 GOOD = "from judge.methods.direct import Direct\n\n\nclass Loud(Direct):\n    pass\n"
 BROKEN = """
 import judge.metrics.agreement

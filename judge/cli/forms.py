@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from judge.cli.console import QuietOption, check_writable
+from judge.cli.console import QuietOption, check_writable, write
 from judge.forms import OURS
 
 FORMS_IN_WORDS = f"{', '.join(OURS)}; columns, with --map; or one that another package adds."
@@ -20,6 +21,26 @@ MapOption = Annotated[
         "conversation_a and conversation_b, and a label: outcome, voter, model_a, model_b.",
     ),
 ]
+
+
+def export_verdicts(
+    form: Annotated[str, typer.Argument(help="The file's form: alpacaeval, preferences or inspect.")],
+    verdicts: Annotated[str, typer.Argument(help="Verdicts as written by `judge run`; - is standard input.")],
+    pairs: Annotated[str, typer.Option(help="Their pairs, or the file of another tool that was judged.")],
+    out: Annotated[str, typer.Option(help="The file to write; - is standard output.")] = "-",
+    quiet: QuietOption = False,
+) -> None:
+    """Write verdicts as a file of another tool: annotations, chosen and rejected answers, or a log."""
+    from judge.forms import exporting, reading
+    from judge.io.verdicts import read_verdicts
+
+    check_writable(out, (verdicts, pairs))
+    read = reading.read_any_pairs(pairs, lambda line: None)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    exported = exporting.export_verdicts(form, read_verdicts(verdicts), read, now)
+    write(out, exported.text)
+    if not quiet:
+        print(exported, file=sys.stderr)
 
 
 def import_files(

@@ -103,6 +103,10 @@ app.command(
     epilog="Examples: judge import arena battles.jsonl --out pairs.jsonl --votes votes.jsonl. Answers of two "
     "models: judge import alpacaeval one.json other.json --out pairs.jsonl.",
 )(forms.import_files)
+app.command(
+    "export",
+    epilog="Example: judge export preferences verdicts.jsonl --pairs pairs.jsonl --out dpo.jsonl",
+)(forms.export_verdicts)
 
 app.command(
     "rank",

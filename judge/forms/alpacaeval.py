@@ -6,15 +6,18 @@ answer, 2 for the second, a number between them for more or less sure, 1.5 or 0 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Unusable
+from judge.datasets.dataset import Unusable, usable
 from judge.forms.answers import Answer, compared
 from judge.forms.conversation import Conversation, asked
 from judge.forms.form import (
     Comparison,
     Entry,
+    Exported,
     Form,
     Imported,
     Labels,
@@ -28,7 +31,7 @@ from judge.forms.form import (
 )
 from judge.io.rows import Wrong, found, shown
 from judge.io.values import text
-from judge.records import Ballot
+from judge.records import Ballot, Outcome, Pair, Verdict
 
 OUTPUTS = ("output_1", "output_2")
 LABELS = ("preference", "label")
@@ -100,7 +103,7 @@ def answer_of(entry: Entry) -> Answer:
     return Answer(
         question_of(cells),
         output_of(cells, "output"),
-        model=optional_name(cells.get("generator")) or entry.file,
+        model=optional_name(cells.get("generator")) or Path(entry.file).name,
         metadata=rest_of(cells, *USED_OF_ANSWER),
     )
 
@@ -132,4 +135,29 @@ def preferred(value: Any) -> Ballot | None:
     return Ballot.A if number < 1.5 else Ballot.B
 
 
-ALPACAEVAL = Form("AlpacaEval's answers or annotations", recognises, read)
+PREFERENCES = {Outcome.A: 1.0, Outcome.B: 2.0, Outcome.TIE: 1.5}
+
+
+def export(judged: Sequence[tuple[Pair, Verdict]], at: str) -> Exported:
+    """A list of annotations; the preference is the strict outcome, so a verdict that changes is a draw."""
+    rows, left_out = usable(judged, lambda given: row_of(*given))
+    return Exported(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", len(rows), left_out)
+
+
+def row_of(pair: Pair, verdict: Verdict) -> dict[str, Any]:
+    if verdict.outcome is None:
+        raise Unusable("unparsed")
+    if pair.system is not None or pair.context_a != pair.context_b or len(pair.context_a) != 1:
+        raise Unusable("more than one instruction before the answers")
+    return {
+        "instruction": pair.prompt,
+        "output_1": pair.response_a,
+        "generator_1": pair.metadata.get("model_a", "a"),
+        "output_2": pair.response_b,
+        "generator_2": pair.metadata.get("model_b", "b"),
+        "annotator": verdict.judge,
+        "preference": PREFERENCES[verdict.outcome],
+    }
+
+
+ALPACAEVAL = Form("AlpacaEval's answers or annotations", recognises, read, export)

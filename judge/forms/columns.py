@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,12 +14,14 @@ from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, ea
 from judge.forms.winners import ballot_of
 from judge.io.pairs import LONG_FORM, SHORT_FORM
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
+from judge.records import Ballot
 
 NAME = "columns"
 KNOWN = (
     *(*SHORT_FORM, *LONG_FORM, "id", "category", "reference", "system"),
     *("outcome", "voter", "model_a", "model_b"),
 )
+NUMBER = re.compile(r"-?[0-9.]+|True|False")
 EXAMPLE = "--map prompt=question,response_a=old,response_b=new"
 
 
@@ -58,7 +61,7 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
     labels = Labels()
     answers = [columns.get(name) for name in SHORT_FORM[1:]]  # a label may say which column is better
     names = answers if given.get("outcome") in answers else models
-    labels.add(lambda: ballot_of(given.get("outcome"), *names), optional_name(given.get("voter")) or "")
+    labels.add(lambda: outcome_of(given.get("outcome"), *names), optional_name(given.get("voter")) or "")
     used = {path.partition(".")[0] for path in columns.values()} | set(columns.values())
     return Comparison(
         Side(a, models[0]),
@@ -70,6 +73,13 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
         metadata={name: value for name, value in entry.cells.items() if name not in used},
         is_in_order=True,
     )
+
+
+def outcome_of(value: Any, first: str | None, second: str | None) -> Ballot | None:
+    """What a label says. A number is refused: files count answers from 0 or from 1, or mean yes and no."""
+    if NUMBER.fullmatch(str(value)) and value not in (first, second):
+        raise Unusable("a number, which may mean either answer")
+    return ballot_of(value, first, second)
 
 
 def value_at(cells: Cells, path: str) -> Any:

@@ -26,6 +26,11 @@ CALL_BESIDE = "a tool's call beside text"
 THINKING = "what the model thought"
 TOOL_SAID = "Result of a tool: "
 
+ROLE_KEYS = ("role", "from", "speaker")
+CONTENT_KEYS = ("content", "value", "text", "parts")
+ITEMS = {"function_call": CALL, "function_call_output": None, "reasoning": THINKING}
+"""What has a type in place of a role: why it is left out, None for a tool's result."""
+
 UNREADABLE = {
     "image": "an image",
     "audio": "a sound",
@@ -127,13 +132,17 @@ def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
     """The role (user, assistant or system), the text, None without any, and what was left out of it."""
     if not isinstance(item, Mapping):
         raise Wrong(f"{name} is {kind_of(item)}. It must be an object with role and content.")
-    role_key = next((key for key in ("role", "from", "speaker") if isinstance(item.get(key), str)), None)
-    content_key = next((key for key in ("content", "value", "text") if key in item), None)
+    role_key = next((key for key in ROLE_KEYS if isinstance(item.get(key), str)), None)
+    content_key = next((key for key in CONTENT_KEYS if key in item), None)
+    if role_key is None and item.get("type") in ITEMS:  # an item of OpenAI's Responses API
+        return item_of(item)
     if role_key is None or (content_key is None and not is_call(item)):
         raise Wrong(f"{name} has {found(item)}. It must have role and content, or from and value.")
     refuse_unreadable(item)
     role = item[role_key].strip().lower()
     text, dropped = content_of(item.get(content_key or ""))
+    if is_result(item.get(content_key or "")):
+        role = "tool"
     if role in CALLS:
         return "assistant", None, [CALL]
     if role in RESULTS:
@@ -152,6 +161,24 @@ def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
     if text is None:
         raise Unusable("an answer without text")
     return "assistant", text, dropped
+
+
+def item_of(item: Mapping[str, Any]) -> tuple[str, str | None, Sequence[str]]:
+    """The same of a tool's call, its output, or a thought, which have no role."""
+    left_out = ITEMS[item["type"]]
+    if left_out is not None:
+        return "assistant", None, [left_out]
+    text, dropped = content_of(item.get("output"))
+    return "assistant", None if text is None else f"{TOOL_SAID}{text}", dropped
+
+
+def is_result(value: Any) -> bool:
+    """Whether a message's content is a tool's results alone, as Anthropic's users give them."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(part, Mapping) and part.get("type") == "tool_result" for part in value)
+    )
 
 
 def is_call(item: Mapping[str, Any]) -> bool:

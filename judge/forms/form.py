@@ -18,7 +18,7 @@ from judge.forms.conversation import Conversation
 from judge.io.pairs import with_ids
 from judge.io.rows import Cells, Wrong
 from judge.io.wording import counts_in_words
-from judge.records import Ballot, HumanVote, Pair, Verdict, sha256_of_json
+from judge.records import Ballot, HumanVote, Message, Pair, Verdict, sha256_of_json
 
 T = TypeVar("T")
 
@@ -103,8 +103,20 @@ class Imported:
         return f"{counts}; left out: {counts_in_words(self.left_out)}"
 
 
-Exporter = Callable[[Sequence[Pair], Sequence[Verdict]], tuple[str, Mapping[str, int]]]
-"""From pairs and the verdicts on them, as many, to the text of a file, and what it leaves out by reason."""
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The text of a file, how many verdicts are in it, and how many were left out, by reason."""
+
+    text: str
+    n_verdicts: int
+    left_out: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return f"{counted(self.n_verdicts, 'verdict')}; left out: {counts_in_words(self.left_out)}"
+
+
+Exporter = Callable[[Sequence[tuple[Pair, Verdict]], str], Exported]
+"""From verdicts, each with its pair, and the time now (ISO 8601) to a file. Raises InputError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,7 @@ def each(entries: Iterable[Entry], read_one: Callable[[Entry], T]) -> tuple[list
 
 
 def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: str) -> Imported:
-    """The pairs of these comparisons, equal ones once, and the votes on them.
+    """The pairs of these comparisons, those of equal texts by the same models once, and the votes on them.
 
     Args:
         left_out: what the form has left out so far.
@@ -163,7 +175,7 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
     said: list[tuple[int, HumanVote]] = []
     turned, unusable = usable(comparisons, pair_and_votes)
     for pair, votes, dropped in turned:
-        key = (pair.id, pair.content_hash)
+        key = (pair.id, pair.content_hash, pair.metadata.get("model_a"), pair.metadata.get("model_b"))
         if key not in places:
             places[key] = len(pairs)
             pairs.append(replace(pair, id="") if pair.id in ids else pair)
@@ -241,6 +253,12 @@ def one_vote_each(unnamed: str) -> Callable[[tuple[Pair, HumanVote]], HumanVote]
 def numbered(name: str) -> Iterable[str]:
     """The name, then name-2, name-3, ..."""
     return (name if number == 1 else f"{name}-{number}" for number in count(1))
+
+
+def messages_of(conversation: Sequence[Message], system: str | None = None) -> list[dict[str, str]]:
+    """The messages as most tools write them, the system text first."""
+    said = [{"role": message.role, "content": message.content} for message in conversation]
+    return [{"role": "system", "content": system}, *said] if system is not None else said
 
 
 def counted(number: int, thing: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +17,30 @@ from judge.datasets.dataset import Unusable, usable
 from judge.errors import InputError
 from judge.forms.answers import Answer, compared
 from judge.forms.conversation import asked, conversation_of
-from judge.forms.form import Entry, Form, Imported, each, imported, optional_name
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Exported,
+    Form,
+    Imported,
+    Labels,
+    Side,
+    each,
+    imported,
+    messages_of,
+    optional_name,
+)
+from judge.forms.winners import ballot_of
+from judge.io.pairs import LONG_FORM
 from judge.io.rows import Cells, Wrong, found, parse_json
+from judge.records import Pair, Verdict
 
 ZIP_MAGIC = b"PK\x03\x04"
+ZSTANDARD = 93  # the number of the method in a zip file
+LOCAL_HEADER = 30  # bytes of a member's header before its name; its last four are two lengths
+TASK, SCORE, UNPARSED = "four-token-judge", "verdict", "unparsed"
+"""What a log of verdicts calls itself and the verdict, and a verdict that could not be read."""
+
 NEEDED = "A log of inspect_ai needs eval and samples."
 
 
@@ -28,8 +49,13 @@ def recognises(cells: Mapping[str, Any]) -> bool:
 
 
 def read(entries: Sequence[Entry]) -> Imported:
-    """A pair of every two models' answers to one sample of one epoch."""
+    """A pair of every two models' answers to one sample of one epoch; of a log of ours its verdicts."""
     logs, left_out = each(entries, log_of)
+    if all(log["eval"].get("task") == TASK for _, log in logs):
+        verdicts, unjudged = usable(
+            [sample for _, log in logs for sample in log["samples"]], verdict_of_sample
+        )
+        return imported(verdicts, left_out + unjudged, voter="judge")
     models = [str(log["eval"].get("model")) for _, log in logs]
     samples = [
         (model if models.count(model) == 1 else Path(file).name, sample)
@@ -70,6 +96,82 @@ def answer_of(model: str, sample: Any) -> Answer:
     )
 
 
+# --- a log of verdicts -----------------------------------------------------------------------------------
+
+
+def export(judged: Sequence[tuple[Pair, Verdict]], at: str) -> Exported:
+    """A log with a sample a pair: what was asked, both answers as metadata, and the verdict as a score.
+
+    Raises:
+        InputError: the verdicts are not of one judge, which is the model of a log.
+    """
+    judges = sorted({verdict.judge for _, verdict in judged})
+    if len(judges) != 1:
+        raise InputError(
+            f"verdicts of {len(judges)} judges. A log of inspect_ai is of one; export each apart."
+        )
+    samples = [sample_of(pair, verdict) for pair, verdict in judged]
+    log = {
+        "version": 2,
+        "status": "success",
+        "eval": {
+            "created": at,
+            "task": TASK,
+            "dataset": {"samples": len(samples), "sample_ids": [sample["id"] for sample in samples]},
+            "model": judges[0],
+            "config": {},
+        },
+        "stats": {"started_at": at, "completed_at": at},
+        "samples": samples,
+    }
+    return Exported(json.dumps(log, ensure_ascii=False, indent=2) + "\n", len(samples), {})
+
+
+def sample_of(pair: Pair, verdict: Verdict) -> dict[str, Any]:
+    said = UNPARSED if verdict.outcome is None else verdict.outcome.value
+    sides = {name: messages_of(getattr(pair, name), pair.system) for name in LONG_FORM}
+    message = {"role": "assistant", "content": said}
+    return {
+        "id": pair.id,
+        "epoch": 1,
+        "input": messages_of(pair.context_a, pair.system),
+        "target": pair.reference or "",
+        "metadata": sides | {"category": pair.category, **pair.metadata},
+        "messages": [],
+        "output": {"model": verdict.judge, "choices": [{"message": message, "stop_reason": "stop"}]},
+        "scores": {
+            SCORE: {
+                "value": said,
+                "answer": said,
+                "metadata": {"p_a": verdict.p_a, "status": verdict.status.value, "judge": verdict.judge},
+            }
+        },
+    }
+
+
+def verdict_of_sample(sample: Mapping[str, Any]) -> Comparison:
+    """The pair of a sample, its verdict as a label."""
+    metadata = dict(sample["metadata"])
+    a, b = (conversation_of(metadata.pop(name), name) for name in LONG_FORM)
+    score = sample["scores"][SCORE]
+    labels = Labels()
+    if score["value"] != UNPARSED:
+        labels.add(lambda: ballot_of(score["value"]), score["metadata"]["judge"])
+    return Comparison(
+        Side(a),
+        Side(b),
+        labels,
+        id=sample["id"],
+        category=metadata.pop("category", None),
+        reference=sample["target"] or None,
+        metadata=metadata,
+        is_in_order=True,
+    )
+
+
+# --- files -----------------------------------------------------------------------------------------------
+
+
 def unzipped(data: bytes, name: str) -> Cells:
     """An .eval file as the one object that a .json log is.
 
@@ -78,8 +180,16 @@ def unzipped(data: bytes, name: str) -> Cells:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            files = {one: archive.read(one) for one in archive.namelist() if is_read(one)}
-    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError) as error:
+            members = [member for member in archive.infolist() if is_read(member.filename)]
+            files = {member.filename: content_of_member(archive, member, data) for member in members}
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        struct.error,
+    ) as error:
         raise InputError(
             f"{name}: cannot be unpacked ({error}). Write it as JSON: inspect log convert --to json."
         ) from error
@@ -95,9 +205,22 @@ def unzipped(data: bytes, name: str) -> Cells:
         raise InputError(f"{name}: {error}") from error
 
 
+def content_of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: bytes) -> bytes:
+    """A member's bytes. Python's own zipfile does not know Zstandard, in which inspect_ai packs."""
+    if member.compress_type != ZSTANDARD:
+        return archive.read(member)
+    import pyarrow
+
+    at = member.header_offset + LOCAL_HEADER
+    n_name, n_extra = struct.unpack("<HH", data[at - 4 : at])
+    start = at + n_name + n_extra
+    packed = data[start : start + member.compress_size]
+    return bytes(pyarrow.decompress(packed, member.file_size, codec="zstd", asbytes=True))
+
+
 def is_read(member: str) -> bool:
     is_sample = member.startswith("samples/") and member.endswith(".json")
     return is_sample or member in ("header.json", "_journal/start.json")
 
 
-INSPECT = Form("logs of inspect_ai", recognises, read)
+INSPECT = Form("logs of inspect_ai", recognises, read, export)

@@ -7,11 +7,12 @@ read, with a prompt or without.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from judge.datasets.dataset import Unusable
+from judge.datasets.dataset import Unusable, usable
 from judge.forms.conversation import (
     Conversation,
     asked,
@@ -24,6 +25,7 @@ from judge.forms.conversation import (
 from judge.forms.form import (
     Comparison,
     Entry,
+    Exported,
     Form,
     Imported,
     Labels,
@@ -32,11 +34,12 @@ from judge.forms.form import (
     given_id,
     imported,
     is_pair,
+    messages_of,
     optional_name,
     rest_of,
 )
 from judge.io.rows import Wrong, found, kind_of
-from judge.records import Ballot
+from judge.records import Ballot, Outcome, Pair, Status, Verdict
 
 ANSWERS = (
     ("chosen", "rejected"),
@@ -171,4 +174,38 @@ def without_prompt(chosen: str, rejected: str) -> tuple[Conversation, Conversati
     return before.answered(answers[0]), before.answered(answers[1])
 
 
-PREFERENCES = Form("chosen and rejected answers", recognises, read)
+def export(judged: Sequence[tuple[Pair, Verdict]], at: str) -> Exported:
+    """A line for every pair with a winner, as TRL's DPO trainer reads it, in messages.
+
+    The prompt stands apart where both answers of all pairs follow one; else each answer comes with its own.
+    """
+    won, left_out = usable(judged, lambda given: winner_of(*given))
+    is_shared = all(pair.context_a == pair.context_b for pair, _ in won)
+    rows = [row_of(pair, outcome, is_shared) for pair, outcome in won]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return Exported(text, len(rows), left_out)
+
+
+def winner_of(pair: Pair, verdict: Verdict) -> tuple[Pair, Outcome]:
+    if verdict.outcome is None or verdict.status is Status.INCONSISTENT:
+        raise Unusable(verdict.status.value)
+    if verdict.outcome is Outcome.TIE:
+        raise Unusable("tie")
+    return pair, verdict.outcome
+
+
+def row_of(pair: Pair, outcome: Outcome, is_shared: bool) -> dict[str, Any]:
+    both = [pair.conversation_a, pair.conversation_b]
+    chosen, rejected = both if outcome is Outcome.A else both[::-1]
+    if not is_shared:
+        talks = {"chosen": chosen, "rejected": rejected}
+        return {"id": pair.id} | {name: messages_of(talk, pair.system) for name, talk in talks.items()}
+    return {
+        "id": pair.id,
+        "prompt": messages_of(pair.context_a, pair.system),
+        "chosen": messages_of(chosen[-1:]),
+        "rejected": messages_of(rejected[-1:]),
+    }
+
+
+PREFERENCES = Form("chosen and rejected answers", recognises, read, export)

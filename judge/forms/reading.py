@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,9 @@ def read_any_pairs(path: str | Path, say: Callable[[str], None], mapping: str = 
     read = read_as(form, [file])
     say(f"{file.name}: read as {form.title}: {read}.")
     if read.votes:
-        mapped = f" --map {mapping}" if mapping else ""
-        say(f"Its votes: judge import {name} {path}{mapped} --out pairs.jsonl --votes votes.jsonl")
+        mapped = ["--map", mapping] if mapping else []
+        command = shlex.join(["judge", "import", name, str(path), *mapped])
+        say(f"Its votes: {command} --out pairs.jsonl --votes votes.jsonl")
     return list(read.pairs)
 
 
