@@ -43,7 +43,7 @@ class Answers:
     def n_prompts(self) -> int:
         return len(self.categories)
 
-    @property
+    @cached_property
     def lengths(self) -> Floats:
         """Characters of each answer, shape (n_models, n_prompts)."""
         return np.array([[len(side.answer) for side in of_model] for of_model in self.sides], float)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from judge.metrics.bootstrap import LEVEL, Estimate, Floats
-from judge.metrics.panel import Bools
+from judge.metrics.panel import Bools, Ints
 from judge.metrics.ranking import ELO, is_strongly_connected
 from judge.ranking.contests import Contests, incidence, matches
 
@@ -51,14 +51,27 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Contests to be fitted, arrays of shape (n_rows,): how many there are of a match, and their wins.
+
+    `won` adds up 1 for a win of the first model and one half for a tie; `x` is how much longer its answer is.
+    """
+
+    match: Ints
+    won: Floats
+    count: Floats
+    x: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Slopes:
     """Of the log-likelihood at some parameters.
 
-    First derivatives by contest, shape (n_contests,), by match on the prompt that was made up, shape
+    First derivatives by row, shape (n_rows,), by match on the prompt that was made up, shape
     (n_matches,), and by what holds the length; `information` is as in `Fit`.
     """
 
-    of_contests: Floats
+    of_rows: Floats
     of_ties: Floats
     of_length: float
     information: Floats
@@ -78,20 +91,14 @@ def fitted(contests: Contests, longer: Floats | None = None) -> Fit:
     match, prompt = np.nonzero(contests.is_read)
     won = (1 + contests.side[match, prompt]) / 2
     x = np.zeros(len(match)) if longer is None else longer[match, prompt]
-    signs = incidence(contests.n_models)
     is_tied = not is_finite(contests)
-    tie = is_tied * contests_a_prompt(contests) / (contests.n_models - 1)
-
-    parameters = np.zeros(contests.n_models + 1)
-    for _ in range(MAX_STEPS):
-        slopes = slopes_at(parameters, signs, match, won, x, tie)
-        step = np.linalg.solve(slopes.information, total_of(slopes, signs, match, x))
-        parameters = parameters + step * min(1.0, LONGEST_STEP / max(np.abs(step).max(), TOLERANCE))
-        if np.abs(step).max() < TOLERANCE:
-            break
-    slopes = slopes_at(parameters, signs, match, won, x, tie)
+    tie = contests_a_prompt(contests) / (contests.n_models - 1) if is_tied else 0.0
+    signs = incidence(contests.n_models)
+    rows = Rows(match, won, np.ones(len(match)), x)
+    parameters = most_likely(rows if longer is not None else by_match(rows, len(signs)), signs, tie)
+    slopes = slopes_at(parameters, rows, signs, tie)
     inverse = np.linalg.inv(slopes.information)
-    spread = spread_over_prompts(slopes, signs, match, prompt, x)
+    spread = spread_over_prompts(slopes, rows, prompt, signs)
     return Fit(
         strengths=parameters[:-1] - parameters[:-1].mean(),
         length=float(parameters[-1]),
@@ -118,36 +125,51 @@ def is_finite(contests: Contests) -> bool:
     return bool(is_strongly_connected(wins)[0])
 
 
-def slopes_at(parameters: Floats, signs: Floats, match: Floats, won: Floats, x: Floats, tie: float) -> Slopes:
+def by_match(rows: Rows, n_matches: int) -> Rows:
+    """The same contests, those of a match in one row; they must have no lengths."""
+    won, count = (np.bincount(rows.match, column, n_matches) for column in (rows.won, rows.count))
+    return Rows(np.arange(n_matches), won, count, np.zeros(n_matches))
+
+
+def most_likely(rows: Rows, signs: Floats, tie: float) -> Floats:
+    """The strengths and the coefficient of length, shape (n_models + 1,), by Newton's method."""
+    parameters = np.zeros(signs.shape[1] + 1)
+    for _ in range(MAX_STEPS):
+        slopes = slopes_at(parameters, rows, signs, tie)
+        residual = np.bincount(rows.match, slopes.of_rows, len(signs)) + slopes.of_ties
+        total = np.append(signs.T @ residual, slopes.of_rows @ rows.x + slopes.of_length)
+        step = np.linalg.solve(slopes.information, total)
+        parameters = parameters + step * min(1.0, LONGEST_STEP / max(np.abs(step).max(), TOLERANCE))
+        if np.abs(step).max() < TOLERANCE:
+            break
+    return parameters
+
+
+def slopes_at(parameters: Floats, rows: Rows, signs: Floats, tie: float) -> Slopes:
     between = signs @ parameters[:-1]
-    p = logistic(between[match] + parameters[-1] * x)
+    p = logistic(between[rows.match] + parameters[-1] * rows.x)
     p_tied = logistic(between)
     n_matches, n_models = signs.shape
-    weight = p * (1 - p)
-    by_match = np.bincount(match, weight, n_matches) + tie * p_tied * (1 - p_tied)
+    weight = rows.count * p * (1 - p)
+    of_matches = np.bincount(rows.match, weight, n_matches) + tie * p_tied * (1 - p_tied)
     information = np.zeros((n_models + 1, n_models + 1))
-    information[:-1, :-1] = signs.T @ (by_match[:, None] * signs) + 1 / n_models  # holds the mean at 0
-    information[-1, :-1] = information[:-1, -1] = signs.T @ np.bincount(match, weight * x, n_matches)
-    information[-1, -1] = float((weight * x * x).sum()) + 1
-    return Slopes(won - p, tie * (0.5 - p_tied), -float(parameters[-1]), information)
+    information[:-1, :-1] = signs.T @ (of_matches[:, None] * signs) + 1 / n_models  # holds the mean at 0
+    with_length = signs.T @ np.bincount(rows.match, weight * rows.x, n_matches)
+    information[-1, :-1] = information[:-1, -1] = with_length
+    information[-1, -1] = float((weight * rows.x**2).sum()) + 1
+    return Slopes(rows.won - rows.count * p, tie * (0.5 - p_tied), -float(parameters[-1]), information)
 
 
-def total_of(slopes: Slopes, signs: Floats, match: Floats, x: Floats) -> Floats:
-    """The first derivatives, shape (n_models + 1,)."""
-    by_match = np.bincount(match, slopes.of_contests, len(signs)) + slopes.of_ties
-    return np.append(signs.T @ by_match, slopes.of_contests @ x + slopes.of_length)
-
-
-def spread_over_prompts(slopes: Slopes, signs: Floats, match: Floats, prompt: Floats, x: Floats) -> Floats:
+def spread_over_prompts(slopes: Slopes, rows: Rows, prompt: Ints, signs: Floats) -> Floats:
     """How much the first derivatives vary from prompt to prompt, shape (n_models + 1, n_models + 1).
 
     The prompt that was made up, and what holds the length, count as one each.
     """
     prompts, at = np.unique(prompt, return_inverse=True)
     n_prompts, n_matches = len(prompts), len(signs)
-    table = np.bincount(at * n_matches + match, slopes.of_contests, n_prompts * n_matches)
+    table = np.bincount(at * n_matches + rows.match, slopes.of_rows, n_prompts * n_matches)
     each = np.column_stack(
-        [table.reshape(n_prompts, n_matches) @ signs, np.bincount(at, slopes.of_contests * x, n_prompts)]
+        [table.reshape(n_prompts, n_matches) @ signs, np.bincount(at, slopes.of_rows * rows.x, n_prompts)]
     )
     spread: Floats = each.T @ each * (n_prompts / max(1, n_prompts - 1))
     of_ties = signs.T @ slopes.of_ties
