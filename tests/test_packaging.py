@@ -144,7 +144,7 @@ def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(i
     assert seen[0] == ""
     verbs = {verb for verb in seen if verb and " " not in verb}
     assert verbs == {
-        *("compare", "run", "report", "import", "export", "models", "adapters", "ledger"),
+        *("compare", "run", "report", "import", "export", "rank", "models", "adapters", "ledger"),
         *("bench", "distill", "app"),
     }
     assert {"models fetch", "adapters verify", "ledger export", "distill collect"} <= set(seen)
