@@ -87,6 +87,8 @@ def test_a_judge_that_grades_answers_reads_each_once_and_ranks_alike(outputs):
     assert graded.asked.n_asked <= 180
     assert graded.asked.n_pairs > graded.asked.n_asked / 2
     assert "graded" in headline_of(graded)
+    assert "by construction" in format_ranking_text(graded)
+    assert "by construction" not in format_ranking_text(compared)
 
 
 def test_grades_are_those_of_verdicts(outputs):
@@ -127,6 +129,14 @@ def test_time_ends_it_between_chunks_and_what_was_judged_counts(outputs):
     assert board.asked.reason is Reason.TIME
     assert 0 < board.asked.n_asked < 60
     assert "the time is over" in headline_of(board)
+
+
+def test_progress_goes_from_nothing_to_all_that_is_asked(outputs):
+    seen = []
+    with longer_judge(method="direct") as judge:
+        rank_answers(read_answers(outputs), judge, budget=50, progress=lambda *told: seen.append(told))
+    assert seen[0] == ("comparing, 0 of 50 pairs", 0, 50)
+    assert seen[-1] == ("comparing, 50 of 50 pairs", 50, 50)
 
 
 def test_time_that_is_over_at_once_ranks_nothing(outputs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -15,9 +16,11 @@ from judge.cli.console import (
     QuietOption,
     check_writable,
     interruptible,
+    progress_shown,
     write,
 )
 from judge.options import JudgeOptions
+from judge.progress import stage_kind
 
 
 def rank(
@@ -63,8 +66,17 @@ def rank(
         if not quiet:
             print(line, file=sys.stderr)
 
-    with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
-        board = rank_answers(answers, asked, budget, within_s, seed, say)
+    with ExitStack() as stack:
+        stack.enter_context(interruptible())
+        progress = stack.enter_context(progress_shown(quiet))
+
+        def of_loading(stage: str, done: int, total: int) -> None:
+            """What a chunk of pairs is doing says nothing of the whole; what loads does."""
+            if stage_kind(stage) not in ("judging", "grading"):
+                progress(stage, done, total)
+
+        asked = stack.enter_context(Judge.of(judge, ledger=ledger, cache=not no_cache, progress=of_loading))
+        board = rank_answers(answers, asked, budget, within_s, seed, say, progress)
     if html is not None:
         write(html, format_ranking_html(board))
     if out is not None:

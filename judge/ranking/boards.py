@@ -9,6 +9,7 @@ from judge.io.wording import counts_in_words, name_of, percent
 from judge.metrics.bootstrap import LEVEL
 from judge.ranking.choice import CLEAR
 from judge.ranking.leaderboard import ALL, Leaderboard, Meeting, Standing
+from judge.records import Share
 from judge.study.cells import Cell, elo_cell, name_in_table, percent_cell, percent_figure
 from judge.study.scoreboard import Board, BoardRow
 
@@ -30,7 +31,7 @@ def headline_of(board: Leaderboard) -> str:
     asked = board.asked
     models = f"{counted(len(board.standings), 'model')} on {counted(board.n_prompts, 'common prompt')}"
     pairs = f"{part_of(asked.n_pairs, asked.n_all_pairs)} possible pairs"
-    if asked.noun == "answer":
+    if is_graded(board):
         done = f"graded {part_of(asked.n_asked, asked.n_all)} answers, which compares {pairs}"
     else:
         done = f"judged {pairs} in both orders"
@@ -152,13 +153,12 @@ def meeting_cell(own: Meeting | None, turned: Meeting | None) -> Cell:
 def definitions_of(board: Leaderboard) -> list[tuple[str, str]]:
     """What each column is."""
     flips = "pairs whose verdict changes when the answers swap places; each is a tie here"
-    if board.judge.method == "score":
+    if is_graded(board):
         flips += ". This judge grades each answer alone, so it is 0 by construction and says nothing"
     return [
         (
             "Rank",
-            "from one more than the models that are clearly stronger to what the clearly weaker ones "
-            "leave; 2-4 is any of the three.",
+            "the best and the worst place that the clear differences leave; 2-4 is second, third or fourth.",
         ),
         (
             "Score",
@@ -189,7 +189,6 @@ def definitions_of(board: Leaderboard) -> list[tuple[str, str]]:
 
 def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
     """How it was made."""
-    asked = board.asked
     notes = [
         ("Done", headline_of(board)),
         (
@@ -200,7 +199,7 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
             + (
                 "This judge grades answers, so the models in doubt are graded on more prompts, and every "
                 "two grades on a prompt are a pair."
-                if asked.noun == "answer"
+                if is_graded(board)
                 else "Each two models go through the prompts in an order of their own."
             ),
         ),
@@ -243,7 +242,7 @@ def length_in_words(board: Leaderboard) -> str:
     direction = "gains" if board.length >= 0 else "loses"
     return (
         f"A clearly longer answer {direction} {abs(board.length):.2f} in log-odds by its length alone, as "
-        "far as this can be told from how much models want to say."
+        "far as that can be told from how good the models are."
     )
 
 
@@ -264,8 +263,12 @@ def made_with(board: Leaderboard, provenance: Iterable[tuple[str, str]] = ()) ->
 
 
 def inconsistent_in_words(board: Leaderboard) -> str:
-    """Over all pairs, for example 12 % (31/250)."""
-    from judge.records import Share
-
+    """Over all pairs that were read, for example 12.4 % (31/250)."""
     shares = [one.inconsistent for one in board.standings]
-    return percent(Share(sum(s.count for s in shares) // 2, sum(s.total for s in shares) // 2), digits=1)
+    of_all = Share(sum(one.count for one in shares) // 2, sum(one.total for one in shares) // 2)
+    by_construction = ", by construction: this judge grades each answer alone" if is_graded(board) else ""
+    return f"{percent(of_all, digits=1)} of the pairs that were read{by_construction}."
+
+
+def is_graded(board: Leaderboard) -> bool:
+    return board.asked.noun == "answer"

@@ -41,7 +41,7 @@ def format_ranking_text(board: Leaderboard, color: bool = False, width: int = 10
     for one in (main_board(board), category_board(board)):
         if one is not None:
             parts += board_for_terminal(one, width)
-    parts.append(Text(f"\nInconsistent in all: {inconsistent_in_words(board)} of the pairs that were read."))
+    parts.append(Text(f"\nInconsistent in all: {inconsistent_in_words(board)}"))
     shown = {"Length", "No finite score", "Not read", "Left out"}
     parts += [Text(), lines_for_terminal([note for note in notes_of(board) if note[0] in shown])]
     return terminal_text(parts, color, width)

@@ -9,6 +9,7 @@ from pathlib import Path
 from judge.api import Judge
 from judge.errors import InputError
 from judge.io.durations import seconds_in
+from judge.progress import Progress, silent
 from judge.ranking.answers import Answers, read_answers
 from judge.ranking.asking import Asker, asker_of
 from judge.ranking.choice import doubtful_neighbours, order_of_prompts, size_of_round
@@ -60,14 +61,20 @@ def rank_answers(
     within_s: float | None = None,
     seed: int = 0,
     say: Say = lambda line: None,
+    progress: Progress = silent,
     clock: Callable[[], float] = time.monotonic,
 ) -> Leaderboard:
     """The same of answers that were read; `say` is told after each round what is still in doubt."""
     asker = asker_of(judge, answers)
+    most = asker.n_all if budget is None else min(budget, asker.n_all)
     ends_at = None if within_s is None else clock() + within_s
-    reason = judged_until(
-        asker, answers, budget, lambda: ends_at is not None and clock() >= ends_at, seed, say
-    )
+
+    def is_over() -> bool:
+        progress(f"comparing, {asker.n_asked:,} of {most:,} {asker.noun}s", asker.n_asked, most)
+        return ends_at is not None and clock() >= ends_at
+
+    order = order_of_prompts(answers.n_prompts, seed)
+    reason = judged_until(asker, most, order, is_over, say)
     contests = asker.contests
     if not contests.is_read.any():
         late = "the time was over before a pair was judged"
@@ -87,16 +94,9 @@ def rank_answers(
 
 
 def judged_until(
-    asker: Asker,
-    answers: Answers,
-    budget: int | None,
-    is_over: Callable[[], bool],
-    seed: int,
-    say: Say,
+    asker: Asker, most: int, order: Sequence[int], is_over: Callable[[], bool], say: Say
 ) -> Reason:
-    """Asks round by round, and says why it stopped."""
-    most = asker.n_all if budget is None else min(budget, asker.n_all)
-    order = order_of_prompts(answers.n_prompts, seed)
+    """Asks round by round until `most` are asked, if not less will do; says why it stopped."""
     fit = None
     while asker.n_asked < most:
         n = size_of_round(asker.n_asked, asker.n_first, most - asker.n_asked)
