@@ -7,6 +7,7 @@ numbered as in `matches`: (0, 1), (0, 2), ..., (1, 2), ...
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Contests:
 
     @property
     def n_prompts(self) -> int:
-        return self.side.shape[1]
+        return len(self.side[0])
 
     @property
     def is_asked(self) -> Bools:
@@ -79,7 +80,7 @@ def incidence(n_models: int) -> Floats:
     return signs
 
 
-def of_models(counts: NDArray[np.integer], n_models: int) -> Ints:
+def of_models(counts: NDArray[np.integer[Any]], n_models: int) -> Ints:
     """Counts of matches, shape (n_matches,), added up over the matches of each model, shape (n_models,)."""
     found: Ints = (np.abs(incidence(n_models)).T @ counts).astype(np.intp)
     return found

@@ -266,11 +266,11 @@ def longer_wins(lengths: Floats) -> list[Estimate]:
 def meetings_of(models: Sequence[str], contests: Contests, fit: Fit) -> tuple[Meeting, ...]:
     """One a match, in the order of the matches."""
     first, second = matches(len(models))
-    counts = [(contests.side == side).sum(axis=1) for side in (1, 0, -1, UNREAD)]
-    is_clear = np.abs(clearness(fit)) > CLEAR
+    won, tied, lost, unread = ((contests.side == side).sum(axis=1).tolist() for side in (1, 0, -1, UNREAD))
+    is_clear = (np.abs(clearness(fit)) > CLEAR).tolist()
     return tuple(
-        Meeting(models[i], models[j], *(int(count[match]) for count in counts), bool(is_clear[match]))
-        for match, (i, j) in enumerate(zip(first, second, strict=True))
+        Meeting(models[i], models[j], won[at], tied[at], lost[at], unread[at], is_clear[at])
+        for at, (i, j) in enumerate(zip(first, second, strict=True))
     )
 
 

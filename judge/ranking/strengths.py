@@ -181,7 +181,7 @@ def spread_over_prompts(slopes: Slopes, rows: Rows, prompt: Ints, signs: Floats)
 # --- what follows from a fit -------------------------------------------------------------------------------
 
 
-def strength_estimates(fit: Fit, n: Floats) -> list[Estimate]:
+def strength_estimates(fit: Fit, n: Ints) -> list[Estimate]:
     """Each strength on the Elo scale, 0 being the mean of all; `n` is the number of contests of each."""
     slopes = np.eye(fit.n_models, fit.n_models + 1)
     slopes[:, : fit.n_models] -= 1 / fit.n_models
@@ -192,7 +192,7 @@ def strength_estimates(fit: Fit, n: Floats) -> list[Estimate]:
     ]
 
 
-def win_rate_estimates(fit: Fit, n: Floats) -> list[Estimate]:
+def win_rate_estimates(fit: Fit, n: Ints) -> list[Estimate]:
     """How often each model beats the others, all of them equally often, where answers are equally long.
 
     Without lengths and with every contest judged it is the share of its contests that a model won, a tie
