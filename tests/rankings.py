@@ -48,7 +48,7 @@ def judged(sides: np.ndarray, n_models: int, budget: int, seed: int = 0) -> tupl
 
 
 def write_outputs(folder: Path, lengths: dict[str, Sequence[int]]) -> list[Path]:
-    """A file of AlpacaEval's outputs a model, with answers of so many letters of its own, in two categories."""
+    """A file of AlpacaEval's outputs a model, its answers so many letters long, in two categories."""
     folder.mkdir(exist_ok=True)
     files = []
     for model, counts in lengths.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.metrics.bootstrap import LEVEL, Estimate, Floats
+from judge.metrics.bootstrap import LEVEL, Estimate, Floats, sums_by_cluster
 from judge.metrics.panel import Bools, Ints
 from judge.metrics.ranking import ELO, is_strongly_connected
 from judge.ranking.contests import Contests, incidence, matches
@@ -127,7 +127,7 @@ def is_finite(contests: Contests) -> bool:
 
 def by_match(rows: Rows, n_matches: int) -> Rows:
     """The same contests, those of a match in one row; they must have no lengths."""
-    won, count = (np.bincount(rows.match, column, n_matches) for column in (rows.won, rows.count))
+    won, count = sums_by_cluster((rows.won, rows.count), rows.match, n_matches).T
     return Rows(np.arange(n_matches), won, count, np.zeros(n_matches))
 
 
