@@ -89,7 +89,7 @@ def fitted(contests: Contests, longer: Floats | None = None) -> Fit:
             drawn to 0 as if by a normal distribution of standard deviation 1, so that it is finite, too.
     """
     match, prompt = np.nonzero(contests.is_read)
-    won = (1 + contests.side[match, prompt]) / 2
+    won = (1 + contests.side[match, prompt].astype(np.float64)) / 2
     x = np.zeros(len(match)) if longer is None else longer[match, prompt]
     is_tied = not is_finite(contests)
     tie = contests_a_prompt(contests) / (contests.n_models - 1) if is_tied else 0.0
