@@ -7,7 +7,6 @@ Times are seconds since the run began. Nothing here asks a model or reads a cloc
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +14,9 @@ from itertools import takewhile
 from typing import Any
 
 from judge.errors import InputError
+from judge.io.durations import seconds_in
 from judge.io.rows import shown
 
-DURATION = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
 LEAST_S = 20.0
 """A run with less time could not even load its models."""
 
@@ -63,11 +62,7 @@ def parse_duration(text: str) -> float:
     Raises:
         InputError: it is something else, or too little for any run.
     """
-    found = DURATION.fullmatch(text.strip().lower())
-    if found is None or not any(found.groups()):
-        raise InputError(f"--within: {shown(text)}. It must be a time such as 90s, 9m, 2h or 1h30m.")
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    total = 3600.0 * hours + 60 * minutes + seconds
+    total = seconds_in(text, "--within")
     if total < LEAST_S:
         raise InputError(
             f"--within: {shown(text)}. It must be at least {LEAST_S:.0f}s: two models have to load."

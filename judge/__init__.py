@@ -16,7 +16,8 @@ pair in both orders together: its outcome is A or B only where both orders agree
 Judging         Judge, Pair, Message, Verdict, Outcome, Status
 Files           read_pairs, write_pairs, read_verdicts, write_verdicts, read_votes, write_votes
 Measuring       HumanVote, Ballot, Entrant, Study, study_of, entrants_of
-Tables          verdicts_to_frame, and Study.to_frame
+Ranking models  rank, Leaderboard
+Tables          verdicts_to_frame, Study.to_frame, Leaderboard.to_frame
 Errors          JudgeError is the root of all that a user can mend; anything else that is raised is a bug
 
 Importing this package loads none of them; each is loaded when it is first used.
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from judge.io.pairs import read_pairs, write_pairs
     from judge.io.verdicts import read_verdicts, write_verdicts
     from judge.io.votes import read_votes, write_votes
+    from judge.ranking.leaderboard import Leaderboard
+    from judge.ranking.rank import rank
     from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict
     from judge.study.study import Entrant, Study, entrants_of, study_of
 
@@ -45,6 +48,7 @@ __all__ = [
     "HumanVote",
     "Judge",
     "JudgeError",
+    "Leaderboard",
     "Message",
     "Outcome",
     "Pair",
@@ -53,6 +57,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "entrants_of",
+    "rank",
     "read_pairs",
     "read_verdicts",
     "read_votes",
@@ -70,6 +75,8 @@ HOME = {
     "judge.io.pairs": ("read_pairs", "write_pairs"),
     "judge.io.verdicts": ("read_verdicts", "write_verdicts"),
     "judge.io.votes": ("read_votes", "write_votes"),
+    "judge.ranking.leaderboard": ("Leaderboard",),
+    "judge.ranking.rank": ("rank",),
     "judge.records": ("Ballot", "HumanVote", "Message", "Outcome", "Pair", "Status", "Verdict"),
     "judge.study.study": ("Entrant", "Study", "entrants_of", "study_of"),
 }

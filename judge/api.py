@@ -18,7 +18,7 @@ from judge.ledger.replay import Replay
 from judge.methods import FAST
 from judge.options import JudgeOptions, judge_options, kinds_of_options
 from judge.progress import Progress, shown_progress, silent
-from judge.records import HumanVote, Identity, Message, Pair, Verdict
+from judge.records import HumanVote, Identity, Message, Pair, Unparsed, Verdict
 
 if TYPE_CHECKING:
     from judge.study.study import Study
@@ -212,6 +212,27 @@ class Judge:
             self._notice = self._ledger.noticed(self.identity.fingerprint, systems_of(self._method.backend))
             self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))
         return verdicts
+
+    def grades(self, conversations: Sequence[Sequence[Message]]) -> list[float | Unparsed]:
+        """The mean grade, 1 to 9, of the answer that ends each conversation; of method `score` alone.
+
+        Each different answer is read once, and what the ledger knows is not asked again. A verdict of this
+        method is the difference of two grades. A reply that could not be read is an `Unparsed`.
+
+        Raises:
+            InputError: this judge does not grade single answers.
+            BackendError: the engine failed. Every batch before that is in the ledger.
+        """
+        from judge.methods.score import Answer, Score
+
+        if not isinstance(self._method, Score):
+            raise InputError(f"grades: method {self.options.method} reads pairs. Give method score.")
+        answers: list[Answer] = [(tuple(one), None, None) for one in conversations]
+        with self._lock, self._progress_shown():
+            named = {one: f"answer {number}" for number, one in enumerate(answers, start=1)}
+            found = self._method.graded(named, self._tell)
+        grades = [found[answer] for answer in answers]
+        return [grade if isinstance(grade, Unparsed) else grade.mean for grade in grades]
 
     def agreement(
         self,

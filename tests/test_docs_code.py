@@ -292,7 +292,7 @@ def write_judge(folder: Path, real: Path) -> None:
     file = folder / "judge"
     file.write_text(
         "#!/bin/sh\n"
-        'case "$1" in compare|run|bench)\n'
+        'case "$1" in compare|run|bench|rank)\n'
         f'  case " $* " in *" --backend "*) ;; *) set -- "$@" --backend {SCRIPTED} ;; esac ;;\n'
         "esac\n"
         f'exec "{real}" "$@"\n',

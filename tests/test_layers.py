@@ -32,7 +32,7 @@ FLOORS = (
     ("judge/report", "judge/forms"),
     ("judge/study",),
     ("judge/api.py",),
-    ("judge/bench", "judge/review"),
+    ("judge/bench", "judge/review", "judge/ranking"),
     ("judge/plugin", "judge/cli"),
     ("judge/__init__.py", "judge/__main__.py", "distill", "app"),
     ("benchmarks",),

@@ -96,6 +96,9 @@ def test_the_wheel_holds_the_two_packages_and_the_pages_whole_and_nothing_else(w
         "judge/prompts/direct.txt",
         "judge/drawing/templates/page.html",
         "judge/drawing/templates/base.css",
+        "judge/drawing/templates/board.html",
+        "judge/drawing/templates/board.css",
+        "judge/ranking/templates/ranking.html",
         "judge/report/templates/report.html",
         "judge/study/templates/study.html",
         "judge/examples/pairs.jsonl",
@@ -142,7 +145,7 @@ def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(i
     assert seen[0] == ""
     verbs = {verb for verb in seen if verb and " " not in verb}
     assert verbs == {
-        *("compare", "run", "report", "import", "export", "models", "adapters", "ledger"),
+        *("compare", "run", "report", "import", "export", "rank", "models", "adapters", "ledger"),
         *("bench", "distill", "app"),
     }
     assert {"models fetch", "adapters verify", "ledger export", "distill collect"} <= set(seen)

@@ -36,6 +36,7 @@ from judge.cli.console import (
 from judge.cli.ledger import app as ledger_app
 from judge.cli.models import app as models_app
 from judge.cli.options import takes_judge
+from judge.cli.rank import rank
 from judge.errors import InputError, JudgeError, PluginError
 from judge.io.rows import SURROGATE, not_utf8, shown
 from judge.options import JudgeOptions
@@ -109,6 +110,12 @@ app.command(
     "export",
     epilog="Example: judge export preferences verdicts.jsonl --pairs pairs.jsonl --out dpo.jsonl",
 )(forms.export_verdicts)
+
+app.command(
+    "rank",
+    epilog="Examples: judge rank outputs/*.json --html ranking.html. judge rank outputs/*.json --within 30m. "
+    "judge rank outputs/*.json --method direct --budget 2000. Interrupted, the same command goes on.",
+)(takes_judge(rank))
 
 
 def say_version(is_wanted: bool) -> None:

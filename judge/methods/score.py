@@ -75,16 +75,16 @@ class Score:
         named = {
             answer: reading_name(pair, Order.AB) for pair in pairs for answer in answers_of(pair, Order.AB)
         }
-        self._graded(named, progress)
+        self.graded(named, progress)
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         """One reading per item, of the grades of its two answers; what was not prepared is asked for."""
         both = [answers_of(pair, order) for pair, order in items]
         named = {one: reading_name(*item) for item, two in zip(items, both, strict=True) for one in two}
-        grades = self._graded(named)
+        grades = self.graded(named)
         return [compared(*(grades[one] for one in two)) for two in both]
 
-    def _graded(
+    def graded(
         self, named: Mapping[Answer, str], progress: Progress = silent
     ) -> dict[Answer, Grade | Unparsed]:
         """The grade of each answer; `named` has what error messages call the reading that asks for it."""

@@ -128,7 +128,7 @@ def bradley_terry(wins: Floats) -> Floats:
     """
     tables = _matrices(wins.reshape(-1, wins.shape[-1]))
     strengths = np.full(tables.shape[:2], np.nan)
-    exists = _is_strongly_connected(tables)
+    exists = is_strongly_connected(tables)
     strengths[exists] = ELO * _log_strengths(tables[exists])
     return strengths.reshape(*wins.shape[:-1], tables.shape[1])
 
@@ -166,7 +166,7 @@ def _swept(wins: Floats, strength: Floats) -> Floats:
     return swept
 
 
-def _is_strongly_connected(wins: Floats) -> Bools:
+def is_strongly_connected(wins: Floats) -> Bools:
     """Whether every model can be reached from every other one along wins, shape (n_tables,)."""
     n_models = wins.shape[1]
     reaches = ((wins > 0) | np.eye(n_models, dtype=bool)).astype(np.float32)

@@ -1,0 +1,86 @@
+"""`judge rank`: models' answers to common prompts -> a leaderboard as text, HTML and JSON."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from judge.cli.console import (
+    MIN_WIDTH,
+    LedgerOption,
+    NoCacheOption,
+    QuietOption,
+    check_writable,
+    interruptible,
+    progress_shown,
+    write,
+)
+from judge.options import JudgeOptions
+from judge.progress import stage_kind
+
+
+def rank(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Answers as AlpacaEval has them, instruction, output, generator: one file a model, or "
+            "several models in one. JSON, CSV or Parquet, gzipped or not."
+        ),
+    ],
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Judge at most so many pairs; of a judge that grades answers, so many answers."
+        ),
+    ] = None,
+    within: Annotated[
+        str | None, typer.Option(help="Ask nothing new after this time: 90s, 9m, 2h or 1h30m.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the order in which prompts are used.")] = 0,
+    out: Annotated[str | None, typer.Option(help="Write the ranking as JSON; - is standard output.")] = None,
+    html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
+    ledger: LedgerOption = None,
+    no_cache: NoCacheOption = False,
+    quiet: QuietOption = False,
+    *,
+    judge: JudgeOptions,
+) -> None:
+    """Rank models by their answers: judges where the ranking is in doubt, and stops when it is told."""
+    from judge.api import Judge
+    from judge.io.durations import seconds_in
+    from judge.provenance import as_json
+    from judge.ranking.answers import read_answers
+    from judge.ranking.page import format_ranking_html, format_ranking_text
+    from judge.ranking.rank import rank_answers
+
+    check_writable(out, (*files, ledger))
+    check_writable(html, (*files, ledger, out))
+    within_s = None if within is None else seconds_in(within, "--within")
+    answers = read_answers(files)
+
+    def say(line: str) -> None:
+        if not quiet:
+            print(line, file=sys.stderr)
+
+    with ExitStack() as stack:
+        stack.enter_context(interruptible())
+        progress = stack.enter_context(progress_shown(quiet))
+
+        def of_loading(stage: str, done: int, total: int) -> None:
+            """What a chunk of pairs is doing says nothing of the whole; what loads does."""
+            if stage_kind(stage) not in ("judging", "grading"):
+                progress(stage, done, total)
+
+        asked = stack.enter_context(Judge.of(judge, ledger=ledger, cache=not no_cache, progress=of_loading))
+        board = rank_answers(answers, asked, budget, within_s, seed, say, progress)
+    if html is not None:
+        write(html, format_ranking_html(board))
+    if out is not None:
+        write(out, as_json(board.as_json()) + "\n")
+    if "-" not in (html, out):
+        width = max(MIN_WIDTH, shutil.get_terminal_size((100, 24)).columns)
+        print(format_ranking_text(board, color=sys.stdout.isatty(), width=width), end="")

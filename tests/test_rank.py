@@ -1,0 +1,265 @@
+"""`judge rank` and `judge.rank` from files to the leaderboard, with judges without a model."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from itertools import count
+
+import pytest
+from rankings import write_outputs
+from typer.testing import CliRunner
+
+from judge import Judge, Message, rank
+from judge.cli.main import app
+from judge.errors import InputError
+from judge.ranking.answers import read_answers
+from judge.ranking.boards import headline_of, winner_of
+from judge.ranking.leaderboard import Reason
+from judge.ranking.page import format_ranking_html, format_ranking_text
+from judge.ranking.rank import rank_answers
+
+DRAW = random.Random(0)
+LENGTHS = {
+    "low": [100 + DRAW.randrange(200) for _ in range(60)],
+    "middle": [160 + DRAW.randrange(200) for _ in range(60)],
+    "high": [400 + DRAW.randrange(200) for _ in range(60)],
+}
+
+
+@pytest.fixture
+def outputs(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return write_outputs(tmp_path / "outputs", LENGTHS)
+
+
+@pytest.fixture
+def run(outputs):
+    """Runs `judge rank` on three models in this process."""
+
+    def run(*arguments, files=outputs, backend="scripted:longer"):
+        return CliRunner().invoke(app, ["rank", *map(str, files), "--backend", backend, *arguments])
+
+    return run
+
+
+def longer_judge(**options):
+    return Judge(backend="scripted:longer", **options)
+
+
+def test_the_longer_answer_is_the_better_model(outputs):
+    with longer_judge(method="direct") as judge:
+        board = rank(outputs, judge)
+    assert board.models == ["high", "middle", "low"]
+    for one in board.standings:
+        assert one.inconsistent.count == 0
+        assert one.n_won + one.n_tied + one.n_lost == one.inconsistent.total
+        assert one.n_characters == pytest.approx(sum(LENGTHS[one.model]) / 60)
+        n_all = sum(
+            (own > other) + (own == other) / 2
+            for name, those in LENGTHS.items()
+            if name != one.model
+            for own, other in zip(LENGTHS[one.model], those, strict=True)
+        )
+        assert (one.longer_wins.value, one.longer_wins.n) == (pytest.approx(n_all / 120), 120)
+
+
+def test_with_all_pairs_judged_rates_are_those_that_can_be_counted(outputs):
+    equal = {"x": [5, 9, 7, 3], "y": [6, 4, 8, 2]}
+    with longer_judge(method="direct") as judge:
+        board = rank(write_outputs(outputs[0].parent / "two", equal), judge)
+    assert board.asked.reason is Reason.ALL
+    assert {one.model: one.win_rate.value for one in board.standings} == pytest.approx({"x": 0.5, "y": 0.5})
+    assert [(one.best, one.worst) for one in board.standings] == [(1, 2), (1, 2)]
+    assert winner_of(board) == "None of the models is clearly better than another one."
+
+
+def test_a_judge_that_grades_answers_reads_each_once_and_ranks_alike(outputs):
+    with longer_judge(method="score", cache=False) as judge:
+        graded = rank(outputs, judge)
+        assert judge._method.backend.tokens_computed > 0
+    with longer_judge(method="direct") as judge:
+        compared = rank(outputs, judge)
+    assert graded.models == compared.models
+    assert (graded.asked.noun, graded.asked.n_all) == ("answer", 180)
+    assert graded.asked.n_asked <= 180
+    assert graded.asked.n_pairs > graded.asked.n_asked / 2
+    assert "graded" in headline_of(graded)
+    assert "by construction" in format_ranking_text(graded)
+    assert "by construction" not in format_ranking_text(compared)
+
+
+def test_grades_are_those_of_verdicts(outputs):
+    with longer_judge(method="score") as judge:
+        asked = Message("user", "Q?")
+        talks = [(asked, Message("assistant", "x" * n)) for n in (10, 500)]
+        low, high = judge.grades(talks)
+        verdict = judge.compare("Q?", "x" * 10, "x" * 500)
+    assert verdict.p_a == pytest.approx(1 / (1 + math.exp(high - low)))
+    with longer_judge(method="direct") as judge, pytest.raises(InputError, match="Give method score"):
+        judge.grades(talks)
+
+
+def test_a_budget_is_kept_and_said(outputs):
+    with longer_judge(method="direct") as judge:
+        board = rank(outputs, judge, budget=37)
+    assert (board.asked.n_asked, board.asked.reason) == (37, Reason.BUDGET)
+    assert "judged 37 of 180 (20.6 %) possible pairs" in headline_of(board)
+    with longer_judge() as judge, pytest.raises(InputError, match="budget is 0"):
+        rank(outputs, judge, budget=0)
+
+
+def test_it_stops_when_all_neighbours_are_told_apart(outputs):
+    far = {"a": [10 + n for n in range(60)], "b": [200 + n for n in range(60)]}
+    with longer_judge(method="direct") as judge:
+        board = rank(write_outputs(outputs[0].parent / "far", far), judge)
+    assert board.asked.reason is Reason.APART
+    assert board.asked.n_asked < 60
+    assert winner_of(board) == "b is clearly the best."
+    assert board.is_tied
+
+
+def test_time_ends_it_between_chunks_and_what_was_judged_counts(outputs):
+    ticks = count()
+    with longer_judge(method="direct") as judge:
+        judge._method.backend.batch_characters = 500
+        board = rank_answers(read_answers(outputs), judge, within_s=12, clock=lambda: next(ticks))
+    assert board.asked.reason is Reason.TIME
+    assert 0 < board.asked.n_asked < 60
+    assert "the time is over" in headline_of(board)
+
+
+def test_progress_goes_from_nothing_to_all_that_is_asked(outputs):
+    seen = []
+    with longer_judge(method="direct") as judge:
+        rank_answers(read_answers(outputs), judge, budget=50, progress=lambda *told: seen.append(told))
+    assert seen[0] == ("comparing, 0 of 50 pairs", 0, 50)
+    assert seen[-1] == ("comparing, 50 of 50 pairs", 50, 50)
+
+
+def test_time_that_is_over_at_once_ranks_nothing(outputs):
+    ticks = count(step=100)
+    with longer_judge(method="direct") as judge, pytest.raises(InputError, match="nothing to rank: the time"):
+        rank_answers(read_answers(outputs), judge, within_s=1, clock=lambda: next(ticks))
+
+
+def test_equal_files_judge_and_seed_give_equal_rankings_and_nothing_is_asked_twice(outputs):
+    with longer_judge(method="direct") as judge:
+        first = rank(outputs, judge, budget=90)
+    with longer_judge(method="direct") as judge:
+        again = rank(outputs[::-1], judge, budget=90)
+        assert judge.tokens_computed == 0
+        more = rank(outputs, judge, budget=120)
+    assert first == again
+    assert 90 < more.asked.n_asked <= 120
+
+
+def test_a_judge_that_prefers_a_place_tells_nothing_apart_and_no_interval_says_so(outputs):
+    with Judge(backend="scripted:first", method="direct") as judge:
+        board = rank(outputs, judge)
+    for one in board.standings:
+        assert (one.inconsistent.count, one.inconsistent.total) == (120, 120)
+        assert (one.win_rate.value, one.win_rate.low, one.win_rate.high) == (0.5, None, None)
+        assert (one.best, one.worst) == (1, 3)
+
+
+def test_pairs_that_could_not_be_read_are_counted_apart(outputs):
+    with Judge(backend="scripted:unreadable:7", method="direct") as judge:
+        board = rank(outputs, judge)
+    assert board.n_unread > 0
+    assert sum(one.n_unread for one in board.meetings) == board.n_unread
+    assert "without a readable reply" in format_ranking_text(board)
+
+
+def test_a_judge_that_can_never_be_read_ranks_nothing(outputs):
+    with (
+        Judge(backend="scripted:replies:D", method="direct") as judge,
+        pytest.raises(InputError, match="no reply"),
+    ):
+        rank(outputs, judge)
+
+
+def test_categories_have_rates_of_their_own(outputs):
+    with longer_judge(method="direct") as judge:
+        board = rank(outputs, judge)
+    assert list(board.by_category) == ["a", "b"]
+    assert [part.n_prompts for part in board.by_category.values()] == [30, 30]
+    assert sum(part.n_pairs for part in board.by_category.values()) == board.asked.n_pairs
+    for part in board.by_category.values():
+        assert part.win_rates["high"].value > part.win_rates["low"].value
+
+
+def test_the_frame_has_a_row_a_model_the_best_first(outputs):
+    with longer_judge(method="direct") as judge:
+        frame = rank(outputs, judge).to_frame()
+    assert frame["model"].tolist() == ["high", "middle", "low"]
+    assert frame["win_rate"].is_monotonic_decreasing
+
+
+def test_one_command_makes_a_leaderboard_its_page_and_its_figures(run, tmp_path):
+    done = run("--html", "ranking.html", "--out", "ranking.json")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stdout.split())
+    assert said.startswith("3 models on 60 common prompts: judged ")
+    assert "stopped because" in said
+    assert "high is clearly the best." in said
+    found = json.loads((tmp_path / "ranking.json").read_text("utf-8"))
+    assert found["schema"] == "four-token-judge/rank/1"
+    assert [one["model"] for one in found["models"]] == ["high", "middle", "low"]
+    assert found["judge"]["fingerprint"].startswith("scripted-longer+none/direct@scripted#")
+    assert {"commit", "versions", "seed"} <= found.keys()
+    assert len(found["data"]["hash"]) == 64
+    page = (tmp_path / "ranking.html").read_text("utf-8")
+    for words in (
+        "Which model is best?",
+        "high is clearly the best.",
+        "Length-controlled",
+        found["data"]["hash"],
+    ):
+        assert words in page
+
+
+def test_json_goes_to_standard_output_alone(run):
+    done = run("--out", "-", "-q")
+    assert json.loads(done.stdout)["asked"]["noun"] == "pair"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--within", "soon"], "--within: 'soon'. It must be a time such as 90s"),
+        (["--out", "outputs/low.json"], "is the same file"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_judged(run, arguments, said):
+    done = run(*arguments)
+    assert isinstance(done.exception, InputError)
+    assert said in str(done.exception)
+
+
+def test_hostile_names_are_only_text(outputs, tmp_path):
+    rows = [
+        {
+            "instruction": f"Q{n}",
+            "output": "x" * (n + k),
+            "generator": name,
+            "category": "<i>c|\x1b[31m" + "ab"[n % 2],
+        }
+        for n in range(10)
+        for k, name in enumerate(("<script>alert(1)</script>", "$x_1$ \x1b[2J"))
+    ]
+    (tmp_path / "odd.json").write_text(json.dumps(rows), encoding="utf-8")
+    with longer_judge(method="direct") as judge:
+        board = rank([tmp_path / "odd.json"], judge)
+    page, text = format_ranking_html(board), format_ranking_text(board)
+    assert "<script>" not in page
+    assert "<i>c" not in page
+    assert "\x1b" not in text + page
+
+
+def test_the_page_of_equal_leaderboards_is_the_same(outputs):
+    with longer_judge(method="direct") as judge:
+        pages = {format_ranking_html(rank(outputs, judge, budget=60)) for _ in range(2)}
+    assert len(pages) == 1
