@@ -41,6 +41,11 @@ class Project:
         return 0 if self.workers else n
 
 
+def without_ledger(text: str) -> str:
+    """The section without the line that says what came from the ledger, which a second run has more of."""
+    return "\n".join(line for line in text.splitlines() if "from the ledger" not in line)
+
+
 def summary(result: pytest.RunResult) -> str:
     """The judge's section of the terminal summary, "" without one."""
     lines = result.outlines

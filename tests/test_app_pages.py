@@ -434,7 +434,6 @@ def test_without_a_name_there_is_no_vote_once_others_review_too(open_app, root):
     session.run()
     assert session.info[0].value.startswith("Others review here, too. Type your name")
     assert button(session, "left").disabled
-    press(session, "left")
     assert [one.reviewer for one in events(root)] == ["ada"]
     session.text_input(key="kept_reviewer").input("bob").run()
     press(session, "left")

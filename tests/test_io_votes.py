@@ -189,7 +189,7 @@ def test_writing_fails_whole(tmp_path):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"outcome": "a"}, "outcome is 'a'. It must be one of A, B, TIE, BOTH_BAD."),
+        ({"outcome": "model_c"}, "outcome is 'model_c'. It must be one of A, B, TIE, BOTH_BAD."),
         ({"outcome": 1}, "outcome is 1. It must be one of A, B, TIE, BOTH_BAD."),
         ({"turn": 0}, "turn is 0. It must be a whole number from 1 up."),
         ({"turn": True}, "turn is True. It must be a whole number from 1 up."),

@@ -26,6 +26,7 @@ from judge.methods.score import GRADES, Score, as_reply, better_by, mean_grade, 
 from judge.options import JudgeOptions
 from judge.orders import combine
 from judge.progress import silent
+from judge.prompts.marks import unmarked
 from judge.records import (
     GRADED_ALONE,
     Choice,
@@ -302,7 +303,7 @@ def test_text_of_an_answer_is_one_span_and_changes_nothing_else(text):
         for each in (prompt, plain)
     )
     assert spans == others
-    assert text_of(prompt, "first") == text
+    assert text_of(prompt, "first") == unmarked(text)
 
 
 # --- how it is drawn

@@ -8,20 +8,43 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from pairs import pair_of
 from rich.cells import cell_len
 from studies import CATEGORIES, entrants, pairs, small_study, votes
 from test_report import HOSTILE, Page
 
 from judge.io.wording import visible, with_hidden_named
+from judge.records import Ballot, HumanVote, Outcome, Status, Verdict
 from judge.study.gallery import galleries_of
 from judge.study.glossary import METRICS
 from judge.study.page import Frame, format_study_html, format_study_markdown, format_study_text
 from judge.study.scoreboard import details_of, main_board
-from judge.study.study import Entrant, study_of
+from judge.study.study import Entrant, EntrantKind, study_of
 
 STUDY = small_study()
+
+
+def clear_study():
+    """Two judges on twelve questions: one says what people say, the other never does."""
+    on = [pair_of("yes", "no", f"Question {n}?", f"p{n}") for n in range(12)]
+    said = ["A" if n % 2 else "B" for n in range(12)]
+    cast = [HumanVote(pair.id, "ann", Ballot(one)) for pair, one in zip(on, said, strict=True)]
+    other = {"A": "B", "B": "A"}
+
+    def verdict(pair, outcome):
+        return Verdict(pair.id, Status.CONSISTENT, Outcome(outcome), None, None, {}, "some")
+
+    right, wrong = (
+        [verdict(pair, turn(one)) for pair, one in zip(on, said, strict=True)]
+        for turn in (str, other.__getitem__)
+    )
+    both = [Entrant("right", EntrantKind.RELEASED, right), Entrant("wrong", EntrantKind.RELEASED, wrong)]
+    return study_of(both, cast, on, n_draws=200)
+
+
+CLEAR = clear_study()
 MARKED = [
-    cell for board in details_of(STUDY) for line in board.lines for cell in line.cells if cell.is_marked
+    cell for board in details_of(CLEAR) for line in board.lines for cell in line.cells if cell.is_marked
 ]
 FRAME = Frame(
     "A benchmark",
@@ -166,7 +189,7 @@ def test_hostile_texts_leave_no_element_and_no_control_in_markdown():
 
 def test_a_clear_difference_is_bold_in_markdown():
     assert len(MARKED) > 2
-    assert made(format_study_markdown).count(r"\***") == len(MARKED)
+    assert format_study_markdown(CLEAR, FRAME).count(r"\***") == len(MARKED)
 
 
 # HTML
@@ -216,7 +239,7 @@ def test_there_is_no_link_to_what_a_study_lacks():
 
 
 def test_a_mark_says_beside_the_weight_that_a_difference_is_clear():
-    html = made(html_with_examples)
+    html = format_study_html(CLEAR, FRAME, [])
     assert html.count('<td class="number marked">') == len(MARKED)
     assert all(f">{cell.value} *" in html for cell in MARKED)
 
