@@ -192,5 +192,9 @@ def compared(first: Grade | Unparsed, second: Grade | Unparsed) -> Reading:
 
 
 def better_by(difference: float) -> float:
-    """The probability that an answer is better whose grade is greater by this much."""
-    return 1.0 / (1.0 + math.exp(-difference))
+    """The probability that an answer is better whose grade is greater by this much.
+
+    With the opposite difference it is what is left of 1, to the last digit.
+    """
+    p = 1.0 / (1.0 + math.exp(-abs(difference)))
+    return p if difference >= 0 else 1.0 - p
