@@ -283,6 +283,7 @@ def reader_in(folder: Path, monkeypatch: pytest.MonkeyPatch, programs: Path | No
         path.insert(0, str(programs))
         environment["PYTEST_ADDOPTS"] = f"--judge-backend {SCRIPTED} -p no:randomly -p no:cacheprovider"
     environment |= {"PATH": os.pathsep.join(path), "PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1"}
+    environment["COLUMNS"] = "100"  # as without a terminal; a worker has the width of whoever started it
     return Reader(folder, environment)
 
 
