@@ -16,6 +16,7 @@ from judge.evaluate import judge_pairs
 from judge.methods import MethodSettings
 from judge.methods.bsm import BranchSolveMerge
 from judge.methods.direct import Direct, render_direct
+from judge.prompts.marks import unmarked
 from judge.prompts.parsing import parse_plan
 from judge.records import Choice, Judgment, Order, Outcome, Step
 
@@ -222,7 +223,7 @@ def test_no_added_token_of_the_real_tokenizer_in_a_response_changes_an_id_outsid
     place = next(i for i in range(len(before), len(plain)) if plain[i - len(before) : i] == before)
     assert [plain[place]] == encoder.plain_ids("x")
     assert len(encoder.added_tokens) >= 20
-    for text in [*encoder.added_tokens, *HOSTILE]:
+    for text in map(unmarked, [*encoder.added_tokens, *HOSTILE]):
         hostile = encoder.encode([render_direct(pair_of(text, "y"), Order.AB, ties=False)])[0].ids
         own = encoder.plain_ids(text)
         assert list(hostile) == [*plain[:place], *own, *plain[place + 1 :]]
