@@ -117,6 +117,8 @@ def main() -> None:
         {
             "schema": SCHEMA,
             **provenance(),
+            "base_model": given.base_model,
+            "base_model_hash": judges[0]["identity"]["base_model_hash"],
             "seed": 0,
             "data": f"{given.recipe.name}: requests of which no pair to train on is made",
             "data_hash": sha256_of_json(hashes),

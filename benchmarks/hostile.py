@@ -210,6 +210,8 @@ def main() -> None:
         {
             "schema": SCHEMA,
             **provenance(),
+            "base_model": given.base_model,
+            "base_model_hash": judges[0]["identity"]["base_model_hash"],
             "seed": 0,  # nothing is drawn
             "data": "made for this: 25 requests with a right and a wrong answer",
             "data_hash": sha256_of_json(texts),
