@@ -105,7 +105,7 @@ def main() -> None:
     given = parser.parse_args()
     named = [options_of(spec, given.base_model) for spec in given.judge]
     by_kind = held_out_pairs(given.recipe, data_folder(given.data_dir))
-    judges = []
+    judges: list[dict[str, Any]] = []
     with shown_progress() as progress:
         for name, options in named:
             with Judge.of(options, progress=progress) as judge:

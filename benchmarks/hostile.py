@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args()
-    judges = []
+    judges: list[dict[str, Any]] = []
     with shown_progress() as progress:
         for method in METHODS:
             with Judge(base_model=given.base_model, method=method, cache=False, progress=progress) as judge:
