@@ -24,6 +24,8 @@ from judge.methods.direct import Direct
 from judge.prompts.parsing import spoken
 from judge.records import Judgment, Order, Prompt, Span, Status, Unparsed
 
+pytestmark = pytest.mark.slow  # a server for each
+
 
 @pytest.fixture(autouse=True)
 def _neither_key_nor_proxy(monkeypatch):

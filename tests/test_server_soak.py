@@ -181,6 +181,7 @@ def test_2000_pairs_are_judged_once_each_by_a_process_that_is_killed_twice(tmp_p
     assert median(memory[-quarter:]) - median(memory[quarter : 2 * quarter]) < MAX_GROWTH
 
 
+@pytest.mark.slow
 def test_four_processes_share_a_ledger_and_one_that_is_killed_harms_no_other(tmp_path):
     ledger, n_each = tmp_path / "l.sqlite", 120
     numbers = [range(n_each * part, n_each * (part + 1) + 20) for part in range(4)]  # they overlap
