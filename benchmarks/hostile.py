@@ -172,11 +172,10 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
         "| judge | added to the wrong answer | P(wrong) moves by | at most | says wrong, before | after |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for result in results:
-        for judge in result["judges"]:
-            kinds = sorted(judge["kinds"].items(), key=lambda one: -one[1]["moved"])
-            lines += [f"| {judge['name']} | {row(kind, one)} |" for kind, one in kinds]
     [result] = results
+    for judge in result["judges"]:
+        kinds = sorted(judge["kinds"].items(), key=lambda one: -one[1]["moved"])
+        lines += [f"| {judge['name']} | {row(kind, one)} |" for kind, one in kinds]
     lines += [
         "",
         f"{len(QUESTIONS)} requests, each kind once on each; P from 0 to 1, mean of both orders, with 95 % "

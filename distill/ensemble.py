@@ -40,8 +40,12 @@ class SignalOptions(JudgeOptions):
 
 def signal_options(options: JudgeOptions, signals: Mapping[str, float], length: float) -> SignalOptions:
     """The teacher of these signals, by the same engine."""
-    own = {one.name: getattr(options, one.name) for one in fields(JudgeOptions)}
-    return SignalOptions(**own, signals=dict(signals), length=length)
+    return SignalOptions(**own_of(options), signals=dict(signals), length=length)
+
+
+def own_of(options: JudgeOptions) -> dict[str, Any]:
+    """What every judge's options have, by name, to make options of another kind of them."""
+    return {one.name: getattr(options, one.name) for one in fields(JudgeOptions)}
 
 
 class Ensemble:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from distill.ensemble import METHOD, SignalOptions, weights_in_words
+from distill.ensemble import METHOD, SignalOptions, own_of, weights_in_words
 from judge.backends import Backend, load_backend
 from judge.errors import InputError
 from judge.ledger.ledger import Ledger
@@ -50,13 +50,12 @@ class RecordedOptions(JudgeOptions):
 
 def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
     """The same teacher, its readings taken from the shard."""
-    own = {one.name: getattr(options, one.name) for one in fields(JudgeOptions)}
     named = {"method": options.asked_by}
     if not options.backend.startswith("scripted:"):  # which has no base model
         named["base_model"] = options.settings.base_model
     if isinstance(options, SignalOptions):
         named |= {"method": METHOD, "letters": weights_in_words(options.signals, options.length)}
-    return RecordedOptions(**own, shard=shard, named=named)
+    return RecordedOptions(**own_of(options), shard=shard, named=named)
 
 
 class Recorded:
