@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import training
-from benchmarks.processes import in_fresh_process, one_process, peak_rss
+from benchmarks.processes import in_fresh_process, one_process
 from distill.examples import VERDICT_TOKENS
 from judge.backends import Settings
 from judge.backends.embedded import EmbeddedBackend
@@ -27,7 +27,7 @@ from judge.datasets.dataset import data_folder
 from judge.datasets.mt_bench import voted_pairs
 from judge.evaluate import planned, read_batch
 from judge.models import basemodels
-from judge.provenance import of_sample, provenance, write_result
+from judge.provenance import of_sample, peak_rss, provenance, write_result
 from judge.records import Order, Pair
 
 MT_BENCH_DATA = "MT-bench turn 1"

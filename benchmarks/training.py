@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import one_process, peak_rss
+from benchmarks.processes import one_process
 from distill.examples import TokenRow, batches_of, token_rows
 from distill.pairs import read_unlabelled
 from distill.recipe import DATA, PairSource, Train
@@ -24,6 +24,7 @@ from distill.train import Training
 from judge.datasets.oasst import TRAINING_FILE
 from judge.models import basemodels
 from judge.progress import silent
+from judge.provenance import peak_rss
 from judge.records import Outcome, Pair
 
 DATA_NAME = "OASST1 (reconstructed)"

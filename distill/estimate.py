@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 
 from distill.train import Training
 from distill.within import Speed, look_s, minutes_of, times_of
+from judge.provenance import peak_rss
 
 FEW_STEPS = 20
 """A training of fewer steps is over before an estimate would be of use."""
@@ -43,9 +43,6 @@ def peak_memory(device: str) -> int | None:
         import torch
 
         return int(torch.cuda.max_memory_allocated())
-    with suppress(ImportError):  # only Unix counts it
-        import resource
-
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    with suppress(ImportError):
+        return peak_rss()
     return None

@@ -110,3 +110,10 @@ def as_json(value: Any, indent: str = "") -> str:
         ]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     return "[\n" + ",\n".join(f"{inner}{as_json(item, inner)}" for item in value) + f"\n{indent}]"
+
+
+def peak_rss() -> int:
+    """Peak memory of this process until now, in bytes. Raises ImportError where no Unix counts it."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
