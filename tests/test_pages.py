@@ -99,6 +99,7 @@ def test_every_make_target_that_a_page_names_exists(target):
     assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_every_message_that_troubleshooting_quotes_is_one_of_ours():
     messages = list(messages_of_ours())
     quoted = re.findall(r'^### "(.+)"$', PAGES["docs/troubleshooting.md"], re.MULTILINE)

@@ -22,6 +22,7 @@ from judge.ranking.contests import Contests
 from judge.ranking.strengths import fitted
 
 
+@pytest.mark.slow
 def test_a_third_of_the_pairs_ranks_as_often_right_as_all_of_them():
     generator = np.random.default_rng(1)
     right = {"all": 0, "third": 0}
@@ -44,6 +45,7 @@ def test_models_that_are_far_apart_cost_little():
     assert contests.is_asked.mean() < 0.2
 
 
+@pytest.mark.slow
 def test_two_equal_models_seldom_pass_for_different_however_often_one_looks():
     generator = np.random.default_rng(3)
     wrong = 0

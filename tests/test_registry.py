@@ -80,6 +80,7 @@ def broken(tmp_path):
     return make_package(tmp_path / "broken", "judge-broken", files, POINTS, "0.3")
 
 
+@pytest.mark.slow
 def test_each_broken_part_of_a_package_is_one_line_with_its_name(broken, tmp_path):
     done = run_judge([["judge", *command.split()] for command in FAULTS], broken, tmp_path)
     for one, (command, fault) in zip(done, FAULTS.items(), strict=True):
@@ -93,6 +94,7 @@ def test_each_broken_part_of_a_package_is_one_line_with_its_name(broken, tmp_pat
         assert f" {named} of the package" in one.err
 
 
+@pytest.mark.slow
 def test_a_broken_package_disturbs_nobody_who_does_not_name_it(broken, tmp_path):
     fine = [
         "judge run pairs.jsonl --backend scripted:longer --out verdicts.jsonl --quiet",

@@ -62,6 +62,7 @@ def test_it_is_whole_and_made_for_the_base_model_of_its_name_and_for_these_promp
     assert sum(file.stat().st_size for file in folder.iterdir()) < MAX_BYTES
 
 
+@pytest.mark.slow
 @EACH
 def test_no_path_of_the_machine_it_was_made_on_is_in_it(folder):
     peft = pytest.importorskip("peft")

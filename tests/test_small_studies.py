@@ -22,6 +22,8 @@ from judge.study.glossary import METRICS
 from judge.study.page import Frame, format_study_html, format_study_markdown, format_study_text
 from judge.study.study import Entrant, EntrantKind, Study, study_as_json, study_of
 
+pytestmark = pytest.mark.slow
+
 FRAME = Frame("Judges on next to nothing")
 NO_NUMBER = re.compile(r"\b(nan|inf|infinity)\b", re.IGNORECASE)
 SHARES = {name for name, metric in METRICS.items() if metric.unit is Unit.PERCENT} | {"coverage"}

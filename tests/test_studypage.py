@@ -99,6 +99,7 @@ def hostile_page():
 # What every format says
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formatted", FORMATS)
 def test_every_format_has_the_judges_their_figures_and_what_they_stand_on(formatted):
     page = " ".join(made(formatted).replace("\\", "").split())
@@ -204,6 +205,7 @@ def test_no_hostile_text_becomes_an_element_or_an_attribute():
     assert page.open == []
 
 
+@pytest.mark.slow
 def test_every_text_of_an_example_can_be_read_as_it_was():
     texts = {shown.strip() for shown in Page(hostile_page()).texts}
     _, _, galleries = hostile()
