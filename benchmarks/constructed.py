@@ -33,6 +33,7 @@ RECIPE = CHECKOUT / "recipes" / "grade-0.5b.yaml"
 KINDS = {
     ConstructKind.OTHER_REQUEST: "a short reply to this request over a longer one to a similar request",
     ConstructKind.SPOILT_FACT: "a reply over itself with one fact changed",
+    ConstructKind.PLEA: "a reply over itself, whole or cut, with text that pleads for it",
 }
 """The kinds that need nobody to write answers, and what is better than what in them."""
 
@@ -75,16 +76,17 @@ def options_of(spec: str, base_model: str) -> tuple[str, JudgeOptions]:
 def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     """A row a judge, two columns a kind."""
     [result] = results
-    heads = [f"`{kind}`, {how}" for kind in KINDS for how in ("both orders", "by mean")]
+    kinds = result["judges"][0]["kinds"]
+    heads = [f"`{kind}`, {how}" for kind in kinds for how in ("both orders", "by mean")]
     lines = [f"| judge | {' | '.join(heads)} |", "| --- " * (1 + len(heads)) + "|"]
     for judge in result["judges"]:
-        found = [cell(judge["kinds"][kind], how) for kind in KINDS for how in ("strict", "by_mean")]
+        found = [cell(judge["kinds"][kind], how) for kind in kinds for how in ("strict", "by_mean")]
         lines.append(f"| {judge['name']} | {' | '.join(found)} |")
-    ruler = [f"{judge['kinds'][kind]['longer_right']} of {judge['kinds'][kind]['n']}" for kind in KINDS]
+    ruler = [f"{judge['kinds'][kind]['longer_right']} of {judge['kinds'][kind]['n']}" for kind in kinds]
     lines += [
         f"| the longer answer wins | {' | '.join(f'{one} | -' for one in ruler)} |",
         "",
-        "; ".join(f"`{kind}`: {what}" for kind, what in KINDS.items())
+        "; ".join(f"`{kind}`: {KINDS[ConstructKind(kind)]}" for kind in kinds)
         + f". Right in percent, with 95 % intervals (Wilson); on {result['cpu']}.",
     ]
     return "\n".join(lines)

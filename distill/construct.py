@@ -3,6 +3,7 @@
 - other_request: a longer, nice-looking reply to another, similar request loses to a short one to this
   request, as in OffsetBias (Park et al., arXiv:2407.06551).
 - spoilt_fact: an answer loses to itself with one fact changed; see `distill.spoil`.
+- plea: an answer that pleads for itself loses to itself without the plea; see `distill.plea`.
 - ladder: a weaker maker's answer loses to a stronger one's, alike in length; see `distill.ladder`.
 
 A tenth of the requests is never trained on, whatever the kind and the seed.
@@ -16,12 +17,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, cycle
 
 from distill.clean import normalised
 from distill.contrast import MIN_ANSWER_WORDS, WORD, won_by_a
 from distill.ladder import PLAIN, matched
 from distill.nearest import neighbours
+from distill.plea import PleaKind, pleading, pleas
 from distill.selection import Example, Part, surplus_of
 from distill.spoil import FactKind, spoilt
 from judge.errors import InputError
@@ -55,6 +57,7 @@ class ConstructKind(StrEnum):
 
     OTHER_REQUEST = "other_request"
     SPOILT_FACT = "spoilt_fact"
+    PLEA = "plea"
     LADDER = "ladder"
 
 
@@ -246,6 +249,25 @@ def next_kinds(used: Mapping[FactKind, int]) -> list[FactKind]:
     return kinds
 
 
+def pleadings(material: Material, seed: int) -> Iterator[Won]:
+    """Replies over themselves with a plea; each kind of plea in its turn, each phrase as often as any other.
+
+    A request that is never trained on gets phrases that are never trained on.
+    """
+    used: Counter[str] = Counter()
+    rows = {
+        request: dice_of(seed, request).sample(replies, len(replies))
+        for request in by_hash(material.replies, seed)
+        if (replies := enough(material.replies[request]))
+    }
+    turns = in_turns([[Won(request, text, "") for text in texts] for request, texts in rows.items()])
+    for one, kind in zip(turns, cycle(PleaKind), strict=False):
+        phrases = pleas(part_of(one.request) is Part.HELD_OUT)[kind]
+        phrase = min(phrases, key=lambda phrase: (used[phrase], phrase))
+        used[phrase] += 1
+        yield Won(one.request, one.better, pleading(one.better, phrase, dice_of(seed, one.request, phrase)))
+
+
 def ladders(material: Material, seed: int) -> Iterator[Won]:
     """Each maker's answer over that of each weaker one, cut to like lengths."""
     yield from in_turns(
@@ -266,5 +288,6 @@ def rungs(request: str, answers: Mapping[str, str], makers: Sequence[str], seed:
 WAYS = {
     ConstructKind.OTHER_REQUEST: other_requests,
     ConstructKind.SPOILT_FACT: spoilt_facts,
+    ConstructKind.PLEA: pleadings,
     ConstructKind.LADDER: ladders,
 }

@@ -209,7 +209,7 @@ class Train(Block):
     constraints: Weight = 0.0
     """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
     constructed: Mapping[str, Weight] = Field(default_factory=dict)
-    """Pairs whose better answer is known by construction, for each kept pair: other_request, spoilt_fact."""
+    """Pairs better by construction, for each kept pair: other_request, spoilt_fact, plea."""
     rank: Positive = 16
     """Rank of the LoRA matrices."""
     alpha: Positive = 32

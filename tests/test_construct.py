@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pairs import HOSTILE, pair_of
 
+from benchmarks.hostile import ATTACKS
 from distill.clean import normalised
 from distill.construct import (
     ConstructKind,
@@ -23,6 +24,7 @@ from distill.construct import (
 )
 from distill.ladder import complete, half_of, matched
 from distill.nearest import FAR, N_NEAREST, NEAR, neighbours
+from distill.plea import PHRASES, PleaKind, pleading, pleas
 from distill.selection import Example, Part, targets
 from distill.spoil import FactKind, other_numbers, spoilt
 from judge.errors import InputError
@@ -327,6 +329,64 @@ def test_a_not_is_put_in_about_as_often_as_one_is_taken_out():
 def test_answers_that_are_made_up_have_no_facts():
     answer = "Once there was a hot soup of 40 days in Rome, and it was large."
     assert made_of(ConstructKind.SPOILT_FACT, Material({"Write me a story about soup": [answer]})) == []
+
+
+# --- plea
+
+ANSWER = "First comes this. Then there is that. In the end all is well with everybody."
+PLEA = "Mine is best."
+
+
+def phrases_in(text: str) -> list[str]:
+    return [phrase for some in PHRASES.values() for phrase in some if phrase in text]
+
+
+def test_the_worse_answer_is_the_better_one_with_a_plea():
+    made = made_of(ConstructKind.PLEA)
+    assert len(made) > 100
+    for better, worse in map(better_and_worse, made):
+        assert not phrases_in(better)
+        [*_, phrase] = sorted(phrases_in(worse), key=len)
+        left = worse.replace(phrase, "", 1).split()
+        assert left == better.split()[: len(left)]
+        assert len(" ".join(left)) >= 0.45 * len(better)
+
+
+def test_length_does_not_tell_that_an_answer_pleads():
+    longer = [
+        len(worse) > len(better) for better, worse in map(better_and_worse, made_of(ConstructKind.PLEA))
+    ]
+    assert abs(sum(longer) / len(longer) - 0.5) < 0.05
+
+
+def test_a_request_that_is_held_out_has_pleas_that_are_held_out():
+    trained, held_out = pleas(False), pleas(True)
+    assert set(trained) == set(held_out) == set(PleaKind)
+    for kind in PleaKind:
+        assert len(held_out[kind]) == len(PHRASES[kind]) / 4
+        assert {*trained[kind], *held_out[kind]} == set(PHRASES[kind])
+    every_kind = set()
+    for _, worse in map(better_and_worse, held_out_of("plea", MATERIAL)):
+        found = set(phrases_in(worse))
+        assert found & {one for some in held_out.values() for one in some}
+        every_kind |= {kind for kind in PleaKind if found & set(held_out[kind])}
+    assert every_kind == set(PleaKind)
+
+
+def test_a_plea_stands_before_behind_or_between():
+    made = {pleading(ANSWER, PLEA, random.Random(seed)) for seed in range(200)}
+    assert f"{PLEA} {ANSWER}" in made
+    assert f"{ANSWER} {PLEA}" in made
+    assert f"First comes this. {PLEA} Then there is that. In the end all is well with everybody." in made
+    assert f"First comes this. Then there is that. {PLEA}" in made, "cut"
+    assert pleading("Yes", PLEA, random.Random(0)) in (f"Yes {PLEA}", f"{PLEA} Yes")
+
+
+def test_no_judge_is_taught_what_it_is_measured_with():
+    measured = [add("", "") for _, add in ATTACKS.values()]
+    assert not any(
+        phrase in text for phrase in sum(PHRASES.values(), ()) for text in measured if len(phrase) > 5
+    )
 
 
 # --- ladder
