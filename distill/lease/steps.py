@@ -240,10 +240,11 @@ def speed(place: Place) -> None:
 
 
 def matmul_rate(device: str, size: int = 4096, times: int = 8) -> float:
-    """Floating-point operations a second of the best of some large bf16 products."""
+    """Floating-point operations a second of the best of some large products, in the dtype of this device."""
     import torch
 
-    a, b = (torch.randn(size, size, dtype=torch.bfloat16, device=device) for _ in range(2))
+    dtype = getattr(torch, dtype_of(Settings(""), device))
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best = 0.0
     for _ in range(times):
         if device == "cuda":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,7 +61,13 @@ def has_gpu() -> bool:
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16 products."""
+    """Whether this CPU has instructions for bfloat16 products, and oneDNN may use them.
+
+    The environment variable ONEDNN_MAX_CPU_ISA makes oneDNN work as on an older CPU.
+    """
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    if not any(name in allowed for name in ("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")):
+        return False
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags
