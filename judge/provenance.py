@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from judge.hardware import cpu_name, instruction_sets
 from judge.io.writing import write_whole
 from judge.models import basemodels
 from judge.records import Pair, sha256_of_json
@@ -26,6 +27,7 @@ def provenance() -> dict[str, Any]:
     return {
         "commit": commit_of(CHECKOUT),
         "cpu": cpu_name(),
+        "instruction_sets": instruction_sets(),
         "cores": os.cpu_count(),
         "gpu": gpu_name(),
         "versions": {"python": platform.python_version(), **versions_of(PACKAGES)},
@@ -54,13 +56,6 @@ def _git(folder: Path, *arguments: str) -> str:
     except OSError:  # no git here
         return ""
     return done.stdout.strip()
-
-
-def cpu_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def gpu_name() -> str:

@@ -21,11 +21,11 @@ from models import manifest_values
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
 from judge.backends import Sampling, Settings, load_backend
-from judge.backends.local import multiplies_bfloat16
 from judge.backends.vllm_engine import VllmBackend, lora_rank, seed_of, softmax
 from judge.datasets.mt_bench import voted_pairs
 from judge.errors import InputError, MissingExtra, ModelError
 from judge.evaluate import size_of
+from judge.hardware import multiplies_bfloat16
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
 from judge.models.adapters import Adapter, write_manifest

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from judge.backends import ChoiceProbabilities, Settings
 from judge.backends.tokens import Encoded, PromptEncoder
+from judge.hardware import has_gpu, multiplies_bfloat16
 from judge.models import basemodels
 from judge.models.adapters import check_fits, read_adapter
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
@@ -49,28 +47,6 @@ def dtype_of(settings: Settings, device: str) -> str:
     if settings.dtype != "auto":
         return settings.dtype
     return "bfloat16" if device == "cuda" or multiplies_bfloat16() else "float32"
-
-
-def has_gpu() -> bool:
-    """Whether torch would find an NVIDIA GPU, without importing torch."""
-    try:
-        version = importlib.metadata.version("torch")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return not version.endswith("+cpu") and Path("/dev/nvidiactl").exists()
-
-
-def multiplies_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16 products, and oneDNN may use them.
-
-    The environment variable ONEDNN_MAX_CPU_ISA makes oneDNN work as on an older CPU.
-    """
-    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
-    if not any(name in allowed for name in ("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")):
-        return False
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else ""
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def chosen_among(
