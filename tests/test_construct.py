@@ -97,7 +97,7 @@ def spoilt_by(text: str, kind: FactKind, *others: str) -> set[str]:
 
 
 def test_a_constructed_pair_is_an_example_like_any_other():
-    made = constructed(KINDS, MATERIAL, 90, 0)
+    made = constructed(KINDS, MATERIAL, 120, 0)
     assert Counter(constructed_kind(one.pair) for one in made) == dict.fromkeys(ConstructKind, 30)
     assert {one.p_a for one in made} == {0.0, 1.0}
     assert len({one.pair.id for one in made}) == len(made)

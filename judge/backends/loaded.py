@@ -22,6 +22,7 @@ from judge.backends.decoding import (
     register_step_attention,
 )
 from judge.backends.gathered import padded_places
+from judge.backends.last_layer import only_at
 from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
 from judge.backends.tokens import PromptEncoder
 from judge.errors import BackendError, MissingExtra, ModelError
@@ -253,7 +254,7 @@ class LoadedModel:
         import torch
 
         packing = pack(sequences)
-        with torch.inference_mode(), _out_of_memory_named():
+        with torch.inference_mode(), _out_of_memory_named(), only_at(self.model.base_model, packing.ends):
             hidden = self._packed_pass(packing)[packing.ends]
             rows = self.model.get_output_embeddings().weight[list(ids)]
             # float32: bf16 logits near 20 move in steps of 0.125 and would make false ties.
