@@ -207,7 +207,9 @@ class SuiteRun:
 
     def is_skipped(self, record: Record) -> bool:
         """Whether a comparison counts for nothing because its verdict changes with the order."""
-        return not is_undecided(record) and is_skipped(record["verdict"]["status"], self.settings.inconsistent)
+        return not is_undecided(record) and is_skipped(
+            record["verdict"]["status"], self.settings.inconsistent
+        )
 
     @property
     def is_failed(self) -> bool:

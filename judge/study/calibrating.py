@@ -32,7 +32,6 @@ from judge.models.separation import adapter_in
 from judge.orders import log_odds_of_a
 from judge.records import Calibration, HumanVote, Pair, Share, Verdict, has_rule, sha256_of_json
 
-SCHEMA = "four-token-judge/calibration/1"
 FEWEST_VOTES = 30
 DIGITS = 6
 """Fitted values are rounded to so many decimals, so that all machines write the same ones."""
@@ -70,10 +69,17 @@ class Fit:
 
     def as_json(self) -> dict[str, Any]:
         """The calibration file: no clock in it, so equal votes give equal bytes."""
+        from judge.io.calibrations import SCHEMA
+
         band = None
         if self.covered is not None and self.right is not None:
             below, covered = self.calibration.undecided_below, asdict(self.covered)
-            band = {"precision": self.precision, "below": below, "covered": covered, "right": _json(self.right)}
+            band = {
+                "precision": self.precision,
+                "below": below,
+                "covered": covered,
+                "right": _json(self.right),
+            }
         return {
             "schema": SCHEMA,
             "judge": self.calibration.judge,
@@ -293,7 +299,9 @@ def _band(odds: Odds, p_a: Floats, precision: float) -> Band:
 def _hash_of(panel: Panel, verdicts: Sequence[Verdict]) -> str:
     """SHA-256 (hex) of what was fitted: the pairs in order, both orders' log-odds, their questions, all votes."""
     odds = {verdict.pair_id: log_odds_of_a(verdict) for verdict in verdicts}
-    seen = [[id, odds[id], int(question)] for id, question in zip(panel.pair_ids, panel.question, strict=True)]
+    seen = [
+        [id, odds[id], int(question)] for id, question in zip(panel.pair_ids, panel.question, strict=True)
+    ]
     return sha256_of_json([seen, panel.voted_pair.tolist(), panel.voted.tolist()])
 
 
