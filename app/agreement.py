@@ -20,8 +20,8 @@ from judge.study.study import Study
 
 CALIBRATION_FILE = "my-judge.json"
 WHAT_FOR = (
-    "A calibration makes the judge's probabilities what these votes say they are worth. Verdicts that are too "
-    "close for so many to be right become undecided."
+    "A calibration makes the judge's probabilities what these votes say they are worth. Verdicts that are "
+    "too close for so many to be right become undecided."
 )
 BLUE, ORANGE = "#2f6f9f", "#c76b00"  # told apart by everybody, and by their place
 

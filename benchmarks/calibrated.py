@@ -161,9 +161,9 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
         [
             *lines,
             "",
-            f"{result['data']}: means over {N_SPLITS} random splits by question, in brackets the range of 95 % "
-            f"of them; with {N_VOTES} votes to calibrate on, some {tested:.0f} on other questions are left to "
-            "test on.",
+            f"{result['data']}: means over {N_SPLITS} random splits by question, in brackets the range of "
+            f"95 % of them; with {N_VOTES} votes to calibrate on, some {tested:.0f} on other questions are "
+            "left to test on.",
         ]
     )
 

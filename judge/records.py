@@ -444,9 +444,9 @@ class Rule:
     undecided_below: float
 
     def named(self, identity: Identity) -> Identity:
-        """The identity of the judge of that identity under this rule. The ledger keeps readings without it."""
+        """The identity of that judge under this rule; the ledger keeps its readings without it."""
         parts = [] if self.calibration is None else [f"calibrated by {self.calibration.hash[:16]}"]
-        parts.append(f"undecided below {self.undecided_below:g}")
+        parts.append(f"undecided below {self.undecided_below}")
         suffix = ABSTAINING if self.calibration is None else CALIBRATED
         return replace(
             identity,

@@ -1,4 +1,4 @@
-"""`judge calibrate`, and judges with a calibration or a band: from votes to verdicts, reports and the gate."""
+"""`judge calibrate`, and judges with a calibration or a band: from votes to reports and the gate."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_a_file_that_is_no_calibration_says_what_is_wrong(tmp_path, text, words)
 
 
 def test_abstaining_needs_no_calibration_and_is_part_of_the_fingerprint(here):
-    told = judged(*RUN, "--abstain-below", "0.51", "--out", "after.jsonl")
+    told = judged(*RUN, "--abstain-below", "0.56", "--out", "after.jsonl")
     after = read_verdicts("after.jsonl")
     share = sum(one.is_undecided for one in after)
     assert 0 < share < len(after)

@@ -30,9 +30,9 @@ def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None 
 
     Columns: pair_id, judge, status, outcome, p_a, outcome_by_mean; for each order (ab, ba) choice_ab,
     p_first_ab (the probability of the answer shown first), raw_ab and unparsed_ab (why a reply could not be
-    read); tokens_in and tokens_out of both orders together, is_trimmed, is_undecided. With the pairs also category, prompt,
-    response_a, response_b, reference, system, and metadata as JSON text. Absent values are missing (NaN or
-    None).
+    read); tokens_in and tokens_out of both orders together, is_trimmed, is_undecided. With the pairs also
+    category, prompt, response_a, response_b, reference, system, and metadata as JSON text. Absent values are
+    missing (NaN or None).
 
     Raises:
         InputError: a verdict on a pair that is not among the pairs.

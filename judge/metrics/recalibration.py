@@ -1,4 +1,4 @@
-"""How a judge's log-odds become the share of people who agree: a fitted slope and offset, and where to abstain.
+"""How a judge's log-odds become the share of people who agree: a fitted line, and where to abstain.
 
 Platt's way of scaling (1999) for two readings: P(A) = logistic(slope * z + offset), where z is the mean of
 both orders' log-odds that a is better. It is fitted by logistic regression over the votes that are no ties,
@@ -59,7 +59,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The share right of the votes on which the judge is at least as sure as `below`; the rest is undecided."""
+    """The share right of the votes on which a judge is at least as sure as `below`; the rest is undecided."""
 
     precision: float
     below: float
@@ -180,7 +180,7 @@ def band_for(odds: Odds, p_a: Floats, precision: float) -> Band | None:
 
 
 def votes_needed(gain: Estimate) -> int | None:
-    """How many votes like these would tell a gain of this size from none; None if they tell, or none would."""
+    """How many votes like these would tell such a gain from none; None if these do, or no number would."""
     if gain.value is None or gain.low is None or gain.high is None or not gain.low <= 0 <= gain.high:
         return None
     if gain.value == 0:

@@ -1,7 +1,8 @@
-"""Verdicts and people's votes on them -> a calibration: the file of `judge calibrate`, and what to say of it."""
+"""Verdicts and people's votes on them -> a calibration: its file, and what to say of it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -104,7 +105,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A judge's log-odds beside the votes that are no ties, and `p_a`, its P(A) as it gives it, a vote each."""
+    """A judge's log-odds beside the votes that are no ties, and `p_a`, the P(A) that it gives for each."""
 
     panel: Panel
     odds: Odds
@@ -145,7 +146,7 @@ def calibrate(
     gain = {name: difference(was[name], now[name], resampler) for name in ERRORS}
     band = None if precision is None else _band(odds, anew, precision)
     slope, offset = line_intervals(odds)
-    below = 0.5 if band is None else round(band.below, DIGITS)
+    below = 0.5 if band is None else math.floor(band.below * 10**DIGITS) / 10**DIGITS
     return Fit(
         calibration=Calibration(judge, round(line.slope, DIGITS), round(line.offset, DIGITS), below),
         n_votes=odds.n,
@@ -173,8 +174,8 @@ def format_fit(fit: Fit) -> str:
         f"{fit.n_votes:,} votes that are no ties, on {fit.n_questions:,} questions; {fit.n_ties:,} ties are "
         "left out",
         f"Slope {_with_interval(fit.slope, 2)}, offset {_with_interval(fit.offset, 2)}",
-        f"Place bias {_with_interval(fit.place_bias, 2)}: what the first place gains in log-odds; both orders "
-        "together cancel it",
+        f"Place bias {_with_interval(fit.place_bias, 2)}: what the first place gains in log-odds; both "
+        "orders together cancel it",
         "On questions that it was not fitted on:",
         *(
             f"  {label}: {fit.before[name].value:.3f} before, {fit.after[name].value:.3f} after, gain "
@@ -270,12 +271,12 @@ def _refuse_too_few(beside: Beside) -> None:
     if odds.n < FEWEST_VOTES:
         ties = f" ({beside.n_ties} ties do not count)" if beside.n_ties else ""
         raise InputError(
-            f"{odds.n} votes that are no ties on pairs with probabilities{ties}. A calibration needs at least "
-            f"{FEWEST_VOTES}, and tells more from 200 on."
+            f"{odds.n} votes that are no ties on pairs with probabilities{ties}. A calibration needs at "
+            f"least {FEWEST_VOTES}, and tells more from 200 on."
         )
     if odds.n_questions < 2:
         raise InputError(
-            "all votes are on one question. A calibration needs others to be tried on: vote on more questions."
+            "all votes are on one question. A calibration needs others to be tried on: vote on more of them."
         )
 
 
@@ -297,7 +298,7 @@ def _band(odds: Odds, p_a: Floats, precision: float) -> Band:
 
 
 def _hash_of(panel: Panel, verdicts: Sequence[Verdict]) -> str:
-    """SHA-256 (hex) of what was fitted: the pairs in order, both orders' log-odds, their questions, all votes."""
+    """SHA-256 (hex) of what was fitted: pairs in order, both orders' log-odds, questions, all votes."""
     odds = {verdict.pair_id: log_odds_of_a(verdict) for verdict in verdicts}
     seen = [
         [id, odds[id], int(question)] for id, question in zip(panel.pair_ids, panel.question, strict=True)
