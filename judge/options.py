@@ -37,7 +37,7 @@ class JudgeOptions:
 
     @property
     def rule(self) -> Rule | None:
-        """How its readings become verdicts, if not as they say. Raises InputError for a file that is wrong."""
+        """How its readings become verdicts, if not as they say. Raises InputError for a wrong file."""
         if not self.calibration:
             return None if self.abstain_below is None else Rule(None, self.abstain_below)
         from judge.io.calibrations import read_calibration

@@ -139,8 +139,9 @@ def format_json(report: Report) -> str:
 
     group: {"n_pairs", "n_judged", "consistent", "inconsistent", "undecided", "unparsed",
         "wins": {"A", "B", "TIE"}, "wins_by_mean": {"A", "B", "TIE"}, "first_twice", "mean_tokens_in",
-        "mean_tokens_out", "n_trimmed", "n_identical", "gold_strict", "gold_by_mean"}; see `Group`. A share is {"count", "total", "value"},
-        its value null where total is 0; a share of gold labels is null where there is none.
+        "mean_tokens_out", "n_trimmed", "n_identical", "gold_strict", "gold_by_mean"}; see `Group`. A share
+        is {"count", "total", "value"}, its value null where total is 0; a share of gold labels is null where
+        there is none.
     pair: {"id", "category", "status", "outcome", "p_a", "outcome_by_mean", "is_undecided", "gold",
         "is_trimmed", "tokens_in", "tokens_out", "orders": {"AB": order, "BA": order}}
     order: {"choice", "p_a", "unparsed"}; choice is null where unparsed, which then is the reason.
