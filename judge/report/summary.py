@@ -120,9 +120,9 @@ class CategoryGroup:
     Counted over judged pairs: `consistent`, `inconsistent`, `undecided` (too close to call by the judge's
     rule; `n_undecided_alone` of them are consistent), and `wins` by strict outcome (inconsistent and
     undecided pairs among the ties, and so are the `n_identical` ones, of two equal answers). Over judged
-    pairs with probabilities: `wins_by_mean`. Over all pairs: `unparsed` and the mean tokens of a verdict, both
-    orders added (None without pairs). `first_twice` is the share of the inconsistent pairs in which both
-    orders chose the first response shown.
+    pairs with probabilities: `wins_by_mean`. Over all pairs: `unparsed` and the mean tokens of a verdict,
+    both orders added (None without pairs). `first_twice` is the share of the inconsistent pairs in which
+    both orders chose the first response shown.
 
     `gold_strict` and `gold_by_mean` are shares of the pairs with a gold label; unparsed pairs are wrong in
     both, inconsistent ones in the strict. None if there is no label, or no probability to take a mean of.
