@@ -76,6 +76,7 @@ def figures_of(odds: Odds, p_a: Floats, splits: Sequence[Split], has_band: bool)
     return {
         "n_splits": len(splits),
         "n_tested": spread_of([float(split.other.sum()) for split in splits]),
+        "slope": spread_of([fitted(part_of(odds, split.known)).slope for split in splits]),
         **errors,
         "n_bands": len(bands),
         "right": spread_of([right for right, _ in bands]),
@@ -152,7 +153,7 @@ def shards_of(result: Mapping[str, Any]) -> list[Path]:
 def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     """A row a judge and number of votes: each error before and after, and the band."""
     [result] = results
-    heads = ["judge", "votes", *(f"{label}, before and after" for label in ERRORS.values())]
+    heads = ["judge", "votes", "slope", *(f"{label}, before and after" for label in ERRORS.values())]
     heads += ["ECE saved", "ECE lower in", f"right where a band for {100 * PRECISION:.0f} % calls", "called"]
     lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     lines += [f"| {' | '.join(cells_of(row))} |" for row in result["rows"]]
@@ -173,6 +174,7 @@ def cells_of(row: Mapping[str, Any]) -> list[str]:
     return [
         row["name"],
         f"{row['n_votes']}",
+        f"{row['slope']['mean']:.2f}",
         *(f"{row[name]['before']:.3f}, {row[name]['after']:.3f}" for name in ERRORS),
         f"{saved['mean']:.3f} ({saved['low']:.3f} to {saved['high']:.3f})",
         f"{100 * row['ece']['better'] / row['n_splits']:.0f} %",
