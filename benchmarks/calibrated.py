@@ -124,8 +124,13 @@ def spread_of(values: Sequence[float]) -> dict[str, float | None]:
     return {"mean": float(np.mean(values)), "low": float(low), "high": float(high)}
 
 
-def measured(result: Mapping[str, Any], ledger: Ledger, folder: Path | None) -> list[dict[str, Any]]:
-    """A row a judge with `N_VOTES` votes, and of our judge one for each of `OTHER_NUMBERS`, too."""
+def measured(
+    result: Mapping[str, Any],
+    ledger: Ledger,
+    folder: Path | None,
+    numbers: Sequence[int] = (N_VOTES, *OTHER_NUMBERS),
+) -> list[dict[str, Any]]:
+    """A row a judge with `N_VOTES` votes, and of our judge one for each of the other `numbers`, too."""
     dataset = dataset_of(dict(result), folder)
     rows = []
     for judge in result["judges"]:
@@ -133,8 +138,7 @@ def measured(result: Mapping[str, Any], ledger: Ledger, folder: Path | None) -> 
             continue
         verdicts = verdicts_of(judge["fingerprint"], dataset.pairs, ledger, result["replayed"])
         beside = odds_beside(verdicts, dataset.votes, dataset.pairs)
-        numbers = sorted({N_VOTES, *(OTHER_NUMBERS if judge["name"] == OURS else ())})
-        for n_votes in numbers:
+        for n_votes in sorted(numbers) if judge["name"] == OURS else (N_VOTES,):
             splits = list(splits_of(beside.odds, n_votes))
             found = figures_of(beside.odds, beside.p_a, splits, has_band=n_votes == N_VOTES)
             rows.append(
