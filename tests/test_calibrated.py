@@ -56,7 +56,8 @@ def test_a_modest_judge_gains_by_every_error(odds):
     assert found["slope"]["mean"] == pytest.approx(2, abs=0.4)
     for name in ("brier", "log_loss"):
         assert found[name]["after"] < found[name]["before"]
-        gains = [was[name] - now[name] for was, now in (both_errors(odds, modest(odds), one) for one in splits)]
+        both = [both_errors(odds, modest(odds), one) for one in splits]
+        gains = [was[name] - now[name] for was, now in both]
         assert found[name]["gain"]["mean"] == pytest.approx(np.mean(gains))
         assert found[name]["better"] == sum(gain > 0 for gain in gains)
     assert found["n_bands"] == sum(band_of(odds, one) is not None for one in splits)
