@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -61,6 +62,15 @@ def votes_for(n: int, is_right=lambda number: number % 4 != 0):
     said = [(i % 2 == 1) == is_right(i // 2) for i in range(n)]
     votes = [HumanVote(f"p{i}", "ann", Ballot.A if a else Ballot.B) for i, a in enumerate(said)]
     return verdicts, votes
+
+
+def drawn_votes(n: int, slope: float):
+    """Verdicts of all kinds, and votes of people who say A as often as a line of that slope says."""
+    generator = random.Random(1)
+    odds = [generator.gauss(0, 1) for _ in range(n)]
+    said = [generator.random() < logistic(slope * z) for z in odds]
+    verdicts = [verdict_of(logistic(z), logistic(z), f"p{i}") for i, z in enumerate(odds)]
+    return verdicts, [HumanVote(f"p{i}", "ann", Ballot.A if a else Ballot.B) for i, a in enumerate(said)]
 
 
 # --- a rule
@@ -155,9 +165,14 @@ def test_a_band_leaves_what_is_as_precise_as_asked():
 
 
 def test_it_says_how_many_votes_would_tell():
-    assert "These votes show that it helps" in format_fit(calibrate(*votes_for(400, lambda n: True)))
-    unclear = format_fit(calibrate(*votes_for(40, lambda n: n % 10 < 7)))
-    assert "These votes do not show whether it helps; " in unclear
+    modest = calibrate(*drawn_votes(400, slope=3.0))
+    assert modest.gain["log_loss"].low > 0
+    assert "These votes show that it helps" in format_fit(modest)
+    right = calibrate(*drawn_votes(60, slope=1.2))
+    assert right.gain["log_loss"].low < 0 < right.gain["log_loss"].high
+    assert f"These votes do not show whether it helps; about {right.votes_needed:,} would." in format_fit(
+        right
+    )
 
 
 def test_too_few_votes_are_refused_and_ties_do_not_count():
@@ -267,8 +282,8 @@ def test_the_file_of_another_judge_is_one_clear_error(here):
     ("text", "words"),
     [
         ("{", "not JSON"),
-        ("[]", "schema is null"),
-        ('{"schema": "else"}', 'schema is "else". It must be four-token-judge/calibration/1'),
+        ("[]", "schema is None"),
+        ('{"schema": "else"}', "schema is 'else'. It must be four-token-judge/calibration/1"),
         (
             json.dumps({"schema": SCHEMA, "judge": "j", "slope": {"value": -1}, "offset": {"value": 0}}),
             "slope.value: must be a number above 0 (found: -1)",

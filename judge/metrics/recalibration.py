@@ -127,9 +127,9 @@ def line_intervals(odds: Odds, n_fits: int = N_FITS, seed: int = 0) -> tuple[Est
 def on_other_questions(odds: Odds) -> Floats:
     """P(A) for each vote by a line that was fitted on other questions, shape (n_votes,): cross-validation.
 
-    The questions are dealt out to `N_FOLDS` folds in turn, or one by one where there are fewer.
+    The questions are dealt out at random to `N_FOLDS` folds, or one by one where there are fewer.
     """
-    fold = odds.question % N_FOLDS
+    fold = np.random.default_rng(0).permutation(odds.n_questions)[odds.question] % N_FOLDS
     p_a = np.full(odds.n, np.nan)
     for number in range(min(N_FOLDS, odds.n_questions)):
         is_out = fold == number

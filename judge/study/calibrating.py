@@ -191,9 +191,11 @@ def format_fit(fit: Fit) -> str:
 def worth_in_words(fit: Fit) -> str:
     """Whether these votes show that the calibration helps, and how many would."""
     gain = fit.gain["log_loss"]
-    if gain.low is not None and gain.low > 0:
+    if gain.low is None or gain.high is None:
+        return "These votes are too few or too much alike to show whether it helps."
+    if gain.low > 0:
         return "These votes show that it helps: the log loss gains, all of its interval."
-    if gain.high is not None and gain.high < 0:
+    if gain.high < 0:
         return "It does not help: on other questions the log loss is worse."
     more = "more of them would not tell" if fit.votes_needed is None else f"about {fit.votes_needed:,} would"
     return f"These votes do not show whether it helps; {more}."
@@ -214,10 +216,9 @@ def _band_in_words(fit: Fit) -> list[str]:
 def _with_interval(one: Estimate, digits: int) -> str:
     if one.value is None:
         return "-"
-    value = f"{one.value:.{digits}f}"
     if one.low is None or one.high is None:
-        return value
-    return f"{value} ({one.low:.{digits}f} to {one.high:.{digits}f})"
+        return f"{one.value:z.{digits}f}"
+    return f"{one.value:z.{digits}f} ({one.low:z.{digits}f} to {one.high:z.{digits}f})"
 
 
 def _judge_of(verdicts: Sequence[Verdict]) -> str:
