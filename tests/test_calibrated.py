@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.calibrated import (
     MT_BENCH,
+    N_SPLITS,
     N_VOTES,
     OURS,
     band_of,
@@ -21,6 +22,7 @@ from benchmarks.calibrated import (
 )
 from judge.ledger.ledger import Ledger
 from judge.metrics.recalibration import Odds
+from judge.study.calibrating import ERRORS
 
 RESULT = MT_BENCH.with_name("calibration-mt-bench.json")
 
@@ -61,6 +63,22 @@ def test_a_modest_judge_gains_by_every_error(odds):
         assert found[name]["gain"]["mean"] == pytest.approx(np.mean(gains))
         assert found[name]["better"] == sum(gain > 0 for gain in gains)
     assert found["n_bands"] == sum(band_of(odds, one) is not None for one in splits)
+
+
+def test_what_the_page_says_of_the_result_is_so():
+    rows = json.loads(RESULT.read_text("utf-8"))["rows"]
+    with_most = {row["name"]: row for row in rows if row["n_votes"] == N_VOTES}
+    for name in (OURS, "1.5B score", "0.5B distilled"):  # the judges in the package
+        for error in ERRORS:
+            assert with_most[name][error]["after"] < with_most[name][error]["before"]
+        assert with_most[name]["ece"]["better"] >= 0.98 * N_SPLITS
+    assert min(with_most[name]["slope"]["mean"] for name in (OURS, "1.5B score")) > 2
+    assert with_most["1.5B distilled BSM"]["slope"]["mean"] < 0.5
+    for name in ("0.5B BSM", "0.5B direct"):
+        for error in ("brier", "log_loss"):
+            assert with_most[name][error]["after"] > with_most[name][error]["before"]
+    [fewest] = [row for row in rows if row["n_votes"] == 30]
+    assert fewest["ece"]["gain"]["low"] < 0
 
 
 @pytest.mark.slow
