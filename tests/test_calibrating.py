@@ -332,6 +332,20 @@ def test_a_report_with_votes_shows_a_calibrated_judge_before_and_after(here):
     assert study.standing(now.name).figures["brier"] != study.standing(before.name).figures["brier"]
 
 
+def test_a_bench_shows_a_calibrated_judge_before_and_after_and_asks_nothing_twice(here):
+    judged(*CALIBRATE, "--out", "my-judge.json")
+    bench = ("bench", "pairs.jsonl", "--votes", "votes.jsonl", "--calibration", "my-judge.json")
+    own = ("--method", "score", "--backend", "scripted:longer")
+    told = judged(*bench, *own, "--judge", "name=mine", "--out", "bench.json")
+    result = json.loads((here / "bench.json").read_text("utf-8"))
+    now, before = (one for one in result["judges"] if one["kind"] == "judge")
+    assert (now["name"], before["name"]) == ("mine", "mine before")
+    assert now["identity"]["method"] == "score+calibrated"
+    assert before["identity"]["method"] == "score"
+    assert now["figures"]["ece"]["value"] != before["figures"]["ece"]["value"]
+    assert told.stderr.count("66 of 80 verdicts from the ledger") == 2
+
+
 # --- reports and the gate
 
 
