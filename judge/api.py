@@ -210,8 +210,10 @@ class Judge:
         """
         wanted = _pairs_of(pairs)
         with self._lock, self._progress_shown():
-            if self._rule is not None:
-                _ = self.identity  # says now, and not after hours, that a calibration is another judge's
+            if not self.options.backend.startswith(
+                "server:"
+            ):  # which may become another judge as it is asked
+                self._refuse_other_calibration()
             asked = {pair.content_hash for pair in wanted if not is_identical(pair)}
             made: dict[str, str] = {}
 
@@ -277,22 +279,9 @@ class Judge:
 
     @property
     def identity(self) -> Identity:
-        """Everything that could change a verdict of this judge.
-
-        Raises:
-            ModelError: its weights are not here.
-            InputError: its calibration was made for another judge.
-        """
+        """Everything that could change a verdict of this judge. Raises ModelError without its weights."""
         read_by = self._method.identity
-        if self._rule is None:
-            return read_by
-        made_for = self._rule.calibration and self._rule.calibration.judge
-        if made_for and made_for != read_by.fingerprint:
-            raise InputError(
-                f"{self.options.calibration}: this calibration is of {made_for}, and the judge here is "
-                f"{read_by.fingerprint}. Make one for it with `judge calibrate`."
-            )
-        return self._rule.named(read_by)
+        return read_by if self._rule is None else self._rule.named(read_by)
 
     @property
     def replay(self) -> Replay:
@@ -342,8 +331,20 @@ class Judge:
         """The verdicts under this judge's rule, if it has one."""
         if self._rule is None:
             return verdicts
+        self._refuse_other_calibration()
         named = self.identity.fingerprint
         return [ruled(verdict, self._rule, named) for verdict in verdicts]
+
+    def _refuse_other_calibration(self) -> None:
+        """Raises InputError where the calibration was made for another judge."""
+        if self._rule is None or self._rule.calibration is None:
+            return
+        made_for, read_by = self._rule.calibration.judge, self._method.identity.fingerprint
+        if made_for != read_by:
+            raise InputError(
+                f"{self.options.calibration}: this calibration is of {made_for}, and the judge here is "
+                f"{read_by}. Make one for it with `judge calibrate`."
+            )
 
     def _remember(self, pairs: Sequence[Pair]) -> None:
         """Keeps the pairs for `agreement`, and the ids under which they differ."""
