@@ -210,9 +210,8 @@ class Judge:
         """
         wanted = _pairs_of(pairs)
         with self._lock, self._progress_shown():
-            if not self.options.backend.startswith(
-                "server:"
-            ):  # which may become another judge as it is asked
+            # A server may become another judge as it is asked; of all others it is known before hours of work.
+            if not self.options.backend.startswith("server:"):
                 self._refuse_other_calibration()
             asked = {pair.content_hash for pair in wanted if not is_identical(pair)}
             made: dict[str, str] = {}

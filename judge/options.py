@@ -39,12 +39,12 @@ class JudgeOptions:
     def rule(self) -> Rule | None:
         """How its readings become verdicts, if not as they say. Raises InputError for a wrong file."""
         if not self.calibration:
-            return None if self.abstain_below is None else Rule(None, self.abstain_below)
+            return None if self.abstain_below is None else Rule(None, float(self.abstain_below))
         from judge.io.calibrations import read_calibration
 
         found = read_calibration(self.calibration)
         below = found.undecided_below if self.abstain_below is None else self.abstain_below
-        return Rule(found, below)
+        return Rule(found, float(below))
 
     def load(self, progress: Progress, store: ReplyStore) -> Method:
         """Loads the judge. Its weights load at the first question; `store` keeps what readings share."""
