@@ -210,7 +210,7 @@ class Judge:
         """
         wanted = _pairs_of(pairs)
         with self._lock, self._progress_shown():
-            # A server may become another judge as it is asked; of all others it is known before hours of work.
+            # A server may become another judge as it is asked; of all others it is known before any work.
             if not self.options.backend.startswith("server:"):
                 self._refuse_other_calibration()
             asked = {pair.content_hash for pair in wanted if not is_identical(pair)}
