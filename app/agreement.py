@@ -11,11 +11,18 @@ from app import shell
 from app.shell import Project
 from judge.errors import InputError
 from judge.metrics.bootstrap import Estimate
+from judge.provenance import as_json
 from judge.records import HumanVote, Pair
 from judge.review.agreement import JUDGE, between_reviewers, differing, kinds_of, study_of_votes
 from judge.review.queues import QueueFilter
+from judge.study.calibrating import calibrate, format_fit
 from judge.study.study import Study
 
+CALIBRATION_FILE = "my-judge.json"
+WHAT_FOR = (
+    "A calibration makes the judge's probabilities what these votes say they are worth. Verdicts that are "
+    "too close for so many to be right become undecided."
+)
 BLUE, ORANGE = "#2f6f9f", "#c76b00"  # told apart by everybody, and by their place
 
 
@@ -45,6 +52,7 @@ def page() -> None:
     if (study := studies[chosen]) is not None:
         by_category(study)
         calibration(study)
+        offer_calibration(project, those)
         who_differs(project, those)
     voted = {vote.pair_id for vote in those}
     reviewers(those, project.index.pairs([entry for entry in project.entries if entry.id in voted]))
@@ -189,6 +197,36 @@ def calibration(study: Study) -> None:
         chart, width="stretch", alt="Calibration: how sure the judge was, and how often people agreed"
     )
     st.caption("On the dashed line the judge is as often right as it says.")
+
+
+NO_BAND = "nothing"
+PRECISIONS = {NO_BAND: None, "70 % right": 0.7, "75 % right": 0.75, "80 % right": 0.8, "90 % right": 0.9}
+
+
+def offer_calibration(project: Project, votes: list[HumanVote]) -> None:
+    """A calibration by these votes as a file, fitted when it is asked for."""
+    wanted = st.selectbox(
+        "Leave undecided what is too close for", list(PRECISIONS), key="kept_precision", help=WHAT_FOR
+    )
+    if not st.button("Calibrate the judge on these votes"):
+        return
+    voted = {vote.pair_id for vote in votes}
+    entries = [entry for entry in project.entries if entry.id in voted and entry.id in project.verdicts]
+    verdicts = [project.verdicts[entry.id] for entry in entries]
+    try:
+        fit = calibrate(verdicts, votes, project.index.pairs(entries), PRECISIONS[wanted or NO_BAND])
+    except InputError as error:
+        st.error(shell.plain(str(error)))
+        return
+    st.code(format_fit(fit), language=None, wrap_lines=True)
+    st.download_button(
+        "Download the calibration",
+        as_json(fit.as_json()) + "\n",
+        file_name=CALIBRATION_FILE,
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    st.code(f"judge run pairs.jsonl --calibration {CALIBRATION_FILE}", language=None)
 
 
 def who_differs(project: Project, votes: list[HumanVote]) -> None:

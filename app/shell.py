@@ -423,6 +423,8 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
     }[verdict.status]
     if verdict.status is Status.INCONSISTENT:
         said = "The judge contradicts itself"
+    elif verdict.is_undecided:
+        said = "The judge says it is <b>too close to call</b>"
     else:
         said = f"The judge says <b>{outcome_words(verdict.outcome, left)}</b>"
     if grades:

@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks import (
     branch,
+    calibrated,
     commandline,
     constructed,
     hostile,
@@ -275,6 +276,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "training": lambda results: training.table_of(*results),
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,
+    "calibration": calibrated.table_of,
     "constructed": constructed.table_of,
     "hostile": hostile.table_of,
     "signals": signals.table_of,

@@ -17,6 +17,7 @@ from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
 from judge.methods import FAST
 from judge.options import JudgeOptions, judge_options, kinds_of_options
+from judge.orders import ruled
 from judge.progress import Progress, shown_progress, silent
 from judge.records import HumanVote, Identity, Message, Pair, Unparsed, Verdict
 
@@ -62,6 +63,10 @@ class Judge:
         requests_per_minute: requests that a server gets a minute at most; 0 is no limit.
         strict: whether a prompt that is too long or that a server blocks raises BackendError; else its pair
             is unparsed, with the reason.
+        calibration: a file that `judge calibrate` made of people's votes; "" is none. Readings stay as they
+            are, and P(A) and what is too close to call follow from it.
+        abstain_below: the likelier side's P below which a verdict is undecided, from 0.5 to 1; None is that
+            of the calibration, or none.
         ledger: the file that keeps every reading; None is the one in the user's cache.
         cache: False judges everything again, and keeps nothing after `close`.
         progress: True shows a bar on a terminal and plain lines elsewhere, on standard error; a function is
@@ -91,6 +96,8 @@ class Judge:
         concurrency: int = 16,
         requests_per_minute: int = 0,
         strict: bool = False,
+        calibration: str = "",
+        abstain_below: float | None = None,
         ledger: str | Path | None = None,
         cache: bool = True,
         progress: bool | Progress = False,
@@ -115,6 +122,8 @@ class Judge:
             concurrency=concurrency,
             requests_per_minute=requests_per_minute,
             strict=strict,
+            calibration=calibration,
+            abstain_below=abstain_below,
         )
         self._begin(options, ledger, cache, progress)
 
@@ -140,6 +149,7 @@ class Judge:
         progress: bool | Progress,
     ) -> None:
         self.options = options
+        self._rule = options.rule
         self._lock = RLock()
         self._progress = progress
         self._tell: Progress = silent
@@ -195,11 +205,14 @@ class Judge:
         `Judge`.
 
         Raises:
-            InputError: something that is not a pair.
+            InputError: something that is not a pair, or a calibration of another judge.
             BackendError: the engine failed. Every batch before that is in the ledger.
         """
         wanted = _pairs_of(pairs)
         with self._lock, self._progress_shown():
+            # A server may become another judge as it is asked; of all others it is known before any work.
+            if not self.options.backend.startswith("server:"):
+                self._refuse_other_calibration()
             asked = {pair.content_hash for pair in wanted if not is_identical(pair)}
             made: dict[str, str] = {}
 
@@ -209,9 +222,10 @@ class Judge:
 
             verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell, look_up)
             self._remember(wanted)
-            self._notice = self._ledger.noticed(self.identity.fingerprint, systems_of(self._method.backend))
+            read_by = self._method.identity.fingerprint
+            self._notice = self._ledger.noticed(read_by, systems_of(self._method.backend))
             self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))
-        return verdicts
+            return self._ruled(verdicts)
 
     def grades(self, conversations: Sequence[Sequence[Message]]) -> list[float | Unparsed]:
         """The mean grade, 1 to 9, of the answer that ends each conversation; of method `score` alone.
@@ -265,7 +279,8 @@ class Judge:
     @property
     def identity(self) -> Identity:
         """Everything that could change a verdict of this judge. Raises ModelError without its weights."""
-        return self._method.identity
+        read_by = self._method.identity
+        return read_by if self._rule is None else self._rule.named(read_by)
 
     @property
     def replay(self) -> Replay:
@@ -293,7 +308,7 @@ class Judge:
 
         contents = {pair.content_hash for pair in pairs}
         shared = [step.shared for step in shared_steps(verdicts)]
-        return self._ledger.elapsed(self.identity.fingerprint, contents, shared)
+        return self._ledger.elapsed(self._method.identity.fingerprint, contents, shared)
 
     def close(self) -> None:
         """Closes the ledger's file, unless the caller opened it; a second call does nothing."""
@@ -310,6 +325,25 @@ class Judge:
     def __repr__(self) -> str:
         settings = self.options.settings
         return f"<Judge {settings.base_model} {self.options.method} on {self.options.backend}>"
+
+    def _ruled(self, verdicts: list[Verdict]) -> list[Verdict]:
+        """The verdicts under this judge's rule, if it has one."""
+        if self._rule is None:
+            return verdicts
+        self._refuse_other_calibration()
+        named = self.identity.fingerprint
+        return [ruled(verdict, self._rule, named) for verdict in verdicts]
+
+    def _refuse_other_calibration(self) -> None:
+        """Raises InputError where the calibration was made for another judge."""
+        if self._rule is None or self._rule.calibration is None:
+            return
+        made_for, read_by = self._rule.calibration.judge, self._method.identity.fingerprint
+        if made_for != read_by:
+            raise InputError(
+                f"{self.options.calibration}: this calibration is of {made_for}, and the judge here is "
+                f"{read_by}. Make one for it with `judge calibrate`."
+            )
 
     def _remember(self, pairs: Sequence[Pair]) -> None:
         """Keeps the pairs for `agreement`, and the ids under which they differ."""

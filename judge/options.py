@@ -13,7 +13,7 @@ from judge.methods import AUTO, FAST, LEARNED, WAYS, Method, MethodSettings, Rep
 from judge.methods.auto import Auto
 from judge.models.adapters import check_method, check_ties, method_of, read_adapter, shipped_adapter
 from judge.models.sizes import SIZES
-from judge.records import NO_ADAPTER
+from judge.records import NO_ADAPTER, Rule
 
 if TYPE_CHECKING:
     from judge.progress import Progress
@@ -32,6 +32,19 @@ class JudgeOptions:
     vote: str = "majority"
     method_settings: MethodSettings = field(default_factory=MethodSettings)
     settings: Settings = field(default_factory=Settings)
+    calibration: str = ""
+    abstain_below: float | None = None
+
+    @property
+    def rule(self) -> Rule | None:
+        """How its readings become verdicts, if not as they say. Raises InputError for a wrong file."""
+        if not self.calibration:
+            return None if self.abstain_below is None else Rule(None, float(self.abstain_below))
+        from judge.io.calibrations import read_calibration
+
+        found = read_calibration(self.calibration)
+        below = found.undecided_below if self.abstain_below is None else self.abstain_below
+        return Rule(found, float(below))
 
     def load(self, progress: Progress, store: ReplyStore) -> Method:
         """Loads the judge. Its weights load at the first question; `store` keeps what readings share."""
@@ -51,12 +64,16 @@ class JudgeOptions:
 
     @property
     def parts(self) -> tuple[JudgeOptions, JudgeOptions]:
-        """The fast and the slow judge of `AUTO`: an adapter is the fast one's, samples are the slow one's."""
+        """The fast and the slow judge of `AUTO`: an adapter is the fast one's, samples are the slow one's.
+
+        A calibration is that of both together, so neither has it.
+        """
         exact = replace(self.method_settings, temperature=0.0)
         bare = replace(self.settings, adapter=NO_ADAPTER)
+        whole = replace(self, calibration="", abstain_below=None)
         return (
-            replace(self, method=FAST, samples=1, method_settings=exact),
-            replace(self, method="bsm", settings=bare),
+            replace(whole, method=FAST, samples=1, method_settings=exact),
+            replace(whole, method="bsm", settings=bare),
         )
 
     @property
@@ -96,8 +113,12 @@ LEAST: dict[str, float] = {
     "max_prompt_tokens": 64,
     "concurrency": 1,
     "requests_per_minute": 0,
+    "abstain_below": 0.5,
 }
 """The smallest value that makes sense, by option."""
+
+MOST: dict[str, float] = {"abstain_below": 1}
+"""The largest value that makes sense, by option."""
 
 
 def judge_options(
@@ -117,13 +138,15 @@ def judge_options(
     concurrency: int = 16,
     requests_per_minute: int = 0,
     strict: bool = False,
+    calibration: str = "",
+    abstain_below: float | None = None,
 ) -> JudgeOptions:
     """The judge that these options name; `judge run --help` says what each of them means.
 
     They have one name and one default everywhere: on the command line, in a SPEC, in recipes, in Python.
 
     Raises:
-        InputError: a value of another type, too small, or not one of those allowed.
+        InputError: a value of another type, too small or too large, or not one of those allowed.
     """
     given = dict(locals())
     for name, kind in kinds_of_options().items():
@@ -145,6 +168,8 @@ def judge_options(
             requests_per_minute=requests_per_minute,
             strict=strict,
         ),
+        calibration=calibration,
+        abstain_below=abstain_below,
     )
 
 
@@ -161,6 +186,8 @@ def _check(name: str, value: object, kind: Any) -> None:
         raise InputError(f"{name} is {value!r}. It must be {names}.")
     if isinstance(value, int | float) and name in LEAST and value < LEAST[name]:
         raise InputError(f"{name} is {value}. It must be at least {LEAST[name]}.")
+    if isinstance(value, int | float) and name in MOST and value > MOST[name]:
+        raise InputError(f"{name} is {value}. It must be at most {MOST[name]}.")
 
 
 def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
@@ -207,7 +234,7 @@ def _value_of(text: str, kind: Any, where: str) -> Any:
         return text == "yes"
     if kind is str:
         return text
-    number = float if kind is float else int
+    number = float if float in (kind, *get_args(kind)) else int
     try:
         return number(text)
     except ValueError:

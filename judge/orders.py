@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
+from judge.errors import InputError
 from judge.records import (
     NEAR_EVEN,
     Choice,
@@ -13,6 +16,7 @@ from judge.records import (
     Outcome,
     Pair,
     Reading,
+    Rule,
     Status,
     Unparsed,
     Verdict,
@@ -76,3 +80,70 @@ def outcome_by_probability(p_a: float) -> Outcome:
 def is_near_even(verdict: Verdict) -> bool:
     """Whether both orders together leave it nearly undecided which response is better."""
     return verdict.p_a is not None and abs(verdict.p_a - 0.5) < NEAR_EVEN
+
+
+MOST_LOG_ODDS = 10.0
+"""Probabilities of 0 and 1 count as these log-odds (1 in 22,000): a judge by samples often says 1."""
+
+
+def logistic(odds: float) -> float:
+    """The probability that has these log-odds.
+
+    With the opposite log-odds it is what is left of 1, to the last digit.
+    """
+    p = 1.0 / (1.0 + math.exp(-abs(odds)))
+    return p if odds >= 0 else 1.0 - p
+
+
+def log_odds(p: float) -> float:
+    """The log-odds of a probability, from -MOST_LOG_ODDS to MOST_LOG_ODDS."""
+    least = logistic(-MOST_LOG_ODDS)
+    held = min(max(p, least), 1.0 - least)
+    return math.log(held / (1.0 - held))
+
+
+def log_odds_of_a(verdict: Verdict) -> tuple[float, float] | None:
+    """The log-odds that a is better in AB and in BA; None where an order gives no probability.
+
+    None of two equal answers, too: no model was asked about them.
+    """
+    if verdict.is_identical or not verdict.readings:
+        return None
+    found = []
+    for order in Order:
+        reading = verdict.readings[order]
+        p = probability_of_a(reading, order) if isinstance(reading, Judgment) else None
+        if p is None:
+            return None
+        found.append(log_odds(p))
+    return found[0], found[1]
+
+
+def ruled(verdict: Verdict, rule: Rule, judge: str) -> Verdict:
+    """The verdict of the same readings under a rule, by the judge of this fingerprint.
+
+    Whether the orders agree stays as it was. A tie of two equal answers stays one, and what could not be read
+    stays unread.
+
+    Raises:
+        InputError: the judge gives no probabilities.
+    """
+    if verdict.is_identical or verdict.status is Status.UNPARSED:
+        return replace(verdict, judge=judge)
+    odds = log_odds_of_a(verdict)
+    if odds is None or verdict.p_a is None:
+        raise InputError(
+            f"pair {verdict.pair_id!r}: this method gives no probabilities, and a calibration or a band of "
+            "undecided goes by them. Take fast, score, direct or bsm."
+        )
+    how = rule.calibration
+    p_a = verdict.p_a if how is None else logistic(how.slope * (odds[0] + odds[1]) / 2 + how.offset)
+    is_undecided = max(p_a, 1.0 - p_a) < rule.undecided_below
+    return replace(
+        verdict,
+        outcome=Outcome.TIE if is_undecided else verdict.outcome,
+        p_a=p_a,
+        outcome_by_mean=Outcome.TIE if is_undecided else outcome_by_probability(p_a),
+        judge=judge,
+        is_undecided=is_undecided,
+    )

@@ -282,6 +282,9 @@ class Verdict:
     mean of the two orders' probabilities that a is better, a tie counting half; `outcome_by_mean` is the
     side of 0.5 on which it lies. `judge` is the judge's fingerprint. `readings` is empty in the verdict of
     someone else's judge whose readings are not known.
+
+    `is_undecided` says that P was too close to one half for the judge's `Rule`: both outcomes are then TIE.
+    Of a calibrated judge `p_a` is the calibrated one, while the readings stay as they were made.
     """
 
     pair_id: str
@@ -291,6 +294,7 @@ class Verdict:
     outcome_by_mean: Outcome | None
     readings: Mapping[Order, Reading]
     judge: str
+    is_undecided: bool = False
 
     @property
     def is_identical(self) -> bool:
@@ -402,6 +406,58 @@ class Identity:
         """A readable label and 16 hex digits of the hash of every field: `m+none/direct@embedded-cpu#0f…`."""
         label = f"{self.base_model}+{self.adapter}/{self.method}@{self.backend}"
         return f"{label}#{sha256_of_json(asdict(self))[:16]}"
+
+
+CALIBRATED = "+calibrated"
+ABSTAINING = "+abstaining"
+"""What follows the method in the name and the fingerprint of a judge with a `Rule`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What people's votes say of a judge's probabilities; made by `judge calibrate`.
+
+    P(A) = 1 / (1 + exp(-(slope * z + offset))), where z is the mean over both orders of the log-odds that a
+    is better; `slope` is above 0. `judge` is the fingerprint of the only judge of which that is known.
+    Verdicts less sure than `undecided_below`, from 0.5 to 1, are undecided.
+    """
+
+    judge: str
+    slope: float
+    offset: float
+    undecided_below: float = 0.5
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of all that it does to a verdict."""
+        return sha256_of_json(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How two readings become a verdict, beyond what they say: a calibration, a band of undecided, or both.
+
+    A verdict is undecided where the likelier side's P is below `undecided_below`; at 0.5 none is.
+    """
+
+    calibration: Calibration | None
+    undecided_below: float
+
+    def named(self, identity: Identity) -> Identity:
+        """The identity of that judge under this rule; the ledger keeps its readings without it."""
+        parts = [] if self.calibration is None else [f"calibrated by {self.calibration.hash[:16]}"]
+        parts.append(f"undecided below {self.undecided_below}")
+        suffix = ABSTAINING if self.calibration is None else CALIBRATED
+        return replace(
+            identity,
+            method=f"{identity.method}{suffix}",
+            decoding=f"{identity.decoding}; {', '.join(parts)}",
+        )
+
+
+def has_rule(fingerprint: str) -> bool:
+    """Whether a judge of this fingerprint is calibrated or abstains."""
+    return any(f"{suffix}@" in fingerprint for suffix in (CALIBRATED, ABSTAINING))
 
 
 def sha256_of_json(value: Any) -> str:

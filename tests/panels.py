@@ -55,6 +55,7 @@ def judge(letters: str, has_readings: bool = True, p_a: Sequence[float] | None =
     return Sides(
         strict=sides_in(letters),
         is_inconsistent=np.isin(written, ["F", "S", "!"]),
+        is_undecided=np.zeros(len(written), bool),
         by_order=np.array([by_order(letter) for letter in letters], np.intp) if has_readings else None,
         by_mean=None
         if mean is None

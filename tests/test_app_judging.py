@@ -70,3 +70,9 @@ def test_a_slow_method_has_no_adapter_and_a_fast_one_keeps_its_own():
     assert by_method(options, "cot").method == "cot"
     for way in ("fast", "auto", "direct", "score"):
         assert by_method(options, way).settings.adapter == "runs/mine"
+
+
+def test_a_calibration_stays_with_the_way_that_it_was_made_for():
+    options = judge_options(calibration="mine.json", abstain_below=0.7)
+    assert by_method(options, "fast") == options
+    assert (by_method(options, "slow").calibration, by_method(options, "slow").abstain_below) == ("", 0.7)

@@ -392,6 +392,30 @@ def test_agreement_shows_blind_votes_and_those_after_the_judge_apart(open_app, r
     assert found == {"Votes, blind": "3", "Votes, judge seen": "2"}
 
 
+def test_agreement_offers_a_calibration_and_says_that_few_votes_are_too_few(open_app, root):
+    for pair in PAIRS:
+        vote_elsewhere(root, pair, "ada")
+    session = open_app()
+    open_page(session, "Agreement")
+    [button] = [one for one in session.button if one.label == "Calibrate the judge on these votes"]
+    button.click().run()
+    assert not session.exception
+    assert "A calibration needs at least 30" in session.error[0].value.replace("\\", "")
+
+
+def test_a_calibration_of_the_votes_can_be_taken_along(open_app, root, monkeypatch):
+    monkeypatch.setattr("judge.study.calibrating.FEWEST_VOTES", 5)
+    for pair in PAIRS:
+        vote_elsewhere(root, pair, "ada")
+    session = open_app()
+    open_page(session, "Agreement")
+    [button] = [one for one in session.button if one.label == "Calibrate the judge on these votes"]
+    button.click().run()
+    assert not session.exception
+    assert any("On questions that it was not fitted on:" in one.value for one in session.code)
+    assert session.get("download_button")
+
+
 def test_name_file_and_filters_are_in_the_address_and_come_back_from_it(open_app, root):
     session = open_app()
     session.text_input(key="kept_reviewer").input("ada").run()

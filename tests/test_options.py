@@ -35,6 +35,13 @@ def test_a_spec_reaches_every_part_of_a_judge():
     )
 
 
+def test_a_spec_may_name_a_calibration_and_a_band():
+    _, judge = judge_of_spec("calibration=mine.json,abstain-below=0.7", GIVEN)
+    assert (judge.calibration, judge.abstain_below) == ("mine.json", 0.7)
+    with pytest.raises(InputError, match=r"abstain-below is .low.\. It must be a number\."):
+        judge_of_spec("abstain-below=low", GIVEN)
+
+
 def test_a_value_may_hold_commas_and_equals_signs():
     _, judge = judge_of_spec("backend=scripted:replies:A,B,method=direct", GIVEN)
     assert (judge.backend, judge.method) == ("scripted:replies:A,B", "direct")

@@ -154,7 +154,8 @@ def test_a_change_is_checked_like_the_file(file):
 def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_one_is_named():
     options = inspect.signature(judge_options).parameters
     own = {"signals", "length", "recorded"}
-    assert set(Teacher.model_fields) - own == set(options) - {"strict"}  # which changes no verdict
+    left_out = {"strict", "calibration", "abstain_below"}  # which change no reading
+    assert set(Teacher.model_fields) - own == set(options) - left_out
     differ = ("method", "adapter", *own)
     same = {name: field.default for name, field in Teacher.model_fields.items() if name not in differ}
     assert same == {name: options[name].default for name in same}

@@ -411,6 +411,7 @@ def test_json_tells_of_each_order_what_was_read_or_why_not():
         "outcome": None,
         "p_a": None,
         "outcome_by_mean": None,
+        "is_undecided": False,
         "gold": "A",
         "is_trimmed": False,
         "tokens_in": 110,

@@ -22,9 +22,9 @@ from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.methods.auto import Auto, is_escalated
-from judge.methods.score import GRADES, Score, as_reply, better_by, mean_grade, render_score
+from judge.methods.score import GRADES, Score, as_reply, mean_grade, render_score
 from judge.options import JudgeOptions
-from judge.orders import combine
+from judge.orders import combine, logistic
 from judge.progress import silent
 from judge.prompts.marks import unmarked
 from judge.records import (
@@ -94,7 +94,7 @@ def test_both_orders_mirror_each_other_exactly():
 
 @given(st.floats(-8, 8))
 def test_the_side_of_a_difference_is_the_same_in_both_orders(difference):
-    p, mirrored = better_by(difference), better_by(-difference)
+    p, mirrored = logistic(difference), logistic(-difference)
     assert p + mirrored == pytest.approx(1, abs=1e-15)
     assert (p > 1 - p) == (mirrored < 1 - mirrored)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,17 @@ def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, p
     identities = [Judge.of(options, ledger=ledger, progress=progress).identity for _, options in named]
     names = names_of([name for name, _ in named], identities)
     refuse_mixed(zip(names, (one.adapter for one in identities), strict=True))
+
+
+def with_those_before(named: Sequence[tuple[str, JudgeOptions]]) -> list[tuple[str, JudgeOptions]]:
+    """The judges, and after each calibrated one the same before: its readings are in the ledger by then."""
+    found = []
+    for name, options in named:
+        found.append((name, options))
+        if options.rule is not None:
+            before = replace(options, calibration="", abstain_below=None)
+            found.append((f"{name} before" if name else "", before))
+    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

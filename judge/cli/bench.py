@@ -16,6 +16,7 @@ from judge.bench.run import (
     refuse_hopeless,
     self_check,
     source_of,
+    with_those_before,
 )
 from judge.cli.console import (
     NOT_ALL_JUDGED,
@@ -114,7 +115,7 @@ def bench(
     writes = (out, html, markdown)
     for number, path in enumerate(writes):
         check_writable(path, (data, votes, ledger, *writes[:number]))
-    named = [judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)]
+    named = with_those_before([judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)])
     others = other_metrics(metrics or ())
     source = source_of(data)
     turn, votes = turn or source.turn, votes or source.votes

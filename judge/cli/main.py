@@ -21,6 +21,7 @@ from typer.main import get_command
 from judge._version import __version__
 from judge.cli import forms
 from judge.cli.adapters import app as adapters_app
+from judge.cli.calibrate import calibrate
 from judge.cli.console import (
     INTERRUPTED,
     NOT_ALL_JUDGED,
@@ -40,7 +41,7 @@ from judge.cli.rank import rank
 from judge.errors import InputError, JudgeError, PluginError
 from judge.io.rows import SURROGATE, not_utf8, shown
 from judge.options import JudgeOptions
-from judge.records import Order, Pair, Reading, Status, Unparsed, Verdict
+from judge.records import CALIBRATED, Order, Pair, Reading, Status, Unparsed, Verdict
 from judge.registry import Registry
 
 if TYPE_CHECKING:
@@ -116,6 +117,12 @@ app.command(
     epilog="Examples: judge rank outputs/*.json --html ranking.html. judge rank outputs/*.json --within 30m. "
     "judge rank outputs/*.json --method direct --budget 2000. Interrupted, the same command goes on.",
 )(takes_judge(rank))
+
+app.command(
+    "calibrate",
+    epilog="Example: judge calibrate verdicts.jsonl --votes votes.jsonl --out my-judge.json --precision 0.8. "
+    "Then judge run pairs.jsonl --calibration my-judge.json.",
+)(calibrate)
 
 
 def say_version(is_wanted: bool) -> None:
@@ -396,7 +403,9 @@ def format_verdict(verdict: Verdict, elapsed_s: float) -> str:
     grades = grades_in_words(verdict)
     lines = [_headline(verdict)]
     if verdict.p_a is not None:
-        lines.append(f"P(A is better): {verdict.p_a:.3f}{'' if grades else ', the mean of both orders'}")
+        of_both = "" if grades else ", the mean of both orders"
+        calibrated = ", calibrated" if f"{CALIBRATED}@" in verdict.judge else ""
+        lines.append(f"P(A is better): {verdict.p_a:.3f}{of_both}{calibrated}")
     lines += [f"  {grades}"] if grades else [_line_of(verdict.readings[order], order) for order in Order]
     n_in = sum(reading.tokens_in for reading in verdict.readings.values())
     n_out = sum(reading.tokens_out for reading in verdict.readings.values())
@@ -417,6 +426,8 @@ def _headline(verdict: Verdict) -> str:
         return "Inconsistent: the verdict changes when the answers swap places, so it counts as a tie."
     if verdict.is_identical:
         return "Equally good: the answers are identical, so no model was asked."
+    if verdict.is_undecided:
+        return "Undecided: too close to call, so it counts as a tie."
     names = {"A": "A is better", "B": "B is better", "TIE": "Equally good"}
     how = "" if graded_steps(verdict) else ", in both orders"
     return f"{names[verdict.outcome or 'TIE']}{how}."

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from judge.methods import AUTO, IN_WORDS, METHODS
-from judge.options import LEAST, judge_options, kinds_of_options
+from judge.options import LEAST, MOST, judge_options, kinds_of_options
 
 METHOD_HELP = (
     f"{', '.join(METHODS.ours)}; in everyday words {IN_WORDS} and {AUTO} (fast, and slow where that is "
@@ -56,6 +56,14 @@ OPTIONS = {
         "--strict",
         help="Stop at the first prompt that is too long or that a server blocks, instead of leaving its "
         "pair unparsed.",
+    ),
+    "calibration": typer.Option(
+        help="File of `judge calibrate`: P(A) and what is too close to call as people's votes say."
+    ),
+    "abstain_below": typer.Option(
+        min=LEAST["abstain_below"],
+        max=MOST["abstain_below"],
+        help="A verdict whose likelier side has a smaller P is undecided; by default the calibration says.",
     ),
 }
 """How each option of `judge_options` appears on the command line."""

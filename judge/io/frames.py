@@ -20,7 +20,7 @@ OF_AN_ORDER = ("choice", "p_first", "raw", "unparsed")
 VERDICT_COLUMNS = (
     *("pair_id", "judge", "status", "outcome", "p_a", "outcome_by_mean"),
     *(f"{name}_{order.lower()}" for order in Order for name in OF_AN_ORDER),
-    *("tokens_in", "tokens_out", "is_trimmed"),
+    *("tokens_in", "tokens_out", "is_trimmed", "is_undecided"),
 )
 TEXT_COLUMNS = ("category", "prompt", "response_a", "response_b", "reference", "system", "metadata")
 
@@ -30,9 +30,9 @@ def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None 
 
     Columns: pair_id, judge, status, outcome, p_a, outcome_by_mean; for each order (ab, ba) choice_ab,
     p_first_ab (the probability of the answer shown first), raw_ab and unparsed_ab (why a reply could not be
-    read); tokens_in and tokens_out of both orders together, is_trimmed. With the pairs also category, prompt,
-    response_a, response_b, reference, system, and metadata as JSON text. Absent values are missing (NaN or
-    None).
+    read); tokens_in and tokens_out of both orders together, is_trimmed, is_undecided. With the pairs also
+    category, prompt, response_a, response_b, reference, system, and metadata as JSON text. Absent values are
+    missing (NaN or None).
 
     Raises:
         InputError: a verdict on a pair that is not among the pairs.
@@ -79,6 +79,7 @@ def _row_of(verdict: Verdict) -> dict[str, Any]:
         "tokens_in": sum(reading.tokens_in for reading in readings),
         "tokens_out": sum(reading.tokens_out for reading in readings),
         "is_trimmed": any(reading.is_trimmed for reading in readings),
+        "is_undecided": verdict.is_undecided,
     }
 
 

@@ -13,6 +13,9 @@ from judge.io.values import keyed, named, probability, text, token_count
 from judge.records import Choice, Judgment, Order, Outcome, Reading, Status, Step, Unparsed, Verdict
 
 VERDICT_KEYS = ("pair_id", "status", "outcome", "p_a", "outcome_by_mean", "orders", "judge")
+UNDECIDED = "undecided"
+"""The key that an undecided verdict has beside these."""
+
 JUDGMENT_KEYS = ("choice", "probabilities", "raw", "tokens_in", "tokens_out", "trimmed")
 UNPARSED_KEYS = ("unparsed", "raw", "tokens_in", "tokens_out", "trimmed")
 STEP_KEYS = ("name", "raw", "tokens_in", "tokens_out", "scores", "shared")
@@ -52,6 +55,7 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
         "outcome_by_mean": None if verdict.outcome_by_mean is None else verdict.outcome_by_mean.value,
         "orders": {order.value: reading_to_json(verdict.readings[order]) for order in Order},
         "judge": verdict.judge,
+        **({UNDECIDED: True} if verdict.is_undecided else {}),
     }
 
 
@@ -80,7 +84,10 @@ def step_to_json(step: Step) -> dict[str, Any]:
 
 def verdict_from_cells(obj: Any) -> Verdict:
     """The verdict of one JSON value."""
-    keyed(obj, VERDICT_KEYS, "a verdict")
+    is_undecided = isinstance(obj, Mapping) and UNDECIDED in obj
+    keyed(obj, (*VERDICT_KEYS, UNDECIDED) if is_undecided else VERDICT_KEYS, "a verdict")
+    if is_undecided and obj[UNDECIDED] is not True:
+        raise Wrong(f"{UNDECIDED} is {shown(obj[UNDECIDED])}. It must be true, or left out.")
     orders = keyed(obj["orders"], tuple(Order), "orders")
     if not text(obj["pair_id"], "pair_id"):
         raise Wrong("pair_id is empty. It must be the id of a pair.")
@@ -92,6 +99,7 @@ def verdict_from_cells(obj: Any) -> Verdict:
         outcome_by_mean=optional_outcome(obj, "outcome_by_mean"),
         readings={order: reading_from_json(orders[order], order) for order in Order},
         judge=text(obj["judge"], "judge"),
+        is_undecided=is_undecided,
     )
 
 

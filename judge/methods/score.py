@@ -8,7 +8,6 @@ probabilities at the grade's place, as in G-Eval (Liu et al., arXiv:2303.16634).
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from judge.backends import Backend, ChoiceProbabilities, Completion
 from judge.methods import DEFAULTS, MethodSettings
 from judge.methods.asking import KeptReplies, answer_values, identity_of, reading_name
-from judge.orders import shown_in
+from judge.orders import logistic, shown_in
 from judge.progress import Progress, silent
 from judge.prompts import fill, fingerprint_of
 from judge.records import (
@@ -174,7 +173,7 @@ def compared(first: Grade | Unparsed, second: Grade | Unparsed) -> Reading:
         return first
     if isinstance(second, Unparsed):
         return second
-    p_first = better_by(first.mean - second.mean)
+    p_first = logistic(first.mean - second.mean)
     choice = (
         Choice.TIE if p_first == 1 - p_first else Choice.FIRST if p_first > 1 - p_first else Choice.SECOND
     )
@@ -189,12 +188,3 @@ def compared(first: Grade | Unparsed, second: Grade | Unparsed) -> Reading:
             replace(one.step, name=name) for one, name in zip((first, second), GRADED_ALONE, strict=True)
         ),
     )
-
-
-def better_by(difference: float) -> float:
-    """The probability that an answer is better whose grade is greater by this much.
-
-    With the opposite difference it is what is left of 1, to the last digit.
-    """
-    p = 1.0 / (1.0 + math.exp(-abs(difference)))
-    return p if difference >= 0 else 1.0 - p

@@ -33,6 +33,7 @@ OURS = {
     "first_preference": "judge.metrics.inconsistency:FIRST_PREFERENCE",
     "second_preference": "judge.metrics.inconsistency:SECOND_PREFERENCE",
     "any_tie": "judge.metrics.inconsistency:ANY_TIE",
+    "undecided": "judge.metrics.inconsistency:UNDECIDED",
     "unparsed": "judge.metrics.inconsistency:UNPARSED",
     "longer_chosen": "judge.metrics.bias:LONGER_CHOSEN",
     "strict_where_longer_is_right": "judge.metrics.bias:STRICT_WHERE_LONGER_IS_RIGHT",

@@ -49,6 +49,13 @@ def any_tie(panel: Panel, sides: Sides) -> Measure:
     return share(panel, is_counted=sides.strict != UNREAD, is_right=sides.strict == 0)
 
 
+def undecided(panel: Panel, sides: Sides) -> Measure | None:
+    """The share of the pairs read in both orders that are too close to call. None of a judge without any."""
+    if not sides.is_undecided.any():
+        return None
+    return share(panel, is_counted=sides.strict != UNREAD, is_right=sides.is_undecided)
+
+
 INCONSISTENT = Metric(
     name="inconsistent",
     label="Inconsistent",
@@ -81,6 +88,15 @@ ANY_TIE = Metric(
     unit=Unit.PERCENT,
     group=MetricGroup.POSITION,
     of_judge=over_pairs(any_tie),
+)
+UNDECIDED = Metric(
+    name="undecided",
+    label="Undecided",
+    meaning="too close to call by the judge's calibration or band, of the pairs read in both orders; they "
+    "count as ties. Only of a judge that left some undecided.",
+    unit=Unit.PERCENT,
+    group=MetricGroup.POSITION,
+    of_judge=over_pairs(undecided),
 )
 UNPARSED = Metric(
     name="unparsed",

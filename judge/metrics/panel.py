@@ -52,11 +52,12 @@ class Sides:
     `strict` is the side in both orders, a tie where they disagree. `by_order` has shape (n_pairs, 2), in the
     order of `Order`, None where no single reading is known. `by_mean` and `p_a` are None without
     probabilities, else UNREAD and NaN where a pair has none. `first_twice` and `second_twice` say that both
-    orders chose that position.
+    orders chose that position, `is_undecided` that the judge calls it too close, a tie.
     """
 
     strict: Ints
     is_inconsistent: Bools
+    is_undecided: Bools
     by_order: Ints | None
     by_mean: Ints | None
     p_a: Floats | None
@@ -140,6 +141,7 @@ def sides_of(verdicts: Iterable[Verdict], panel: Panel) -> Sides:
     return Sides(
         strict=_ints(SIDE_OF[verdict.outcome] for verdict in given),
         is_inconsistent=_bools(verdict.status is Status.INCONSISTENT for verdict in given),
+        is_undecided=_bools(verdict.is_undecided for verdict in given),
         by_order=np.array([_sides_by_order(made) for made in choices], np.intp) if has_readings else None,
         by_mean=_ints(SIDE_OF[verdict.outcome_by_mean] for verdict in given) if has_mean else None,
         p_a=np.array([np.nan if v.p_a is None else v.p_a for v in given]) if has_mean else None,

@@ -32,6 +32,7 @@ TEXTS = {
     "gate": "not-worse:MARGIN fails the run if the new answers win significantly less than half the time.",
     "min-readable": "Share of the comparisons that must be readable for the gate to decide; by default 0.8.",
     "ledger": "File of the ledger; by default in the user's cache.",
+    "calibration": "File of `judge calibrate`; what it leaves undecided is no evidence either way.",
     "report": "Write an HTML report of all comparisons.",
 }
 FLAGS = {

@@ -122,6 +122,8 @@ class SuiteJudge:
         """Fails or skips the test if the comparison is not as expected."""
         __tracebackhide__ = True
         status, policy = comparison.verdict.status, self._run.settings.inconsistent
+        if comparison.verdict.is_undecided:
+            pytest.skip(f"undecided: P(new is better) {comparison.verdict.p_a:.3f} is too close to call")
         if is_skipped(status, policy):
             pytest.skip("the verdict changes when the answers swap places")
         is_flip = status is Status.INCONSISTENT and policy == "fail"
@@ -266,13 +268,16 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     assert marker is not None
     comparisons = judged_by_marker(run, item)
     policy = run.settings.inconsistent
-    counted = [one for one in comparisons if not is_skipped(one.verdict.status, policy)]
+    called = [one for one in comparisons if not one.verdict.is_undecided]
+    counted = [one for one in called if not is_skipped(one.verdict.status, policy)]
     scores = [one.score for one in counted if one.score is not None]
     least = marker.kwargs.get("min_win_rate", 0.5)
+    if comparisons and not called:
+        pytest.skip(f"all {len(comparisons)} pairs are undecided: too close to call")
     if not scores:
-        n_skipped = len(comparisons) - len(counted)
+        n_skipped = len(called) - len(counted)
         skipped = f" ({n_skipped} skipped as inconsistent)" if n_skipped else ""
-        pytest.fail(f"none of {len(comparisons)} verdicts could be read{skipped}", pytrace=False)
+        pytest.fail(f"none of {len(called)} verdicts could be read{skipped}", pytrace=False)
     rate = sum(scores) / len(scores)
     if rate < least:
         losses = [one for one in comparisons if one.score == 0]

@@ -15,7 +15,7 @@ from judge.api import Judge
 from judge.backends import Settings
 from judge.errors import InputError
 from judge.io.pairs import pair_from_cells, pair_to_json
-from judge.io.verdicts import verdict_from_cells, verdict_to_json
+from judge.io.verdicts import UNDECIDED, verdict_from_cells, verdict_to_json
 from judge.ledger.replay import Replay
 from judge.methods import AUTO, METHODS, WAYS
 from judge.methods.auto import is_escalated
@@ -52,6 +52,7 @@ class RunSettings:
     ledger: str = ""
     no_cache: bool = False
     report: str = ""
+    calibration: str = ""
     update_baseline: bool = False
 
     def __post_init__(self) -> None:
@@ -71,12 +72,14 @@ class RunSettings:
         if self.gate:
             margin_of(self.gate)
         least_share_of(self.min_readable)
+        _ = self.options.rule  # says before any test that a calibration cannot be read
 
     @property
     def options(self) -> JudgeOptions:
         """The judge that they name."""
         backend = f"server:{self.base_url}" if self.base_url else self.backend
-        return JudgeOptions(self.method, backend, settings=Settings(self.model, self.adapter))
+        settings = Settings(self.model, self.adapter)
+        return JudgeOptions(self.method, backend, settings=settings, calibration=self.calibration)
 
 
 @dataclass
@@ -177,23 +180,36 @@ class SuiteRun:
         """Why the gate cannot tell, in words; "" where it can, or is not asked."""
         if not self.is_gate_asked:
             return ""
-        records = self.all_records
+        n_called = len(self.all_records) - self.n_undecided
+        if self.n_undecided and not n_called:
+            return f"all {self.n_undecided} are undecided"
         least = least_share_of(self.settings.min_readable)
-        return lack_of_evidence(len(self.counted), len(records), least, self.n_skipped)
+        return lack_of_evidence(len(self.counted), n_called, least, self.n_skipped)
 
     @property
     def counted(self) -> list[Record]:
-        """The comparisons that say something: readable, and not skipped as inconsistent."""
-        return [one for one in self.all_records if one["score"] is not None and not self.is_skipped(one)]
+        """The comparisons that say something: readable, not undecided, and not skipped as inconsistent."""
+        return [
+            one
+            for one in self.all_records
+            if one["score"] is not None and not is_undecided(one) and not self.is_skipped(one)
+        ]
 
     @property
     def n_skipped(self) -> int:
         """How many comparisons are skipped as inconsistent."""
         return sum(map(self.is_skipped, self.all_records))
 
+    @property
+    def n_undecided(self) -> int:
+        """How many comparisons are too close to call: no evidence either way, and not a lack of it."""
+        return sum(map(is_undecided, self.all_records))
+
     def is_skipped(self, record: Record) -> bool:
         """Whether a comparison counts for nothing because its verdict changes with the order."""
-        return is_skipped(record["verdict"]["status"], self.settings.inconsistent)
+        return not is_undecided(record) and is_skipped(
+            record["verdict"]["status"], self.settings.inconsistent
+        )
 
     @property
     def is_failed(self) -> bool:
@@ -222,6 +238,11 @@ class SuiteRun:
 def is_skipped(status: str, policy: str) -> bool:
     """Whether a verdict of this status counts for nothing under this policy for inconsistent ones."""
     return policy == "skip" and status == Status.INCONSISTENT
+
+
+def is_undecided(record: Record) -> bool:
+    """Whether the judge's calibration calls a comparison too close to call."""
+    return UNDECIDED in record["verdict"]
 
 
 def closed_clusters(scores: Sequence[float], clusters: Sequence[str]) -> tuple[list[float], list[str]]:
@@ -267,6 +288,7 @@ def property_of(record: Record) -> str:
     """A comparison in a few words, for JUnit's properties."""
     verdict = record["verdict"]
     winner = {1.0: "new", 0.0: "approved", 0.5: "tie", None: "unreadable"}[record["score"]]
+    winner = "undecided" if is_undecided(record) else winner
     p = "" if verdict["p_a"] is None else f", P(new is better) {verdict['p_a']:.3f}"
     return f"{winner}, {verdict['status']}{p}, by {verdict['judge']}"
 
@@ -288,6 +310,8 @@ def lines_of(run: SuiteRun) -> list[str]:
         f"{n} comparisons: the new answer won {wins}, the approved one {losses}, {ties} ties",
         f"inconsistent: {flips}, counted as {run.settings.inconsistent}{skipped}",
     ]
+    if run.n_undecided:
+        lines.append(f"undecided: {Share(run.n_undecided, n)}, too close to call, left out of every rate")
     if n_unread := statuses.count(Status.UNPARSED):
         lines.append(f"unreadable: {Share(n_unread, n)}, left out of every rate")
     if run.settings.method == AUTO:
@@ -298,7 +322,7 @@ def lines_of(run: SuiteRun) -> list[str]:
     lines += cannot_tell(run)
     found = run.gate()
     if found is not None:
-        lines += gate_lines(found, run.settled is not None, n - len(counted))
+        lines += gate_lines(found, run.settled is not None, n - len(counted) - run.n_undecided)
     lines.append(str(Replay(tuple(record["made"] for record in records))))
     judges = sorted({record["verdict"]["judge"] for record in records})
     return [*lines, f"judge: {', '.join(judges)}"]

@@ -46,7 +46,7 @@ class Asker(Protocol):
 
 
 def asker_of(judge: Judge, answers: Answers) -> Asker:
-    """By answers where the judge grades them alone, else by pairs."""
+    """By answers where the judge grades them alone, else by pairs; a calibration and a band are of pairs."""
     return AnswerAsker(judge, answers) if judge.identity.method == "score" else PairAsker(judge, answers)
 
 

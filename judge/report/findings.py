@@ -13,7 +13,7 @@ from judge.drawing.steps import graded_steps, shared_steps
 from judge.io.labels import labels_told
 from judge.io.wording import name_of, one_line, percent
 from judge.orders import outcome_of
-from judge.records import NO_CATEGORY, Choice, Order, Outcome, Share, Status
+from judge.records import CALIBRATED, NO_CATEGORY, Choice, Order, Outcome, Share, Status, has_rule
 from judge.report.summary import CategoryGroup, Report, ReportRow
 
 MAX_TABLE_ROWS = 2_000
@@ -65,10 +65,19 @@ def first_twice(report: Report) -> Finding:
     return Finding("First twice", percent(report.total.first_twice, 1), meaning)
 
 
+def undecided(report: Report) -> Finding | None:
+    """The pairs that are too close to call; only of a judge that may say so."""
+    if not has_rule(report.judge or ""):
+        return None
+    meaning = f"P is too close to one half to call, so they count as ties{of_judged(report)}"
+    return Finding("Undecided", percent(report.total.undecided, 1), meaning)
+
+
 def who_wins(report: Report) -> Finding:
-    flipped = report.total.inconsistent
+    flipped, close = report.total.inconsistent, report.total.undecided
     said = of_judged(report).removeprefix("; ") or f"of {flipped.total:,} judged"
-    meaning = f"{said}; the {flipped.count:,} inconsistent count as ties"
+    and_close = f" and {close.count:,} undecided" if close.count else ""
+    meaning = f"{said}; the {flipped.count:,} inconsistent{and_close} count as ties"
     return Finding("Who wins", wins_in_words(report.total.wins), meaning)
 
 
@@ -171,6 +180,7 @@ def time(report: Report) -> Finding | None:
 FIGURES: tuple[Figure, ...] = (
     inconsistent,
     first_twice,
+    undecided,
     who_wins,
     by_mean,
     gold,
@@ -228,7 +238,8 @@ def pair_columns(report: Report) -> list[Column]:
     for order, name in SHOWN_FIRST.items():
         columns.append(Column(f"{what} {name}", partial(reading_in_words, order=order), has_mean))
     if has_mean:
-        columns.append(Column("Mean P(A)", lambda row: "-" if row.p_a is None else f"{row.p_a:.2f}", True))
+        mean = "Calibrated P(A)" if f"{CALIBRATED}@" in (report.judge or "") else "Mean P(A)"
+        columns.append(Column(mean, lambda row: "-" if row.p_a is None else f"{row.p_a:.2f}", True))
     columns.append(Column("Orders agree", agreement_in_words))
     if report.total.gold_strict:
         columns.append(Column("Gold", gold_in_words))
@@ -238,6 +249,8 @@ def pair_columns(report: Report) -> list[Column]:
 def verdict_in_words(row: ReportRow) -> str:
     if row.outcome is None or row.status is not Status.CONSISTENT:
         return row.status.value
+    if row.is_undecided:
+        return "undecided"
     return OUTCOME_NAMES[row.outcome]
 
 
@@ -299,6 +312,8 @@ def category_columns(report: Report) -> list[Column]:
         Column("First twice", lambda group: percent(group.first_twice), True),
         Column("A / B / tie", lambda group: " / ".join(f"{group.wins[o].count:,}" for o in Outcome), True),
     ]
+    if report.total.undecided.count:
+        columns.insert(2, Column("Undecided", lambda group: percent(group.undecided), True))
     if report.total.unparsed.count:
         columns.append(Column("Judged", judged_in_words, True))
     if report.total.gold_strict:

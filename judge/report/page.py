@@ -137,12 +137,13 @@ def format_json(report: Report) -> str:
 
     {"judge", "elapsed_s", "total": group, "by_category": {name: group}, "pairs": [pair]}
 
-    group: {"n_pairs", "n_judged", "consistent", "inconsistent", "unparsed", "wins": {"A", "B", "TIE"},
-        "wins_by_mean": {"A", "B", "TIE"}, "first_twice", "mean_tokens_in", "mean_tokens_out", "n_trimmed",
-        "n_identical", "gold_strict", "gold_by_mean"}; see `Group`. A share is {"count", "total", "value"},
-        its value null where total is 0; a share of gold labels is null where there is none.
-    pair: {"id", "category", "status", "outcome", "p_a", "outcome_by_mean", "gold", "is_trimmed", "tokens_in",
-        "tokens_out", "orders": {"AB": order, "BA": order}}
+    group: {"n_pairs", "n_judged", "consistent", "inconsistent", "undecided", "unparsed",
+        "wins": {"A", "B", "TIE"}, "wins_by_mean": {"A", "B", "TIE"}, "first_twice", "mean_tokens_in",
+        "mean_tokens_out", "n_trimmed", "n_identical", "gold_strict", "gold_by_mean"}; see `Group`. A share
+        is {"count", "total", "value"}, its value null where total is 0; a share of gold labels is null where
+        there is none.
+    pair: {"id", "category", "status", "outcome", "p_a", "outcome_by_mean", "is_undecided", "gold",
+        "is_trimmed", "tokens_in", "tokens_out", "orders": {"AB": order, "BA": order}}
     order: {"choice", "p_a", "unparsed"}; choice is null where unparsed, which then is the reason.
     """
     content = {
@@ -161,6 +162,7 @@ def group_as_json(group: CategoryGroup) -> dict[str, Any]:
         "n_judged": group.consistent.total,
         "consistent": share_as_json(group.consistent),
         "inconsistent": share_as_json(group.inconsistent),
+        "undecided": share_as_json(group.undecided),
         "unparsed": share_as_json(group.unparsed),
         "wins": {outcome.value: share_as_json(group.wins[outcome]) for outcome in Outcome},
         "wins_by_mean": {outcome.value: share_as_json(group.wins_by_mean[outcome]) for outcome in Outcome},
@@ -187,6 +189,7 @@ def row_as_json(row: ReportRow) -> dict[str, Any]:
         "outcome": row.outcome,
         "p_a": row.p_a,
         "outcome_by_mean": row.outcome_by_mean,
+        "is_undecided": row.is_undecided,
         "gold": row.gold,
         "is_trimmed": row.is_trimmed,
         "tokens_in": row.tokens_in,
@@ -241,12 +244,14 @@ def format_html(report: Report, title: str = "Judge report") -> str:
 
 
 def parts_of(group: CategoryGroup) -> list[tuple[str, str, int]]:
-    """All pairs of a group in five parts that add up: style name, words, count. Empty parts are left out."""
-    n_tied_twice = group.wins[Outcome.TIE].count - group.inconsistent.count
+    """All pairs of a group in parts that add up: style name, words, count. Empty parts are left out."""
+    n_close = group.n_undecided_alone
+    n_tied_twice = group.wins[Outcome.TIE].count - group.inconsistent.count - n_close
     parts = [
         ("a", "A wins", group.wins[Outcome.A].count),
         ("b", "B wins", group.wins[Outcome.B].count),
         ("tie", "tie in both orders", n_tied_twice),
+        ("undecided", "undecided", n_close),
         ("inconsistent", "inconsistent", group.inconsistent.count),
         ("unparsed", "unparsed", group.unparsed.count),
     ]

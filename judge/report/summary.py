@@ -103,6 +103,11 @@ class ReportRow:
         """Whether both orders gave the gold label. An inconsistent pair is wrong even where gold is TIE."""
         return self.status is Status.CONSISTENT and self.outcome is self.gold
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the judge's rule calls it too close to call."""
+        return self.verdict.is_undecided
+
     def is_always(self, choice: Choice) -> bool:
         """Whether both orders made this same choice, so that the position decided."""
         return all(made is choice for made in self.choices.values())
@@ -112,11 +117,12 @@ class ReportRow:
 class CategoryGroup:
     """Totals of some verdicts. *Judged* pairs are those that were read in both orders.
 
-    Counted over judged pairs: `consistent`, `inconsistent`, and `wins` by strict outcome (inconsistent
-    pairs among the ties, and so are the `n_identical` ones, of two equal answers). Over judged pairs with
-    probabilities: `wins_by_mean`. Over all pairs: `unparsed` and the mean tokens of a verdict, both orders
-    added (None without pairs). `first_twice` is the share of the inconsistent pairs in which both orders
-    chose the first response shown.
+    Counted over judged pairs: `consistent`, `inconsistent`, `undecided` (too close to call by the judge's
+    rule; `n_undecided_alone` of them are consistent), and `wins` by strict outcome (inconsistent and
+    undecided pairs among the ties, and so are the `n_identical` ones, of two equal answers). Over judged
+    pairs with probabilities: `wins_by_mean`. Over all pairs: `unparsed` and the mean tokens of a verdict,
+    both orders added (None without pairs). `first_twice` is the share of the inconsistent pairs in which
+    both orders chose the first response shown.
 
     `gold_strict` and `gold_by_mean` are shares of the pairs with a gold label; unparsed pairs are wrong in
     both, inconsistent ones in the strict. None if there is no label, or no probability to take a mean of.
@@ -125,6 +131,7 @@ class CategoryGroup:
     n_pairs: int
     consistent: Share
     inconsistent: Share
+    undecided: Share
     unparsed: Share
     wins: Mapping[Outcome, Share]
     wins_by_mean: Mapping[Outcome, Share]
@@ -133,6 +140,7 @@ class CategoryGroup:
     mean_tokens_out: float | None
     n_trimmed: int
     n_identical: int
+    n_undecided_alone: int
     gold_strict: Share | None
     gold_by_mean: Share | None
 
@@ -210,6 +218,7 @@ def group_of(rows: Sequence[ReportRow]) -> CategoryGroup:
         n_pairs=len(rows),
         consistent=Share(len(judged) - len(inconsistent), len(judged)),
         inconsistent=Share(len(inconsistent), len(judged)),
+        undecided=share_of(judged, lambda row: row.is_undecided),
         unparsed=Share(len(rows) - len(judged), len(rows)),
         wins=shares_of_outcomes([row.outcome for row in judged]),
         wins_by_mean=shares_of_outcomes([row.outcome_by_mean for row in with_mean]),
@@ -218,6 +227,7 @@ def group_of(rows: Sequence[ReportRow]) -> CategoryGroup:
         mean_tokens_out=sum(row.tokens_out for row in rows) / len(rows) if rows else None,
         n_trimmed=sum(row.is_trimmed for row in rows),
         n_identical=sum(row.verdict.is_identical for row in rows),
+        n_undecided_alone=sum(row.is_undecided and row.status is Status.CONSISTENT for row in judged),
         gold_strict=share_of(with_gold, lambda row: row.is_right) if with_gold else None,
         gold_by_mean=share_of(with_gold, lambda row: row.outcome_by_mean is row.gold)
         if any(row.p_a is not None for row in with_gold)

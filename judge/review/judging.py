@@ -94,8 +94,12 @@ class Desk:
 
 
 def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
-    """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none."""
+    """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none.
+
+    A calibration is that of the way it was made for.
+    """
     settings: Settings = options.settings
     if method not in (FAST, AUTO, *LEARNED):
         settings = replace(settings, adapter=NO_ADAPTER)
-    return replace(options, method=method, settings=settings)
+    calibration = options.calibration if method == options.method else ""
+    return replace(options, method=method, settings=settings, calibration=calibration)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from judge.metrics import own_metrics
 from judge.metrics.bootstrap import LEVEL
+from judge.metrics.inconsistency import UNDECIDED
 from judge.metrics.metric import Metric, MetricGroup
 from judge.study.study import Study
 
@@ -23,8 +24,13 @@ OTHER = (MetricGroup.OTHER,)
 
 
 def columns_of(study: Study, *groups: MetricGroup) -> list[Metric]:
-    """The metrics of these groups, ours before those of other packages."""
+    """The metrics of these groups, ours before those of other packages.
+
+    Undecided pairs have a column only where some judge left pairs undecided.
+    """
     every = [*METRICS.values(), *study.others]
+    if not any(UNDECIDED.name in standing.figures for standing in study.standings):
+        every.remove(UNDECIDED)
     return [metric for group in groups for metric in every if metric.group is group]
 
 

@@ -37,12 +37,16 @@ from judge.metrics.panel import (
 from judge.metrics.ranking import Ranking, ranking_of
 from judge.metrics.significance import McNemar, mcnemar
 from judge.models.separation import adapter_in, refuse_mixed
-from judge.records import NO_CATEGORY, HumanVote, Identity, Pair, Share, Verdict
+from judge.orders import combine
+from judge.records import NO_CATEGORY, HumanVote, Identity, Pair, Share, Verdict, has_rule
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 PEOPLE = "people"
+BEFORE = "before"
+"""What follows a calibrated judge's name where it is shown as it was before the calibration."""
+
 ALL = "all"
 SIDE_NAMES = {1: "A", -1: "B", 0: "TIE", UNREAD: "unparsed"}
 
@@ -248,11 +252,20 @@ class _Part:
 
 
 def entrants_of(verdicts: Sequence[Verdict]) -> list[Entrant]:
-    """Each judge of these verdicts as an entrant, under its fingerprint."""
+    """Each judge of these verdicts as an entrant, under its fingerprint.
+
+    A calibrated one is there a second time, as its readings were before the calibration.
+    """
     by_judge: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by_judge.setdefault(verdict.judge, []).append(verdict)
-    return [Entrant(judge, EntrantKind.JUDGE, given) for judge, given in by_judge.items()]
+    found = []
+    for judge, given in by_judge.items():
+        found.append(Entrant(judge, EntrantKind.JUDGE, given))
+        if has_rule(judge):
+            before = [combine(verdict.pair_id, verdict.readings, judge) for verdict in given]
+            found.append(Entrant(f"{judge} {BEFORE}", EntrantKind.JUDGE, before))
+    return found
 
 
 def study_of(
