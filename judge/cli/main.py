@@ -218,7 +218,7 @@ def compare(
 ) -> None:
     """Judge one pair in both orders."""
     from judge.api import Judge
-    from judge.drawing.steps import format_steps
+    from judge.drawing.steps import format_steps, score_table
     from judge.io.verdicts import verdict_to_json
 
     texts = {
@@ -237,8 +237,11 @@ def compare(
         print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
         return
     print(format_verdict(verdict, elapsed_s))
+    width = shutil.get_terminal_size((100, 24)).columns
     if explain:
-        print(f"\n{format_steps(verdict, shutil.get_terminal_size((100, 24)).columns)}")
+        print(f"\n{format_steps(verdict, width)}")
+    elif judge.method_settings.criteria or pair.criteria:
+        print(f"\n{score_table(verdict, width)}")
 
 
 @app.command(
