@@ -29,8 +29,8 @@ from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
 from judge.io.files import at_home
 from judge.io.rows import bytes_of, first_line, kind_of, not_utf8, shown
-from judge.io.shapes import Shape, problems_of
-from judge.methods import LEARNED, METHODS, VOTES, WAYS
+from judge.io.shapes import Must, Shape, problems_of
+from judge.methods import BY_CRITERIA, LEARNED, METHODS, VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -143,6 +143,8 @@ class Teacher(Block):
     """Of its free replies; 0 always takes the likeliest word."""
     max_new_tokens: Positive | None = None
     """Longest free reply; null is each method's own."""
+    criteria: Annotated[str | list[str], Must("the name of a file, or a list of texts in quotes")] = ""
+    """What it judges by instead of a plan, with bsm or bsm-text: a file of lines, or a list of them."""
     max_prompt_tokens: Length = 4096
     """Longest prompt."""
     overflow: Annotated[str, one_of(OVERFLOWS)] = "trim"
@@ -160,6 +162,8 @@ class Teacher(Block):
         """The judge, as the command line would name it."""
         named = self.model_dump()
         signals, length, shard = named.pop("signals"), named.pop("length"), named.pop("recorded")
+        if self.criteria and isinstance(self.criteria, str):
+            named["criteria"] = at_home(self.criteria)
         options = judge_options(**named)
         options = signal_options(options, signals, length) if signals else options
         return recorded_options(options, at_home(shard)) if shard else options
@@ -441,6 +445,12 @@ def has_probabilities(recipe: Recipe) -> bool:
     return is_share or WAYS.get(teacher.method, teacher.method) not in NO_PROBABILITIES
 
 
+def judges_by_criteria(recipe: Recipe) -> bool:
+    """Whether the teacher is of a kind that can be given criteria."""
+    teacher = recipe.collect.teacher
+    return WAYS.get(teacher.method, teacher.method) in BY_CRITERIA and not teacher.signals
+
+
 VOTES_DO_NOT_TEACH = "this adapter learned votes, and no judge learns from people's votes under another name"
 
 RULES = (
@@ -510,6 +520,11 @@ RULES = (
         "this adapter learned votes, which no teacher's verdicts are mixed with: needs targets votes",
     ),
     Rule(
+        ("collect.teacher.criteria", METHOD),
+        lambda r: bool(r.collect.teacher.criteria) and not judges_by_criteria(r),
+        f"only a teacher of method {' or '.join(BY_CRITERIA)} without signals judges by criteria",
+    ),
+    Rule(
         ("collect.teacher.adapter", METHOD),
         lambda r: r.collect.teacher.adapter != NO_ADAPTER and not is_learned(r),
         "an adapter belongs to direct or score, slow methods judge with the bare base model: must be none",
@@ -536,8 +551,14 @@ RULES = (
 
 
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, every default spelled out, in the order of the classes above."""
-    return recipe.model_dump(mode="json")
+    """The recipe as plain values, in the order of the classes above.
+
+    Every default is spelled out, save that there are no criteria.
+    """
+    values = recipe.model_dump(mode="json")
+    if not recipe.collect.teacher.criteria:
+        del values["collect"]["teacher"]["criteria"]
+    return values
 
 
 def settings_hash(recipe: Recipe, stage: Stage) -> str:

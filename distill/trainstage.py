@@ -88,7 +88,8 @@ class Lessons:
     """What a student learns from and what it is looked at with.
 
     `source` is a hash of where that comes from, `data` is what manifests say of it, and `warning` names what
-    it was not checked against. `within` says where the stages before were cut, if they had a time.
+    it was not checked against. `within` says where the stages before were cut, if they had a time, and
+    `criteria` what the teacher judged by, if that was given.
     """
 
     trained: Sequence[Example]
@@ -97,6 +98,7 @@ class Lessons:
     data: Mapping[str, Any]
     warning: str
     within: Mapping[str, Any] | None = None
+    criteria: Sequence[str] = ()
 
     @property
     def n_kept(self) -> int:
@@ -195,6 +197,7 @@ def manifest_of(
         "templates": [recipe.train.method],
         "prompts": fingerprint_of(recipe.train.method),
         "letters": "".join(choices_of(recipe)),
+        **({"criteria": list(lessons.criteria)} if lessons.criteria else {}),
         "lora": student.shape,
         "start_from": None if start is None else round_before(start),
         "data": lessons.data,
@@ -227,13 +230,14 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         source = sha256_of_json([example_to_json(one) for one in examples])
         origin = {"pairs": recipe.collect.pairs.path, "votes": settings.votes, "n_votes": voted.n_votes}
         origin |= {"left_out": dict(voted.left_out), "contamination": voted.contamination}
-        warning, within = voted.warning, None
+        warning, within, criteria = voted.warning, None, ()
     else:
         selected = made_before(recipe, folder, "select")
         examples = read_selection(folder.selection).kept
         source = sha256_of(folder.selection)
         origin = {"pairs": recipe.collect.pairs.path or "OASST2 of the hub", "selection": source}
         warning, within = selected["warning"], selected.get("within")
+        criteria = tuple(selected.get("criteria", ()))
     taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")
     kept = [one for one in taught if one.part is Part.TRAIN]
     if not kept:
@@ -252,7 +256,8 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
         "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
     }
-    return Lessons([*kept, *contrast, *constraints, *made], watched, source, origin | found, warning, within)
+    trained = [*kept, *contrast, *constraints, *made]
+    return Lessons(trained, watched, source, origin | found, warning, within, criteria)
 
 
 def made_examples(kept: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:

@@ -11,9 +11,26 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
 from judge.errors import InputError
 from judge.io.criteria import criteria_given
-from judge.methods import AUTO, BY_CRITERIA, FAST, LEARNED, WAYS, Method, MethodSettings, ReplyStore, load_method
+from judge.methods import (
+    AUTO,
+    BY_CRITERIA,
+    FAST,
+    LEARNED,
+    WAYS,
+    Method,
+    MethodSettings,
+    ReplyStore,
+    load_method,
+)
 from judge.methods.auto import Auto
-from judge.models.adapters import check_method, check_ties, method_of, read_adapter, shipped_adapter
+from judge.models.adapters import (
+    check_method,
+    check_ties,
+    criteria_of,
+    method_of,
+    read_adapter,
+    shipped_adapter,
+)
 from judge.models.sizes import SIZES
 from judge.records import NO_ADAPTER, Criterion
 
@@ -56,8 +73,8 @@ class JudgeOptions:
         """Raises InputError where the fast one of two judges would know nothing of the criteria."""
         if self.method_settings.criteria:
             raise InputError(
-                f"--criteria: the fast judge of {AUTO} would know nothing of them. Take {' or '.join(BY_CRITERIA)}, "
-                "or leave --method out."
+                f"--criteria: the fast judge of {AUTO} would know nothing of them. Take "
+                f"{' or '.join(BY_CRITERIA)}, or leave --method out."
             )
 
     @property
@@ -102,6 +119,12 @@ class JudgeOptions:
         asked_by = self.asked_by
         is_learned = asked_by in LEARNED and self.backend in LOCAL
         return shipped_adapter(self.settings.base_model, asked_by) if is_learned else ""
+
+    @property
+    def learned_criteria(self) -> list[str]:
+        """The criteria, a line each, that the adapter was taught by; none where it knows none."""
+        adapter = self.adapter if self.backend in LOCAL else ""
+        return criteria_of(read_adapter(adapter)) if adapter else []
 
 
 LEAST: dict[str, float] = {

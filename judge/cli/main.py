@@ -438,8 +438,10 @@ def _line_of(reading: Reading, order: Order) -> str:
 
 
 def _print_origin(judge: Judge) -> None:
-    """Says what came from the ledger, and where a server's model may have changed."""
+    """Says what came from the ledger, which criteria the judge has learned, and what `Judge.notice` says."""
     print(judge.replay, file=sys.stderr)
+    if learned := judge.options.learned_criteria:
+        print(f"Learned criteria: {'; '.join(learned)}", file=sys.stderr)
     if judge.notice:
         print(judge.notice, file=sys.stderr)
 

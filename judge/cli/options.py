@@ -33,8 +33,8 @@ OPTIONS = {
     ),
     "criteria": typer.Option(
         metavar="FILE",
-        help="Judge by these criteria instead of a plan, by bsm or bsm-text. A file of text, one a line: name: "
-        "description | weight 2 | 1 = what 1 means | 5 = what 5 means; only the name must be there.",
+        help="Judge by these criteria instead of a plan, with bsm or bsm-text. A file of text, one a line: "
+        "name: description | weight 2 | 1 = what 1 means | 5 = what 5 means; only the name must be there.",
     ),
     "base_model": typer.Option(
         help="small (0.5B) or large (1.5B: some four times as slow; better on LLMBar's adversarial pairs, no "

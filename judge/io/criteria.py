@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -166,13 +165,10 @@ def name_and_description(said: str) -> tuple[str, str]:
 
 def weight_of(text: str) -> float:
     """The weight, a number above 0 with two decimals at most."""
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = float("nan")
-    if not DECIMALS.fullmatch(text) or not isfinite(weight) or not 0 < weight <= MAX_WEIGHT:
+    weight = float(text) if DECIMALS.fullmatch(text) else 0.0
+    if not 0 < weight <= MAX_WEIGHT:
         raise Wrong(
-            f"weight is {shown(text)}. It must be a number above 0 and at most {MAX_WEIGHT}, with two decimals "
-            "at most."
+            f"weight is {shown(text)}. It must be a number above 0, at most {MAX_WEIGHT}, with two decimals at "
+            "most."
         )
     return weight

@@ -147,8 +147,8 @@ def load_method(
         raise InputError(f"--vote {vote}: must be one of {', '.join(VOTES)}.")
     if settings.criteria and method not in BY_CRITERIA:
         raise InputError(
-            f"--criteria: method {name} does not judge by criteria. Take {' or '.join(BY_CRITERIA)}, or leave "
-            "--method out."
+            f"--criteria: method {name} does not judge by criteria. Take {' or '.join(BY_CRITERIA)}, or "
+            "leave --method out."
         )
     is_exact = method in LEARNED or (method == "bsm" and bool(settings.criteria))
     if is_exact and (settings.temperature > 0 or samples > 1):

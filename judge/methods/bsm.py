@@ -78,12 +78,11 @@ class BranchSolveMerge:
 
     @property
     def identity(self) -> Identity:
-        letters = "".join(SCORES)
+        letters = letters_by(self.criteria)
         if not self.criteria:
             return identity_of(self.backend, self.name, self.templates, letters, self.sampling)
-        by = "; ".join(criterion.line for criterion in self.criteria)
         sampling = self.sampling if self.writes_scores else None
-        return identity_of(self.backend, self.name, self.templates[1:], f"{letters} by {by}", sampling)
+        return identity_of(self.backend, self.name, self.templates[1:], letters, sampling)
 
     @property
     def batch_characters(self) -> int:
@@ -162,6 +161,12 @@ class TextBranchSolveMerge(BranchSolveMerge):
         ]
 
 
+def letters_by(criteria: Sequence[Criterion]) -> str:
+    """The scores that a reply may have, and the criteria that are given, as the judge's identity says it."""
+    by = "; ".join(criterion.line for criterion in criteria)
+    return "".join(SCORES) + (f" by {by}" if by else "")
+
+
 def render_branch(pair: Pair) -> Prompt:
     """The prompt that asks for criteria; it shows the question and no answer."""
     return fill("bsm_branch", question_values(pair), f"the question of pair {pair.id}")
@@ -233,7 +238,11 @@ def merge(before: tuple[Step, ...], solved: Sequence[Solved]) -> Reading:
             return Unparsed(reason, one.step.raw, *tokens, is_trimmed, steps)
     weights = whole_weights([one.step.weight for one in solved])
     first, second = (
-        sum(times * one.step.scores[side] for times, one in zip(weights, solved, strict=True) if one.step.scores)
+        sum(
+            times * one.step.scores[side]
+            for times, one in zip(weights, solved, strict=True)
+            if one.step.scores
+        )
         for side in (0, 1)
     )
     choice = Choice.TIE if first == second else Choice.FIRST if first > second else Choice.SECOND

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from judge.drawing.steps import scores_of_step
 from judge.methods.bsm import BRANCH
-from judge.records import Order, Outcome, Share, Verdict
+from judge.records import Outcome, Share, Verdict
 
 SAMPLE = re.compile(r"^sample \d+, ")
 MAX_CRITERIA = 20
@@ -70,7 +70,9 @@ def leads_of(verdict: Verdict) -> dict[str, Lead]:
             scores.setdefault(name, []).append(both)
             weights[name] = step.weight
     return {
-        name: Lead(sum(a for a, _ in found) / len(found), sum(b for _, b in found) / len(found), weights[name])
+        name: Lead(
+            sum(a for a, _ in found) / len(found), sum(b for _, b in found) / len(found), weights[name]
+        )
         for name, found in scores.items()
     }
 
@@ -80,7 +82,8 @@ def criteria_of(verdicts: Iterable[Verdict]) -> dict[str, CriterionGroup]:
     leads = {verdict.pair_id: found for verdict in verdicts if (found := leads_of(verdict))}
     names = dict.fromkeys(name for found in leads.values() for name in found)
     return {
-        name: group_of(name, {pair: found for pair, found in leads.items() if name in found}) for name in names
+        name: group_of(name, {pair: found for pair, found in leads.items() if name in found})
+        for name in names
     }
 
 
@@ -91,11 +94,10 @@ def group_of(name: str, leads: Mapping[str, Mapping[str, Lead]]) -> CriterionGro
     ahead = {pair: side_of(total_of(found.values())) for pair, found in leads.items()}
     decided = [pair for pair in leads if ahead[pair] is not Outcome.TIE]
     without = {
-        pair: side_of(total_of(lead for other, lead in leads[pair].items() if other != name)) for pair in decided
+        pair: side_of(total_of(lead for other, lead in leads[pair].items() if other != name))
+        for pair in decided
     }
-    against = [
-        pair for pair in decided if side_of(leads[pair][name].value) not in (ahead[pair], Outcome.TIE)
-    ]
+    against = [pair for pair in decided if side_of(leads[pair][name].value) not in (ahead[pair], Outcome.TIE)]
     return CriterionGroup(
         weight=own[0].weight,
         wins={outcome: Share(sides.count(outcome), len(sides)) for outcome in Outcome},

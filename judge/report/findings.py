@@ -82,13 +82,14 @@ def by_mean(report: Report) -> Finding | None:
 
 
 def deciding_criterion(report: Report) -> Finding | None:
-    """The criterion without which the most pairs would have another answer ahead."""
+    """The criterion that decides the most pairs, and the one that is most often for the other answer."""
     if not report.by_criterion:
         return None
     name, group = max(report.by_criterion.items(), key=lambda one: one[1].decides.count)
     other, most = max(report.by_criterion.items(), key=lambda one: one[1].against.count)
-    against = f"; {name_of(other)} is most often for the other answer, {percent(most.against)}"
-    meaning = f"pairs in which another answer would be ahead without {name_of(name)}"
+    decides = f"without {name_of(name)} the answer that is ahead would not be"
+    meaning = decides if group.decides.count else "no criterion decides a pair by itself"
+    against = f"; {name_of(other)} is for the other answer in {percent(most.against)}"
     return Finding("Decides", percent(group.decides, 1), meaning + (against if most.against.count else ""))
 
 

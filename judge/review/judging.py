@@ -12,7 +12,7 @@ from judge.api import Judge
 from judge.backends import Settings
 from judge.errors import JudgeError
 from judge.ledger.ledger import Ledger, default_path
-from judge.methods import AUTO, FAST, LEARNED
+from judge.methods import AUTO, BY_CRITERIA, FAST, LEARNED, WAYS
 from judge.options import JudgeOptions
 from judge.records import NO_ADAPTER, Pair, Verdict
 
@@ -94,8 +94,14 @@ class Desk:
 
 
 def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
-    """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none."""
+    """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none.
+
+    Criteria stay with the methods that judge by them.
+    """
     settings: Settings = options.settings
     if method not in (FAST, AUTO, *LEARNED):
         settings = replace(settings, adapter=NO_ADAPTER)
-    return replace(options, method=method, settings=settings)
+    own = options.method_settings
+    if WAYS.get(method, method) not in BY_CRITERIA:
+        own = replace(own, criteria=())
+    return replace(options, method=method, settings=settings, method_settings=own)
