@@ -168,7 +168,7 @@ def weight_of(text: str) -> float:
     weight = float(text) if DECIMALS.fullmatch(text) else 0.0
     if not 0 < weight <= MAX_WEIGHT:
         raise Wrong(
-            f"weight is {shown(text)}. It must be a number above 0, at most {MAX_WEIGHT}, with two decimals at "
-            "most."
+            f"weight is {shown(text)}. It must be a number above 0, at most {MAX_WEIGHT}, with two decimals "
+            "at most."
         )
     return weight
