@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import shell
 from app.why import ask
-from judge.errors import InputError
 from judge.io.criteria import criteria_given
 from judge.records import Message, Pair
 
@@ -26,11 +24,7 @@ def page() -> None:
     if not prompt.strip():
         st.caption("Write a question and two answers. Nothing is kept but what the judge said.")
         return
-    try:
-        criteria = criteria_given(lines.splitlines())
-    except InputError as error:
-        st.error(shell.plain(str(error)))
-        return
+    criteria = criteria_given(lines.splitlines())
     pair = Pair(
         id="pasted",
         conversation_a=(Message("user", prompt), Message("assistant", response_a)),
