@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distill.ensemble import signal_options
@@ -27,9 +27,10 @@ from distill.recorded import recorded_options
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
+from judge.io.criteria import criteria_in
 from judge.io.files import at_home
-from judge.io.rows import bytes_of, first_line, kind_of, not_utf8, shown
-from judge.io.shapes import Must, Shape, problems_of
+from judge.io.rows import Wrong, bytes_of, first_line, kind_of, not_utf8, shown
+from judge.io.shapes import Shape, problems_of
 from judge.methods import BY_CRITERIA, LEARNED, METHODS, VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
@@ -72,6 +73,16 @@ def method_name(value: str) -> str:
     if value in WAYS or value in METHODS:
         return value
     return held(value, False, f"must be one of {', '.join([*METHODS.names(), *WAYS])}")
+
+
+def criteria_value(value: Any) -> str | list[str]:
+    """The name of a file as it is, or the lines of criteria that are written out."""
+    if isinstance(value, str):
+        return value
+    try:
+        return [criterion.line for criterion in criteria_in({"criteria": value})] or ""
+    except Wrong as wrong:
+        raise PydanticCustomError("not_right", "{must}", {"must": str(wrong)}) from None
 
 
 def folder_name(value: str) -> str:
@@ -143,7 +154,7 @@ class Teacher(Block):
     """Of its free replies; 0 always takes the likeliest word."""
     max_new_tokens: Positive | None = None
     """Longest free reply; null is each method's own."""
-    criteria: Annotated[str | list[str], Must("the name of a file, or a list of texts in quotes")] = ""
+    criteria: Annotated[str | list[str], PlainValidator(criteria_value)] = ""
     """What it judges by instead of a plan, with bsm or bsm-text: a file of lines, or a list of them."""
     max_prompt_tokens: Length = 4096
     """Longest prompt."""

@@ -91,7 +91,9 @@ def test_a_changed_policy_is_collected_anew_and_the_same_one_is_not(here):
 
 
 def test_criteria_may_stand_in_the_recipe(here):
-    assert run_collect(recipe(POLICY.splitlines()), RUN, None)["criteria"] == POLICY.splitlines()
+    by_name = [{"price": "names the price | weight 2"}, {"polite": "is polite"}]  # without quotes in YAML
+    assert recipe(by_name) == recipe(POLICY.splitlines())
+    assert run_collect(recipe(by_name), RUN, None)["criteria"] == POLICY.splitlines()
 
 
 def test_criteria_of_pairs_are_kept_from_the_file_to_the_selection(here):
@@ -112,14 +114,8 @@ def test_criteria_of_pairs_are_kept_from_the_file_to_the_selection(here):
             "collect.teacher.criteria: only a teacher of method bsm or bsm-text without signals",
         ),
         ({"signals": {"yes": 1.0}}, "collect.teacher.criteria: only a teacher of method bsm or bsm-text"),
-        (
-            {"criteria": 7},
-            "collect.teacher.criteria: must be the name of a file, or a list of texts in quotes",
-        ),
-        (
-            {"criteria": [{"a": "b"}]},
-            "collect.teacher.criteria: must be the name of a file, or a list of texts",
-        ),
+        ({"criteria": 7}, "collect.teacher.criteria: criteria is a number. It must be text, or a list of"),
+        ({"criteria": ["a", "b | weight 0"]}, "collect.teacher.criteria: criteria, line 2: weight is '0'."),
     ],
 )
 def test_a_teacher_that_cannot_judge_by_criteria_is_a_mistake_of_the_recipe(here, teacher, message):
