@@ -122,9 +122,9 @@ class JudgeOptions:
 
     @property
     def learned_criteria(self) -> list[str]:
-        """The criteria, a line each, that the adapter was taught by; none where it knows none."""
-        adapter = self.adapter if self.backend in LOCAL else ""
-        return criteria_of(read_adapter(adapter)) if adapter else []
+        """The criteria, a line each, that a named adapter was taught by; none where it knows none."""
+        is_named = self.settings.adapter not in ("", NO_ADAPTER) and self.backend in LOCAL
+        return criteria_of(read_adapter(self.adapter)) if is_named else []
 
 
 LEAST: dict[str, float] = {

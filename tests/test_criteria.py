@@ -21,6 +21,7 @@ from judge.drawing.steps import score_table
 from judge.errors import InputError, JudgeError
 from judge.evaluate import judge_pairs
 from judge.io.criteria import MAX_CRITERIA, criteria_given, read_criteria
+from judge.io.frames import verdicts_to_frame
 from judge.io.pairs import pair_to_json, read_pairs, write_pairs
 from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.ledger.ledger import Ledger
@@ -326,6 +327,14 @@ def test_a_bad_cell_of_criteria_names_its_row_and_line(tmp_path, monkeypatch, ce
     with pytest.raises(JudgeError) as caught:
         read_pairs("pairs.jsonl")
     assert str(caught.value).startswith(message)
+
+
+def test_a_table_of_verdicts_has_criteria_where_a_pair_has_some():
+    pairs = [replace(PRICED, criteria=(PRICE, SHORT)), FRIENDLY]
+    verdicts, _ = judged(pairs)
+    frame = verdicts_to_frame(verdicts, pairs)
+    assert frame["criteria"].tolist() == [f"{PRICE.line}\n{SHORT.line}", None]
+    assert "criteria" not in verdicts_to_frame(verdicts[1:], [FRIENDLY])
 
 
 def test_criteria_that_a_method_does_not_read_are_told():

@@ -240,8 +240,8 @@ def compare(
     width = shutil.get_terminal_size((100, 24)).columns
     if explain:
         print(f"\n{format_steps(verdict, width)}")
-    elif judge.method_settings.criteria or pair.criteria:
-        print(f"\n{score_table(verdict, width)}")
+    elif (judge.method_settings.criteria or pair.criteria) and (table := score_table(verdict, width)):
+        print(f"\n{table}")
 
 
 @app.command(

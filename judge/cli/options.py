@@ -75,7 +75,7 @@ CRITERION = Annotated[
 def takes_judge(command: Callable[..., None]) -> Callable[..., None]:
     """The command with the options of `judge_options` beside its own, handed to it as `judge`."""
     own = [p for name, p in inspect.signature(command).parameters.items() if name != "judge"]
-    added = {}
+    added: dict[str, inspect.Parameter] = {}
     for name, parameter in inspect.signature(judge_options).parameters.items():
         added[name] = parameter
         if name == "criteria":
