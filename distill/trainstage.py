@@ -224,20 +224,21 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         InputError: nothing is selected by this recipe, the votes cannot be read, or nothing is left.
     """
     settings = recipe.train
+    criteria: Sequence[str] = ()
     if settings.targets == "votes":
         voted = voted_examples(recipe, data)
         examples: Sequence[Example] = voted.examples
         source = sha256_of_json([example_to_json(one) for one in examples])
         origin = {"pairs": recipe.collect.pairs.path, "votes": settings.votes, "n_votes": voted.n_votes}
         origin |= {"left_out": dict(voted.left_out), "contamination": voted.contamination}
-        warning, within, criteria = voted.warning, None, ()
+        warning, within = voted.warning, None
     else:
         selected = made_before(recipe, folder, "select")
         examples = read_selection(folder.selection).kept
         source = sha256_of(folder.selection)
         origin = {"pairs": recipe.collect.pairs.path or "OASST2 of the hub", "selection": source}
         warning, within = selected["warning"], selected.get("within")
-        criteria = tuple(selected.get("criteria", ()))
+        criteria = selected.get("criteria", ())
     taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")
     kept = [one for one in taught if one.part is Part.TRAIN]
     if not kept:
