@@ -7,7 +7,7 @@ import streamlit as st
 from app import shell
 from app.shell import Project
 from judge.drawing.steps import graded_steps, scores_of, slow_steps
-from judge.methods import AUTO, METHODS, WAYS
+from judge.methods import AUTO, BY_CRITERIA, METHODS, WAYS
 from judge.records import Order, Pair, Status, Verdict
 from judge.review.judging import by_method
 from judge.review.pairindex import IndexEntry
@@ -47,12 +47,14 @@ def chosen_entry(project: Project) -> IndexEntry:
 def ask(pair: Pair, key: str) -> bool:
     """Lets the reviewer choose a method and shows what it says; whether a verdict is to be seen."""
     names = [*WAYS, AUTO, *(name for name in METHODS.names() if name != WAYS["slow"])]
-    st.session_state.setdefault(f"kept_method_{key}", "fast")
+    st.session_state.setdefault(f"kept_method_{key}", "slow" if pair.criteria else "fast")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control("Method", names, key=f"kept_method_{key}", required=True)
         asked = st.button("Ask the judge", type="primary", key=f"ask_{key}")
     if method in HOW:
         st.caption(HOW[method])
+    if pair.criteria and WAYS.get(method or "", method) not in (*BY_CRITERIA, AUTO):
+        st.caption("This method does not read the pair's criteria.")
     place = f"job_{key}"
     if asked:
         st.session_state[place] = shell.desk().ask(by_method(started().judge, method or "fast"), [pair])

@@ -10,7 +10,7 @@ from judge.options import judge_options
 
 SHARED = "Options that name a judge"
 SHARED_ANCHOR = "#options-that-name-a-judge"
-SHARED_NAMES = frozenset(inspect.signature(judge_options).parameters)
+SHARED_NAMES = frozenset(inspect.signature(judge_options).parameters) | {"criterion"}
 
 
 def reference() -> str:

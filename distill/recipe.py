@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distill.ensemble import signal_options
@@ -27,10 +27,11 @@ from distill.recorded import recorded_options
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
+from judge.io.criteria import criteria_in
 from judge.io.files import at_home
-from judge.io.rows import bytes_of, first_line, kind_of, not_utf8, shown
+from judge.io.rows import Wrong, bytes_of, first_line, kind_of, not_utf8, shown
 from judge.io.shapes import Shape, problems_of
-from judge.methods import LEARNED, METHODS, VOTES, WAYS
+from judge.methods import BY_CRITERIA, LEARNED, METHODS, VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -72,6 +73,16 @@ def method_name(value: str) -> str:
     if value in WAYS or value in METHODS:
         return value
     return held(value, False, f"must be one of {', '.join([*METHODS.names(), *WAYS])}")
+
+
+def criteria_value(value: Any) -> str | list[str]:
+    """The name of a file as it is, or the lines of criteria that are written out."""
+    if isinstance(value, str):
+        return value
+    try:
+        return [criterion.line for criterion in criteria_in({"criteria": value})] or ""
+    except Wrong as wrong:
+        raise PydanticCustomError("not_right", "{must}", {"must": str(wrong)}) from None
 
 
 def folder_name(value: str) -> str:
@@ -143,6 +154,8 @@ class Teacher(Block):
     """Of its free replies; 0 always takes the likeliest word."""
     max_new_tokens: Positive | None = None
     """Longest free reply; null is each method's own."""
+    criteria: Annotated[str | list[str], PlainValidator(criteria_value)] = ""
+    """What it judges by instead of a plan, with bsm or bsm-text: a file of lines, or a list of them."""
     max_prompt_tokens: Length = 4096
     """Longest prompt."""
     overflow: Annotated[str, one_of(OVERFLOWS)] = "trim"
@@ -160,6 +173,8 @@ class Teacher(Block):
         """The judge, as the command line would name it."""
         named = self.model_dump()
         signals, length, shard = named.pop("signals"), named.pop("length"), named.pop("recorded")
+        if self.criteria and isinstance(self.criteria, str):
+            named["criteria"] = at_home(self.criteria)
         options = judge_options(**named)
         options = signal_options(options, signals, length) if signals else options
         return recorded_options(options, at_home(shard)) if shard else options
@@ -441,6 +456,12 @@ def has_probabilities(recipe: Recipe) -> bool:
     return is_share or WAYS.get(teacher.method, teacher.method) not in NO_PROBABILITIES
 
 
+def judges_by_criteria(recipe: Recipe) -> bool:
+    """Whether the teacher is of a kind that can be given criteria."""
+    teacher = recipe.collect.teacher
+    return WAYS.get(teacher.method, teacher.method) in BY_CRITERIA and not teacher.signals
+
+
 VOTES_DO_NOT_TEACH = "this adapter learned votes, and no judge learns from people's votes under another name"
 
 RULES = (
@@ -510,6 +531,11 @@ RULES = (
         "this adapter learned votes, which no teacher's verdicts are mixed with: needs targets votes",
     ),
     Rule(
+        ("collect.teacher.criteria", METHOD),
+        lambda r: bool(r.collect.teacher.criteria) and not judges_by_criteria(r),
+        f"only a teacher of method {' or '.join(BY_CRITERIA)} without signals judges by criteria",
+    ),
+    Rule(
         ("collect.teacher.adapter", METHOD),
         lambda r: r.collect.teacher.adapter != NO_ADAPTER and not is_learned(r),
         "an adapter belongs to direct or score, slow methods judge with the bare base model: must be none",
@@ -536,8 +562,14 @@ RULES = (
 
 
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, every default spelled out, in the order of the classes above."""
-    return recipe.model_dump(mode="json")
+    """The recipe as plain values, in the order of the classes above.
+
+    Every default is spelled out, save that there are no criteria.
+    """
+    values = recipe.model_dump(mode="json")
+    if not recipe.collect.teacher.criteria:
+        del values["collect"]["teacher"]["criteria"]
+    return values
 
 
 def settings_hash(recipe: Recipe, stage: Stage) -> str:

@@ -109,6 +109,8 @@ def run_collect(
         "elapsed_s": elapsed_s,
         **provenance(),
     }
+    if criteria := options.method_settings.criteria:
+        found["criteria"] = [criterion.line for criterion in criteria]
     if budget is not None:
         found["within"] = {"seconds": budget.seconds, "collected": len(read), "of": len(clean_pairs)}
     return folder.finish("collect", inputs, files, found)
@@ -206,8 +208,7 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         "warning": collected["warning"],
         **provenance(),
     }
-    if "within" in collected:
-        found["within"] = collected["within"]
+    found |= {name: collected[name] for name in ("criteria", "within") if name in collected}
     return folder.finish("select", inputs, [folder.selection], found)
 
 

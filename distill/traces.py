@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError
+from judge.io.criteria import lines_in_one
 from judge.io.pairs import id_of, pair_from_cells
 from judge.io.rows import JSON_READERS, Wrong, claim, gather, kind_of, rows_of, shown
 from judge.io.values import keyed
@@ -127,7 +128,7 @@ def trace_to_json(trace: Trace) -> dict[str, Any]:
 
 
 def long_form(pair: Pair) -> dict[str, Any]:
-    """The pair with both conversations in full and all keys there, so that every line has the same shape."""
+    """The pair with both conversations in full and all keys there; criteria only where it has some."""
     return {
         "id": pair.id,
         "category": pair.category,
@@ -136,6 +137,7 @@ def long_form(pair: Pair) -> dict[str, Any]:
         "conversation_b": messages_to_json(pair.conversation_b),
         "reference": pair.reference,
         "metadata": {name: pair.metadata[name] for name in sorted(pair.metadata)},
+        **({"criteria": lines_in_one(pair.criteria)} if pair.criteria else {}),
     }
 
 

@@ -88,7 +88,8 @@ class Lessons:
     """What a student learns from and what it is looked at with.
 
     `source` is a hash of where that comes from, `data` is what manifests say of it, and `warning` names what
-    it was not checked against. `within` says where the stages before were cut, if they had a time.
+    it was not checked against. `within` says where the stages before were cut, if they had a time, and
+    `criteria` what the teacher judged by, if that was given.
     """
 
     trained: Sequence[Example]
@@ -97,6 +98,7 @@ class Lessons:
     data: Mapping[str, Any]
     warning: str
     within: Mapping[str, Any] | None = None
+    criteria: Sequence[str] = ()
 
     @property
     def n_kept(self) -> int:
@@ -195,6 +197,7 @@ def manifest_of(
         "templates": [recipe.train.method],
         "prompts": fingerprint_of(recipe.train.method),
         "letters": "".join(choices_of(recipe)),
+        **({"criteria": list(lessons.criteria)} if lessons.criteria else {}),
         "lora": student.shape,
         "start_from": None if start is None else round_before(start),
         "data": lessons.data,
@@ -221,6 +224,7 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         InputError: nothing is selected by this recipe, the votes cannot be read, or nothing is left.
     """
     settings = recipe.train
+    criteria: Sequence[str] = ()
     if settings.targets == "votes":
         voted = voted_examples(recipe, data)
         examples: Sequence[Example] = voted.examples
@@ -234,6 +238,7 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         source = sha256_of(folder.selection)
         origin = {"pairs": recipe.collect.pairs.path or "OASST2 of the hub", "selection": source}
         warning, within = selected["warning"], selected.get("within")
+        criteria = selected.get("criteria", ())
     taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")
     kept = [one for one in taught if one.part is Part.TRAIN]
     if not kept:
@@ -252,7 +257,8 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
         "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
         "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
     }
-    return Lessons([*kept, *contrast, *constraints, *made], watched, source, origin | found, warning, within)
+    trained = [*kept, *contrast, *constraints, *made]
+    return Lessons(trained, watched, source, origin | found, warning, within, criteria)
 
 
 def made_examples(kept: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:

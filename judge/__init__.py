@@ -13,7 +13,7 @@
 A pair is a prompt and two answers, a and b; these are names, not places. A verdict is what a judge says of a
 pair in both orders together: its outcome is A or B only where both orders agree. Votes are what people said.
 
-Judging         Judge, Pair, Message, Verdict, Outcome, Status
+Judging         Judge, Pair, Message, Criterion, Verdict, Outcome, Status
 Files           read_pairs, write_pairs, read_verdicts, write_verdicts, read_votes, write_votes
 Measuring       HumanVote, Ballot, Entrant, Study, study_of, entrants_of
 Ranking models  rank, Leaderboard
@@ -39,11 +39,12 @@ if TYPE_CHECKING:
     from judge.io.votes import read_votes, write_votes
     from judge.ranking.leaderboard import Leaderboard
     from judge.ranking.rank import rank
-    from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict
+    from judge.records import Ballot, Criterion, HumanVote, Message, Outcome, Pair, Status, Verdict
     from judge.study.study import Entrant, Study, entrants_of, study_of
 
 __all__ = [
     "Ballot",
+    "Criterion",
     "Entrant",
     "HumanVote",
     "Judge",
@@ -77,7 +78,7 @@ HOME = {
     "judge.io.votes": ("read_votes", "write_votes"),
     "judge.ranking.leaderboard": ("Leaderboard",),
     "judge.ranking.rank": ("rank",),
-    "judge.records": ("Ballot", "HumanVote", "Message", "Outcome", "Pair", "Status", "Verdict"),
+    "judge.records": ("Ballot", "Criterion", "HumanVote", "Message", "Outcome", "Pair", "Status", "Verdict"),
     "judge.study.study": ("Entrant", "Study", "entrants_of", "study_of"),
 }
 """Which module defines which name."""

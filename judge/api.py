@@ -15,11 +15,11 @@ from judge.evaluate import is_identical, judge_pairs
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
-from judge.methods import FAST
+from judge.methods import AUTO, BY_CRITERIA, FAST
 from judge.options import JudgeOptions, judge_options, kinds_of_options
 from judge.orders import ruled
 from judge.progress import Progress, shown_progress, silent
-from judge.records import HumanVote, Identity, Message, Pair, Unparsed, Verdict
+from judge.records import Criterion, HumanVote, Identity, Message, Pair, Unparsed, Verdict
 
 if TYPE_CHECKING:
     from judge.study.study import Study
@@ -50,6 +50,8 @@ class Judge:
         vote: majority, or usc (the judge picks the most consistent sample).
         temperature: of slow methods' free replies; 0 always takes the likeliest word.
         max_new_tokens: longest free reply, in tokens; None is each method's own.
+        criteria: what to judge by instead of a plan, by method bsm (which they make the default) or bsm-text:
+            a file of lines such as "price: names the price | weight 2", or such lines in a list.
         base_model: small (0.5B) or large (1.5B); a name from `judge models list`, a hub id, a folder, or what
             a server calls its model.
         adapter: folder of a LoRA adapter, "none" for the bare base model; "" is the shipped one, where
@@ -86,6 +88,7 @@ class Judge:
         vote: str = "majority",
         temperature: float = 0.0,
         max_new_tokens: int | None = None,
+        criteria: str | Path | Sequence[str | Criterion] = "",
         base_model: str = "qwen2.5-coder-0.5b",
         adapter: str = "",
         backend: str = "embedded",
@@ -112,6 +115,7 @@ class Judge:
             vote=vote,
             temperature=temperature,
             max_new_tokens=max_new_tokens,
+            criteria=criteria,
             base_model=base_model,
             adapter=adapter,
             backend=backend,
@@ -222,8 +226,9 @@ class Judge:
 
             verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell, look_up)
             self._remember(wanted)
-            read_by = self._method.identity.fingerprint
-            self._notice = self._ledger.noticed(read_by, systems_of(self._method.backend))
+            read_by = self._method.identity
+            noticed = self._ledger.noticed(read_by.fingerprint, systems_of(self._method.backend))
+            self._notice = " ".join(filter(None, [noticed, _unread_criteria(wanted, read_by.method)]))
             self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))
             return self._ruled(verdicts)
 
@@ -289,7 +294,11 @@ class Judge:
 
     @property
     def notice(self) -> str:
-        """One line where the model behind a server's name may have changed by the last call, else ""."""
+        """One line on the last call, "" if there is nothing to say.
+
+        It says where the model behind a server's name may have changed, and where criteria that pairs have of
+        their own were not read, because the method judges by none.
+        """
         return self._notice
 
     @property
@@ -381,6 +390,17 @@ def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
                 "read_pairs(file)."
             )
     return wanted
+
+
+def _unread_criteria(pairs: Sequence[Pair], method: str) -> str:
+    """That pairs have criteria which this method does not read, in one line; "" where there are none."""
+    n = sum(bool(pair.criteria) for pair in pairs)
+    if not n or method in (*BY_CRITERIA, AUTO):
+        return ""
+    return (
+        f"{n} of {len(pairs)} pairs have criteria of their own, which method {method} does not read: "
+        f"{' and '.join(BY_CRITERIA)} do."
+    )
 
 
 def _no_such_option(name: str) -> str:

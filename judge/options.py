@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
 from judge.errors import InputError
-from judge.methods import AUTO, FAST, LEARNED, WAYS, Method, MethodSettings, ReplyStore, load_method
+from judge.io.criteria import criteria_given
+from judge.methods import (
+    AUTO,
+    BY_CRITERIA,
+    FAST,
+    LEARNED,
+    WAYS,
+    Method,
+    MethodSettings,
+    ReplyStore,
+    load_method,
+)
 from judge.methods.auto import Auto
-from judge.models.adapters import check_method, check_ties, method_of, read_adapter, shipped_adapter
+from judge.models.adapters import (
+    check_method,
+    check_ties,
+    criteria_of,
+    method_of,
+    read_adapter,
+    shipped_adapter,
+)
 from judge.models.sizes import SIZES
-from judge.records import NO_ADAPTER, Rule
+from judge.records import NO_ADAPTER, Criterion, Rule
 
 if TYPE_CHECKING:
     from judge.progress import Progress
@@ -49,6 +68,7 @@ class JudgeOptions:
     def load(self, progress: Progress, store: ReplyStore) -> Method:
         """Loads the judge. Its weights load at the first question; `store` keeps what readings share."""
         if self.method == AUTO:
+            self._check_auto()
             return Auto(*(part.load(progress, store) for part in self.parts))
         adapter = self.adapter
         backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
@@ -61,6 +81,14 @@ class JudgeOptions:
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))
         return method
+
+    def _check_auto(self) -> None:
+        """Raises InputError where the fast one of two judges would know nothing of the criteria."""
+        if self.method_settings.criteria:
+            raise InputError(
+                f"--criteria: the fast judge of {AUTO} would know nothing of them. Take "
+                f"{' or '.join(BY_CRITERIA)}, or leave --method out."
+            )
 
     @property
     def parts(self) -> tuple[JudgeOptions, JudgeOptions]:
@@ -80,10 +108,14 @@ class JudgeOptions:
     def asked_by(self) -> str:
         """The method by its own name. Fast is what the adapter has learned, direct where there is none.
 
+        Where criteria are given it is the one that judges by them.
+
         Of two that ship for a base model it is the judge of single answers, which no order can move.
         """
         if self.method != FAST:
             return WAYS.get(self.method, self.method)
+        if self.method_settings.criteria:
+            return WAYS["slow"]
         named = self.settings.adapter
         if named == NO_ADAPTER or self.backend not in LOCAL:
             return WAYS[FAST]
@@ -104,6 +136,12 @@ class JudgeOptions:
         asked_by = self.asked_by
         is_learned = asked_by in LEARNED and self.backend in LOCAL
         return shipped_adapter(self.settings.base_model, asked_by) if is_learned else ""
+
+    @property
+    def learned_criteria(self) -> list[str]:
+        """The criteria, a line each, that a named adapter was taught by; none where it knows none."""
+        is_named = self.settings.adapter not in ("", NO_ADAPTER) and self.backend in LOCAL
+        return criteria_of(read_adapter(self.adapter)) if is_named else []
 
 
 LEAST: dict[str, float] = {
@@ -128,6 +166,7 @@ def judge_options(
     vote: str = "majority",
     temperature: float = 0.0,
     max_new_tokens: int | None = None,
+    criteria: str | Path | Sequence[str | Criterion] = "",
     base_model: str = DEFAULT_BASE_MODEL,
     adapter: str = "",
     backend: str = "embedded",
@@ -150,13 +189,16 @@ def judge_options(
     """
     given = dict(locals())
     for name, kind in kinds_of_options().items():
-        _check(name, given[name], kind)
+        if name != "criteria":  # which is checked line by line
+            _check(name, given[name], kind)
     return JudgeOptions(
         method=method,
         backend=backend,
         samples=samples,
         vote=vote,
-        method_settings=MethodSettings(ties, temperature, max_new_tokens=max_new_tokens),
+        method_settings=MethodSettings(
+            ties, temperature, max_new_tokens=max_new_tokens, criteria=criteria_given(criteria)
+        ),
         settings=Settings(
             base_model=SIZES.get(base_model, base_model),
             adapter=adapter,
@@ -174,8 +216,9 @@ def judge_options(
 
 
 def kinds_of_options() -> dict[str, Any]:
-    """The type of each option of `judge_options`, in their order."""
-    return {name: kind for name, kind in get_type_hints(judge_options).items() if name != "return"}
+    """The type of each option of `judge_options`, in their order; of criteria that of a file's name."""
+    kinds = get_type_hints(judge_options) | {"criteria": str}
+    return {name: kind for name, kind in kinds.items() if name != "return"}
 
 
 def _check(name: str, value: object, kind: Any) -> None:
@@ -216,6 +259,8 @@ def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
             name = value
         else:
             changes[key] = _value_of(value, hints[key], f"--judge {spec}: {option}")
+    if "criteria" in changes:
+        changes["criteria"] = criteria_given(changes["criteria"])
     return name, _changed(options, changes)
 
 

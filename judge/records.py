@@ -81,7 +81,9 @@ class Pair:
     """Two conversations that end in the responses to compare. a and b are identities, not positions.
 
     The last message of each conversation is the judged response, everything before it is context.
-    `reference` is a known good answer. `metadata` keeps every column that has no name here; no judge sees it.
+    `reference` is a known good answer. `criteria` are what this pair is to be judged by, in place of a plan;
+    methods that judge by criteria see them. `metadata` keeps every column that has no name here; no judge
+    sees it.
     """
 
     id: str
@@ -91,6 +93,7 @@ class Pair:
     reference: str | None = None
     system: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    criteria: tuple[Criterion, ...] = ()
 
     @classmethod
     def of(
@@ -103,6 +106,7 @@ class Pair:
         category: str | None = None,
         reference: str | None = None,
         system: str | None = None,
+        criteria: Sequence[Criterion] = (),
     ) -> Pair:
         """Two answers to a prompt or a conversation; without an id the content's hash takes its place."""
         context = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
@@ -113,6 +117,7 @@ class Pair:
             category=category,
             reference=reference,
             system=system,
+            criteria=tuple(criteria),
         )
         return pair if id else replace(pair, id=pair.content_hash)
 
@@ -156,13 +161,18 @@ class Pair:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 (hex) of all that a judge may see: conversations, system text and reference, not the id."""
-        seen = [
+        """SHA-256 (hex) of all that a judge may see: conversations, system text and reference, not the id.
+
+        Criteria are part of it where the pair has some.
+        """
+        seen: list[Any] = [
             [[m.role, m.content] for m in self.conversation_a],
             [[m.role, m.content] for m in self.conversation_b],
             self.system,
             self.reference,
         ]
+        if self.criteria:
+            seen.append([criterion.line for criterion in self.criteria])
         return sha256_of_json(seen)
 
 
@@ -194,18 +204,50 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing that a good answer to a question does, and by which two answers can be compared."""
+    """One thing that a good answer to a question does, and by which two answers can be compared.
+
+    Args:
+        weight: how often its scores count in the sum: above 0, at most 100, two decimals.
+        scale: what the scores 1 and 5 mean, in words.
+
+    Raises:
+        ValueError: another weight.
+    """
 
     name: str
-    description: str
+    description: str = ""
+    weight: float = 1.0
+    scale: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.01 <= self.weight <= 100:
+            raise ValueError(f"the weight {self.weight} of {self.name!r} is not from 0.01 to 100")
 
     def __str__(self) -> str:
         return f"{self.name}: {self.description}" if self.description else self.name
 
+    @property
+    def asked(self) -> str:
+        """The words that a judge is asked by; its weight is none of them."""
+        if self.scale is None:
+            return str(self)
+        low, high = self.scale
+        return f"{self}\n1 means: {low}\n5 means: {high}"
+
+    @property
+    def line(self) -> str:
+        """The whole criterion as a line of a file of criteria."""
+        parts = [str(self)]
+        if self.weight != 1:
+            parts.append(f"weight {self.weight:g}")
+        if self.scale is not None:
+            parts += [f"1 = {self.scale[0]}", f"5 = {self.scale[1]}"]
+        return " | ".join(parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The criteria for one question, one to five of them with different names."""
+    """The criteria for one question, with different names: one to five that a judge plans, or those given."""
 
     criteria: tuple[Criterion, ...]
 
@@ -219,9 +261,9 @@ class Step:
     """One question that a method asked on its way to a verdict, and the reply to it.
 
     `scores` are those of the first and the second response on one criterion, 1 to 5, where the step gave
-    any. `shared` names a reply that does not depend on the order or on the pair as a whole, so that it was
-    asked once for all readings whose steps have that name; "" for one that was asked for this reading alone.
-    A shared step that came in a shard has its cost and no text.
+    any; they count `weight` times in the sum. `shared` names a reply that does not depend on the order or on
+    the pair as a whole, so that it was asked once for all readings whose steps have that name; "" for one
+    that was asked for this reading alone. A shared step that came in a shard has its cost and no text.
     """
 
     name: str
@@ -230,6 +272,7 @@ class Step:
     tokens_out: int
     scores: tuple[float, float] | None = None
     shared: str = ""
+    weight: float = 1.0
 
 
 GRADED_ALONE = ("first answer", "second answer")

@@ -582,6 +582,26 @@ def test_grades_of_single_answers_are_shown_as_two_grades_and_not_as_two_orders(
     assert not [name for name in names if "shown first" in name]
 
 
+def test_try_it_judges_by_the_criteria_that_are_typed_in(open_app):
+    session = open_app()
+    open_page(session, "Try it")
+    for key, text in {"prompt": "Why?", "a": "a long answer", "b": "short"}.items():
+        session.text_area(key=f"kept_try_{key}").input(text)
+    session.text_area(key="kept_try_criteria").input("price | weight -1").run()
+    assert "criterion 1: weight is '-1'" in session.error[0].value.replace("\\", "")
+    session.text_area(key="kept_try_criteria").input("price: names it | weight 2\ntone").run()
+    assert session.session_state["kept_method_try_by_criteria"] == "slow"
+    press(session, "ask_try_by_criteria")
+    for _ in range(PATIENCE_S * 10):
+        if session.session_state["job_try_by_criteria"].is_over:
+            break
+        time.sleep(0.1)
+    session.run()
+    assert not session.exception
+    table = session.dataframe[0].value
+    assert list(table["criterion"]) == ["price: names it (weight 2)", "tone"]
+
+
 def open_page(session, title):
     """Opens a page as a click on its name would; `AppTest.switch_page` knows pages that are files only."""
     page = next(page for page in session.session_state["pages"].values() if page.title == title)

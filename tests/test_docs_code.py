@@ -191,7 +191,10 @@ def test_the_code_of_a_page_runs_in_the_order_it_is_shown(page, tmp_path, monkey
     monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))
     blocks = [block for block in blocks_of(page) if block.kind not in ("not run", "weights")]
     reader = reader_in(tmp_path / "here", monkeypatch, tmp_path / "bin")
-    reader.stand_ins = {"my-judge.yaml": lambda: json.dumps(tiny_recipe(reader.folder))}
+    reader.stand_ins = {
+        "my-judge.yaml": lambda: json.dumps(tiny_recipe(reader.folder)),
+        "price-judge.yaml": lambda: json.dumps(tiny_recipe_by_criteria(reader.folder)),
+    }
     if any("DATA" in block.text for block in blocks):
         (reader.folder / "DATA").symlink_to(request.getfixturevalue("data_dir").resolve())
     if not any(SERVER in block.text for block in blocks):
@@ -314,3 +317,11 @@ def tiny_recipe(folder: Path) -> dict[str, Any]:
         "select": {"held_out": 0.0},
         "train": {"base_model": "tiny", "epochs": 1, "learning_rate": 1e-3, "dtype": "float32"},
     }
+
+
+def tiny_recipe_by_criteria(folder: Path) -> dict[str, Any]:
+    """The same, whose teacher judges by the page's criteria."""
+    recipe = tiny_recipe(folder) | {"name": "price-judge"}
+    recipe["collect"]["pairs"]["path"] = "price-pairs.jsonl"
+    recipe["collect"]["teacher"]["criteria"] = "policy.txt"
+    return recipe

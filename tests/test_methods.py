@@ -230,22 +230,24 @@ def test_a_score_that_cannot_be_read_is_named_by_its_criterion():
 
 def test_equal_sums_are_a_tie():
     steps = [Step("x", "", 1, 1, (4, 2)), Step("y", "", 1, 1, (2, 4))]
-    reading = merge(Step("branch", "", 1, 1), [Solved(step, False) for step in steps])
+    reading = merge((Step("branch", "", 1, 1),), [Solved(step, False) for step in steps])
     assert reading.choice is Choice.TIE
 
 
 digits = st.lists(st.floats(0.01, 1), min_size=5, max_size=5).map(lambda p: tuple(x / sum(p) for x in p))
 
 
-@given(st.lists(st.tuples(digits, digits), min_size=1, max_size=5))
+@given(st.lists(st.tuples(digits, digits, st.integers(1, 9)), min_size=1, max_size=5))
 def test_the_probability_of_a_greater_sum_turns_round_when_the_responses_swap(drawn):
-    one = choice_probabilities(drawn)
-    other = choice_probabilities([(second, first) for first, second in drawn])
+    weights = [weight for *_, weight in drawn]
+    one = choice_probabilities([(first, second) for first, second, _ in drawn], weights)
+    other = choice_probabilities([(second, first) for first, second, _ in drawn], weights)
     assert one[Choice.FIRST] == pytest.approx(other[Choice.SECOND])
     assert sum(one.values()) == pytest.approx(1)
 
 
-def test_the_probability_of_a_greater_sum_is_that_of_drawing_all_scores():
+@pytest.mark.parametrize("weights", [[1, 1], [1, 4]])
+def test_the_probability_of_a_greater_sum_is_that_of_drawing_all_scores(weights):
     import random
 
     drawn = [((0.5, 0.2, 0.1, 0.1, 0.1), (0.1, 0.2, 0.3, 0.2, 0.2)), ((0.2,) * 5, (0.0, 0.5, 0.5, 0.0, 0.0))]
@@ -254,9 +256,12 @@ def test_the_probability_of_a_greater_sum_is_that_of_drawing_all_scores():
     def score(p):
         return draw.choices(range(1, 6), p)[0]
 
-    gaps = [sum(score(a) - score(b) for a, b in drawn) for _ in range(n)]
+    def gap_of_one():
+        return sum(times * (score(a) - score(b)) for (a, b), times in zip(drawn, weights, strict=True))
+
+    gaps = [gap_of_one() for _ in range(n)]
     share = sum((gap > 0) + (gap == 0) / 2 for gap in gaps) / n
-    assert choice_probabilities(drawn)[Choice.FIRST] == pytest.approx(share, abs=0.015)
+    assert choice_probabilities(drawn, weights)[Choice.FIRST] == pytest.approx(share, abs=0.015)
 
 
 def test_expected_scores_are_means_under_the_digits_probabilities():

@@ -87,5 +87,5 @@ def test_the_marker_is_registered(project):
     project.write("test_bot.py", marked('dataset="pairs.jsonl"'))
     project.run("--strict-markers").assert_outcomes(passed=1)
     project.run("--markers").stdout.fnmatch_lines(
-        ["@pytest.mark.judge(dataset, min_win_rate=0.5, limit=None): *"]
+        ["@pytest.mark.judge(dataset, min_win_rate=0.5, limit=None, criteria=None): *"]
     )

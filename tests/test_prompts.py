@@ -73,6 +73,7 @@ COT_TIES = ChainOfThought(load_backend("scripted:first"), MethodSettings(ties=Tr
 RAR = RephraseAndRespond(load_backend("scripted:first"))
 WORDS = Completion(" Which number is the sum of two and two?\n", 10, 10, is_ended=True)
 CRITERION = Criterion("Correctness", "gives the right number")
+SCALED = Criterion("Price", "names the price", 2.0, ("no price", "the exact price"))
 SAMPLES = [
     Judgment(Choice.FIRST, None, "A is right. [[A]]", 10, 5),
     Judgment(Choice.SECOND, None, "2.00 : 4.00", 10, 5, steps=(Step("Correctness", "Score A: 2", 9, 4),)),
@@ -96,6 +97,8 @@ RENDERED = {
     "bsm_branch_two_turns": render_branch(TWO_TURNS),
     "bsm_score": render_score(pair_of(reference="Four."), Order.AB, CRITERION, "B"),
     "bsm_solve": render_solve(pair_of(reference="Four."), Order.BA, CRITERION),
+    "bsm_score_scale": render_score(pair_of(), Order.AB, SCALED, "A"),
+    "bsm_solve_scale": render_solve(pair_of(), Order.AB, SCALED),
     "score": render_grade(pair_of(), Order.AB, 0),
     "score_all": render_grade(pair_of(reference="Four.", system="Be brief."), Order.BA, 0),
     "score_two_turns": render_grade(TWO_TURNS, Order.AB, 1),

@@ -23,6 +23,7 @@ from judge.models.adapters import (
     as_json,
     check_base,
     check_prompts,
+    criteria_of,
     method_of,
     read_adapter,
 )
@@ -150,6 +151,7 @@ def summary(adapter: Adapter, width: int) -> str:
         "Taught by": TAUGHT_BY[manifest["targets"]],
         "Prompts": f"{', '.join(manifest['templates'])}, fingerprint {manifest['prompts'][:SHORT]}",
         "Answers": " or ".join(manifest["letters"]),
+        "Criteria": "; ".join(criteria_of(adapter)),
         "LoRA": lora,
         "Pairs": f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",
         "Contrast pairs": data.get("contrast"),

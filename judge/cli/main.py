@@ -225,7 +225,7 @@ def compare(
 ) -> None:
     """Judge one pair in both orders."""
     from judge.api import Judge
-    from judge.drawing.steps import format_steps
+    from judge.drawing.steps import format_steps, score_table
     from judge.io.verdicts import verdict_to_json
 
     texts = {
@@ -244,8 +244,11 @@ def compare(
         print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
         return
     print(format_verdict(verdict, elapsed_s))
+    width = shutil.get_terminal_size((100, 24)).columns
     if explain:
-        print(f"\n{format_steps(verdict, shutil.get_terminal_size((100, 24)).columns)}")
+        print(f"\n{format_steps(verdict, width)}")
+    elif (judge.method_settings.criteria or pair.criteria) and (table := score_table(verdict, width)):
+        print(f"\n{table}")
 
 
 @app.command(
@@ -446,8 +449,10 @@ def _line_of(reading: Reading, order: Order) -> str:
 
 
 def _print_origin(judge: Judge) -> None:
-    """Says what came from the ledger, and where a server's model may have changed."""
+    """Says what came from the ledger, which criteria the judge has learned, and what `Judge.notice` says."""
     print(judge.replay, file=sys.stderr)
+    if learned := judge.options.learned_criteria:
+        print(f"Learned criteria: {'; '.join(learned)}", file=sys.stderr)
     if judge.notice:
         print(judge.notice, file=sys.stderr)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from judge.errors import InputError
 from judge.methods import AUTO, IN_WORDS, METHODS
 from judge.options import LEAST, MOST, judge_options, kinds_of_options
 
@@ -29,6 +30,11 @@ OPTIONS = {
     ),
     "max_new_tokens": typer.Option(
         min=LEAST["max_new_tokens"], help="Longest free reply; by default each method's own."
+    ),
+    "criteria": typer.Option(
+        metavar="FILE",
+        help="Judge by these criteria instead of a plan, with bsm or bsm-text. A file of text, one a line: "
+        "name: description | weight 2 | 1 = what 1 means | 5 = what 5 means; only the name must be there.",
     ),
     "base_model": typer.Option(
         help="small (0.5B) or large (1.5B: some four times as slow; better on LLMBar's adversarial pairs, no "
@@ -68,17 +74,31 @@ OPTIONS = {
 }
 """How each option of `judge_options` appears on the command line."""
 
+CRITERION = Annotated[
+    list[str] | None,
+    typer.Option(help='The same from the command line, for example "cites a source"; may be given again.'),
+]
+
 
 def takes_judge(command: Callable[..., None]) -> Callable[..., None]:
     """The command with the options of `judge_options` beside its own, handed to it as `judge`."""
     own = [p for name, p in inspect.signature(command).parameters.items() if name != "judge"]
-    added = inspect.signature(judge_options).parameters
+    added: dict[str, inspect.Parameter] = {}
+    for name, parameter in inspect.signature(judge_options).parameters.items():
+        added[name] = parameter
+        if name == "criteria":
+            added["criterion"] = parameter.replace(name="criterion", default=None)
     hints = get_type_hints(command, include_extras=True)
     hints |= {name: Annotated[kind, OPTIONS[name]] for name, kind in kinds_of_options().items()}
+    hints["criterion"] = CRITERION
 
     @wraps(command)
     def with_judge(**given: Any) -> None:
         chosen = {name: given.pop(name) for name in added}
+        if lines := chosen.pop("criterion"):
+            if chosen["criteria"]:
+                raise InputError("--criteria and --criterion: give one of the two.")
+            chosen["criteria"] = lines
         command(**given, judge=judge_options(**chosen))
 
     parameters = [p.replace(annotation=hints[p.name]) for p in (*own, *added.values())]

@@ -86,7 +86,7 @@ def score_table(verdict: Verdict, width: int) -> str:
     rows = [
         [name, *(_figure(by_order[o].get(name), side) for o in Order for side in (0, 1))] for name in names
     ]
-    sums = [sum(scores[side] for scores in by_order[o].values()) for o in Order for side in (0, 1)]
+    sums = [total for o in Order for total in sums_of(verdict.readings[o], o)]
     rows.append(["sum", *(f"{total:.2f}" for total in sums)])
     wide = min(max(len(row[0]) for row in rows), max(20, width - 34))
     lines = [f"{'':{wide}}   A shown first   B shown first", _line("criterion", heads, wide)]
@@ -97,9 +97,26 @@ def score_table(verdict: Verdict, width: int) -> str:
 
 
 def scores_of(reading: Reading, order: Order) -> dict[str, tuple[float, float]]:
-    """The scores of a and b by criterion, whichever was shown first."""
-    scores = {step.name: step.scores for step in reading.steps if step.scores}
-    return {name: one if order is Order.AB else (one[1], one[0]) for name, one in scores.items()}
+    """The scores of a and b by criterion, whichever was shown first; a weight stands behind its name."""
+    return {
+        step.name if step.weight == 1 else f"{step.name} (weight {step.weight:g})": both
+        for step in reading.steps
+        if (both := scores_of_step(step, order))
+    }
+
+
+def sums_of(reading: Reading, order: Order) -> tuple[float, float]:
+    """The sums of the scores of a and b over all criteria, by their weights."""
+    scores = [(step.weight, both) for step in reading.steps if (both := scores_of_step(step, order))]
+    a, b = (sum(weight * both[side] for weight, both in scores) for side in (0, 1))
+    return a, b
+
+
+def scores_of_step(step: Step, order: Order) -> tuple[float, float] | None:
+    """The scores that one step gave a and b; None where it gave none."""
+    if step.scores is None or order is Order.AB:
+        return step.scores
+    return step.scores[1], step.scores[0]
 
 
 def _figure(scores: tuple[float, float] | None, side: int) -> str:

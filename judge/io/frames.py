@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.errors import InputError
+from judge.io.criteria import lines_in_one
 from judge.io.writing import write_whole
 from judge.records import Choice, Judgment, Order, Pair, Unparsed, Verdict
 
@@ -31,8 +32,8 @@ def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None 
     Columns: pair_id, judge, status, outcome, p_a, outcome_by_mean; for each order (ab, ba) choice_ab,
     p_first_ab (the probability of the answer shown first), raw_ab and unparsed_ab (why a reply could not be
     read); tokens_in and tokens_out of both orders together, is_trimmed, is_undecided. With the pairs also
-    category, prompt, response_a, response_b, reference, system, and metadata as JSON text. Absent values are
-    missing (NaN or None).
+    category, prompt, response_a, response_b, reference, system, and metadata as JSON text, and criteria as
+    lines where a pair has some. Absent values are missing (NaN or None).
 
     Raises:
         InputError: a verdict on a pair that is not among the pairs.
@@ -44,7 +45,7 @@ def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None 
     if pairs is not None:
         texts = {pair.id: pair for pair in pairs}
         rows = [row | _texts_of(texts, row["pair_id"]) for row in rows]
-        columns += TEXT_COLUMNS
+        columns += [*TEXT_COLUMNS, *(["criteria"] if any(pair.criteria for pair in pairs) else [])]
     return DataFrame(rows, columns=columns).astype({"p_a": float, "p_first_ab": float, "p_first_ba": float})
 
 
@@ -105,4 +106,5 @@ def _texts_of(pairs: dict[str, Pair], pair_id: str) -> dict[str, Any]:
         "reference": pair.reference,
         "system": pair.system,
         "metadata": json.dumps(dict(pair.metadata), ensure_ascii=False) if pair.metadata else None,
+        "criteria": lines_in_one(pair.criteria) or None,
     }

@@ -1,6 +1,7 @@
 """Pairs as files: from JSON, CSV or Parquet, and to JSONL.
 
-A row has one of two forms, and in both may have category, reference, system and metadata (an object):
+A row has one of two forms, and in both may have category, reference, system, criteria (lines, see
+`judge.io.criteria`) and metadata (an object):
 
     short   id, prompt, response_a, response_b
     long    id, conversation_a, conversation_b: lists of {"role", "content"}; the last message is judged
@@ -19,6 +20,7 @@ from typing import Any
 
 from judge.errors import InputError
 from judge.io.content import PARQUET, TABLE
+from judge.io.criteria import criteria_in, lines_in_one
 from judge.io.rows import (
     JSON_READERS,
     Cells,
@@ -47,8 +49,8 @@ from judge.records import (
 SHORT_FORM = ("prompt", "response_a", "response_b")
 LONG_FORM = ("conversation_a", "conversation_b")
 EITHER_FORM = f"{', '.join(SHORT_FORM)}, or else {', '.join(LONG_FORM)}"
-OPTIONAL = ("id", "category", "reference", "system", "metadata")
-JSON_COLUMNS = (*LONG_FORM, "metadata")  # text in them, in a table, is JSON
+OPTIONAL = ("id", "category", "reference", "system", "criteria", "metadata")
+JSON_COLUMNS = (*LONG_FORM, "metadata")  # text in them, in a table, is JSON; criteria are lines
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
@@ -99,6 +101,8 @@ def pair_to_json(pair: Pair) -> dict[str, Any]:
             row[name] = [{"role": message.role, "content": message.content} for message in messages]
     if pair.reference is not None:
         row["reference"] = pair.reference
+    if pair.criteria:
+        row["criteria"] = lines_in_one(pair.criteria)
     if pair.metadata:
         row["metadata"] = dict(pair.metadata)
     return row
@@ -131,6 +135,7 @@ def pair_from_cells(cells: Mapping[str, Any], pair_id: str) -> Pair:
         reference=optional_text(cells, "reference"),
         system=system,
         metadata=metadata_of(cells),
+        criteria=criteria_in(cells),
     )
     if not pair.prompt.strip() or not last_user_text(pair.context_b).strip():
         raise Wrong("the prompt is empty. Every pair needs a question that the responses answer.")

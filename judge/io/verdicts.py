@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from judge.io.criteria import MAX_WEIGHT
 from judge.io.rows import JSON_READERS, Wrong, claim, gather, kind_of, rows_of, shown, write_json_lines
 from judge.io.values import keyed, named, probability, text, token_count
 from judge.records import Choice, Judgment, Order, Outcome, Reading, Status, Step, Unparsed, Verdict
@@ -78,8 +79,11 @@ def reading_to_json(reading: Reading) -> dict[str, Any]:
 
 
 def step_to_json(step: Step) -> dict[str, Any]:
-    """A step with its keys in their fixed order."""
-    return asdict(step) | {"scores": None if step.scores is None else list(step.scores)}
+    """A step with its keys in their fixed order; a weight of 1 is left out."""
+    values = asdict(step) | {"scores": None if step.scores is None else list(step.scores)}
+    if step.weight == 1:
+        del values["weight"]
+    return values
 
 
 def verdict_from_cells(obj: Any) -> Verdict:
@@ -129,7 +133,9 @@ def steps_of(value: Any, name: str) -> tuple[Step, ...]:
 
 
 def step_of(obj: Any, name: str) -> Step:
-    keyed(obj, STEP_KEYS, name)
+    """One step; "weight" may be left out."""
+    has_weight = isinstance(obj, dict) and "weight" in obj
+    keyed(obj, (*STEP_KEYS, "weight") if has_weight else STEP_KEYS, name)
     return Step(
         name=text(obj["name"], f"{name}, name"),
         raw=text(obj["raw"], f"{name}, raw"),
@@ -137,7 +143,15 @@ def step_of(obj: Any, name: str) -> Step:
         tokens_out=token_count(obj["tokens_out"], f"{name}, tokens_out"),
         scores=scores_of(obj["scores"], f"{name}, scores"),
         shared=text(obj["shared"], f"{name}, shared"),
+        weight=weight_in(obj.get("weight", 1.0), f"{name}, weight"),
     )
+
+
+def weight_in(value: Any, name: str) -> float:
+    """How often a step's scores count."""
+    if type(value) not in (int, float) or not 0 < value <= MAX_WEIGHT:
+        raise Wrong(f"{name} is {shown(value)}. It must be a number above 0 and at most {MAX_WEIGHT}.")
+    return float(value)
 
 
 def scores_of(value: Any, name: str) -> tuple[float, float] | None:

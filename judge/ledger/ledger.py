@@ -27,6 +27,7 @@ from filelock import FileLock
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
 from judge.io.files import cache_folder
+from judge.io.verdicts import step_to_json
 from judge.ledger.shards import (
     ReadingRow,
     iso,
@@ -612,7 +613,7 @@ def _row_of(entry: Entry, recorded_at: str) -> ReadingRow:
         is_trimmed=reading.is_trimmed,
         elapsed_s=entry.elapsed_s,
         recorded_at=recorded_at,
-        steps=json.dumps([asdict(step) for step in reading.steps]) if reading.steps else None,
+        steps=json.dumps([step_to_json(step) for step in reading.steps]) if reading.steps else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from judge.backends import Backend, Completion
 from judge.errors import InputError
 from judge.progress import Progress, silent
-from judge.records import NO_ADAPTER, Identity, Order, Pair, Reading
+from judge.records import NO_ADAPTER, Criterion, Identity, Order, Pair, Reading
 from judge.registry import Registry, lacks, object_at
 
 OURS = {
@@ -27,6 +27,9 @@ OURS = {
 FAST = "fast"
 WAYS = {FAST: "direct", "slow": "bsm"}
 """Everyday words for methods. Fast is whatever a judge's adapter has learned, direct where it has none."""
+
+BY_CRITERIA = ("bsm", "bsm-text")
+"""Methods that judge by criteria, and so can be given some."""
 
 LEARNED = ("direct", "score")
 """Methods that answer in four tokens, and that a student can learn."""
@@ -101,6 +104,7 @@ class MethodSettings:
         seed: of the draws at a temperature above 0.
         max_new_tokens: longest free reply; None is each step's own.
         store: keeps what several readings share.
+        criteria: what to judge by, in place of a plan; a pair's own go before them.
     """
 
     ties: bool = False
@@ -108,6 +112,7 @@ class MethodSettings:
     seed: int = 0
     max_new_tokens: int | None = None
     store: ReplyStore | None = None
+    criteria: tuple[Criterion, ...] = ()
 
 
 DEFAULTS = MethodSettings()
@@ -140,7 +145,13 @@ def load_method(
         raise InputError(f"--method {name}: no such method. There are: {known}.{METHODS.like(name)}")
     if vote not in VOTES:
         raise InputError(f"--vote {vote}: must be one of {', '.join(VOTES)}.")
-    if method in LEARNED and (settings.temperature > 0 or samples > 1):
+    if settings.criteria and method not in BY_CRITERIA:
+        raise InputError(
+            f"--criteria: method {name} does not judge by criteria. Take {' or '.join(BY_CRITERIA)}, or "
+            "leave --method out."
+        )
+    is_exact = method in LEARNED or (method == "bsm" and bool(settings.criteria))
+    if is_exact and (settings.temperature > 0 or samples > 1):
         raise InputError(f"--method {method}: its probabilities are exact, so there is nothing to sample.")
     if method == "score" and settings.ties:
         raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from math import gcd
 
 from judge.backends import Backend, ChoiceProbabilities, Completion
 from judge.methods import DEFAULTS, MethodSettings
@@ -58,47 +59,71 @@ class Solved:
 class BranchSolveMerge:
     """By expected scores: a score is the mean of 1 to 5 under their probabilities, and nothing is decoded.
 
-    *Branch* sees the question only and is asked once a question, for both orders and all its pairs. *Solve*
-    reads the pair before the criterion, so that all criteria share one beginning. *Merge* adds the scores:
-    the greater sum wins, equal sums are a tie. The probability of a choice is that its sum is the greater one
-    if every score were drawn independently; equal sums count half for either side.
+    *Branch* sees the question only and is asked once a question, for both orders and all its pairs; where
+    criteria are given, by the pair or else by the settings, it is not asked. *Solve* reads the pair before
+    the criterion, so that all criteria share one beginning. *Merge* adds the scores, each as often as its
+    criterion's weight says: the greater sum wins, equal sums are a tie. The probability of a choice is that
+    its sum is the greater one if every score were drawn independently; equal sums count half for either side.
     """
 
     name = "bsm"
     templates = ("bsm_branch", "bsm_score")
+    writes_scores = False
 
     def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:
         self.backend = backend
         self.sampling = sampling_of(settings, MAX_NEW_TOKENS)
+        self.criteria = settings.criteria
         self._plans = SharedReplies(backend, settings, self.sampling)
 
     @property
     def identity(self) -> Identity:
-        return identity_of(self.backend, self.name, self.templates, "".join(SCORES), self.sampling)
+        letters = letters_by(self.criteria)
+        if not self.criteria:
+            return identity_of(self.backend, self.name, self.templates, letters, self.sampling)
+        sampling = self.sampling if self.writes_scores else None
+        return identity_of(self.backend, self.name, self.templates[1:], letters, sampling)
 
     @property
     def batch_characters(self) -> int:
         return self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        self._plans.ask([render_branch(pair) for pair in pairs], "planning", progress)
+        asked = [render_branch(pair) for pair in pairs if not self._given(pair)]
+        self._plans.ask(asked, "planning", progress)
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
-        branches = self.branch([pair for pair, _ in items])
+        planned = self._planned([pair for pair, _ in items])
         asked = [
             (pair, order, criterion)
-            for (pair, order), (plan, _) in zip(items, branches, strict=True)
+            for (pair, order), (plan, _) in zip(items, planned, strict=True)
             if isinstance(plan, Plan)
             for criterion in plan.criteria
         ]
         solved = iter(self.solve(asked))
         readings: list[Reading] = []
-        for plan, step in branches:
+        for plan, steps in planned:
             if isinstance(plan, Unparsed):
-                readings.append(Unparsed(f"branch: {plan.reason}", step.raw, steps=(step,)))
+                readings.append(Unparsed(f"branch: {plan.reason}", steps[0].raw, steps=steps))
             else:
-                readings.append(merge(step, list(islice(solved, len(plan.criteria)))))
+                readings.append(merge(steps, list(islice(solved, len(plan.criteria)))))
         return readings
+
+    def _given(self, pair: Pair) -> tuple[Criterion, ...]:
+        """The criteria that stand in the place of a plan, none if there is to be one."""
+        return pair.criteria or self.criteria
+
+    def _planned(self, pairs: Sequence[Pair]) -> list[tuple[Plan | Unparsed, tuple[Step, ...]]]:
+        """The plan of each pair, and the steps that gave it: none where its criteria are given."""
+        branches = iter(self.branch([pair for pair in pairs if not self._given(pair)]))
+        planned: list[tuple[Plan | Unparsed, tuple[Step, ...]]] = []
+        for pair in pairs:
+            if given := self._given(pair):
+                planned.append((Plan(given), ()))
+            else:
+                plan, step = next(branches)
+                planned.append((plan, (step,)))
+        return planned
 
     def branch(self, pairs: Sequence[Pair]) -> list[tuple[Plan | Unparsed, Step]]:
         """The plan of each pair's question, and the step that gave it."""
@@ -120,6 +145,7 @@ class TextBranchSolveMerge(BranchSolveMerge):
 
     name = "bsm-text"
     templates = ("bsm_branch", "bsm_solve")
+    writes_scores = True
 
     @property
     def batch_characters(self) -> int:
@@ -135,6 +161,12 @@ class TextBranchSolveMerge(BranchSolveMerge):
         ]
 
 
+def letters_by(criteria: Sequence[Criterion]) -> str:
+    """The scores that a reply may have, and the criteria that are given, as the judge's identity says it."""
+    by = "; ".join(criterion.line for criterion in criteria)
+    return "".join(SCORES) + (f" by {by}" if by else "")
+
+
 def render_branch(pair: Pair) -> Prompt:
     """The prompt that asks for criteria; it shows the question and no answer."""
     return fill("bsm_branch", question_values(pair), f"the question of pair {pair.id}")
@@ -142,13 +174,13 @@ def render_branch(pair: Pair) -> Prompt:
 
 def render_score(pair: Pair, order: Order, criterion: Criterion, side: str) -> Prompt:
     """The prompt whose next token is the score of one side, "A" or "B", on one criterion."""
-    values = {"criterion": Span(str(criterion), "context"), "side": side}
+    values = {"criterion": Span(criterion.asked, "context"), "side": side}
     return fill("bsm_score", pair_values(pair, order) | values, reading_name(pair, order))
 
 
 def render_solve(pair: Pair, order: Order, criterion: Criterion) -> Prompt:
     """The prompt that asks for both scores on one criterion and the reason for them."""
-    values = {"criterion": Span(str(criterion), "context")}
+    values = {"criterion": Span(criterion.asked, "context")}
     return fill("bsm_solve", pair_values(pair, order) | values, reading_name(pair, order))
 
 
@@ -175,13 +207,13 @@ def expected_scores(
         for side, one in zip(ANSWER_LETTERS, (first, second), strict=True)
     )
     scores = mean_score(first.probabilities), mean_score(second.probabilities)
-    step = Step(str(criterion), raw, *tokens, scores)
+    step = Step(str(criterion), raw, *tokens, scores, weight=criterion.weight)
     return Solved(step, is_trimmed, distributions=(first.probabilities, second.probabilities))
 
 
 def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion | Unparsed) -> Solved:
     """The whole scores that a free reply states."""
-    step = step_of(str(criterion), prompt, reply)
+    step = replace(step_of(str(criterion), prompt, reply), weight=criterion.weight)
     if isinstance(reply, Unparsed):
         return Solved(step, reply.is_trimmed, reply.reason)
     scores = parse_scores(prompt.reply_start + spoken(reply.text))
@@ -190,20 +222,45 @@ def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion | Unpa
     return Solved(replace(step, scores=scores), reply.is_trimmed)
 
 
-def merge(branch: Step, solved: Sequence[Solved]) -> Reading:
-    """The reading that the scores add up to; unreadable where those of any criterion are."""
+def merge(before: tuple[Step, ...], solved: Sequence[Solved]) -> Reading:
+    """The reading that the scores add up to; unreadable where those of any criterion are.
+
+    Args:
+        before: the steps that gave the criteria; none where these were given.
+        solved: what was said of each criterion, at least one.
+    """
     tokens = sum(one.step.tokens_in for one in solved), sum(one.step.tokens_out for one in solved)
     is_trimmed = any(one.is_trimmed for one in solved)
-    steps = (branch, *(one.step for one in solved))
+    steps = (*before, *(one.step for one in solved))
     for number, one in enumerate(solved, start=1):
         if one.step.scores is None:
             reason = f"solve, criterion {number}: {one.reason}"
             return Unparsed(reason, one.step.raw, *tokens, is_trimmed, steps)
-    first, second = (sum(one.step.scores[side] for one in solved if one.step.scores) for side in (0, 1))
+    weights = whole_weights([one.step.weight for one in solved])
+    first, second = (
+        sum(
+            times * one.step.scores[side]
+            for times, one in zip(weights, solved, strict=True)
+            if one.step.scores
+        )
+        for side in (0, 1)
+    )
     choice = Choice.TIE if first == second else Choice.FIRST if first > second else Choice.SECOND
     drawn = [one.distributions for one in solved if one.distributions is not None]
-    probabilities = choice_probabilities(drawn) if drawn else None
-    return Judgment(choice, probabilities, f"{first:.2f} : {second:.2f}", *tokens, is_trimmed, steps)
+    probabilities = choice_probabilities(drawn, weights) if drawn else None
+    unit = solved[0].step.weight / weights[0]
+    raw = f"{unit * first:.2f} : {unit * second:.2f}"
+    return Judgment(choice, probabilities, raw, *tokens, is_trimmed, steps)
+
+
+def whole_weights(weights: Sequence[float]) -> list[int]:
+    """The smallest whole numbers in the same proportions: whole scores then have sums without rounding.
+
+    Args:
+        weights: numbers from 0.01 up with two decimals.
+    """
+    hundredths = [round(100 * weight) for weight in weights]
+    return [one // gcd(*hundredths) for one in hundredths]
 
 
 def mean_score(probabilities: Sequence[float]) -> float:
@@ -213,21 +270,23 @@ def mean_score(probabilities: Sequence[float]) -> float:
 
 
 def choice_probabilities(
-    drawn: Sequence[tuple[Sequence[float], Sequence[float]]],
+    drawn: Sequence[tuple[Sequence[float], Sequence[float]]], weights: Sequence[int]
 ) -> dict[Choice, float]:
     """The probability that the first or the second sum is the greater one, equal sums counting half for each.
 
     Args:
         drawn: for each criterion the probabilities of 1 to 5 for the first and the second response; scores
         are drawn independently.
+        weights: how often each criterion's scores count in the sums.
     """
     difference = {0: 1.0}  # of the sums so far -> its probability
-    for first, second in drawn:
+    for (first, second), times in zip(drawn, weights, strict=True):
         longer: dict[int, float] = {}
         for gap, p in difference.items():
             for i, p_first in enumerate(first):
                 for j, p_second in enumerate(second):
-                    longer[gap + i - j] = longer.get(gap + i - j, 0.0) + p * p_first * p_second
+                    after = gap + times * (i - j)
+                    longer[after] = longer.get(after, 0.0) + p * p_first * p_second
         difference = longer
     total = sum(difference.values())
     p_first = sum(p for gap, p in difference.items() if gap > 0) + difference.get(0, 0.0) / 2

@@ -52,6 +52,12 @@ def method_of(adapter: Adapter) -> str:
     return templates[0]
 
 
+def criteria_of(adapter: Adapter) -> list[str]:
+    """The criteria, a line each, that its teacher judged by; none where it had a plan of its own."""
+    criteria: list[str] = adapter.manifest.get("criteria", [])
+    return criteria
+
+
 # --- reading ---------------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ class Manifest(OpenShape):
     templates: Annotated[list[Text], Field(min_length=1), Must("a list of prompt names")]
     prompts: Annotated[Sha256, Must("a SHA-256")]
     letters: Annotated[Literal["AB", "ABC", "123456789"], Must("one of AB, ABC, 123456789")]
+    criteria: Annotated[list[Text], Must("a list of criteria")] = Field(default_factory=list)
     files: Annotated[
         Files, Must("an object with the SHA-256 of adapter_config.json and adapter_model.safetensors")
     ]

@@ -1,6 +1,6 @@
 """Cases of a test suite: `judge_cases.jsonl` or `judge_cases.yaml`, each with a new and an approved answer.
 
-    id, prompt, response, baseline      and optionally expect, cluster, category, reference, system
+    id, prompt, response, baseline      and optionally expect, cluster, category, reference, system, criteria
 
 `conversation`, a list of {"role", "content"} that ends in a question, may take the place of `prompt`. A file
 is read whole or not at all: every case that cannot be read is named in one BadLines error.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError, MissingExtra
+from judge.io.criteria import criteria_in
 from judge.io.pairs import message_of
 from judge.io.rows import (
     JSON_READERS,
@@ -34,7 +35,7 @@ from judge.plugin.suite import cluster_of
 from judge.records import Message, Pair
 
 NEEDED = ("id", "response", "baseline")
-OPTIONAL = ("prompt", "conversation", "expect", "cluster", "category", "reference", "system")
+OPTIONAL = ("prompt", "conversation", "expect", "cluster", "category", "reference", "system", "criteria")
 EXPECTATIONS = ("preferred", "not-worse")
 
 
@@ -90,6 +91,7 @@ def case_from_cells(cells: Mapping[str, Any], name: str, where: str) -> Case:
         category=optional_text(cells, "category"),
         reference=optional_text(cells, "reference"),
         system=optional_text(cells, "system"),
+        criteria=criteria_in(cells),
     )
     return Case(pair, expect, optional_text(cells, "cluster") or cluster_of(pair), where)
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from judge.plugin.run import SuiteRun
 
 MARKER = (
-    "judge(dataset, min_win_rate=0.5, limit=None): judge the file's pairs (a is the new answer, b the "
-    "approved one) before the test; it fails where the new answers win too rarely. The fixture `judged` has "
-    "the comparisons."
+    "judge(dataset, min_win_rate=0.5, limit=None, criteria=None): judge the file's pairs (a is the new "
+    "answer, b the approved one) before the test; it fails where the new answers win too rarely. criteria is "
+    "a file or a list of lines. The fixture `judged` has the comparisons."
 )
 TEXTS = {
     "model": "Base model of the judge.",

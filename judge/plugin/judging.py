@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from judge.errors import JudgeError
+from judge.io.criteria import criteria_given
 from judge.io.pairs import read_pairs
 from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
@@ -16,7 +18,7 @@ from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read
 from judge.plugin.given import asked, one_system, optional_given, text_given
 from judge.plugin.run import Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
-from judge.records import Message, Order, Outcome, Pair, Status, Verdict
+from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
 
 RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
 N_APPROVED: pytest.StashKey[int] = pytest.StashKey()
@@ -45,6 +47,7 @@ class SuiteJudge:
         system: str | None = None,
         category: str | None = None,
         cluster: str | None = None,
+        criteria: str | Path | Sequence[str] = (),
     ) -> Verdict | None:
         """The verdict on the new answer (A) beside the approved one (B), read in both orders.
 
@@ -55,6 +58,7 @@ class SuiteJudge:
             key: which approved answer, in a test that has several; by default they are numbered.
             cluster: comparisons with one name count as one for the gate's interval; by default those with the
             same first question.
+            criteria: what the slow judge judges by, as lines in a list, or a file of them beside the test.
 
         Returns:
             The verdict; None where the new answer was just approved.
@@ -76,6 +80,7 @@ class SuiteJudge:
                 reference=reference,
                 system=system,
                 category=category,
+                criteria=criteria_beside(self._item, criteria),
             )
             [comparison] = self._run.compare([pair])
         except JudgeError as error:
@@ -177,6 +182,11 @@ class SuiteJudge:
         return item
 
 
+def criteria_beside(item: pytest.Item, given: str | Path | Sequence[str]) -> tuple[Criterion, ...]:
+    """The criteria of a test: lines, or a file that is named from the test's folder. Raises InputError."""
+    return criteria_given(item.path.parent / given if given and isinstance(given, str | Path) else given)
+
+
 def as_text(asked: str | Sequence[Message]) -> str:
     if isinstance(asked, str):
         return asked
@@ -216,7 +226,7 @@ def told_of(item: pytest.Item) -> dict[str, Any] | None:
 
 # --- the marker ------------------------------------------------------------------------------------------
 
-MARKER_KEYS = ("dataset", "min_win_rate", "limit")
+MARKER_KEYS = ("dataset", "min_win_rate", "limit", "criteria")
 
 
 def check_markers(item: pytest.Item) -> None:
@@ -252,8 +262,9 @@ def judged_by_marker(run: SuiteRun, item: pytest.Item) -> list[Comparison]:
         pytest.fail('the fixture judged needs @pytest.mark.judge(dataset="pairs.jsonl")', pytrace=False)
     name = marker.args[0] if marker.args else marker.kwargs["dataset"]
     try:
+        criteria = criteria_beside(item, marker.kwargs.get("criteria") or ())
         pairs = read_pairs(item.path.parent / name)[: marker.kwargs.get("limit")]
-        comparisons = run.compare(pairs)
+        comparisons = run.compare([replace(one, criteria=one.criteria or criteria) for one in pairs])
     except JudgeError as error:
         give_up(error)
     add_records(item, [record_of(one, cluster_of(one.pair)) for one in comparisons])

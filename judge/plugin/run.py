@@ -17,7 +17,7 @@ from judge.errors import InputError
 from judge.io.pairs import pair_from_cells, pair_to_json
 from judge.io.verdicts import UNDECIDED, verdict_from_cells, verdict_to_json
 from judge.ledger.replay import Replay
-from judge.methods import AUTO, METHODS, WAYS
+from judge.methods import AUTO, BY_CRITERIA, METHODS, WAYS
 from judge.methods.auto import is_escalated
 from judge.options import JudgeOptions
 from judge.plugin.gate import (
@@ -105,7 +105,7 @@ class SuiteRun:
 
     @cached_property
     def slow_judge(self) -> Judge:
-        """The judge that is asked for reasons if a test wants them."""
+        """The judge that is asked for reasons if a test wants them, and by criteria if a pair has some."""
         return self._judge_of(self.settings.options.parts[1])
 
     def _judge_of(self, options: JudgeOptions) -> Judge:
@@ -117,12 +117,23 @@ class SuiteRun:
                 self.__dict__.pop(name).close()
 
     def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
-        """One comparison per pair. Raises JudgeError."""
-        verdicts = self.judge.judge(pairs)
-        if self.judge.notice not in ("", *self.warnings):
-            self.warnings.append(self.judge.notice)
-        made = self.judge.replay.made
-        return [Comparison(*one) for one in zip(pairs, verdicts, made, strict=True)]
+        """One comparison per pair; those with criteria of their own by the judge that reads them.
+
+        Raises:
+            JudgeError: a judge cannot be loaded, or failed.
+        """
+        own, rest = ([one for one in pairs if bool(one.criteria) is has] for has in (True, False))
+        compared = {id(one.pair): one for some in (rest, own) if some for one in self._compare(some)}
+        return [compared[id(pair)] for pair in pairs]
+
+    def _compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
+        """One comparison per pair; either all of them have criteria or none has."""
+        is_read = WAYS.get(self.settings.method, self.settings.method) in BY_CRITERIA
+        judge = self.slow_judge if pairs[0].criteria and not is_read else self.judge
+        verdicts = judge.judge(pairs)
+        if judge.notice not in ("", *self.warnings):
+            self.warnings.append(judge.notice)
+        return [Comparison(*one) for one in zip(pairs, verdicts, judge.replay.made, strict=True)]
 
     def criteria(self, pair: Pair) -> str:
         """The slow judge's scores on each criterion as a table; a sentence if there are none."""

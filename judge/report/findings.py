@@ -11,9 +11,10 @@ from typing import Any
 from judge.backends.habits import in_words, names_in
 from judge.drawing.steps import graded_steps, shared_steps
 from judge.io.labels import labels_told
-from judge.io.wording import name_of, one_line, percent
+from judge.io.wording import name_of, one_line, percent, some_of
 from judge.orders import outcome_of
 from judge.records import CALIBRATED, NO_CATEGORY, Choice, Order, Outcome, Share, Status, has_rule
+from judge.report.criteria import MAX_CRITERIA
 from judge.report.summary import CategoryGroup, Report, ReportRow
 
 MAX_TABLE_ROWS = 2_000
@@ -87,6 +88,18 @@ def by_mean(report: Report) -> Finding | None:
         return None
     meaning = f"the side of the mean P(A) of both orders{of_judged(report)}"
     return Finding("By mean", wins_in_words(wins), meaning)
+
+
+def deciding_criterion(report: Report) -> Finding | None:
+    """The criterion that decides the most pairs, and the one that is most often for the other answer."""
+    if not report.by_criterion:
+        return None
+    name, group = max(report.by_criterion.items(), key=lambda one: one[1].decides.count)
+    other, most = max(report.by_criterion.items(), key=lambda one: one[1].against.count)
+    decides = f"without {name_of(name)} the answer that is ahead would not be"
+    meaning = decides if group.decides.count else "no criterion decides a pair by itself"
+    against = f"; {name_of(other)} is for the other answer in {percent(most.against)}"
+    return Finding("Decides", percent(group.decides, 1), meaning + (against if most.against.count else ""))
 
 
 def gold(report: Report) -> Finding | None:
@@ -183,6 +196,7 @@ FIGURES: tuple[Figure, ...] = (
     undecided,
     who_wins,
     by_mean,
+    deciding_criterion,
     gold,
     gold_by_mean,
     gold_not_understood,
@@ -296,6 +310,32 @@ def left_out(report: Report) -> str | None:
         f"{n_missing:,} of {len(report.rows):,} pairs are left out of this table (inconsistent and unparsed "
         "ones go in first); the totals count all, and the JSON report lists all."
     )
+
+
+# The table of criteria
+
+
+CRITERION_COLUMNS = (
+    Column("Weight", lambda group: f"{group.weight:g}", True),
+    Column("Pairs", lambda group: f"{group.n_pairs:,}", True),
+    Column("A / B / tie", lambda group: " / ".join(f"{group.wins[o].count:,}" for o in Outcome), True),
+    Column("Mean lead", lambda group: f"{group.mean_lead:.2f}", True),
+    Column("Decides", lambda group: percent(group.decides), True),
+    Column("Against", lambda group: percent(group.against), True),
+    Column("Against in", lambda group: some_of(group.against_ids) or "-"),
+)
+"""The columns that follow a criterion's name in the table of criteria."""
+
+ABOUT_CRITERIA = (
+    "Scores are the mean of both orders, times the weight. Decides: the answer that is ahead would not be "
+    "without this criterion. Against: the criterion is for the other answer."
+)
+
+
+def criteria_left_out(report: Report) -> str | None:
+    """A sentence on the criteria that the table leaves out; None if it shows all."""
+    n_missing = len(report.by_criterion) - MAX_CRITERIA
+    return f"{n_missing:,} more criteria, of fewer pairs, are in the JSON report." if n_missing > 0 else None
 
 
 # The table of categories

@@ -6,17 +6,22 @@ Every format says the same in the same words, which come from `judge.report.find
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.drawing.formats import cell_of, html_page, markdown_table, terminal_text
-from judge.drawing.steps import cut_in_words, graded_steps
+from judge.drawing.steps import cut_in_words, graded_steps, score_table
 from judge.io.wording import name_of
 from judge.records import Order, Outcome, Share, Status
+from judge.report.criteria import leads_of, most_pairs_first
 from judge.report.findings import (
+    ABOUT_CRITERIA,
+    CRITERION_COLUMNS,
     SHOWN_FIRST,
     agreement_in_words,
     category_columns,
+    criteria_left_out,
     findings_of,
     judge_name,
     left_out,
@@ -52,6 +57,8 @@ def format_text(report: Report, color: bool = False, width: int = 100) -> str:
         parts.append(Text(note))
     if report.by_category:
         parts += [Text(), categories_for_terminal(report)]
+    if report.by_criterion:
+        parts += [Text(), criteria_for_terminal(report), Text(ABOUT_CRITERIA)]
     parts += [Text(f"\n{pairs_read(report)}", "bold"), findings_for_terminal(report)]
     return terminal_text(parts, color, width)
 
@@ -90,6 +97,20 @@ def categories_for_terminal(report: Report) -> Table:
     return table
 
 
+def criteria_for_terminal(report: Report) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("Criterion", overflow="ellipsis", no_wrap=True, max_width=30)
+    for column in CRITERION_COLUMNS:
+        table.add_column(Text(column.label), justify="right" if column.is_number else "left")
+    for name, group in most_pairs_first(report.by_criterion):
+        table.add_row(Text(name_of(name)), *(Text(column.cell(group)) for column in CRITERION_COLUMNS))
+    return table
+
+
 def findings_for_terminal(report: Report) -> Table:
     from rich.table import Table
     from rich.text import Text
@@ -120,6 +141,16 @@ def format_markdown(report: Report) -> str:
             for category, group in report.by_category.items()
         ]
         parts += ["## Categories", markdown_table(labels, [False, *(c.is_number for c in columns)], groups)]
+    if report.by_criterion:
+        labels = ["Criterion", *(column.label for column in CRITERION_COLUMNS)]
+        groups = [
+            [cell_of(name_of(name)), *(cell_of(column.cell(group)) for column in CRITERION_COLUMNS)]
+            for name, group in most_pairs_first(report.by_criterion)
+        ]
+        are_numbers = [False, *(column.is_number for column in CRITERION_COLUMNS)]
+        parts += ["## Criteria", markdown_table(labels, are_numbers, groups), ABOUT_CRITERIA]
+        if more := criteria_left_out(report):
+            parts.append(more)
     if report.rows:
         fields = pair_columns(report)
         rows = [[cell_of(column.cell(row)) for column in fields] for _, row in table_rows(report)]
@@ -135,7 +166,8 @@ def format_markdown(report: Report) -> str:
 def format_json(report: Report) -> str:
     """All figures and every pair, without the texts, as indented JSON in ASCII with stable keys.
 
-    {"judge", "elapsed_s", "total": group, "by_category": {name: group}, "pairs": [pair]}
+    {"judge", "elapsed_s", "total": group, "by_category": {name: group}, "pairs": [pair]}, and where criteria
+    were given also "by_criterion": {name: criterion}
 
     group: {"n_pairs", "n_judged", "consistent", "inconsistent", "undecided", "unparsed",
         "wins": {"A", "B", "TIE"}, "wins_by_mean": {"A", "B", "TIE"}, "first_twice", "mean_tokens_in",
@@ -145,12 +177,15 @@ def format_json(report: Report) -> str:
     pair: {"id", "category", "status", "outcome", "p_a", "outcome_by_mean", "is_undecided", "gold",
         "is_trimmed", "tokens_in", "tokens_out", "orders": {"AB": order, "BA": order}}
     order: {"choice", "p_a", "unparsed"}; choice is null where unparsed, which then is the reason.
+    criterion: {"weight", "wins", "decides", "against", "against_ids", "mean_lead"}; see `CriterionGroup`. A
+        pair then has "criteria": {name: {"a", "b", "weight"}}, the mean scores of both orders.
     """
     content = {
         "judge": report.judge,
         "elapsed_s": report.elapsed_s,
         "total": group_as_json(report.total),
         "by_category": {category: group_as_json(group) for category, group in report.by_category.items()},
+        **criteria_as_json(report),
         "pairs": [row_as_json(row) for row in report.rows],
     }
     return json.dumps(content, indent=2) + "\n"
@@ -176,12 +211,31 @@ def group_as_json(group: CategoryGroup) -> dict[str, Any]:
     }
 
 
+def criteria_as_json(report: Report) -> dict[str, Any]:
+    if not report.by_criterion:
+        return {}
+    return {
+        "by_criterion": {
+            name: {
+                "weight": group.weight,
+                "wins": {outcome.value: share_as_json(group.wins[outcome]) for outcome in Outcome},
+                "decides": share_as_json(group.decides),
+                "against": share_as_json(group.against),
+                "against_ids": list(group.against_ids),
+                "mean_lead": group.mean_lead,
+            }
+            for name, group in report.by_criterion.items()
+        }
+    }
+
+
 def share_as_json(share: Share | None) -> dict[str, Any] | None:
     return None if share is None else {"count": share.count, "total": share.total, "value": share.value}
 
 
 def row_as_json(row: ReportRow) -> dict[str, Any]:
     choices, p_a_by_order, reasons = row.choices, row.p_a_by_order, row.unparsed_reasons
+    leads = {name: asdict(lead) for name, lead in leads_of(row.verdict).items()}
     return {
         "id": row.id,
         "category": row.category,
@@ -197,6 +251,7 @@ def row_as_json(row: ReportRow) -> dict[str, Any]:
         "orders": {
             o.value: {"choice": choices[o], "p_a": p_a_by_order[o], "unparsed": reasons.get(o)} for o in Order
         },
+        **({"criteria": leads} if leads else {}),
     }
 
 
@@ -228,6 +283,11 @@ def format_html(report: Report, title: str = "Judge report") -> str:
         is_scatter=n_drawn > MAX_DUMBBELLS,
         n_drawn=n_drawn,
         category_columns=category_columns(report),
+        criteria=most_pairs_first(report.by_criterion),
+        criterion_columns=CRITERION_COLUMNS,
+        about_criteria=ABOUT_CRITERIA,
+        criteria_left_out=criteria_left_out(report),
+        scores_by_criterion=lambda row: score_table(row.verdict, 100) if leads_of(row.verdict) else "",
         pair_columns=pair_columns(report),
         table_rows=table_rows(report),
         left_out=left_out(report),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from judge.errors import InputError
 from judge.io.labels import ballot_of
@@ -22,6 +22,7 @@ from judge.records import (
     Unparsed,
     Verdict,
 )
+from judge.report.criteria import CriterionGroup, criteria_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ class CategoryGroup:
 class Report:
     """All that the formats show. `judge` is None where there are no verdicts.
 
-    `by_category` is in alphabetical order, and empty where no pair has a category.
+    `by_category` is in alphabetical order, and empty where no pair has a category. `by_criterion` is empty
+    where no criteria were given.
     """
 
     judge: str | None
@@ -157,6 +159,7 @@ class Report:
     total: CategoryGroup
     by_category: dict[str, CategoryGroup]
     rows: tuple[ReportRow, ...]
+    by_criterion: dict[str, CriterionGroup] = field(default_factory=dict)
 
 
 def summarize(
@@ -182,6 +185,7 @@ def summarize(
         total=group_of(rows),
         by_category=groups_by_category(rows),
         rows=rows,
+        by_criterion=criteria_of(verdicts),
     )
 
 

@@ -12,7 +12,7 @@ from judge.api import Judge
 from judge.backends import Settings
 from judge.errors import JudgeError
 from judge.ledger.ledger import Ledger, default_path
-from judge.methods import AUTO, FAST, LEARNED
+from judge.methods import AUTO, BY_CRITERIA, FAST, LEARNED, WAYS
 from judge.options import JudgeOptions
 from judge.records import NO_ADAPTER, Pair, Verdict
 
@@ -96,10 +96,13 @@ class Desk:
 def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
     """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none.
 
-    A calibration is that of the way it was made for.
+    Criteria stay with the methods that judge by them, a calibration with the way that it was made for.
     """
     settings: Settings = options.settings
     if method not in (FAST, AUTO, *LEARNED):
         settings = replace(settings, adapter=NO_ADAPTER)
+    own = options.method_settings
+    if WAYS.get(method, method) not in BY_CRITERIA:
+        own = replace(own, criteria=())
     calibration = options.calibration if method == options.method else ""
-    return replace(options, method=method, settings=settings, calibration=calibration)
+    return replace(options, method=method, settings=settings, method_settings=own, calibration=calibration)
