@@ -23,6 +23,9 @@ from judge.records import HumanVote, Identity, Message, Pair, Unparsed, Verdict
 if TYPE_CHECKING:
     from judge.study.study import Study
 
+WARM = Pair.of("Which number is larger, 2 or 3?", "It is 3.", "It is 2.")
+"""What a judge reads to make itself ready."""
+
 BESIDE = ("ledger", "cache", "progress")
 """What a `Judge` takes beside the options of `judge_options`."""
 
@@ -53,7 +56,8 @@ class Judge:
             a server calls its model.
         adapter: folder of a LoRA adapter, "none" for the bare base model; "" is the shipped one, where
             score or direct judges with its base model.
-        backend: embedded, vllm, server:URL of an OpenAI-compatible API, or scripted:NAME without a model.
+        backend: embedded, vllm, server:URL of an OpenAI-compatible API, judge:URL of a `judge serve`, which
+            has its own method and model, or scripted:NAME without a model.
         overflow: of prompts over the limit: trim (both answers alike, in the middle) or error.
         max_prompt_tokens: longest prompt, in tokens.
         dtype: auto, bfloat16 or float32.
@@ -126,10 +130,14 @@ class Judge:
         ledger: str | Path | Ledger | None = None,
         cache: bool = True,
         progress: bool | Progress = False,
+        remembers: bool = True,
     ) -> Judge:
-        """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open."""
+        """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open.
+
+        One that does not remember its pairs can judge for ever; `agreement` then needs them as an argument.
+        """
         judge = cls.__new__(cls)
-        judge._begin(options, ledger, cache, progress)
+        judge._begin(options, ledger, cache, progress, remembers)
         return judge
 
     def _begin(
@@ -138,8 +146,10 @@ class Judge:
         ledger: str | Path | Ledger | None,
         cache: bool,
         progress: bool | Progress,
+        remembers: bool = True,
     ) -> None:
         self.options = options
+        self._remembers = remembers
         self._lock = RLock()
         self._progress = progress
         self._tell: Progress = silent
@@ -262,6 +272,15 @@ class Judge:
         known = self._remembered(verdicts) if pairs is None else pairs
         return study_of(entrants_of(verdicts), votes, known, others=other_metrics(metrics))
 
+    def warm_up(self) -> None:
+        """Reads a pair of ours: loads the weights, and shows what a server refuses. Keeps no verdict.
+
+        Raises:
+            ModelError, BackendError: this judge cannot read at all.
+        """
+        with self._lock, self._progress_shown():
+            judge_pairs([WARM], self._method, progress=self._tell)
+
     @property
     def identity(self) -> Identity:
         """Everything that could change a verdict of this judge. Raises ModelError without its weights."""
@@ -276,6 +295,13 @@ class Judge:
     def notice(self) -> str:
         """One line where the model behind a server's name may have changed by the last call, else ""."""
         return self._notice
+
+    @property
+    def grades_answers(self) -> bool:
+        """Whether `grades` can be asked of this judge: its method is score."""
+        from judge.methods.score import Score
+
+        return isinstance(self._method, Score)
 
     @property
     def tokens_computed(self) -> int:
@@ -313,7 +339,7 @@ class Judge:
 
     def _remember(self, pairs: Sequence[Pair]) -> None:
         """Keeps the pairs for `agreement`, and the ids under which they differ."""
-        for pair in pairs:
+        for pair in pairs if self._remembers else ():
             if self._judged.setdefault(pair.id, pair).content_hash != pair.content_hash:
                 self._unlike.add(pair.id)
 

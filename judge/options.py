@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
+from judge.backends.service import SERVICE, ServiceBackend
 from judge.errors import InputError
 from judge.methods import AUTO, FAST, LEARNED, WAYS, Method, MethodSettings, ReplyStore, load_method
 from judge.methods.auto import Auto
+from judge.methods.served import Served
 from judge.models.adapters import check_method, check_ties, method_of, read_adapter, shipped_adapter
 from judge.models.sizes import SIZES
 from judge.records import NO_ADAPTER
@@ -35,6 +37,8 @@ class JudgeOptions:
 
     def load(self, progress: Progress, store: ReplyStore) -> Method:
         """Loads the judge. Its weights load at the first question; `store` keeps what readings share."""
+        if self.is_service:
+            return self._served()
         if self.method == AUTO:
             return Auto(*(part.load(progress, store) for part in self.parts))
         adapter = self.adapter
@@ -48,6 +52,22 @@ class JudgeOptions:
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))
         return method
+
+    @property
+    def is_service(self) -> bool:
+        """Whether the judge is one that `judge serve` runs, so that its method and model are not ours."""
+        return self.backend.partition(":")[0] == SERVICE.backend
+
+    def _served(self) -> Method:
+        """The judge behind a service. Raises InputError where options name another judge than that one."""
+        names = ("concurrency", "requests_per_minute", "strict", "progress")
+        ours = replace(Settings(), **{name: getattr(self.settings, name) for name in names})
+        if named := list(_unlike(self, JudgeOptions(backend=self.backend, settings=ours))):
+            raise InputError(
+                f"--backend {self.backend}: the judge is the service's own, and {', '.join(named)} would "
+                "name another one. Leave that out here, and give it to `judge serve`."
+            )
+        return Served(ServiceBackend.from_settings(self.backend.partition(":")[2], self.settings))
 
     @property
     def parts(self) -> tuple[JudgeOptions, JudgeOptions]:
@@ -190,6 +210,16 @@ def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
         else:
             changes[key] = _value_of(value, hints[key], f"--judge {spec}: {option}")
     return name, _changed(options, changes)
+
+
+def _unlike(one: Any, other: Any) -> Iterator[str]:
+    """The names of fields in which two records of a kind differ, those of records in them too."""
+    for name in (each.name for each in fields(one)):
+        mine, its = getattr(one, name), getattr(other, name)
+        if is_dataclass(mine):
+            yield from _unlike(mine, its)
+        elif mine != its:
+            yield name
 
 
 def _changed(options: Any, changes: Mapping[str, Any]) -> Any:
