@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from judge.cli.console import LedgerOption, NoCacheOption, interruptible
+from judge.cli.console import LedgerOption, NoCacheOption, interruptible, of_loading, progress_shown
 from judge.errors import InputError, MissingExtra
 from judge.options import JudgeOptions
 
@@ -65,8 +65,9 @@ def serve(
     with ExitStack() as stack:
         stack.enter_context(interruptible())
         listener = stack.enter_context(listening(address, port))
+        shown = of_loading(stack.enter_context(progress_shown(quiet)))
         asked = stack.enter_context(
-            Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet, remembers=False)
+            Judge.of(judge, ledger=ledger, cache=not no_cache, progress=shown, remembers=False)
         )
         shared = SharedJudge(asked, batch, most_waiting=waiting)
         server = Server(service_of(shared, limits, token, say_of_request), limits)

@@ -251,6 +251,10 @@ def in_words(error: Exception) -> tuple[int, str, int]:
             return 429, str(error), 1
         case Wrong() | InputError():
             return 422, " ".join(str(error).splitlines()), 0
+        case AnyHTTPException(status_code=404):
+            return 404, f"no such path. There are {', '.join(PATHS)}.", 0
+        case AnyHTTPException(status_code=405):
+            return 405, "another method: /compare and /rank are asked with POST, the other paths with GET.", 0
         case AnyHTTPException():
             return error.status_code, f"{error.detail}", 0
         case ClientDisconnect():
