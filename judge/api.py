@@ -272,6 +272,12 @@ class Judge:
         known = self._remembered(verdicts) if pairs is None else pairs
         return study_of(entrants_of(verdicts), votes, known, others=other_metrics(metrics))
 
+    def are_known(self, pairs: Sequence[Pair]) -> list[bool]:
+        """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it."""
+        contents = {pair.content_hash for pair in pairs if not is_identical(pair)}
+        made = self._ledger.made(self.identity.fingerprint, contents)
+        return [is_identical(pair) or pair.content_hash in made for pair in pairs]
+
     def warm_up(self) -> None:
         """Reads a pair of ours: loads the weights, and shows what a server refuses. Keeps no verdict.
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
-from serving import serving, started, wait_for
+from plugin import WAYS
+from serving import serving, started
 from typer.testing import CliRunner
 
 from judge import Judge, rank
@@ -70,7 +71,7 @@ def test_what_the_service_answered_is_in_the_ledger_under_its_judge(tmp_path):
         assert len(service.log) == n_asked
     with Judge(backend="scripted:longer", ledger=ledger) as here:  # the same judge, so the same readings
         assert here.judge(PAIRS) == verdicts
-        assert here.replay.n_replayed == len(PAIRS)
+        assert here.replay.n_known == len(PAIRS)
 
 
 def test_only_what_a_judge_may_see_is_sent(monkeypatch):
@@ -269,6 +270,7 @@ def test_worse(judge):
 
 
 @pytest.mark.slow
+@WAYS
 def test_the_plugin_asks_a_service(project):
     project.write("test_bot.py", TEST_BOT)
     with serving() as service:
@@ -286,14 +288,6 @@ def test_the_reasons_of_a_slow_judge_behind_a_service_are_shown(project):
         result = project.run("-k", "worse", judge=f"judge:{service.url}")
     result.stdout.fnmatch_lines(["*Scores by criterion*"])
     result.stdout.fnmatch_lines(["*Content*"])
-
-
-@pytest.mark.slow
-def test_workers_share_the_service(workers_project):
-    workers_project.write("test_bot.py", TEST_BOT)
-    with serving() as service:
-        workers_project.run(judge=f"judge:{service.url}").assert_outcomes(passed=8, failed=1)
-        wait_for(lambda: sum("/compare 200" in line for line in service.log) == 9)
 
 
 def test_a_method_beside_a_service_is_an_error_before_any_test(project):

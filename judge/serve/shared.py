@@ -159,7 +159,7 @@ class SharedJudge:
             return
         when_ready()
         while batch := self._next_batch():
-            self._answer([one for one in batch if isinstance(one.asked, Pair)], self._judge.judge)
+            self._answer([one for one in batch if isinstance(one.asked, Pair)], self._judged)
             self._answer([one for one in batch if not isinstance(one.asked, Pair)], self._judge.grades)
 
     def _next_batch(self) -> list[Question]:
@@ -178,6 +178,16 @@ class SharedJudge:
                     break
                 batch.append(self._waiting.popleft())
             return batch
+
+    def _judged(self, pairs: list[Pair]) -> list[Verdict]:
+        """One verdict a pair. What the ledger knows is looked up apart: a judge reads a batch as a whole."""
+        are_known = self._judge.are_known(pairs)
+        verdicts: dict[int, Verdict] = {}
+        for kind in (True, False):
+            places = [place for place, is_known in enumerate(are_known) if is_known is kind]
+            if places:
+                verdicts |= zip(places, self._judge.judge([pairs[place] for place in places]), strict=True)
+        return [verdicts[place] for place in range(len(pairs))]
 
     def _answer(self, questions: Sequence[Question], ask: Callable[[list[Any]], Sequence[Any]]) -> None:
         """Each question's answer, or to all of them what the judge raised."""
