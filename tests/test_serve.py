@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -114,7 +115,10 @@ def test_the_interface_describes_each_path_and_has_a_page(service):
     schema = paths["/compare"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert service.post("/compare", schema["example"]).value["outcome"] in ("A", "B", "TIE")
     page = service.get("/docs")
-    assert (page.status, b"/openapi.json" in page.content) == (200, True)
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    for said in (*paths, "response_a", "generator", "outcome_by_mean", "Retry-After"):
+        assert said in page.content.decode()
+    assert re.findall(rb"(?:src|href)=\S+", page.content) == [b'href="openapi.json">openapi.json</a></p>']
 
 
 ANSWERS = [

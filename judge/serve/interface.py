@@ -1,7 +1,9 @@
-"""What the service's OpenAPI description says of its requests and answers."""
+"""What the service's OpenAPI description says of its requests and answers, and the page that shows it."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from judge.io.verdicts import VERDICT_KEYS
@@ -82,3 +84,49 @@ HEALTH = operation(
 )
 COMPARE = operation(VERDICT, PAIR)
 RANK = operation({"type": "object", "description": "What `judge rank --out` writes."}, ANSWERS)
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{{ info.title }} {{ info.version }}</title>
+<style>
+body { font: 16px/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
+pre { overflow-x: auto; padding: 0.5rem; border: 1px solid #999; }
+</style>
+<h1>{{ info.title }} {{ info.version }}</h1>
+<p>{{ info.description }}</p>
+<p>For programs: <a href="openapi.json">openapi.json</a></p>
+{% for one in operations %}
+<h2><code>{{ one.method }} {{ one.path }}</code></h2>
+<p>{{ one.summary }}.</p>
+{% if one.request %}<h3>Request</h3><pre>{{ one.request }}</pre>{% endif %}
+<h3>Answer</h3><pre>{{ one.answer }}</pre>
+{% endfor %}
+</html>
+"""
+
+
+def page_of(description: Mapping[str, Any]) -> str:
+    """An OpenAPI description as one page of HTML, which loads nothing from elsewhere."""
+    from jinja2 import Environment
+
+    operations = [
+        {
+            "method": method.upper(),
+            "path": path,
+            "summary": said["summary"],
+            "request": indented(said["requestBody"]) if "requestBody" in said else "",
+            "answer": indented(said["responses"]["200"]),
+        }
+        for path, methods in description["paths"].items()
+        for method, said in methods.items()
+    ]
+    template = Environment(autoescape=True).from_string(PAGE)
+    return template.render(info=description["info"], operations=operations)
+
+
+def indented(said: Mapping[str, Any]) -> str:
+    """The schema in a part of the description."""
+    return json.dumps(said["content"]["application/json"]["schema"], indent=2)

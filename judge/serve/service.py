@@ -31,7 +31,7 @@ from judge.io.verdicts import verdict_to_json
 from judge.provenance import as_json
 from judge.records import Message as Turn
 from judge.records import Pair, Unparsed, Verdict
-from judge.serve.interface import ABOUT, COMPARE, HEALTH, RANK
+from judge.serve.interface import ABOUT, COMPARE, HEALTH, RANK, page_of
 from judge.serve.limits import Limits, Pace, names_loopback, shows_token
 from judge.serve.shared import Busy, NotReady, SharedJudge
 
@@ -40,6 +40,7 @@ PATHS = ("/health", "/compare", "/rank", "/docs", "/openapi.json")
 METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH")
 LOADING_S = 5
 JSON = "application/json"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 RANK_KEYS = ("answers", "budget", "within", "seed")
 
 
@@ -51,13 +52,21 @@ def service_of(shared: SharedJudge, limits: Limits, token: str, say: Say) -> ASG
             of its own.
         say: is told a line for each request, which holds no text of it.
     """
-    app = FastAPI(title="four-token-judge", version=__version__, description=ABOUT, redoc_url=None)
+    app = FastAPI(
+        title="four-token-judge", version=__version__, description=ABOUT, docs_url=None, redoc_url=None
+    )
     rankings = asyncio.Semaphore(limits.most_rankings)
 
     @app.get("/health", summary="Which judge this is", openapi_extra=HEALTH)
     async def health() -> Response:
         identity = shared.identity
         return answered({"status": "ready", "judge": identity.fingerprint, "identity": asdict(identity)})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(
+            page_of(app.openapi()), media_type="text/html", headers={"Content-Security-Policy": POLICY}
+        )
 
     @app.post("/compare", summary="The verdict on a pair", openapi_extra=COMPARE)
     async def compare(request: Request) -> Response:
