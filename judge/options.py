@@ -216,7 +216,7 @@ def _unlike(one: Any, other: Any) -> Iterator[str]:
     """The names of fields in which two records of a kind differ, those of records in them too."""
     for name in (each.name for each in fields(one)):
         mine, its = getattr(one, name), getattr(other, name)
-        if is_dataclass(mine):
+        if is_dataclass(mine) and type(mine) is type(its):
             yield from _unlike(mine, its)
         elif mine != its:
             yield name

@@ -128,6 +128,7 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["direct", "score"])
 def test_a_ranking_is_what_judge_rank_writes(method):
     answers = answers_in([Entry("answers", f"{n}", cells) for n, cells in enumerate(ANSWERS)])
@@ -228,6 +229,7 @@ def raw(service, *parts, wait_s=0.0):
 HEAD = b"POST /compare HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
 
+@pytest.mark.slow
 def test_a_slow_caller_is_cut_off_and_holds_up_nobody():
     with serving(limits=replace(UNLIMITED, body_s=0.5)) as service:
         started_at = time.monotonic()
@@ -479,6 +481,7 @@ def test_no_text_of_a_pair_is_in_the_log(capfd, monkeypatch):
     assert service.log[1].startswith("POST (another path) 404 ")
 
 
+@pytest.mark.slow
 def test_a_ranking_for_which_nobody_waits_ends(character):
     with serving("scripted:held", method="direct", most_pairs=1) as service:
         character.may_go.clear()
@@ -510,6 +513,7 @@ def test_two_rankings_at_a_time_and_no_more(character):
 # --- the command -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "token", "words"),
     [

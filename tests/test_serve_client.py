@@ -148,6 +148,7 @@ def test_the_key_of_another_server_does_not_go_to_the_service(monkeypatch):
         judged(f"judge:{service.url}", FOUR_PAIRS)
 
 
+@pytest.mark.slow
 def test_a_service_that_loads_is_waited_for():
     with serving(is_started=False) as service:
         threading.Timer(0.5, started, [service.shared]).start()
@@ -155,6 +156,7 @@ def test_a_service_that_loads_is_waited_for():
         assert any(" 503 " in line for line in service.log)
 
 
+@pytest.mark.slow
 def test_who_is_told_to_come_again_comes_again():
     with serving(limits=Limits(per_minute=30)) as service:  # five at once, then one each two seconds
         verdicts = judged(f"judge:{service.url}", PAIRS[:7], concurrency=7)
@@ -214,6 +216,7 @@ def test_the_engine_is_that_of_the_judge_behind_the_service():
         assert load_backend(f"judge:{service.url}").engine == load_backend("scripted:longer").engine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["direct", "score"])
 def test_models_are_ranked_by_a_judge_behind_a_service(method, tmp_path):
     files = []
@@ -290,6 +293,7 @@ def test_the_reasons_of_a_slow_judge_behind_a_service_are_shown(project):
     result.stdout.fnmatch_lines(["*Content*"])
 
 
+@pytest.mark.slow
 def test_a_method_beside_a_service_is_an_error_before_any_test(project):
     project.write("test_bot.py", TEST_BOT)
     result = project.run("--judge-method", "bsm", judge="judge:http://127.0.0.1:8502")
