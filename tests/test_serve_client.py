@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 from plugin import WAYS
-from serving import serving, started
+from serving import serving, started, wait_for
 from typer.testing import CliRunner
 
 from judge import Judge, rank
@@ -151,9 +151,15 @@ def test_the_key_of_another_server_does_not_go_to_the_service(monkeypatch):
 @pytest.mark.slow
 def test_a_service_that_loads_is_waited_for():
     with serving(is_started=False) as service:
-        threading.Timer(0.5, started, [service.shared]).start()
+
+        def load():
+            wait_for(lambda: any(" 503 " in line for line in service.log))
+            started(service.shared)
+
+        loading = threading.Thread(target=load)
+        loading.start()
         assert judged(f"judge:{service.url}", FOUR_PAIRS) == judged("scripted:longer", FOUR_PAIRS)
-        assert any(" 503 " in line for line in service.log)
+        loading.join()
 
 
 @pytest.mark.slow

@@ -20,6 +20,8 @@ from judge.backends import scripted
 
 N_CLIENTS = 64
 HEAD = b"POST /compare HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+LEAST = 5
+"""Verdicts that each client gets at least, however long it takes."""
 N_SHARED = 200
 """Pairs that any client may ask about; every other one is a client's own."""
 
@@ -38,7 +40,7 @@ class Client:
         dice = random.Random(self.number)
         connection = self.connected()
         n = 0
-        while time.monotonic() < self.ends_at or not self.answered:  # on a busy machine it takes longer
+        while time.monotonic() < self.ends_at or len(self.answered) < LEAST:  # a busy machine takes longer
             n += 1
             shared = dice.random() < 0.3
             name = f"shared {dice.randrange(N_SHARED)}" if shared else f"client {self.number} pair {n}"
@@ -128,7 +130,7 @@ def soaked(seconds: float, ledger) -> list[Client]:
 def check_answers(clients: list[Client], fingerprint: str) -> None:
     """Each client has the verdict on the pair that it asked about, and on no other."""
     for client in clients:
-        assert client.answered
+        assert len(client.answered) >= LEAST
         for name, verdict in client.answered:
             assert verdict["pair_id"] == f"{name} of {client.number}"
             assert (verdict["status"], verdict["outcome"]) == ("consistent", wins(name))
@@ -169,4 +171,4 @@ def test_64_clients_lose_no_verdict_and_get_none_twice(tmp_path):
 def test_64_clients_for_a_minute_lose_no_verdict_and_get_none_twice(tmp_path):
     clients = soaked(60.0, tmp_path / "l.sqlite")
     print(f"{sum(len(client.answered) for client in clients)} verdicts in a minute")
-    assert sum(len(client.answered) for client in clients) > 1000
+    assert all(sum(client.seen[status] for client in clients) > 0 for status in (200, 422, 429, "broken off"))
