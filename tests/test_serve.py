@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import signal
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
-from serving import UNLIMITED, in_threads, row, serving, started, wait_for
+from serving import UNLIMITED, Service, in_threads, row, serving, started, wait_for
 from typer.testing import CliRunner
 
 from judge import Judge
@@ -563,19 +564,14 @@ def test_a_signal_ends_the_service_when_what_was_accepted_is_answered(number, tm
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     address = process.stderr.readline().split()[2].strip(",")
     assert process.stderr.readline().startswith("judge serve: ready: ")
-    from serving import Service
-
     service = Service(address, None, None)
-    asking = threading.Thread(
-        target=lambda: answers.extend(in_threads(10, lambda n: service.post("/compare", row(n))))
-    )
-    answers = []
-    asking.start()
-    time.sleep(1.0)  # all are accepted, few are answered
-    assert len(answers) == 0
+    asking = [http.client.HTTPConnection(urlsplit(address).netloc, timeout=60) for _ in range(10)]
+    for n, connection in enumerate(asking):
+        connection.request("POST", "/compare", json.dumps(row(n)), {"Content-Type": "application/json"})
+    assert service.get("/health").status == 200  # so all that was sent before has been taken
     process.send_signal(number)
-    asking.join(60)
-    assert [answer.value["outcome"] for answer in answers] == ["A"] * 10
+    answers = [json.loads(connection.getresponse().read()) for connection in asking]
+    assert [answer["outcome"] for answer in answers] == ["A"] * 10
     said = process.communicate(timeout=60)[1]
     assert process.returncode == (0 if number is signal.SIGTERM else 130)
     assert said.count("POST /compare 200") == 10

@@ -71,9 +71,9 @@ def serve(
         )
         shared = SharedJudge(asked, batch, most_waiting=waiting)
         server = Server(service_of(shared, limits, token, say_of_request), limits)
+        say(f"{address_of(listener)}, loading the judge; its interface: {address_of(listener)}/docs")
         shared.start(when_ready=lambda: say(f"ready: {shared.identity.fingerprint}"), when_failed=server.stop)
         stack.callback(shared.close)
-        say(f"{address_of(listener)}, loading the judge; its interface: {address_of(listener)}/docs")
         serve_until_stopped(server, listener)
     if shared.failure is not None:
         raise shared.failure
