@@ -541,7 +541,7 @@ def test_what_cannot_be_served_is_one_error(options, token, words, tmp_path, mon
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from judge.backends import scripted
 from judge.cli.main import main
 
@@ -550,6 +550,7 @@ def slow(prompt, index):
         time.sleep(0.3)
     return scripted.longer(prompt, index)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have told its children to ignore it
 scripted.CHARACTERS["slow"] = slow
 sys.argv = ["judge", "serve", "--backend", "scripted:slow", "--port", "0", "--batch", "2", *sys.argv[1:]]
 main()

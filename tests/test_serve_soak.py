@@ -118,6 +118,7 @@ def soaked(seconds: float, ledger) -> list[Client]:
             clients = in_threads(N_CLIENTS, lambda number: Client(number, service.url, ends_at).run())
             fingerprint = service.shared.identity.fingerprint
             assert service.post("/compare", pair_called("the last", 0)).status == 200
+            assert not service.judge._judged, "it would grow for ever"
     finally:
         del scripted.CHARACTERS["counted"]
     check_answers(clients, fingerprint)
