@@ -53,7 +53,8 @@ class ServiceBackend:
                 async def job(session: Session) -> Identity:
                     return await session.ask("/health", None, identity_in)
 
-                [self._identity] = self._server.run([job])
+                [found] = self._server.run([job])
+                self._identity = found
             return self._identity
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -30,7 +29,7 @@ class Hurried(H11Protocol):
     head_s = Limits().body_s
     _watched: Any = ()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._watch()
 
@@ -54,10 +53,12 @@ class Server(uvicorn.Server):
     """uvicorn's server, which other threads may stop."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        protocol = type("HurriedBy", (Hurried,), {"head_s": limits.body_s})
+        class Protocol(Hurried):
+            head_s = limits.body_s
+
         config = uvicorn.Config(
             app,
-            http=protocol,
+            http=Protocol,
             ws="none",
             lifespan="off",
             log_config=None,

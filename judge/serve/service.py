@@ -83,7 +83,8 @@ def service_of(shared: SharedJudge, limits: Limits, token: str, say: Say) -> ASG
             shared.identity  # noqa: B018  (raises where the judge is not ready)
             return await while_connected(request, lambda is_gone: ranking_of(cells, shared, is_gone))
 
-    for kind in (JudgeError, Wrong, AnyHTTPException, ClientDisconnect, Exception):
+    kinds: tuple[type[Exception], ...] = (JudgeError, Wrong, AnyHTTPException, ClientDisconnect, Exception)
+    for kind in kinds:
         app.add_exception_handler(kind, refused)
     return Guard(app, Pace(limits.per_minute), token, say)
 
