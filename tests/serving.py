@@ -111,7 +111,7 @@ def started(shared: SharedJudge) -> None:
     assert shared.failure is None
 
 
-def wait_for(is_so: Callable[[], bool], within_s: float = 30.0) -> None:
+def wait_for(is_so: Callable[[], bool], within_s: float = 300.0) -> None:
     ends_at = time.monotonic() + within_s
     while not is_so():
         assert time.monotonic() < ends_at, "it did not come to that"

@@ -379,7 +379,7 @@ def test_a_full_queue_is_told_and_what_it_holds_is_answered(character):
 def test_while_the_judge_loads_callers_are_told_to_come_again():
     with serving(is_started=False) as service:
         for answer in (service.get("/health"), service.post("/compare", row())):
-            assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+            assert (answer.status, answer.headers["retry-after"]) == (503, "10")
             assert "the judge is loading" in answer.error
         assert service.post("/rank", {"answers": ANSWERS}).status == 503
         started(service.shared)

@@ -38,7 +38,7 @@ from judge.serve.shared import Busy, NotReady, SharedJudge
 Say = Callable[[str], None]
 PATHS = ("/health", "/compare", "/rank", "/docs", "/openapi.json")
 METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH")
-LOADING_S = 5
+LOADING_S = 10
 JSON = "application/json"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 RANK_KEYS = ("answers", "budget", "within", "seed")
