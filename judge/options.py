@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
+from judge.backends.service import SERVICE, ServiceBackend
 from judge.errors import InputError
 from judge.io.criteria import criteria_given
 from judge.methods import (
@@ -23,6 +24,7 @@ from judge.methods import (
     load_method,
 )
 from judge.methods.auto import Auto
+from judge.methods.served import Served
 from judge.models.adapters import (
     check_method,
     check_ties,
@@ -67,6 +69,8 @@ class JudgeOptions:
 
     def load(self, progress: Progress, store: ReplyStore) -> Method:
         """Loads the judge. Its weights load at the first question; `store` keeps what readings share."""
+        if self.is_service:
+            return self._served()
         if self.method == AUTO:
             self._check_auto()
             return Auto(*(part.load(progress, store) for part in self.parts))
@@ -89,6 +93,22 @@ class JudgeOptions:
                 f"--criteria: the fast judge of {AUTO} would know nothing of them. Take "
                 f"{' or '.join(BY_CRITERIA)}, or leave --method out."
             )
+
+    @property
+    def is_service(self) -> bool:
+        """Whether the judge is one that `judge serve` runs, so that its method and model are not ours."""
+        return self.backend.partition(":")[0] == SERVICE.backend
+
+    def _served(self) -> Method:
+        """The judge behind a service. Raises InputError where options name another judge than that one."""
+        names = ("concurrency", "requests_per_minute", "strict", "progress")
+        ours = replace(Settings(), **{name: getattr(self.settings, name) for name in names})
+        if named := list(_unlike(self, JudgeOptions(backend=self.backend, settings=ours))):
+            raise InputError(
+                f"--backend {self.backend}: the judge is the service's own, and {', '.join(named)} would "
+                "name another one. Leave that out here, and give it to `judge serve`."
+            )
+        return Served(ServiceBackend.from_settings(self.backend.partition(":")[2], self.settings))
 
     @property
     def parts(self) -> tuple[JudgeOptions, JudgeOptions]:
@@ -262,6 +282,16 @@ def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
     if "criteria" in changes:
         changes["criteria"] = criteria_given(changes["criteria"])
     return name, _changed(options, changes)
+
+
+def _unlike(one: Any, other: Any) -> Iterator[str]:
+    """The names of fields in which two records of a kind differ, those of records in them too."""
+    for name in (each.name for each in fields(one)):
+        mine, its = getattr(one, name), getattr(other, name)
+        if is_dataclass(mine) and type(mine) is type(its):
+            yield from _unlike(mine, its)
+        elif mine != its:
+            yield name
 
 
 def _changed(options: Any, changes: Mapping[str, Any]) -> Any:

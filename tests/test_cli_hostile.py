@@ -31,6 +31,7 @@ VERBS = {
     "export": ["export", "alpacaeval", "verdicts.jsonl", "--pairs", "pairs.jsonl"],
     "rank": ["rank", "pairs.jsonl", *SCRIPTED],
     "bench": ["bench", "gold.jsonl", *SCRIPTED],
+    "serve": ["serve", "--port", "0", "--strict", *SCRIPTED],  # refused; else it would serve
     "app": ["app", "--no-browser"],
     "distill collect": ["distill", "collect", "--config", "recipe.yaml"],
     "distill select": ["distill", "select", "--config", "recipe.yaml"],

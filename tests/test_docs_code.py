@@ -21,6 +21,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -29,6 +30,7 @@ import pytest
 import yaml
 from models import VERDICT_MERGES, make_model
 from pairs import FOUR_PAIRS
+from serving import serving
 from test_openai_server import Chat, chat, text_of
 
 from benchmarks.tables import pages
@@ -69,6 +71,7 @@ ELSEWHERE = {
 }
 """Pages whose code is run by another test."""
 SERVER = "http://127.0.0.1:8000/v1"
+SERVICE = "http://127.0.0.1:8502"
 PLAN = "1. Truth: what it says is so.\n2. Help: it can be used.\n3. Form: it is short.\n"
 BOT = 'def answer(question):\n    return "Click on it."\n'
 
@@ -197,11 +200,11 @@ def test_the_code_of_a_page_runs_in_the_order_it_is_shown(page, tmp_path, monkey
     }
     if any("DATA" in block.text for block in blocks):
         (reader.folder / "DATA").symlink_to(request.getfixturevalue("data_dir").resolve())
-    if not any(SERVER in block.text for block in blocks):
-        reader.follow(blocks)
-        return
-    with Served() as server:
-        reader.addresses = {SERVER: server.url}
+    with ExitStack() as stack:
+        if any(SERVER in block.text for block in blocks):
+            reader.addresses[SERVER] = stack.enter_context(Served()).url
+        if any(SERVICE in block.text for block in blocks):
+            reader.addresses[SERVICE] = stack.enter_context(serving(SCRIPTED)).url
         reader.follow(blocks)
 
 

@@ -146,7 +146,7 @@ def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(i
     verbs = {verb for verb in seen if verb and " " not in verb}
     assert verbs == {
         *("compare", "run", "report", "import", "export", "rank", "models", "adapters", "ledger"),
-        *("bench", "distill", "app"),
+        *("bench", "distill", "app", "serve"),
     }
     assert {"models fetch", "adapters verify", "ledger export", "distill collect"} <= set(seen)
     assert run(installed / "judge", "--version", cwd=project) == f"judge {__version__}\n"

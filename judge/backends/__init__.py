@@ -16,6 +16,7 @@ OURS = {
     "vllm": "judge.backends.vllm_engine:VllmBackend",
     "server": "judge.backends.openai_server:ServerBackend",
     "scripted": "judge.backends.scripted:ScriptedBackend",
+    "judge": "judge.backends.service:ServiceBackend",
 }
 """Our own. One more needs its file beside these and its line here: docs/how-to/add-a-backend.md."""
 

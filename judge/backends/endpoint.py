@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from judge.backends import Sampling, Settings
 from judge.backends.chat_text import whole_characters
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEY = "OPENAI_API_KEY"
+TOKEN = "JUDGE_TOKEN"  # of a service that `judge serve` runs
 NO_KEY = "none"  # the client insists on a key, a local server needs none
 SHORTEST_SECRET = 8  # shorter ones are stand-ins like "EMPTY"; hiding those would eat words of replies
-HIDDEN_KEY = f"[{KEY}]"
 
 AGAIN = (408, 409, 429)  # and everything from 500 on, but for what follows
 NEVER = 501  # not implemented
@@ -89,6 +90,53 @@ class Patience:
 
 
 PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of server: what its messages advise, and which variable of the environment holds its key.
+
+    Args:
+        backend: its name after --backend.
+        example: an address.
+        is_right: when an address is right, for "See whether it is up and ...".
+        too_long: what to do about a prompt that it refuses; "" where nothing can be set here.
+    """
+
+    backend: str
+    key: str
+    example: str
+    is_right: str
+    too_long: str = ""
+
+
+OPENAI = Kind(
+    backend="server",
+    key=KEY,
+    example="http://127.0.0.1:8000/v1",
+    is_right="its address ends in /v1",
+    too_long=" Where a prompt is too long for it, lower --max-prompt-tokens.",
+)
+
+
+def checked_address(url: str, kind: Kind) -> str:
+    """The address without a slash at its end. Raises InputError: it is no address, or it holds a secret."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        found = f"{url!r} is no address" if url else "the address is missing"
+        raise InputError(
+            f"--backend {kind.backend}: {found}. Name one, for example {kind.backend}:{kind.example}"
+        )
+    if parts.username is not None or parts.query or parts.fragment:
+        raise InputError(
+            f"--backend {kind.backend}: an address has no name, password or '?' in it, because messages show "
+            f"it. Put the key into {kind.key}."
+        )
+    return url.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +215,9 @@ class _Pace:
 class Endpoint:
     """One address: limits requests at a time and per minute, and retries where that may help."""
 
-    def __init__(self, url: str, settings: Settings, patience: Patience) -> None:
-        self.url = url
+    def __init__(self, url: str, settings: Settings, patience: Patience, kind: Kind = OPENAI) -> None:
+        self.url = checked_address(url, kind)
+        self.kind = kind
         self.patience = patience
         self.pace = _Pace(settings.requests_per_minute, patience)
         self.concurrency = max(1, settings.concurrency)
@@ -217,7 +266,7 @@ class Endpoint:
         return [_unanswered(one) if isinstance(one, Refused) else one for one in found]
 
     async def _run(self, jobs: Sequence[Job[T]]) -> list[T]:
-        async with _client(self.url, self.patience.deadline_s) as client:
+        async with _client(self.url, self.kind.key, self.patience.deadline_s) as client:
             session = Session(self, client)
             return await all_of(job(session) for job in jobs)
 
@@ -264,7 +313,7 @@ class Session:
         server = self._server
         raise BackendError(
             f"{_about(name)}{server.url}: {reason}, {server.patience.attempts} attempts failed. See whether "
-            "it is up and its address ends in /v1, then run the same command again; where it is too busy, "
+            f"it is up and {server.kind.is_right}, then run the same command again; where it is too busy, "
             "with a smaller --concurrency or --requests-per-minute."
         )
 
@@ -327,7 +376,7 @@ class Session:
 
     def _failure(self, status: int, body: Any, pause: str | None, path: str, name: str) -> Exception:
         """What a status of 400 and above means, in one line. `pause` is the header Retry-After."""
-        said, where = _said(body), f"{_about(name)}{self._server.url}"
+        said, where, kind = _said(body), f"{_about(name)}{self._server.url}", self._server.kind
         if status in AGAIN or (status >= 500 and not (status == NEVER or REFUSES.search(said))):
             pause_s = _retry_after_s(pause, self._server.patience.now())
             if pause_s > self._server.patience.longest_retry_after_s:
@@ -338,15 +387,15 @@ class Session:
             self._server.pace.hold(pause_s)
             return _Again(f"status {status} ({said})", pause_s)
         if status not in (401, 404, 405) and (why := why_blocked(_code_of(body), said)):
-            return Blocked(_refusal(where, status, said), said, f"{why} (status {status}: {said})")
+            return Blocked(_refusal(where, status, said, kind), said, f"{why} (status {status}: {said})")
         if status in (401, 403):
-            state = "is not set" if _key() == NO_KEY else "is set, but not to a key that may do this"
-            return NoAccess(f"{where}: no access, status {status} ({said}). {KEY} {state}.", said)
+            state = "is not set" if _key(kind.key) == NO_KEY else "is set, but not to a key that may do this"
+            return NoAccess(f"{where}: no access, status {status} ({said}). {kind.key} {state}.", said)
         if status in (404, 405):
             known = f"Served: {listed(self._server.served)}." if self._server.served else ""
-            advice = known or "See whether the address ends in /v1."
+            advice = known or f"See whether {kind.is_right}."
             return NotThere(f"{where}: no {path} for this model, status {status} ({said}). {advice}", said)
-        return Refused(_refusal(where, status, said), said, _parameter_of(body))
+        return Refused(_refusal(where, status, said, kind), said, _parameter_of(body))
 
 
 TOO_LONG = "the prompt is too long for the server"
@@ -392,11 +441,8 @@ BLOCKS = (
 """Words, in lower case, by which servers say that one prompt is at fault."""
 
 
-def _refusal(where: str, status: int, said: str) -> str:
-    return (
-        f"{where}: it refuses the request, status {status} ({said}). "
-        "Where a prompt is too long for it, lower --max-prompt-tokens."
-    )
+def _refusal(where: str, status: int, said: str, kind: Kind) -> str:
+    return f"{where}: it refuses the request, status {status} ({said}).{kind.too_long}"
 
 
 def why_blocked(code: str, said: str) -> str:
@@ -477,7 +523,7 @@ Job = Callable[[Session], Coroutine[Any, Any, T]]
 """A job to run within one event loop."""
 
 
-def _client(url: str, deadline_s: float) -> openai.AsyncOpenAI:
+def _client(url: str, key: str, deadline_s: float) -> openai.AsyncOpenAI:
     try:
         import openai
         import tenacity  # noqa: F401  (used when asking; missed here, before any request)
@@ -485,7 +531,7 @@ def _client(url: str, deadline_s: float) -> openai.AsyncOpenAI:
         what = 'the server backend needs: pip install "four-token-judge[server]"'
         raise MissingExtra(f"{what} ({error})") from error
     timeout = openai.Timeout(deadline_s, connect=min(10.0, deadline_s))
-    return openai.AsyncOpenAI(base_url=url, api_key=_key(), max_retries=0, timeout=timeout)
+    return openai.AsyncOpenAI(base_url=url, api_key=_key(key), max_retries=0, timeout=timeout)
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -593,18 +639,20 @@ def _retry_after_s(value: str | None, now: float) -> float:
     return max(0.0, seconds) if math.isfinite(seconds) else math.inf
 
 
-def _key() -> str:
-    """The key for the server. Raises InputError, without showing it, where it cannot be a key."""
-    key = os.environ.get(KEY, "").strip() or NO_KEY
+def _key(name: str) -> str:
+    """The key in that variable. Raises InputError, without showing it, where it cannot be a key."""
+    key = os.environ.get(name, "").strip() or NO_KEY
     if not (key.isascii() and key.isprintable() and " " not in key):
-        raise InputError(f"{KEY}: it holds a space or another character that no key has. Set it again.")
+        raise InputError(f"{name}: it holds a space or another character that no key has. Set it again.")
     return key
 
 
 def _hidden(text: str) -> str:
-    """The text with the key blotted out. A key cut in two is not found, so shorten text only after this."""
-    key = _key()
-    return text.replace(key, HIDDEN_KEY) if len(key) >= SHORTEST_SECRET else text
+    """The text with our keys blotted out. A key cut in two is not found, so shorten text only after this."""
+    for name in (KEY, TOKEN):
+        key = _key(name)
+        text = text.replace(key, f"[{name}]") if len(key) >= SHORTEST_SECRET else text
+    return text
 
 
 def listed(names: Sequence[str]) -> str:

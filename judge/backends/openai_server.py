@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_way import ChatWay
-from judge.backends.endpoint import KEY, PATIENCE, Endpoint, Patience, Served, listed
+from judge.backends.endpoint import PATIENCE, Endpoint, Patience, Served, listed
 from judge.backends.tokens_way import TokensWay, last_part
-from judge.errors import BackendError, InputError
+from judge.errors import BackendError
 from judge.io.files import at_home
 from judge.models.adapters import MANIFEST, read_adapter
 from judge.records import Engine, Prompt, Unparsed
@@ -40,7 +39,7 @@ class ServerBackend:
 
     def __init__(self, url: str, settings: Settings = DEFAULTS, patience: Patience = PATIENCE) -> None:
         self._settings = settings
-        self._server = Endpoint(_checked(url), settings, patience)
+        self._server = Endpoint(url, settings, patience)
         self._lock = threading.RLock()  # one call at a time, so that the limits hold for all threads together
         self._chosen_way: Way | None = None
 
@@ -91,24 +90,6 @@ class Way(Protocol):
     def choose(
         self, prompts: Sequence[Prompt], choices: tuple[str, ...]
     ) -> list[ChoiceProbabilities | Unparsed]: ...
-
-
-def _checked(url: str) -> str:
-    """The address without a slash at its end. Raises InputError: it is no address, or it holds a secret."""
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address:
-        found = f"{url!r} is no address" if url else "the address is missing"
-        raise InputError(f"--backend server: {found}. Name one, for example server:http://127.0.0.1:8000/v1")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise InputError(
-            "--backend server: an address has no name, password or '?' in it, because messages show it. "
-            f"Put the key into {KEY}."
-        )
-    return url.rstrip("/")
 
 
 # Which way, and who answers

@@ -54,6 +54,17 @@ def progress_shown(is_quiet: bool) -> Iterator[Progress]:
         yield progress
 
 
+def of_loading(progress: Progress) -> Progress:
+    """The progress of what loads. Where a judge is asked chunk by chunk, how far one is says nothing."""
+    from judge.progress import stage_kind
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage_kind(stage) not in ("judging", "grading"):
+            progress(stage, done, total)
+
+    return show
+
+
 @contextmanager
 def opened_ledger(path: Path | None, no_cache: bool = False) -> Iterator[Ledger]:
     """The ledger of `judge.ledger`, which loads SQLite only now."""

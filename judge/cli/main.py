@@ -38,6 +38,7 @@ from judge.cli.ledger import app as ledger_app
 from judge.cli.models import app as models_app
 from judge.cli.options import takes_judge
 from judge.cli.rank import rank
+from judge.cli.serve import serve
 from judge.errors import InputError, JudgeError, PluginError
 from judge.io.rows import SURROGATE, not_utf8, shown
 from judge.options import JudgeOptions
@@ -117,6 +118,12 @@ app.command(
     epilog="Examples: judge rank outputs/*.json --html ranking.html. judge rank outputs/*.json --within 30m. "
     "judge rank outputs/*.json --method direct --budget 2000. Interrupted, the same command goes on.",
 )(takes_judge(rank))
+app.command(
+    "serve",
+    epilog="Examples: judge serve. judge serve --method bsm --port 9000. For other machines: "
+    "JUDGE_TOKEN=... judge serve --address 0.0.0.0. To ask it: "
+    "judge run pairs.jsonl --backend judge:http://127.0.0.1:8502.",
+)(takes_judge(serve))
 
 app.command(
     "calibrate",

@@ -46,7 +46,8 @@ OPTIONS = {
         "direct judge with the distilled judges that come with this package, where there are some."
     ),
     "backend": typer.Option(
-        help="embedded; vllm; server:URL of an OpenAI-compatible API; or a judge without a model: "
+        help="embedded; vllm; server:URL of an OpenAI-compatible API; judge:URL of a `judge serve`, which "
+        "has its own method and model; or a judge without a model: "
         "scripted:first, scripted:second, scripted:longer, scripted:shorter, scripted:unreadable:3, "
         "scripted:replies:A,B; or NAME:ARGUMENT of one that another package adds."
     ),

@@ -16,11 +16,11 @@ from judge.cli.console import (
     QuietOption,
     check_writable,
     interruptible,
+    of_loading,
     progress_shown,
     write,
 )
 from judge.options import JudgeOptions
-from judge.progress import stage_kind
 
 
 def rank(
@@ -69,13 +69,8 @@ def rank(
     with ExitStack() as stack:
         stack.enter_context(interruptible())
         progress = stack.enter_context(progress_shown(quiet))
-
-        def of_loading(stage: str, done: int, total: int) -> None:
-            """What a chunk of pairs is doing says nothing of the whole; what loads does."""
-            if stage_kind(stage) not in ("judging", "grading"):
-                progress(stage, done, total)
-
-        asked = stack.enter_context(Judge.of(judge, ledger=ledger, cache=not no_cache, progress=of_loading))
+        shown = of_loading(progress)
+        asked = stack.enter_context(Judge.of(judge, ledger=ledger, cache=not no_cache, progress=shown))
         board = rank_answers(answers, asked, budget, within_s, seed, say, progress)
     if html is not None:
         write(html, format_ranking_html(board))

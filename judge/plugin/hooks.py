@@ -26,7 +26,7 @@ TEXTS = {
     "adapter": "Folder of an adapter; none is the bare base model. By default the distilled judge "
     "that comes with the package.",
     "method": "fast (four tokens), slow (BSM), auto (slow where fast is in doubt), or any other method.",
-    "backend": "embedded, vllm, server:URL or scripted:NAME.",
+    "backend": "embedded, vllm, server:URL, judge:URL of a `judge serve`, or scripted:NAME.",
     "base-url": "Address of an OpenAI-compatible server, one for all workers.",
     "inconsistent": "What a test does with a verdict that changes with the order: tie, skip or fail.",
     "gate": "not-worse:MARGIN fails the run if the new answers win significantly less than half the time.",

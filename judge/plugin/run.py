@@ -106,7 +106,8 @@ class SuiteRun:
     @cached_property
     def slow_judge(self) -> Judge:
         """The judge that is asked for reasons if a test wants them, and by criteria if a pair has some."""
-        return self._judge_of(self.settings.options.parts[1])
+        options = self.settings.options
+        return self._judge_of(options if options.is_service else options.parts[1])
 
     def _judge_of(self, options: JudgeOptions) -> Judge:
         return Judge.of(options, ledger=self.settings.ledger or None, cache=not self.settings.no_cache)
@@ -140,6 +141,8 @@ class SuiteRun:
         from judge.drawing.steps import score_table
 
         [verdict] = self.slow_judge.judge([pair])
+        if self.settings.options.is_service and verdict.status is not Status.UNPARSED:
+            return score_table(verdict, 100) or "The judge behind the service scores no criteria."
         return score_table(verdict, 100) or "The slow judge's replies could not be read."
 
     def compare_ahead(self, pair: Pair, others: Sequence[Pair]) -> Comparison:

@@ -105,6 +105,11 @@ def read_answers(paths: Iterable[str | Path]) -> Answers:
     return common(answers, left_out)
 
 
+def answers_in(entries: Iterable[Entry]) -> Answers:
+    """The answers in these rows. Raises as `read_answers`."""
+    return common(*each(entries, Reader().read))
+
+
 class Reader:
     """Reads one row after the other, and refuses a model's second answer to a prompt from another file."""
 

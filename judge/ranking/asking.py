@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 
-from judge.api import Judge
 from judge.evaluate import size_of
 from judge.metrics.bootstrap import Floats
 from judge.metrics.panel import SIDE_OF, UNREAD, Bools
@@ -19,13 +18,30 @@ from judge.ranking.answers import Answers
 from judge.ranking.choice import FIRST, next_answers, next_contests
 from judge.ranking.contests import NOT_ASKED, Bytes, Contests, matches
 from judge.ranking.strengths import Fit
-from judge.records import Status, Unparsed
+from judge.records import Identity, Message, Pair, Status, Unparsed, Verdict
 
 CHUNK = 4
 """How many batches of the engine are asked at a time: each is then as full as it is for `judge run`."""
 
 IsOver = Callable[[], bool]
 """Whether the time is over; asked before each chunk."""
+
+
+class Judging(Protocol):
+    """What a ranking needs of a judge; `judge.api.Judge` is one."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    @property
+    def grades_answers(self) -> bool: ...
+
+    @property
+    def batch_characters(self) -> int: ...
+
+    def judge(self, pairs: Sequence[Pair]) -> list[Verdict]: ...
+
+    def grades(self, conversations: Sequence[Sequence[Message]]) -> list[float | Unparsed]: ...
 
 
 class Asker(Protocol):
@@ -45,9 +61,9 @@ class Asker(Protocol):
         """Asks about the next `n` of them, or fewer where the time is over. Raises BackendError."""
 
 
-def asker_of(judge: Judge, answers: Answers) -> Asker:
+def asker_of(judge: Judging, answers: Answers) -> Asker:
     """By answers where the judge grades them alone, else by pairs; a calibration and a band are of pairs."""
-    return AnswerAsker(judge, answers) if judge.identity.method == "score" else PairAsker(judge, answers)
+    return AnswerAsker(judge, answers) if judge.grades_answers else PairAsker(judge, answers)
 
 
 class PairAsker:
@@ -55,7 +71,7 @@ class PairAsker:
 
     noun = "pair"
 
-    def __init__(self, judge: Judge, answers: Answers) -> None:
+    def __init__(self, judge: Judging, answers: Answers) -> None:
         n_models = len(answers.models)
         self._judge, self._answers = judge, answers
         self._first, self._second = matches(n_models)
@@ -94,7 +110,7 @@ class AnswerAsker:
 
     noun = "answer"
 
-    def __init__(self, judge: Judge, answers: Answers) -> None:
+    def __init__(self, judge: Judging, answers: Answers) -> None:
         n_models = len(answers.models)
         self._judge, self._answers = judge, answers
         self._grades = np.full((n_models, answers.n_prompts), np.nan)

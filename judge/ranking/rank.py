@@ -11,7 +11,7 @@ from judge.errors import InputError
 from judge.io.durations import seconds_in
 from judge.progress import Progress, silent
 from judge.ranking.answers import Answers, read_answers
-from judge.ranking.asking import Asker, asker_of
+from judge.ranking.asking import Asker, Judging, asker_of
 from judge.ranking.choice import doubtful_neighbours, order_of_prompts, size_of_round
 from judge.ranking.leaderboard import Asked, Leaderboard, Reason, leaderboard_of
 from judge.ranking.strengths import fitted
@@ -56,7 +56,7 @@ def rank(
 
 def rank_answers(
     answers: Answers,
-    judge: Judge,
+    judge: Judging,
     budget: int | None = None,
     within_s: float | None = None,
     seed: int = 0,

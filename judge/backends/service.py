@@ -1,0 +1,126 @@
+"""A judge behind an address, as `judge serve` offers it: asked for whole verdicts, not for replies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, NoReturn
+
+from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
+from judge.backends.endpoint import PATIENCE, TOKEN, Endpoint, Job, Kind, Patience, Session
+from judge.errors import BackendError
+from judge.io.pairs import pair_to_json
+from judge.io.rows import Wrong
+from judge.io.verdicts import verdict_from_cells
+from judge.records import Engine, Identity, Pair, Prompt, Unparsed, Verdict
+
+SERVICE = Kind(
+    backend="judge",
+    key=TOKEN,
+    example="http://127.0.0.1:8502",
+    is_right="its address is one at which `judge serve` listens",
+)
+
+
+class ServiceBackend:
+    """A judge that `judge serve` runs at an address such as http://127.0.0.1:8502.
+
+    Method, prompts and model are the service's, so its verdicts carry its judge's fingerprint, and this
+    backend gives no replies to prompts of ours. The token is read from JUDGE_TOKEN and goes to the service
+    alone.
+    """
+
+    batch_characters = 200_000
+    tokens_computed = 0
+    """The service counts its own."""
+
+    def __init__(self, url: str, settings: Settings = DEFAULTS, patience: Patience = PATIENCE) -> None:
+        self._server = Endpoint(url, settings, patience, SERVICE)
+        self._lock = threading.RLock()
+        self._identity: Identity | None = None
+
+    @classmethod
+    def from_settings(cls, argument: str, settings: Settings) -> ServiceBackend:
+        return cls(argument, settings)
+
+    @property
+    def identity(self) -> Identity:
+        """That of the judge behind the service, which is asked once. Raises BackendError."""
+        with self._lock:
+            if self._identity is None:
+
+                async def job(session: Session) -> Identity:
+                    return await session.ask("/health", None, identity_in)
+
+                [found] = self._server.run([job])
+                self._identity = found
+            return self._identity
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the judge behind the service."""
+        return Engine(**{field.name: getattr(self.identity, field.name) for field in fields(Engine)})
+
+    def verdicts(self, pairs: Sequence[Pair]) -> list[Verdict | Unparsed]:
+        """One verdict a pair in the pairs' order, Unparsed in the place of one that the service refuses.
+
+        The pairs' ids are their contents' hashes there, so that an answer that belongs to another pair is
+        noticed, and no name leaves this process.
+
+        Raises:
+            BackendError: the service fails, or another judge is behind it now.
+        """
+        with self._lock:
+            fingerprint = self.identity.fingerprint
+            return self._server.run_each([self._job(pair, fingerprint) for pair in pairs])
+
+    def _job(self, pair: Pair, fingerprint: str) -> Job[Verdict]:
+        row = pair_to_json(Pair(pair.content_hash, pair.conversation_a, pair.conversation_b))
+        row |= {name: value for name in ("system", "reference") if (value := getattr(pair, name)) is not None}
+
+        async def job(session: Session) -> Verdict:
+            return await session.ask("/compare", row, self._verdict_of(pair, fingerprint), f"pair {pair.id}")
+
+        return job
+
+    def _verdict_of(self, pair: Pair, fingerprint: str) -> Callable[[Any], Verdict]:
+        """What makes the pair's verdict of an answer."""
+
+        def verdict_of(answer: Any) -> Verdict:
+            try:
+                verdict = verdict_from_cells(answer)
+            except Wrong as wrong:
+                raise ValueError(str(wrong)) from None
+            if verdict.pair_id != pair.content_hash:
+                raise ValueError("a verdict on another pair")
+            if verdict.judge != fingerprint:
+                raise BackendError(
+                    f"{self._server.url}: its judge has changed, from {fingerprint} to {verdict.judge}. "
+                    "Verdicts of two judges do not mix: run the same command again for all by the new one."
+                )
+            return verdict
+
+        return verdict_of
+
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
+        self._refuse()
+
+    def choose(
+        self, prompts: Sequence[Prompt], choices: Sequence[str]
+    ) -> list[ChoiceProbabilities | Unparsed]:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise BackendError(
+            f"{self._server.url}: a service of `judge serve` gives verdicts and no replies to prompts. Name "
+            "another --backend here."
+        )
+
+
+def identity_in(answer: Mapping[str, Any]) -> Identity:
+    """The judge that a service says it has. Raises ValueError or TypeError where it says something else."""
+    identity = Identity(**answer["identity"])
+    if identity.fingerprint != answer["judge"]:
+        raise ValueError("a fingerprint that does not fit the judge's identity")
+    return identity

@@ -1,0 +1,1 @@
+"""`judge serve`: one loaded judge for many callers, over HTTP."""
