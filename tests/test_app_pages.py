@@ -15,7 +15,8 @@ from pairs import pair_of
 from streamlit.testing.v1 import AppTest
 
 from judge.evaluate import judge_pairs
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import read_pairs
+from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.methods import MemoryStore
 from judge.options import judge_options

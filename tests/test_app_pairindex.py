@@ -9,7 +9,8 @@ import time
 import pytest
 
 from judge.errors import InputError
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import read_pairs
+from judge.io.pairs import write_pairs
 from judge.review.pairindex import opened
 
 ROWS = [

@@ -21,11 +21,10 @@ from judge.evaluate import judge_pairs
 from judge.forms import FORMS, OURS
 from judge.forms.exporting import export_verdicts
 from judge.forms.form import Entry
-from judge.forms.reading import form_among, import_files, read_any_pairs
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import form_among, import_files, read_pairs, read_votes
+from judge.io.pairs import write_pairs
 from judge.io.rows import Row
 from judge.io.verdicts import write_verdicts
-from judge.io.votes import read_votes
 from judge.methods.direct import Direct
 from judge.records import Ballot, Message, Outcome, Pair, Status
 
@@ -1081,7 +1080,7 @@ def test_our_own_pairs_are_read_as_ever_in_every_kind_of_file(tmp_path):
     file_of(tmp_path / "pairs.jsonl", {**row, "category": None})
     for name in ("pairs.csv", "pairs.parquet", "pairs.jsonl"):
         lines: list[str] = []
-        assert read_any_pairs(tmp_path / name, lines.append) == read_pairs(tmp_path / name)
+        assert read_pairs(tmp_path / name, lines.append) == read_pairs(tmp_path / name)
         assert lines == []
 
 

@@ -14,10 +14,10 @@ from pairs import FOUR_PAIRS
 
 from judge.api import Judge
 from judge.errors import BadLines, InputError
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import read_pairs, read_votes
+from judge.io.pairs import write_pairs
 from judge.io.rows import json_rows, spread_rows
 from judge.io.verdicts import read_verdicts, verdict_to_json
-from judge.io.votes import read_votes
 from judge.review.pairindex import opened
 from judge.review.settings import files_below, holds_verdicts
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
 from judge.forms.answers import Answer, compared
 from judge.forms.conversation import Conversation, asked
 from judge.forms.form import (
@@ -30,6 +29,7 @@ from judge.forms.form import (
     rest_of,
 )
 from judge.io.rows import Wrong, found, shown
+from judge.io.usable import Unusable, usable
 from judge.io.values import text
 from judge.records import Ballot, Outcome, Pair, Verdict
 

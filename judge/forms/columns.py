@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from judge.datasets.dataset import Unusable
 from judge.errors import InputError
 from judge.forms.conversation import Conversation, asked, conversation_of, listed
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, each, imported, optional_name
 from judge.forms.winners import ballot_of
 from judge.io.pairs import LONG_FORM, SHORT_FORM
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
+from judge.io.usable import Unusable
 from judge.records import Ballot
 
 NAME = "columns"

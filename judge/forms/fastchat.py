@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
 from judge.forms.answers import Answer, compared
 from judge.forms.conversation import Conversation, content_of
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, imported, is_pair, optional_name
 from judge.io.rows import Cells, Wrong, found
+from judge.io.usable import Unusable, usable
 from judge.records import Ballot, Message
 
 NEEDED = "FastChat's rows need question_id, and turns, or model_id and choices, or a judgment."

@@ -1,7 +1,8 @@
 """What every form is read as: comparisons of two sides, which become pairs and votes, and what was left out.
 
 A form knows its rows when it sees them, and makes comparisons of them with the sides as the file has them.
-`imported` turns these into pairs: a hash of the answers says which is a, never the file or a label.
+`imported` turns these into pairs: a hash of the answers says which is a, never a label or the place in a
+file; but a stays a where the file itself calls the two a and b.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeVar
 
-from judge.datasets.dataset import Unusable, usable
 from judge.errors import BadLines
 from judge.forms.conversation import Conversation
 from judge.io.pairs import with_ids
 from judge.io.rows import Cells, Wrong
+from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
 from judge.records import Ballot, HumanVote, Message, Pair, Verdict, sha256_of_json
 
@@ -92,11 +93,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The pairs of files, the votes in them, and what was left out: how much of it, by reason."""
+    """The pairs of files, the votes in them, and what was left out: how much of it, by reason.
+
+    `is_in_order`: the files themselves say which answer is a, no hash does.
+    """
 
     pairs: tuple[Pair, ...]
     votes: tuple[HumanVote, ...]
     left_out: Mapping[str, int]
+    is_in_order: bool = False
 
     def __str__(self) -> str:
         counts = f"{counted(len(self.pairs), 'pair')}, {counted(len(self.votes), 'vote')}"
@@ -168,7 +173,7 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
         left_out: what the form has left out so far.
         voter: names who is not named in the file; the second such vote on a pair is by `voter`-2.
     """
-    left_out = Counter(left_out)
+    left_out, comparisons = Counter(left_out), list(comparisons)
     places: dict[Hashable, int] = {}
     pairs: list[Pair] = []
     ids: set[str] = set()
@@ -184,7 +189,8 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
         said += [(places[key], vote) for vote in votes]
     named = with_ids(pairs)
     votes, repeated = usable([(named[at], vote) for at, vote in said], one_vote_each(voter))
-    return Imported(tuple(named), tuple(votes), left_out + unusable + repeated)
+    is_in_order = all(one.is_in_order for one in comparisons)
+    return Imported(tuple(named), tuple(votes), left_out + unusable + repeated, is_in_order)
 
 
 def pair_and_votes(one: Comparison) -> tuple[Pair, list[HumanVote], list[str]]:

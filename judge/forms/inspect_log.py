@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
 from judge.errors import InputError
 from judge.forms.answers import Answer, compared
 from judge.forms.conversation import asked, conversation_of
@@ -33,6 +32,7 @@ from judge.forms.form import (
 from judge.forms.winners import ballot_of
 from judge.io.pairs import LONG_FORM
 from judge.io.rows import Cells, Wrong, found, parse_json
+from judge.io.usable import Unusable, usable
 from judge.records import Pair, Verdict
 
 ZIP_MAGIC = b"PK\x03\x04"

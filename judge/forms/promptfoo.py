@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
 from judge.forms.answers import Answer, compared
 from judge.forms.conversation import Conversation, asked, conversation_of, listed
 from judge.forms.form import Entry, Form, Imported, each, imported, is_pair
 from judge.io.rows import Cells, Wrong, found
+from judge.io.usable import Unusable, usable
 from judge.io.wording import MAX_CELL_NAME, one_line, shortened
 
 NEEDED = "promptfoo's results need results, or in a line prompt, vars and response."

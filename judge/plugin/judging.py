@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 import pytest
 
 from judge.errors import JudgeError
-from judge.io.pairs import read_pairs
+from judge.forms.reading import file_at
 from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
+from judge.plugin.casefile import newer_first
 from judge.plugin.given import asked, one_system, optional_given, text_given
 from judge.plugin.run import Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
@@ -250,7 +251,7 @@ def judged_by_marker(run: SuiteRun, item: pytest.Item) -> list[Comparison]:
         pytest.fail('the fixture judged needs @pytest.mark.judge(dataset="pairs.jsonl")', pytrace=False)
     name = marker.args[0] if marker.args else marker.kwargs["dataset"]
     try:
-        pairs = read_pairs(item.path.parent / name)[: marker.kwargs.get("limit")]
+        pairs = newer_first(file_at(item.path.parent / name), run.say)[: marker.kwargs.get("limit")]
         comparisons = run.compare(pairs)
     except JudgeError as error:
         give_up(error)

@@ -116,10 +116,14 @@ class SuiteRun:
     def compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
         """One comparison per pair. Raises JudgeError."""
         verdicts = self.judge.judge(pairs)
-        if self.judge.notice not in ("", *self.warnings):
-            self.warnings.append(self.judge.notice)
+        self.say(self.judge.notice)
         made = self.judge.replay.made
         return [Comparison(*one) for one in zip(pairs, verdicts, made, strict=True)]
+
+    def say(self, line: str) -> None:
+        """Says it once in the summary; "" is nothing to say."""
+        if line not in ("", *self.warnings):
+            self.warnings.append(line)
 
     def criteria(self, pair: Pair) -> str:
         """The slow judge's scores on each criterion as a table; a sentence if there are none."""
