@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from judge.forms.answers import sides_apart
 from judge.forms.conversation import Conversation, conversation_of, refuse_unreadable
 from judge.forms.form import (
+    Answers,
     Comparison,
     Entry,
     Form,
@@ -52,6 +54,12 @@ def read(entries: Sequence[Entry]) -> Imported:
     """Every battle as a pair, its winner as a vote on the turn that was judged."""
     comparisons, left_out = each(entries, comparison_of)
     return imported(comparisons, left_out, voter="arena")
+
+
+def answers(entries: Sequence[Entry]) -> Answers:
+    """What each model said, once, in however many battles; who won counts for nothing."""
+    comparisons, left_out = each(entries, comparison_of)
+    return sides_apart(comparisons, left_out)
 
 
 def comparison_of(entry: Entry) -> Comparison:
@@ -150,4 +158,4 @@ def is_turns(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, str | None) for one in value)
 
 
-ARENA = Form("arena votes", recognises, read)
+ARENA = Form("arena votes", recognises, read, answers=answers)

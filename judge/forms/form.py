@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -46,6 +47,31 @@ class Side:
     @property
     def answer(self) -> str:
         return self.conversation.messages[-1].content
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered after a conversation.
+
+    `model` is "" where the file names nobody. `file` and `where` say where it stands, "" where a pair of
+    answers does. `question` names what was asked where that is more than the conversation: in a second turn,
+    which follows each model's own first answer, or where two prompts put one question.
+    """
+
+    before: Conversation
+    text: str
+    model: str = ""
+    file: str = ""
+    where: str = ""
+    question: str = ""
+    category: str | None = None
+    reference: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Hashable:
+        """What two answers must share to be compared."""
+        return self.question or (self.before.system, self.before.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +146,9 @@ class Exported:
         return f"{counted(self.n_verdicts, 'verdict')}; left out: {counts_in_words(self.left_out)}"
 
 
+Answers = tuple[list[Answer], Counter[str]]
+"""Answers of models, and how many were left out, by reason."""
+
 Exporter = Callable[[Sequence[tuple[Pair, Verdict]], str], Exported]
 """From verdicts, each with its pair, and the time now (ISO 8601) to a file. Raises InputError."""
 
@@ -131,7 +160,9 @@ class Form:
     Args:
         title: what messages call it, for example "arena votes".
         recognises: whether a row is of this form, and not one of our own pairs.
-        read: its pairs and votes. Raises InputError where rows cannot be read.
+        read: its pairs and votes. Raises InputError or Wrong where rows cannot be read.
+        answers: what each model answered, and what was left out, by reason, for forms that name the models.
+            Raises as `read`.
         export: writes verdicts in this form, where that makes sense.
     """
 
@@ -139,6 +170,7 @@ class Form:
     recognises: Callable[[Mapping[str, Any]], bool]
     read: Callable[[Sequence[Entry]], Imported]
     export: Exporter | None = None
+    answers: Callable[[Sequence[Entry]], Answers] | None = None
 
 
 def each(entries: Iterable[Entry], read_one: Callable[[Entry], T]) -> tuple[list[T], Counter[str]]:
@@ -178,7 +210,7 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
     pairs: list[Pair] = []
     ids: set[str] = set()
     said: list[tuple[int, HumanVote]] = []
-    turned, unusable = usable(comparisons, pair_and_votes)
+    turned, unusable = usable(comparisons, partial(pair_and_votes, is_turned=turning()))
     for pair, votes, dropped in turned:
         key = (pair.id, pair.content_hash, pair.metadata.get("model_a"), pair.metadata.get("model_b"))
         if key not in places:
@@ -193,7 +225,27 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
     return Imported(tuple(named), tuple(votes), left_out + unusable + repeated, is_in_order)
 
 
-def pair_and_votes(one: Comparison) -> tuple[Pair, list[HumanVote], list[str]]:
+def turning() -> Callable[[Comparison], bool]:
+    """Whether the second side of a comparison is a: as a hash says, or an earlier comparison of the same two.
+
+    Two sides that a file has once as a and b, and once as b and a, are one pair, as they stand first.
+    """
+    is_sorted_at_first: dict[Hashable, bool] = {}
+
+    def is_turned(one: Comparison) -> bool:
+        first, second = order_of(one.first), order_of(one.second)
+        is_sorted = first <= second
+        if not one.is_in_order:
+            return not is_sorted
+        key = (one.id, frozenset({(first, one.first.model), (second, one.second.model)}))
+        return is_sorted_at_first.setdefault(key, is_sorted) != is_sorted
+
+    return is_turned
+
+
+def pair_and_votes(
+    one: Comparison, is_turned: Callable[[Comparison], bool]
+) -> tuple[Pair, list[HumanVote], list[str]]:
     """The pair, what was said of it in its own terms, and why messages and labels were left out."""
     sides = [one.first, one.second]
     systems = [side.conversation.system for side in sides]
@@ -201,8 +253,8 @@ def pair_and_votes(one: Comparison) -> tuple[Pair, list[HumanVote], list[str]]:
         raise Unusable("different system texts")
     for side in sides:
         side.conversation.check()
-    is_turned = not one.is_in_order and order_of(one.second) < order_of(one.first)
-    a, b = reversed(sides) if is_turned else sides
+    turned = is_turned(one)
+    a, b = reversed(sides) if turned else sides
     models = {"model_a": a.model, "model_b": b.model}
     pair = Pair(
         id=one.id,
@@ -218,7 +270,7 @@ def pair_and_votes(one: Comparison) -> tuple[Pair, list[HumanVote], list[str]]:
         HumanVote(
             pair_id="",
             voter=said.voter,
-            outcome=turned_ballot(said.outcome) if is_turned else said.outcome,
+            outcome=turned_ballot(said.outcome) if turned else said.outcome,
             turn=turn,
             category=one.category,
             model_a=a.model,
