@@ -56,7 +56,8 @@ NEEDED = (
     "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
 )
 NEEDED_OF_ANSWER = (
-    "An answer needs instruction and output; generator names the model, by default the file does."
+    "An answer needs instruction and output; generator names the model, by default the file does. With one "
+    "column a model, name the columns: --map prompt=question,gpt-4,llama."
 )
 
 

@@ -102,7 +102,6 @@ def turns_of(entry: Entry, questions: Mapping[str, Cells]) -> Iterator[Answer]:
     if number not in questions:
         raise Unusable("answer: to a question that no file has")
     question = questions[number]
-    references = texts_of(question.get("reference"))
     before = Conversation(())
     both = zip(texts_of(question.get("turns", question.get("text"))), answers_of(cells), strict=False)
     for turn, (asked, answer) in enumerate(both, start=1):
@@ -115,10 +114,17 @@ def turns_of(entry: Entry, questions: Mapping[str, Cells]) -> Iterator[Answer]:
             where=entry.where,
             question=f"{number}, turn {turn}",
             category=optional_name(question.get("category")),
-            reference=references[turn - 1] if turn <= len(references) else None,
+            reference=reference_of(question, turn),
             metadata={"question_id": cells["question_id"], "turn": turn},
         )
         before = before.answered(answer)
+
+
+def reference_of(question: Cells, turn: int) -> str | None:
+    """The known good answer of a turn, None where there is none."""
+    given = question.get("reference")
+    every = given if isinstance(given, list) else [given]
+    return content_of(every[turn - 1])[0] if turn <= len(every) else None
 
 
 def answers_of(cells: Cells) -> list[str]:

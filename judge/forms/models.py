@@ -51,7 +51,7 @@ def read_models(entries: Sequence[Entry], mapping: str) -> Answers:
     columns, models = columns_named(mapping)
     for column in (*columns.values(), *models.values()):
         if entries and not any(has_column(entry.cells, column) for entry in entries):
-            names = dict.fromkeys(name for entry in entries for name in entry.cells)
+            names = list(dict.fromkeys(name for entry in entries for name in entry.cells))
             raise Wrong(f"there is no {shown(column)} (found: {found(names)}). --map must name columns.")
     rows, left_out = each(entries, partial(texts_of, columns=columns, models=models))
     answers, absent = usable([one for row in rows for one in row], lambda one: answered(*one))

@@ -110,7 +110,7 @@ def read_answers(paths: Iterable[str | Path], mapping: str = "", say: Say = told
     problems: list[str] = []
     for form, some in by_form(files, mapping):
         found, dropped = answers_in(form, some, problems)
-        if form != FORMS[NATIVE]:
+        if found and form != FORMS[NATIVE]:
             models = counted(len({name_in(answer) for answer in found}), "model")
             names = some_of([file.name for file in some])
             say(f"{names}: read as {form.title}: {counted(len(found), 'answer')} of {models}.")
