@@ -1154,9 +1154,7 @@ def test_pairs_and_votes_of_another_tools_file_are_read_and_it_is_said(tmp_path,
 
 def test_a_file_of_another_tool_without_labels_has_no_votes(tmp_path):
     rows = [row for model in ("m1", "m2") for row in alpaca_answers(model, fruit=model, tree=model)]
-    with pytest.raises(
-        InputError, match=r"read as AlpacaEval's answers or annotations, and there are no vot"
-    ):
+    with pytest.raises(InputError, match=r"read as AlpacaEval's answers or annotations, and there are no v"):
         read_votes(file_of(tmp_path / "answers.jsonl", *rows))
 
 
