@@ -195,3 +195,11 @@ def test_many_unlike_complaints_are_cut_at_twenty_and_the_lines_of_the_rest_coun
     told = str(caught.value).splitlines()
     assert len(told) == 21
     assert told[-1] == "... and 20 more bad lines"
+
+
+def test_equal_complaints_of_items_in_one_line_are_one_with_the_line_once(tmp_path):
+    path = written(tmp_path / "x.json", json.dumps([{"prompt": "Why?"}] * 30).encode())
+    with pytest.raises(BadLines) as caught:
+        read_pairs(path)
+    [told] = str(caught.value).splitlines()
+    assert "x.json: 30 items (line 1): missing response_a, response_b" in told

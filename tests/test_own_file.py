@@ -164,3 +164,13 @@ def test_a_column_gold_goes_before_other_labels(tmp_path):
 def test_a_file_of_battles_is_a_file_of_votes(tmp_path):
     path = battles_file(tmp_path)
     assert read(path, Wanted(votes=str(path))).votes == read(path, Wanted()).votes
+
+
+def test_labels_that_are_not_understood_are_named_where_there_is_no_other_vote(tmp_path):
+    path = battles_file(tmp_path, winner="who knows")
+    with pytest.raises(InputError, match=r"no votes\. .* Left out: vote: an unknown winner 'who knows': 4\."):
+        read(path, Wanted())
+    with pytest.raises(
+        InputError, match=r"no votes in it \(left out: vote: an unknown winner 'who knows': 4\)"
+    ):
+        read(path, Wanted(votes=str(path)))

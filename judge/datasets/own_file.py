@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from judge.datasets.dataset import Dataset, Wanted, not_empty
@@ -38,7 +38,7 @@ def read(pairs_path: str | Path, wanted: Wanted) -> Dataset:
         votes, broken = votes_on_turn(read.votes, pairs, wanted.turn)
         source = "own pairs, labels of the file"
     else:
-        votes, broken = votes_of_gold(pairs, name)
+        votes, broken = votes_of_gold(pairs, name, read.left_out)
         source = f"own pairs, column {GOLD}"
     voted = {vote.pair_id for vote in votes}
     return not_empty(
@@ -80,11 +80,16 @@ def votes_on_turn(
     return on_turn, broken + Counter({NO_VOTE: n_without})
 
 
-def votes_of_gold(pairs: Sequence[Pair], name: str) -> tuple[list[HumanVote], Counter[str]]:
-    """A vote for every pair with a gold label, and how many pairs have none, by reason."""
+def votes_of_gold(
+    pairs: Sequence[Pair], name: str, lost: Mapping[str, int]
+) -> tuple[list[HumanVote], Counter[str]]:
+    """A vote for every pair with a gold label, and how many pairs have none, by reason.
+
+    Where none has one, the error also names what was `lost` when the file was read.
+    """
     votes, broken = usable(pairs, gold_vote)
     if not votes:
-        unknown = {reason: n for reason, n in broken.items() if reason != NO_VOTE}
+        unknown = {reason: n for reason, n in broken.items() if reason != NO_VOTE} | dict(lost)
         left_out = f" Left out: {counts_in_words(unknown)}." if unknown else ""
         raise InputError(
             f"{name}: no votes. Name a file of votes with --votes, or give the pairs a column {GOLD} "

@@ -87,7 +87,10 @@ def read_votes(path: str | Path, say: Say = told) -> list[HumanVote]:
         return votes_of(file.rows, file.kind)
     read = read_as(FORMS[name], [file], say)
     if not read.votes:
-        raise InputError(f"{file.name}: read as {FORMS[name].title}, and there are no votes in it.")
+        left_out = counts_in_words(read.left_out)
+        raise InputError(
+            f"{file.name}: read as {FORMS[name].title}, and there are no votes in it (left out: {left_out})."
+        )
     return list(read.votes)
 
 

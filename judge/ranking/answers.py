@@ -251,8 +251,6 @@ def check_number(models: Sequence[str], files: Sequence[str], left_out: Mapping[
     if len(models) < FEWEST:
         only = f"answers of one model only, {models[0]}" if models else "no answers"
         lost = f" (left out: {counts_in_words(left_out)})" if left_out else ""
-        raise InputError(
-            f"{names}: {only}{lost}. A ranking needs two models or more, told apart by generator."
-        )
+        raise InputError(f"{names}: {only}{lost}. A ranking needs two models or more.")
     if len(models) > MOST:
         raise InputError(f"{names}: answers of {counted(len(models), 'model')}. Rank {MOST} at most.")
