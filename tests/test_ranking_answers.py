@@ -181,7 +181,9 @@ def test_fastchats_folder_is_its_questions_and_answers(tmp_path):
 
 def test_fastchats_answers_need_the_questions(tmp_path):
     folder = fastchat(tmp_path / "mt_bench") / "model_answer"
-    with pytest.raises(InputError, match=r"y\.jsonl: there are no questions, question\.jsonl\. Give the q"):
+    with pytest.raises(
+        InputError, match=r": there are no questions, question\.jsonl\. Give the questions and"
+    ):
         read_answers([folder])
 
 
