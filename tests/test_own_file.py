@@ -7,6 +7,7 @@ import json
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
+from judge.bench.run import source_of
 from judge.datasets.dataset import Wanted
 from judge.datasets.own_file import read
 from judge.errors import BadLines, InputError
@@ -174,3 +175,14 @@ def test_labels_that_are_not_understood_are_named_where_there_is_no_other_vote(t
         InputError, match=r"no votes in it \(left out: vote: an unknown winner 'who knows': 4\)"
     ):
         read(path, Wanted(votes=str(path)))
+
+
+def test_named_columns_are_pairs_and_their_outcome_the_votes(tmp_path):
+    (tmp_path / "own.csv").write_text("q,old,new,better\nWhy?,So.,No.,new\nHow?,Thus.,Hm.,old\n", "utf-8")
+    dataset = source_of(
+        str(tmp_path / "own.csv"), "prompt=q,response_a=old,response_b=new,outcome=better"
+    ).read(Wanted(turn=None))
+    assert [pair.response_a for pair in dataset.pairs] == ["So.", "Thus."]
+    assert [vote.outcome for vote in dataset.votes] == [Ballot.B, Ballot.A]
+    with pytest.raises(InputError, match="--map: mt-bench is a data set, whose columns are known"):
+        source_of("mt-bench", "prompt=q")

@@ -18,17 +18,20 @@ from judge.records import GOLD, Ballot, HumanVote, Outcome, Pair
 NO_VOTE = "pair without a vote"
 
 
-def read(pairs_path: str | Path, wanted: Wanted) -> Dataset:
+def read(pairs_path: str | Path, wanted: Wanted, mapping: str = "") -> Dataset:
     """The pairs of the file that have a vote, in its order, and the votes on them.
 
     `wanted.votes` is a file of votes, of which `wanted.turn` takes some. Where it is "", each pair whose
     column `gold` is A, B or TIE has one vote; without that column the labels of another tool are the votes.
 
+    Args:
+        mapping: which column is what in a file of no known form; that of `outcome` is the votes.
+
     Raises:
         InputError: a file cannot be read, votes are on unknown pairs, or no pair has a vote.
     """
     name = Path(file_name(pairs_path)).name
-    read = read_rows(file_at(pairs_path), told)
+    read = read_rows(file_at(pairs_path), told, mapping)
     pairs = read.pairs
     if wanted.votes:
         every = known_votes(read_votes(wanted.votes), pairs, wanted.votes, name)

@@ -62,7 +62,7 @@ def texts_of(
     entry: Entry, columns: Mapping[str, str], models: Mapping[str, str]
 ) -> list[tuple[Answer, str | None]]:
     """For each model an answer that has no text yet, and the text, None where there is none."""
-    paths = {name: path for name, path in (columns | models).items() if has_column(entry.cells, path)}
+    paths = {name: path for name, path in {**columns, **models}.items() if has_column(entry.cells, path)}
     cells = {name: value_at(entry.cells, path) for name, path in paths.items()}
     under = Conversation((), optional_name(cells.get("system")))
     one = Answer(
