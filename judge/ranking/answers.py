@@ -12,7 +12,6 @@ import numpy as np
 
 from judge.errors import BadLines, InputError
 from judge.forms import FORMS
-from judge.forms.answers import name_in
 from judge.forms.form import Answer, Entry, Form, Side, counted, is_pair, order_of
 from judge.forms.models import models_form
 from judge.forms.reading import File, Say, entries_of, file_at, form_among, told
@@ -27,6 +26,9 @@ FEWEST, MOST = 2, 50
 AGAIN = "answer: another one of the same model to the same prompt"
 NOT_COMMON = "prompt: not answered by every model"
 OTHER_SYSTEM = "prompt: not answered under one system text"
+LOG = ".eval"
+"""A log of inspect_ai, which is no kind of file that the others are."""
+
 NATIVE, OF_PAIRS = "alpacaeval", "arena"
 """As what rows of no known form are read, and as what pairs of our own. Nothing is said of the first."""
 
@@ -111,7 +113,7 @@ def read_answers(paths: Iterable[str | Path], mapping: str = "", say: Say = told
     for form, some in by_form(files, mapping):
         found, dropped = answers_in(form, some, problems)
         if found and form != FORMS[NATIVE]:
-            models = counted(len({name_in(answer) for answer in found}), "model")
+            models = counted(len({model_of(answer) for answer in found}), "model")
             names = some_of([file.name for file in some])
             say(f"{names}: read as {form.title}: {counted(len(found), 'answer')} of {models}.")
         answers += found
@@ -167,9 +169,10 @@ def files_in(path: str | Path) -> list[str | Path]:
     answered = sorted((folder / "model_answer").glob("*.jsonl"))
     if questions.is_file() and answered:
         return [questions, *answered]
-    found = sorted(file for file in folder.iterdir() if file.name.lower().endswith(ENDINGS))
+    found = sorted(file for file in folder.iterdir() if file.name.lower().endswith((*ENDINGS, LOG)))
     if not found:
-        raise InputError(f"{folder}: no files of answers in this folder. They end in {', '.join(KINDS)}.")
+        known = ", ".join((*KINDS, LOG))
+        raise InputError(f"{folder}: no files of answers in this folder. They end in {known}.")
     return [*found]
 
 
