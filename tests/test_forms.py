@@ -1158,6 +1158,16 @@ def test_a_file_of_another_tool_without_labels_has_no_votes(tmp_path):
         read_votes(file_of(tmp_path / "answers.jsonl", *rows))
 
 
+def test_a_workbook_of_excel_is_named_as_such(tmp_path):
+    with zipfile.ZipFile(tmp_path / "pairs.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    with pytest.raises(
+        InputError, match=r"pairs\.xlsx: this is a workbook, of Excel or the like\. Save the she"
+    ):
+        read_pairs(tmp_path / "pairs.xlsx")
+
+
 def test_an_unknown_form_is_answered_with_those_there_are(tmp_path):
     with pytest.raises(InputError, match=r"form 'aréna': unknown\. Did you mean arena\? There are arena, "):
         import_files("aréna", [tmp_path / "x.jsonl"])

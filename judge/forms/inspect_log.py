@@ -38,6 +38,7 @@ from judge.io.usable import Unusable, usable
 from judge.records import Pair, Verdict
 
 ZIP_MAGIC = b"PK\x03\x04"
+OFFICE = "[Content_Types].xml"  # a member of every workbook of Excel
 ZSTANDARD = 93  # the number of the method in a zip file
 LOCAL_HEADER = 30  # bytes of a member's header before its name; its last four are two lengths
 TASK, SCORE, UNPARSED = "four-token-judge", "verdict", "unparsed"
@@ -196,6 +197,8 @@ def unzipped(data: bytes, name: str) -> Cells:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if OFFICE in archive.namelist():
+                raise InputError(f"{name}: this is a workbook, of Excel or the like. Save the sheet as CSV.")
             members = [member for member in archive.infolist() if is_read(member.filename)]
             files = {member.filename: content_of_member(archive, member, data) for member in members}
     except (
