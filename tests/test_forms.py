@@ -1162,9 +1162,7 @@ def test_a_workbook_of_excel_is_named_as_such(tmp_path):
     with zipfile.ZipFile(tmp_path / "pairs.xlsx", "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr("xl/workbook.xml", "<workbook/>")
-    with pytest.raises(
-        InputError, match=r"pairs\.xlsx: this is a workbook, of Excel or the like\. Save the she"
-    ):
+    with pytest.raises(InputError, match=r"pairs\.xlsx: this is a workbook, of Excel or the like\. Save"):
         read_pairs(tmp_path / "pairs.xlsx")
 
 
