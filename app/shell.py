@@ -309,7 +309,9 @@ def need_project() -> Project:
 
 
 def problems(index: PairIndex) -> None:
-    """The lines of the file that hold no pair."""
+    """Which other tool's file it is, and the lines of the file that hold no pair."""
+    for note in index.notes:
+        st.caption(plain(note))
     if index.n_bad:
         with st.expander(f"{index.n_bad} lines of the file are no pairs and are left out"):
             st.code("\n".join(index.problems), language=None, wrap_lines=True)

@@ -25,7 +25,8 @@ from judge.backends.vllm_engine import VllmBackend
 from judge.datasets.dataset import data_folder
 from judge.datasets.mt_bench import voted_pairs
 from judge.evaluate import planned
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import read_pairs
+from judge.io.pairs import write_pairs
 from judge.methods import MethodSettings, load_method
 from judge.models import basemodels
 from judge.provenance import of_sample, provenance, write_result

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from judge.datasets import llmbar, mt_bench, oasst
-from judge.datasets.dataset import Unusable, usable
 from judge.datasets.sources import published_rows
 from judge.errors import InputError, JudgeError
+from judge.io.usable import Unusable, usable
 from judge.records import Pair, sha256_of_json
 
 NOT_LETTERS = re.compile(r"[\W_]+")

@@ -14,15 +14,15 @@ from typing import Any
 
 from distill.clean import normalised
 from distill.recipe import PairSource, file_at
-from judge.datasets.dataset import Unusable, usable
 from judge.datasets.hh_rlhf import TRAINING, labelled_pairs
 from judge.datasets.oasst import VALIDATION, messages_of_trees, sibling_pairs, text_hash
 from judge.datasets.sources import hub_rows
 from judge.errors import InputError
 from judge.evaluate import size_of
-from judge.io.pairs import read_pairs
+from judge.forms.reading import read_pairs
 from judge.io.rows import JSON_READERS, Reader, changed, gather, parquet_rows, rows_of
 from judge.io.rows import Row as FileRow
+from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
 from judge.records import Message, Pair, sha256_of_json
 

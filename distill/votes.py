@@ -17,11 +17,10 @@ from distill.clean import check_to_json, clean, held_out_texts
 from distill.pairs import BEYOND_LIMIT, DUPLICATE, place_of, short_enough
 from distill.recipe import PairSource, Recipe, file_at
 from distill.selection import SURPLUS, Example, part_of, surplus_of, targets, unnamed_content
-from judge.datasets.dataset import Unusable, usable
 from judge.datasets.own_file import NO_VOTE
 from judge.errors import InputError
-from judge.io.pairs import read_pairs
-from judge.io.votes import read_votes
+from judge.forms.reading import read_pairs, read_votes
+from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
 from judge.records import HumanVote, Outcome, Pair
 

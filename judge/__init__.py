@@ -33,10 +33,11 @@ from judge._version import __version__
 if TYPE_CHECKING:
     from judge.api import Judge
     from judge.errors import JudgeError
+    from judge.forms.reading import read_pairs, read_votes
     from judge.io.frames import verdicts_to_frame
-    from judge.io.pairs import read_pairs, write_pairs
+    from judge.io.pairs import write_pairs
     from judge.io.verdicts import read_verdicts, write_verdicts
-    from judge.io.votes import read_votes, write_votes
+    from judge.io.votes import write_votes
     from judge.ranking.leaderboard import Leaderboard
     from judge.ranking.rank import rank
     from judge.records import Ballot, Criterion, HumanVote, Message, Outcome, Pair, Status, Verdict
@@ -72,10 +73,11 @@ __all__ = [
 HOME = {
     "judge.api": ("Judge",),
     "judge.errors": ("JudgeError",),
+    "judge.forms.reading": ("read_pairs", "read_votes"),
     "judge.io.frames": ("verdicts_to_frame",),
-    "judge.io.pairs": ("read_pairs", "write_pairs"),
+    "judge.io.pairs": ("write_pairs",),
     "judge.io.verdicts": ("read_verdicts", "write_verdicts"),
-    "judge.io.votes": ("read_votes", "write_votes"),
+    "judge.io.votes": ("write_votes",),
     "judge.ranking.leaderboard": ("Leaderboard",),
     "judge.ranking.rank": ("rank",),
     "judge.records": ("Ballot", "Criterion", "HumanVote", "Message", "Outcome", "Pair", "Status", "Verdict"),

@@ -242,11 +242,15 @@ class Judge:
             self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))
             return self._ruled(verdicts)
 
-    def grades(self, conversations: Sequence[Sequence[Message]]) -> list[float | Unparsed]:
+    def grades(
+        self, conversations: Sequence[Sequence[Message]], references: Sequence[str | None] | None = None
+    ) -> list[float | Unparsed]:
         """The mean grade, 1 to 9, of the answer that ends each conversation; of method `score` alone.
 
-        Each different answer is read once, and what the ledger knows is not asked again. A verdict of this
-        method is the difference of two grades. A reply that could not be read is an `Unparsed`.
+        A first message of the system is what the answer was given under. `references` are known good answers,
+        one a conversation, None where there is none. Each different answer is read once, and what the ledger
+        knows is not asked again. A verdict of this method is the difference of two grades. A reply that could
+        not be read is an `Unparsed`.
 
         Raises:
             InputError: this judge does not grade single answers.
@@ -256,7 +260,13 @@ class Judge:
 
         if not isinstance(self._method, Score):
             raise InputError(f"grades: method {self.options.method} reads pairs. Give method score.")
-        answers: list[Answer] = [(tuple(one), None, None) for one in conversations]
+        known = references or [None] * len(conversations)
+        answers: list[Answer] = [
+            (tuple(one[1:]), one[0].content, reference)
+            if one[0].role == "system"
+            else (tuple(one), None, reference)
+            for one, reference in zip(conversations, known, strict=True)
+        ]
         with self._lock, self._progress_shown():
             named = {one: f"answer {number}" for number, one in enumerate(answers, start=1)}
             found = self._method.graded(named, self._tell)

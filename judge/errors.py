@@ -94,8 +94,11 @@ def _told(key: tuple[str, str, str], numbers: Sequence[int]) -> str:
     file, unit, what = key
     if not unit or len(numbers) == 1:
         return f"{file}{unit}{numbers[0]}: {what}" if unit else what
-    kind = "lines" if unit == ":" else "rows"
-    return f"{file}: {len(numbers)} {kind} ({spans_of(numbers)}): {what}"
+    kind, places = "lines" if unit == ":" else "rows", list(dict.fromkeys(numbers))
+    if len(places) == len(numbers):
+        return f"{file}: {len(numbers)} {kind} ({spans_of(places)}): {what}"
+    lines = kind if len(places) > 1 else kind.removesuffix("s")  # of JSON that stands in one line
+    return f"{file}: {len(numbers)} items ({lines} {spans_of(places)}): {what}"
 
 
 def spans_of(numbers: Sequence[int]) -> str:

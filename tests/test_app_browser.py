@@ -17,8 +17,8 @@ import pytest
 from PIL import Image, ImageChops
 from test_app_markup import HOSTILE
 
-from judge.io.pairs import read_pairs, write_pairs
-from judge.io.votes import read_votes
+from judge.forms.reading import read_pairs, read_votes
+from judge.io.pairs import write_pairs
 from judge.review.store import ReviewStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]

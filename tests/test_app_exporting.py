@@ -9,8 +9,7 @@ from pairs import pair_of
 
 from judge.datasets import own_file
 from judge.datasets.dataset import Wanted
-from judge.io.pairs import read_pairs
-from judge.io.votes import read_votes
+from judge.forms.reading import read_pairs, read_votes
 from judge.records import Ballot, HumanVote, Message, Pair
 from judge.review.exporting import FORMATS, as_bytes, pair_rows, vote_rows
 

@@ -15,7 +15,8 @@ from pairs import pair_of
 from streamlit.testing.v1 import AppTest
 
 from judge.evaluate import judge_pairs
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import read_pairs
+from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.methods import MemoryStore
 from judge.options import judge_options
@@ -89,6 +90,17 @@ def test_without_a_file_the_page_says_how_to_open_one(open_app):
     session = open_app(pairs="", verdicts="")
     assert session.subheader[0].value == "No pairs are open"
     assert session.code[0].value == "judge app pairs.jsonl"
+
+
+def test_a_file_of_another_tool_is_opened_and_named_and_its_labels_are_not_shown(open_app, root):
+    row = {"prompt": "Why?", "response_a": "So.", "response_b": "No.", "winner": "model_b", "judge": "ann_9"}
+    (root / "battles.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    session = open_app(pairs="battles.jsonl", verdicts="")
+    shown = [one.value for one in session.caption]
+    assert any("read as arena votes" in text for text in shown)
+    assert "ann_9" not in html_of(session) + "".join(shown)
+    press(session, "left")
+    assert len(events(root)) == 1
 
 
 def test_a_vote_is_written_and_the_next_pair_comes_up(open_app, root):

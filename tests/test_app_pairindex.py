@@ -9,7 +9,9 @@ import time
 import pytest
 
 from judge.errors import InputError
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import read_pairs
+from judge.io.pairs import write_pairs
+from judge.records import Pair
 from judge.review.pairindex import opened
 
 ROWS = [
@@ -156,3 +158,21 @@ def test_pairs_written_by_us_have_their_ids_again(tmp_path):
     write_pairs(tmp_path / "again.jsonl", pairs)
     index = read(tmp_path / "again.jsonl")
     assert [entry.id for entry in index.entries] == [pair.id for pair in pairs]
+
+
+def test_a_file_of_another_tool_is_opened_and_it_is_said(tmp_path):
+    row = {"prompt": "Why?", "response_a": "So.", "response_b": "No.", "winner": "model_b"}
+    path = tmp_path / "battles.jsonl"
+    path.write_text("\n" + json.dumps(row) + "\n", encoding="utf-8")
+    index = opened(path)
+    index.read_on(10)
+    [pair] = index.pairs(index.entries)
+    assert (pair.response_a, pair.metadata) == ("So.", {})
+    assert index.notes[0] == "battles.jsonl: read as arena votes: 1 pair, 1 vote; left out: nothing."
+    assert index.name == "battles.jsonl"
+
+
+def test_nothing_is_said_of_our_own_pairs(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    write_pairs(path, [Pair.of("Why?", "So.", "No.", id="a")])
+    assert opened(path).notes == []

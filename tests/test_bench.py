@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from measured import cost_of_judge
 from models import make_adapter, make_model
 from pairs import pair_of
 from typer.testing import CliRunner
@@ -298,41 +296,12 @@ def test_the_other_data_sets_are_measured_likewise(real, data, n_pairs):
 @pytest.mark.slow
 def test_all_votes_on_both_turns_with_the_report_take_under_20_seconds_and_1_gib(data_dir, tmp_path):
     """The largest step of the harness: 3,355 votes, intervals of everything, a page with charts."""
-    command = [
-        sys.executable,
-        "-c",
-        MEASURED,
-        sys.executable,
-        "-m",
-        "judge",
-        "bench",
-        "mt-bench",
-        "--turn",
-        "any",
-    ]
-    files = ["--html", "report.html", "--out", "result.json", "--ledger", "ledger.sqlite"]
     judge = ["--votes", "all", "--backend", "scripted:longer", "--data-dir", str(data_dir.resolve())]
-    done = subprocess.run(
-        [*command, *judge, *files, "--quiet"],
-        cwd=tmp_path,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    files = ["--html", "report.html", "--out", "result.json", "--ledger", "ledger.sqlite"]
+    seconds, gib = cost_of_judge(["bench", "mt-bench", "--turn", "any", *judge, *files, "--quiet"], tmp_path)
     assert json.loads((tmp_path / "result.json").read_text("utf-8"))["data"]["n_votes"] == 3_355
-    seconds, kib = map(float, done.stdout.split()[-2:])
     assert seconds < 20
-    assert kib < 1024**2
-
-
-MEASURED = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:]).returncode
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss)  # of the processor: other tests run beside this one
-sys.exit(code)
-"""
+    assert gib < 1
 
 
 # --- judge report --votes --------------------------------------------------------------------------------

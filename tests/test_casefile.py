@@ -133,3 +133,25 @@ def test_hostile_yaml_is_one_line(file, text, complaint):
 def test_a_file_of_another_kind_is_refused(file):
     with pytest.raises(InputError, match="unknown kind of file"):
         read_cases(file("x", "judge_cases.toml"))
+
+
+PAIR = {"id": "one", "prompt": "What is 2 + 2?", "response_a": "4", "response_b": "four"}
+
+
+@pytest.mark.parametrize("more", [{}, {"winner": "model_b"}])
+def test_a_file_of_pairs_is_cases_whose_a_is_the_new_answer(file, more):
+    said = []
+    [case] = read_cases(file([PAIR | more]), said.append)
+    assert (case.pair.id, case.pair.response_a, case.pair.response_b) == ("one", "4", "four")
+    assert (case.expect, len(said)) == ("", len(more))
+
+
+def test_a_file_that_does_not_say_which_answer_is_new_is_no_cases(file):
+    rows = [{"instruction": "2 + 2?", "output": text, "generator": text} for text in ("4", "four")]
+    with pytest.raises(InputError, match=r"does not say which answer is the new one\. Name it: judge import"):
+        read_cases(file(rows), lambda line: None)
+
+
+def test_a_pair_among_cases_is_a_bad_case(file):
+    with pytest.raises(BadLines, match=r":2: (missing response|unknown key)"):
+        read_cases(file([CASE, PAIR | {"id": "two"}]))

@@ -12,17 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pairs import FOUR_PAIRS, pair_of
 
-from judge.datasets.dataset import (
-    Dataset,
-    UnknownLabel,
-    Unusable,
-    data_folder,
-    not_empty,
-    only,
-    stratified,
-    usable,
-)
+from judge.datasets.dataset import Dataset, data_folder, not_empty, only, stratified
 from judge.errors import InputError
+from judge.io.usable import UnknownLabel, Unusable, usable
 from judge.records import Ballot, HumanVote, Outcome, Status, Verdict
 
 

@@ -246,3 +246,15 @@ def test_prompts_that_differ_in_case_and_spaces_only_stand_together(tmp_path):
     every, _ = of_file(written(tmp_path / "p.jsonl", [row(prompt, "x", "y") for prompt in asked]))
     place = {pair.prompt: n for n, pair in enumerate(every)}
     assert abs(place[asked[0]] - place[asked[1]]) == 1
+
+
+def test_a_file_of_another_tool_gives_pairs_without_its_labels(tmp_path, capsys):
+    rows = [
+        {"prompt": f"{n}?", "chosen": f"yes {n}", "rejected": f"no {n}", "score_chosen": 9} for n in range(20)
+    ]
+    pairs, left_out = of_file(written(tmp_path / "preferences.jsonl", rows))
+    assert {len({pair.response_a[:3], pair.response_b[:3]}) for pair in pairs} == {2}
+    assert {pair.response_a[:3] for pair in pairs} == {"yes", "no "}
+    assert [dict(pair.metadata) for pair in pairs] == [{}] * 20
+    assert not any(left_out.values())
+    assert "preferences.jsonl: read as chosen and rejected answers: 20 pairs" in capsys.readouterr().err

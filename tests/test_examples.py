@@ -9,7 +9,7 @@ from statistics import mean
 import pytest
 
 import judge.records
-from judge.io.pairs import read_pairs
+from judge.forms.reading import read_pairs
 
 EXAMPLES = Path(judge.records.__file__).parent / "examples" / "pairs.jsonl"
 CATEGORIES = ("writing", "roleplay", "reasoning", "math", "coding", "extraction", "stem", "humanities")

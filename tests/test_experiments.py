@@ -13,8 +13,7 @@ from benchmarks.experiments import EXPERIMENTS, recipe_for
 from distill.recipe import recipe_to_json
 from judge.datasets import hh_rlhf, oasst
 from judge.errors import InputError
-from judge.io.pairs import read_pairs
-from judge.io.votes import read_votes
+from judge.forms.reading import read_pairs, read_votes
 from judge.records import Ballot
 
 OF_ONE_CHANGE = {

@@ -14,6 +14,7 @@ import pyarrow.parquet
 import pytest
 from plugins import make_package, run_judge
 
+import judge
 from judge.backends.scripted import ScriptedBackend, longer
 from judge.cli.main import app
 from judge.errors import BadLines, InputError
@@ -21,11 +22,10 @@ from judge.evaluate import judge_pairs
 from judge.forms import FORMS, OURS
 from judge.forms.exporting import export_verdicts
 from judge.forms.form import Entry
-from judge.forms.reading import form_among, import_files, read_any_pairs
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import form_among, import_files, read_pairs, read_votes
+from judge.io.pairs import write_pairs
 from judge.io.rows import Row
 from judge.io.verdicts import write_verdicts
-from judge.io.votes import read_votes
 from judge.methods.direct import Direct
 from judge.records import Ballot, Message, Outcome, Pair, Status
 
@@ -536,6 +536,32 @@ def test_sharegpt_is_read_in_a_row_of_two_and_in_two_files(read):
     [other] = read("sharegpt", *([{"id": "x", "conversations": one}] for one in asked)).pairs
     assert other.system == "Be brief."
     assert {other.response_a, other.response_b} == {SHORT, LONG}
+
+
+def test_the_a_of_an_arena_is_the_pairs_a(read):
+    rows = [
+        {"prompt": f"{n}?", "response_a": f"yes {n}", "response_b": f"no {n}", "winner": "a", "system": "Hm."}
+        for n in range(9)
+    ]
+    found = read("arena", *rows)
+    assert [pair.response_a for pair in found.pairs] == [f"yes {n}" for n in range(9)]
+    assert {vote.outcome for vote in found.votes} == {Ballot.A}
+    assert {pair.system for pair in found.pairs} == {"Hm."}
+    assert found.is_in_order
+
+
+def test_two_answers_that_swap_places_in_an_arena_are_one_pair(read):
+    turned = BATTLE | {
+        "conversation_a": BATTLE["conversation_b"],
+        "conversation_b": BATTLE["conversation_a"],
+        "model_a": "m2",
+        "model_b": "m1",
+        "judge": "another",
+    }
+    found = read("arena", BATTLE, turned)
+    [pair] = found.pairs
+    assert (pair.response_a, pair.metadata["model_a"]) == (SHORT, "m1")
+    assert better_of(found) == [SHORT, LONG]
 
 
 # --- FastChat --------------------------------------------------------------------------------------------
@@ -1081,7 +1107,7 @@ def test_our_own_pairs_are_read_as_ever_in_every_kind_of_file(tmp_path):
     file_of(tmp_path / "pairs.jsonl", {**row, "category": None})
     for name in ("pairs.csv", "pairs.parquet", "pairs.jsonl"):
         lines: list[str] = []
-        assert read_any_pairs(tmp_path / name, lines.append) == read_pairs(tmp_path / name)
+        assert read_pairs(tmp_path / name, lines.append) == read_pairs(tmp_path / name)
         assert lines == []
 
 
@@ -1113,6 +1139,31 @@ def test_import_writes_pairs_and_votes_that_read_back(tmp_path, monkeypatch, cap
     assert read_pairs("p.jsonl") == list(expected.pairs)
     assert read_votes("v.jsonl") == list(expected.votes)
     assert capsys.readouterr().err == "2 pairs, 2 votes; left out: nothing\n"
+
+
+def test_pairs_and_votes_of_another_tools_file_are_read_and_it_is_said(tmp_path, capsys):
+    file = file_of(tmp_path / "battles.jsonl", BATTLE, NEW_BATTLE)
+    found = import_files("arena", [file])
+    assert judge.read_pairs(file) == list(found.pairs)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"{file}: read as arena votes: 2 pairs, 2 votes; left out: nothing."
+    assert said[1].startswith(f"Its votes: judge import arena {file} --out")
+    assert judge.read_votes(file) == list(found.votes)
+    assert capsys.readouterr().err.splitlines() == said[:1]
+
+
+def test_a_file_of_another_tool_without_labels_has_no_votes(tmp_path):
+    rows = [row for model in ("m1", "m2") for row in alpaca_answers(model, fruit=model, tree=model)]
+    with pytest.raises(InputError, match=r"read as AlpacaEval's answers or annotations, and there are no v"):
+        read_votes(file_of(tmp_path / "answers.jsonl", *rows))
+
+
+def test_a_workbook_of_excel_is_named_as_such(tmp_path):
+    with zipfile.ZipFile(tmp_path / "pairs.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    with pytest.raises(InputError, match=r"pairs\.xlsx: this is a workbook, of Excel or the like\. Save"):
+        read_pairs(tmp_path / "pairs.xlsx")
 
 
 def test_an_unknown_form_is_answered_with_those_there_are(tmp_path):

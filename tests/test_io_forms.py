@@ -14,10 +14,10 @@ from pairs import FOUR_PAIRS
 
 from judge.api import Judge
 from judge.errors import BadLines, InputError
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import read_pairs, read_votes
+from judge.io.pairs import write_pairs
 from judge.io.rows import json_rows, spread_rows
 from judge.io.verdicts import read_verdicts, verdict_to_json
-from judge.io.votes import read_votes
 from judge.review.pairindex import opened
 from judge.review.settings import files_below, holds_verdicts
 
@@ -195,3 +195,11 @@ def test_many_unlike_complaints_are_cut_at_twenty_and_the_lines_of_the_rest_coun
     told = str(caught.value).splitlines()
     assert len(told) == 21
     assert told[-1] == "... and 20 more bad lines"
+
+
+def test_equal_complaints_of_items_in_one_line_are_one_with_the_line_once(tmp_path):
+    path = written(tmp_path / "x.json", json.dumps([{"prompt": "Why?"}] * 30).encode())
+    with pytest.raises(BadLines) as caught:
+        read_pairs(path)
+    [told] = str(caught.value).splitlines()
+    assert "x.json: 30 items (line 1): missing response_a, response_b" in told

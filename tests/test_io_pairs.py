@@ -20,7 +20,8 @@ from pairs import FOUR_PAIRS, pair_of
 from judge.backends import load_backend
 from judge.errors import BadLines, InputError
 from judge.evaluate import judge_pairs
-from judge.io.pairs import read_pairs, write_pairs
+from judge.forms.reading import read_pairs
+from judge.io.pairs import write_pairs
 from judge.io.rows import Wrong
 from judge.io.verdicts import read_verdicts, verdict_from_cells, verdict_to_json, write_verdicts
 from judge.methods import load_method

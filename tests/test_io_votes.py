@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from judge.errors import BadLines, InputError
-from judge.io.votes import read_votes, vote_to_json, write_votes
+from judge.forms.reading import read_votes
+from judge.io.votes import vote_to_json, write_votes
 from judge.records import Ballot, HumanVote
 
 ROW = {"pair_id": "p1", "voter": "ann", "outcome": "A"}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
+from judge.bench.run import source_of
 from judge.datasets.dataset import Wanted
 from judge.datasets.own_file import read
 from judge.errors import BadLines, InputError
@@ -119,3 +122,67 @@ def test_without_votes_and_gold_the_error_says_both_ways(pairs_path):
         "pairs.jsonl: no votes. Name a file of votes with --votes, "
         "or give the pairs a column gold that is one of A, B, TIE."
     )
+
+
+BATTLES = [
+    {"id": f"q{n}", "prompt": f"{n}?", "response_a": "yes", "response_b": "no", "winner": winner, "turn": 1}
+    for n, winner in enumerate(("model_a", "tie", None, "model_b"))
+]
+
+
+def battles_file(folder, **more):
+    path = folder / "battles.jsonl"
+    path.write_text("".join(json.dumps(row | more) + "\n" for row in BATTLES), encoding="utf-8")
+    return path
+
+
+def test_the_labels_of_another_tools_file_are_its_votes(tmp_path, capsys):
+    dataset = read(battles_file(tmp_path), Wanted(turn=None))
+    assert [(vote.pair_id, vote.outcome) for vote in dataset.votes] == [
+        ("q0", Ballot.A),
+        ("q1", Ballot.TIE),
+        ("q3", Ballot.B),
+    ]
+    assert [pair.id for pair in dataset.pairs] == ["q0", "q1", "q3"]
+    assert dataset.broken == {"pair without a vote": 1}
+    assert dataset.source == "own pairs, labels of the file"
+    assert not any("winner" in pair.metadata for pair in dataset.pairs)
+    assert "battles.jsonl: read as arena votes: 4 pairs, 3 votes" in capsys.readouterr().err
+
+
+def test_votes_on_pairs_of_another_tools_file_go_before_its_labels_and_a_stays_a(tmp_path):
+    votes = [HumanVote("q0", "ann", Ballot.B)]
+    dataset = read(battles_file(tmp_path), Wanted(votes=vote_file(tmp_path, *votes)))
+    assert dataset.votes == tuple(votes)
+    assert [pair.response_b for pair in dataset.pairs] == ["no"]
+
+
+def test_a_column_gold_goes_before_other_labels(tmp_path):
+    dataset = read(battles_file(tmp_path, gold="B"), Wanted())
+    assert {(vote.voter, vote.outcome) for vote in dataset.votes} == {("gold", Ballot.B)}
+
+
+def test_a_file_of_battles_is_a_file_of_votes(tmp_path):
+    path = battles_file(tmp_path)
+    assert read(path, Wanted(votes=str(path))).votes == read(path, Wanted()).votes
+
+
+def test_labels_that_are_not_understood_are_named_where_there_is_no_other_vote(tmp_path):
+    path = battles_file(tmp_path, winner="who knows")
+    with pytest.raises(InputError, match=r"no votes\. .* Left out: vote: an unknown winner 'who knows': 4\."):
+        read(path, Wanted())
+    with pytest.raises(
+        InputError, match=r"no votes in it \(left out: vote: an unknown winner 'who knows': 4\)"
+    ):
+        read(path, Wanted(votes=str(path)))
+
+
+def test_named_columns_are_pairs_and_their_outcome_the_votes(tmp_path):
+    (tmp_path / "own.csv").write_text("q,old,new,better\nWhy?,So.,No.,new\nHow?,Thus.,Hm.,old\n", "utf-8")
+    dataset = source_of(
+        str(tmp_path / "own.csv"), "prompt=q,response_a=old,response_b=new,outcome=better"
+    ).read(Wanted(turn=None))
+    assert [pair.response_a for pair in dataset.pairs] == ["So.", "Thus."]
+    assert [vote.outcome for vote in dataset.votes] == [Ballot.B, Ballot.A]
+    with pytest.raises(InputError, match="--map: mt-bench is a data set, whose columns are known"):
+        source_of("mt-bench", "prompt=q")

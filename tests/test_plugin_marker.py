@@ -89,3 +89,11 @@ def test_the_marker_is_registered(project):
     project.run("--markers").stdout.fnmatch_lines(
         ["@pytest.mark.judge(dataset, min_win_rate=0.5, limit=None, criteria=None): *"]
     )
+
+
+def test_the_form_of_another_tools_file_is_said(project):
+    project.write("battles.jsonl", [row | {"winner": "model_a"} for row in pairs(2, 1)])
+    project.write("test_bot.py", marked('"battles.jsonl"'))
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    assert "battles.jsonl: read as arena votes: 3 pairs, 3 votes; left out: nothing." in summary(result)

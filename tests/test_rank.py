@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from itertools import count
 
 import pytest
+from measured import cost_of_judge
 from rankings import write_outputs
 from typer.testing import CliRunner
 
@@ -263,3 +265,73 @@ def test_the_page_of_equal_leaderboards_is_the_same(outputs):
     with longer_judge(method="direct") as judge:
         pages = {format_ranking_html(rank(outputs, judge, budget=60)) for _ in range(2)}
     assert len(pages) == 1
+
+
+def test_a_long_name_stands_whole_in_the_chart(outputs):
+    name = "our-own-checkpoint-with-a-long-name/of-two-lines-q4"
+    names = {name: LENGTHS["low"], "high": LENGTHS["high"]}
+    with longer_judge(method="direct") as judge:
+        page = format_ranking_html(rank(write_files(outputs[0].parent / "long", names), judge))
+    chart = page[page.index("<svg") : page.index("</svg>")]
+    shown = "".join(re.findall(r"<text[^>]*>([^<]*)</text>", chart))
+    assert name in shown.replace("\n", "")
+
+
+def write_files(folder, lengths):
+    """Outputs of models whose names are no names of files."""
+    folder.mkdir()
+    files = [folder / f"{number}.json" for number in range(len(lengths))]
+    for file, (model, counts) in zip(files, lengths.items(), strict=True):
+        rows = [
+            {"instruction": f"Question {n}?", "output": "x" * count, "generator": model}
+            for n, count in enumerate(counts)
+        ]
+        file.write_text(json.dumps(rows), encoding="utf-8")
+    return files
+
+
+def test_one_column_a_model_is_ranked_and_it_is_said_what_was_read(run, tmp_path):
+    rows = [f"Question {n}?,{'x' * (n + 5)},{'y' * n}" for n in range(40)]
+    (tmp_path / "answers.csv").write_text("\n".join(["question,long,short", *rows]), encoding="utf-8")
+    done = run("--map", "prompt=question,long,brief=short", files=["answers.csv"])
+    assert done.exit_code == 0, done.output
+    assert (
+        "answers.csv: read as columns prompt=question,long,brief=short: 80 answers of 2 models."
+        in done.stderr
+    )
+    assert "long is clearly the best." in done.stdout
+
+
+def test_system_texts_and_references_reach_the_judge(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))
+    rows = [{"q": f"{n}?", "x": "xxx", "y": "y", "s": "Be brief.", "r": "right"} for n in range(3)]
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    mapping = "prompt=q,system=s,reference=r,x,y"
+    answers = read_answers([file], mapping, lambda line: None)
+    pair, _ = answers.pair(0, 1, 0)
+    assert (pair.system, pair.reference) == ("Be brief.", "right")
+    with longer_judge(method="score", cache=False) as judge:
+        asked = []
+        graded = judge._method.graded
+        monkeypatch.setattr(judge._method, "graded", lambda *given: asked.append(given[0]) or graded(*given))
+        assert rank_answers(answers, judge).models == ["x", "y"]
+    assert {(system, reference) for named in asked for _, system, reference in named} == {
+        ("Be brief.", "right")
+    }
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", [["--method", "score"], ["--method", "direct", "--budget", "20000"]])
+def test_fifty_models_on_all_prompts_of_alpacaeval_take_two_minutes_and_one_gib(tmp_path, method):
+    draw = random.Random(1)
+    lengths = {f"model-{n:02}": [200 + 20 * n + draw.randrange(900) for _ in range(805)] for n in range(50)}
+    write_outputs(tmp_path / "outputs", lengths)
+    files = ["--html", "ranking.html", "--out", "ranking.json", "--ledger", "ledger.sqlite"]
+    seconds, gib = cost_of_judge(
+        ["rank", "outputs", "--backend", "scripted:longer", *method, *files, "--quiet"], tmp_path
+    )
+    found = json.loads((tmp_path / "ranking.json").read_text("utf-8"))
+    assert (len(found["models"]), found["data"]["n_prompts"]) == (50, 805)
+    assert seconds < 120
+    assert gib < 1

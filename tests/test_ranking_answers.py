@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from rankings import write_outputs
@@ -123,4 +124,169 @@ def test_without_a_common_prompt_there_is_nothing_to_rank(tmp_path):
     with pytest.raises(
         InputError, match=r"no prompt was answered by all 2 models \(answers: x 1, y 1; left out: not"
     ):
+        read_answers([file])
+
+
+# --- other forms -----------------------------------------------------------------------------------------
+
+
+def talk(*texts):
+    return [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
+
+
+def contents_of(found):
+    """Every model's conversations, as texts."""
+    return {
+        model: [[turn.content for turn in found.conversation(at, n)] for n in range(found.n_prompts)]
+        for at, model in enumerate(found.models)
+    }
+
+
+def fastchat(folder):
+    """A folder as FastChat has it: two questions of two turns, two models, and what is not of them."""
+    questions = [
+        {"question_id": n, "category": "c", "turns": [f"Q{n}?", "And?"], "reference": [f"R{n}", None]}
+        for n in (1, 2)
+    ]
+    for name in ("model_answer", "model_judgment", "reference_answer"):
+        (folder / name).mkdir(parents=True)
+    write(folder / "question.jsonl", *questions)
+    write(folder / "reference_answer" / "gpt-4.jsonl", {"odd": 1})
+    for model in ("x", "y"):
+        rows = [
+            {"question_id": n, "model_id": model, "choices": [{"index": 0, "turns": [f"{model}{n}", model]}]}
+            for n in (1, 2)
+        ]
+        write(folder / "model_answer" / f"{model}.jsonl", *rows)
+    return folder
+
+
+def test_fastchats_folder_is_its_questions_and_answers(tmp_path):
+    said = []
+    found = read_answers([fastchat(tmp_path / "mt_bench")], say=said.append)
+    assert (found.models, found.n_prompts, found.left_out) == (("x", "y"), 4, {})
+    assert sorted(contents_of(found)["x"]) == [
+        ["Q1?", "x1"],
+        ["Q1?", "x1", "And?", "x"],
+        ["Q2?", "x2"],
+        ["Q2?", "x2", "And?", "x"],
+    ]
+    assert Counter(found.references) == {None: 2, "R1": 1, "R2": 1}
+    assert set(found.categories) == {"c"}
+    assert len(said) == 1
+    assert said[0].endswith("read as FastChat's questions and answers: 8 answers of 2 models.")
+    pairs = [found.pair(0, 1, prompt)[0] for prompt in range(4)]
+    assert {pair.reference for pair in pairs} == {None, "R1", "R2"}
+
+
+def test_fastchats_answers_need_the_questions(tmp_path):
+    folder = fastchat(tmp_path / "mt_bench") / "model_answer"
+    with pytest.raises(
+        InputError, match=r": there are no questions, question\.jsonl\. Give the questions and"
+    ):
+        read_answers([folder])
+
+
+def test_battles_are_answers_of_each_model_once(tmp_path):
+    def battle(a, b, turn=1):
+        return {
+            "model_a": a,
+            "model_b": b,
+            "winner": "model_a",
+            "turn": turn,
+            **{
+                f"conversation_{side}": talk("Q?", f"{model} one", "And?", f"{model} two")
+                for side, model in (("a", a), ("b", b))
+            },
+        }
+
+    file = write(
+        tmp_path / "b.jsonl", battle("x", "y"), battle("z", "x"), battle("y", "z"), battle("y", "z", 2)
+    )
+    found = read_answers([file], say=lambda line: None)
+    assert contents_of(found) == {model: [["Q?", f"{model} one"]] for model in "xyz"}
+    assert found.left_out == {NOT_COMMON: 1}
+
+
+def test_pairs_of_our_own_that_name_both_models_are_answers(tmp_path):
+    rows = [
+        {"prompt": f"{n}?", "response_a": "a" * n, "response_b": "b", "model_a": "x", "model_b": "y"}
+        for n in range(1, 4)
+    ]
+    assert read_answers([write(tmp_path / "p.jsonl", *rows)], say=lambda line: None).n_prompts == 3
+    nameless = [{name: cell for name, cell in row.items() if "model" not in name} for row in rows]
+    with pytest.raises(InputError, match=r"no answers \(left out: answer: of a model without a name: 6\)"):
+        read_answers([write(tmp_path / "p.jsonl", *nameless)])
+
+
+def test_annotations_of_alpacaeval_are_answers_of_both(tmp_path):
+    row = {"instruction": "Q?", "output_1": "one", "generator_1": "x", "output_2": "two", "generator_2": "y"}
+    found = read_answers([write(tmp_path / "a.jsonl", row, row | {"annotator": "other"})])
+    assert contents_of(found) == {"x": [["Q?", "one"]], "y": [["Q?", "two"]]}
+    assert found.left_out == {}
+
+
+def test_openais_messages_are_answers_under_their_system_text(tmp_path):
+    files = [
+        write(
+            tmp_path / f"{name}.jsonl",
+            {"messages": [{"role": "system", "content": "Hm."}, *talk("Q?", name)]} | more,
+        )
+        for name, more in (("one", {"model": "gpt"}), ("two.v1", {}))
+    ]
+    found = read_answers(files, say=lambda line: None)
+    assert contents_of(found) == {"gpt": [["Hm.", "Q?", "one"]], "two": [["Hm.", "Q?", "two.v1"]]}
+    assert found.pair(0, 1, 0)[0].system == "Hm."
+
+
+def test_files_of_several_forms_are_ranked_together(tmp_path):
+    one = write(tmp_path / "one.jsonl", row(generator="x"))
+    other = write(tmp_path / "two.jsonl", {"messages": talk("Q?", "B."), "model": "y"})
+    assert read_answers([one, other], say=lambda line: None).models == ("x", "y")
+
+
+def test_a_folder_is_the_files_in_it(tmp_path):
+    files = write_outputs(tmp_path / "o", {"x": [1], "y": [2]})
+    (tmp_path / "o" / "notes.txt").touch()
+    assert read_answers([tmp_path / "o"]).hash == read_answers(files).hash
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: no files of answers in this folder\. They end in \.jsonl"):
+        read_answers([tmp_path / "empty"])
+
+
+def test_one_column_may_be_one_model(tmp_path):
+    file = tmp_path / "answers.csv"
+    file.write_text("question,gpt-4,llama,topic\nQ1?,four,l1,maths\nQ2?,,l2,\n", encoding="utf-8")
+    found = read_answers([file], "prompt=question,gpt-4,other=llama,category=topic", lambda line: None)
+    assert sorted(contents_of(found)["gpt-4"]) == [["Q1?", "four"], ["Q2?", ""]]
+    assert found.models == ("gpt-4", "other")
+    assert Counter(found.categories) == {"maths": 1, None: 1}
+    nested = write(tmp_path / "a.jsonl", {"in": {"q": "Q?"}, "x": "1", "y": 2}, {"in": {"q": "R?"}, "x": "1"})
+    found = read_answers([nested], "prompt=in.q,x,y", lambda line: None)
+    assert contents_of(found) == {"x": [["Q?", "1"]], "y": [["Q?", "2"]]}
+    assert found.left_out == {"an answer without text": 1, NOT_COMMON: 1}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("prompt=q,x,z", r"a\.jsonl: there is no 'z' \(found: q, x, y\)\. --map must name columns"),
+        ("prompt=q,x", r"--map names prompt, x\. It needs prompt and two models"),
+        ("x,y", r"--map names x, y\. It needs prompt and two models"),
+        ("prompt=q,x,x,y", r"--map: x is there twice"),
+        ("prompt=q,x=,y", r"--map: 'x=' names no column"),
+        ("prompt=q,x,y,", r"--map: '' names no column"),
+        ("prompt=q,x,list=y", r"a\.jsonl: 2 lines \(1-2\): list is a list\. It must be one text"),
+    ],
+)
+def test_a_wrong_map_is_one_line(tmp_path, mapping, said):
+    file = write(tmp_path / "a.jsonl", {"q": "1", "x": "a", "y": []}, {"q": "2", "x": "b", "y": []})
+    with pytest.raises(InputError, match=said) as caught:
+        read_answers([file], mapping)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_form_that_names_no_models_is_refused(tmp_path):
+    file = write(tmp_path / "p.jsonl", {"prompt": "Q?", "chosen": "a", "rejected": "b"})
+    with pytest.raises(InputError, match=r"read as chosen and rejected answers, which does not say which m"):
         read_answers([file])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from rankings import all_judged, contests_in, judged, verdicts_of
 from judge.ranking.choice import (
     as_table,
     doubtful_neighbours,
+    doubts,
     next_answers,
     next_contests,
     order_of_prompts,
@@ -18,8 +20,8 @@ from judge.ranking.choice import (
     shared_out,
     worth,
 )
-from judge.ranking.contests import Contests
-from judge.ranking.strengths import fitted
+from judge.ranking.contests import Contests, matches
+from judge.ranking.strengths import clearness, fitted
 
 
 @pytest.mark.slow
@@ -36,6 +38,59 @@ def test_a_third_of_the_pairs_ranks_as_often_right_as_all_of_them():
         right["third"] += ranked(fit) == truth
     assert right["all"] >= 24
     assert right["third"] >= right["all"] - 1
+
+
+EVEN, CLUSTERS = 0.35, 0.05
+"""Log-odds between neighbours: evenly spaced, and in two clusters of near-equal models that are 1.5 apart."""
+
+
+def field(spacing, n_models):
+    """Strengths of evenly spaced models, or of two clusters."""
+    at = spacing * np.arange(n_models)
+    return at if spacing == EVEN else np.where(np.arange(n_models) < n_models // 2, at, at + 1.5)
+
+
+def right_pairs(fit, strengths):
+    """The share of pairs of models that are in the right order."""
+    first, second = matches(len(strengths))
+    by_strength = np.sign(strengths[first] - strengths[second])
+    return float((by_strength == np.sign(fit.strengths[first] - fit.strengths[second])).mean())
+
+
+def is_misled(fit, strengths):
+    """Whether a pair of models passes for different in the wrong order."""
+    first, second = matches(len(strengths))
+    by_strength = np.sign(strengths[first] - strengths[second])
+    return bool((~doubts(fit) & (by_strength != np.sign(clearness(fit)))).any())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spacing", [EVEN, CLUSTERS])
+@pytest.mark.parametrize(("n_models", "n_runs"), [(3, 80), (6, 40), (12, 16), (30, 3)])
+def test_a_third_of_the_pairs_is_worth_what_the_guide_says(n_models, n_runs, spacing):
+    """Of few or of near-equal models a third knows less than all; it puts fewer in order, and says so."""
+    generator = np.random.default_rng(n_models)
+    top = n_models - n_models // 2
+    right: dict[str, list[float]] = {"all": [], "third": []}
+    n_exact, n_of_top, n_misled = Counter(), 0, 0
+    for number in range(n_runs):
+        strengths = generator.permutation(field(spacing, n_models))
+        sides = verdicts_of(strengths, 200, generator)
+        truth = np.argsort(-strengths).tolist()
+        _, third, _ = judged(sides, n_models, sides.size // 3, seed=number)
+        for name, fit in (("all", fitted(all_judged(sides, n_models))), ("third", third)):
+            right[name].append(right_pairs(fit, strengths))
+            n_exact[name] += ranked(fit) == truth
+        n_of_top += set(ranked(third)[:top]) == set(truth[:top])
+        n_misled += is_misled(third, strengths)
+    assert np.mean(right["third"]) >= np.mean(right["all"]) - 0.06
+    assert n_misled <= 0.05 * n_runs + 1
+    if spacing == CLUSTERS:
+        assert n_of_top == n_runs
+    elif n_models >= 12:
+        assert n_exact["third"] >= n_exact["all"] - 1
+    else:
+        assert n_exact["third"] >= 0.85 * n_exact["all"]
 
 
 def test_models_that_are_far_apart_cost_little():

@@ -19,7 +19,7 @@ from judge.backends import Sampling, Settings, load_backend
 from judge.backends.chat_way import ChatWay
 from judge.backends.openai_server import ServerBackend
 from judge.evaluate import judge_pairs
-from judge.io.pairs import read_pairs
+from judge.forms.reading import read_pairs
 from judge.io.verdicts import verdict_to_json
 from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings

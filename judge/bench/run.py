@@ -111,21 +111,29 @@ def names_of(given: Sequence[str], identities: Sequence[Identity]) -> list[str]:
     ]
 
 
-def source_of(data: str) -> DataSource:
+def source_of(data: str, mapping: str = "") -> DataSource:
     """How the data set of that name is read, or the one in that file.
 
+    Args:
+        mapping: which column is what in a file of no known form, as `--map` says it.
+
     Raises:
-        InputError: there is no such data set, and the name is not that of a file either.
+        InputError: there is no such data set, and the name is not that of a file either; or a data set has a
+            mapping.
         PluginError: another package defines it, but it cannot be used.
     """
     if found := DATA_SETS.find(data):
+        if mapping:
+            raise InputError(
+                f"--map: {data} is a data set, whose columns are known. It is for a file of pairs."
+            )
         return found
     if not Path(data).suffix:
         known = ", ".join(DATA_SETS.names())
         raise InputError(
             f"{data}: no such data set. There are {known}, or name a file of pairs.{DATA_SETS.like(data)}"
         )
-    return DataSource(partial(own_file.read, data))
+    return DataSource(partial(own_file.read, data, mapping=mapping))
 
 
 def read(data: str, wanted: Wanted) -> Dataset:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from judge.backends.embedded import EmbeddedBackend
-from judge.io.pairs import read_pairs
+from judge.forms.reading import read_pairs
 from judge.methods import load_method
 from judge.records import Choice, Judgment, Order, Pair, Share
 

@@ -31,6 +31,7 @@ from judge.cli.console import (
     show_study,
     write,
 )
+from judge.cli.forms import MapOption
 from judge.cli.options import takes_judge
 from judge.datasets import DATA_SETS
 from judge.datasets.dataset import Wanted, data_folder
@@ -54,7 +55,7 @@ def bench(
         str,
         typer.Argument(
             help=f"{', '.join(DATA_SETS.ours)}, one that another package adds, or a file of pairs (with "
-            "--votes, or a column gold)."
+            "--votes, a column gold, or the labels of another tool)."
         ),
     ],
     specs: Annotated[
@@ -91,6 +92,7 @@ def bench(
             "than once.",
         ),
     ] = None,
+    mapping: MapOption = "",
     data_dir: Annotated[
         Path | None,
         typer.Option(help="Folder of local copies; by default JUDGE_DATA, else the Hugging Face hub."),
@@ -117,7 +119,7 @@ def bench(
         check_writable(path, (data, votes, ledger, *writes[:number]))
     named = with_those_before([judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)])
     others = other_metrics(metrics or ())
-    source = source_of(data)
+    source = source_of(data, mapping)
     turn, votes = turn or source.turn, votes or source.votes
     wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
     dataset = chosen(source.read(wanted), category or (), limit, seed)

@@ -35,7 +35,7 @@ def export_verdicts(
     from judge.io.verdicts import read_verdicts
 
     check_writable(out, (verdicts, pairs))
-    read = reading.read_any_pairs(pairs, lambda line: None)
+    read = reading.read_pairs(pairs, lambda line: None)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     exported = exporting.export_verdicts(form, read_verdicts(verdicts), read, now)
     write(out, exported.text)

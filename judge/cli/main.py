@@ -290,12 +290,12 @@ def run(
 ) -> None:
     """Judge a file of pairs in both orders. Exit status 0: all were judged; 3: some are unparsed."""
     from judge.api import Judge
-    from judge.forms.reading import read_any_pairs
+    from judge.forms.reading import read_pairs, told
     from judge.io.frames import TABLE_ENDINGS, is_table, verdicts_to_frame, write_frame
     from judge.io.verdicts import write_verdicts
 
     check_writable(out, (pairs, ledger), (".jsonl", *TABLE_ENDINGS))
-    chosen = sample(read_any_pairs(pairs, silent if quiet else told, mapping), limit, seed)
+    chosen = sample(read_pairs(pairs, silent if quiet else told, mapping), limit, seed)
     with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
         started = time.perf_counter()
         verdicts = asked.judge(chosen)
@@ -340,7 +340,7 @@ def report(
     as_json: Annotated[str | None, typer.Option("--json", help="Write JSON; - is standard output.")] = None,
 ) -> None:
     """Report on verdicts: a table on the terminal, Markdown, JSON, HTML with a plot."""
-    from judge.forms.reading import read_any_pairs
+    from judge.forms.reading import read_pairs
     from judge.io.verdicts import read_verdicts
     from judge.report.page import format_html, format_json, format_markdown, format_text
     from judge.report.summary import summarize
@@ -348,7 +348,7 @@ def report(
     reads, writes = (verdicts, pairs, votes), (html, markdown, as_json)
     for number, path in enumerate(writes):
         check_writable(path, (*reads, *writes[:number]))
-    given, texts = read_verdicts(verdicts), None if pairs is None else read_any_pairs(pairs, told)
+    given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
     if votes is not None:
         _report_on_votes(verdicts, given, votes, texts, metrics or (), html, markdown, as_json)
         return
@@ -371,7 +371,7 @@ def _report_on_votes(
     as_json: str | None,
 ) -> None:
     """The report of judges beside people, in every format that was asked for."""
-    from judge.io.votes import read_votes
+    from judge.forms.reading import read_votes
     from judge.metrics import other_metrics
     from judge.study.gallery import galleries_of
     from judge.study.page import Frame
@@ -387,10 +387,6 @@ def _report_on_votes(
         write(as_json, json.dumps(study_as_json(study), indent=2) + "\n")
     galleries = galleries_of(entrants, votes, pairs or ()) if html else ()
     show_study(study, frame, galleries, html, markdown, as_json)
-
-
-def told(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def silent(line: str) -> None:
@@ -494,12 +490,12 @@ def _text_of(option: str, text: str | None, file: Path | None) -> str | None:
 
 
 def _pair_of(file: str, texts: dict[str, str | None], reference: str | None, system: str | None) -> Pair:
-    from judge.forms.reading import read_any_pairs
+    from judge.forms.reading import read_pairs
     from judge.io.rows import file_name
 
     given = {option: text for option, text in texts.items() if text is not None}
     if not given:
-        pairs = read_any_pairs(file or "-", told)
+        pairs = read_pairs(file or "-")
         if len(pairs) != 1:
             raise InputError(
                 f"{file_name(file or '-')}: {len(pairs)} pairs. `judge compare` takes one; `judge run "

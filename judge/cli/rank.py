@@ -28,9 +28,19 @@ def rank(
         list[str],
         typer.Argument(
             help="Answers as AlpacaEval has them, instruction, output, generator: one file a model, or "
-            "several models in one. JSON, CSV or Parquet, gzipped or not."
+            "several models in one; or any form that names the models, which is recognised; or folders of "
+            "such files. JSON, CSV or Parquet, gzipped or not."
         ),
     ],
+    mapping: Annotated[
+        str,
+        typer.Option(
+            "--map",
+            help="Of files with one column a model, the prompt's column and the models: "
+            "prompt=question,gpt-4,llama=answer_2; a dot leads into an object. May also name category, "
+            "reference and system.",
+        ),
+    ] = "",
     budget: Annotated[
         int | None,
         typer.Option(
@@ -60,11 +70,12 @@ def rank(
     check_writable(out, (*files, ledger))
     check_writable(html, (*files, ledger, out))
     within_s = None if within is None else seconds_in(within, "--within")
-    answers = read_answers(files)
 
     def say(line: str) -> None:
         if not quiet:
             print(line, file=sys.stderr)
+
+    answers = read_answers(files, mapping, say)
 
     with ExitStack() as stack:
         stack.enter_context(interruptible())

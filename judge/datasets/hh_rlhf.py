@@ -12,18 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import (
-    Dataset,
-    DataSource,
-    Unusable,
-    Wanted,
-    not_empty,
-    preferred,
-    prompt_of,
-    usable,
-)
+from judge.datasets.dataset import Dataset, DataSource, Wanted, not_empty, preferred, prompt_of
 from judge.datasets.sources import local_rows
 from judge.errors import InputError
+from judge.io.usable import Unusable, usable
 from judge.records import HumanVote, Message, Pair, sha256_of_json
 
 FILE = "hh_rlhf/helpful_test_pairs.jsonl.gz"

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Dataset, DataSource, UnknownLabel, Unusable, Wanted, not_empty, usable
+from judge.datasets.dataset import Dataset, DataSource, Wanted, not_empty
 from judge.datasets.sources import local_rows
 from judge.errors import InputError
+from judge.io.usable import UnknownLabel, Unusable, usable
 from judge.records import Ballot, HumanVote, Message, Pair
 
 SETS = ("natural", "adversarial_neighbor", "adversarial_gptinst", "adversarial_gptout", "adversarial_manual")

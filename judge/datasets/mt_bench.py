@@ -14,22 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import (
-    Check,
-    Dataset,
-    DataSource,
-    SelfCheck,
-    UnknownLabel,
-    Unusable,
-    Wanted,
-    data_folder,
-    not_empty,
-    usable,
-)
+from judge.datasets.dataset import Check, Dataset, DataSource, SelfCheck, Wanted, data_folder, not_empty
 from judge.datasets.sources import Source, published_rows
 from judge.errors import InputError
 from judge.io.labels import ballot_of
 from judge.io.pairs import write_pairs
+from judge.io.usable import UnknownLabel, Unusable, usable
 from judge.records import Ballot, HumanVote, Message, Outcome, Pair, Status, Verdict
 
 REPO = "lmsys/mt_bench_human_judgments"

@@ -14,18 +14,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import (
-    Dataset,
-    DataSource,
-    UnknownLabel,
-    Unusable,
-    Wanted,
-    not_empty,
-    preferred,
-    usable,
-)
+from judge.datasets.dataset import Dataset, DataSource, Wanted, not_empty, preferred
 from judge.datasets.sources import Source, local_rows, published_rows
 from judge.errors import InputError
+from judge.io.usable import UnknownLabel, Unusable, usable
 from judge.records import Ballot, HumanVote, Message, Pair
 
 VALIDATION = Source("oasst/validation_messages.jsonl.gz", "OpenAssistant/oasst2", "validation")

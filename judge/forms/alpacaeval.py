@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
-from judge.forms.answers import Answer, compared
+from judge.forms.answers import compared, sides_apart
 from judge.forms.conversation import Conversation, asked
 from judge.forms.form import (
+    Answer,
+    Answers,
     Comparison,
     Entry,
     Exported,
@@ -30,6 +31,7 @@ from judge.forms.form import (
     rest_of,
 )
 from judge.io.rows import Wrong, found, shown
+from judge.io.usable import Unusable, usable
 from judge.io.values import text
 from judge.records import Ballot, Outcome, Pair, Verdict
 
@@ -53,6 +55,10 @@ USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "dataset"
 NEEDED = (
     "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
 )
+NEEDED_OF_ANSWER = (
+    "An answer needs instruction and output; generator names the model, by default the file does. With one "
+    "column a model, name the columns: --map prompt=question,gpt-4,llama."
+)
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
@@ -75,6 +81,21 @@ def read(entries: Sequence[Entry]) -> Imported:
         answers, left_out = each(entries, answer_of)
         comparisons = compared(answers, left_out)
     return imported(comparisons, left_out, voter="annotator")
+
+
+def answers(entries: Sequence[Entry]) -> Answers:
+    """What each model answered. A row without instruction or output is a mistake here."""
+    if any(name in entry.cells for name in OUTPUTS for entry in entries):
+        comparisons, left_out = each(entries, annotated)
+        return sides_apart(comparisons, left_out)
+    return each(entries, whole_answer_of)
+
+
+def whole_answer_of(entry: Entry) -> Answer:
+    if missing := [name for name in ("instruction", "output") if name not in entry.cells]:
+        raise Wrong(f"missing {', '.join(missing)} (found: {found(entry.cells)}). {NEEDED_OF_ANSWER}")
+    category = optional_name(entry.cells.get("category")) or optional_name(entry.cells.get("dataset"))
+    return replace(answer_of(entry), category=category)
 
 
 def annotated(entry: Entry) -> Comparison:
@@ -103,7 +124,9 @@ def answer_of(entry: Entry) -> Answer:
     return Answer(
         question_of(cells),
         output_of(cells, "output"),
-        model=optional_name(cells.get("generator")) or Path(entry.file).name,
+        model=optional_name(cells.get("generator")) or "",
+        file=entry.file,
+        where=entry.where,
         metadata=rest_of(cells, *USED_OF_ANSWER),
     )
 
@@ -160,4 +183,4 @@ def row_of(pair: Pair, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-ALPACAEVAL = Form("AlpacaEval's answers or annotations", recognises, read, export)
+ALPACAEVAL = Form("AlpacaEval's answers or annotations", recognises, read, export, answers)

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import combinations
-from typing import Any
+from pathlib import Path
 
-from judge.forms.conversation import Conversation
-from judge.forms.form import Comparison, Side
+from judge.forms.form import Answer, Answers, Comparison, Side
 from judge.io.rows import Wrong
+from judge.io.usable import Unusable, usable
 from judge.io.wording import some_of
 
 ALONE = "answer: no other model answered the question"
 AGAIN = "answer: another one of the same model to the same question"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model answered after a conversation.
-
-    `question` names what was asked where that is more than the conversation: in a second turn, which follows
-    each model's own first answer, or where two prompts put one question.
-    """
-
-    before: Conversation
-    text: str
-    model: str
-    question: str = ""
-    category: str | None = None
-    reference: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def asked(self) -> Hashable:
-        """What two answers must share to be compared."""
-        return self.question or (self.before.system, self.before.messages)
+NAMELESS = "answer: of a model without a name"
 
 
 def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparison]:
@@ -45,7 +24,7 @@ def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparis
     Raises:
         Wrong: all answers are of one model.
     """
-    models = list(dict.fromkeys(answer.model for answer in answers))
+    models = list(dict.fromkeys(name_in(answer) for answer in answers))
     if len(models) == 1:
         raise Wrong(
             f"these are answers of one model, {some_of(models)}. Pairs need two: give `judge import` the "
@@ -53,8 +32,8 @@ def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparis
         )
     return [
         Comparison(
-            Side(one.before.answered(one.text), one.model),
-            Side(other.before.answered(other.text), other.model),
+            Side(one.before.answered(one.text), name_in(one)),
+            Side(other.before.answered(other.text), name_in(other)),
             category=one.category,
             reference=one.reference,
             metadata=one.metadata,
@@ -64,15 +43,45 @@ def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparis
     ]
 
 
+def name_in(answer: Answer) -> str:
+    """The model's name, by default the file's."""
+    return answer.model or Path(answer.file).name
+
+
 def groups_of(answers: Iterable[Answer], left_out: Counter[str]) -> Iterable[list[Answer]]:
     """The answers to each question, one a model, where there are two or more."""
     groups: dict[Hashable, dict[str, Answer]] = {}
     for answer in answers:
         group = groups.setdefault(answer.asked, {})
-        if group.setdefault(answer.model, answer) is not answer:
+        if group.setdefault(name_in(answer), answer) is not answer:
             left_out[AGAIN] += 1
     for group in groups.values():
         if len(group) > 1:
             yield list(group.values())
         else:
             left_out[ALONE] += 1
+
+
+def sides_apart(comparisons: Iterable[Comparison], left_out: Counter[str]) -> Answers:
+    """Both sides of each comparison as answers. What a model said is one answer in however many pairs."""
+    both = [(one, side) for one in comparisons for side in (one.first, one.second)]
+    answers, unusable = usable(both, lambda given: answer_of_side(*given))
+    once = {(answer.model, answer.asked, answer.before.messages, answer.text): answer for answer in answers}
+    return list(once.values()), left_out + unusable
+
+
+def answer_of_side(one: Comparison, side: Side) -> Answer:
+    """One side's answer to the users' messages: a second turn follows each model's own first answer."""
+    if not side.model:
+        raise Unusable(NAMELESS)
+    side.conversation.check()
+    before = side.conversation.context
+    asked = [message.content for message in before.messages if message.role == "user"]
+    return Answer(
+        before,
+        side.answer,
+        side.model,
+        question=json.dumps([before.system, asked]),
+        category=one.category,
+        reference=one.reference,
+    )

@@ -1,4 +1,4 @@
-"""Votes of Chatbot Arena and MT-bench: two models' conversations, and who won.
+"""Votes of Chatbot Arena and MT-bench: two models' conversations, and who won. Their a is the pair's a.
 
 Data sets in this form: lmsys/chatbot_arena_conversations, lmsys/mt_bench_human_judgments (Zheng et al.,
 arXiv:2306.05685), lmsys/lmsys-arena-human-preference-55k, lmarena-ai/arena-human-preference-100k and -140k.
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from judge.datasets.dataset import Unusable
+from judge.forms.answers import sides_apart
 from judge.forms.conversation import Conversation, conversation_of, refuse_unreadable
 from judge.forms.form import (
+    Answers,
     Comparison,
     Entry,
     Form,
@@ -26,6 +27,7 @@ from judge.forms.form import (
 )
 from judge.forms.winners import ballot_of, flagged
 from judge.io.rows import Wrong, found, parse_json
+from judge.io.usable import Unusable
 from judge.io.values import text
 from judge.records import Ballot, Message
 
@@ -35,6 +37,7 @@ FLAGS = {"winner_model_a": Ballot.A, "winner_model_b": Ballot.B, "winner_tie": B
 USED = (
     *(name for names in CONVERSATIONS for name in names),
     *(*ANSWERS, *FLAGS, "winner", "judge", "turn", "id", "category", "reference", "model_a", "model_b"),
+    "system",
     "full_conversation",  # all turns of a session, by other models too
 )
 NEEDED = (
@@ -53,6 +56,12 @@ def read(entries: Sequence[Entry]) -> Imported:
     return imported(comparisons, left_out, voter="arena")
 
 
+def answers(entries: Sequence[Entry]) -> Answers:
+    """What each model said, once, in however many battles; who won counts for nothing."""
+    comparisons, left_out = each(entries, comparison_of)
+    return sides_apart(comparisons, left_out)
+
+
 def comparison_of(entry: Entry) -> Comparison:
     cells = entry.cells
     if not any(name in cells for names in (*CONVERSATIONS, ANSWERS) for name in names):
@@ -68,8 +77,16 @@ def comparison_of(entry: Entry) -> Comparison:
         id=given_id(cells),
         category=optional_name(cells.get("category")),
         reference=optional_name(cells.get("reference")),
-        metadata=rest_of(cells, *USED),
+        metadata=metadata_of(cells),
+        is_in_order=True,
     )
+
+
+def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that are left, and the keys of a metadata object, as a pair of our own has them."""
+    rest = rest_of(cells, *USED)
+    given = rest.get("metadata")
+    return given | rest_of(rest, "metadata") if isinstance(given, dict) else rest
 
 
 def winner_of(cells: Mapping[str, Any]) -> Ballot | None:
@@ -82,13 +99,14 @@ def winner_of(cells: Mapping[str, Any]) -> Ballot | None:
 
 def sides_of(cells: Mapping[str, Any]) -> tuple[Side, Side]:
     """Both sides, up to the turn that the row says was judged."""
+    under = Conversation((), optional_name(cells.get("system")))
     names = next((names for names in CONVERSATIONS if any(name in cells for name in names)), None)
     if names:
         both = [up_to(conversation_of(cells.get(name), name), cells.get("turn")) for name in names]
     else:
         both = spoken(cells)
     models = [optional_name(cells.get(name)) for name in ("model_a", "model_b")]
-    return Side(both[0], models[0]), Side(both[1], models[1])
+    return Side(under.then(both[0]), models[0]), Side(under.then(both[1]), models[1])
 
 
 def up_to(conversation: Conversation, turn: Any) -> Conversation:
@@ -140,4 +158,4 @@ def is_turns(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, str | None) for one in value)
 
 
-ARENA = Form("arena votes", recognises, read)
+ARENA = Form("arena votes", recognises, read, answers=answers)

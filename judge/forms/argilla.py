@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from judge.datasets.dataset import Unusable
 from judge.forms.fields import sides_of
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, given_id, imported, is_pair
 from judge.forms.winners import ballot_of
 from judge.io.rows import Cells, Wrong, found
+from judge.io.usable import Unusable
 from judge.records import Ballot
 
 NEEDED = "An Argilla record needs fields and responses, or columns with the responses to a question."

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from judge.datasets.dataset import Unusable
 from judge.errors import InputError
 from judge.forms.conversation import Conversation, asked, conversation_of, listed
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, each, imported, optional_name
 from judge.forms.winners import ballot_of
 from judge.io.pairs import LONG_FORM, SHORT_FORM
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
+from judge.io.usable import Unusable
 from judge.records import Ballot
 
 NAME = "columns"
@@ -82,6 +82,15 @@ def outcome_of(value: Any, first: str | None, second: str | None) -> Ballot | No
     return ballot_of(value, first, second)
 
 
+def has_column(cells: Cells, path: str) -> bool:
+    """Whether `value_at` finds something."""
+    try:
+        value_at(cells, path)
+    except Wrong:
+        return False
+    return True
+
+
 def value_at(cells: Cells, path: str) -> Any:
     """The cell of that name, else what lies along the names between its dots."""
     if path in cells:
@@ -99,10 +108,15 @@ def value_at(cells: Cells, path: str) -> Any:
 def conversations_of(given: Mapping[str, Any]) -> list[Conversation]:
     if LONG_FORM[0] in given:
         return [conversation_of(given[name], name) for name in LONG_FORM]
-    prompt = listed(given["prompt"])
-    is_talk = isinstance(prompt, list) and all(isinstance(one, Mapping) for one in prompt)
-    before = conversation_of(prompt, "prompt") if is_talk else asked(plain_text(given["prompt"], "prompt"))
+    before = conversation_before(given["prompt"])
     return [before.answered(plain_text(given[name], name)) for name in SHORT_FORM[1:]]
+
+
+def conversation_before(value: Any) -> Conversation:
+    """What was asked: a text, or messages."""
+    prompt = listed(value)
+    is_talk = isinstance(prompt, list) and all(isinstance(one, Mapping) for one in prompt)
+    return conversation_of(prompt, "prompt") if is_talk else asked(plain_text(value, "prompt"))
 
 
 def plain_text(value: Any, name: str) -> str:

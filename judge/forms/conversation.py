@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from judge.datasets.dataset import Unusable
 from judge.io.rows import Wrong, found, kind_of, parse_json, shown
+from judge.io.usable import Unusable
 from judge.records import Message
 
 USERS = frozenset({"user", "human", "prompter"})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from judge.forms.answers import Answer, compared
+from judge.forms.answers import compared
 from judge.forms.conversation import Conversation, asked, conversation_of, listed, refuse_unreadable
 from judge.forms.form import (
+    Answer,
+    Answers,
     Comparison,
     Entry,
     Imported,
@@ -39,9 +40,14 @@ def read_dialogues(entries: Sequence[Entry], column: str) -> Imported:
     if any(is_of_two(entry.cells) for entry in entries):
         comparisons, left_out = each(entries, comparison_of)
     else:
-        answers, left_out = each(entries, lambda entry: answer_of(entry, column))
+        answers, left_out = read_answers(entries, column)
         comparisons = compared(answers, left_out)
     return imported(comparisons, left_out, voter="label")
+
+
+def read_answers(entries: Sequence[Entry], column: str) -> Answers:
+    """What each model said at the end of its conversation. Raises BadLines for a row of two conversations."""
+    return each(entries, lambda entry: answer_of(entry, column))
 
 
 def is_of_two(cells: Mapping[str, Any]) -> bool:
@@ -86,7 +92,9 @@ def answer_of(entry: Entry, column: str) -> Answer:
     return Answer(
         conversation.context,
         conversation.messages[-1].content,
-        model=optional_name(cells.get("model")) or Path(entry.file).name,
+        model=optional_name(cells.get("model")) or "",
+        file=entry.file,
+        where=entry.where,
         category=optional_name(cells.get("category")),
         reference=optional_name(cells.get("reference")),
         metadata=rest_of(cells, *USED, column),

@@ -6,16 +6,29 @@ and a tie where they differ, as in Zheng et al. (arXiv:2306.05685); of two singl
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
-from judge.forms.answers import Answer, compared
+from judge.forms.answers import compared
 from judge.forms.conversation import Conversation, content_of
-from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, imported, is_pair, optional_name
+from judge.forms.form import (
+    Answer,
+    Answers,
+    Comparison,
+    Entry,
+    Form,
+    Imported,
+    Labels,
+    each,
+    imported,
+    is_pair,
+    optional_name,
+)
 from judge.io.rows import Cells, Wrong, found
+from judge.io.usable import Unusable, usable
 from judge.records import Ballot, Message
 
 NEEDED = "FastChat's rows need question_id, and turns, or model_id and choices, or a judgment."
@@ -47,32 +60,48 @@ def read(entries: Sequence[Entry]) -> Imported:
         Wrong: there are no questions, or all answers are of one model.
     """
     rows, left_out = each(entries, row_of)
-    of_kind = {kind: [cells for one, cells in rows if one == kind] for kind in ("question", "answer")}
+    given = answers_in(rows, left_out)
+    judged = [(kind, entry.cells) for kind, entry in rows if kind in ("pair", "single")]
+    return imported(with_judgments(compared(given, left_out), judged), left_out, voter="judgment")
+
+
+def answers(entries: Sequence[Entry]) -> Answers:
+    """What each model answered in each turn of a question.
+
+    Raises:
+        BadLines: a row is none of FastChat's.
+        Wrong: there are no questions, or no answers.
+    """
+    rows, left_out = each(entries, row_of)
+    return answers_in(rows, left_out), left_out
+
+
+def answers_in(rows: Sequence[tuple[str, Entry]], left_out: Counter[str]) -> list[Answer]:
+    """The answers among rows; adds to `left_out` those to unknown questions."""
+    of_kind = {kind: [entry for one, entry in rows if one == kind] for kind in ("question", "answer")}
     if not of_kind["question"] or not of_kind["answer"]:
         missing = "answers, model_answer/*.jsonl" if of_kind["question"] else "questions, question.jsonl"
-        raise Wrong(f"there are no {missing}. Give `judge import fastchat` the questions and the answers.")
-    questions = {str(cells["question_id"]): cells for cells in of_kind["question"]}
-    turns, unasked = usable(of_kind["answer"], lambda cells: list(turns_of(cells, questions)))
-    left_out += unasked
-    comparisons = compared([answer for answers in turns for answer in answers], left_out)
-    judged = [(kind, cells) for kind, cells in rows if kind in ("pair", "single")]
-    return imported(with_judgments(comparisons, judged), left_out, voter="judgment")
+        raise Wrong(f"there are no {missing}. Give the questions and the answers together.")
+    questions = {str(entry.cells["question_id"]): entry.cells for entry in of_kind["question"]}
+    turns, unasked = usable(of_kind["answer"], lambda entry: list(turns_of(entry, questions)))
+    left_out.update(unasked)
+    return [answer for given in turns for answer in given]
 
 
-def row_of(entry: Entry) -> tuple[str, Cells]:
+def row_of(entry: Entry) -> tuple[str, Entry]:
     kind = kind_among(entry.cells)
     if kind is None:
         raise Wrong(f"found {found(entry.cells)}. {NEEDED}")
-    return kind, entry.cells
+    return kind, entry
 
 
-def turns_of(cells: Cells, questions: Mapping[str, Cells]) -> Iterator[Answer]:
+def turns_of(entry: Entry, questions: Mapping[str, Cells]) -> Iterator[Answer]:
     """A model's answers, one a turn, each after all that was said before it."""
+    cells = entry.cells
     number = str(cells["question_id"])
     if number not in questions:
         raise Unusable("answer: to a question that no file has")
     question = questions[number]
-    references = texts_of(question.get("reference"))
     before = Conversation(())
     both = zip(texts_of(question.get("turns", question.get("text"))), answers_of(cells), strict=False)
     for turn, (asked, answer) in enumerate(both, start=1):
@@ -81,12 +110,21 @@ def turns_of(cells: Cells, questions: Mapping[str, Cells]) -> Iterator[Answer]:
             before,
             answer,
             model=str(cells["model_id"]),
+            file=entry.file,
+            where=entry.where,
             question=f"{number}, turn {turn}",
             category=optional_name(question.get("category")),
-            reference=references[turn - 1] if turn <= len(references) else None,
+            reference=reference_of(question, turn),
             metadata={"question_id": cells["question_id"], "turn": turn},
         )
         before = before.answered(answer)
+
+
+def reference_of(question: Cells, turn: int) -> str | None:
+    """The known good answer of a turn, None where there is none."""
+    given = question.get("reference")
+    every = given if isinstance(given, list) else [given]
+    return content_of(every[turn - 1])[0] if turn <= len(every) else None
 
 
 def answers_of(cells: Cells) -> list[str]:
@@ -154,4 +192,4 @@ def higher_of(first: Any, second: Any) -> Ballot | None:
     return Ballot.TIE if first == second else Ballot.A if first > second else Ballot.B
 
 
-FASTCHAT = Form("FastChat's questions and answers", recognises, read)
+FASTCHAT = Form("FastChat's questions and answers", recognises, read, answers=answers)

@@ -1,7 +1,8 @@
 """What every form is read as: comparisons of two sides, which become pairs and votes, and what was left out.
 
 A form knows its rows when it sees them, and makes comparisons of them with the sides as the file has them.
-`imported` turns these into pairs: a hash of the answers says which is a, never the file or a label.
+`imported` turns these into pairs: a hash of the answers says which is a, never a label or the place in a
+file; but a stays a where the file itself calls the two a and b.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
-from judge.datasets.dataset import Unusable, usable
 from judge.errors import BadLines
 from judge.forms.conversation import Conversation
 from judge.io.pairs import with_ids
 from judge.io.rows import Cells, Wrong
+from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
 from judge.records import Ballot, HumanVote, Message, Pair, Verdict, sha256_of_json
 
@@ -45,6 +47,31 @@ class Side:
     @property
     def answer(self) -> str:
         return self.conversation.messages[-1].content
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered after a conversation.
+
+    `model` is "" where the file names nobody. `file` and `where` say where it stands, "" where a pair of
+    answers does. `question` names what was asked where that is more than the conversation: in a second turn,
+    which follows each model's own first answer, or where two prompts put one question.
+    """
+
+    before: Conversation
+    text: str
+    model: str = ""
+    file: str = ""
+    where: str = ""
+    question: str = ""
+    category: str | None = None
+    reference: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Hashable:
+        """What two answers must share to be compared."""
+        return self.question or (self.before.system, self.before.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +119,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The pairs of files, the votes in them, and what was left out: how much of it, by reason."""
+    """The pairs of files, the votes in them, and what was left out: how much of it, by reason.
+
+    `is_in_order`: the files themselves say which answer is a, no hash does.
+    """
 
     pairs: tuple[Pair, ...]
     votes: tuple[HumanVote, ...]
     left_out: Mapping[str, int]
+    is_in_order: bool = False
 
     def __str__(self) -> str:
         counts = f"{counted(len(self.pairs), 'pair')}, {counted(len(self.votes), 'vote')}"
@@ -115,6 +146,9 @@ class Exported:
         return f"{counted(self.n_verdicts, 'verdict')}; left out: {counts_in_words(self.left_out)}"
 
 
+Answers = tuple[list[Answer], Counter[str]]
+"""Answers of models, and how many were left out, by reason."""
+
 Exporter = Callable[[Sequence[tuple[Pair, Verdict]], str], Exported]
 """From verdicts, each with its pair, and the time now (ISO 8601) to a file. Raises InputError."""
 
@@ -126,7 +160,9 @@ class Form:
     Args:
         title: what messages call it, for example "arena votes".
         recognises: whether a row is of this form, and not one of our own pairs.
-        read: its pairs and votes. Raises InputError where rows cannot be read.
+        read: its pairs and votes. Raises InputError or Wrong where rows cannot be read.
+        answers: what each model answered, and what was left out, by reason, for forms that name the models.
+            Raises as `read`.
         export: writes verdicts in this form, where that makes sense.
     """
 
@@ -134,6 +170,7 @@ class Form:
     recognises: Callable[[Mapping[str, Any]], bool]
     read: Callable[[Sequence[Entry]], Imported]
     export: Exporter | None = None
+    answers: Callable[[Sequence[Entry]], Answers] | None = None
 
 
 def each(entries: Iterable[Entry], read_one: Callable[[Entry], T]) -> tuple[list[T], Counter[str]]:
@@ -168,12 +205,12 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
         left_out: what the form has left out so far.
         voter: names who is not named in the file; the second such vote on a pair is by `voter`-2.
     """
-    left_out = Counter(left_out)
+    left_out, comparisons = Counter(left_out), list(comparisons)
     places: dict[Hashable, int] = {}
     pairs: list[Pair] = []
     ids: set[str] = set()
     said: list[tuple[int, HumanVote]] = []
-    turned, unusable = usable(comparisons, pair_and_votes)
+    turned, unusable = usable(comparisons, partial(pair_and_votes, is_turned=turning()))
     for pair, votes, dropped in turned:
         key = (pair.id, pair.content_hash, pair.metadata.get("model_a"), pair.metadata.get("model_b"))
         if key not in places:
@@ -184,10 +221,31 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
         said += [(places[key], vote) for vote in votes]
     named = with_ids(pairs)
     votes, repeated = usable([(named[at], vote) for at, vote in said], one_vote_each(voter))
-    return Imported(tuple(named), tuple(votes), left_out + unusable + repeated)
+    is_in_order = all(one.is_in_order for one in comparisons)
+    return Imported(tuple(named), tuple(votes), left_out + unusable + repeated, is_in_order)
 
 
-def pair_and_votes(one: Comparison) -> tuple[Pair, list[HumanVote], list[str]]:
+def turning() -> Callable[[Comparison], bool]:
+    """Whether the second side of a comparison is a: as a hash says, or an earlier comparison of the same two.
+
+    Two sides that a file has once as a and b, and once as b and a, are one pair, as they stand first.
+    """
+    is_sorted_at_first: dict[Hashable, bool] = {}
+
+    def is_turned(one: Comparison) -> bool:
+        first, second = order_of(one.first), order_of(one.second)
+        is_sorted = first <= second
+        if not one.is_in_order:
+            return not is_sorted
+        key = (one.id, frozenset({(first, one.first.model), (second, one.second.model)}))
+        return is_sorted_at_first.setdefault(key, is_sorted) != is_sorted
+
+    return is_turned
+
+
+def pair_and_votes(
+    one: Comparison, is_turned: Callable[[Comparison], bool]
+) -> tuple[Pair, list[HumanVote], list[str]]:
     """The pair, what was said of it in its own terms, and why messages and labels were left out."""
     sides = [one.first, one.second]
     systems = [side.conversation.system for side in sides]
@@ -195,8 +253,8 @@ def pair_and_votes(one: Comparison) -> tuple[Pair, list[HumanVote], list[str]]:
         raise Unusable("different system texts")
     for side in sides:
         side.conversation.check()
-    is_turned = not one.is_in_order and order_of(one.second) < order_of(one.first)
-    a, b = reversed(sides) if is_turned else sides
+    turned = is_turned(one)
+    a, b = reversed(sides) if turned else sides
     models = {"model_a": a.model, "model_b": b.model}
     pair = Pair(
         id=one.id,
@@ -212,7 +270,7 @@ def pair_and_votes(one: Comparison) -> tuple[Pair, list[HumanVote], list[str]]:
         HumanVote(
             pair_id="",
             voter=said.voter,
-            outcome=turned_ballot(said.outcome) if is_turned else said.outcome,
+            outcome=turned_ballot(said.outcome) if turned else said.outcome,
             turn=turn,
             category=one.category,
             model_a=a.model,

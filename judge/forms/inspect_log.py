@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
 from judge.errors import InputError
-from judge.forms.answers import Answer, compared
+from judge.forms.answers import compared
 from judge.forms.conversation import asked, conversation_of
 from judge.forms.form import (
+    Answer,
+    Answers,
     Comparison,
     Entry,
     Exported,
@@ -33,9 +34,11 @@ from judge.forms.form import (
 from judge.forms.winners import ballot_of
 from judge.io.pairs import LONG_FORM
 from judge.io.rows import Cells, Wrong, found, parse_json
+from judge.io.usable import Unusable, usable
 from judge.records import Pair, Verdict
 
 ZIP_MAGIC = b"PK\x03\x04"
+OFFICE = "[Content_Types].xml"  # a member of every workbook of Excel
 ZSTANDARD = 93  # the number of the method in a zip file
 LOCAL_HEADER = 30  # bytes of a member's header before its name; its last four are two lengths
 TASK, SCORE, UNPARSED = "four-token-judge", "verdict", "unparsed"
@@ -56,15 +59,29 @@ def read(entries: Sequence[Entry]) -> Imported:
             [sample for _, log in logs for sample in log["samples"]], verdict_of_sample
         )
         return imported(verdicts, left_out + unjudged, voter="judge")
+    given, failed = answers_in(logs)
+    left_out += failed
+    return imported(compared(given, left_out), left_out, voter="inspect")
+
+
+def answers(entries: Sequence[Entry]) -> Answers:
+    """What each model answered to each sample. Raises Wrong where a log is one of our verdicts."""
+    logs, left_out = each(entries, log_of)
+    if any(log["eval"].get("task") == TASK for _, log in logs):
+        raise Wrong("this is a log of verdicts, not of models' answers.")
+    given, failed = answers_in(logs)
+    return given, left_out + failed
+
+
+def answers_in(logs: Sequence[tuple[str, Cells]]) -> Answers:
+    """The answers of all logs, each with its file; a log's file names it where two are of one model."""
     models = [str(log["eval"].get("model")) for _, log in logs]
     samples = [
         (model if models.count(model) == 1 else Path(file).name, sample)
         for model, (file, log) in zip(models, logs, strict=True)
         for sample in log["samples"]
     ]
-    answers, failed = usable(samples, lambda given: answer_of(*given))
-    left_out += failed
-    return imported(compared(answers, left_out), left_out, voter="inspect")
+    return usable(samples, lambda given: answer_of(*given))
 
 
 def log_of(entry: Entry) -> tuple[str, Cells]:
@@ -180,6 +197,8 @@ def unzipped(data: bytes, name: str) -> Cells:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if OFFICE in archive.namelist():
+                raise InputError(f"{name}: this is a workbook, of Excel or the like. Save the sheet as CSV.")
             members = [member for member in archive.infolist() if is_read(member.filename)]
             files = {member.filename: content_of_member(archive, member, data) for member in members}
     except (
@@ -223,4 +242,4 @@ def is_read(member: str) -> bool:
     return is_sample or member in ("header.json", "_journal/start.json")
 
 
-INSPECT = Form("logs of inspect_ai", recognises, read, export)
+INSPECT = Form("logs of inspect_ai", recognises, read, export, answers)

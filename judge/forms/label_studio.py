@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from judge.datasets.dataset import Unusable
 from judge.forms.fields import sides_of
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, given_id, imported, rest_of
 from judge.forms.winners import ballot_of
 from judge.io.rows import Wrong, found, parse_json
+from judge.io.usable import Unusable
 from judge.records import Ballot
 
 MINIMAL = ("annotation_id", "annotator", "lead_time")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from judge.forms.conversation import CALLS, RESULTS
-from judge.forms.dialogues import any_message, is_of_two, read_dialogues
-from judge.forms.form import Entry, Form, Imported
+from judge.forms.dialogues import any_message, is_of_two, read_answers, read_dialogues
+from judge.forms.form import Answers, Entry, Form, Imported
 from judge.io.pairs import LONG_FORM
 
 COLUMN = "messages"
@@ -36,4 +36,8 @@ def read(entries: Sequence[Entry]) -> Imported:
     return read_dialogues(entries, COLUMN)
 
 
-OPENAI = Form("OpenAI's messages", recognises, read)
+def answers(entries: Sequence[Entry]) -> Answers:
+    return read_answers(entries, COLUMN)
+
+
+OPENAI = Form("OpenAI's messages", recognises, read, answers=answers)

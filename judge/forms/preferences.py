@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
 from judge.forms.conversation import (
     Conversation,
     asked,
@@ -39,6 +38,7 @@ from judge.forms.form import (
     rest_of,
 )
 from judge.io.rows import Wrong, found, kind_of
+from judge.io.usable import Unusable, usable
 from judge.records import Ballot, Outcome, Pair, Status, Verdict
 
 ANSWERS = (

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from judge.datasets.dataset import Unusable, usable
-from judge.forms.answers import Answer, compared
+from judge.forms.answers import compared
 from judge.forms.conversation import Conversation, asked, conversation_of, listed
-from judge.forms.form import Entry, Form, Imported, each, imported, is_pair
+from judge.forms.form import Answer, Answers, Entry, Form, Imported, each, imported, is_pair
 from judge.io.rows import Cells, Wrong, found
+from judge.io.usable import Unusable, usable
 from judge.io.wording import MAX_CELL_NAME, one_line, shortened
 
 NEEDED = "promptfoo's results need results, or in a line prompt, vars and response."
@@ -40,12 +40,17 @@ def is_result(value: Any) -> bool:
 
 def read(entries: Sequence[Entry]) -> Imported:
     """A pair of every two outputs of a test, whether of two providers, of two prompts or of two files."""
+    given, left_out = answers(entries)
+    return imported(compared(given, left_out), left_out, voter="promptfoo")
+
+
+def answers(entries: Sequence[Entry]) -> Answers:
+    """What each provider, or each prompt, or each file, answered to each test."""
     found, left_out = each(entries, outputs_of)
     every = [output for outputs in found for output in outputs]
     has_files, has_prompts = (len({output[part] for output in every}) > 1 for part in (0, 2))
-    answers, failed = usable(every, lambda output: answer_of(*output, has_files, has_prompts))
-    left_out += failed
-    return imported(compared(answers, left_out), left_out, voter="promptfoo")
+    given, failed = usable(every, lambda output: answer_of(*output, has_files, has_prompts))
+    return given, left_out + failed
 
 
 def outputs_of(entry: Entry) -> list[tuple[str, str, str, Cells]]:
@@ -90,4 +95,4 @@ def question_of(prompt: Any) -> Conversation:
     return conversation_of(messages, "prompt") if isinstance(messages, list) else asked(str(raw))
 
 
-PROMPTFOO = Form("promptfoo's results", recognises, read)
+PROMPTFOO = Form("promptfoo's results", recognises, read, answers=answers)

@@ -1,8 +1,9 @@
-"""Files read by their form: our own pairs, or another tool's, of a form that is named or recognised."""
+"""Files read by their form: pairs and votes of our own, or another tool's, of a form that is recognised."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,11 @@ from judge.forms import FORMS, OURS, columns
 from judge.forms.form import Entry, Form, Imported
 from judge.forms.inspect_log import ZIP_MAGIC, unzipped
 from judge.io.content import JSON, PARQUET, TABLE
-from judge.io.pairs import csv_pair_cells, pairs_of, with_json_parsed
+from judge.io.pairs import pairs_of
 from judge.io.rows import (
-    Cells,
     Reader,
     Row,
     Wrong,
-    changed,
     content_of,
     csv_rows,
     file_name,
@@ -27,11 +26,11 @@ from judge.io.rows import (
     parquet_rows,
     rows_of_content,
 )
+from judge.io.votes import votes_of
 from judge.io.wording import counts_in_words, some_of
-from judge.records import Pair
+from judge.records import HumanVote, Pair
 
-CELLS_OF_PAIRS: dict[str, Callable[[Cells], Cells]] = {TABLE: csv_pair_cells, PARQUET: with_json_parsed}
-"""What our own pairs make of the cells of a kind of file."""
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +42,67 @@ class File:
     rows: Sequence[Row]
 
 
-def read_any_pairs(path: str | Path, say: Callable[[str], None], mapping: str = "") -> list[Pair]:
-    """The pairs of a file, ours or of a form that is recognised; "-" is standard input.
+def told(line: str) -> None:
+    """Says it on standard error."""
+    print(line, file=sys.stderr)
+
+
+def read_pairs(path: str | Path, say: Say = told, mapping: str = "") -> list[Pair]:
+    """The pairs of a file, ours or of another tool's form, which is recognised; "-" is standard input.
+
+    A file is read as what it holds: JSON as an object a line, one list of objects or indented objects; a
+    table by the separator in its header; Parquet; gzipped or not; UTF-8 or UTF-16. Labels of other tools are
+    votes: `read_votes` reads them from the same file.
 
     Args:
-        say: is told in one line which other form it was, and what was left out.
+        say: is told which other form it was, and what was left out; by default on standard error.
         mapping: names the columns of a file of no known form, as `--map` does.
 
     Raises:
-        InputError: it cannot be read, or nothing in it can be judged.
+        BadLines: some rows cannot be read; the error holds a line for each of them.
+        InputError: the file as a whole cannot be read, or nothing in it can be judged.
     """
     file = file_at(path)
-    name = columns.NAME if mapping else form_among(file.rows)
-    if name is None:
-        own = CELLS_OF_PAIRS.get(file.kind)
-        return pairs_of(changed(file.rows, own) if own else file.rows, file.name)
-    form = form_named(name, mapping)
-    read = read_as(form, [file])
-    say(f"{file.name}: read as {form.title}: {read}.")
+    read = read_rows(file, say, mapping)
     if read.votes:
+        name = columns.NAME if mapping else form_among(file.rows) or ""
         mapped = ["--map", mapping] if mapping else []
         command = shlex.join(["judge", "import", name, str(path), *mapped])
         say(f"Its votes: {command} --out pairs.jsonl --votes votes.jsonl")
     return list(read.pairs)
+
+
+def read_votes(path: str | Path, say: Say = told) -> list[HumanVote]:
+    """The votes of a file: votes of our own, or the labels in a file of another tool; "-" is standard input.
+
+    A file of our own may be empty. Whether the pairs exist is not checked.
+
+    Raises:
+        BadLines: some rows are not votes, or repeat the voter, pair and turn of an earlier row.
+        InputError: the file as a whole cannot be read, or another tool's has no label.
+    """
+    file = file_at(path)
+    name = form_among(file.rows)
+    if name is None:
+        return votes_of(file.rows, file.kind)
+    read = read_as(FORMS[name], [file], say)
+    if not read.votes:
+        left_out = counts_in_words(read.left_out)
+        raise InputError(
+            f"{file.name}: read as {FORMS[name].title}, and there are no votes in it (left out: {left_out})."
+        )
+    return list(read.votes)
+
+
+def read_rows(file: File, say: Say, mapping: str = "") -> Imported:
+    """The pairs and votes of a file's rows. `say` is told which form they are of, where it is not our own.
+
+    Raises as `read_pairs`.
+    """
+    name = columns.NAME if mapping else form_among(file.rows)
+    if name is None:
+        return Imported(tuple(pairs_of(file.rows, file.name, file.kind)), (), {}, is_in_order=True)
+    return read_as(form_named(name, mapping), [file], say)
 
 
 def import_files(form: str, paths: Sequence[str | Path], mapping: str = "") -> Imported:
@@ -95,8 +132,12 @@ def form_named(name: str, mapping: str = "") -> Form:
     return found
 
 
-def read_as(form: Form, files: Sequence[File]) -> Imported:
-    """What a form makes of files. Raises InputError where it cannot read them, or leaves nothing to judge."""
+def read_as(form: Form, files: Sequence[File], say: Say = lambda line: None) -> Imported:
+    """What a form makes of files; `say` is told so.
+
+    Raises:
+        InputError: it cannot read them, or leaves nothing to judge.
+    """
     names = some_of([file.name for file in files])
     try:
         read = form.read([entry for file in files for entry in entries_of(file)])
@@ -107,6 +148,7 @@ def read_as(form: Form, files: Sequence[File]) -> Imported:
         raise InputError(
             f"{names}: read as {form.title}, and there is nothing to judge (left out: {left_out})."
         )
+    say(f"{names}: read as {form.title}: {read}.")
     return read
 
 
@@ -118,7 +160,7 @@ def form_among(rows: Iterable[Row]) -> str | None:
 
 def file_at(path: str | Path) -> File:
     """The rows of a file, read once. Raises InputError where it holds neither JSON, a table nor Parquet."""
-    kinds = [""]
+    kinds = [JSON]
 
     def noting(kind: str, read: Reader) -> Reader:
         def noted(data: bytes, name: str) -> Iterable[Row]:

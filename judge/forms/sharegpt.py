@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from judge.forms.dialogues import any_message, is_of_two, read_dialogues
-from judge.forms.form import Entry, Form, Imported
+from judge.forms.dialogues import any_message, is_of_two, read_answers, read_dialogues
+from judge.forms.form import Answers, Entry, Form, Imported
 from judge.io.pairs import LONG_FORM
 
 COLUMN = "conversations"
@@ -22,4 +22,8 @@ def read(entries: Sequence[Entry]) -> Imported:
     return read_dialogues(entries, COLUMN)
 
 
-SHAREGPT = Form("ShareGPT's conversations", recognises, read)
+def answers(entries: Sequence[Entry]) -> Answers:
+    return read_answers(entries, COLUMN)
+
+
+SHAREGPT = Form("ShareGPT's conversations", recognises, read, answers=answers)

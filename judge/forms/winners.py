@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from judge.datasets.dataset import Unusable
 from judge.io.rows import shown
+from judge.io.usable import Unusable
 from judge.records import Ballot
 
 NAME = (

@@ -1,4 +1,4 @@
-"""Pairs as files: from JSON, CSV or Parquet, and to JSONL.
+"""Pairs of our own: from rows of a file, and to JSONL. `judge.forms.reading.read_pairs` reads files.
 
 A row has one of two forms, and in both may have category, reference, system, criteria (lines, see
 `judge.io.criteria`) and metadata (an object):
@@ -12,31 +12,25 @@ A file is read whole or not at all: every row that cannot be read is named in on
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError
-from judge.io.content import PARQUET, TABLE
+from judge.io.content import JSON, PARQUET, TABLE
 from judge.io.criteria import criteria_in, lines_in_one
 from judge.io.rows import (
-    JSON_READERS,
     Cells,
-    Reader,
     Row,
     Wrong,
     changed,
     claim,
-    csv_rows,
-    file_name,
     found,
     gather,
     kind_of,
-    parquet_rows,
     parse_json,
-    rows_of,
     shown,
     write_json_lines,
 )
@@ -53,21 +47,17 @@ OPTIONAL = ("id", "category", "reference", "system", "criteria", "metadata")
 JSON_COLUMNS = (*LONG_FORM, "metadata")  # text in them, in a table, is JSON; criteria are lines
 
 
-def read_pairs(path: str | Path) -> list[Pair]:
-    """The pairs of a file of JSON, CSV or Parquet, gzipped or not, in its order; "-" is standard input.
+def pairs_of(rows: Iterable[Row], name: str, kind: str = JSON) -> list[Pair]:
+    """The pairs of rows that were read from the file of that name, in their order.
 
-    A file is read as what it holds: JSON as an object a line, one list of objects or indented objects; a
-    table by the separator in its header; UTF-8 or UTF-16.
+    Args:
+        kind: what the file holds: JSON, TABLE or PARQUET.
 
     Raises:
         BadLines: some rows cannot be read; the error holds a line for each of them.
-        InputError: the file as a whole cannot be read, or has no pair in it.
+        InputError: there is no pair.
     """
-    return pairs_of(rows_of(path, PAIR_READERS), file_name(path))
-
-
-def pairs_of(rows: Iterable[Row], name: str) -> list[Pair]:
-    """The pairs of rows that were read from the file of that name, in their order. Raises as `read_pairs`."""
+    rows = changed(rows, CELLS_OF[kind]) if kind in CELLS_OF else rows
     first_with_id: dict[Hashable, str] = {}
 
     def pair_of(cells: Mapping[str, Any], where: str) -> Pair:
@@ -237,14 +227,6 @@ def last_user_text(messages: Iterable[Message]) -> str:
 # --- tables hold text: what an empty cell means, and where JSON is in one --------------------------------
 
 
-def csv_pair_rows(data: bytes, name: str) -> Iterator[Row]:
-    return changed(csv_rows(data, name), csv_pair_cells)
-
-
-def parquet_pair_rows(data: bytes, name: str) -> Iterator[Row]:
-    return changed(parquet_rows(data, name), with_json_parsed)
-
-
 def csv_pair_cells(cells: Cells) -> Cells:
     return with_json_parsed(without_absent(cells))
 
@@ -267,4 +249,5 @@ def with_json_parsed(cells: Cells) -> Cells:
     return cells
 
 
-PAIR_READERS: dict[str, Reader] = {**JSON_READERS, TABLE: csv_pair_rows, PARQUET: parquet_pair_rows}
+CELLS_OF: dict[str, Callable[[Cells], Cells]] = {TABLE: csv_pair_cells, PARQUET: with_json_parsed}
+"""What is made of the cells of a kind of file before they are read."""

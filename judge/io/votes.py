@@ -1,4 +1,4 @@
-"""People's votes as files: from JSON, CSV or Parquet, and back to JSONL.
+"""People's votes: from rows of a file, and to JSONL. `judge.forms.reading.read_votes` reads files.
 
 A row has pair_id, voter and outcome (A, B, TIE or BOTH_BAD), and may have turn, category, model_a, model_b,
 note, shown_left (A or B), at (ISO 8601) and saw_judge (true or false). This file is ours, so an unknown
@@ -9,27 +9,22 @@ A file is read whole or not at all: every row that cannot be read is named in on
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from judge.io.content import PARQUET, TABLE
+from judge.io.content import JSON, TABLE
 from judge.io.labels import ballot_of
 from judge.io.rows import (
-    JSON_READERS,
     Cells,
-    Reader,
     Row,
     Wrong,
     changed,
     claim,
-    csv_rows,
     found,
     gather,
     kind_of,
-    parquet_rows,
-    rows_of,
     shown,
     write_json_lines,
 )
@@ -44,15 +39,16 @@ TRUTHS = {"true": True, "false": False}
 DIGITS = re.compile("[0-9]{1,9}")
 
 
-def read_votes(path: str | Path) -> list[HumanVote]:
-    """The votes of a file of JSON, CSV or Parquet, as `read_pairs` reads it; "-" is standard input.
+def votes_of(rows: Iterable[Row], kind: str = JSON) -> list[HumanVote]:
+    """The votes of rows that were read from a file, in their order. Whether the pairs exist is not checked.
 
-    A file may be empty. Whether the pairs exist is not checked.
+    Args:
+        kind: what the file holds: JSON, TABLE or PARQUET.
 
     Raises:
         BadLines: some rows are not votes, or repeat the voter, pair and turn of an earlier row.
-        InputError: the file as a whole cannot be read.
     """
+    rows = changed(rows, cells_of_csv) if kind == TABLE else rows
     first_with_vote: dict[Hashable, str] = {}
 
     def vote_of(cells: Mapping[str, Any], where: str) -> HumanVote:
@@ -61,7 +57,7 @@ def read_votes(path: str | Path) -> list[HumanVote]:
         claim(first_with_vote, (vote.pair_id, vote.voter, vote.turn), where, what)
         return vote
 
-    return gather(rows_of(path, VOTE_READERS), vote_of)
+    return gather(rows, vote_of)
 
 
 def write_votes(path: str | Path, votes: Iterable[HumanVote]) -> None:
@@ -147,16 +143,9 @@ def truth_of(value: Any) -> bool | None:
     return value
 
 
-def csv_vote_rows(data: bytes, name: str) -> Iterator[Row]:
-    return changed(csv_rows(data, name), cells_of_csv)
-
-
 def cells_of_csv(cells: Cells) -> Cells:
     """The non-empty cells of our columns, digits and truths as such, and all cells of unknown columns."""
     given = {name: value for name, value in cells.items() if value or name not in KNOWN}
     turn, saw_judge = given.get("turn", ""), given.get("saw_judge", "").lower()
     read: Cells = {"turn": int(turn)} if DIGITS.fullmatch(turn) else {}
     return given | read | ({"saw_judge": TRUTHS[saw_judge]} if saw_judge in TRUTHS else {})
-
-
-VOTE_READERS: dict[str, Reader] = {**JSON_READERS, TABLE: csv_vote_rows, PARQUET: parquet_rows}

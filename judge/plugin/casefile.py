@@ -4,16 +4,21 @@
 
 `conversation`, a list of {"role", "content"} that ends in a question, may take the place of `prompt`. A file
 is read whole or not at all: every case that cannot be read is named in one BadLines error.
+
+A file of pairs, of our own or of another tool that says which answer is a, is cases, too: a is the new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError, MissingExtra
+from judge.forms.form import is_pair
+from judge.forms.reading import File, Say, form_among, read_rows, told
+from judge.io.content import JSON
 from judge.io.criteria import criteria_in
 from judge.io.pairs import message_of
 from judge.io.rows import (
@@ -49,14 +54,21 @@ class Case:
     where: str
 
 
-def read_cases(path: Path) -> list[Case]:
+def read_cases(path: Path, say: Say = told) -> list[Case]:
     """The cases of a file of JSON, gzipped or not, or of a .yaml or .yml file, in its order.
+
+    Args:
+        say: is told which other form it was, and what was left out.
 
     Raises:
         BadLines: some cases cannot be read; the error holds a line for each of them.
         InputError: the file as a whole cannot be read, or has no case in it.
         MissingExtra: it is YAML, and PyYAML is not installed.
     """
+    rows = list(rows_of(path, READERS))
+    if holds_pairs(rows):
+        pairs = newer_first(File(str(path), JSON, rows), say)
+        return [Case(pair, "", cluster_of(pair), f"{path}, {pair.id}") for pair in pairs]
     taken: dict[Hashable, str] = {}
 
     def case_of(cells: Mapping[str, Any], where: str) -> Case:
@@ -71,10 +83,33 @@ def read_cases(path: Path) -> list[Case]:
         claim(taken, name, where, f"id {shown(name)}")
         return case_from_cells(cells, name, where)
 
-    cases = gather(rows_of(path, READERS), case_of)
+    cases = gather(rows, case_of)
     if not cases:
         raise InputError(f"{path}: no cases found. A file must hold at least one case.")
     return cases
+
+
+def holds_pairs(rows: Sequence[Row]) -> bool:
+    """Whether rows are pairs, of our own or of another tool, and none is a case."""
+    every = [row.cells for row in rows if not isinstance(row.cells, Wrong)]
+    if any(name in cells for cells in every for name in NEEDED[1:]):
+        return False
+    return any(map(is_pair, every)) or form_among(rows) is not None
+
+
+def newer_first(file: File, say: Say) -> list[Pair]:
+    """The pairs of a file in which a is the new answer.
+
+    Raises:
+        InputError: it cannot be read, or it does not say which answer is a.
+    """
+    read = read_rows(file, say)
+    if not read.is_in_order:
+        raise InputError(
+            f"{file.name}: this file does not say which answer is the new one. Name it: judge import "
+            "columns FILE --map prompt=question,response_a=new,response_b=approved"
+        )
+    return list(read.pairs)
 
 
 def case_from_cells(cells: Mapping[str, Any], name: str, where: str) -> Case:

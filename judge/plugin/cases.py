@@ -24,7 +24,7 @@ class CaseFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         try:
-            cases = read_cases(Path(relative(self.path)))
+            cases = read_cases(Path(relative(self.path)), self.run.say)
         except JudgeError as error:
             raise self.CollectError(str(error)) from None
         for case in cases:
@@ -79,6 +79,6 @@ class CaseItem(pytest.Item):
             return f"{self.judge_case.where}: {excinfo.value}"
         return super().repr_failure(excinfo, style)
 
-    def reportinfo(self) -> tuple[Any, int, str]:
-        line = int(self.judge_case.where.rpartition(":")[2]) - 1
-        return self.path, line, f"case {self.name}"
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        line = self.judge_case.where.rpartition(":")[2]  # a case that was a pair has no line
+        return self.path, int(line) - 1 if line.isdecimal() else None, f"case {self.name}"

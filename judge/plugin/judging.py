@@ -10,11 +10,12 @@ from typing import Any, NoReturn
 import pytest
 
 from judge.errors import JudgeError
+from judge.forms.reading import file_at
 from judge.io.criteria import criteria_given
-from judge.io.pairs import read_pairs
 from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
+from judge.plugin.casefile import newer_first
 from judge.plugin.given import asked, one_system, optional_given, text_given
 from judge.plugin.run import Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
@@ -263,7 +264,7 @@ def judged_by_marker(run: SuiteRun, item: pytest.Item) -> list[Comparison]:
     name = marker.args[0] if marker.args else marker.kwargs["dataset"]
     try:
         criteria = criteria_beside(item, marker.kwargs.get("criteria") or ())
-        pairs = read_pairs(item.path.parent / name)[: marker.kwargs.get("limit")]
+        pairs = newer_first(file_at(item.path.parent / name), run.say)[: marker.kwargs.get("limit")]
         comparisons = run.compare([replace(one, criteria=one.criteria or criteria) for one in pairs])
     except JudgeError as error:
         give_up(error)

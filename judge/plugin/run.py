@@ -132,9 +132,13 @@ class SuiteRun:
         is_read = WAYS.get(self.settings.method, self.settings.method) in BY_CRITERIA
         judge = self.slow_judge if pairs[0].criteria and not is_read else self.judge
         verdicts = judge.judge(pairs)
-        if judge.notice not in ("", *self.warnings):
-            self.warnings.append(judge.notice)
+        self.say(judge.notice)
         return [Comparison(*one) for one in zip(pairs, verdicts, judge.replay.made, strict=True)]
+
+    def say(self, line: str) -> None:
+        """Says it once in the summary; "" is nothing to say."""
+        if line not in ("", *self.warnings):
+            self.warnings.append(line)
 
     def criteria(self, pair: Pair) -> str:
         """The slow judge's scores on each criterion as a table; a sentence if there are none."""

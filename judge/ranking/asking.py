@@ -129,11 +129,12 @@ class AnswerAsker:
     def ask(self, n: int, fit: Fit | None, order: Sequence[int], is_over: IsOver) -> None:
         model, prompt = next_answers(self._is_graded, n, fit, order)
         asked = [self._answers.conversation(int(m), int(q)) for m, q in zip(model, prompt, strict=True)]
+        references = [self._answers.references[int(q)] for q in prompt]
         sizes = [sum(len(turn.content) for turn in one) for one in asked]
         for start, end in chunks(sizes, CHUNK * self._judge.batch_characters):
             if is_over():
                 return
-            grades = self._judge.grades(asked[start:end])
+            grades = self._judge.grades(asked[start:end], references[start:end])
             at = model[start:end], prompt[start:end]
             self._is_graded[at] = True
             self._grades[at] = [np.nan if isinstance(grade, Unparsed) else grade for grade in grades]

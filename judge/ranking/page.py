@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from judge.drawing.formats import html_page, terminal_text
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("templates") / "ranking.html"
 TITLE = "Which model is best?"
-WIDTH, ROW_HEIGHT = 7.5, 0.27
-LONGEST_NAME = 28
+WIDTH, ROW_HEIGHT, LINE_HEIGHT = 7.5, 0.27, 0.17
+LONGEST_NAME, LINE = 60, 30
+"""Characters of a name in the chart, and in one line of it."""
 
 
 def format_ranking_text(board: Leaderboard, color: bool = False, width: int = 100) -> str:
@@ -71,8 +73,14 @@ def format_ranking_html(board: Leaderboard) -> str:
 def chart_of_scores(board: Leaderboard) -> str:
     """Every model's score with its interval as SVG, the best on top."""
     told = ", ".join(f"{one_line(one.model)} {one.strength.value or 0.0:+.0f}" for one in board.standings)
-    height = 0.8 + ROW_HEIGHT * len(board.standings)
+    n_lines = max(len(lines_of(one.model)) for one in board.standings)
+    height = 0.8 + (ROW_HEIGHT + LINE_HEIGHT * (n_lines - 1)) * len(board.standings)
     return svg_of(lambda axes: draw_scores(axes, board), (WIDTH, height), f"Scores, the best first: {told}.")
+
+
+def lines_of(model: str) -> list[str]:
+    """A model's name in the chart, in one line or two."""
+    return wrap(shortened(one_line(model), LONGEST_NAME), LINE) or [""]
 
 
 def draw_scores(axes: Axes, board: Leaderboard) -> None:
@@ -83,7 +91,7 @@ def draw_scores(axes: Axes, board: Leaderboard) -> None:
         if score.low is not None and score.high is not None:
             axes.plot([score.low, score.high], [y, y], color=BLUE, linewidth=1.6, zorder=3)
         axes.plot([score.value], [y], "o", color=BLUE, markersize=6, zorder=4)
-    names = [shortened(one_line(one.model), LONGEST_NAME) for one in board.standings]
+    names = ["\n".join(lines_of(one.model)) for one in board.standings]
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.axvline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)

@@ -26,6 +26,7 @@ def rank(
     budget: int | None = None,
     within: str | None = None,
     seed: int = 0,
+    mapping: str = "",
 ) -> Leaderboard:
     """The leaderboard of two to fifty models, from files of their answers to common prompts.
 
@@ -34,17 +35,18 @@ def rank(
 
     Args:
         files: answers as AlpacaEval has them, `instruction, output, generator`: one file a model, or several
-            models in a file. JSON, CSV or Parquet.
+            models in a file; or files of any form that names the models; or folders. JSON, CSV or Parquet.
         judge: who compares; by default the one in the package, which grades each answer once.
         budget: of pairs that are judged at most; of answers where the judge grades single answers.
         within: a time such as "30m" after which nothing new is asked; None is as long as it takes.
         seed: of the order in which prompts are used.
+        mapping: for files with one column a model: which column is what, "prompt=question,gpt-4,llama=out_2".
 
     Raises:
         InputError: a file cannot be read, or there are not two to fifty models with a prompt in common.
         BackendError: the engine failed. Every batch before that is in the ledger.
     """
-    answers = read_answers([files] if isinstance(files, str | Path) else files)
+    answers = read_answers([files] if isinstance(files, str | Path) else files, mapping)
     within_s = None if within is None else seconds_in(within, "within")
     if budget is not None and budget < 1:
         raise InputError(f"budget is {budget}. It must be at least 1.")

@@ -10,18 +10,21 @@ import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from threading import Lock
 
 from judge.errors import InputError
+from judge.forms.reading import form_among, read_pairs
 from judge.io.content import is_json_lines
-from judge.io.pairs import id_of, pair_from_cells, read_pairs, write_pairs
-from judge.io.rows import Wrong, object_of_line, shown
+from judge.io.pairs import id_of, pair_from_cells, write_pairs
+from judge.io.rows import Row, Wrong, object_of_line, shown
 from judge.records import Pair
 
 PIECE = 1 << 24
 MOST_PROBLEMS = 20
+MOST_LOOKED_AT = 100
+"""Lines that tell whether a JSONL file is of another tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,15 @@ class IndexEntry:
 class PairIndex:
     """The pairs of a JSONL file. One thread reads on, any number look.
 
-    `name` is the file's name as the user knows it. `by_content` has the pairs of one content, which may be
-    there under several ids. `problems` are the lines that hold no pair, in words, the
-    first twenty; `n_bad` counts them all.
+    `name` is the file's name as the user knows it, `notes` say how it was read. `by_content` has the pairs of
+    one content, which may be there under several ids. `problems` are the lines that hold no pair, in words,
+    the first twenty; `n_bad` counts them all.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, notes: Sequence[str] = ()) -> None:
         self.path = path
         self.name = name
+        self.notes = notes
         self.starts = starts_of_lines(path)
         self.entries: list[IndexEntry] = []
         self.by_id: dict[str, IndexEntry] = {}
@@ -138,23 +142,31 @@ class PairIndex:
 
 
 def opened(path: Path, name: str | None = None) -> PairIndex:
-    """The index of a file of pairs; what holds no plain JSONL is read whole and kept aside as such.
+    """The index of a file of pairs; what is no plain JSONL of ours is read whole and kept aside as such.
 
     Raises:
         InputError: there is no such file, it is of another kind, it holds no line, or it is not plain JSONL
-        and a row of it is not a pair.
+        of ours and a row of it is not a pair.
     """
-    name = name or path.name
+    notes: list[str] = []
+    file, name = path, name or path.name
     if not path.is_file():
         raise InputError(f"{name}: no such file.")
-    if not is_json_lines(path):
-        pairs = read_pairs(path)
+    if not is_json_lines(path) or is_of_another_tool(path):
+        pairs = read_pairs(path, lambda line: notes.append(line.replace(str(file), name)))
         path = Path(tempfile.mkdtemp(prefix="judge-app-")) / "pairs.jsonl"
         write_pairs(path, pairs)
-    index = PairIndex(path, name)
+    index = PairIndex(path, name, notes)
     if not index.n_lines:
         raise InputError(f"{name}: no pairs found. A file must hold at least one pair.")
     return index
+
+
+def is_of_another_tool(path: Path) -> bool:
+    """Whether a form of another tool is recognised in the first lines of a JSONL file."""
+    with path.open("rb") as file:
+        lines = [line for line in islice(file, MOST_LOOKED_AT) if line.strip()]
+    return form_among(Row("", object_of_line(line)) for line in lines) is not None
 
 
 def starts_of_lines(path: Path) -> array[int]:

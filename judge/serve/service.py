@@ -184,7 +184,7 @@ async def while_connected(request: Request, make: Callable[[threading.Event], Re
 def ranking_of(cells: Cells, shared: SharedJudge, is_gone: threading.Event) -> Response:
     """What `judge rank --out` would write of these answers."""
     from judge.forms.form import Entry, optional_name
-    from judge.ranking.answers import answers_in
+    from judge.ranking.answers import answers_of
     from judge.ranking.rank import rank_answers
 
     if unknown := [name for name in cells if name not in RANK_KEYS]:
@@ -198,7 +198,7 @@ def ranking_of(cells: Cells, shared: SharedJudge, is_gone: threading.Event) -> R
     entries = [Entry("answers", f"answers[{number}]", row) for number, row in enumerate(rows)]
     budget, seed = whole(cells, "budget", 1), whole(cells, "seed", 0)
     within_s = None if cells.get("within") is None else seconds_in(text(cells["within"], "within"), "within")
-    board = rank_answers(answers_in(entries), Unless(is_gone, shared), budget, within_s, seed or 0)
+    board = rank_answers(answers_of(entries), Unless(is_gone, shared), budget, within_s, seed or 0)
     return Response(as_json(board.as_json()) + "\n", media_type=JSON)
 
 
