@@ -20,9 +20,10 @@ from judge.cli.main import app
 from judge.drawing.steps import score_table
 from judge.errors import InputError, JudgeError
 from judge.evaluate import judge_pairs
+from judge.forms.reading import read_pairs
 from judge.io.criteria import MAX_CRITERIA, criteria_given, read_criteria
 from judge.io.frames import verdicts_to_frame
-from judge.io.pairs import pair_to_json, read_pairs, write_pairs
+from judge.io.pairs import pair_to_json, write_pairs
 from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings, load_method
