@@ -176,11 +176,12 @@ def judge_them(project: Project) -> None:
     if all(entry.id in project.verdicts for entry in project.entries):
         return
     with st.popover("Let the judge read them", icon=":material/balance:"):
-        way = st.segmented_control("How", [*WAYS, AUTO], default="fast")
+        way = st.segmented_control("How", [*WAYS, AUTO], default="fast") or "fast"
+        options = by_method(started().judge, way)
+        shell.say_memory(options)
         n = st.number_input("Pairs", 1, max(1, len(project.entries)), min(100, len(project.entries)))
         if st.button("Read", type="primary"):
             some = [one for one in project.entries if one.id not in project.verdicts][: int(n)]
-            options = by_method(started().judge, way or "fast")
             st.session_state["job"] = shell.desk().ask(options, project.index.pairs(some))
             st.session_state["job_is_new"] = True
             st.rerun()

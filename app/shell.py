@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,15 +13,16 @@ from typing import Any
 import streamlit as st
 
 from judge.drawing.steps import cut_in_words, grades_in_words
-from judge.errors import InputError
+from judge.errors import InputError, JudgeError
 from judge.io.verdicts import read_verdicts
 from judge.io.wording import some_of, with_hidden_named
+from judge.options import JudgeOptions
 from judge.orders import outcome_of
 from judge.records import HumanVote, Order, Outcome, Pair, Status, Verdict
 from judge.report.summary import ReportRow
 from judge.review.address import address_of, state_of
 from judge.review.agreement import votes_of
-from judge.review.judging import Desk, Job
+from judge.review.judging import Desk, Job, free_memory_gib, memory_words, models_of
 from judge.review.markup import difference_html, markdown_html, plain_html, raw_html
 from judge.review.pairindex import IndexEntry, PairIndex, opened
 from judge.review.placing import by_judge, judged_here, placed, verdicts_here
@@ -473,17 +475,32 @@ def show_reply(text: str) -> None:
 
 
 def show_job(job: Job) -> None:
-    """How far the judge is, without blocking the page; the page is redrawn when it is done."""
+    """What the judge is doing, for how long, and a way to stop it; the page is redrawn when it is done."""
 
     @st.fragment(run_every=0.5)
     def watch() -> None:
         if job.is_over:
             st.rerun()
         share = job.done / job.total if job.total else 0.0
-        st.progress(min(1.0, share), text=plain(job.stage))
-        st.button("Stop", key="stop_job", on_click=lambda: setattr(job, "is_stopped", True))
+        what = job.pairs[0].id if len(job.pairs) == 1 else f"{len(job.pairs):,} pairs"
+        words = f"{job.options.method}, {what}: {job.in_words(time.monotonic())}"
+        st.progress(min(1.0, share), text=plain(words))
+        stop = st.button("Stop", key="stop_job", disabled=job.is_stopped)
+        if stop:
+            job.is_stopped = True
+            st.rerun(scope="fragment")
 
     watch()
+
+
+def say_memory(options: JudgeOptions) -> None:
+    """What a judge needs of memory beside the one that is loaded; nothing where that is nothing more."""
+    try:
+        words = memory_words(models_of(options), desk().in_memory(), free_memory_gib())
+    except JudgeError as error:
+        words = str(error)
+    if words:
+        st.warning(plain(words), icon=":material/memory:")
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> None:

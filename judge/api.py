@@ -9,14 +9,14 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Never
 
-from judge.backends import systems_of
+from judge.backends import load_backend, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
 from judge.methods import FAST
-from judge.options import JudgeOptions, judge_options, kinds_of_options
+from judge.options import BackendLoader, JudgeOptions, judge_options, kinds_of_options
 from judge.progress import Progress, shown_progress, silent
 from judge.records import HumanVote, Identity, Message, Pair, Unparsed, Verdict
 
@@ -126,10 +126,14 @@ class Judge:
         ledger: str | Path | Ledger | None = None,
         cache: bool = True,
         progress: bool | Progress = False,
+        load: BackendLoader = load_backend,
     ) -> Judge:
-        """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open."""
+        """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open.
+
+        Judges can share an engine, and the weights in it, that `load` gives to each of them.
+        """
         judge = cls.__new__(cls)
-        judge._begin(options, ledger, cache, progress)
+        judge._begin(options, ledger, cache, progress, load)
         return judge
 
     def _begin(
@@ -138,6 +142,7 @@ class Judge:
         ledger: str | Path | Ledger | None,
         cache: bool,
         progress: bool | Progress,
+        load: BackendLoader = load_backend,
     ) -> None:
         self.options = options
         self._lock = RLock()
@@ -153,7 +158,7 @@ class Judge:
             ledger = self._stack.enter_context(opened_ledger(path, is_kept=cache))
         self._ledger = ledger
         try:
-            self._method = options.load(lambda *told: self._tell(*told), ledger)
+            self._method = options.load(lambda *told: self._tell(*told), ledger, load)
         except BaseException:
             self._stack.close()
             raise

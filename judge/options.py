@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
+from judge.backends import DEFAULT_BASE_MODEL, Backend, Settings, load_backend
 from judge.errors import InputError
 from judge.methods import AUTO, FAST, LEARNED, WAYS, Method, MethodSettings, ReplyStore, load_method
 from judge.methods.auto import Auto
@@ -22,6 +22,10 @@ LOCAL = ("embedded", "vllm")
 """Backends that load adapters themselves."""
 
 
+BackendLoader = Callable[[str, Settings], Backend]
+"""Takes the text of --backend and the settings, as `load_backend` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
     """A judge as the command line names it."""
@@ -33,12 +37,16 @@ class JudgeOptions:
     method_settings: MethodSettings = field(default_factory=MethodSettings)
     settings: Settings = field(default_factory=Settings)
 
-    def load(self, progress: Progress, store: ReplyStore) -> Method:
-        """Loads the judge. Its weights load at the first question; `store` keeps what readings share."""
+    def load(self, progress: Progress, store: ReplyStore, load: BackendLoader = load_backend) -> Method:
+        """Loads the judge. Its weights load at the first question; `store` keeps what readings share.
+
+        Args:
+            load: makes the engine, or gives one that is there already.
+        """
         if self.method == AUTO:
-            return Auto(*(part.load(progress, store) for part in self.parts))
+            return Auto(*(part.load(progress, store, load) for part in self.parts))
         adapter = self.adapter
-        backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
+        backend = load(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
         asked_by = self.asked_by
         method = load_method(asked_by, backend, settings, self.samples, self.vote)
