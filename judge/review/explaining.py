@@ -37,7 +37,7 @@ def in_pair_names(text: str, order: Order) -> str:
 
 
 def plan_fault(verdict: Verdict) -> str:
-    """What is wrong with the plan that the verdict rests on, in words: criteria that repeat others; else ""."""
+    """What is wrong with the verdict's plan, in words: criteria that repeat others; "" where nothing is."""
     plan = next((step for step in shared_steps([verdict]) if step.name == PLAN), None)
     listed = listed_criteria(plan.raw) if plan else []
     different = [one for place, one in enumerate(listed) if not _is_repeated(one, listed[:place])]
