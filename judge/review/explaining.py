@@ -17,7 +17,7 @@ LETTER = re.compile(
     rf"|\b[AB]\b(?:{JOINED}[AB]\b)+"
     r"|\b[AB](?=\s*\[\[|\s*:\s|['’]s\b|\s+(?:is|was) (?:better|worse|more|less)\b)"
 )
-"""Where a reply calls an answer by its letter; an A that is an article, or a B of another thing, is no name."""
+"""Where a reply calls an answer by its letter; an article A, or the B of something else, is no name."""
 SUMS = re.compile(r"(\d+\.\d\d) : (\d+\.\d\d)")
 PLAN = "branch"
 
