@@ -428,7 +428,7 @@ def test_on_a_phone_in_the_dark_the_answers_stand_below_each_other(serve, visit,
 LONG_QUESTION = "A question that goes on. " * 100
 TARGETS = "button, [role=button], summary, a, label:has(input), .stApp input"
 TOO_SMALL = """wanted => [...document.querySelectorAll(wanted)]
-  .filter(e => e.offsetParent && !e.closest('.body, [role=dialog]') && getComputedStyle(e).clipPath === 'none')
+  .filter(e => e.offsetParent && !e.closest('.body, [role=dialog]'))
   .map(e => [e, (e.matches('input') ? e.parentElement : e).getBoundingClientRect()])
   .filter(([e, r]) => r.width > 1 && r.right > 0 && r.left < innerWidth)
   .filter(([e, r]) => Math.min(r.width, r.height) < 43.5)
