@@ -42,9 +42,9 @@ SAMPLE = "sample-pairs"
 SAMPLE_FILE = Path(judge.__file__).parent / "examples" / "pairs.jsonl"
 
 TOUR = (
-    "Read the question, then both answers. Which of them comes first is drawn for each pair and reviewer.",
-    "Vote with the buttons, or with the keys that stand on them. U takes your last vote back.",
-    "What the judge says is shown after your vote. Why asks it live, Export gives you the votes as a file.",
+    "Read the question, then both answers. Which of them comes first is drawn for you.",
+    "Vote with the buttons or their keys. Undo takes your last vote back.",
+    "What the judge says comes after your vote. Why asks it live, Export gives you the votes.",
 )
 GUIDELINES = (
     "Better is the answer that does what was asked: correct first, then helpful, then clear.",
@@ -380,12 +380,12 @@ def caption(html: str) -> None:
 
 def tour_html() -> str:
     """What a new reviewer should know: three lines on the app, and what makes an answer the better one."""
-    lists = {
-        "How it goes": "".join(f"<li>{line}</li>" for line in TOUR),
-        "What to go by": "".join(f"<li>{line}</li>" for line in GUIDELINES),
-    }
-    parts = "".join(f"<div><h2>{title}</h2><ol>{lines}</ol></div>" for title, lines in lists.items())
-    return f"<section class='tour' aria-label='Before you begin'>{parts}</section>"
+    lines, guidelines = ("".join(f"<li>{line}</li>" for line in lines) for lines in (TOUR, GUIDELINES))
+    return (
+        f"<section class='tour' aria-label='Before you begin'><ol>{lines}</ol>"
+        f"<details><summary>What makes an answer the better one</summary><ul>{guidelines}</ul></details>"
+        "</section>"
+    )
 
 
 def plain(text: str) -> str:
