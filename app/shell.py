@@ -12,7 +12,6 @@ from typing import Any
 
 import streamlit as st
 
-import judge
 from judge.drawing.steps import cut_in_words, grades_in_words
 from judge.errors import InputError, JudgeError
 from judge.io.verdicts import read_verdicts
@@ -27,7 +26,7 @@ from judge.review.judging import Desk, Job, free_memory_gib, memory_words, model
 from judge.review.markup import difference_html, markdown_html, plain_html, raw_html
 from judge.review.pairindex import IndexEntry, PairIndex, opened
 from judge.review.placing import by_judge, judged_here, placed, verdicts_here
-from judge.review.settings import below, files_below, holds_verdicts, started
+from judge.review.settings import SAMPLE_FILE, below, files_below, holds_verdicts, started
 from judge.review.store import Event, EventKind, ReviewStore
 
 STYLE = Path(__file__).with_name("style.css")
@@ -39,7 +38,6 @@ KEPT = "kept_"
 
 SAMPLE = "sample-pairs"
 """The name of the pairs that come with the package; no file that can be opened has a name without ending."""
-SAMPLE_FILE = Path(judge.__file__).parent / "examples" / "pairs.jsonl"
 
 TOUR = (
     "Read the question, then both answers. Which of them comes first is drawn for you.",

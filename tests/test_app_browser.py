@@ -96,7 +96,7 @@ def visit(browser):
         page.on("request", lambda asked: page.foreign.append(asked.url) if is_foreign(asked.url) else None)
         page.on("dialog", lambda dialog: page.foreign.append(f"dialog {dialog.message}"))
         page.goto(address)
-        page.wait_for_selector(ready, timeout=60_000)
+        page.wait_for_selector(ready, timeout=180_000)
         return page
 
     yield visit
@@ -138,7 +138,7 @@ def is_alike(old, new):
 
 def open_page(page, name, ready):
     page.get_by_role("link", name=name, exact=True).first.click()
-    page.wait_for_selector(ready, timeout=60_000)
+    page.wait_for_selector(ready, timeout=180_000)
     settled(page)
 
 
@@ -493,7 +493,7 @@ def test_keys_are_votes_after_any_click_and_once_the_note_is_left(serve, visit, 
             page.keyboard.press("Escape"),
         ),
         "an answer": lambda: page.locator(".cards .body").first.click(),
-        "a button": lambda: page.get_by_role("button", name="Raw text").click(),
+        "a button": lambda: page.get_by_role("button", name="Differences").click(),
         "a window left by Esc": lambda: (
             page.get_by_text("Upload a file").click(),
             page.wait_for_timeout(300),
@@ -524,8 +524,6 @@ AXE = """scheme => axe.run(document, {resultTypes: ['violations']}).then(found =
 
 
 def asked_why(page):
-    page.get_by_text("slow", exact=True).click()
-    settled(page)
     page.get_by_role("button", name="Ask the judge").click()
     page.wait_for_selector("section.said", timeout=60_000)
 
@@ -560,7 +558,7 @@ def test_axe_has_no_serious_finding_on_any_page_light_or_dark_wide_or_narrow(ser
     ):
         page.set_viewport_size(WIDE)
         page.goto(f"{address}/{path}")
-        page.wait_for_selector(ready, timeout=60_000)
+        page.wait_for_selector(ready, timeout=180_000)
         settled(page)
         if act:
             act(page)
