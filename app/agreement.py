@@ -155,13 +155,20 @@ def by_category(study: Study) -> None:
     lines = base.mark_rule(strokeWidth=2, color="gray").encode(
         x="low:Q", x2="high:Q", yOffset=alt.YOffset("interval:N", scale=lanes)
     )
-    chart: Any = alt.layer(bars, lines).properties(height=alt.Step(9))
+    chart: Any = legible(alt.layer(bars, lines).properties(height=alt.Step(9)))
     words = ", ".join(f"{row['category']} {row['figure']} {100 * float(row['share']):.0f} %" for row in rows)
     chosen = st.altair_chart(chart, on_select="rerun", key="category_chart", width="stretch", alt=words)
     st.caption("The line under a bar is its 95 % interval. Click a bar to review its pairs.")
     points = chosen["selection"].get("bar") if chosen else None
     if points:
         open_category(points[0])
+
+
+def legible(chart: Any) -> Any:
+    """The chart with words of a contrast of more than 4.5 on the page's ground."""
+    colour = "#b9bec6" if st.context.theme.type == "dark" else "#555b64"
+    axes = chart.configure_axis(labelColor=colour, titleColor=colour)
+    return axes.configure_legend(labelColor=colour)
 
 
 def open_category(point: dict[str, Any]) -> None:
@@ -196,13 +203,15 @@ def calibration(study: Study) -> None:
     ideal = alt.Chart(alt.InlineData(values=[{"v": 0.5}, {"v": 1.0}])).mark_line(
         strokeDash=[4, 4], color="gray"
     )
-    chart = alt.layer(
+    layers = alt.layer(
         ideal.encode(x=alt.X("v:Q", scale=scale), y="v:Q"),
         base.mark_rule(color="gray").encode(x=x, y="low:Q", y2="high:Q"),
         base.mark_point(filled=True, size=90, color=BLUE).encode(x=x, y=y),
     ).properties(height=260)
     st.altair_chart(
-        chart, width="stretch", alt="Calibration: how sure the judge was, and how often people agreed"
+        legible(layers),
+        width="stretch",
+        alt="Calibration: how sure the judge was, and how often people agreed",
     )
     st.caption("On the dashed line the judge is as often right as it says.")
 

@@ -581,7 +581,7 @@ def squeezed(text):
 
 def on_screen(page, pairs):
     """The pair on the screen, and which of its answers stands left, both told from the words alone."""
-    question = squeezed(page.locator("section.question .body").last.inner_text())
+    question = squeezed(page.locator("section.question .body").first.inner_text())
     [pair] = [one for one in pairs if squeezed(one.question) == question]
     left = squeezed(page.locator(".cards .body").first.inner_text())
     [side] = [side for side in "AB" if squeezed(getattr(pair, f"response_{side.lower()}")) == left]

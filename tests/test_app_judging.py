@@ -24,7 +24,7 @@ def desk(tmp_path):
 
 
 def over(job):
-    for _ in range(1000):
+    for _ in range(6000):
         if job.is_over:
             return job
         time.sleep(0.01)
@@ -112,19 +112,16 @@ def embedded(method):
 def test_methods_of_one_model_share_it_and_what_has_answered_is_in_memory(desk, monkeypatch):
     made = []
 
-    def load_backend(spec, settings):
+    def scripted(spec, settings):
         made.append(spec)
-        return scripted(spec, settings)
+        return ScriptedBackend.from_settings("longer", settings)
 
-    scripted = ScriptedBackend.from_settings
-    monkeypatch.setattr(
-        "judge.review.judging.load_backend", lambda spec, settings: load_backend("longer", settings)
-    )
+    monkeypatch.setattr("judge.review.judging.load_backend", scripted)
     assert desk.in_memory() == set()
     for method in ("bsm", "cot", "bsm-text"):
         assert over(desk.ask(embedded(method), PAIRS)).error == ""
         assert desk.in_memory() == models_of(embedded(method))
-    assert made == ["longer"]
+    assert made == ["embedded"]
 
 
 def test_memory_is_said_before_a_second_model_loads_and_only_then():
