@@ -558,10 +558,12 @@ def show_job(job: Job) -> None:
         what = job.pairs[0].id if len(job.pairs) == 1 else counted(len(job.pairs), "pair")
         words = f"{job.options.method}, {what}: {job.in_words(time.monotonic())}"
         st.progress(min(1.0, share), text=plain(words))
-        stop = st.button("Stop", key="stop_job", disabled=job.is_stopped)
-        if stop:
-            job.is_stopped = True
-            st.rerun(scope="fragment")
+        st.button(
+            "Stop",
+            key="stop_job",
+            disabled=job.is_stopped,
+            on_click=lambda: setattr(job, "is_stopped", True),
+        )
 
     watch()
 

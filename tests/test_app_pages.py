@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -687,3 +688,32 @@ def test_a_long_question_is_folded_and_a_short_one_is_not(open_app, root):
         html = html_of(open_app(verdicts=""))
         assert f"<div class='turn{kind or ' '}'>" in html
         assert (f"Show all {len(question):,} characters" in html) == bool(kind)
+
+
+def test_a_judge_at_work_shows_its_stage_and_a_clock_and_can_be_stopped(open_app, monkeypatch):
+    go_on, real = threading.Event(), ScriptedBackend.choose
+
+    def choose(self, prompts, choices):
+        go_on.wait(PATIENCE_S)
+        return real(self, prompts, choices)
+
+    monkeypatch.setattr(ScriptedBackend, "choose", choose)
+    session = open_app()
+    open_page(session, "Why")
+    session.segmented_control(key="kept_method_why").set_value("direct").run()
+    press(session, "ask_why")
+
+    def told():
+        return session.get("progress")[0].proto.text.replace("\\", "")
+
+    assert re.fullmatch(r"direct, p\d: .+ · \d+ s", told())
+    press(session, "stop_job")
+    assert "stopping after what is being read now" in told()
+    go_on.set()
+    for _ in range(600):
+        if session.session_state["job_why"].is_over:
+            break
+        time.sleep(0.05)
+    session.run()
+    assert session.error[0].value.replace("\\", "") == "stopped. What was judged is kept."
+    assert "The judge says" not in html_of(session)
