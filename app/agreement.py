@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import shell
 from app.shell import Project
+from judge.drawing.steps import cut_in_words
 from judge.errors import InputError
 from judge.metrics.bootstrap import Estimate
 from judge.provenance import as_json
@@ -24,6 +25,9 @@ WHAT_FOR = (
     "too close for so many to be right become undecided."
 )
 BLUE, ORANGE = "#2f6f9f", "#c76b00"  # told apart by everybody, and by their place
+BARS = {"strict": "agreement, strict", "inconsistent": "inconsistent"}
+LANES = [lane for label in BARS.values() for lane in (label, f"{label}, interval")]
+"""What a category's rows in the chart are: each bar, and under it, on no bar, the line of its interval."""
 
 
 def page() -> None:
@@ -42,6 +46,10 @@ def page() -> None:
         "figure its 95 % interval over questions. A vote is blind if its reviewer had not seen by then what "
         "the judge says of the pair."
     )
+    if cut := sum(bool(cut_in_words(verdict)) for verdict in project.verdicts.values()):
+        st.caption(
+            f"{shell.counted(cut, 'verdict')} of the judge rest on answers that were shortened for it."
+        )
     if not project.verdicts:
         st.info("To see the judge beside people, open verdicts on the Review page, or let it read the pairs.")
     if st.session_state.get("kept_kind") not in by_kind:
@@ -86,7 +94,11 @@ def headline(kind: str, votes: list[HumanVote], study: Study | None) -> None:
     n_pairs = len({vote.pair_id for vote in votes})
     with st.container(horizontal=True):
         st.metric(
-            f"Votes, {kind}", f"{len(votes):,}", f"{n_pairs:,} pairs", delta_color="off", delta_arrow="off"
+            f"Votes, {kind}",
+            f"{len(votes):,}",
+            shell.counted(n_pairs, "pair"),
+            delta_color="off",
+            delta_arrow="off",
         )
         if study is None:
             return
@@ -108,7 +120,7 @@ def headline(kind: str, votes: list[HumanVote], study: Study | None) -> None:
 def by_category(study: Study) -> None:
     rows: list[dict[str, Any]] = []
     for category, figures in study.standing(JUDGE).by_category.items():
-        for name, label in {"strict": "agreement, strict", "inconsistent": "inconsistent"}.items():
+        for name, label in BARS.items():
             one = figures[name]
             if one.value is not None:
                 n = study.by_category[category].n_votes
@@ -120,6 +132,7 @@ def by_category(study: Study) -> None:
                         "low": one.low,
                         "high": one.high,
                         "votes": n,
+                        "interval": f"{label}, interval",
                     }
                 )
     if not rows:
@@ -128,17 +141,18 @@ def by_category(study: Study) -> None:
     picked = alt.selection_point(name="bar", fields=["category", "figure"])
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         y=alt.Y("category:N", title=None, axis=alt.Axis(labelLimit=160)),
-        yOffset="figure:N",
     )
+    lanes = alt.Scale(domain=LANES)
     axis = alt.Axis(format="%")
     bars = (
         base.mark_bar(cursor="pointer")
         .encode(
             x=alt.X("share:Q", title=None, axis=axis, scale=alt.Scale(domain=[0, 1])),
+            yOffset=alt.YOffset("figure:N", scale=lanes),
             color=alt.Color(
                 "figure:N",
                 title=None,
-                scale=alt.Scale(domain=["agreement, strict", "inconsistent"], range=[BLUE, ORANGE]),
+                scale=alt.Scale(domain=list(BARS.values()), range=[BLUE, ORANGE]),
                 legend=alt.Legend(orient="top"),
             ),
             opacity=alt.condition(picked, alt.value(1.0), alt.value(0.5)),
@@ -146,14 +160,23 @@ def by_category(study: Study) -> None:
         )
         .add_params(picked)
     )
-    ticks = base.mark_rule(strokeWidth=2, color="gray").encode(x="low:Q", x2="high:Q")
-    chart: Any = alt.layer(bars, ticks).properties(height=alt.Step(16))
+    lines = base.mark_rule(strokeWidth=2, color="gray").encode(
+        x="low:Q", x2="high:Q", yOffset=alt.YOffset("interval:N", scale=lanes)
+    )
+    chart: Any = legible(alt.layer(bars, lines).properties(height=alt.Step(9)))
     words = ", ".join(f"{row['category']} {row['figure']} {100 * float(row['share']):.0f} %" for row in rows)
     chosen = st.altair_chart(chart, on_select="rerun", key="category_chart", width="stretch", alt=words)
-    st.caption("Lines are 95 % intervals. Click a bar to review its pairs.")
+    st.caption("The line under a bar is its 95 % interval. Click a bar to review its pairs.")
     points = chosen["selection"].get("bar") if chosen else None
     if points:
         open_category(points[0])
+
+
+def legible(chart: Any) -> Any:
+    """The chart with words of a contrast of more than 4.5 on the page's ground."""
+    colour = "#b9bec6" if st.context.theme.type == "dark" else "#555b64"
+    axes = chart.configure_axis(labelColor=colour, titleColor=colour)
+    return axes.configure_legend(labelColor=colour)
 
 
 def open_category(point: dict[str, Any]) -> None:
@@ -188,13 +211,15 @@ def calibration(study: Study) -> None:
     ideal = alt.Chart(alt.InlineData(values=[{"v": 0.5}, {"v": 1.0}])).mark_line(
         strokeDash=[4, 4], color="gray"
     )
-    chart = alt.layer(
+    layers = alt.layer(
         ideal.encode(x=alt.X("v:Q", scale=scale), y="v:Q"),
         base.mark_rule(color="gray").encode(x=x, y="low:Q", y2="high:Q"),
         base.mark_point(filled=True, size=90, color=BLUE).encode(x=x, y=y),
     ).properties(height=260)
     st.altair_chart(
-        chart, width="stretch", alt="Calibration: how sure the judge was, and how often people agreed"
+        legible(layers),
+        width="stretch",
+        alt="Calibration: how sure the judge was, and how often people agreed",
     )
     st.caption("On the dashed line the judge is as often right as it says.")
 

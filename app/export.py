@@ -19,10 +19,10 @@ def page() -> None:
     form = st.segmented_control("Format", FORMATS, key="kept_format", required=True) or FORMATS[0]
     stem = PurePath(project.index.name).name.partition(".")[0]
     st.subheader("Votes", anchor=False)
-    offer(counted(len(votes), "vote"), vote_rows(votes), f"{stem}-votes", form)
-    st.code(f"judge bench {stem}.jsonl --votes {stem}-votes.{form}", language=None)
+    offer(shell.counted(len(votes), "vote"), vote_rows(votes), f"{stem}-votes", form)
+    st.code(f"judge bench {stem}.jsonl --votes {stem}-votes.{form}", language=None, wrap_lines=True)
     st.subheader("Final labels", anchor=False)
-    offer(counted(len(labels), "label"), vote_rows(labels), f"{stem}-labels", form)
+    offer(shell.counted(len(labels), "label"), vote_rows(labels), f"{stem}-labels", form)
     st.subheader("Pairs", anchor=False)
     known = {label.pair_id: label for label in labels}
     voted = {vote.pair_id for vote in votes} | known.keys()
@@ -32,16 +32,12 @@ def page() -> None:
         "had as gold is the column gold_of_file."
     )
     offer(
-        counted(len(entries), "pair"),
+        shell.counted(len(entries), "pair"),
         pair_rows(project.index.pairs(entries), known),
         f"{stem}-reviewed",
         form,
     )
-    st.code(f"judge bench {stem}-reviewed.{form}", language=None)
-
-
-def counted(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+    st.code(f"judge bench {stem}-reviewed.{form}", language=None, wrap_lines=True)
 
 
 def offer(label: str, rows: list[dict[str, object]], stem: str, form: str) -> None:

@@ -54,6 +54,7 @@ def page() -> None:
     wanted = filters(project)
     queue = queue_of(project.entries, wanted, shell.reviewer(), project.events, project.verdicts)
     progress(project, queue)
+    tour(project)
     entry = on_screen(project, queue, wanted)
     last(project, entry)
     if entry is None:
@@ -68,8 +69,8 @@ def page() -> None:
 def files() -> None:
     with st.sidebar:
         names, verdicts = shell.choices()
-        if not names:
-            st.info("There is no file of pairs in this folder. Upload one.")
+        if names == [shell.SAMPLE]:
+            st.info("There is no file of pairs in this folder. Upload one, or try the sample pairs.")
         picked(
             st.selectbox("Pairs", names, index=place(names, "pairs"), placeholder="Choose a file"), "pairs"
         )
@@ -84,7 +85,7 @@ def files() -> None:
                 key="upload",
                 on_change=take_upload,
             )
-        st.text_input("Your name", key="kept_reviewer", placeholder="anonymous", help="Your votes carry it.")
+        st.text_input("Your name", key="kept_reviewer", placeholder="anonymous")
 
 
 def place(names: list[str], key: str) -> int | None:
@@ -159,7 +160,7 @@ def ids_with(project: Project, text: str) -> frozenset[str]:
     """The ids of the pairs that hold the text; remembered until another text is searched for."""
     key = (str(project.index.path), project.index.starts[-1], project.index.n_read, text)
     if st.session_state.get("search_key") != key:
-        with st.spinner(f"Searching {len(project.entries):,} pairs"):
+        with st.spinner(f"Searching {shell.counted(len(project.entries), 'pair')}"):
             found = frozenset(one.id for one in project.index.found(text.strip(), list(project.entries)))
         st.session_state["search_key"], st.session_state["search_found"] = key, found
     return frozenset(st.session_state["search_found"])
@@ -176,11 +177,12 @@ def judge_them(project: Project) -> None:
     if all(entry.id in project.verdicts for entry in project.entries):
         return
     with st.popover("Let the judge read them", icon=":material/balance:"):
-        way = st.segmented_control("How", [*WAYS, AUTO], default="fast")
+        way = st.segmented_control("How", [*WAYS, AUTO], default="fast") or "fast"
+        options = by_method(started().judge, way)
+        shell.say_memory(options)
         n = st.number_input("Pairs", 1, max(1, len(project.entries)), min(100, len(project.entries)))
         if st.button("Read", type="primary"):
             some = [one for one in project.entries if one.id not in project.verdicts][: int(n)]
-            options = by_method(started().judge, way or "fast")
             st.session_state["job"] = shell.desk().ask(options, project.index.pairs(some))
             st.session_state["job_is_new"] = True
             st.rerun()
@@ -201,6 +203,22 @@ def progress(project: Project, queue: list[IndexEntry]) -> None:
     if not project.index.is_read:
         st.caption(f"Reading the file: {project.index.n_read:,} of {project.index.n_lines:,} lines so far.")
     shell.problems(project.index)
+
+
+def tour(project: Project) -> None:
+    """Three lines for somebody who has not voted yet, until the first vote or until they are put away."""
+    if st.session_state.get("is_tour_over") or any(
+        event.reviewer == shell.reviewer() for event in project.events
+    ):
+        return
+    with st.container(key="tour"):
+        st.html(shell.tour_html())
+        st.button(
+            "Put these lines away",
+            key="end_tour",
+            type="tertiary",
+            on_click=lambda: st.session_state.update(is_tour_over=True),
+        )
 
 
 def last(project: Project, now: IndexEntry | None) -> None:
@@ -320,16 +338,22 @@ def review(project: Project, queue: list[IndexEntry], entry: IndexEntry, wanted:
 
     st.caption(shell.plain(f"{entry.id}" + (f" · {entry.category}" if entry.category else "")))
     shell.show_question(pair, left, is_named=not is_blind)
-    shell.show_responses(pair, left, is_named=not is_blind)
+    shell.show_responses(pair, left, is_named=not is_blind, visit=trail().visit)
     if not is_blind:
         shell.keep_sighting(entry, project)
         told = shell.verdict_html(project.verdicts.get(entry.id), pair, left)
-        st.html(f"<section class='said' aria-label='The judge'>{told}</section>")
+        st.html(f"<section class='said asked' aria-label='The judge'>{told}</section>")
     elif shell.has_seen_judge(entry):
         st.caption("You have seen what the judge says of this pair: your vote will say so.")
     if mine is not None and mine.ballot is not None:
-        given = LABELS[name_of_ballot(mine.ballot, left)]
-        st.caption(f"Your vote: {given}. Another one takes its place; to move on leaves it as it is.")
+        given = name_of_ballot(mine.ballot, left)
+        words = (
+            f"{shell.side_html(given.capitalize())} is better"
+            if given in shell.sides(left)
+            else LABELS[given]
+        )
+        shell.caption(f"Your vote: {words}. Another one takes its place; to move on leaves it as it is.")
+    looks(entry, is_blind)
     st.text_input(
         "Note",
         value="" if mine is None else mine.note,
@@ -338,7 +362,7 @@ def review(project: Project, queue: list[IndexEntry], entry: IndexEntry, wanted:
         label_visibility="collapsed",
     )
     is_shrinking = QueueFilter.UNVOTED in wanted.looks
-    buttons(project, entry, left, is_blind, following(queue, entry.id, is_shrinking), is_shrinking)
+    buttons(project, entry, left, following(queue, entry.id, is_shrinking), is_shrinking)
 
 
 def own_vote(project: Project, entry: IndexEntry) -> Event | None:
@@ -357,71 +381,78 @@ def name_of_ballot(ballot: Ballot, left: str) -> str:
     return next(name for name, one in ballots(left).items() if one is ballot)
 
 
-def buttons(
-    project: Project, entry: IndexEntry, left: str, is_blind: bool, after: str | None, is_shrinking: bool
-) -> None:
-    """All that can be done with the pair. Keys of buttons change with every visit: none outlives its pair."""
+def buttons(project: Project, entry: IndexEntry, left: str, after: str | None, is_shrinking: bool) -> None:
+    """The votes and the ways on. Keys of buttons change with every visit: none outlives its pair."""
     visit = trail().visit
     going = (after, is_shrinking)
     is_nameless = shell.must_say_name()
     if is_nameless:
         st.info("Others review here, too. Type your name on the left, so that your votes carry it.")
-    with st.container(key="votes"):
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            for name, ballot in ballots(left).items():
-                st.button(
-                    LABELS[name],
-                    key=f"{name}_{visit}",
-                    shortcut=KEYS[name],
-                    type="primary" if name in ("left", "right") else "secondary",
-                    disabled=is_nameless,
-                    on_click=cast,
-                    args=(visit, entry, ballot, left, going),
-                )
+    with st.container(key="votes"), st.container(horizontal=True, horizontal_alignment="center"):
+        for name, ballot in ballots(left).items():
             st.button(
-                "Skip",
-                key=f"skip_{visit}",
-                shortcut=KEYS["skip"],
+                label_of(name),
+                key=f"{name}_{visit}",
+                shortcut=KEYS[name],
+                type="primary" if name in ("left", "right") else "secondary",
                 disabled=is_nameless,
                 on_click=cast,
-                args=(visit, entry, None, left, going),
+                args=(visit, entry, ballot, left, going),
             )
+        st.button(
+            "Skip",
+            key=f"skip_{visit}",
+            shortcut=KEYS["skip"],
+            disabled=is_nameless,
+            on_click=cast,
+            args=(visit, entry, None, left, going),
+        )
+        st.button(
+            "Undo",
+            key=f"undo_{visit}",
+            shortcut=KEYS["undo"],
+            type="tertiary",
+            on_click=undo,
+            args=(project, visit),
+        )
+        st.button(
+            "Previous",
+            key=f"previous_{visit}",
+            shortcut=KEYS["previous"],
+            type="tertiary",
+            disabled=not trail().has_before,
+            on_click=go_back,
+            args=(visit,),
+        )
+        st.button(
+            "Next",
+            key=f"next_{visit}",
+            shortcut=KEYS["next"],
+            type="tertiary",
+            on_click=go_on,
+            args=(visit, *going),
+        )
+
+
+def label_of(name: str) -> str:
+    """A vote's button; where the answers stand below each other the style sheet shows the struck words."""
+    short = {"left": "First", "right": "Second"}.get(name)
+    return f"*{LABELS[name]}*~~{short}~~" if short else LABELS[name]
+
+
+def looks(entry: IndexEntry, is_blind: bool) -> None:
+    """Other ways to look at the pair; they write nothing."""
+    with st.container(key="looks", horizontal=True, horizontal_alignment="center"):
+        look_button("Differences", "difference", DIFFERENCE_KEY)
+        look_button("Raw text", "raw", KEYS["raw"])
+        if is_blind:
             st.button(
-                "Undo",
-                key=f"undo_{visit}",
-                shortcut=KEYS["undo"],
+                "Show the judge",
+                key="reveal",
+                shortcut=KEYS["judge"],
                 type="tertiary",
-                on_click=undo,
-                args=(project, visit),
+                on_click=lambda: st.session_state.update(revealed=entry.content),
             )
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            st.button(
-                "Previous",
-                key=f"previous_{visit}",
-                shortcut=KEYS["previous"],
-                type="tertiary",
-                disabled=not trail().has_before,
-                on_click=go_back,
-                args=(visit,),
-            )
-            st.button(
-                "Next",
-                key=f"next_{visit}",
-                shortcut=KEYS["next"],
-                type="tertiary",
-                on_click=go_on,
-                args=(visit, *going),
-            )
-            look_button("Differences", "difference", DIFFERENCE_KEY)
-            look_button("Raw text", "raw", KEYS["raw"])
-            if is_blind:
-                st.button(
-                    "Show the judge",
-                    key="reveal",
-                    shortcut=KEYS["judge"],
-                    type="tertiary",
-                    on_click=lambda: st.session_state.update(revealed=entry.content),
-                )
 
 
 def look_button(label: str, way: str, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,19 +13,20 @@ from typing import Any
 import streamlit as st
 
 from judge.drawing.steps import cut_in_words, grades_in_words
-from judge.errors import InputError
+from judge.errors import InputError, JudgeError
 from judge.io.verdicts import read_verdicts
 from judge.io.wording import some_of, with_hidden_named
+from judge.options import JudgeOptions
 from judge.orders import outcome_of
 from judge.records import HumanVote, Order, Outcome, Pair, Status, Verdict
 from judge.report.summary import ReportRow
 from judge.review.address import address_of, state_of
 from judge.review.agreement import votes_of
-from judge.review.judging import Desk, Job
+from judge.review.judging import Desk, Job, free_memory_gib, memory_words, models_of
 from judge.review.markup import difference_html, markdown_html, plain_html, raw_html
 from judge.review.pairindex import IndexEntry, PairIndex, opened
 from judge.review.placing import by_judge, judged_here, placed, verdicts_here
-from judge.review.settings import below, files_below, holds_verdicts, started
+from judge.review.settings import SAMPLE_FILE, below, files_below, holds_verdicts, started
 from judge.review.store import Event, EventKind, ReviewStore
 
 STYLE = Path(__file__).with_name("style.css")
@@ -33,6 +35,24 @@ PIECE = 2_000
 A_MOMENT_S = 2.0  # files that were copied together may be so far apart
 KEPT = "kept_"
 """Widgets whose key begins with this keep their value when another page is opened."""
+
+SAMPLE = "sample-pairs"
+"""The name of the pairs that come with the package; no file that can be opened has a name without ending."""
+
+TOUR = (
+    "Read the question, then both answers. Which of them comes first is drawn for you.",
+    "Vote with the buttons or their keys. Undo takes your last vote back.",
+    "What the judge says comes after your vote. Why asks it live, Export gives you the votes.",
+)
+GUIDELINES = (
+    "Better is the answer that does what was asked: correct first, then helpful, then clear.",
+    "Neither length nor polish is a reason by itself. Check what can be checked.",
+    "A tie is two answers of equal worth; both are bad if neither could be used. Skip what you cannot judge.",
+)
+
+LONG, LONG_ON_PHONE = 700, 200
+"""Questions of more characters than that are folded; so are those of many lines."""
+LINE = 70
 
 ANONYMOUS = "anonymous"
 ALL_CATEGORIES = "all categories"
@@ -132,6 +152,8 @@ def path_of(name: str) -> Path:
     """The file of that name: an uploaded one, or one in the folder. Raises InputError for any other."""
     if name in uploads():
         return uploads()[name]
+    if name == SAMPLE:
+        return SAMPLE_FILE
     path = below(started().root, name)
     if not path.is_file():
         raise InputError(f"{name}: no such file.")
@@ -253,8 +275,9 @@ def say_what_is_odd(project: Project) -> None:
             plain(f"{pairs} was changed after {verdicts} was written: its verdicts may be on other texts.")
         )
     if project.strange and project.index.is_read:
-        n, names = f"{len(project.strange):,}", some_of(project.strange)
-        st.warning(plain(f"{n} verdicts of {verdicts} are on no pair of {pairs} and are left out: {names}."))
+        n, names = counted(len(project.strange), "verdict"), some_of(project.strange)
+        are = "is" if len(project.strange) == 1 else "are"
+        st.warning(plain(f"{n} of {verdicts} {are} on no pair of {pairs} and {are} left out: {names}."))
     if len(project.judges) > 1:
         st.session_state["pick_judge"] = project.judge
         st.selectbox(
@@ -296,16 +319,28 @@ def need_project() -> Project:
     found = project()
     if found is None:
         if not st.session_state["pairs"]:
-            st.subheader("No pairs are open")
-            st.write("Choose a file of pairs on the left of the Review page, or start with one:")
-            st.code("judge app pairs.jsonl", language=None)
+            nothing_open()
         st.stop()
     if not found.entries and found.index.is_read:
-        st.error(plain(f"{found.index.name}: none of its {found.index.n_lines} lines is a pair."))
+        lines = counted(found.index.n_lines, "line")
+        st.error(plain(f"{found.index.name}: there is no pair in its {lines}."))
         problems(found.index)
         st.stop()
     say_what_is_odd(found)
     return found
+
+
+def nothing_open() -> None:
+    """The first thing that a new reviewer sees: what the app is for, and pairs to try it on."""
+    st.subheader("No pairs are open", anchor=False)
+    st.write("Choose a file of pairs on the left of the Review page, upload one, or start with one:")
+    st.code("judge app pairs.jsonl", language=None)
+    st.button("Open the sample pairs", type="primary", key="open_sample", on_click=open_sample)
+    st.html(tour_html())
+
+
+def open_sample() -> None:
+    st.session_state.update(pairs=SAMPLE, verdicts="")
 
 
 def problems(index: PairIndex) -> None:
@@ -313,7 +348,8 @@ def problems(index: PairIndex) -> None:
     for note in index.notes:
         st.caption(plain(note))
     if index.n_bad:
-        with st.expander(f"{index.n_bad} lines of the file are no pairs and are left out"):
+        are = "is no pair and is" if index.n_bad == 1 else "are no pairs and are"
+        with st.expander(f"{counted(index.n_bad, 'line')} of the file {are} left out"):
             st.code("\n".join(index.problems), language=None, wrap_lines=True)
 
 
@@ -326,10 +362,30 @@ def choices() -> tuple[list[str], list[str]]:
     names = [*uploads(), *files_in(str(started().root))]
     paths = {name: path_of(name) for name in names}
     verdicts = [name for name in names if is_of_verdicts(str(paths[name]), stamp_of(paths[name]))]
-    return [name for name in names if name not in verdicts], verdicts
+    return [*(name for name in names if name not in verdicts), SAMPLE], verdicts
 
 
 # --- how things look -------------------------------------------------------------------------------------
+
+
+def counted(n: int, what: str) -> str:
+    """A number with its noun: "1 pair", "1,024 pairs"."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def caption(html: str) -> None:
+    """A line of small print of our own HTML."""
+    st.html(f"<p class='caption'>{html}</p>")
+
+
+def tour_html() -> str:
+    """What a new reviewer should know: three lines on the app, and what makes an answer the better one."""
+    lines, guidelines = ("".join(f"<li>{line}</li>" for line in lines) for lines in (TOUR, GUIDELINES))
+    return (
+        f"<section class='tour' aria-label='Before you begin'><ol>{lines}</ol>"
+        f"<details><summary>What makes an answer the better one</summary><ul>{guidelines}</ul></details>"
+        "</section>"
+    )
 
 
 def plain(text: str) -> str:
@@ -341,10 +397,6 @@ def plain(text: str) -> str:
 def how() -> str:
     """How texts are shown: "markdown", "raw" or "difference"."""
     return str(st.session_state.get("kept_how") or "markdown")
-
-
-def shade() -> str:
-    return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def text_html(text: str, other: str, way: str) -> str:
@@ -361,12 +413,12 @@ def show_question(pair: Pair, left: str, is_named: bool) -> None:
         parts += [turn_html(one.role, one.content) for one in pair.context_a]
     else:
         for side, name in sides(left).items():
-            whose = f"{side} answer ({name})" if is_named else f"{side} answer"
+            whose = f"{side_html(side)} answer" + (f" ({name})" if is_named else "")
             parts.append(f"<p class='head'>Conversation of the {whose}</p>")
             parts += [turn_html(one.role, one.content) for one in contexts[name]]
     if pair.reference:
         parts.append(turn_html("reference answer", pair.reference))
-    st.html(f"<section class='question {shade()}' aria-label='Question'>{''.join(parts)}</section>")
+    st.html(f"<section class='question' aria-label='Question'>{''.join(parts)}</section>")
 
 
 def sides(left: str) -> dict[str, str]:
@@ -374,40 +426,61 @@ def sides(left: str) -> dict[str, str]:
     return {"left": left, "right": OTHER_SIDE[left]}
 
 
+def side_html(side: str) -> str:
+    """The side in words: left or right, and where answers stand below each other, first or second."""
+    stacked = {"left": "first", "right": "second", "Left": "First", "Right": "Second"}[side]
+    return f"<span class='beside'>{side}</span><span class='stacked'>{stacked}</span>"
+
+
 def turn_html(role: str, text: str) -> str:
+    """A message before the answers; of a long one the beginning is shown, with a way to see all of it."""
     body = raw_html(text) if how() == "raw" else markdown_html(text)
+    kind = fold_kind(text)
+    fold = (
+        f"<details class='fold'><summary><span class='closed'>Show all {len(text):,} characters</span>"
+        "<span class='opened'>Show less</span></summary></details>"
+    )
     return (
-        f"<div class='turn'><span class='role'>{plain_html(role)}</span><div class='body'>{body}</div></div>"
+        f"<div class='turn {kind}'><span class='role'>{plain_html(role)}</span>"
+        f"{fold if kind else ''}<div class='body'>{body}</div></div>"
     )
 
 
-def show_responses(pair: Pair, left: str, is_named: bool) -> None:
+def fold_kind(text: str) -> str:
+    """Whether a text is "long", "long-on-phone" or "", by its characters and lines."""
+    size = sum(max(LINE, len(line)) for line in text.split("\n"))
+    return "long" if size > LONG else "long-on-phone" if size > LONG_ON_PHONE else ""
+
+
+def show_responses(pair: Pair, left: str, is_named: bool, visit: int | None = None) -> None:
     """Both responses side by side, at equal height; one below the other on a narrow screen.
 
-    While the reviewer is blind neither their names nor their lengths are shown.
+    While the reviewer is blind neither their names nor their lengths are shown. A new `visit` is where a
+    page that was scrolled begins again.
     """
     texts = {"A": pair.response_a, "B": pair.response_b}
     cards = []
-    for side, name in ((side.capitalize(), name) for side, name in sides(left).items()):
-        label = f"{side} <span class='name'>{name}</span>" if is_named else side
+    for side, name in sides(left).items():
+        label = side_html(side.capitalize()) + (f" <span class='name'>{name}</span>" if is_named else "")
         body = text_html(texts[name], texts[OTHER_SIDE[name]], how())
         empty = "" if texts[name].strip() else "<p><em>This answer is empty.</em></p>"
-        size = f"{len(texts[name]):,} characters" if is_named else ""
+        size = counted(len(texts[name]), "character") if is_named else ""
         cards.append(
-            f"<article class='card' aria-label='{side} answer'>"
-            f"<header><h3>{label}</h3><span class='size'>{size}</span></header>"
+            f"<article class='card' aria-labelledby='answer-{side}'>"
+            f"<header><h2 id='answer-{side}'>{label}</h2><span class='size'>{size}</span></header>"
             f"<div class='body' tabindex='0'>{body}{empty}</div></article>"
         )
-    st.html(f"<div class='cards {shade()}'>{''.join(cards)}</div>")
+    number = "" if visit is None else f" data-visit='{visit}'"
+    st.html(f"<div class='cards'{number}>{''.join(cards)}</div>")
 
 
 def outcome_words(outcome: Outcome | None, left: str) -> str:
-    """An outcome in the words of the screen."""
+    """An outcome in the words of the screen, as HTML."""
     if outcome is None:
         return "unreadable"
-    return (
-        "a tie" if outcome is Outcome.TIE else f"{'left' if outcome.value == left else 'right'} ({outcome})"
-    )
+    if outcome is Outcome.TIE:
+        return "a tie"
+    return f"{side_html('left' if outcome.value == left else 'right')} ({outcome})"
 
 
 def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
@@ -433,14 +506,15 @@ def verdict_html(verdict: Verdict | None, pair: Pair, left: str) -> str:
         lines = f"<tr><td>{plain_html(grades)}</td><td>{bar_html(row.p_a)}</td></tr>"
     else:
         lines = "".join(order_html(row, order, left) for order in Order if order in verdict.readings)
-    words = f"<div><p>{said} {mark}</p>{cut}<p>{length_words(pair, left)}</p></div>"
-    return f"<div class='told'>{words}<table class='orders'>{lines}</table></div>"
+    fold = "<details class='fold'><summary>More of what the judge said</summary></details>"
+    more = f"<div class='more'><table class='orders'>{lines}</table><p>{length_words(pair, left)}</p></div>"
+    return f"<div class='told'><div><p>{said} {mark}</p>{cut}</div>{fold}{more}</div>"
 
 
 def cut_words(verdict: Verdict, pair: Pair) -> str:
     """How much of the answers the judge has read, where that was not all."""
     n = len(pair.response_a) + len(pair.response_b)
-    return f"{cut_in_words(verdict).capitalize()}; they have {n:,} characters."
+    return f"{cut_in_words(verdict).capitalize()}; they have {counted(n, 'character')}."
 
 
 def order_html(row: ReportRow, order: Order, left: str) -> str:
@@ -468,7 +542,8 @@ def length_words(pair: Pair, left: str) -> str:
     if not by:
         return "Both answers are equally long."
     longer = "A" if by > 0 else "B"
-    return f"The {'left' if longer == left else 'right'} answer ({longer}) is {abs(by):,} characters longer."
+    side = side_html("left" if longer == left else "right")
+    return f"The {side} answer ({longer}) is {counted(abs(by), 'character')} longer."
 
 
 def show_reply(text: str) -> None:
@@ -477,17 +552,34 @@ def show_reply(text: str) -> None:
 
 
 def show_job(job: Job) -> None:
-    """How far the judge is, without blocking the page; the page is redrawn when it is done."""
+    """What the judge is doing, for how long, and a way to stop it; the page is redrawn when it is done."""
 
     @st.fragment(run_every=0.5)
     def watch() -> None:
         if job.is_over:
             st.rerun()
         share = job.done / job.total if job.total else 0.0
-        st.progress(min(1.0, share), text=plain(job.stage))
-        st.button("Stop", key="stop_job", on_click=lambda: setattr(job, "is_stopped", True))
+        what = job.pairs[0].id if len(job.pairs) == 1 else counted(len(job.pairs), "pair")
+        words = f"{job.options.method}, {what}: {job.in_words(time.monotonic())}"
+        st.progress(min(1.0, share), text=plain(words))
+        st.button(
+            "Stop",
+            key="stop_job",
+            disabled=job.is_stopped,
+            on_click=lambda: setattr(job, "is_stopped", True),
+        )
 
     watch()
+
+
+def say_memory(options: JudgeOptions) -> None:
+    """What a judge needs of memory beside the one that is loaded; nothing where that is nothing more."""
+    try:
+        words = memory_words(models_of(options), desk().in_memory(), free_memory_gib())
+    except JudgeError as error:
+        words = str(error)
+    if words:
+        st.warning(plain(words), icon=":material/memory:")
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,8 +8,9 @@ from app import shell
 from app.shell import Project
 from judge.drawing.steps import graded_steps, scores_of, slow_steps
 from judge.methods import AUTO, BY_CRITERIA, METHODS, WAYS
-from judge.records import Order, Pair, Status, Verdict
-from judge.review.judging import by_method
+from judge.records import Order, Pair, Reading, Status, Verdict
+from judge.review.explaining import in_pair_names, plan_fault
+from judge.review.judging import Job, by_method
 from judge.review.pairindex import IndexEntry
 from judge.review.settings import started
 
@@ -48,21 +49,26 @@ def ask(pair: Pair, key: str) -> bool:
     """Lets the reviewer choose a method and shows what it says; whether a verdict is to be seen."""
     names = [*WAYS, AUTO, *(name for name in METHODS.names() if name != WAYS["slow"])]
     st.session_state.setdefault(f"kept_method_{key}", "slow" if pair.criteria else "fast")
+    place = f"job_{key}"
+    job: Job | None = st.session_state.get(place)
+    is_busy = job is not None and not job.is_over
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = st.segmented_control("Method", names, key=f"kept_method_{key}", required=True)
-        asked = st.button("Ask the judge", type="primary", key=f"ask_{key}")
+        method = st.segmented_control("Method", names, key=f"kept_method_{key}", required=True) or "fast"
+        asked = st.button("Ask the judge", type="primary", key=f"ask_{key}", disabled=is_busy)
     if method in HOW:
         st.caption(HOW[method])
-    if pair.criteria and WAYS.get(method or "", method) not in (*BY_CRITERIA, AUTO):
+    if pair.criteria and WAYS.get(method, method) not in (*BY_CRITERIA, AUTO):
         st.caption("This method does not read the pair's criteria.")
-    place = f"job_{key}"
+    options = by_method(started().judge, method)
+    shell.say_memory(options)
     if asked:
-        st.session_state[place] = shell.desk().ask(by_method(started().judge, method or "fast"), [pair])
-    job = st.session_state.get(place)
-    if job is None or job.pairs[0].content_hash != pair.content_hash:
+        job = st.session_state[place] = shell.desk().ask(options, [pair])
+    if job is None:
         return False
     if not job.is_over:
         shell.show_job(job)
+        return False
+    if job.options != options or job.pairs != (pair,):  # what another method said, or of another pair
         return False
     if job.error:
         st.error(shell.plain(job.error))
@@ -73,6 +79,8 @@ def ask(pair: Pair, key: str) -> bool:
 
 def show(verdict: Verdict, pair: Pair) -> None:
     st.html(f"<section class='said' aria-label='Verdict'>{shell.verdict_html(verdict, pair, 'A')}</section>")
+    if fault := plan_fault(verdict):
+        st.warning(shell.plain(fault))
     criteria(verdict)
     if verdict.status is Status.INCONSISTENT:
         st.caption("It contradicts itself: what each order said, side by side.")
@@ -97,13 +105,20 @@ def by_order(verdict: Verdict) -> None:
         reading = verdict.readings[order]
         with column, st.container(border=True):
             st.subheader(f"{order[0]} shown first", anchor=False)
-            st.caption(f"{reading.tokens_in:,} tokens in, {reading.tokens_out:,} out")
-            for step in reading.steps:
-                if not step.shared:
-                    st.markdown(f"**{shell.plain(step.name)}**")
-                    shell.show_reply(step.raw)
-            st.markdown("**Reply**")
-            shell.show_reply(reading.raw)
+            cut = ", answers shortened" if reading.is_trimmed else ""
+            st.caption(f"{reading.tokens_in:,} tokens in, {reading.tokens_out:,} out{cut}")
+            replies = replies_of(reading)
+            for name, raw in replies:
+                st.markdown(f"**{shell.plain(name)}**")
+                shell.show_reply(in_pair_names(raw, order))
+            if order is Order.BA and any(in_pair_names(raw, order) != raw for _, raw in replies):
+                with st.expander("As it was written: the answer shown first is called A there"):
+                    shell.show_reply("\n\n".join(raw for _, raw in replies))
+
+
+def replies_of(reading: Reading) -> list[tuple[str, str]]:
+    """What the judge wrote in one order alone: each step's name and text, and last the reply."""
+    return [*((step.name, step.raw) for step in reading.steps if not step.shared), ("Reply", reading.raw)]
 
 
 def criteria(verdict: Verdict) -> None:

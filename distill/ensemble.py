@@ -18,7 +18,7 @@ from judge.backends.embedded import EmbeddedBackend
 from judge.errors import InputError
 from judge.methods import Method, MethodSettings, ReplyStore
 from judge.methods.asking import KeptReplies, identity_of
-from judge.options import JudgeOptions
+from judge.options import BackendLoader, JudgeOptions
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Step, Unparsed, sha256_of_json
@@ -33,8 +33,8 @@ class SignalOptions(JudgeOptions):
     signals: Mapping[str, float] = field(default_factory=dict)
     length: float = 0.0
 
-    def load(self, progress: Progress, store: ReplyStore) -> Method:
-        backend = load_backend(self.backend, replace(self.settings, adapter=self.adapter, progress=progress))
+    def load(self, progress: Progress, store: ReplyStore, load: BackendLoader = load_backend) -> Method:
+        backend = load(self.backend, replace(self.settings, adapter=self.adapter, progress=progress))
         return Ensemble(backend, self.signals, self.length, replace(self.method_settings, store=store))
 
 

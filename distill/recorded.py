@@ -13,7 +13,7 @@ from judge.errors import InputError
 from judge.ledger.ledger import Ledger
 from judge.methods import ReplyStore
 from judge.methods.bsm import letters_by
-from judge.options import JudgeOptions
+from judge.options import BackendLoader, JudgeOptions
 from judge.progress import Progress, silent
 from judge.records import Identity, Order, Pair, Reading
 
@@ -25,8 +25,8 @@ class RecordedOptions(JudgeOptions):
     shard: Path = Path()
     named: dict[str, str] = field(default_factory=dict)
 
-    def load(self, progress: Progress, store: ReplyStore) -> Recorded:
-        """The teacher of the shard; the ledger has its readings from then on.
+    def load(self, progress: Progress, store: ReplyStore, load: BackendLoader = load_backend) -> Recorded:
+        """The teacher of the shard, which needs no engine; the ledger has its readings from then on.
 
         Raises:
             BadLines: the shard cannot be read, every bad line named.

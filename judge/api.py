@@ -9,14 +9,14 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Never
 
-from judge.backends import systems_of
+from judge.backends import load_backend, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
 from judge.methods import AUTO, BY_CRITERIA, FAST
-from judge.options import JudgeOptions, judge_options, kinds_of_options
+from judge.options import BackendLoader, JudgeOptions, judge_options, kinds_of_options
 from judge.orders import ruled
 from judge.progress import Progress, shown_progress, silent
 from judge.records import Criterion, HumanVote, Identity, Message, Pair, Unparsed, Verdict
@@ -144,13 +144,15 @@ class Judge:
         cache: bool = True,
         progress: bool | Progress = False,
         remembers: bool = True,
+        load: BackendLoader = load_backend,
     ) -> Judge:
         """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open.
 
         One that does not remember its pairs can judge for ever; `agreement` then needs them as an argument.
+        Judges can share an engine, and the weights in it, that `load` gives to each of them.
         """
         judge = cls.__new__(cls)
-        judge._begin(options, ledger, cache, progress, remembers)
+        judge._begin(options, ledger, cache, progress, remembers, load)
         return judge
 
     def _begin(
@@ -160,6 +162,7 @@ class Judge:
         cache: bool,
         progress: bool | Progress,
         remembers: bool = True,
+        load: BackendLoader = load_backend,
     ) -> None:
         self.options = options
         self._rule = options.rule
@@ -177,7 +180,7 @@ class Judge:
             ledger = self._stack.enter_context(opened_ledger(path, is_kept=cache))
         self._ledger = ledger
         try:
-            self._method = options.load(lambda *told: self._tell(*told), ledger)
+            self._method = options.load(lambda *told: self._tell(*told), ledger, load)
         except BaseException:
             self._stack.close()
             raise

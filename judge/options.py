@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
+from judge.backends import DEFAULT_BASE_MODEL, Backend, Settings, load_backend
 from judge.backends.service import SERVICE, ServiceBackend
 from judge.errors import InputError
 from judge.io.criteria import criteria_given
@@ -43,6 +43,10 @@ LOCAL = ("embedded", "vllm")
 """Backends that load adapters themselves."""
 
 
+BackendLoader = Callable[[str, Settings], Backend]
+"""Takes the text of --backend and the settings, as `load_backend` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
     """A judge as the command line names it."""
@@ -67,15 +71,19 @@ class JudgeOptions:
         below = found.undecided_below if self.abstain_below is None else self.abstain_below
         return Rule(found, float(below))
 
-    def load(self, progress: Progress, store: ReplyStore) -> Method:
-        """Loads the judge. Its weights load at the first question; `store` keeps what readings share."""
+    def load(self, progress: Progress, store: ReplyStore, load: BackendLoader = load_backend) -> Method:
+        """Loads the judge. Its weights load at the first question; `store` keeps what readings share.
+
+        Args:
+            load: makes the engine, or gives one that is there already.
+        """
         if self.is_service:
             return self._served()
         if self.method == AUTO:
             self._check_auto()
-            return Auto(*(part.load(progress, store) for part in self.parts))
+            return Auto(*(part.load(progress, store, load) for part in self.parts))
         adapter = self.adapter
-        backend = load_backend(self.backend, replace(self.settings, adapter=adapter, progress=progress))
+        backend = load(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
         asked_by = self.asked_by
         method = load_method(asked_by, backend, settings, self.samples, self.vote)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from importlib import resources
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from test_app_markup import HOSTILE
 
 from judge.forms.reading import read_pairs, read_votes
 from judge.io.pairs import write_pairs
-from judge.review.store import ReviewStore
+from judge.records import Ballot
+from judge.review.store import Event, EventKind, ReviewStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 CHECKOUT = Path(__file__).parents[1]
@@ -53,10 +56,11 @@ def serve(tmp_path):
     """Starts `judge app` in a folder with some files; the address of the page."""
     servers = []
 
-    def serve(*arguments):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    def serve(*arguments, port=None):
+        if port is None:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
         program = [sys.executable, "-c", "from judge.cli.main import main; main()", "app", *arguments]
         program += ["--no-browser", "--port", str(port), "--ledger", "ledger.sqlite"]
         log = (tmp_path / "server.log").open("w")
@@ -68,6 +72,11 @@ def serve(tmp_path):
             time.sleep(0.1)
         raise AssertionError((tmp_path / "server.log").read_text())
 
+    def kill():
+        servers[-1].kill()
+        servers.pop().wait(20)
+
+    serve.kill = kill
     yield serve
     for server in servers:
         server.terminate()
@@ -87,7 +96,7 @@ def visit(browser):
         page.on("request", lambda asked: page.foreign.append(asked.url) if is_foreign(asked.url) else None)
         page.on("dialog", lambda dialog: page.foreign.append(f"dialog {dialog.message}"))
         page.goto(address)
-        page.wait_for_selector(ready, timeout=60_000)
+        page.wait_for_selector(ready, timeout=180_000)
         return page
 
     yield visit
@@ -129,7 +138,7 @@ def is_alike(old, new):
 
 def open_page(page, name, ready):
     page.get_by_role("link", name=name, exact=True).first.click()
-    page.wait_for_selector(ready, timeout=60_000)
+    page.wait_for_selector(ready, timeout=180_000)
     settled(page)
 
 
@@ -388,7 +397,10 @@ def test_an_uploaded_file_opens_and_bad_files_say_what_is_wrong(serve, visit, tm
     page = visit(serve("--backend", "scripted:longer"), ready="text=No pairs are open")
     shoot(page, "empty")
     (tmp_path / "bad.jsonl").write_text("{}\n", encoding="utf-8")
-    for path, ready in ((tmp_path / "bad.jsonl", "text=none of its 1 lines is a pair"), (EXAMPLES, ".cards")):
+    for path, ready in (
+        (tmp_path / "bad.jsonl", "text=there is no pair in its 1 line"),
+        (EXAMPLES, ".cards"),
+    ):
         page.get_by_text("Upload a file").click()
         page.locator("input[type=file]").set_input_files(path)
         page.wait_for_selector(ready, timeout=30_000)
@@ -402,17 +414,234 @@ def test_on_a_phone_in_the_dark_the_answers_stand_below_each_other(serve, visit,
     for name in ("app", "benchmarks"):  # somebody's project may have such folders of its own
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not ours')\n", encoding="utf-8")
-    page = visit(
-        serve("verdicts.jsonl", "--pairs", "pairs.jsonl", "--backend", "scripted:longer"), NARROW, "dark"
-    )
+    address = serve("verdicts.jsonl", "--pairs", "pairs.jsonl", "--backend", "scripted:longer")
+    page = visit(address, NARROW, "dark")
     shoot(page, "phone-dark")
     left, right = (page.locator(".cards .card").nth(n).bounding_box() for n in (0, 1))
     assert right["y"] >= left["y"] + left["height"]
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-    assert page.locator(".cards.dark").count() == 1
-    page.get_by_role("button", name=re.compile("Left is better")).click()
+    page.get_by_role("button", name="First", exact=True).click()
     settled(page)
     assert len(ReviewStore(tmp_path / "judge-reviews.sqlite").standing()) == 1
+
+
+LONG_QUESTION = "A question that goes on. " * 100
+TARGETS = "button, [role=button], summary, a, label:has(input), .stApp input"
+TOO_SMALL = """wanted => [...document.querySelectorAll(wanted)]
+  .filter(e => e.offsetParent && !e.closest('.body, [role=dialog]'))
+  .map(e => [e, (e.matches('input') ? e.parentElement : e).getBoundingClientRect()])
+  .filter(([e, r]) => r.width > 1 && r.right > 0 && r.left < innerWidth)
+  .filter(([e, r]) => Math.min(r.width, r.height) < 43.5)
+  .map(([e, r]) => `${e.outerHTML.slice(0, 120)} ${Math.round(r.width)} x ${Math.round(r.height)}`)"""
+
+
+def top_and_bottom(page, selector):
+    """Where an element begins and ends, in px from the top of the window."""
+    box = page.locator(selector).first.bounding_box()
+    return box["y"], box["y"] + box["height"]
+
+
+def test_a_phone_has_room_for_answers_and_for_fingers(serve, visit, tmp_path):
+    rows = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
+    rows[1]["prompt"] = LONG_QUESTION
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer") + "/?name=ada", NARROW)
+    page.goto(page.url.replace("order=random", "order=as+in+the+file"))
+    page.wait_for_selector(".cards", timeout=60_000)
+    settled(page)
+    assert page.evaluate(TOO_SMALL, TARGETS) == []
+    assert page.locator("kbd").evaluate_all("all => all.filter(e => e.offsetParent).length") == 0
+    top, bottom = top_and_bottom(page, ".st-key-votes")
+    assert bottom - top < 120
+    assert not re.search(r"\b(left|right)\b", page.locator("main").inner_text(), re.IGNORECASE)
+
+    page.locator("main").evaluate("e => e.scrollTo(0, e.scrollHeight)")
+    page.get_by_role("button", name="Second", exact=True).click()
+    page.wait_for_selector(".turn.long", timeout=20_000)
+    settled(page)
+    assert page.locator("main").evaluate("e => e.scrollTop") == 0
+    assert top_and_bottom(page, ".cards")[0] < top - 44
+    folded = page.locator(".turn.long .body").bounding_box()["height"]
+    page.get_by_text(f"Show all {len(LONG_QUESTION):,} characters").click()
+    assert page.locator(".turn.long .body").bounding_box()["height"] > 3 * folded
+    assert not re.search(r"\b(left|right)\b", page.locator("main").inner_text(), re.IGNORECASE)
+
+    page.get_by_role("button", name="Show the judge").click()
+    page.wait_for_selector(".said.asked", timeout=20_000)
+    settled(page)
+    assert 0 < top_and_bottom(page, ".said.asked")[1] <= top
+    assert top_and_bottom(page, ".cards")[1] > 100
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.wait_for_timeout(500)
+    assert page.evaluate(TOO_SMALL, TARGETS) == []
+
+
+def test_keys_are_votes_after_any_click_and_once_the_note_is_left(serve, visit, tmp_path):
+    example_files(tmp_path)
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer") + "/?name=ada")
+    settled(page)
+    sidebar = page.get_by_test_id("stSidebar")
+    clicks = {
+        "a filter": lambda: sidebar.get_by_text("not yet voted").click(),
+        "a switch": lambda: sidebar.get_by_text("Blind: vote").click(),
+        "a choice": lambda: (
+            sidebar.get_by_label("In the order").click(),
+            page.get_by_role("option", name="as in the file").click(),
+        ),
+        "a list left by Esc": lambda: (
+            sidebar.get_by_label("Category").click(),
+            page.keyboard.press("Escape"),
+        ),
+        "an answer": lambda: page.locator(".cards .body").first.click(),
+        "a button": lambda: page.get_by_role("button", name="Differences").click(),
+        "a window left by Esc": lambda: (
+            page.get_by_text("Upload a file").click(),
+            page.wait_for_timeout(300),
+            page.keyboard.press("Escape"),
+        ),
+    }
+    store = ReviewStore(tmp_path / "judge-reviews.sqlite")
+    for n, (name, click) in enumerate(clicks.items(), start=1):
+        click()
+        page.wait_for_timeout(200)
+        settled(page)
+        pressed(page, "3")
+        assert len(store.standing()) == n, name
+    for key, words in (("Enter", "because 1"), ("Escape", "because 2")):
+        page.get_by_role("textbox", name="Note").click()
+        page.keyboard.type(words)
+        page.keyboard.press(key)
+        page.wait_for_timeout(200)
+        settled(page)
+        pressed(page, "2")
+        assert store.standing()[-1].note == words
+
+
+AXE = """scheme => axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
+  .filter(one => ['serious', 'critical'].includes(one.impact))
+  .flatMap(one => one.nodes.map(
+    node => `${scheme}: ${one.id}: ${node.html.slice(0, 150)} ${node.any[0]?.message}`)))"""
+
+
+def asked_why(page):
+    page.get_by_role("button", name="Ask the judge").click()
+    page.wait_for_selector("section.said", timeout=60_000)
+
+
+def revealed(page):
+    pressed(page, "1")
+    page.keyboard.press("j")
+    page.wait_for_selector(".said.asked", timeout=20_000)
+
+
+def test_axe_has_no_serious_finding_on_any_page_light_or_dark_wide_or_narrow(serve, visit, tmp_path):
+    example_files(tmp_path)
+    store = ReviewStore(tmp_path / "judge-reviews.sqlite")
+    for reviewer, ballot in (("bob", Ballot.A), ("carl", Ballot.B)):
+        for pair in read_pairs(EXAMPLES):
+            store.add(Event(EventKind.VOTE, reviewer, pair.content_hash, pair.id, "2026-11-22", ballot))
+    address, files = (
+        serve("--backend", "scripted:longer"),
+        "name=ada&pairs=pairs.jsonl&verdicts=verdicts.jsonl",
+    )
+    page = visit(address, ready="text=No pairs are open")
+    script = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    found = []
+    for path, ready, act in (
+        ("", "text=Open the sample pairs", None),
+        (f"?{files}", ".cards", revealed),
+        (f"why?{files}", ".cards", asked_why),
+        (f"agreement?{files}", "text=By category", None),
+        (f"adjudicate?{files}", ".cards", None),
+        (f"try?{files}", "text=Answer A", None),
+        (f"export?{files}", "text=Final labels", None),
+    ):
+        page.set_viewport_size(WIDE)
+        page.goto(f"{address}/{path}")
+        page.wait_for_selector(ready, timeout=180_000)
+        settled(page)
+        if act:
+            act(page)
+        page.evaluate(script)
+        for size in (WIDE, NARROW):
+            page.set_viewport_size(size)
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                settled(page)
+                found += page.evaluate(AXE, f"{path} {size['width']} {scheme}")
+    assert found == []
+
+
+N_VOTES = 40
+
+
+def squeezed(text):
+    return "".join(text.split())
+
+
+def on_screen(page, pairs):
+    """The pair on the screen, and which of its answers stands left, both told from the words alone."""
+    question = squeezed(page.locator("section.question .body").first.inner_text())
+    [pair] = [one for one in pairs if squeezed(one.question) == question]
+    left = squeezed(page.locator(".cards .body").first.inner_text())
+    [side] = [side for side in "AB" if squeezed(getattr(pair, f"response_{side.lower()}")) == left]
+    return pair.id, side
+
+
+def ballot_of(key, left):
+    right = {"A": "B", "B": "A"}[left]
+    return {"1": Ballot(left), "2": Ballot(right), "3": Ballot.TIE, "4": Ballot.BOTH_BAD}[key]
+
+
+@pytest.mark.long
+def test_what_two_reviewers_pressed_is_exported_through_reloads_undo_and_a_killed_server(
+    serve, visit, tmp_path
+):
+    example_files(tmp_path, N_VOTES + 2)
+    pairs = read_pairs(tmp_path / "pairs.jsonl")
+    arguments = ("pairs.jsonl", "--backend", "scripted:longer")
+    address = serve(*arguments)
+    pages = {name: visit(f"{address}/?name={name}") for name in ("ada", "bob")}
+    given = {}
+    draw = random.Random(0)
+
+    def vote(name):
+        page, key = pages[name], draw.choice("1234")
+        id, left = on_screen(page, pairs)
+        pressed(page, key)
+        given[name, id] = ballot_of(key, left)
+        return id
+
+    def again(page):
+        page.reload()
+        page.wait_for_selector(".cards", timeout=60_000)
+        settled(page)
+
+    for page in pages.values():
+        settled(page)
+    for n in range(N_VOTES):
+        for name, page in pages.items():
+            id = vote(name)
+            if n % 7 == 3:
+                pressed(page, "u")
+                assert on_screen(page, pairs)[0] == id
+                assert vote(name) == id
+            if n % 11 == 5:
+                again(page)
+        if n in (12, 27):
+            serve.kill()
+            assert serve(*arguments, port=int(address.rpartition(":")[2])) == address
+            for page in pages.values():
+                again(page)
+    assert len(given) == 2 * N_VOTES
+    page = pages["ada"]
+    open_page(page, "Export", "text=Final labels")
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("Download .* votes")).click()
+    download.value.save_as(tmp_path / "votes.jsonl")
+    assert {
+        (vote.voter, vote.pair_id): vote.outcome for vote in read_votes(tmp_path / "votes.jsonl")
+    } == given
 
 
 def test_side_by_side_cards_are_equally_high_and_every_control_has_a_name(serve, visit, tmp_path):

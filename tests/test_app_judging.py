@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 from pairs import pair_of
 
+from judge.backends import ChoiceProbabilities
 from judge.backends.scripted import ScriptedBackend
 from judge.options import judge_options
 from judge.records import Outcome
-from judge.review.judging import Desk, by_method
+from judge.review.judging import Desk, Job, by_method, free_memory_gib, memory_words, models_of
 
 PAIRS = [pair_of("a long answer", "short", f"Question {n}?", f"p{n}") for n in range(4)]
 LONGER = judge_options(backend="scripted:longer")
@@ -22,7 +24,7 @@ def desk(tmp_path):
 
 
 def over(job):
-    for _ in range(1000):
+    for _ in range(6000):
         if job.is_over:
             return job
         time.sleep(0.01)
@@ -76,3 +78,77 @@ def test_a_calibration_stays_with_the_way_that_it_was_made_for():
     options = judge_options(calibration="mine.json", abstain_below=0.7)
     assert by_method(options, "fast") == options
     assert (by_method(options, "slow").calibration, by_method(options, "slow").abstain_below) == ("", 0.7)
+
+
+def test_a_job_says_its_stage_and_how_long_it_takes_and_that_it_is_stopping():
+    job = Job((), LONGER, stage="loading the model", asked_s=100.0)
+    assert job.in_words(104.2) == "loading the model · 4 s"
+    job.is_stopped = True
+    assert job.in_words(106.0) == "stopping after what is being read now · 6 s"
+
+
+def test_a_job_that_was_stopped_while_it_waited_reads_nothing(desk, monkeypatch):
+    asked = []
+    go_on = threading.Event()
+
+    def choose(self, prompts, choices):
+        asked.append(len(prompts))
+        go_on.wait(30)
+        return [ChoiceProbabilities((1.0, 0.0), 1, 1) for _ in prompts]
+
+    monkeypatch.setattr(ScriptedBackend, "choose", choose)
+    first, second = desk.ask(LONGER, PAIRS[:1]), desk.ask(LONGER, PAIRS[1:])
+    second.is_stopped = True
+    go_on.set()
+    assert over(second).error == "stopped. What was judged is kept."
+    assert len(over(first).verdicts) == 1
+    assert asked == [2]
+
+
+def test_a_job_that_is_stopping_is_not_the_answer_to_a_new_question(desk):
+    first = desk.ask(LONGER, PAIRS)
+    first.is_stopped = True
+    assert desk.ask(LONGER, PAIRS) is not first
+
+
+def embedded(method):
+    return by_method(judge_options(), method)
+
+
+def test_methods_of_one_model_share_it_and_what_has_answered_is_in_memory(desk, monkeypatch):
+    made = []
+
+    def scripted(spec, settings):
+        made.append(spec)
+        return ScriptedBackend.from_settings("longer", settings)
+
+    monkeypatch.setattr("judge.review.judging.load_backend", scripted)
+    assert desk.in_memory() == set()
+    for method in ("bsm", "cot", "bsm-text"):
+        assert over(desk.ask(embedded(method), PAIRS)).error == ""
+        assert desk.in_memory() == models_of(embedded(method))
+    assert made == ["embedded"]
+
+
+def test_memory_is_said_before_a_second_model_loads_and_only_then():
+    fast, slow, auto = (models_of(embedded(method)) for method in ("fast", "slow", "auto"))
+    assert (len(fast), len(slow), auto) == (1, 1, fast | slow)
+    assert memory_words(fast, set(), 4.0) == ""
+    assert memory_words(slow, slow, 4.0) == memory_words(fast, auto, 4.0) == ""
+    assert memory_words(slow, fast, 4.0) == (
+        "With this method 2 models are in memory at once. "
+        "To load what is not there yet takes about 2.3 GiB more, and 4.0 GiB are free."
+    )
+    assert "takes about 4.7 GiB more." in memory_words(auto, set(), None)
+    unknown = models_of(judge_options(base_model="somebody/model", adapter="none"))
+    assert "takes more memory." in memory_words(unknown, fast, None)
+
+
+def test_a_server_s_judge_takes_no_memory_here():
+    assert models_of(judge_options(backend="server:http://127.0.0.1:1/v1", adapter="none")) == set()
+
+
+def test_free_memory_is_what_the_system_says_or_not_known(tmp_path):
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    3145728 kB\n", encoding="utf-8")
+    assert free_memory_gib(tmp_path / "meminfo") == 3.0
+    assert free_memory_gib(tmp_path / "nothing") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ import streamlit as st
 from pairs import pair_of
 from streamlit.testing.v1 import AppTest
 
+from judge.backends import Completion
+from judge.backends.scripted import ScriptedBackend
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
@@ -90,6 +93,16 @@ def test_without_a_file_the_page_says_how_to_open_one(open_app):
     session = open_app(pairs="", verdicts="")
     assert session.subheader[0].value == "No pairs are open"
     assert session.code[0].value == "judge app pairs.jsonl"
+    press(session, "open_sample")
+    assert "of 24 voted" in session.get("progress")[0].proto.text
+    assert html_of(session).count("<li>") == 6  # three lines on the app, three on what to go by
+
+
+def test_the_lines_for_a_new_reviewer_go_with_the_first_vote(open_app):
+    session = open_app()
+    assert "Before you begin" in html_of(session)
+    press(session, "left")
+    assert "Before you begin" not in html_of(session)
 
 
 def test_a_file_of_another_tool_is_opened_and_named_and_its_labels_are_not_shown(open_app, root):
@@ -169,8 +182,7 @@ def test_previous_and_next_write_nothing_and_show_the_vote_that_was_given(open_a
     for move, there in (("previous", second), ("previous", first), ("next", second), ("next", third)):
         press(session, move)
         assert shown(session) == there
-        said = [one.value for one in session.caption if one.value.startswith("Your vote: Tie.")]
-        assert bool(said) == (there == first)
+        assert ("Your vote: Tie." in html_of(session)) == (there == first)
     assert [one.pair_id for one in events(root)] == [first]
 
 
@@ -232,7 +244,7 @@ def test_a_queue_that_moves_leaves_the_pair_on_the_screen(open_app, root):
     vote_elsewhere(root, pair, "anonymous")
     session.run()
     assert shown(session) == first
-    assert any(one.value.startswith("Your vote: ") for one in session.caption)
+    assert "Your vote: " in html_of(session)
 
 
 def vote_elsewhere(root, pair, reviewer, ballot=Ballot.A, **more):
@@ -373,9 +385,9 @@ def test_conversations_that_differ_say_whose_they_are_in_the_order_shown(open_ap
     places = [
         html.index(part)
         for part in (
-            "Conversation of the left answer",
+            "Conversation of the <span class='beside'>left</span>",
             f"said by the {first}",
-            "Conversation of the right answer",
+            "Conversation of the <span class='beside'>right</span>",
             f"said by the {second}",
         )
     ]
@@ -507,7 +519,7 @@ def test_bad_lines_are_named_and_the_others_can_be_reviewed(open_app, root):
     with (root / "pairs.jsonl").open("a") as file:
         file.write("nonsense\n")
     session = open_app(verdicts="")
-    assert session.expander[0].label == "1 lines of the file are no pairs and are left out"
+    assert session.expander[0].label == "1 line of the file is no pair and is left out"
     assert session.session_state["current"]
 
 
@@ -621,3 +633,143 @@ def open_page(session, title):
     session.run()
     assert not session.exception
     assert session.session_state["page"] == title
+
+
+def asked(session, method):
+    """What the page Why shows of a method that was asked."""
+    session.segmented_control(key="kept_method_why").set_value(method).run()
+    press(session, "ask_why")
+    for _ in range(600):
+        if session.session_state["job_why"].is_over:
+            break
+        time.sleep(0.05)
+    session.run()
+    assert not session.exception
+    return html_of(session)
+
+
+def test_a_changed_method_never_shows_what_another_one_said(open_app):
+    session = open_app()
+    open_page(session, "Why")
+    assert "The judge says" in asked(session, "direct")
+    session.segmented_control(key="kept_method_why").set_value("cot").run()
+    assert "The judge says" not in html_of(session)
+    assert not session.code
+    assert "The judge says" in asked(session, "cot")
+
+
+def test_the_why_page_calls_answers_alike_in_scores_table_and_replies_of_both_orders(open_app):
+    session = open_app()
+    open_page(session, "Why")
+    asked(session, "bsm-text")
+    replies = [one.value for one in session.code if one.value.startswith("Scores:")]
+    said = "Scores: A [[4]], B [[2]]"
+    turned = "Scores: B [[2]], A [[4]]"  # the judge wrote A [[2]], B [[4]] of the same two answers
+    assert [one.splitlines()[0] for one in replies] == 3 * [said] + 3 * [turned] + [swapped(turned)]
+    [table] = session.dataframe
+    assert table.value["A when A is first"].tolist() == table.value["A when B is first"].tolist() == [4.0] * 3
+    assert [one.value for one in session.code if one.value.startswith("A ")] == ["A 12.00 : B 6.00"] * 2
+
+
+def swapped(text):
+    return text.translate(str.maketrans("AB", "BA"))
+
+
+def test_equal_criteria_are_named_as_a_fault_of_the_plan(open_app, monkeypatch):
+    equal = "\n".join(f"{n}. Clarity: is clear." for n in range(1, 6)).removeprefix("1.")
+    real = ScriptedBackend.complete
+
+    def complete(self, prompts, sampling):
+        if prompts[0].reply_start == "1.":
+            return [Completion(equal, 10, 10, is_ended=True) for _ in prompts]
+        return real(self, prompts, sampling)
+
+    monkeypatch.setattr(ScriptedBackend, "complete", complete)
+    session = open_app()
+    open_page(session, "Why")
+    asked(session, "slow")
+    [warning] = [one.value.replace("\\", "") for one in session.warning]
+    assert warning.startswith("A fault of the plan: of the 5 criteria that the judge listed all are one")
+
+
+def test_an_interval_in_the_chart_lies_in_a_lane_of_its_own(open_app, root):
+    for pair in PAIRS:
+        vote_elsewhere(root, pair, "ada")
+    session = open_app()
+    open_page(session, "Agreement")
+    spec = json.loads(session.get("vega_lite_chart")[0].proto.spec)
+    bars, lines = (layer["encoding"]["yOffset"] for layer in spec["layer"])
+    assert (bars["field"], lines["field"]) == ("figure", "interval")
+    figures = ("agreement, strict", "inconsistent")
+    lanes = [lane for figure in figures for lane in (figure, f"{figure}, interval")]
+    assert bars["scale"]["domain"] == lines["scale"]["domain"] == lanes
+
+
+def test_one_pair_is_one_pair(open_app, root):
+    vote_elsewhere(root, PAIRS[0], "ada")
+    session = open_app()
+    open_page(session, "Agreement")
+    assert session.metric[0].delta == "1 pair"
+
+
+@pytest.mark.parametrize("page", ["Review", "Why", "Adjudicate"])
+def test_a_shortened_answer_is_said_wherever_a_verdict_stands(open_app, root, page, monkeypatch):
+    real = ScriptedBackend.choose
+
+    def choose(self, prompts, choices):
+        return [replace(one, is_trimmed=True) for one in real(self, prompts, choices)]
+
+    monkeypatch.setattr(ScriptedBackend, "choose", choose)
+    write_verdicts(root / "verdicts.jsonl", judge_pairs(PAIRS, LONGER.load(silent, MemoryStore())))
+    for reviewer, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
+        for pair in PAIRS:
+            vote_elsewhere(root, pair, reviewer, ballot)
+    session = open_app()
+    open_page(session, page)
+    if page == "Review":
+        press(session, "reveal")
+    html = asked(session, "direct") if page == "Why" else html_of(session)
+    assert re.search(r"Answers were shortened for the judge, which read \d+ tokens; they have \d+ char", html)
+
+
+def test_a_long_question_is_folded_and_a_short_one_is_not(open_app, root):
+    questions = {
+        "short": "",
+        "x" * 300: " long-on-phone",
+        "x" * 900: " long",
+        "\n".join("abcdefghijkl"): " long",
+    }
+    for question, kind in questions.items():
+        write_pairs(root / "pairs.jsonl", [pair_of("a", "b", question, "p0")])
+        html = html_of(open_app(verdicts=""))
+        assert f"<div class='turn{kind or ' '}'>" in html
+        assert (f"Show all {len(question):,} characters" in html) == bool(kind)
+
+
+def test_a_judge_at_work_shows_its_stage_and_a_clock_and_can_be_stopped(open_app, monkeypatch):
+    go_on, real = threading.Event(), ScriptedBackend.choose
+
+    def choose(self, prompts, choices):
+        go_on.wait(PATIENCE_S)
+        return real(self, prompts, choices)
+
+    monkeypatch.setattr(ScriptedBackend, "choose", choose)
+    session = open_app()
+    open_page(session, "Why")
+    session.segmented_control(key="kept_method_why").set_value("direct").run()
+    press(session, "ask_why")
+
+    def told():
+        return session.get("progress")[0].proto.text.replace("\\", "")
+
+    assert re.fullmatch(r"direct, p\d: .+ · \d+ s", told())
+    press(session, "stop_job")
+    assert "stopping after what is being read now" in told()
+    go_on.set()
+    for _ in range(600):
+        if session.session_state["job_why"].is_over:
+            break
+        time.sleep(0.05)
+    session.run()
+    assert session.error[0].value.replace("\\", "") == "stopped. What was judged is kept."
+    assert "The judge says" not in html_of(session)

@@ -54,7 +54,9 @@ class EmbeddedBackend:
         """Loads the weights now instead of at the first question. Raises ModelError or MissingExtra."""
         with self._lock:
             if self._loaded is None:
+                self._settings.progress("loading the model", 0, 1)
                 self._loaded = LoadedModel(self._settings, self._device, self._dtype, self._is_merged)
+                self._settings.progress("reading", 0, 1)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
         """The prompts as token ids; raises PromptTooLong."""

@@ -80,7 +80,9 @@ class VllmBackend:
         """
         with self._lock:
             if self._loaded is None:
+                self._settings.progress("loading the model", 0, 1)
                 self._loaded = _Loaded(self._settings, self._device, self._dtype)
+                self._settings.progress("reading", 0, 1)
 
     def forget(self) -> None:
         """Drops the beginnings kept from earlier calls, so that a measurement starts without them."""

@@ -72,15 +72,18 @@ def parse_plan(reply: str, is_ended: bool) -> Plan | Unparsed:
         reply: the whole reply, with its first "1.".
         is_ended: False where the reply was cut: its last line is then left out.
     """
-    lines = LISTED.findall(reply if is_ended else reply.rpartition("\n")[0])
     criteria: dict[str, Criterion] = {}
-    for line in lines:
-        criterion = _criterion_of(line)
-        if criterion.name:
-            criteria.setdefault(criterion.name.casefold(), criterion)
+    for criterion in listed_criteria(reply if is_ended else reply.rpartition("\n")[0]):
+        criteria.setdefault(criterion.name.casefold(), criterion)
     if not criteria:
         return Unparsed("the plan lists no criterion", raw=reply)
     return Plan(tuple(criteria.values())[:MAX_CRITERIA])
+
+
+def listed_criteria(reply: str) -> list[Criterion]:
+    """Every criterion of a list, one per line, repeated ones too."""
+    criteria = map(_criterion_of, LISTED.findall(reply))
+    return [criterion for criterion in criteria if criterion.name]
 
 
 def parse_scores(reply: str) -> tuple[float, float] | Unparsed:

@@ -11,6 +11,7 @@ from judge.io.rows import JSON_READERS, object_of_line, rows_of_content
 from judge.options import JudgeOptions
 
 REVIEWS = "judge-reviews.sqlite"
+SAMPLE_FILE = Path(__file__).parents[1] / "examples" / "pairs.jsonl"
 DEEPEST = 3
 MOST_FILES = 500
 PEEK = 1 << 20
