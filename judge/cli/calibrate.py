@@ -32,9 +32,8 @@ def calibrate(
     quiet: QuietOption = False,
 ) -> None:
     """Fit a judge's probabilities to people's votes: for `--calibration` of every command that judges."""
-    from judge.forms.reading import read_any_pairs
+    from judge.forms.reading import read_pairs, read_votes
     from judge.io.verdicts import read_verdicts
-    from judge.io.votes import read_votes
     from judge.provenance import as_json
     from judge.study.calibrating import calibrate as fit_of
     from judge.study.calibrating import format_fit
@@ -44,7 +43,7 @@ def calibrate(
             print(line, file=sys.stderr)
 
     check_writable(out, (verdicts, votes, pairs))
-    texts = None if pairs is None else read_any_pairs(pairs, say)
+    texts = None if pairs is None else read_pairs(pairs, say)
     fit = fit_of(read_verdicts(verdicts), read_votes(votes), texts, precision)
     write(out, as_json(fit.as_json()) + "\n")
     say(format_fit(fit))

@@ -41,7 +41,9 @@ class Judging(Protocol):
 
     def judge(self, pairs: Sequence[Pair]) -> list[Verdict]: ...
 
-    def grades(self, conversations: Sequence[Sequence[Message]]) -> list[float | Unparsed]: ...
+    def grades(
+        self, conversations: Sequence[Sequence[Message]], references: Sequence[str | None] | None = None
+    ) -> list[float | Unparsed]: ...
 
 
 class Asker(Protocol):
