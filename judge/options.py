@@ -8,11 +8,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from judge.backends import DEFAULT_BASE_MODEL, Settings, load_backend
-from judge.backends.service import SERVICE, ServiceBackend
 from judge.errors import InputError
 from judge.methods import AUTO, FAST, LEARNED, WAYS, Method, MethodSettings, ReplyStore, load_method
 from judge.methods.auto import Auto
-from judge.methods.served import Served
 from judge.models.adapters import check_method, check_ties, method_of, read_adapter, shipped_adapter
 from judge.models.sizes import SIZES
 from judge.records import NO_ADAPTER
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 
 LOCAL = ("embedded", "vllm")
 """Backends that load adapters themselves."""
+
+SERVICE = "judge"
+"""The backend that is a judge as a whole, which `judge serve` runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,13 @@ class JudgeOptions:
     @property
     def is_service(self) -> bool:
         """Whether the judge is one that `judge serve` runs, so that its method and model are not ours."""
-        return self.backend.partition(":")[0] == SERVICE.backend
+        return self.backend.partition(":")[0] == SERVICE
 
     def _served(self) -> Method:
         """The judge behind a service. Raises InputError where options name another judge than that one."""
+        from judge.backends.service import ServiceBackend
+        from judge.methods.served import Served
+
         names = ("concurrency", "requests_per_minute", "strict", "progress")
         ours = replace(Settings(), **{name: getattr(self.settings, name) for name in names})
         if named := list(_unlike(self, JudgeOptions(backend=self.backend, settings=ours))):
