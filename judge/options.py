@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from judge.backends import DEFAULT_BASE_MODEL, Backend, Settings, load_backend
-from judge.backends.service import SERVICE, ServiceBackend
 from judge.errors import InputError
 from judge.io.criteria import criteria_given
 from judge.methods import (
@@ -24,7 +23,6 @@ from judge.methods import (
     load_method,
 )
 from judge.methods.auto import Auto
-from judge.methods.served import Served
 from judge.models.adapters import (
     check_method,
     check_ties,
@@ -41,6 +39,9 @@ if TYPE_CHECKING:
 
 LOCAL = ("embedded", "vllm")
 """Backends that load adapters themselves."""
+
+SERVICE = "judge"
+"""The backend that is a judge as a whole, which `judge serve` runs."""
 
 
 BackendLoader = Callable[[str, Settings], Backend]
@@ -105,10 +106,13 @@ class JudgeOptions:
     @property
     def is_service(self) -> bool:
         """Whether the judge is one that `judge serve` runs, so that its method and model are not ours."""
-        return self.backend.partition(":")[0] == SERVICE.backend
+        return self.backend.partition(":")[0] == SERVICE
 
     def _served(self) -> Method:
         """The judge behind a service. Raises InputError where options name another judge than that one."""
+        from judge.backends.service import ServiceBackend
+        from judge.methods.served import Served
+
         names = ("concurrency", "requests_per_minute", "strict", "progress")
         ours = replace(Settings(), **{name: getattr(self.settings, name) for name in names})
         if named := list(_unlike(self, JudgeOptions(backend=self.backend, settings=ours))):

@@ -540,6 +540,12 @@ def test_what_cannot_be_served_is_one_error(options, token, words, tmp_path, mon
     assert "\n" not in str(done.exception)
 
 
+def test_without_its_packages_the_command_names_the_extra(monkeypatch):
+    monkeypatch.setattr("judge.cli.serve.find_spec", lambda name: None)
+    done = CliRunner().invoke(app, ["serve", "--backend", "scripted:longer", "--port", "0"])
+    assert str(done.exception) == 'judge serve needs fastapi: pip install "four-token-judge[serve]"'
+
+
 SLOW = """
 import signal, sys, time
 from judge.backends import scripted

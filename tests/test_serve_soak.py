@@ -113,7 +113,7 @@ def soaked(seconds: float, ledger) -> list[Client]:
 
     scripted.CHARACTERS["counted"] = counted
     try:
-        with serving("scripted:counted", ledger=ledger, limits=UNLIMITED, most_waiting=16) as service:
+        with serving("scripted:counted", ledger=ledger, limits=UNLIMITED, most_waiting=8) as service:
             ends_at = time.monotonic() + seconds
             clients = in_threads(N_CLIENTS, lambda number: Client(number, service.url, ends_at).run())
             fingerprint = service.shared.identity.fingerprint
