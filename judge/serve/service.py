@@ -224,9 +224,11 @@ class Unless:
         self._check()
         return self._shared.judge(pairs)
 
-    def grades(self, conversations: Sequence[Sequence[Turn]]) -> list[float | Unparsed]:
+    def grades(
+        self, conversations: Sequence[Sequence[Turn]], references: Sequence[str | None] | None = None
+    ) -> list[float | Unparsed]:
         self._check()
-        return self._shared.grades(conversations)
+        return self._shared.grades(conversations, references)
 
     def _check(self) -> None:
         if self._is_gone.is_set():

@@ -15,7 +15,13 @@ from judge.errors import JudgeError
 from judge.evaluate import size_of
 from judge.records import Identity, Message, Pair, Unparsed, Verdict
 
-Conversation = tuple[Message, ...]
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """An answer to be graded: the conversation that it ends, and a known good answer if there is one."""
+
+    conversation: tuple[Message, ...]
+    reference: str | None = None
 
 
 class NotReady(JudgeError):
@@ -30,7 +36,7 @@ class Busy(JudgeError):
 class Question:
     """A pair to be judged or an answer to be graded, and where its answer comes."""
 
-    asked: Pair | Conversation
+    asked: Pair | Graded
     answer: Future[Any] = field(default_factory=Future)
 
     @property
@@ -38,7 +44,7 @@ class Question:
         """How many characters are read for it, at least 1."""
         if isinstance(self.asked, Pair):
             return size_of(self.asked)
-        return max(1, sum(len(message.content) for message in self.asked))
+        return max(1, sum(len(message.content) for message in self.asked.conversation))
 
 
 class SharedJudge:
@@ -124,18 +130,23 @@ class SharedJudge:
         """The verdicts, in batches that leave others their turn. Raises what the judge raises."""
         return self._in_turns(pairs)
 
-    def grades(self, conversations: Sequence[Sequence[Message]]) -> list[float | Unparsed]:
+    def grades(
+        self, conversations: Sequence[Sequence[Message]], references: Sequence[str | None] | None = None
+    ) -> list[float | Unparsed]:
         """The grades, likewise."""
-        return self._in_turns([tuple(one) for one in conversations])
+        known = references or [None] * len(conversations)
+        return self._in_turns(
+            [Graded(tuple(one), ref) for one, ref in zip(conversations, known, strict=True)]
+        )
 
-    def _in_turns(self, asked: Sequence[Pair | Conversation]) -> list[Any]:
+    def _in_turns(self, asked: Sequence[Pair | Graded]) -> list[Any]:
         answers: list[Any] = []
         for start in range(0, len(asked), self._most_pairs):
             questions = self._join(asked[start : start + self._most_pairs])
             answers += [question.answer.result() for question in questions]
         return answers
 
-    def _join(self, asked: Sequence[Pair | Conversation], most: int | None = None) -> list[Question]:
+    def _join(self, asked: Sequence[Pair | Graded], most: int | None = None) -> list[Question]:
         """The questions, at the end of the queue."""
         questions = [Question(one) for one in asked]
         with self._changed:
@@ -160,7 +171,7 @@ class SharedJudge:
         when_ready()
         while batch := self._next_batch():
             self._answer([one for one in batch if isinstance(one.asked, Pair)], self._judged)
-            self._answer([one for one in batch if not isinstance(one.asked, Pair)], self._judge.grades)
+            self._answer([one for one in batch if not isinstance(one.asked, Pair)], self._graded)
 
     def _next_batch(self) -> list[Question]:
         """What waits, as much as one batch may hold; nothing where the queue is empty and closed."""
@@ -188,6 +199,9 @@ class SharedJudge:
             if places:
                 verdicts |= zip(places, self._judge.judge([pairs[place] for place in places]), strict=True)
         return [verdicts[place] for place in range(len(pairs))]
+
+    def _graded(self, asked: list[Graded]) -> Sequence[float | Unparsed]:
+        return self._judge.grades([one.conversation for one in asked], [one.reference for one in asked])
 
     def _answer(self, questions: Sequence[Question], ask: Callable[[list[Any]], Sequence[Any]]) -> None:
         """Each question's answer, or to all of them what the judge raised."""
