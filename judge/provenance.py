@@ -27,7 +27,7 @@ def provenance() -> dict[str, Any]:
     return {
         "commit": commit_of(CHECKOUT),
         "cpu": cpu_name(),
-        "instruction_sets": instruction_sets(),
+        "instruction_sets": list(instruction_sets()),
         "cores": os.cpu_count(),
         "gpu": gpu_name(),
         "versions": {"python": platform.python_version(), **versions_of(PACKAGES)},

@@ -263,8 +263,6 @@ def test_what_should_be_text_is_never_turned_into_it(tmp_path, name, value, word
         ([USER], "conversation_a ends with role user. The last message must be the assistant's"),
         (["4"], "conversation_a, message 1 is text. It must be an object"),
         ([{"role": "user"}], "conversation_a, message 1 has role. It must have role and content"),
-        ([USER | {"name": "x"}], "conversation_a, message 1 has role, content, name. It must have"),
-        ([USER, RIGHT | {"role": "tool"}], "conversation_a, message 2 has role 'tool'. It must be user"),
         ([USER, RIGHT | {"role": ["user"]}], "conversation_a, message 2 has role ['user']. It must be user"),
         (
             [USER, RIGHT | {"content": None}],
@@ -280,6 +278,18 @@ def test_what_should_be_text_is_never_turned_into_it(tmp_path, name, value, word
 def test_a_conversation_that_cannot_be_judged_says_which_message_is_wrong(tmp_path, conversation, words):
     problem = problem_of(jsonl(tmp_path, LONG_ROW | {"conversation_a": conversation}))
     assert problem.startswith(f"pairs.jsonl:1: {words}")
+
+
+@pytest.mark.parametrize(
+    ("conversation", "why"),
+    [
+        ([USER | {"name": "x"}], "no answer at the end: 1"),
+        ([USER, RIGHT | {"role": "tool"}], "no answer after a tool's result: 1"),
+    ],
+)
+def test_messages_of_another_form_that_cannot_be_judged_say_why(tmp_path, conversation, why):
+    with pytest.raises(InputError, match=f"read as OpenAI's messages, and there is nothing to judge .*{why}"):
+        read_pairs(jsonl(tmp_path, LONG_ROW | {"conversation_a": conversation}))
 
 
 def test_system_messages_must_be_equal_on_both_sides(tmp_path):

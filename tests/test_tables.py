@@ -128,7 +128,7 @@ def test_the_reference_of_the_command_line_has_every_verb_with_its_options():
     assert "| `PAIRS` | Pairs: JSON" in run
     assert "| `--out TEXT` | Verdicts" in run
     assert SHARED_ANCHOR in run
-    assert "--backend" not in run
+    assert "| `--backend" not in run
     assert "| `--backend TEXT` | embedded;" in page
     assert "| `--concurrency N` | Requests that a server gets at a time. | `16` |" in page
 

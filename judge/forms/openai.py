@@ -24,9 +24,10 @@ def is_of_openai(item: Any) -> bool:
     """Whether a message says more than one of our own may say."""
     if not isinstance(item, dict) or not {"role", "content"} & item.keys():
         return False
+    role, content = item.get("role"), item.get("content")
     return (
-        item.get("role") in OTHER_ROLES
-        or isinstance(item.get("content"), list)
+        (isinstance(role, str) and role in OTHER_ROLES)
+        or (isinstance(content, list) and all(isinstance(part, dict) for part in content))
         or bool(item.keys() - {"role", "content"})
     )
 

@@ -138,7 +138,7 @@ def read_as(form: Form, files: Sequence[File], say: Say = lambda line: None) -> 
     Raises:
         InputError: it cannot read them, or leaves nothing to judge.
     """
-    names = some_of([file.name for file in files])
+    names = files[0].name if len(files) == 1 else some_of([file.name for file in files])
     try:
         read = form.read([entry for file in files for entry in entries_of(file)])
     except Wrong as wrong:
