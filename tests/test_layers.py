@@ -33,7 +33,7 @@ FLOORS = (
     ("judge/study",),
     ("judge/api.py",),
     ("judge/bench", "judge/review", "judge/ranking"),
-    ("judge/plugin", "judge/cli"),
+    ("judge/plugin", "judge/frameworks", "judge/cli"),
     ("judge/__init__.py", "judge/__main__.py", "distill", "app"),
     ("benchmarks",),
 )
