@@ -16,6 +16,17 @@ ANSWER = "Default output from mockllm/model"
 LONGER = "That is longer than what a mock model has to say for itself."
 
 
+@pytest.fixture(autouse=True)
+def words_as_tokens(monkeypatch):
+    """The mock model's tokens are counted with a vocabulary from the network; words do as well."""
+
+    class Words:
+        def encode(self, text, **options):
+            return text.split()
+
+    monkeypatch.setattr("tiktoken.get_encoding", lambda name: Words())
+
+
 def evaluated(tmp_path, samples, **options):
     """The log of an evaluation of a model that always says the same."""
     from inspect_ai import Task, eval

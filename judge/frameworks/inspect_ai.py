@@ -46,7 +46,9 @@ def pairwise(baseline: str = "", **options: Any) -> Scorer:
     except ImportError as error:
         raise missing_extra("inspect", "A scorer for inspect_ai", error) from error
 
-    @scorer(metrics={"win": [mean(), stderr()], "inconsistent": [mean()]}, name="pairwise")
+    @scorer(  # type: ignore[untyped-decorator]  # it is Any where inspect_ai is not installed
+        metrics={"win": [mean(), stderr()], "inconsistent": [mean()]}, name="pairwise"
+    )
     def scorer_of(baseline: str = "", **options: Any) -> Scorer:
         judge = FrameworkJudge(**options)
 
