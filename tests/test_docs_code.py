@@ -68,6 +68,10 @@ ELSEWHERE = {
     "docs/ci.md": "tests/test_ci_guide.py follows it with the wheel and the real judge",
     "docs/reference/command-line.md": "made from the commands themselves",
     "docs/how-to/add-*.md": "tests/test_how_to.py runs them as a package of their own and in the project",
+    **{
+        f"docs/how-to/frameworks/{name}.md": "make test-frameworks follows it with the real package"
+        for name in ("trl", "inspect-ai", "deepeval", "promptfoo", "lm-eval")
+    },
 }
 """Pages whose code is run by another test."""
 SERVER = "http://127.0.0.1:8000/v1"

@@ -34,7 +34,7 @@ FLOORS = (
     ("judge/api.py",),
     ("judge/bench", "judge/review", "judge/ranking"),
     ("judge/serve",),
-    ("judge/plugin", "judge/cli"),
+    ("judge/plugin", "judge/frameworks", "judge/cli"),
     ("judge/__init__.py", "judge/__main__.py", "distill", "app"),
     ("benchmarks",),
 )

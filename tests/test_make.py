@@ -83,7 +83,7 @@ def test_both_parts_run_whatever_the_first_one_gives_and_a_failure_of_either_is_
 def test_every_test_that_needs_no_gpu_and_is_not_long_is_in_one_part_and_in_one_only(checkout):
     make(checkout, "test", "SKIP_VLLM=1")
     light, heavy = asked(checkout)
-    assert "-m not (weights or vllm or browser or gpu or long)" in light
+    assert "-m not (weights or vllm or browser or frameworks or gpu or long)" in light
     assert "-m (weights or vllm or browser) and not (vllm or gpu or long)" in heavy
 
 
@@ -107,4 +107,4 @@ def test_the_newest_python_that_runs_is_taken_and_tries_the_quick_tests(checkout
     done = make(checkout, "--dry-run", "test-newest", PATH=path, PYENV_ROOT=str(checkout))
     assert f'NEWEST_PYTHON="{checkout / "bin" / "python3.13"}"' in done.stdout
     assert "--hypothesis-profile quick" in done.stdout
-    assert "not (weights or vllm or browser or gpu or slow or long)" in done.stdout
+    assert "not (weights or vllm or browser or frameworks or gpu or slow or long)" in done.stdout

@@ -289,6 +289,24 @@ def test_the_pins_of_the_vllm_environment_are_all_that_the_project_and_its_backe
     assert not pins.keys() & {"torchvision", "torchaudio", "torchcodec"}, "they break `import vllm`"
 
 
+@pytest.mark.parametrize(
+    ("environment", "extras"),
+    [
+        ("frameworks", ("trl", "inspect", "lm-eval", "datasets", "server")),
+        ("deepeval", ("deepeval", "server")),
+    ],
+)
+def test_the_pins_of_the_frameworks_are_all_that_the_project_and_their_extras_need(environment, extras):
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = {canonical(name): version for name, version in pins_in(f"constraints-{environment}.txt").items()}
+    lines = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    wanted = [Requirement(line) for line in project["dependencies"] + lines]
+    refused = [str(one) for one in wanted if not one.specifier.contains(pins.get(canonical(one.name), "0"))]
+    assert refused == [], "run: make constraints-frameworks"
+
+
 def test_the_larger_model_is_the_smaller_extra_and_its_own_parts():
     from judge.models.basemodels import known_models
 

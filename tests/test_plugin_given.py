@@ -6,7 +6,7 @@ import pytest
 from plugin import WAYS, summary
 
 from judge.errors import InputError
-from judge.plugin.given import asked, one_system, text_given
+from judge.io.given import asked, one_system, text_given
 from judge.records import Message
 
 QUESTION = {"role": "user", "content": "Why?"}

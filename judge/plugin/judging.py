@@ -12,11 +12,11 @@ import pytest
 from judge.errors import JudgeError
 from judge.forms.reading import file_at
 from judge.io.criteria import criteria_given
+from judge.io.given import asked, one_system, optional_given, text_given
 from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
 from judge.plugin.casefile import newer_first
-from judge.plugin.given import asked, one_system, optional_given, text_given
 from judge.plugin.run import Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict

@@ -1,4 +1,4 @@
-"""What a test hands to the judge: texts and messages, understood or refused by name."""
+"""What code hands to the judge: texts and messages, understood or refused by name."""
 
 from __future__ import annotations
 
