@@ -145,7 +145,18 @@ def test_every_verb_explains_itself_inside_a_project_with_folders_of_our_names(i
     assert seen[0] == ""
     verbs = {verb for verb in seen if verb and " " not in verb}
     assert verbs == {
-        *("compare", "run", "report", "import", "export", "rank", "models", "adapters", "ledger"),
+        *(
+            "compare",
+            "run",
+            "report",
+            "calibrate",
+            "import",
+            "export",
+            "rank",
+            "models",
+            "adapters",
+            "ledger",
+        ),
         *("bench", "distill", "app", "serve"),
     }
     assert {"models fetch", "adapters verify", "ledger export", "distill collect"} <= set(seen)
