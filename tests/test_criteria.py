@@ -109,6 +109,10 @@ def test_a_criterion_is_the_one_that_its_line_says(criterion):
         ("x | weight 1e2\n", "policy.txt:1: weight is '1e2'. "),
         ("x | weight 2 | weight 3\n", "policy.txt:1: 'weight 3' is not understood. Write one a line: "),
         ("x | wieght 2\n", "policy.txt:1: 'wieght 2' is not understood. Write one a line: "),
+        (
+            "x: names it, weight 3\n",
+            "policy.txt:1: 'x: names it, weight 3': a weight stands behind a bar. Write one a line: ",
+        ),
         ("x | 1 = bad\n", "policy.txt:1: the scale names 1 only. It must say what 1 and what 5 means."),
         ("price:\n", "policy.txt:1: nothing stands after 'price:'. "),
         (": is short\n", "policy.txt:1: the criterion has no name. "),

@@ -42,9 +42,9 @@ def with_those_before(named: Sequence[tuple[str, JudgeOptions]]) -> list[tuple[s
     for name, options in named:
         found.append((name, options))
         if options.rule is not None:
-            before = replace(options, calibration="", abstain_below=None)
-            found.append((f"{name} before" if name else "", before))
-    return list(dict.fromkeys(found))
+            before = f"{name} before" if name else "", replace(options, calibration="", abstain_below=None)
+            found += [before] if before not in found else []
+    return found
 
 
 @dataclass(frozen=True, slots=True)
