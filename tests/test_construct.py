@@ -24,7 +24,7 @@ from distill.construct import (
 )
 from distill.ladder import complete, half_of, matched
 from distill.nearest import FAR, N_NEAREST, NEAR, neighbours
-from distill.plea import PHRASES, PleaKind, pleading, pleas
+from distill.plea import PleaKind, pleading, pleas
 from distill.selection import Example, Part, targets
 from distill.spoil import FactKind, other_numbers, spoilt
 from judge.errors import InputError
@@ -337,8 +337,11 @@ ANSWER = "First comes this. Then there is that. In the end all is well with ever
 PLEA = "Mine is best."
 
 
+ALL_PLEAS = {one for is_held_out in (True, False) for some in pleas(is_held_out).values() for one in some}
+
+
 def phrases_in(text: str) -> list[str]:
-    return [phrase for some in PHRASES.values() for phrase in some if phrase in text]
+    return [phrase for phrase in ALL_PLEAS if phrase in text]
 
 
 def test_the_worse_answer_is_the_better_one_with_a_plea():
@@ -363,8 +366,8 @@ def test_a_request_that_is_held_out_has_pleas_that_are_held_out():
     trained, held_out = pleas(False), pleas(True)
     assert set(trained) == set(held_out) == set(PleaKind)
     for kind in PleaKind:
-        assert len(held_out[kind]) == len(PHRASES[kind]) / 4
-        assert {*trained[kind], *held_out[kind]} == set(PHRASES[kind])
+        assert set(held_out[kind]).isdisjoint(trained[kind])
+        assert len(trained[kind]) > len(held_out[kind]) > 20
     every_kind = set()
     for _, worse in map(better_and_worse, held_out_of("plea", MATERIAL)):
         found = set(phrases_in(worse))
@@ -384,9 +387,7 @@ def test_a_plea_stands_before_behind_or_between():
 
 def test_no_judge_is_taught_what_it_is_measured_with():
     measured = [add("", "") for _, add in ATTACKS.values()]
-    assert not any(
-        phrase in text for phrase in sum(PHRASES.values(), ()) for text in measured if len(phrase) > 5
-    )
+    assert not any(phrase in text for phrase in ALL_PLEAS for text in measured if len(phrase) > 5)
 
 
 # --- ladder
