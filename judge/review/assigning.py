@@ -16,9 +16,9 @@ Assigned = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ReviewerProgress:
-    """How far one reviewer is: pairs to review, and of these voted on and skipped; `last` is the last vote's time.
+    """How far one reviewer is: pairs to review, and of these voted on and skipped.
 
-    `n_more` are votes on pairs that somebody else was to review.
+    `n_more` are votes on pairs that somebody else was to review, `last` is the time of the last vote.
     """
 
     reviewer: str

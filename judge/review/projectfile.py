@@ -39,7 +39,7 @@ class Assignment(Shape):
     shares: Annotated[
         dict[str, Annotated[float, Field(gt=0, le=1)]],
         Must("a share from 0 to 1 of each reviewer, such as {ada: 0.7, bob: 0.3}"),
-    ] = {}
+    ] = Field(default_factory=dict)
     """Each pair has one reviewer, and each reviewer this share of the pairs; together they are 1."""
 
 
@@ -164,5 +164,3 @@ def _missing_files(project: ReviewProject, folder: Path) -> Iterator[str]:
     for key, name in named.items():
         if name and not (folder / name).is_file():
             yield f"{key}: no such file (found: {shown(name)}, seen from the folder of the project)"
-
-

@@ -134,7 +134,7 @@ class ReviewStore:
         return written
 
     def add_all(self, events: Iterable[Event]) -> list[Event]:
-        """Writes the events, all or none; they are returned, with their numbers, when they are on the disk."""
+        """Writes the events, all or none; they are returned, numbered, when they are on the disk."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             return [_written(connection, event) for event in events]
