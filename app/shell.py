@@ -603,9 +603,10 @@ def linked_columns_of(
     chosen = st.dataframe(
         cells, hide_index=True, width="stretch", key=key, on_select="rerun", selection_mode="single-row"
     )
-    places = chosen["selection"]["rows"]
-    if places:
-        open_pairs(*behind[places[0]])
+    for place in chosen["selection"]["rows"]:
+        ids, words = behind[place]
+        if ids := tuple(ids):
+            open_pairs(ids, words)
 
 
 @st.dialog("Keys")

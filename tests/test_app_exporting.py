@@ -11,7 +11,7 @@ from judge.datasets import own_file
 from judge.datasets.dataset import Wanted
 from judge.io.pairs import read_pairs
 from judge.io.votes import read_votes
-from judge.records import Ballot, HumanVote, Message, Pair
+from judge.records import Ballot, Confidence, HumanVote, Message, Pair
 from judge.review.exporting import FORMATS, as_bytes, pair_rows, vote_rows
 
 VOTES = [
@@ -21,6 +21,7 @@ VOTES = [
     HumanVote("p1", "Ödön", Ballot.BOTH_BAD, saw_judge=True),
     HumanVote("p1", "bob", Ballot.A, saw_judge=False),
     HumanVote("7", "7", Ballot.TIE, turn=2),
+    HumanVote("p2", "ada", Ballot.A, tags=("too long", 'a, "b"'), confidence=Confidence.LOW),
 ]
 PAIRS = [
     replace(

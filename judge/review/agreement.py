@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -206,7 +207,7 @@ def alpha_of(votes: Sequence[HumanVote], question_of: Mapping[str, str]) -> Esti
     number = {question: n for n, question in enumerate(dict.fromkeys(question_of.get(id, id) for id in ids))}
     question = np.array([number[question_of.get(id, id)] for id in ids], np.intp)
     panel = replace(panel, question=question, n_questions=len(number))
-    return estimate(krippendorff_alpha(panel), Resampler(len(number), N_DRAWS, 0))
+    return estimate(krippendorff_alpha(panel), draws_of(len(number)))
 
 
 def share_same(left: Sequence[Outcome], right: Sequence[Outcome]) -> Share:
@@ -222,7 +223,13 @@ def kappa_of(left: Sequence[Outcome], right: Sequence[Outcome], questions: Seque
         question=np.array([number[question] for question in questions]),
         n_questions=len(number),
     )
-    return estimate(cohen(rows), Resampler(len(number), N_DRAWS, 0))
+    return estimate(cohen(rows), draws_of(len(number)))
+
+
+@lru_cache(maxsize=16)
+def draws_of(n_clusters: int) -> Resampler:
+    """The draws of so many clusters, made once: many figures of a page have the same."""
+    return Resampler(n_clusters, N_DRAWS, 0)
 
 
 def differing(votes: Iterable[HumanVote], verdicts: Mapping[str, Verdict]) -> dict[tuple[str, str], Share]:
