@@ -79,7 +79,7 @@ def queue_of(
             (wanted.category is None or (entry.category or NO_CATEGORY) == wanted.category)
             and (wanted.found is None or entry.id in wanted.found)
             and (wanted.picked is None or entry.id in wanted.picked)
-            and (QueueFilter.ASSIGNED not in looks or entry.id in (wanted.assigned or ()))
+            and (QueueFilter.ASSIGNED not in looks or wanted.assigned is None or entry.id in wanted.assigned)
             and (QueueFilter.UNVOTED not in looks or entry.id not in done)
             and (QueueFilter.INCONSISTENT not in looks or is_inconsistent(verdict))
             and (QueueFilter.NEAR_EVEN not in looks or (verdict is not None and is_near_even(verdict)))
