@@ -415,7 +415,7 @@ def review(project: Project, queue: list[IndexEntry], entry: IndexEntry, wanted:
     pair = project.index.pair(entry)
     mine = own_vote(project, entry)
     left = side_now(entry, own_vote(project, entry, EventKind.VOTE))
-    is_blind = st.session_state["kept_blind"] and st.session_state.get("revealed") != entry.content
+    is_blind = st.session_state["kept_blind"] and st.session_state.get("revealed") != place_on_trail()
     st.session_state["current"] = entry.id
     if QueueFilter.DIFFER in wanted.looks:
         shell.keep_sighting(entry, project)
@@ -565,7 +565,7 @@ def buttons(
                     key="reveal",
                     shortcut=KEYS["judge"],
                     type="tertiary",
-                    on_click=lambda: st.session_state.update(revealed=entry.content),
+                    on_click=lambda: st.session_state.update(revealed=place_on_trail()),
                 )
 
 

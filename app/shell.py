@@ -277,7 +277,7 @@ def open_pairs(ids: Iterable[str], words: str) -> None:
     st.session_state["picked"] = (words, frozenset(ids))
     st.session_state["kept_category"] = ALL_CATEGORIES
     st.session_state["kept_looks"] = []
-    st.session_state["kept_text"] = ""
+    st.session_state["kept_text"] = st.session_state["pair"] = ""
     st.session_state["is_at_end"] = False
     st.switch_page(st.session_state["pages"]["review"])
 

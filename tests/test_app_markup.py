@@ -42,7 +42,7 @@ OURS = re.compile(
     rf"<(?:/?(?:{PLAIN})|/(?:div|code|th|td)|tr class='rule'|div class='wide' tabindex='0'"
     r"|a href=\"(?:https?|mailto):[^\"<>]*\" target=\"_blank\" rel=\"[a-z ]*\""
     r"|(?:code|pre class='code') dir='ltr'|(?:pre class='raw'|th|td) dir='auto'"
-    r"|span class='(?:unseen|sign|line)'|span class=\"[a-z0-9]+\""
+    r"|span class='(?:unseen|sign|line|image)'|span class=\"[a-z0-9]+\""
     r"|div class='line[a-z ]*' dir='auto'(?: style='padding-inline-start:\d+ch;text-indent:-\d+ch')?)>"
 )
 
