@@ -322,10 +322,13 @@ def test_a_vote_after_another_page_showed_the_judge_says_so(open_app, root):
     session.text_input(key="kept_reviewer").input("carl").run()
     while shown(session) != first:
         press(session, "next")
-    open_page(session, "Adjudicate")
+    ReviewStore(root / "reviews.sqlite").add(
+        Event(EventKind.LABEL, "eve", pair.content_hash, pair.id, "2026-11-22", Ballot.A, "why", None, "A")
+    )
+    open_page(session, "Adjudicate")  # a settled pair is shown with names and the judge
     open_page(session, "Review")
     press(session, "left")
-    assert {one.reviewer: one.saw_judge for one in events(root)} == {
+    assert {one.reviewer: one.saw_judge for one in events(root) if one.kind is EventKind.VOTE} == {
         "ada": False,
         "bob": False,
         "carl": True,
@@ -488,7 +491,9 @@ def test_without_a_name_there_is_no_vote_once_others_review_too(open_app, root):
     assert [one.reviewer for one in events(root)] == ["ada", "bob"]
 
 
-@pytest.mark.parametrize("page", ["Review", "Why", "Agreement", "Adjudicate", "Try it", "Export"])
+@pytest.mark.parametrize(
+    "page", ["Review", "Why", "Rank", "Progress", "Agreement", "Adjudicate", "Try it", "Export"]
+)
 def test_each_page_has_its_heading_and_says_which_files_and_who(open_app, page):
     session = open_app()
     session.text_input(key="kept_reviewer").input("ada <b>").run()
@@ -564,7 +569,7 @@ def test_a_bar_opens_the_pairs_behind_it(open_app):
     assert not session.exception
 
 
-@pytest.mark.parametrize("page", ["Why", "Agreement", "Adjudicate", "Try it", "Export"])
+@pytest.mark.parametrize("page", ["Why", "Rank", "Progress", "Agreement", "Adjudicate", "Try it", "Export"])
 def test_every_page_opens_before_and_after_votes(open_app, root, page):
     session = open_app()
     for reviewer, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
