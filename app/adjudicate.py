@@ -16,7 +16,6 @@ from judge.review.queues import shown_left, shuffle_key
 from judge.review.store import Event, EventKind
 
 WORDS = {Ballot.A: "A is better", Ballot.B: "B is better", Ballot.TIE: "Tie", Ballot.BOTH_BAD: "Both bad"}
-SIDES = {"left": "Left is better", "right": "Right is better"}
 
 
 def page() -> None:
@@ -102,9 +101,13 @@ def blind_rows(votes: list[HumanVote], left: str) -> list[dict[str, str]]:
 
 
 def said(ballot: Ballot, left: str) -> str:
-    if ballot not in (Ballot.A, Ballot.B):
-        return WORDS[ballot]
-    return SIDES["left" if ballot.value == left else "right"]
+    return shell.LABELS[name_of(ballot, left)]
+
+
+def name_of(ballot: Ballot, left: str) -> str:
+    """The ballot's name on the screen: left, right, tie or bad."""
+    other = {Ballot.TIE: "tie", Ballot.BOTH_BAD: "bad"}
+    return other.get(ballot) or ("left" if ballot.value == left else "right")
 
 
 def reasons_of(vote: HumanVote) -> dict[str, str]:
@@ -155,7 +158,7 @@ def settle(project: shell.Project, entry: IndexEntry, left: str) -> None:
     with st.container(horizontal=True, horizontal_alignment="center"):
         for number, ballot in enumerate(ballots, start=1):
             st.button(
-                said(ballot, left),
+                shell.label_of(name_of(ballot, left)),
                 key=f"label_{ballot}_{entry.id}",
                 shortcut=str(number),
                 type="primary" if ballot in (Ballot.A, Ballot.B) else "secondary",

@@ -47,7 +47,6 @@ KEYS = {
     "next": "Right",
 }
 DIFFERENCE_KEY = "D"
-LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Tie", "bad": "Both bad"}
 
 
 def page() -> None:
@@ -450,7 +449,7 @@ def review(project: Project, queue: list[IndexEntry], entry: IndexEntry, wanted:
         words = (
             f"{shell.side_html(given.capitalize())} is better"
             if given in shell.sides(left)
-            else LABELS[given]
+            else shell.LABELS[given]
         )
         shell.caption(f"Your vote: {words}. Another one takes its place; to move on leaves it as it is.")
     looks(is_blind)
@@ -530,7 +529,7 @@ def buttons(project: Project, entry: IndexEntry, left: str, after: str | None, i
     with st.container(key="votes"), st.container(horizontal=True, horizontal_alignment="center"):
         for name, ballot in ballots(left).items():
             st.button(
-                label_of(name),
+                shell.label_of(name),
                 key=f"{name}_{visit}",
                 shortcut=KEYS[name],
                 type="primary" if name in ("left", "right") else "secondary",
@@ -571,12 +570,6 @@ def buttons(project: Project, entry: IndexEntry, left: str, after: str | None, i
             on_click=go_on,
             args=(visit, *going),
         )
-
-
-def label_of(name: str) -> str:
-    """A vote's button; where the answers stand below each other the style sheet shows the struck words."""
-    short = {"left": "First", "right": "Second"}.get(name)
-    return f"*{LABELS[name]}*~~{short}~~" if short else LABELS[name]
 
 
 def looks(is_blind: bool) -> None:

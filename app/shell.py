@@ -62,6 +62,7 @@ LINE = 70
 ANONYMOUS = "anonymous"
 ALL_CATEGORIES = "all categories"
 OTHER_SIDE = {"A": "B", "B": "A"}
+LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Tie", "bad": "Both bad"}
 KEY_WORDS = {
     "1": "left is better",
     "2": "right is better",
@@ -517,6 +518,12 @@ def side_html(side: str) -> str:
     """The side in words: left or right, and where answers stand below each other, first or second."""
     stacked = {"left": "first", "right": "second", "Left": "First", "Right": "Second"}[side]
     return f"<span class='beside'>{side}</span><span class='stacked'>{stacked}</span>"
+
+
+def label_of(name: str) -> str:
+    """A vote's button; where the answers stand below each other the style sheet shows the struck words."""
+    short = {"left": "First", "right": "Second"}.get(name)
+    return f"*{LABELS[name]}*~~{short}~~" if short else LABELS[name]
 
 
 def turn_html(role: str, text: str) -> str:
