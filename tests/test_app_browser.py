@@ -555,6 +555,8 @@ def test_axe_has_no_serious_finding_on_any_page_light_or_dark_wide_or_narrow(ser
         (f"agreement?{files}", "text=By category", None),
         (f"adjudicate?{files}", ".cards", None),
         (f"try?{files}", "text=Answer A", None),
+        (f"rank?{files}", "text=No question has three answers", None),
+        (f"progress?{files}", "text=By reviewer", None),
         (f"export?{files}", "text=Final labels", None),
     ):
         page.set_viewport_size(WIDE)

@@ -95,7 +95,9 @@ def test_without_a_file_the_page_says_how_to_open_one(open_app):
     assert session.code[0].value == "judge app pairs.jsonl"
     press(session, "open_sample")
     assert "of 24 voted" in session.get("progress")[0].proto.text
-    assert html_of(session).count("<li>") == 6  # three lines on the app, three on what to go by
+    assert html_of(session).count("<li>") == 3
+    assert [one.label for one in session.expander] == ["Guidelines"]
+    assert "A tie is two answers of equal worth" in session.expander[0].markdown[0].value
 
 
 def test_the_lines_for_a_new_reviewer_go_with_the_first_vote(open_app):
@@ -729,6 +731,8 @@ def test_a_shortened_answer_is_said_wherever_a_verdict_stands(open_app, root, pa
     for reviewer, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
         for pair in PAIRS:
             vote_elsewhere(root, pair, reviewer, ballot)
+    for pair in PAIRS:  # what the judge says of a pair comes up with its label
+        vote_elsewhere(root, pair, "eve", kind=EventKind.LABEL)
     session = open_app()
     open_page(session, page)
     if page == "Review":
@@ -752,9 +756,10 @@ def test_a_long_question_is_folded_and_a_short_one_is_not(open_app, root):
 
 
 def test_a_judge_at_work_shows_its_stage_and_a_clock_and_can_be_stopped(open_app, monkeypatch):
-    go_on, real = threading.Event(), ScriptedBackend.choose
+    go_on, is_reading, real = threading.Event(), threading.Event(), ScriptedBackend.choose
 
     def choose(self, prompts, choices):
+        is_reading.set()
         go_on.wait(PATIENCE_S)
         return real(self, prompts, choices)
 
@@ -768,6 +773,7 @@ def test_a_judge_at_work_shows_its_stage_and_a_clock_and_can_be_stopped(open_app
         return session.get("progress")[0].proto.text.replace("\\", "")
 
     assert re.fullmatch(r"direct, p\d: .+ · \d+ s", told())
+    assert is_reading.wait(PATIENCE_S)  # a job that is stopped before that is over at once
     press(session, "stop_job")
     assert "stopping after what is being read now" in told()
     go_on.set()
