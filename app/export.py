@@ -67,7 +67,9 @@ def import_votes(project: Project) -> None:
     """Takes in votes that were given elsewhere, or the labels in a file of another tool."""
     st.subheader("Take in votes", anchor=False)
     st.write("Votes that were given elsewhere, in a file such as the one above. What was said here stays.")
-    upload = st.file_uploader("Votes", type=["jsonl", "json", "csv", "tsv", "parquet", "gz"], key="upload_votes")
+    upload = st.file_uploader(
+        "Votes", type=["jsonl", "json", "csv", "tsv", "parquet", "gz"], key="upload_votes"
+    )
     if upload is not None and st.button("Take them in", key="take_in"):
         try:
             said = take_in_upload(project, upload.name, upload.getvalue())

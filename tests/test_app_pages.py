@@ -700,6 +700,7 @@ def test_equal_criteria_are_named_as_a_fault_of_the_plan(open_app, monkeypatch):
 
 
 def test_an_interval_in_the_chart_lies_in_a_lane_of_its_own(open_app, root):
+    write_pairs(root / "pairs.jsonl", [replace(pair, category=f"c{pair.id}") for pair in PAIRS])
     for pair in PAIRS:
         vote_elsewhere(root, pair, "ada")
     session = open_app()
