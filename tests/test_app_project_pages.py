@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from dataclasses import replace
 
@@ -318,6 +319,23 @@ def test_votes_are_taken_in_on_the_page_export(open_project, root):
     path = root / "elsewhere.jsonl"
     write_votes(path, [HumanVote("q0", "eve", Ballot.A), HumanVote("gone", "eve", Ballot.B)])
     open_project()
+    assert said_of(path).startswith("elsewhere.jsonl: 1 of 2 votes taken in; 1 on no pair")
+    assert [(one.reviewer, one.source) for one in events(root)] == [("eve", "elsewhere.jsonl")]
+
+
+def test_labels_in_a_file_of_another_tool_are_taken_in_and_it_is_said(open_project, root):
+    row = {"prompt": "Why?", "response_a": "So.", "response_b": "No.", "winner": "model_b"}
+    (root / "pairs.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    open_project()
+    assert said_of(root / "pairs.jsonl") == (
+        "elsewhere.jsonl: read as arena votes: 1 pair, 1 vote; left out: nothing. "
+        "elsewhere.jsonl: 1 of 1 votes taken in."
+    )
+    assert [one.ballot for one in events(root)] == [Ballot.B]
+
+
+def said_of(path):
+    """What the page Export says when the votes of a file are taken in."""
 
     def script(path):
         import pathlib
@@ -332,5 +350,4 @@ def test_votes_are_taken_in_on_the_page_export(open_project, root):
 
     done = AppTest.from_function(script, args=(str(path),), default_timeout=PATIENCE_S).run()
     assert not done.exception
-    assert done.markdown[-1].value.startswith("elsewhere.jsonl: 1 of 2 votes taken in; 1 on no pair")
-    assert [(one.reviewer, one.source) for one in events(root)] == [("eve", "elsewhere.jsonl")]
+    return done.markdown[-1].value
