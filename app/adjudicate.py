@@ -1,4 +1,7 @@
-"""Adjudicate: pairs on which reviewers differ, with all votes and notes, for someone to decide."""
+"""Adjudicate: pairs on which reviewers differ, for someone to decide who sees neither names nor the judge.
+
+Names, and what the judge says, come up with the label. Pairs on which all agree are accepted in one step.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import streamlit as st
 
 from app import shell
 from judge.records import Ballot, HumanVote
-from judge.review.agreement import disputed
+from judge.review.agreement import disputed, unanimous
+from judge.review.markup import plain_html
 from judge.review.pairindex import IndexEntry
+from judge.review.queues import shown_left, shuffle_key
 from judge.review.store import Event, EventKind
 
 WORDS = {Ballot.A: "A is better", Ballot.B: "B is better", Ballot.TIE: "Tie", Ballot.BOTH_BAD: "Both bad"}
@@ -17,74 +22,172 @@ def page() -> None:
     project = shell.need_project()
     differ = disputed(project.votes())
     labels = {label.pair_id: label for label in project.votes(EventKind.LABEL)}
+    accept_unanimous(project, labels)
     if not differ:
         st.subheader("Nothing to settle", anchor=False)
         st.write("Pairs on which two reviewers say different things come up here.")
         return
+    settled = [id for id in differ if id in labels]
     open_ids = [id for id in differ if id not in labels]
-    st.progress(
-        1 - len(open_ids) / len(differ), text=f"{len(differ) - len(open_ids)} of {len(differ)} settled"
-    )
-    order = open_ids + [id for id in differ if id in labels]
+    st.progress(len(settled) / len(differ), text=f"{len(settled)} of {len(differ)} settled")
+    told_before(project, differ, labels)
     chosen = st.selectbox(
         "Pair",
-        order,
+        open_ids + settled,
         format_func=lambda id: f"{id} (settled: {WORDS[labels[id].outcome]})" if id in labels else id,
     )
     entry = project.entry(chosen)
     if entry is None:
         return
+    label = labels.get(chosen)
+    left = shown_left(shell.reviewer(), entry.content)
     pair = project.index.pair(entry)
-    shell.show_question(pair, "A", is_named=True)
-    shell.show_responses(pair, "A", is_named=True)
-    shell.columns_of([row_of(vote) for vote in differ[entry.id]])
+    shell.show_question(pair, left, is_named=label is not None)
+    shell.show_responses(pair, left, is_named=label is not None)
+    if label is None:
+        shell.columns_of(blind_rows(differ[entry.id], left))
+    else:
+        st.success(shell.plain(f"{label.voter}: {WORDS[label.outcome]}. {label.note or ''}"))
+        tell(project, entry, differ[entry.id], left)
+    settle(project, entry, left)
+    links(open_ids, settled)
+
+
+def links(open_ids: list[str], settled: list[str]) -> None:
+    """The ways to the pairs that are counted above."""
+    with st.container(horizontal=True):
+        for ids, words, key in ((open_ids, "pairs to settle", "open"), (settled, "settled pairs", "settled")):
+            if ids and st.button(f"Review the {len(ids):,} {words}", key=f"see_{key}", type="tertiary"):
+                shell.open_pairs(ids, words)
+
+
+def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> None:
+    """Offers to make what all reviewers of a pair say its label, for all such pairs in one step."""
+    n_wanted = {id: len(names) for id, names in project.assigned.items()}
+    alike = unanimous(project.votes(), n_wanted)
+    new = {id: ballot for id, ballot in alike.items() if id not in labels}
+    if not new:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.write(f"All reviewers say the same of {len(new):,} more pairs.")
+        st.button(
+            f"Accept all {len(new):,}",
+            key="accept",
+            disabled=shell.must_say_name(),
+            on_click=accept,
+            args=(project, new),
+        )
+        if st.button("Review them", key="see_unanimous", type="tertiary"):
+            shell.open_pairs(new, "pairs on which all reviewers agree")
+
+
+def accept(project: shell.Project, ballots: dict[str, Ballot]) -> None:
+    """Writes a label for each of these pairs, all or none."""
+    if shell.must_say_name():
+        return
+    entries = [entry for id in ballots if (entry := project.entry(id)) is not None]
+    labels = [label_on(entry, ballots[entry.id], "all reviewers say the same", None) for entry in entries]
+    shell.store().add_all(labels)
+    st.toast(f"{len(labels):,} labels written.")
+
+
+def blind_rows(votes: list[HumanVote], left: str) -> list[dict[str, str]]:
+    """The votes in the words of the screen, without names; their order says nothing of who gave them."""
+    mixed = sorted(votes, key=lambda vote: shuffle_key(vote.pair_id, vote.voter))
+    return [
+        {"reviewer": str(n), "said": said(vote.outcome, left)} | reasons_of(vote)
+        for n, vote in enumerate(mixed, start=1)
+    ]
+
+
+def said(ballot: Ballot, left: str) -> str:
+    return shell.LABELS[name_of(ballot, left)]
+
+
+def name_of(ballot: Ballot, left: str) -> str:
+    """The ballot's name on the screen: left, right, tie or bad."""
+    other = {Ballot.TIE: "tie", Ballot.BOTH_BAD: "bad"}
+    return other.get(ballot) or ("left" if ballot.value == left else "right")
+
+
+def reasons_of(vote: HumanVote) -> dict[str, str]:
+    return {
+        "note": vote.note or "",
+        "tags": ", ".join(vote.tags),
+        "confidence": vote.confidence or "",
+    }
+
+
+def tell(project: shell.Project, entry: IndexEntry, votes: list[HumanVote], left: str) -> None:
+    """Who said what, and the judge: after the label."""
+    shell.columns_of([row_of(vote) for vote in votes])
     shell.keep_sighting(entry, project)
-    told = shell.verdict_html(project.verdicts.get(entry.id), pair, "A")
+    told = shell.verdict_html(project.verdicts.get(entry.id), project.index.pair(entry), left)
     st.html(f"<section class='said' aria-label='The judge'>{told}</section>")
-    settle(project, entry, labels.get(entry.id))
+
+
+def told_before(
+    project: shell.Project, differ: dict[str, list[HumanVote]], labels: dict[str, HumanVote]
+) -> None:
+    """The pair that was labelled last, with all that was hidden until then."""
+    id = st.session_state.get("last_label")
+    entry = project.entry(id) if id in differ and id in labels else None
+    if entry is None:
+        return
+    with st.expander(shell.plain(f"Before: {entry.id}. You said: {WORDS[labels[entry.id].outcome]}.")):
+        st.html(f"<p>Who said what of {plain_html(entry.id)}:</p>")
+        tell(project, entry, differ[entry.id], shown_left(shell.reviewer(), entry.content))
 
 
 def row_of(vote: HumanVote) -> dict[str, str]:
     return {
         "reviewer": vote.voter,
         "said": WORDS[vote.outcome],
-        "note": vote.note or "",
+        **reasons_of(vote),
         "left was": vote.shown_left or "",
-        "had seen the judge": "yes" if vote.saw_judge else "no",
+        "had seen the judge": {True: "yes", False: "no", None: ""}[vote.saw_judge],
         "at": vote.at or "",
     }
 
 
-def settle(project: shell.Project, entry: IndexEntry, label: HumanVote | None) -> None:
-    if label is not None:
-        st.success(shell.plain(f"{label.voter}: {WORDS[label.outcome]}. {label.note or ''}"))
+def settle(project: shell.Project, entry: IndexEntry, left: str) -> None:
     st.text_input("Reason", key=reason_key(entry), placeholder="Why this is the final label")
+    if shell.must_say_name():
+        st.info(shell.name_words())
+    ballots = (Ballot(left), Ballot(shell.OTHER_SIDE[left]), Ballot.TIE, Ballot.BOTH_BAD)
     with st.container(horizontal=True, horizontal_alignment="center"):
-        for number, (ballot, words) in enumerate(WORDS.items(), start=1):
+        for number, ballot in enumerate(ballots, start=1):
             st.button(
-                words,
+                shell.label_of(name_of(ballot, left)),
                 key=f"label_{ballot}_{entry.id}",
                 shortcut=str(number),
                 type="primary" if ballot in (Ballot.A, Ballot.B) else "secondary",
                 on_click=decide,
-                args=(entry, ballot),
+                args=(entry, ballot, left),
             )
         st.button("Undo", key="undo_label", shortcut="U", type="tertiary", on_click=undo, args=(project,))
+        shell.help_button()
 
 
 def reason_key(entry: IndexEntry) -> str:
     return f"reason_{entry.id}"
 
 
-def decide(entry: IndexEntry, ballot: Ballot) -> None:
+def decide(entry: IndexEntry, ballot: Ballot, left: str) -> None:
     reason = str(st.session_state.get(reason_key(entry)) or "").strip()
     if shell.must_say_name():
-        st.toast("Others review here, too. Type your name on the Review page first.")
+        st.toast(shell.name_words())
         return
     if not reason:
         st.toast("Give a reason first: others will want to know.")
         return
-    shell.store().add(
+    shell.store().add(label_on(entry, ballot, reason, left))
+    st.session_state[reason_key(entry)] = ""  # a second press has no reason, so it is no second label
+    st.session_state["last_label"] = entry.id
+
+
+def label_on(entry: IndexEntry, ballot: Ballot, reason: str, left: str | None) -> Event:
+    return shell.with_sighting(
         Event(
             kind=EventKind.LABEL,
             reviewer=shell.reviewer(),
@@ -94,13 +197,13 @@ def decide(entry: IndexEntry, ballot: Ballot) -> None:
             ballot=ballot,
             note=reason,
             category=entry.category,
-            saw_judge=shell.has_seen_judge(entry),
+            shown_left=left,
         )
     )
-    st.session_state[reason_key(entry)] = ""  # a second press has no reason, so it is no second label
 
 
 def undo(project: shell.Project) -> None:
     contents = project.index.by_content
+    st.session_state["last_label"] = None
     if shell.store().undo(shell.reviewer(), (EventKind.LABEL,), shell.now(), contents) is None:
         st.toast("There is nothing to undo.")

@@ -13,9 +13,22 @@ from judge.drawing.steps import cut_in_words
 from judge.errors import InputError
 from judge.metrics.bootstrap import Estimate
 from judge.provenance import as_json
-from judge.records import HumanVote, Pair
-from judge.review.agreement import JUDGE, between_reviewers, differing, kinds_of, study_of_votes
+from judge.records import HumanVote, Pair, Share
+from judge.review.agreement import (
+    JUDGE,
+    Between,
+    Together,
+    between_reviewers,
+    by_time,
+    category_of,
+    differing,
+    differing_votes,
+    kinds_of,
+    study_of_votes,
+    together,
+)
 from judge.review.queues import QueueFilter
+from judge.review.repeating import own_consistency
 from judge.study.calibrating import calibrate, format_fit
 from judge.study.study import Study
 
@@ -41,6 +54,8 @@ def page() -> None:
     studies = {kind: study_with(project, those) for kind, those in by_kind.items()}
     for kind, those in by_kind.items():
         headline(kind, those, studies[kind])
+        if st.button(f"Review the pairs of these votes ({kind})", key=f"see_{kind}", type="tertiary"):
+            shell.open_pairs({vote.pair_id for vote in those}, f"pairs with votes that are {kind}")
     st.caption(
         "Strict: of votes that are no ties, both orders have to say what the vote says. Below each "
         "figure its 95 % interval over questions. A vote is blind if its reviewer had not seen by then what "
@@ -63,7 +78,7 @@ def page() -> None:
         offer_calibration(project, those)
         who_differs(project, those)
     voted = {vote.pair_id for vote in those}
-    reviewers(those, project.index.pairs([entry for entry in project.entries if entry.id in voted]))
+    reviewers(project, those, project.index.pairs([entry for entry in project.entries if entry.id in voted]))
 
 
 def study_with(project: Project, votes: list[HumanVote]) -> Study | None:
@@ -256,6 +271,7 @@ def offer_calibration(project: Project, votes: list[HumanVote]) -> None:
 
 def who_differs(project: Project, votes: list[HumanVote]) -> None:
     """How often each reviewer and the judge differ, in each category, and a way to those pairs."""
+    shares = differing(votes, project.verdicts)
     rows = [
         {
             "reviewer": voter,
@@ -263,10 +279,17 @@ def who_differs(project: Project, votes: list[HumanVote]) -> None:
             "votes": differ.total,
             "differ from the judge": differ.count,
         }
-        for (voter, category), differ in differing(votes, project.verdicts).items()
+        for (voter, category), differ in shares.items()
     ]
     st.subheader("Who differs from the judge", anchor=False)
-    shell.columns_of(rows)
+    behind = [
+        (
+            [vote.pair_id for vote in differing_votes(votes, project.verdicts, voter, category)],
+            f"pairs of which {voter} and the judge say different things, {category}",
+        )
+        for voter, category in shares
+    ]
+    shell.linked_columns_of(rows, behind, "who_differs")
     if st.button("Review the pairs where judge and people differ"):
         open_differing()
 
@@ -277,24 +300,94 @@ def open_differing() -> None:
     st.switch_page(st.session_state["pages"]["review"])
 
 
-def reviewers(votes: list[HumanVote], pairs: list[Pair]) -> None:
-    """Cohen's kappa of every two reviewers."""
-    between = between_reviewers(votes, {pair.id: pair.question for pair in pairs})
+EVERYBODY = "everybody together"
+
+
+def reviewers(project: Project, votes: list[HumanVote], pairs: list[Pair]) -> None:
+    """How far reviewers agree: every two, all together, by category and over time, and with themselves."""
+    question_of = {pair.id: pair.question for pair in pairs}
+    between = between_reviewers(votes, question_of)
     if not between:
-        st.caption("Once two reviewers have voted on the same pair, their kappa is here.")
+        st.caption("Once two reviewers have voted on the same pair, their kappa and alpha are here.")
+    else:
+        st.subheader("Between reviewers", anchor=False)
+        every_two(between, together(votes, question_of))
+        st.caption(
+            "Kappa is Cohen's, of two reviewers; alpha is Krippendorff's, of any number. 1 is agreement "
+            "throughout, 0 what chance would give. Intervals are 95 %, over questions. A row that is chosen "
+            "opens the pairs on which they differ."
+        )
+        names = [EVERYBODY, *(f"{one.one}, {one.other}" for one in between)]
+        whose = st.selectbox("By category and over time, of", names, key="agreement_of")
+        by_name = {f"{one.one}, {one.other}": (one.one, one.other) for one in between}
+        some = [vote for vote in votes if whose not in by_name or vote.voter in by_name[whose]]
+        grouped("category", together(some, question_of, category_of), some, "by_category")
+        grouped("when", together(some, question_of, by_time(some)), some, "over_time")
+    with_themselves(project, question_of)
+
+
+def every_two(between: list[Between], everybody: list[Together]) -> None:
+    """A row for every two reviewers, and one for all where there are more than two."""
+    rows: list[dict[str, Any]] = []
+    behind: list[tuple[tuple[str, ...], str]] = []
+    for one in between:
+        rows.append(row_of(f"{one.one}, {one.other}", one.same, one.kappa, one.alpha))
+        behind.append((one.differ, f"pairs on which {one.one} and {one.other} differ"))
+    for all_ in everybody:
+        if len(all_.reviewers) > 2:
+            rows.append(row_of(EVERYBODY, all_.same, None, all_.alpha))
+            behind.append((all_.differ, "pairs on which reviewers differ"))
+    rows = [{"reviewers": row.pop("of"), **row} for row in rows]
+    shell.linked_columns_of(rows, behind, "between_reviewers")
+
+
+def grouped(name: str, groups: list[Together], votes: list[HumanVote], key: str) -> None:
+    """Agreement in each group of pairs; a row opens the pairs that it counts."""
+    rows = [row_of(one.group, one.same, one.kappa, one.alpha) for one in groups]
+    rows = [{name: row.pop("of"), **row} for row in rows]
+    behind = [(one.pair_ids, f"pairs with two votes or more, {one.group}") for one in groups]
+    shell.linked_columns_of(rows, behind, key)
+
+
+def row_of(of: str, same: Share, kappa: Estimate | None, alpha: Estimate) -> dict[str, Any]:
+    return {
+        "of": of,
+        "pairs in common": same.total,
+        "same outcome": str(same),
+        "kappa": rounded(kappa),
+        "kappa, 95 %": between_ends(kappa),
+        "alpha": rounded(alpha),
+        "alpha, 95 %": between_ends(alpha),
+    }
+
+
+def rounded(estimate: Estimate | None) -> float | None:
+    return None if estimate is None or estimate.value is None else round(estimate.value, 2)
+
+
+def between_ends(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return "-"
+    return f"{estimate.low:.2f} to {estimate.high:.2f}"
+
+
+def with_themselves(project: Project, question_of: dict[str, str]) -> None:
+    """How far each reviewer says the same of a pair that came again, sides swapped."""
+    found = own_consistency(project.events, question_of)
+    if not found:
         return
-    st.subheader("Between reviewers", anchor=False)
-    shell.columns_of(
-        [
-            {
-                "reviewers": f"{one.one}, {one.other}",
-                "pairs in common": one.same.total,
-                "same outcome": str(one.same),
-                "Cohen's kappa": None if one.kappa.value is None else round(one.kappa.value, 2),
-                "95 % interval": "-"
-                if one.kappa.low is None or one.kappa.high is None
-                else f"{one.kappa.low:.2f} to {one.kappa.high:.2f}",
-            }
-            for one in between
-        ]
-    )
+    st.subheader("With themselves", anchor=False)
+    rows = [
+        {
+            "reviewer": one.reviewer,
+            "pairs that came again": one.same.total,
+            "same outcome": str(one.same),
+            "kappa": rounded(one.kappa),
+            "kappa, 95 %": between_ends(one.kappa),
+            "same side of the screen, another answer": str(one.same_side),
+        }
+        for one in found
+    ]
+    behind = [(one.changed, f"pairs of which {one.reviewer} said two things") for one in found]
+    shell.linked_columns_of(rows, behind, "with_themselves")
+    st.caption("The same pair again, sides swapped. A row that is chosen opens the pairs that changed.")

@@ -1,14 +1,23 @@
-"""Export: votes, final labels and pairs as files, for `judge bench`, calibration and `judge distill`."""
+"""Export: votes, final labels and pairs as files, for `judge bench`, calibration and `judge distill`.
+
+Votes that were given elsewhere are taken in here, too.
+"""
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import tempfile
+from pathlib import Path, PurePath
 
 import streamlit as st
 
 from app import shell
+from app.shell import Project
+from judge.errors import InputError
+from judge.forms.reading import read_votes
+from judge.records import HumanVote
 from judge.review.agreement import final_labels
 from judge.review.exporting import FORMATS, as_bytes, pair_rows, vote_rows
+from judge.review.importing import take_in
 from judge.review.store import EventKind
 
 
@@ -21,8 +30,15 @@ def page() -> None:
     st.subheader("Votes", anchor=False)
     offer(shell.counted(len(votes), "vote"), vote_rows(votes), f"{stem}-votes", form)
     st.code(f"judge bench {stem}.jsonl --votes {stem}-votes.{form}", language=None, wrap_lines=True)
+    see(votes, "pairs with a vote", "votes")
+    again = project.votes(EventKind.REPEAT)
+    if again:
+        st.subheader("Votes on pairs that came again", anchor=False)
+        offer(shell.counted(len(again), "vote"), vote_rows(again), f"{stem}-again", form)
+        see(again, "pairs that came again", "again")
     st.subheader("Final labels", anchor=False)
     offer(shell.counted(len(labels), "label"), vote_rows(labels), f"{stem}-labels", form)
+    see(labels, "pairs with a final label", "labels")
     st.subheader("Pairs", anchor=False)
     known = {label.pair_id: label for label in labels}
     voted = {vote.pair_id for vote in votes} | known.keys()
@@ -38,6 +54,44 @@ def page() -> None:
         form,
     )
     st.code(f"judge bench {stem}-reviewed.{form}", language=None, wrap_lines=True)
+    import_votes(project)
+
+
+def see(votes: list[HumanVote], words: str, key: str) -> None:
+    """A way to the pairs behind a count."""
+    if votes and st.button("Review these pairs", key=f"see_{key}", type="tertiary"):
+        shell.open_pairs({vote.pair_id for vote in votes}, words)
+
+
+def import_votes(project: Project) -> None:
+    """Takes in votes that were given elsewhere, or the labels in a file of another tool."""
+    st.subheader("Take in votes", anchor=False)
+    st.write("Votes that were given elsewhere, in a file such as the one above. What was said here stays.")
+    upload = st.file_uploader(
+        "Votes", type=["jsonl", "json", "csv", "tsv", "parquet", "gz"], key="upload_votes"
+    )
+    if upload is not None and st.button("Take them in", key="take_in"):
+        try:
+            said = take_in_upload(project, upload.name, upload.getvalue())
+        except InputError as error:
+            st.error(shell.plain(str(error)))
+        else:
+            st.success(shell.plain(said))
+
+
+def take_in_upload(project: Project, name: str, data: bytes) -> str:
+    """Keeps the votes of a file; in words, what became of them. Raises InputError if it has no votes."""
+    name = Path(name).name
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="judge-app-") as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        try:
+            votes = read_votes(path, notes.append)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), name)) from None
+    taken = take_in(votes, project.index.by_id, name, shell.store()).words
+    return " ".join([*(note.replace(str(path), name) for note in notes), taken])
 
 
 def offer(label: str, rows: list[dict[str, object]], stem: str, form: str) -> None:

@@ -13,13 +13,15 @@ import streamlit as st
 if (beside := str(Path(__file__).resolve().parents[1])) != sys.path[0]:
     sys.path.insert(0, beside)
 
-from app import adjudicate, agreement, export, review, shell, try_it, why
+from app import adjudicate, agreement, export, progress, rank, review, shell, try_it, why
 from judge.errors import InputError
 
 st.set_page_config(page_icon="⚖️", layout="wide")
 PAGES = {
     "review": st.Page(review.page, title="Review", url_path="review", default=True),
     "why": st.Page(why.page, title="Why", url_path="why"),
+    "rank": st.Page(rank.page, title="Rank", url_path="rank"),
+    "progress": st.Page(progress.page, title="Progress", url_path="progress"),
     "agreement": st.Page(agreement.page, title="Agreement", url_path="agreement"),
     "adjudicate": st.Page(adjudicate.page, title="Adjudicate", url_path="adjudicate"),
     "try": st.Page(try_it.page, title="Try it", url_path="try"),

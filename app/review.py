@@ -13,7 +13,8 @@ import streamlit as st
 from app import shell
 from app.shell import Project
 from judge.methods import AUTO, WAYS
-from judge.records import Ballot
+from judge.records import Ballot, Confidence
+from judge.review.assigning import pairs_of
 from judge.review.judging import by_method
 from judge.review.markup import plain_html
 from judge.review.pairindex import IndexEntry
@@ -28,6 +29,7 @@ from judge.review.queues import (
     queue_of,
     shown_left,
 )
+from judge.review.repeating import AGAIN, due
 from judge.review.settings import holds_verdicts, started
 from judge.review.store import Event, EventKind
 from judge.review.trail import Trail
@@ -45,7 +47,6 @@ KEYS = {
     "next": "Right",
 }
 DIFFERENCE_KEY = "D"
-LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Tie", "bad": "Both bad"}
 
 
 def page() -> None:
@@ -54,7 +55,11 @@ def page() -> None:
     wanted = filters(project)
     queue = queue_of(project.entries, wanted, shell.reviewer(), project.events, project.verdicts)
     progress(project, queue)
-    tour(project)
+    if is_new := is_new_here(project):
+        tour()
+    if is_new or started().guidelines:
+        shell.show_guidelines()
+    picked_pairs()
     entry = on_screen(project, queue, wanted)
     last(project, entry)
     if entry is None:
@@ -68,6 +73,9 @@ def page() -> None:
 
 def files() -> None:
     with st.sidebar:
+        if shell.plan() is not None:
+            who()
+            return
         names, verdicts = shell.choices()
         if names == [shell.SAMPLE]:
             st.info("There is no file of pairs in this folder. Upload one, or try the sample pairs.")
@@ -85,7 +93,18 @@ def files() -> None:
                 key="upload",
                 on_change=take_upload,
             )
+        who()
+
+
+def who() -> None:
+    """The reviewer's name: one of the project's, or any."""
+    names = shell.named_reviewers()
+    if not names:
         st.text_input("Your name", key="kept_reviewer", placeholder="anonymous")
+        return
+    if st.session_state.get("kept_reviewer") not in names:
+        st.session_state["kept_reviewer"] = None
+    st.selectbox("Your name", names, key="kept_reviewer", index=None, placeholder="Choose")
 
 
 def place(names: list[str], key: str) -> int | None:
@@ -103,7 +122,7 @@ def picked(name: str | None, key: str) -> None:
 
 def forget() -> None:
     """Forgets what belongs to the file that was open."""
-    for key in ("trail", "trail_of", "last", "revealed", "job", "judge"):
+    for key in ("trail", "trail_of", "last", "revealed", "job", "judge", "pair", "picked", "put_off"):
         st.session_state.pop(key, None)
 
 
@@ -130,10 +149,13 @@ def filters(project: Project) -> QueueWanted:
         if st.session_state.get("kept_category") not in categories:
             st.session_state["kept_category"] = shell.ALL_CATEGORIES
         category = st.selectbox("Category", categories, key="kept_category")
-        st.session_state.setdefault("kept_looks", [QueueFilter.UNVOTED.value])
+        possible = [look for look in QueueFilter if look is not QueueFilter.ASSIGNED or project.assigned]
+        first = [look.value for look in (QueueFilter.UNVOTED, QueueFilter.ASSIGNED) if look in possible]
+        st.session_state.setdefault("kept_looks", first)
+        st.session_state["kept_looks"] = [look for look in st.session_state["kept_looks"] if look in possible]
         looks = st.pills(
             "Only pairs that are",
-            [look.value for look in QueueFilter],
+            [look.value for look in possible],
             selection_mode="multi",
             key="kept_looks",
         )
@@ -153,7 +175,23 @@ def filters(project: Project) -> QueueWanted:
         looks=asked,
         line=QueueOrder(line),
         found=ids_with(project, text) if text.strip() else None,
+        picked=picked_ids(),
+        assigned=own if (own := pairs_of(shell.reviewer(), project.assigned)) else None,
     )
+
+
+def picked_ids() -> frozenset[str] | None:
+    """The pairs behind a figure of another page that was opened here."""
+    picked: tuple[str, frozenset[str]] | None = st.session_state.get("picked")
+    return None if picked is None else picked[1]
+
+
+def picked_pairs() -> None:
+    """Says which pairs were opened from another page, and lets the reviewer leave them."""
+    if picked := st.session_state.get("picked"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.info(shell.plain(f"Only {picked[0]}: {len(picked[1]):,} in all."))
+            st.button("Show all pairs", key="show_all", on_click=lambda: st.session_state.pop("picked"))
 
 
 def ids_with(project: Project, text: str) -> frozenset[str]:
@@ -195,6 +233,9 @@ def progress(project: Project, queue: list[IndexEntry]) -> None:
     votes = [event for event in project.events if event.kind is EventKind.VOTE]
     by_reviewer = Counter(event.reviewer for event in votes)
     mine, total = by_reviewer[shell.reviewer()], len(project.entries)
+    if own := pairs_of(shell.reviewer(), project.assigned):
+        mine = len({event.pair_id for event in votes if event.reviewer == shell.reviewer()} & own)
+        total = len(own)
     others = ", ".join(f"{name} {n}" for name, n in sorted(by_reviewer.items()) if name != shell.reviewer())
     text = f"{mine} of {total:,} voted, {len(queue):,} in the queue" + (
         f" · others: {others}" if others else ""
@@ -205,12 +246,14 @@ def progress(project: Project, queue: list[IndexEntry]) -> None:
     shell.problems(project.index)
 
 
-def tour(project: Project) -> None:
-    """Three lines for somebody who has not voted yet, until the first vote or until they are put away."""
-    if st.session_state.get("is_tour_over") or any(
-        event.reviewer == shell.reviewer() for event in project.events
-    ):
-        return
+def is_new_here(project: Project) -> bool:
+    """Whether the reviewer has neither voted yet nor put the tour away."""
+    is_known = any(event.reviewer == shell.reviewer() for event in project.events)
+    return not is_known and not st.session_state.get("is_tour_over")
+
+
+def tour() -> None:
+    """Three lines for somebody who is new here, and a button that puts them away."""
     with st.container(key="tour"):
         st.html(shell.tour_html())
         st.button(
@@ -230,13 +273,21 @@ def last(project: Project, now: IndexEntry | None) -> None:
     pair = project.index.pair(entry)
     left = event.shown_left or "A"
     words = "you skipped it" if event.ballot is None else f"you said {ballot_words(event.ballot, left)}"
-    told = shell.verdict_html(project.verdicts.get(entry.id), pair, left)
-    shell.keep_sighting(entry, project)
+    told = ""
+    if not hides_judge():
+        told = shell.verdict_html(project.verdicts.get(entry.id), pair, left)
+        shell.keep_sighting(entry, project)
     with st.container(key="last"):
         st.html(
             f"<section class='said' aria-label='The pair before' aria-live='polite'>"
             f"<p><b>Before: {plain_html(entry.id)}</b>, {words}.</p>{told}</section>"
         )
+
+
+def hides_judge() -> bool:
+    """Whether the judge is not told after a vote either, as the pair may come again."""
+    found = shell.plan()
+    return found is not None and found.repeat is not None and bool(st.session_state["kept_blind"])
 
 
 def ballot_words(ballot: Ballot, left: str) -> str:
@@ -248,7 +299,9 @@ def ballot_words(ballot: Ballot, left: str) -> str:
 def nothing_left(project: Project, wanted: QueueWanted) -> None:
     mine = [event for event in project.events if event.reviewer == shell.reviewer()]
     skipped = sum(event.kind is EventKind.SKIP for event in mine)
-    if wanted != QueueWanted(line=wanted.line):
+    if replace(wanted, looks=wanted.looks - {QueueFilter.ASSIGNED}, assigned=None) != QueueWanted(
+        line=wanted.line
+    ):
         st.info("No pair fits these filters. Take one away on the left.", icon=":material/filter_alt_off:")
     elif not project.index.is_read:
         st.info("All pairs that are read so far have your vote. More are coming.")
@@ -279,23 +332,64 @@ def trail() -> Trail:
     return found
 
 
+def place_on_trail() -> str:
+    """What stands on the trail for the pair on the screen: its id, and that it has come again, if it has."""
+    return trail().at or ""
+
+
+def is_again() -> bool:
+    """Whether the pair on the screen has come to this reviewer again, sides swapped."""
+    return place_on_trail().endswith(AGAIN)
+
+
+def repeats(project: Project) -> list[str]:
+    """What is to stand on the trail for the pairs that are to come again now."""
+    found = shell.plan()
+    if found is None:
+        return []
+    put_off = st.session_state.get("put_off", set())
+    places = (
+        entry.id + AGAIN for entry in due(project.entries, shell.reviewer(), project.events, found.repeat)
+    )
+    return [one for one in places if one not in put_off and one != place_on_trail()]
+
+
+def open_named(project: Project) -> None:
+    """Brings up the pair that the address names, until the reviewer moves on; says so if there is none."""
+    id = st.session_state.get("pair")
+    if not id:
+        return
+    if project.entry(id) is None:
+        where = "has been read so far" if not project.index.is_read else f"is in {project.index.name}"
+        st.warning(shell.plain(f"No pair with the id {id} {where}."))
+    elif trail().at != id:
+        st.session_state["is_at_end"] = False
+        st.session_state["trail"] = trail().to(id, time.monotonic())
+
+
 def on_screen(project: Project, queue: list[IndexEntry], wanted: QueueWanted) -> IndexEntry | None:
     """The pair to show. It stays until the reviewer moves on or asks for others, whatever the queue does."""
-    asked_for = (shell.reviewer(), replace(wanted, found=None), st.session_state.get("kept_text"))
+    open_named(project)
+    asked_for = (
+        shell.reviewer(),
+        replace(wanted, found=None, assigned=None),
+        st.session_state.get("kept_text"),
+    )
     is_same = st.session_state.get("trail_of") == asked_for
     st.session_state["trail_of"] = asked_for
-    here = project.entry(trail().at or "")
-    if st.session_state.get("is_at_end"):
+    here = project.entry(place_on_trail().removesuffix(AGAIN))
+    if st.session_state.get("is_at_end") or (is_again() and not is_same):
         here = None
-    if here is not None and (is_same or here in queue):
+    if here is not None and (is_same or here in queue or here.id == st.session_state.get("pair")):
         if not is_same:  # another reviewer has other sides: keys on their way are for the old ones
             st.session_state["trail"] = trail().to(here.id, time.monotonic())
         return here
-    if not queue:
+    places = [entry.id for entry in queue[:1]] or repeats(project)
+    if not places:
         return None
     st.session_state["is_at_end"] = False
-    st.session_state["trail"] = trail().to(queue[0].id, time.monotonic())
-    return queue[0]
+    st.session_state["trail"] = trail().to(places[0], time.monotonic())
+    return project.entry(places[0].removesuffix(AGAIN))
 
 
 def stay_on_last() -> None:
@@ -306,6 +400,7 @@ def stay_on_last() -> None:
 def move_on(following: str | None, is_shrinking: bool) -> None:
     """To the pair that comes next; at the end of a queue that holds what is left, nothing does."""
     now = trail()
+    st.session_state["pair"] = ""  # the address names it no longer
     st.session_state["trail"] = now.onward(following, time.monotonic())
     if following is None and not now.has_after:
         st.session_state["is_at_end"] = is_shrinking
@@ -315,6 +410,7 @@ def move_on(following: str | None, is_shrinking: bool) -> None:
 
 def go_back(visit: int) -> None:
     if trail().visit == visit:
+        st.session_state["pair"] = ""
         st.session_state["trail"] = trail().back(time.monotonic())
 
 
@@ -329,14 +425,17 @@ def go_on(visit: int, following: str | None, is_shrinking: bool) -> None:
 
 def review(project: Project, queue: list[IndexEntry], entry: IndexEntry, wanted: QueueWanted) -> None:
     pair = project.index.pair(entry)
-    left = shown_left(shell.reviewer(), entry.content)
-    is_blind = st.session_state["kept_blind"] and st.session_state.get("revealed") != entry.content
     mine = own_vote(project, entry)
+    left = side_now(entry, own_vote(project, entry, EventKind.VOTE))
+    is_blind = st.session_state["kept_blind"] and st.session_state.get("revealed") != place_on_trail()
     st.session_state["current"] = entry.id
     if QueueFilter.DIFFER in wanted.looks:
         shell.keep_sighting(entry, project)
 
-    st.caption(shell.plain(f"{entry.id}" + (f" · {entry.category}" if entry.category else "")))
+    name = shell.plain(entry.id)
+    address = shell.link_to(entry.id)
+    category = shell.plain(f" · {entry.category}" if entry.category else "")
+    st.caption((f"[{name}]({address})" if address else name) + category)
     shell.show_question(pair, left, is_named=not is_blind)
     shell.show_responses(pair, left, is_named=not is_blind, visit=trail().visit)
     if not is_blind:
@@ -350,25 +449,64 @@ def review(project: Project, queue: list[IndexEntry], entry: IndexEntry, wanted:
         words = (
             f"{shell.side_html(given.capitalize())} is better"
             if given in shell.sides(left)
-            else LABELS[given]
+            else shell.LABELS[given]
         )
         shell.caption(f"Your vote: {words}. Another one takes its place; to move on leaves it as it is.")
-    looks(entry, is_blind)
-    st.text_input(
-        "Note",
-        value="" if mine is None else mine.note,
-        key=f"note_{entry.id}",
-        placeholder="Why? (goes with your vote)",
-        label_visibility="collapsed",
-    )
+    looks(is_blind)
+    reasons(mine)
     is_shrinking = QueueFilter.UNVOTED in wanted.looks
-    buttons(project, entry, left, following(queue, entry.id, is_shrinking), is_shrinking)
+    after = following(queue, entry.id, is_shrinking)
+    again = repeats(project) if is_shrinking else []
+    buttons(project, entry, left, again[0] if again else after, is_shrinking)
 
 
-def own_vote(project: Project, entry: IndexEntry) -> Event | None:
-    """The vote that this reviewer gave on the pair before."""
+def side_now(entry: IndexEntry, first: Event | None) -> str:
+    """The answer that stands left: always the same, but for a pair that comes again, sides swapped."""
+    left = shown_left(shell.reviewer(), entry.content)
+    if not is_again():
+        return left
+    before = left if first is None else first.shown_left or left
+    return shell.OTHER_SIDE[before]
+
+
+def reasons(mine: Event | None) -> None:
+    """What goes with the vote: a note, and the tags and the confidence that the project asks for."""
+    found = shell.plan()
+    with st.container(key="reasons"):
+        st.text_input(
+            "Note",
+            value="" if mine is None else mine.note,
+            key=field_key("note"),
+            placeholder="Why? (goes with your vote)",
+            label_visibility="collapsed",
+        )
+        if found is not None and found.tags:
+            st.pills(
+                "Reasons",
+                found.tags,
+                selection_mode="multi",
+                key=field_key("tags"),
+                default=[] if mine is None else [tag for tag in mine.tags if tag in found.tags],
+            )
+        if found is not None and found.confidence:
+            st.segmented_control(
+                "How sure are you?",
+                [one.value for one in Confidence],
+                key=field_key("confidence"),
+                default=None if mine is None or mine.confidence is None else mine.confidence.value,
+            )
+
+
+def field_key(what: str) -> str:
+    """The key of a field that goes with the vote on the pair on the screen."""
+    return f"{what}_{place_on_trail()}".replace(AGAIN, "-again")
+
+
+def own_vote(project: Project, entry: IndexEntry, kind: EventKind | None = None) -> Event | None:
+    """The vote that this reviewer gave on the pair before; on one that has come again, the second vote."""
+    kind = kind or (EventKind.REPEAT if is_again() else EventKind.VOTE)
     mine = (event for event in project.events if event.reviewer == shell.reviewer())
-    return next((one for one in mine if one.pair_id == entry.id and one.kind is EventKind.VOTE), None)
+    return next((one for one in mine if one.pair_id == entry.id and one.kind is kind), None)
 
 
 def ballots(left: str) -> dict[str, Ballot]:
@@ -387,11 +525,11 @@ def buttons(project: Project, entry: IndexEntry, left: str, after: str | None, i
     going = (after, is_shrinking)
     is_nameless = shell.must_say_name()
     if is_nameless:
-        st.info("Others review here, too. Type your name on the left, so that your votes carry it.")
+        st.info(shell.name_words())
     with st.container(key="votes"), st.container(horizontal=True, horizontal_alignment="center"):
         for name, ballot in ballots(left).items():
             st.button(
-                label_of(name),
+                shell.label_of(name),
                 key=f"{name}_{visit}",
                 shortcut=KEYS[name],
                 type="primary" if name in ("left", "right") else "secondary",
@@ -434,24 +572,19 @@ def buttons(project: Project, entry: IndexEntry, left: str, after: str | None, i
         )
 
 
-def label_of(name: str) -> str:
-    """A vote's button; where the answers stand below each other the style sheet shows the struck words."""
-    short = {"left": "First", "right": "Second"}.get(name)
-    return f"*{LABELS[name]}*~~{short}~~" if short else LABELS[name]
-
-
-def looks(entry: IndexEntry, is_blind: bool) -> None:
+def looks(is_blind: bool) -> None:
     """Other ways to look at the pair; they write nothing."""
     with st.container(key="looks", horizontal=True, horizontal_alignment="center"):
         look_button("Differences", "difference", DIFFERENCE_KEY)
         look_button("Raw text", "raw", KEYS["raw"])
+        shell.help_button()
         if is_blind:
             st.button(
                 "Show the judge",
                 key="reveal",
                 shortcut=KEYS["judge"],
                 type="tertiary",
-                on_click=lambda: st.session_state.update(revealed=entry.content),
+                on_click=lambda: st.session_state.update(revealed=place_on_trail()),
             )
 
 
@@ -477,18 +610,26 @@ def cast(
         st.session_state["trail"] = trail().hurried(time.monotonic())
         st.toast("That key came before anybody could have read this pair, so it does not count.")
         return
+    if ballot is None and is_again():
+        st.session_state.setdefault("put_off", set()).add(place_on_trail())
+        move_on(*going)
+        return
     has_seen = shell.has_seen_judge(entry)
+    sure = st.session_state.get(field_key("confidence"))
+    voted = EventKind.REPEAT if is_again() else EventKind.VOTE
     event = Event(
-        kind=EventKind.SKIP if ballot is None else EventKind.VOTE,
+        kind=EventKind.SKIP if ballot is None else voted,
         reviewer=shell.reviewer(),
         content=entry.content,
         pair_id=entry.id,
         at=shell.now(),
         ballot=ballot,
-        note=str(st.session_state.get(f"note_{entry.id}") or "").strip(),
+        note=str(st.session_state.get(field_key("note")) or "").strip(),
         category=entry.category,
         shown_left=left,
         saw_judge=has_seen,
+        tags=tuple(st.session_state.get(field_key("tags")) or ()),
+        confidence=Confidence(sure) if sure else None,
     )
     st.session_state["last"] = shell.store().add(event)
     move_on(*going)
@@ -498,7 +639,7 @@ def undo(project: Project, visit: int) -> None:
     """Takes the last vote or skip on this file's pairs back; its pair comes up again."""
     if visit != trail().visit:
         return
-    kinds = (EventKind.VOTE, EventKind.SKIP)
+    kinds = (EventKind.VOTE, EventKind.SKIP, EventKind.REPEAT)
     taken = shell.store().undo(shell.reviewer(), kinds, shell.now(), project.index.by_content)
     st.session_state["last"] = None
     if taken is None:
@@ -506,6 +647,8 @@ def undo(project: Project, visit: int) -> None:
         return
     entry = placed([taken], project.index.by_content)[0]
     st.session_state["is_at_end"] = False
-    st.session_state["trail"] = trail().to(entry.pair_id, time.monotonic())
+    st.session_state["pair"] = ""
+    place = entry.pair_id + (AGAIN if taken.kind is EventKind.REPEAT else "")
+    st.session_state["trail"] = trail().to(place, time.monotonic())
     what = "skip" if taken.ballot is None else "vote"
     st.toast(f"Taken back: your {what} on {shell.plain(entry.pair_id)}")

@@ -8,12 +8,27 @@
   const leave = (field) => {
     if (!field.closest("[aria-expanded=true], [role=dialog], [role=listbox]")) field.blur();
   };
+  // The part behind # stays in the browser: what names a pair there is asked of the server.
+  const openNamed = () => {
+    const named = location.hash.match(/^#pair=(.+)$/);
+    if (!named) return;
+    let id = named[1];
+    try { id = decodeURIComponent(id); } catch { /* a bare % is meant as it is */ }
+    const asked = new URLSearchParams(location.search);
+    asked.set("pair", id);
+    location.replace(`./?${asked}`);
+  };
+  window.addEventListener("hashchange", openNamed);
+  openNamed();
   // A key that is held down is one press: else it would vote on pair after pair. In a wide table arrows move it.
   window.addEventListener("keydown", (event) => {
     const isIn = (places) => Boolean(event.target.closest?.(places));
-    const isHeld = event.repeat && !isIn("input, textarea, [contenteditable=true]");
+    const isInField = isIn("input, textarea, [contenteditable=true]");
+    const isHeld = event.repeat && !isInField;
     const movesTable = event.key.startsWith("Arrow") && isIn(".wide");
     if (isHeld || movesTable) event.stopImmediatePropagation();
+    // Streamlit's shortcuts are letters and digits; which key has the question mark depends on the keyboard.
+    if (event.key === "?" && !isInField) document.querySelector(".st-key-help button")?.click();
     // Enter and Esc leave the note and a list of choices, so that the keys after them are votes.
     const isLast = ["Enter", "Escape"].includes(event.key);
     if (isLast && isIn("[class*=st-key-note_], [role=combobox]")) setTimeout(leave, 100, event.target);

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -22,10 +23,13 @@ from judge.records import HumanVote, Order, Outcome, Pair, Status, Verdict
 from judge.report.summary import ReportRow
 from judge.review.address import address_of, state_of
 from judge.review.agreement import votes_of
+from judge.review.assigning import Assigned, assigned_of
 from judge.review.judging import Desk, Job, free_memory_gib, memory_words, models_of
 from judge.review.markup import difference_html, markdown_html, plain_html, raw_html
 from judge.review.pairindex import IndexEntry, PairIndex, opened
+from judge.review.pictures import Pictures
 from judge.review.placing import by_judge, judged_here, placed, verdicts_here
+from judge.review.projectfile import ReviewProject
 from judge.review.settings import SAMPLE_FILE, below, files_below, holds_verdicts, started
 from judge.review.store import Event, EventKind, ReviewStore
 
@@ -44,11 +48,12 @@ TOUR = (
     "Vote with the buttons or their keys. Undo takes your last vote back.",
     "What the judge says comes after your vote. Why asks it live, Export gives you the votes.",
 )
-GUIDELINES = (
-    "Better is the answer that does what was asked: correct first, then helpful, then clear.",
-    "Neither length nor polish is a reason by itself. Check what can be checked.",
-    "A tie is two answers of equal worth; both are bad if neither could be used. Skip what you cannot judge.",
-)
+GUIDELINES = """\
+- Better is the answer that does what was asked: correct first, then helpful, then clear.
+- Neither length nor polish is a reason by itself. Check what can be checked.
+- A tie is two answers of equal worth; both are bad if neither could be used. Skip what you cannot judge.
+"""
+"""What reviewers go by where no project has its own."""
 
 LONG, LONG_ON_PHONE = 700, 200
 """Questions of more characters than that are folded; so are those of many lines."""
@@ -57,6 +62,21 @@ LINE = 70
 ANONYMOUS = "anonymous"
 ALL_CATEGORIES = "all categories"
 OTHER_SIDE = {"A": "B", "B": "A"}
+LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Tie", "bad": "Both bad"}
+KEY_WORDS = {
+    "1": "left is better",
+    "2": "right is better",
+    "3": "tie",
+    "4": "both bad",
+    "S": "skip the pair",
+    "U": "take your last word back",
+    "←": "the pair before",
+    "→": "the next pair",
+    "D": "differences word by word, or not",
+    "T": "raw text, or not",
+    "J": "show the judge before voting",
+    "?": "this help",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +84,7 @@ class Project:
     """What is open: the pairs' index, what each judge says by pair id, and the reviewers' last words.
 
     `judge` is the one whose verdicts are shown; those of two are never mixed. `strange` are the ids of its
-    verdicts that are on no pair of the file.
+    verdicts that are on no pair of the file, `assigned` the reviewers of each pair.
     """
 
     index: PairIndex
@@ -72,6 +92,7 @@ class Project:
     judge: str
     strange: Sequence[str]
     events: Sequence[Event]
+    assigned: Assigned
 
     @property
     def entries(self) -> Sequence[IndexEntry]:
@@ -170,6 +191,10 @@ def begin() -> None:
             st.session_state[key] = st.session_state[key]
     if "pairs" not in st.session_state:
         settings, asked_for = started(), state_of(st.query_params.to_dict())
+        if settings.project is not None:  # what it names is open, whatever the address says
+            asked_for = {key: value for key, value in asked_for.items() if key not in ("pairs", "verdicts")}
+            st.session_state["kept_line"] = settings.project.order.value
+            st.session_state["kept_blind"] = settings.project.blind
         st.session_state["pairs"] = settings.pairs
         st.session_state["verdicts"] = "" if "pairs" in asked_for else settings.verdicts
         st.session_state.update(asked_for)
@@ -195,9 +220,22 @@ def browsers() -> set[str]:
 
 def header(title: str) -> None:
     """The page's heading, and under it the open files and the reviewer."""
-    files = [st.session_state["pairs"] or "no file is open", st.session_state["verdicts"]]
+    found = plan()
+    name = "" if found is None else found.name
+    files = [name, st.session_state["pairs"] or "no file is open", st.session_state["verdicts"]]
     words = " · ".join(plain_html(part) for part in (*files, reviewer()) if part)
     st.html(f"<header class='top'><h1>{title}</h1><p>{words}</p></header>")
+
+
+def plan() -> ReviewProject | None:
+    """The project that the server was started with, None for pairs alone."""
+    return started().project
+
+
+def named_reviewers() -> tuple[str, ...]:
+    """Who may vote; nobody where anybody may."""
+    found = plan()
+    return () if found is None else found.reviewers
 
 
 def reviewer() -> str:
@@ -209,11 +247,20 @@ def typed_name() -> str:
 
 
 def must_say_name() -> bool:
-    """Whether a vote needs a name first, because others review on this server, too."""
+    """Whether a vote needs a name first: one of the project's, or any because others review here, too."""
+    if names := named_reviewers():
+        return typed_name() not in names
     if typed_name():
         return False
     others = events_of(str(store().path), store().last_number())
     return len(browsers()) > 1 or any(event.reviewer != ANONYMOUS for event in others)
+
+
+def name_words() -> str:
+    """What to say to somebody who may not vote without a name."""
+    if names := named_reviewers():
+        return f"Choose your name on the left of the Review page: {plain(', '.join(names))} review here."
+    return "Others review here, too. Type your name on the left of the Review page: votes carry it."
 
 
 def project() -> Project | None:
@@ -232,7 +279,31 @@ def project() -> Project | None:
         st.session_state["judge"] = next(iter(judges), "")
     chosen = st.session_state["judge"]
     events = placed(events_of(str(store().path), store().last_number()), index.by_content)
-    return Project(index, judges, chosen, strange.get(chosen, ()), events)
+    assigned = assigned_here(str(path), stamp_of(path), index.n_read, index)
+    return Project(index, judges, chosen, strange.get(chosen, ()), events, assigned)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def assigned_here(path: str, stamp: str, n_read: int, _index: PairIndex) -> dict[str, tuple[str, ...]]:
+    """The reviewers of each pair that has been read so far."""
+    return assigned_of(list(_index.entries), plan())
+
+
+def link_to(id: str) -> str:
+    """The address of one pair, with what this session's address holds; "" where its file is only here."""
+    if st.session_state["pairs"] in uploads():
+        return ""
+    return "./?" + urlencode(st.query_params.to_dict() | {"pair": id})
+
+
+def open_pairs(ids: Iterable[str], words: str) -> None:
+    """Opens the pairs behind a figure on the Review page; `words` say there which these are."""
+    st.session_state["picked"] = (words, frozenset(ids))
+    st.session_state["kept_category"] = ALL_CATEGORIES
+    st.session_state["kept_looks"] = []
+    st.session_state["kept_text"] = st.session_state["pair"] = ""
+    st.session_state["is_at_end"] = False
+    st.switch_page(st.session_state["pages"]["review"])
 
 
 def judges_of(index: PairIndex) -> tuple[dict[str, dict[str, Verdict]], dict[str, list[str]]]:
@@ -296,6 +367,12 @@ def has_seen_judge(entry: IndexEntry) -> bool:
     return entry.content in sightings() or store().has_seen(reviewer(), entry.content)
 
 
+def with_sighting(event: Event) -> Event:
+    """The event with whether its reviewer has seen what the judge says of its pair."""
+    has_seen = event.content in sightings() or store().has_seen(event.reviewer, event.content)
+    return replace(event, saw_judge=has_seen)
+
+
 def keep_sighting(entry: IndexEntry, project: Project) -> None:
     """Keeps that what the judge says of the pair is on this screen now."""
     if entry.id in project.verdicts:
@@ -337,6 +414,7 @@ def nothing_open() -> None:
     st.code("judge app pairs.jsonl", language=None)
     st.button("Open the sample pairs", type="primary", key="open_sample", on_click=open_sample)
     st.html(tour_html())
+    show_guidelines()
 
 
 def open_sample() -> None:
@@ -379,13 +457,15 @@ def caption(html: str) -> None:
 
 
 def tour_html() -> str:
-    """What a new reviewer should know: three lines on the app, and what makes an answer the better one."""
-    lines, guidelines = ("".join(f"<li>{line}</li>" for line in lines) for lines in (TOUR, GUIDELINES))
-    return (
-        f"<section class='tour' aria-label='Before you begin'><ol>{lines}</ol>"
-        f"<details><summary>What makes an answer the better one</summary><ul>{guidelines}</ul></details>"
-        "</section>"
-    )
+    """What a new reviewer should know of the app, in three lines."""
+    lines = "".join(f"<li>{line}</li>" for line in TOUR)
+    return f"<section class='tour' aria-label='Before you begin'><ol>{lines}</ol></section>"
+
+
+def show_guidelines() -> None:
+    """What reviewers are to go by, in the project's words or in ours. Images in it are not fetched."""
+    with st.expander("Guidelines", icon=":material/menu_book:"), st.container(key="guidelines"):
+        st.markdown((started().guidelines or GUIDELINES).replace("![", "!\\["))
 
 
 def plain(text: str) -> str:
@@ -402,7 +482,15 @@ def how() -> str:
 def text_html(text: str, other: str, way: str) -> str:
     if way == "difference":
         return difference_html(text, other)
-    return raw_html(text) if way == "raw" else markdown_html(text)
+    return raw_html(text) if way == "raw" else markdown_html(text, pictures())
+
+
+def pictures() -> Pictures | None:
+    """Where images of answers are shown from, the folder of the pairs; None unless the project asks."""
+    found = plan()
+    if found is None or not found.images:
+        return None
+    return Pictures(started().root, str(Path(st.session_state["pairs"]).parent))
 
 
 def show_question(pair: Pair, left: str, is_named: bool) -> None:
@@ -430,6 +518,12 @@ def side_html(side: str) -> str:
     """The side in words: left or right, and where answers stand below each other, first or second."""
     stacked = {"left": "first", "right": "second", "Left": "First", "Right": "Second"}[side]
     return f"<span class='beside'>{side}</span><span class='stacked'>{stacked}</span>"
+
+
+def label_of(name: str) -> str:
+    """A vote's button; where the answers stand below each other the style sheet shows the struck words."""
+    short = {"left": "First", "right": "Second"}.get(name)
+    return f"*{LABELS[name]}*~~{short}~~" if short else LABELS[name]
 
 
 def turn_html(role: str, text: str) -> str:
@@ -472,6 +566,16 @@ def show_responses(pair: Pair, left: str, is_named: bool, visit: int | None = No
         )
     number = "" if visit is None else f" data-visit='{visit}'"
     st.html(f"<div class='cards'{number}>{''.join(cards)}</div>")
+
+
+def show_answers(texts: Sequence[str]) -> None:
+    """All answers to one question, two in a row, with neither names nor lengths."""
+    cards = [
+        f"<article class='card' aria-label='Answer {n}'><header><h3>Answer {n}</h3></header>"
+        f"<div class='body' tabindex='0'>{text_html(text, text, how())}</div></article>"
+        for n, text in enumerate(texts, start=1)
+    ]
+    st.html(f"<div class='cards'>{''.join(cards)}</div>")
 
 
 def outcome_words(outcome: Outcome | None, left: str) -> str:
@@ -584,8 +688,42 @@ def say_memory(options: JudgeOptions) -> None:
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> None:
     """A table of plain cells: nothing in them is read as Markdown, or turns its direction."""
-    cells = [
+    st.dataframe(cells_of(rows), hide_index=True, width="stretch")
+
+
+def cells_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
         {name: with_hidden_named(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         for row in rows
     ]
-    st.dataframe(cells, hide_index=True, width="stretch")
+
+
+def linked_columns_of(
+    rows: Sequence[Mapping[str, Any]], behind: Sequence[tuple[Iterable[str], str]], key: str
+) -> None:
+    """The same; a row that is chosen opens the pairs that it counts.
+
+    Args:
+        behind: for each row, the ids of its pairs, and words that say which these are.
+    """
+    cells = cells_of(rows)
+    chosen = st.dataframe(
+        cells, hide_index=True, width="stretch", key=key, on_select="rerun", selection_mode="single-row"
+    )
+    for place in chosen["selection"]["rows"]:
+        ids, words = behind[place]
+        if ids := tuple(ids):
+            open_pairs(ids, words)
+
+
+@st.dialog("Keys")
+def show_keys() -> None:
+    rows = "".join(f"<tr><td><kbd>{key}</kbd></td><td>{words}</td></tr>" for key, words in KEY_WORDS.items())
+    st.html(f"<table class='keys'>{rows}</table>")
+    st.caption("In a field, keys are text. On the Adjudicate page, 1 to 4 and U are of the final label.")
+
+
+def help_button() -> None:
+    """The list of keys; the page's script presses it at a question mark."""
+    if st.button("Keys (?)", key="help", type="tertiary"):
+        show_keys()

@@ -11,14 +11,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -29,8 +28,9 @@ from judge.datasets.dataset import data_folder
 from judge.errors import BadLines, InputError
 from judge.io.criteria import criteria_in
 from judge.io.files import at_home
-from judge.io.rows import Wrong, bytes_of, first_line, kind_of, not_utf8, shown
+from judge.io.rows import Wrong, shown
 from judge.io.shapes import Shape, problems_of
+from judge.io.yamlblock import read_block
 from judge.methods import BY_CRITERIA, LEARNED, METHODS, VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
@@ -38,10 +38,6 @@ from judge.records import NO_ADAPTER, sha256_of_json
 
 DATA = "${JUDGE_DATA}"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
-FLOAT_TAG = "tag:yaml.org,2002:float"
-TEXT_TAG = "tag:yaml.org,2002:str"
-MERGE_TAG = "tag:yaml.org,2002:merge"
 CHANGE_NOTHING = {"concurrency", "requests_per_minute", "recorded"}
 NO_PROBABILITIES = ("cot",)
 
@@ -300,7 +296,7 @@ def read_recipe(path: str | Path, changes: Mapping[str, Any] = {}) -> Recipe:
         error has a line for each mistake.
         InputError: the file cannot be read.
     """
-    return recipe_of(changed(yaml_of(Path(path)), changes), str(path))
+    return recipe_of(changed(read_block(Path(path), Recipe.model_fields), changes), str(path))
 
 
 def recipe_of(values: Mapping[str, Any], where: str) -> Recipe:
@@ -338,65 +334,6 @@ def _with(block: Any, keys: Sequence[str], value: Any) -> Any:
     if not isinstance(block, dict):
         return block
     return block | {keys[0]: _with(block.get(keys[0]), keys[1:], value)}
-
-
-def yaml_of(path: Path) -> dict[str, Any]:
-    """The file's top block. Raises BadLines if it is not YAML, InputError if it cannot be read."""
-    try:
-        source = bytes_of(path).decode("utf-8-sig")
-        values, repeated = _value_of(yaml.SafeLoader(source))
-    except UnicodeDecodeError as error:
-        raise BadLines([f"{path}: {not_utf8(error.object[error.start])}"]) from None
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise BadLines([f"{path}{line}: not YAML ({error.problem})."]) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: the 40th of May
-        raise BadLines([f"{path}: not YAML ({first_line(error)})."]) from None
-    if repeated:
-        raise BadLines([f"{path}{problem}" for problem in repeated])
-    if not isinstance(values, dict):
-        what = "the file is empty" if values is None else f"the file is {kind_of(values)}"
-        raise BadLines([f"{path}: {what}. It must be the keys {', '.join(Recipe.model_fields)}."])
-    return values
-
-
-def _value_of(loader: Any) -> tuple[Any, list[str]]:
-    """The YAML's values, and a message on each repeated key, with its line.
-
-    3e-4 is read as a number, and every key as text: YAML 1.1 takes `yes`, which is a signal, for true.
-    """
-    node = loader.get_single_node()
-    if node is None:
-        return None, []
-    nodes = list(_nodes_below(node))
-    for one in nodes:  # YAML 1.1 takes an exponent without a point or a sign for text
-        if isinstance(one, yaml.ScalarNode) and one.style is None and EXPONENT.fullmatch(one.value):
-            one.tag = FLOAT_TAG
-    blocks = [one for one in nodes if isinstance(one, yaml.MappingNode)]
-    for key in [key for block in blocks for key, _ in block.value]:
-        if isinstance(key, yaml.ScalarNode) and key.tag != MERGE_TAG:
-            key.tag = TEXT_TAG
-    repeated = [problem for block in blocks for problem in _repeated(block)]
-    return loader.construct_document(node), repeated
-
-
-def _nodes_below(node: Any) -> Iterator[Any]:
-    """The node and all within it."""
-    yield node
-    if not isinstance(node, yaml.ScalarNode):
-        for one in node.value:
-            for inner in one if isinstance(one, tuple) else (one,):
-                yield from _nodes_below(inner)
-
-
-def _repeated(block: Any) -> Iterator[str]:
-    """Each key that the block has twice: otherwise one of the values would silently win."""
-    first: dict[str, int] = {}
-    for key, _ in block.value:
-        line = key.start_mark.line + 1
-        if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, line) != line:
-            place = f"line {first[key.value]}"
-            yield f":{line}: {key.value} is already in {place}. A key may be there only once."
 
 
 # --- mistakes in words -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ pair in both orders together: its outcome is A or B only where both orders agree
 
 Judging         Judge, Pair, Message, Criterion, Verdict, Outcome, Status
 Files           read_pairs, write_pairs, read_verdicts, write_verdicts, read_votes, write_votes
-Measuring       HumanVote, Ballot, Entrant, Study, study_of, entrants_of
+Measuring       HumanVote, Ballot, Confidence, Entrant, Study, study_of, entrants_of
 Ranking models  rank, Leaderboard
 Tables          verdicts_to_frame, Study.to_frame, Leaderboard.to_frame
 Errors          JudgeError is the root of all that a user can mend; anything else that is raised is a bug
@@ -40,11 +40,22 @@ if TYPE_CHECKING:
     from judge.io.votes import write_votes
     from judge.ranking.leaderboard import Leaderboard
     from judge.ranking.rank import rank
-    from judge.records import Ballot, Criterion, HumanVote, Message, Outcome, Pair, Status, Verdict
+    from judge.records import (
+        Ballot,
+        Confidence,
+        Criterion,
+        HumanVote,
+        Message,
+        Outcome,
+        Pair,
+        Status,
+        Verdict,
+    )
     from judge.study.study import Entrant, Study, entrants_of, study_of
 
 __all__ = [
     "Ballot",
+    "Confidence",
     "Criterion",
     "Entrant",
     "HumanVote",
@@ -80,7 +91,17 @@ HOME = {
     "judge.io.votes": ("write_votes",),
     "judge.ranking.leaderboard": ("Leaderboard",),
     "judge.ranking.rank": ("rank",),
-    "judge.records": ("Ballot", "Criterion", "HumanVote", "Message", "Outcome", "Pair", "Status", "Verdict"),
+    "judge.records": (
+        "Ballot",
+        "Confidence",
+        "Criterion",
+        "HumanVote",
+        "Message",
+        "Outcome",
+        "Pair",
+        "Status",
+        "Verdict",
+    ),
     "judge.study.study": ("Entrant", "Study", "entrants_of", "study_of"),
 }
 """Which module defines which name."""

@@ -60,6 +60,14 @@ class Ballot(StrEnum):
         return Outcome.TIE if self is Ballot.BOTH_BAD else Outcome(self.value)
 
 
+class Confidence(StrEnum):
+    """How sure a person is of a vote."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class Status(StrEnum):
     """What the two orders say together."""
 
@@ -351,7 +359,8 @@ class HumanVote:
 
     `turn` counts from 1. `model_a` and `model_b` wrote the responses, where that is known; `shown_left` says
     which response stood left ("A" or "B"), `at` when the vote was given (ISO 8601), and `saw_judge` whether
-    the person had seen by then what the judge says of the pair; None where that is not known.
+    the person had seen by then what the judge says of the pair; None where that is not known. `tags` are the
+    reasons that were ticked, `confidence` how sure the person was.
     """
 
     pair_id: str
@@ -365,6 +374,8 @@ class HumanVote:
     shown_left: str | None = None
     at: str | None = None
     saw_judge: bool | None = None
+    tags: tuple[str, ...] = ()
+    confidence: Confidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

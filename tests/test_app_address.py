@@ -18,6 +18,7 @@ states = st.fixed_dictionaries(
         "verdicts": texts,
         "kept_category": texts,
         "kept_text": texts,
+        "pair": texts,
         "kept_looks": st.lists(st.sampled_from([look.value for look in QueueFilter]), unique=True),
         "kept_line": st.sampled_from([line.value for line in QueueOrder]),
         "kept_blind": st.booleans(),

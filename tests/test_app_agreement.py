@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
+import krippendorff
+import numpy as np
 import pytest
 from pairs import pair_of
 
@@ -9,13 +14,18 @@ from judge.metrics.baselines import longer_wins
 from judge.records import Ballot, HumanVote, Outcome, Share
 from judge.review.agreement import (
     JUDGE,
+    alpha_of,
     between_reviewers,
+    by_time,
+    category_of,
     differing,
     disputed,
     final_labels,
     kappa_of,
     kinds_of,
     study_of_votes,
+    together,
+    unanimous,
     votes_of,
 )
 from judge.review.pairindex import IndexEntry
@@ -81,6 +91,105 @@ def test_every_two_reviewers_are_compared_where_both_voted():
     events += [event(5, Ballot.TIE, "eve")]
     [between] = between_reviewers(votes_here(events), {})
     assert (between.one, between.other, between.same) == ("ada", "bob", Share(0, 2))
+
+
+def random_votes(n_pairs=40, names="abcd"):
+    """Votes of reviewers who see the same thing often, and leave a pair out now and then."""
+    draw = random.Random(7)
+    votes = []
+    for n in range(n_pairs):
+        truth = draw.choice(list(Ballot)[:3])
+        for name in names:
+            if draw.random() < 0.8:
+                said = truth if draw.random() < 0.7 else draw.choice(list(Ballot)[:3])
+                votes.append(HumanVote(f"p{n}", name, said, category="even" if n % 2 == 0 else "odd"))
+    return votes
+
+
+def alpha_by_the_package(votes):
+    names, ids = (sorted({getattr(vote, key) for vote in votes}) for key in ("voter", "pair_id"))
+    table = np.full((len(names), len(ids)), np.nan)
+    for vote in votes:
+        table[names.index(vote.voter), ids.index(vote.pair_id)] = list(Ballot).index(vote.outcome)
+    return krippendorff.alpha(reliability_data=table, level_of_measurement="nominal")
+
+
+def test_alpha_is_that_of_an_independent_package_with_an_interval_around_it():
+    votes = random_votes()
+    alpha = alpha_of(votes, {})
+    assert alpha.value == pytest.approx(alpha_by_the_package(votes))
+    assert alpha.low < alpha.value < alpha.high
+
+
+def test_intervals_are_over_questions():
+    votes = random_votes()
+    few = alpha_of(votes, {f"p{n}": f"question {n % 8}" for n in range(40)})
+    assert few.value == pytest.approx(alpha_of(votes, {}).value)
+    assert (few.low, few.high) != (alpha_of(votes, {}).low, alpha_of(votes, {}).high)
+    same = alpha_of(votes, dict.fromkeys((f"p{n}" for n in range(40)), "one question"))
+    assert (same.low, same.high) == (None, None)
+
+
+def test_all_together_by_category_count_pairs_with_two_votes():
+    votes = random_votes()
+    groups = {one.group: one for one in together(votes, {}, category_of)}
+    assert list(groups) == ["even", "odd"]
+    for name, one in groups.items():
+        theirs = [vote for vote in votes if vote.category == name]
+        assert one.alpha.value == pytest.approx(alpha_by_the_package(theirs))
+        n_differ = len(disputed(theirs))
+        assert (one.same.total - one.same.count, len(one.differ), one.kappa) == (n_differ, n_differ, None)
+    [every] = together([*votes, HumanVote("alone", "a", Ballot.A)], {})
+    assert "alone" not in every.pair_ids
+
+
+def test_two_reviewers_together_have_the_kappa_that_they_have_between_them():
+    votes = random_votes(names="ab")
+    [between], [every] = between_reviewers(votes, {}), together(votes, {})
+    assert (every.kappa.value, every.alpha.value) == (
+        pytest.approx(between.kappa.value),
+        pytest.approx(between.alpha.value),
+    )
+    assert set(between.differ) == set(disputed(votes))
+
+
+@pytest.mark.parametrize(
+    ("days", "groups"),
+    [
+        (("2026-11-02", "2026-11-04", "2026-11-15"), ["2026-11-02", "2026-11-04", "2026-11-15"]),
+        (("2026-11-02", "2026-11-04", "2026-11-17"), ["week of 2026-11-02", "week of 2026-11-16"]),
+        (("2026-11-02", None, "2026-11-03"), ["(no time)", "2026-11-02", "2026-11-03"]),
+    ],
+)
+def test_over_time_is_by_day_or_where_that_is_long_by_week(days, groups):
+    votes = []
+    for n, day in enumerate(days):
+        first = HumanVote(f"p{n}", "ada", Ballot.A, at=day and f"{day}T10:00:00+00:00")
+        votes += [first, replace(first, voter="bob", at=day and "2026-11-02")]
+    assert [one.group for one in together(votes, {}, by_time(votes))] == groups
+
+
+def test_unanimous_are_pairs_with_all_their_votes_that_say_the_same():
+    events = [
+        event(0, Ballot.A),
+        event(0, Ballot.A, "bob"),
+        event(1, Ballot.TIE),
+        event(1, Ballot.BOTH_BAD, "bob"),
+        event(2, Ballot.BOTH_BAD),
+        event(2, Ballot.BOTH_BAD, "bob"),
+        event(3, Ballot.A),
+        event(4, Ballot.A),
+        event(4, Ballot.B, "bob"),
+    ]
+    votes = votes_here(events)
+    assert unanimous(votes, {}) == {"p0": Ballot.A, "p1": Ballot.TIE, "p2": Ballot.BOTH_BAD}
+    assert unanimous(votes, {"p0": 3, "p1": 2}) == {"p1": Ballot.TIE, "p2": Ballot.BOTH_BAD}
+
+
+def test_a_vote_on_a_pair_that_came_again_counts_in_no_figure():
+    events = [event(0, Ballot.A), event(0, Ballot.B, kind=EventKind.REPEAT), event(0, Ballot.A, "bob")]
+    votes = votes_here(events)
+    assert [(vote.voter, vote.outcome) for vote in votes] == [("ada", Ballot.A), ("bob", Ballot.A)]
 
 
 def test_who_differs_from_the_judge_is_counted_by_category():

@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pairs import pair_of
 from PIL import Image, ImageChops
 from test_app_markup import HOSTILE
 
@@ -240,7 +241,7 @@ def test_open_vote_filter_see_agreement_move_export_and_read_it_again(serve, vis
     other.keyboard.press("Enter")
     settled(other)
     shoot(other, "adjudicate")
-    other.get_by_role("button", name="A is better").click()
+    other.get_by_role("button", name="Left is better").click()
     settled(other)
     assert "1 of" in other.get_by_test_id("stProgress").inner_text()
 
@@ -554,6 +555,8 @@ def test_axe_has_no_serious_finding_on_any_page_light_or_dark_wide_or_narrow(ser
         (f"agreement?{files}", "text=By category", None),
         (f"adjudicate?{files}", ".cards", None),
         (f"try?{files}", "text=Answer A", None),
+        (f"rank?{files}", "text=No question has three answers", None),
+        (f"progress?{files}", "text=By reviewer", None),
         (f"export?{files}", "text=Final labels", None),
     ):
         page.set_viewport_size(WIDE)
@@ -661,3 +664,26 @@ def test_side_by_side_cards_are_equally_high_and_every_control_has_a_name(serve,
     settled(page)
     assert page.locator(".cards mark").count() > 0
     shoot(page, "differences")
+
+
+def test_a_project_opens_one_pair_by_the_hash_shows_its_picture_and_tells_its_keys(serve, visit, tmp_path):
+    Image.new("RGB", (30, 20), "green").save(tmp_path / "plot.png")
+    answers = ("see ![plot](plot.png)", "![far](http://example.org/x.png)")
+    write_pairs(tmp_path / "pairs.jsonl", [pair_of(*answers, f"Question {n}?", f"p #{n}") for n in range(3)])
+    (tmp_path / "project.yaml").write_text("pairs: pairs.jsonl\nimages: true\nreviewers: [ada, bob]\n")
+    address = serve("project.yaml", "--backend", "scripted:longer")
+    page = visit(f"{address}/#pair=p%20%231")
+    page.wait_for_selector("text=Question 1?", timeout=60_000)
+    settled(page)
+    assert page.url.startswith(f"{address}/?")
+    page.goto(page.url.partition("?")[0] + "agreement")
+    settled(page)
+    page.evaluate("location.hash = 'pair=p%20%232'")
+    page.wait_for_selector("text=Question 2?", timeout=60_000)
+    settled(page)
+    picture = page.locator(".cards img")
+    assert picture.count() == 1
+    assert picture.evaluate("e => [e.alt, e.naturalWidth, e.naturalHeight]") == ["plot", 30, 20]
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for(timeout=20_000)
+    assert "both bad" in page.get_by_role("dialog").inner_text()

@@ -10,7 +10,7 @@ from pairs import pair_of
 from judge.datasets import own_file
 from judge.datasets.dataset import Wanted
 from judge.forms.reading import read_pairs, read_votes
-from judge.records import Ballot, HumanVote, Message, Pair
+from judge.records import Ballot, Confidence, HumanVote, Message, Pair
 from judge.review.exporting import FORMATS, as_bytes, pair_rows, vote_rows
 
 VOTES = [
@@ -20,6 +20,7 @@ VOTES = [
     HumanVote("p1", "Ödön", Ballot.BOTH_BAD, saw_judge=True),
     HumanVote("p1", "bob", Ballot.A, saw_judge=False),
     HumanVote("7", "7", Ballot.TIE, turn=2),
+    HumanVote("p2", "ada", Ballot.A, tags=("too long", 'a, "b"'), confidence=Confidence.LOW),
 ]
 PAIRS = [
     replace(

@@ -42,7 +42,7 @@ OURS = re.compile(
     rf"<(?:/?(?:{PLAIN})|/(?:div|code|th|td)|tr class='rule'|div class='wide' tabindex='0'"
     r"|a href=\"(?:https?|mailto):[^\"<>]*\" target=\"_blank\" rel=\"[a-z ]*\""
     r"|(?:code|pre class='code') dir='ltr'|(?:pre class='raw'|th|td) dir='auto'"
-    r"|span class='(?:unseen|sign|line)'|span class=\"[a-z0-9]+\""
+    r"|span class='(?:unseen|sign|line|image)'|span class=\"[a-z0-9]+\""
     r"|div class='line[a-z ]*' dir='auto'(?: style='padding-inline-start:\d+ch;text-indent:-\d+ch')?)>"
 )
 
@@ -251,3 +251,20 @@ def test_huge_texts_take_no_time_and_say_what_is_missing(way, text):
     html = way(text)
     assert time.perf_counter() - started < 10
     assert ("more characters are in the file" in html) == (len(text) > LONGEST_SHOWN)
+
+
+def test_a_picture_stands_behind_its_markdown_and_only_where_there_is_one():
+    found = {"a.png": "data:image/png;base64,AAAA"}
+    text = "See ![the *plot*](a.png), ![x](b.png) and `![y](a.png)`"
+    html = markdown_html(text, lambda name: found.get(name, ""))
+    assert html.count("<img") == 1
+    assert '![the *plot*](a.png)</span><img src="data:image/png;base64,AAAA" alt="the *plot*">' in html
+    assert "<img" not in markdown_html("![the plot](a.png)")
+
+
+def test_no_text_can_pretend_to_be_an_image_of_ours():
+    text = "<span class='image'>![x](a.png)</span> <img src=x onerror=y>"
+    html = markdown_html(text, lambda name: 'data:"><script>')
+    assert "<script>" not in html
+    assert html.count("<img") == 1
+    assert "&lt;img src=x" in html

@@ -95,7 +95,9 @@ def test_without_a_file_the_page_says_how_to_open_one(open_app):
     assert session.code[0].value == "judge app pairs.jsonl"
     press(session, "open_sample")
     assert "of 24 voted" in session.get("progress")[0].proto.text
-    assert html_of(session).count("<li>") == 6  # three lines on the app, three on what to go by
+    assert html_of(session).count("<li>") == 3
+    assert [one.label for one in session.expander] == ["Guidelines"]
+    assert "A tie is two answers of equal worth" in session.expander[0].markdown[0].value
 
 
 def test_the_lines_for_a_new_reviewer_go_with_the_first_vote(open_app):
@@ -322,10 +324,13 @@ def test_a_vote_after_another_page_showed_the_judge_says_so(open_app, root):
     session.text_input(key="kept_reviewer").input("carl").run()
     while shown(session) != first:
         press(session, "next")
-    open_page(session, "Adjudicate")
+    ReviewStore(root / "reviews.sqlite").add(
+        Event(EventKind.LABEL, "eve", pair.content_hash, pair.id, "2026-11-22", Ballot.A, "why", None, "A")
+    )
+    open_page(session, "Adjudicate")  # a settled pair is shown with names and the judge
     open_page(session, "Review")
     press(session, "left")
-    assert {one.reviewer: one.saw_judge for one in events(root)} == {
+    assert {one.reviewer: one.saw_judge for one in events(root) if one.kind is EventKind.VOTE} == {
         "ada": False,
         "bob": False,
         "carl": True,
@@ -488,7 +493,9 @@ def test_without_a_name_there_is_no_vote_once_others_review_too(open_app, root):
     assert [one.reviewer for one in events(root)] == ["ada", "bob"]
 
 
-@pytest.mark.parametrize("page", ["Review", "Why", "Agreement", "Adjudicate", "Try it", "Export"])
+@pytest.mark.parametrize(
+    "page", ["Review", "Why", "Rank", "Progress", "Agreement", "Adjudicate", "Try it", "Export"]
+)
 def test_each_page_has_its_heading_and_says_which_files_and_who(open_app, page):
     session = open_app()
     session.text_input(key="kept_reviewer").input("ada <b>").run()
@@ -564,7 +571,7 @@ def test_a_bar_opens_the_pairs_behind_it(open_app):
     assert not session.exception
 
 
-@pytest.mark.parametrize("page", ["Why", "Agreement", "Adjudicate", "Try it", "Export"])
+@pytest.mark.parametrize("page", ["Why", "Rank", "Progress", "Agreement", "Adjudicate", "Try it", "Export"])
 def test_every_page_opens_before_and_after_votes(open_app, root, page):
     session = open_app()
     for reviewer, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
@@ -693,6 +700,7 @@ def test_equal_criteria_are_named_as_a_fault_of_the_plan(open_app, monkeypatch):
 
 
 def test_an_interval_in_the_chart_lies_in_a_lane_of_its_own(open_app, root):
+    write_pairs(root / "pairs.jsonl", [replace(pair, category=f"c{pair.id}") for pair in PAIRS])
     for pair in PAIRS:
         vote_elsewhere(root, pair, "ada")
     session = open_app()
@@ -724,6 +732,8 @@ def test_a_shortened_answer_is_said_wherever_a_verdict_stands(open_app, root, pa
     for reviewer, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
         for pair in PAIRS:
             vote_elsewhere(root, pair, reviewer, ballot)
+    for pair in PAIRS:  # what the judge says of a pair comes up with its label
+        vote_elsewhere(root, pair, "eve", kind=EventKind.LABEL)
     session = open_app()
     open_page(session, page)
     if page == "Review":
@@ -747,9 +757,10 @@ def test_a_long_question_is_folded_and_a_short_one_is_not(open_app, root):
 
 
 def test_a_judge_at_work_shows_its_stage_and_a_clock_and_can_be_stopped(open_app, monkeypatch):
-    go_on, real = threading.Event(), ScriptedBackend.choose
+    go_on, is_reading, real = threading.Event(), threading.Event(), ScriptedBackend.choose
 
     def choose(self, prompts, choices):
+        is_reading.set()
         go_on.wait(PATIENCE_S)
         return real(self, prompts, choices)
 
@@ -763,6 +774,7 @@ def test_a_judge_at_work_shows_its_stage_and_a_clock_and_can_be_stopped(open_app
         return session.get("progress")[0].proto.text.replace("\\", "")
 
     assert re.fullmatch(r"direct, p\d: .+ · \d+ s", told())
+    assert is_reading.wait(PATIENCE_S)  # a job that is stopped before that is over at once
     press(session, "stop_job")
     assert "stopping after what is being read now" in told()
     go_on.set()

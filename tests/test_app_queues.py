@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from judge.orders import combine
@@ -12,6 +14,7 @@ from judge.review.queues import (
     QueueOrder,
     QueueWanted,
     categories_of,
+    disagreements,
     following,
     queue_of,
     shown_left,
@@ -108,6 +111,24 @@ def test_categories_and_text():
     ]
     assert ids(QueueWanted(category="(no category)", looks=frozenset(), line=QueueOrder.FILE))[0] == "p0"
     assert ids(QueueWanted(looks=frozenset(), line=QueueOrder.FILE, found=frozenset({"p5"}))) == ["p5"]
+
+
+def test_most_disputed_first_has_the_widest_disagreement_first_and_pairs_without_two_votes_last():
+    events = [vote(1, Ballot.A), vote(1, Ballot.A, "bob"), vote(2, Ballot.A), vote(2, Ballot.B, "bob")]
+    events += [vote(3, Ballot.A), vote(3, Ballot.A, "bob"), vote(3, Ballot.B, "eve"), vote(4, Ballot.A)]
+    events += [vote(5, Ballot.TIE), vote(5, Ballot.BOTH_BAD, "bob")]
+    first = ids(QueueWanted(looks=frozenset(), line=QueueOrder.DISPUTED), events)
+    assert first[:2] == ["p2", "p3"]
+    assert set(first[2:4]) == {"p1", "p5"}
+    assert disagreements(events)["p3"] == (pytest.approx(2 / 3), 3)
+
+
+def test_one_s_own_pairs_and_those_behind_a_figure():
+    own = frozenset({"p1", "p4"})
+    only = QueueWanted(looks=frozenset({QueueFilter.ASSIGNED}), line=QueueOrder.FILE)
+    assert ids(replace(only, assigned=own)) == ["p1", "p4"]
+    assert len(ids(only)) == 8  # who has no pairs of their own looks at all of them
+    assert ids(replace(ALL, assigned=own, picked=frozenset({"p2", "p4"}))) == ["p2", "p4"]
 
 
 @pytest.mark.parametrize(

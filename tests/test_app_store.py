@@ -14,8 +14,8 @@ from dataclasses import replace
 import pytest
 
 from judge.errors import InputError
-from judge.records import Ballot
-from judge.review.store import SCHEMA, Event, EventKind, ReviewStore
+from judge.records import Ballot, Confidence
+from judge.review.store import SCHEMA, SIGHTINGS, Event, EventKind, ReviewStore
 
 VOTE = Event(
     EventKind.VOTE, "ada", "c1", "p1", "2026-11-22T10:00:00+00:00", Ballot.A, "why", "math", "B", True
@@ -122,6 +122,66 @@ def test_a_file_of_the_first_version_opens_with_all_its_votes(tmp_path):
     assert [(one.reviewer, one.ballot) for one in store.standing()] == [("ada", Ballot.A)]
     store.saw("ada", "c1", "2026")
     assert ReviewStore(path).has_seen("ada", "c1")
+
+
+def test_a_file_of_the_second_version_opens_and_takes_all_that_is_new(tmp_path):
+    path = tmp_path / "old.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(SCHEMA + SIGHTINGS)
+        connection.execute(
+            "INSERT INTO events (kind, reviewer, content, pair_id, ballot, at, saw_judge) "
+            "VALUES ('vote', 'ada', 'c1', 'p1', 'A', '2026', 1)"
+        )
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    [old] = ReviewStore(path).standing()
+    assert (old.ballot, old.saw_judge, old.tags, old.confidence, old.turn) == (Ballot.A, True, (), None, 1)
+    new = ReviewStore(path).add(replace(WHOLE, reviewer="bob"))
+    assert ReviewStore(path).standing() == [old, new]
+
+
+WHOLE = replace(
+    VOTE,
+    saw_judge=None,
+    tags=("too long", 'a "b"'),
+    confidence=Confidence.LOW,
+    source="votes.jsonl",
+    turn=2,
+    model_a="m",
+    model_b="n",
+)
+
+
+def test_all_that_goes_with_a_vote_comes_back(store):
+    assert store.add(WHOLE) == replace(WHOLE, number=1)
+    assert store.standing() == [replace(WHOLE, number=1)]
+
+
+def test_a_repeat_stands_beside_the_vote_and_undo_tells_the_two_apart(store):
+    store.add(VOTE)
+    store.add(replace(VOTE, kind=EventKind.REPEAT, ballot=Ballot.B))
+    assert [(one.kind, one.ballot) for one in store.standing()] == [
+        (EventKind.VOTE, Ballot.A),
+        (EventKind.REPEAT, Ballot.B),
+    ]
+    assert undone(store, EventKind.REPEAT).ballot is Ballot.B
+    assert undone(store, EventKind.REPEAT) is None
+    assert [one.kind for one in store.standing()] == [EventKind.VOTE]
+
+
+def test_many_events_are_written_all_or_none(store):
+    with pytest.raises(InputError, match="constraint"):
+        store.add_all([VOTE, replace(VOTE, reviewer="")])
+    assert store.standing() == []
+    assert len(store.add_all([VOTE, replace(VOTE, reviewer="bob")])) == 2
+
+
+def test_votes_that_are_taken_in_leave_those_that_were_given_or_taken_back_here(store):
+    store.add(VOTE)
+    assert undone(store)
+    others = replace(VOTE, reviewer="bob")
+    assert store.take_in([replace(VOTE, ballot=Ballot.B), others]) == 1
+    assert [one.reviewer for one in store.standing()] == ["bob"]
 
 
 @pytest.mark.parametrize(

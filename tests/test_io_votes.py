@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from judge.errors import BadLines, InputError
 from judge.forms.reading import read_votes
 from judge.io.votes import vote_to_json, write_votes
-from judge.records import Ballot, HumanVote
+from judge.records import Ballot, Confidence, HumanVote
 
 ROW = {"pair_id": "p1", "voter": "ann", "outcome": "A"}
 FULL = ROW | {
@@ -27,11 +28,25 @@ FULL = ROW | {
     "shown_left": "B",
     "at": "2026-11-22T11:14:08+00:00",
     "saw_judge": False,
+    "tags": ["too long"],
+    "confidence": "low",
 }
 FULL_VOTE = HumanVote(
-    "p1", "ann", Ballot.A, 2, "math", "m1", "m2", "close", "B", "2026-11-22T11:14:08+00:00", saw_judge=False
+    "p1",
+    "ann",
+    Ballot.A,
+    2,
+    "math",
+    "m1",
+    "m2",
+    "close",
+    "B",
+    "2026-11-22T11:14:08+00:00",
+    saw_judge=False,
+    tags=("too long",),
+    confidence=Confidence.LOW,
 )
-OPTIONAL = "turn, category, model_a, model_b, note, shown_left, at, saw_judge"
+OPTIONAL = "turn, category, model_a, model_b, note, shown_left, at, saw_judge, tags, confidence"
 NEEDS = f"A vote needs pair_id, voter, outcome and may have {OPTIONAL}."
 
 
@@ -111,10 +126,12 @@ def test_jsonl_gzip_csv_and_parquet_give_the_same_votes(tmp_path):
     votes = read_votes(jsonl(tmp_path, *rows))
     zipped = tmp_path / "votes.jsonl.gz"
     zipped.write_bytes(gzip.compress((tmp_path / "votes.jsonl").read_bytes()))
-    header = ",".join(FULL)
-    cells = [",".join(str(row.get(name, "")) for name in FULL) for row in rows]
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, FULL)
+    writer.writeheader()
+    writer.writerows(row | {"tags": json.dumps(row.get("tags"))} for row in rows)
     assert read_votes(zipped) == votes
-    assert read_votes(csv_file(tmp_path, "\n".join([header, *cells]) + "\n")) == votes
+    assert read_votes(csv_file(tmp_path, table.getvalue())) == votes
     assert read_votes(parquet_file(tmp_path, rows)) == votes
 
 
@@ -160,6 +177,8 @@ votes = st.builds(
     shown_left=st.sampled_from(["A", "B", None]),
     at=st.none() | st.datetimes().map(lambda moment: moment.isoformat()),
     saw_judge=st.sampled_from([True, False, None]),
+    tags=st.lists(texts, max_size=3).map(tuple),
+    confidence=st.sampled_from([*Confidence, None]),
 )
 
 
@@ -203,6 +222,8 @@ def test_writing_fails_whole(tmp_path):
         ({"shown_left": "left"}, "shown_left is 'left'. It must be A or B."),
         ({"at": "yesterday"}, "at is 'yesterday'. It must be a time like 2026-11-22T11:14:08+00:00."),
         ({"saw_judge": "yes"}, "saw_judge is 'yes'. It must be true or false."),
+        ({"tags": "wrong"}, "tags is 'wrong'. It must be a list of texts, such as [\"too long\"]."),
+        ({"confidence": "sure"}, "confidence is 'sure'. It must be one of low, medium, high."),
         ({"winner": "A"}, f"unknown column 'winner'. {NEEDS}"),
         ({"winner": None}, f"unknown column 'winner'. {NEEDS}"),
         ({"voter": None}, f"missing voter (found: pair_id, voter (null), outcome). {NEEDS}"),

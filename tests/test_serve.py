@@ -26,7 +26,7 @@ from judge.errors import BackendError, InputError
 from judge.forms.form import Entry
 from judge.io.pairs import pair_to_json, with_ids
 from judge.io.verdicts import write_verdicts
-from judge.ranking.answers import answers_in
+from judge.ranking.answers import answers_of
 from judge.ranking.rank import rank_answers
 from judge.serve.limits import BURST_S, Limits, Pace, checked_token, is_loopback, names_loopback, shows_token
 
@@ -132,7 +132,7 @@ ANSWERS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["direct", "score"])
 def test_a_ranking_is_what_judge_rank_writes(method):
-    answers = answers_in([Entry("answers", f"{n}", cells) for n, cells in enumerate(ANSWERS)])
+    answers = answers_of([Entry("answers", f"{n}", cells) for n, cells in enumerate(ANSWERS)])
     with Judge(backend="scripted:longer", method=method, cache=False) as judge:
         expected = rank_answers(answers, judge, seed=3).as_json()
     with serving(method=method) as service:

@@ -11,7 +11,11 @@ import typer
 from judge.cli.console import STYLE, LedgerOption
 from judge.cli.options import takes_judge
 from judge.errors import InputError
+from judge.forms.reading import read_votes
 from judge.options import JudgeOptions
+from judge.review.importing import take_in
+from judge.review.pairindex import opened
+from judge.review.projectfile import guidelines_of, is_project, read_project
 from judge.review.settings import REVIEWS, AppSettings, below, holds_verdicts, start_with
 from judge.review.store import ReviewStore
 
@@ -22,13 +26,17 @@ app = typer.Typer(help="Review pairs side by side in the browser.", **STYLE)
 
 @app.command(
     epilog="Examples: judge app. judge app pairs.jsonl. judge app verdicts.jsonl --pairs pairs.jsonl. "
+    "judge app project.yaml. "
     "Others reach it through an SSH tunnel or a proxy with a login: docs/app.md says how."
 )
 @takes_judge
 def review(
     judge: JudgeOptions,
     file: Annotated[
-        str, typer.Argument(help="Pairs to review, or verdicts on them; without one, choose in the app.")
+        str,
+        typer.Argument(
+            help="Pairs to review, verdicts on them, or a project (YAML); without one, choose in the app."
+        ),
     ] = "",
     pairs: Annotated[str, typer.Option(help="The pairs, where FILE has verdicts.")] = "",
     folder: Annotated[
@@ -47,8 +55,12 @@ def review(
     """Opens the review app in your browser."""
     if find_spec("streamlit") is None:
         raise InputError('the app needs Streamlit: pip install "four-token-judge[app]"')
-    settings = settings_of(file, pairs, folder, reviews, ledger, judge)
-    ReviewStore(settings.reviews)  # says now if votes could not be kept
+    if is_project(file):
+        settings = settings_of_project(file, pairs, folder, reviews, ledger, judge)
+    else:
+        settings = settings_of(file, pairs, folder, reviews, ledger, judge)
+    store = ReviewStore(settings.reviews)  # says now if votes could not be kept
+    take_in_votes(settings, store)
     start_with(settings)
     serve(address, port, browser)
 
@@ -80,6 +92,48 @@ def settings_of(
         ledger=ledger,
         judge=judge,
     )
+
+
+def settings_of_project(
+    file: str, pairs: str, folder: Path, reviews: Path | None, ledger: Path | None, judge: JudgeOptions
+) -> AppSettings:
+    """What the pages need, from a project. Raises InputError for one that is wrong or names files elsewhere.
+
+    The project's own folder is the one below which files may be opened, unless another one is named.
+    """
+    if find_spec("yaml") is None:
+        raise InputError('a project needs PyYAML: pip install "four-token-judge[app]"')
+    if pairs:
+        raise InputError(f"{file}: a project names its pairs itself. Leave out --pairs.")
+    project = read_project(file)
+    home = Path(file).resolve().parent
+    root = home if folder == Path() else folder.resolve()
+    for name in (project.pairs, project.verdicts, project.guidelines, *project.votes):
+        if not (home / name).resolve().is_relative_to(root):
+            raise InputError(
+                f"{file}: {name} is not below {root}, so it is not opened. Name it with --folder."
+            )
+    return AppSettings(
+        root=root,
+        pairs=inside(root, str(home / project.pairs)),
+        verdicts=inside(root, str(home / project.verdicts)) if project.verdicts else "",
+        reviews=reviews or home / (project.reviews or REVIEWS),
+        ledger=ledger,
+        judge=judge,
+        project=project,
+        guidelines=guidelines_of(project, home),
+        votes=tuple(str(home / name) for name in project.votes),
+    )
+
+
+def take_in_votes(settings: AppSettings, store: ReviewStore) -> None:
+    """Keeps the votes of the project's files and says how many; all are read before any is kept."""
+    if not settings.votes:
+        return
+    index = opened(settings.root / settings.pairs)
+    index.read_on(index.n_lines)
+    for name, votes in [(Path(file).name, read_votes(file)) for file in settings.votes]:
+        typer.echo(take_in(votes, index.by_id, name, store).words, err=True)
 
 
 def inside(root: Path, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -116,6 +116,7 @@ def _field_at(shape: type[BaseModel], loc: Place) -> tuple[type[BaseModel], Fiel
 
 
 def _shape_in(field: FieldInfo | None) -> type[BaseModel] | None:
-    """The model that a field holds, None where it holds something else."""
+    """The model that a field holds, or may hold; None where it holds something else."""
     kind = field.annotation if field else None
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    models = (one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, BaseModel))
+    return next(models, None)

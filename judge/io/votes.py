@@ -1,13 +1,14 @@
 """People's votes: from rows of a file, and to JSONL. `judge.forms.reading.read_votes` reads files.
 
 A row has pair_id, voter and outcome (A, B, TIE or BOTH_BAD), and may have turn, category, model_a, model_b,
-note, shown_left (A or B), at (ISO 8601) and saw_judge (true or false). This file is ours, so an unknown
-column is an error.
+note, shown_left (A or B), at (ISO 8601), saw_judge (true or false), tags (a list of texts; in a table, JSON)
+and confidence (low, medium or high). This file is ours, so an unknown column is an error.
 A file is read whole or not at all: every row that cannot be read is named in one BadLines error.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
@@ -29,10 +30,10 @@ from judge.io.rows import (
     write_json_lines,
 )
 from judge.io.values import optional_text
-from judge.records import Ballot, HumanVote
+from judge.records import Ballot, Confidence, HumanVote
 
 REQUIRED = ("pair_id", "voter", "outcome")
-OPTIONAL = ("category", "model_a", "model_b", "note", "shown_left", "at", "saw_judge")
+OPTIONAL = ("category", "model_a", "model_b", "note", "shown_left", "at", "saw_judge", "tags", "confidence")
 KNOWN = (*REQUIRED, "turn", *OPTIONAL)
 VOTE_FORM = f"A vote needs {', '.join(REQUIRED)} and may have {', '.join(KNOWN[len(REQUIRED) :])}."
 TRUTHS = {"true": True, "false": False}
@@ -68,7 +69,7 @@ def write_votes(path: str | Path, votes: Iterable[HumanVote]) -> None:
 def vote_to_json(vote: HumanVote) -> dict[str, Any]:
     """The vote as plain JSON values, with its keys in their fixed order; what is not known is left out."""
     row = {"pair_id": vote.pair_id, "voter": vote.voter, "outcome": vote.outcome.value, "turn": vote.turn}
-    known = {name: getattr(vote, name) for name in OPTIONAL}
+    known = {name: getattr(vote, name) for name in OPTIONAL} | {"tags": list(vote.tags) or None}
     return row | {name: value for name, value in known.items() if value is not None}
 
 
@@ -90,6 +91,8 @@ def vote_from_cells(cells: Mapping[str, Any]) -> HumanVote:
         shown_left=side_of(optional_text(cells, "shown_left")),
         at=moment_of(optional_text(cells, "at")),
         saw_judge=truth_of(cells.get("saw_judge")),
+        tags=tags_of(cells.get("tags")),
+        confidence=confidence_of(optional_text(cells, "confidence")),
     )
 
 
@@ -141,6 +144,25 @@ def truth_of(value: Any) -> bool | None:
     if value is not None and not isinstance(value, bool):
         raise Wrong(f"saw_judge is {shown(value)}. It must be true or false.")
     return value
+
+
+def tags_of(value: Any) -> tuple[str, ...]:
+    """The tags; a table has them as the JSON of their list."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        found = value
+    if found is None:
+        return ()
+    if not isinstance(found, list) or not all(isinstance(tag, str) and tag for tag in found):
+        raise Wrong(f'tags is {shown(value)}. It must be a list of texts, such as ["too long"].')
+    return tuple(found)
+
+
+def confidence_of(value: str | None) -> Confidence | None:
+    if value not in (*Confidence, None):
+        raise Wrong(f"confidence is {shown(value)}. It must be one of {', '.join(Confidence)}.")
+    return None if value is None else Confidence(value)
 
 
 def cells_of_csv(cells: Cells) -> Cells:

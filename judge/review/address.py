@@ -13,6 +13,7 @@ TEXTS = {
     "verdicts": "verdicts",
     "category": "kept_category",
     "text": "kept_text",
+    "pair": "pair",
 }
 """What the address calls a text of the session's state."""
 

@@ -57,7 +57,8 @@ def as_bytes(rows: Sequence[Mapping[str, Any]], form: str) -> bytes:
 
 
 def _cell(value: Any, name: str, form: str) -> Any:
-    is_json = (name in JSON_COLUMNS and value is not None) or (form == "csv" and isinstance(value, bool))
+    is_json = isinstance(value, list) or (name in JSON_COLUMNS and value is not None)
+    is_json = is_json or (form == "csv" and isinstance(value, bool))
     return json.dumps(value, ensure_ascii=False) if is_json else value
 
 

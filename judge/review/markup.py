@@ -3,16 +3,17 @@
 What comes out is made of tags of ours. Markdown is shown as it was written and as it is meant: a heading is
 large and keeps its `#`, strong words are strong and keep their asterisks, a list keeps its own numbers. So
 a sign that was never meant as Markdown (`2*3*4`, `1808.`, a backslash) is still there. HTML in a text is
-shown as it is written; an image is not fetched; a link leads on only to http, https or mailto.
+shown as it is written; a link leads on only to http, https or mailto. An image is never fetched: where the
+caller has a picture for its address, that is shown behind it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 
 from judge.io.wording import HIDDEN, character_named
 
@@ -34,19 +35,46 @@ INLINE = re.compile(
     r"(?P<maths>\\\(.{1,500}?\\\)|\\\[.{1,500}?\\\]|(?<!\$)\$(?=\S)[^$]{1,300}(?<=\S)\$(?![\d$]))"
     r"|(?P<escaped>\\[!-/:-@\[-`{-~])"
     r"|(?<!`)(?P<ticks>`++)(?P<code>.{1,1000}?)(?<!`)(?P=ticks)(?!`)"
+    r"|(?P<image>!\[[^\[\]]{0,500}\]\((?P<file>[^()<>\s]{1,1000})\))"
     r"|(?<!!)(?P<link>\[[^\[\]]{0,500}\]\("
     r"(?P<address>[^\s()<>]{1,1000}(?:\([^\s()<>]{0,300}\)[^\s()<>]{0,300})?)(?:[ ]\"[^\"]{0,300}\")?\))"
     r"|(?<![0-9A-Za-z_*~])(?P<signs>\*{1,3}+|_{1,3}+|~~)(?P<words>\S|\S.{0,500}?\S)(?P=signs)"
     r"(?![0-9A-Za-z_*~])"
 )
+IMAGE = re.compile(r"<span class='image'>!\[(?P<words>[^<>\[\]]*)\]\((?P<address>[^<>()]*)\)</span>")
+"""An image in HTML of ours. No text can make one: it would be escaped."""
+
 STYLES = {1: ("em",), 2: ("strong",), 3: ("strong", "em")}
 
 
+PictureOf = Callable[[str], str]
+"""From an image's address as it was written to the data URI of its picture, "" where it is not shown."""
+
+
+def markdown_html(text: str, picture_of: PictureOf | None = None) -> str:
+    """The text as HTML, a line of it in each element of the class `line`; a table's row is a line, too.
+
+    Args:
+        picture_of: finds pictures; without it an image is its Markdown alone.
+    """
+    html = _markdown_html(text)
+    return html if picture_of is None else _with_pictures(html, picture_of)
+
+
 @lru_cache(maxsize=256)
-def markdown_html(text: str) -> str:
-    """The text as HTML, a line of it in each element of the class `line`; a table's row is a line, too."""
+def _markdown_html(text: str) -> str:
     kept, more = _kept(text)
     return "".join(_blocks(kept.replace("\r\n", "\n").split("\n"))) + more
+
+
+def _with_pictures(html: str, picture_of: PictureOf) -> str:
+    """The HTML with each picture behind its image's Markdown."""
+
+    def shown(found: re.Match[str]) -> str:
+        uri = picture_of(unescape(found["address"]))
+        return f'{found[0]}<img src="{escape(uri)}" alt="{found["words"]}">' if uri else found[0]
+
+    return IMAGE.sub(shown, html)
 
 
 def raw_html(text: str) -> str:
@@ -227,6 +255,8 @@ def _styled(found: re.Match[str]) -> str:
     if found["code"]:
         ticks = _sign(found["ticks"])
         return f"<code dir='ltr'>{ticks}{plain_html(found['code'])}{ticks}</code>"
+    if found["image"]:
+        return f"<span class='image'>{plain_html(found['image'])}</span>"
     if found["link"] and SAFE_LINK.match(found["address"]):
         address = escape(HIDDEN.sub("", found["address"]))
         rest = 'target="_blank" rel="noopener noreferrer nofollow"'

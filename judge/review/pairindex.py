@@ -6,6 +6,8 @@ filters and queues need; the texts of a pair are read from the file when somebod
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
@@ -29,7 +31,11 @@ MOST_LOOKED_AT = 100
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What is kept of one pair: its place in the file, from 0, and what filters and searches use."""
+    """What is kept of one pair: its place in the file, from 0, and what filters and searches use.
+
+    `asked` is the digest of all that comes before the answers, empty where they follow different
+    conversations; `answers` are the digests of A and B. Answers to one question are known by them.
+    """
 
     place: int
     id: str
@@ -37,6 +43,8 @@ class IndexEntry:
     category: str | None
     length_a: int
     length_b: int
+    asked: bytes = b""
+    answers: tuple[bytes, bytes] = (b"", b"")
 
 
 class PairIndex:
@@ -110,6 +118,8 @@ class PairIndex:
                 category=pair.category,
                 length_a=len(pair.response_a),
                 length_b=len(pair.response_b),
+                asked=asked_digest(pair),
+                answers=(digest(pair.response_a), digest(pair.response_b)),
             )
             if first := self.by_id.get(entry.id):
                 raise Wrong(
@@ -139,6 +149,19 @@ class PairIndex:
         with self._lock:
             self._file.seek(self.starts[place])
             return self._file.read(self.starts[place + 1] - self.starts[place])
+
+
+def asked_digest(pair: Pair) -> bytes:
+    """The digest of what both answers follow; nothing where they follow different conversations."""
+    if pair.context_a != pair.context_b:
+        return b""
+    turns = [[one.role, one.content] for one in pair.context_a]
+    return digest(json.dumps([turns, pair.system, pair.reference]))
+
+
+def digest(text: str) -> bytes:
+    """Eight bytes that stand for a text; lone halves of surrogates count, too."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:8]
 
 
 def opened(path: Path, name: str | None = None) -> PairIndex:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,7 @@ class QueueOrder(StrEnum):
     RANDOM = "random"
     UNSURE = "most uncertain first"
     FILE = "as in the file"
+    DISPUTED = "most disputed first"
 
 
 class QueueFilter(StrEnum):
@@ -28,19 +30,27 @@ class QueueFilter(StrEnum):
     INCONSISTENT = "inconsistent"
     NEAR_EVEN = "near 50 %"
     DIFFER = "judge and human differ"
+    ASSIGNED = "assigned to you"
 
 
+NOT_DISPUTED = (-1.0, 0)
 NEED_VERDICTS = (QueueFilter.INCONSISTENT, QueueFilter.NEAR_EVEN, QueueFilter.DIFFER)
 
 
 @dataclass(frozen=True, slots=True)
 class QueueWanted:
-    """What a reviewer asked to see. `found` are the ids that a text search found, None without one."""
+    """What a reviewer asked to see.
+
+    `found` are the ids that a text search found, `picked` those behind a figure that was opened, `assigned`
+    the reviewer's own, for the filter of that name; None without one.
+    """
 
     category: str | None = None
     looks: frozenset[QueueFilter] = frozenset({QueueFilter.UNVOTED})
     line: QueueOrder = QueueOrder.RANDOM
     found: frozenset[str] | None = None
+    picked: frozenset[str] | None = None
+    assigned: frozenset[str] | None = None
 
 
 def queue_of(
@@ -68,6 +78,8 @@ def queue_of(
         return (
             (wanted.category is None or (entry.category or NO_CATEGORY) == wanted.category)
             and (wanted.found is None or entry.id in wanted.found)
+            and (wanted.picked is None or entry.id in wanted.picked)
+            and (QueueFilter.ASSIGNED not in looks or wanted.assigned is None or entry.id in wanted.assigned)
             and (QueueFilter.UNVOTED not in looks or entry.id not in done)
             and (QueueFilter.INCONSISTENT not in looks or is_inconsistent(verdict))
             and (QueueFilter.NEAR_EVEN not in looks or (verdict is not None and is_near_even(verdict)))
@@ -80,7 +92,28 @@ def queue_of(
     kept.sort(key=lambda entry: shuffle_key(reviewer, entry.content))
     if wanted.line is QueueOrder.UNSURE:
         kept.sort(key=lambda entry: certainty(verdicts.get(entry.id)))
+    if wanted.line is QueueOrder.DISPUTED:
+        disputes = disagreements(votes)
+        kept.sort(key=lambda entry: disputes.get(entry.id, NOT_DISPUTED), reverse=True)
     return kept
+
+
+def disagreements(votes: Iterable[Event]) -> dict[str, tuple[float, int]]:
+    """How far reviewers differ on each pair with two votes or more, by its id, and its number of votes.
+
+    It is the share of any two of them that say different things; "tie" and "both bad" count as equal.
+    """
+    said: dict[str, list[Outcome]] = {}
+    for vote in votes:
+        if vote.ballot is not None:
+            said.setdefault(vote.pair_id, []).append(vote.ballot.outcome)
+    found = {}
+    for id, outcomes in said.items():
+        n = len(outcomes)
+        if n > 1:
+            same = sum(count * (count - 1) for count in Counter(outcomes).values())
+            found[id] = (1 - same / (n * (n - 1)), n)
+    return found
 
 
 def following(queue: Sequence[IndexEntry], id: str, is_shrinking: bool) -> str | None:

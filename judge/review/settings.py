@@ -9,6 +9,7 @@ from judge.errors import InputError
 from judge.io.content import ENDINGS, is_json_lines
 from judge.io.rows import JSON_READERS, object_of_line, rows_of_content
 from judge.options import JudgeOptions
+from judge.review.projectfile import ReviewProject
 
 REVIEWS = "judge-reviews.sqlite"
 SAMPLE_FILE = Path(__file__).parents[1] / "examples" / "pairs.jsonl"
@@ -19,7 +20,11 @@ PEEK = 1 << 20
 
 @dataclass(frozen=True)
 class AppSettings:
-    """`root` is the folder below which files may be opened; `pairs` and `verdicts` are in it, "" is none."""
+    """`root` is the folder below which files may be opened; `pairs` and `verdicts` are in it, "" is none.
+
+    `project` is what the server was started with, None for pairs alone; `guidelines` is the text of
+    its own, and `votes` are the files of votes to be taken in.
+    """
 
     root: Path = field(default_factory=Path.cwd)
     pairs: str = ""
@@ -27,6 +32,9 @@ class AppSettings:
     reviews: Path = Path(REVIEWS)
     ledger: Path | None = None
     judge: JudgeOptions = field(default_factory=JudgeOptions)
+    project: ReviewProject | None = None
+    guidelines: str = ""
+    votes: tuple[str, ...] = ()
 
 
 _started: list[AppSettings] = []

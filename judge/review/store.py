@@ -8,6 +8,7 @@ The file also knows on which pairs a reviewer has seen what the judge said, so t
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Container, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -16,9 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from judge.errors import InputError
-from judge.records import Ballot
+from judge.records import Ballot, Confidence
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 WAIT_S = 30.0
 
 SCHEMA = """
@@ -52,21 +53,41 @@ CREATE TRIGGER sightings_stay BEFORE UPDATE ON sightings
 CREATE TRIGGER sightings_last BEFORE DELETE ON sightings
     BEGIN SELECT RAISE(ABORT, 'sightings are never deleted'); END;
 """
-STEPS = (SCHEMA, SIGHTINGS)
+MORE = """
+ALTER TABLE events ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE events ADD COLUMN confidence TEXT CHECK (confidence IN ('low', 'medium', 'high'));
+ALTER TABLE events ADD COLUMN is_repeat INTEGER NOT NULL DEFAULT 0 CHECK (NOT is_repeat OR kind = 'vote');
+ALTER TABLE events ADD COLUMN source TEXT;
+ALTER TABLE events ADD COLUMN is_sight_known INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE events ADD COLUMN turn INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE events ADD COLUMN model_a TEXT;
+ALTER TABLE events ADD COLUMN model_b TEXT;
+"""
+STEPS = (SCHEMA, SIGHTINGS, MORE)
 """What made each version of the file out of the one before it."""
 
 STANDING = """
 SELECT e.* FROM events e
 WHERE e.kind <> 'undo' AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.number)
 """
+KIND = "CASE WHEN e.is_repeat THEN 'repeat' ELSE e.kind END"
+NAMES = (
+    "kind, reviewer, content, pair_id, ballot, note, category, shown_left, saw_judge, at, tags, confidence, "
+    "is_repeat, source, is_sight_known, turn, model_a, model_b"
+)
 
 
 class EventKind(StrEnum):
-    """What a reviewer did with a pair. A label is the final word of an adjudicator."""
+    """What a reviewer did with a pair.
+
+    A label is the final word of an adjudicator. A repeat is a vote on a pair that came to its voter again, to
+    see how far the two agree: it never counts as a vote.
+    """
 
     VOTE = "vote"
     SKIP = "skip"
     LABEL = "label"
+    REPEAT = "repeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +95,9 @@ class Event:
     """One thing that a reviewer did, and what was on the screen then.
 
     `shown_left` says which response stood left ("A" or "B"), `saw_judge` whether the reviewer had seen by
-    then what the judge says of the pair, `at` is ISO 8601. A skip has no ballot.
+    then what the judge says of the pair, None where that is not known; `at` is ISO 8601. A skip has no
+    ballot. `tags` are the reasons that were ticked. A vote that was given elsewhere has the file that it came
+    from as its `source`, and what that file says of turn and models.
     """
 
     kind: EventKind
@@ -86,8 +109,14 @@ class Event:
     note: str = ""
     category: str | None = None
     shown_left: str | None = None
-    saw_judge: bool = False
+    saw_judge: bool | None = False
     number: int = 0
+    tags: tuple[str, ...] = ()
+    confidence: Confidence | None = None
+    source: str | None = None
+    turn: int = 1
+    model_a: str | None = None
+    model_b: str | None = None
 
 
 class ReviewStore:
@@ -101,24 +130,26 @@ class ReviewStore:
 
     def add(self, event: Event) -> Event:
         """Writes the event; it is returned, with its number, when it is on the disk."""
-        cells = (
-            event.kind.value,
-            event.reviewer,
-            event.content,
-            event.pair_id,
-            None if event.ballot is None else event.ballot.value,
-            event.note,
-            event.category,
-            event.shown_left,
-            event.saw_judge,
-            event.at,
-        )
-        names = "kind, reviewer, content, pair_id, ballot, note, category, shown_left, saw_judge, at"
+        [written] = self.add_all([event])
+        return written
+
+    def add_all(self, events: Iterable[Event]) -> list[Event]:
+        """Writes the events, all or none; they are returned, numbered, when they are on the disk."""
         with self._connection() as connection:
-            [row] = connection.execute(
-                f"INSERT INTO events ({names}) VALUES ({', '.join('?' * len(cells))}) RETURNING *", cells
-            )
-        return event_of(row)
+            connection.execute("BEGIN IMMEDIATE")
+            return [_written(connection, event) for event in events]
+
+    def take_in(self, votes: Iterable[Event]) -> int:
+        """Writes those votes whose voter has never voted on that pair here; how many that were.
+
+        So a file that is taken in twice changes nothing, and what somebody said or took back here stays.
+        """
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            new = [vote for vote in votes if not _has_voted(connection, vote)]
+            for vote in new:
+                _written(connection, vote)
+        return len(new)
 
     def undo(
         self, reviewer: str, kinds: Iterable[EventKind], at: str, contents: Container[str]
@@ -128,7 +159,7 @@ class ReviewStore:
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             rows = connection.execute(
-                f"{STANDING} AND e.reviewer = ? AND e.kind IN ({', '.join('?' * len(wanted))}) "
+                f"{STANDING} AND e.reviewer = ? AND {KIND} IN ({', '.join('?' * len(wanted))}) "
                 "ORDER BY e.number DESC",
                 (reviewer, *wanted),
             )
@@ -197,22 +228,61 @@ class ReviewStore:
 
 
 def last_words(events: Iterable[Event]) -> list[Event]:
-    """The last vote or skip, and the last label, of each reviewer on each pair, in their order.
+    """The last vote or skip, label and repeat of each reviewer on each pair, in their order.
 
     A skip never takes the place of a vote.
     """
-    last: dict[tuple[str, str, str, bool], Event] = {}
+    last: dict[tuple[str, str, str, EventKind], Event] = {}
     for event in sorted(events, key=lambda event: event.number):
-        key = (event.content, event.pair_id, event.reviewer, event.kind is EventKind.LABEL)
+        kind = EventKind.VOTE if event.kind is EventKind.SKIP else event.kind
+        key = (event.content, event.pair_id, event.reviewer, kind)
         if event.kind is EventKind.SKIP and key in last and last[key].kind is EventKind.VOTE:
             continue
         last[key] = event
     return sorted(last.values(), key=lambda event: event.number)
 
 
+def _written(connection: sqlite3.Connection, event: Event) -> Event:
+    """The event with the number under which it is in the file."""
+    is_repeat = event.kind is EventKind.REPEAT
+    cells = (
+        EventKind.VOTE.value if is_repeat else event.kind.value,
+        event.reviewer,
+        event.content,
+        event.pair_id,
+        None if event.ballot is None else event.ballot.value,
+        event.note,
+        event.category,
+        event.shown_left,
+        bool(event.saw_judge),
+        event.at,
+        json.dumps(event.tags, ensure_ascii=False),
+        None if event.confidence is None else event.confidence.value,
+        is_repeat,
+        event.source,
+        event.saw_judge is not None,
+        event.turn,
+        event.model_a,
+        event.model_b,
+    )
+    [row] = connection.execute(
+        f"INSERT INTO events ({NAMES}) VALUES ({', '.join('?' * len(cells))}) RETURNING *", cells
+    )
+    return event_of(row)
+
+
+def _has_voted(connection: sqlite3.Connection, vote: Event) -> bool:
+    """Whether the voter has ever voted on that pair, even if the vote was taken back."""
+    found = connection.execute(
+        "SELECT 1 FROM events WHERE content = ? AND reviewer = ? AND pair_id = ? AND kind = 'vote'",
+        (vote.content, vote.reviewer, vote.pair_id),
+    )
+    return found.fetchone() is not None
+
+
 def event_of(row: sqlite3.Row) -> Event:
     return Event(
-        kind=EventKind(row["kind"]),
+        kind=EventKind.REPEAT if row["is_repeat"] else EventKind(row["kind"]),
         reviewer=row["reviewer"],
         content=row["content"],
         pair_id=row["pair_id"],
@@ -221,6 +291,12 @@ def event_of(row: sqlite3.Row) -> Event:
         note=row["note"],
         category=row["category"],
         shown_left=row["shown_left"],
-        saw_judge=bool(row["saw_judge"]),
+        saw_judge=bool(row["saw_judge"]) if row["is_sight_known"] else None,
         number=row["number"],
+        tags=tuple(json.loads(row["tags"])),
+        confidence=None if row["confidence"] is None else Confidence(row["confidence"]),
+        source=row["source"],
+        turn=row["turn"],
+        model_a=row["model_a"],
+        model_b=row["model_b"],
     )

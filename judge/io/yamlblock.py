@@ -1,0 +1,90 @@
+"""A YAML file that is one block of keys, such as a recipe or a project of the review app.
+
+Import of PyYAML is left to the reading: only the extras that read such files bring it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from judge.errors import BadLines
+from judge.io.rows import bytes_of, first_line, kind_of, not_utf8
+
+EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
+FLOAT_TAG = "tag:yaml.org,2002:float"
+TEXT_TAG = "tag:yaml.org,2002:str"
+MERGE_TAG = "tag:yaml.org,2002:merge"
+
+
+def read_block(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """The file's top block. Raises BadLines if it is not YAML, InputError if it cannot be read.
+
+    Args:
+        keys: what the block may hold, for the message on a file that is none.
+    """
+    import yaml
+
+    try:
+        source = bytes_of(path).decode("utf-8-sig")
+        values, repeated = _value_of(yaml.SafeLoader(source))
+    except UnicodeDecodeError as error:
+        raise BadLines([f"{path}: {not_utf8(error.object[error.start])}"]) from None
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise BadLines([f"{path}{line}: not YAML ({error.problem})."]) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: the 40th of May
+        raise BadLines([f"{path}: not YAML ({first_line(error)})."]) from None
+    if repeated:
+        raise BadLines([f"{path}{problem}" for problem in repeated])
+    if not isinstance(values, dict):
+        what = "the file is empty" if values is None else f"the file is {kind_of(values)}"
+        raise BadLines([f"{path}: {what}. It must be the keys {', '.join(keys)}."])
+    return values
+
+
+def _value_of(loader: Any) -> tuple[Any, list[str]]:
+    """The YAML's values, and a message on each repeated key, with its line.
+
+    3e-4 is read as a number, and every key as text: YAML 1.1 takes `yes`, which may be a name, for true.
+    """
+    import yaml
+
+    node = loader.get_single_node()
+    if node is None:
+        return None, []
+    nodes = list(_nodes_below(node))
+    for one in nodes:  # YAML 1.1 takes an exponent without a point or a sign for text
+        if isinstance(one, yaml.ScalarNode) and one.style is None and EXPONENT.fullmatch(one.value):
+            one.tag = FLOAT_TAG
+    blocks = [one for one in nodes if isinstance(one, yaml.MappingNode)]
+    for key in [key for block in blocks for key, _ in block.value]:
+        if isinstance(key, yaml.ScalarNode) and key.tag != MERGE_TAG:
+            key.tag = TEXT_TAG
+    repeated = [problem for block in blocks for problem in _repeated(block)]
+    return loader.construct_document(node), repeated
+
+
+def _nodes_below(node: Any) -> Iterator[Any]:
+    """The node and all within it."""
+    import yaml
+
+    yield node
+    if not isinstance(node, yaml.ScalarNode):
+        for one in node.value:
+            for inner in one if isinstance(one, tuple) else (one,):
+                yield from _nodes_below(inner)
+
+
+def _repeated(block: Any) -> Iterator[str]:
+    """Each key that the block has twice: otherwise one of the values would silently win."""
+    import yaml
+
+    first: dict[str, int] = {}
+    for key, _ in block.value:
+        line = key.start_mark.line + 1
+        if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, line) != line:
+            place = f"line {first[key.value]}"
+            yield f":{line}: {key.value} is already in {place}. A key may be there only once."
