@@ -40,6 +40,7 @@ from judge.report.summary import ReportRow, summarize
 from judge.study.calibrating import FEWEST_VOTES, calibrate, format_fit
 from judge.study.study import entrants_of, study_of
 
+pytestmark = pytest.mark.slow
 READER = "scripted-longer+none/score@scripted#0123456789abcdef"
 PAIRS = [pair_of("word " * (n % 9 + 1), "word " * (n % 7 + 1), f"Question {n}?", f"p{n}") for n in range(80)]
 

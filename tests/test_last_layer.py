@@ -7,6 +7,8 @@ from models import make_model
 
 from judge.backends.last_layer import only_at, parts_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def body(tmp_path_factory):
