@@ -446,9 +446,8 @@ def test_a_phone_has_room_for_answers_and_for_fingers(serve, visit, tmp_path):
     rows = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
     rows[1]["prompt"] = LONG_QUESTION
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer") + "/?name=ada", NARROW)
-    page.goto(page.url.replace("order=random", "order=as+in+the+file"))
-    page.wait_for_selector(".cards", timeout=60_000)
+    asked = "/?name=ada&order=as+in+the+file"
+    page = visit(serve("pairs.jsonl", "--backend", "scripted:longer") + asked, NARROW)
     settled(page)
     assert page.evaluate(TOO_SMALL, TARGETS) == []
     assert page.locator("kbd").evaluate_all("all => all.filter(e => e.offsetParent).length") == 0
