@@ -534,7 +534,18 @@ def revealed(page):
     page.wait_for_selector(".said.asked", timeout=20_000)
 
 
-def test_axe_has_no_serious_finding_on_any_page_light_or_dark_wide_or_narrow(serve, visit, tmp_path):
+@pytest.mark.parametrize(
+    "views",
+    [
+        pytest.param([(WIDE, "light"), (NARROW, "dark")], id="two-views"),
+        pytest.param(
+            [(size, scheme) for size in (WIDE, NARROW) for scheme in ("light", "dark")],
+            marks=pytest.mark.long,
+            id="all-views",
+        ),
+    ],
+)
+def test_axe_has_no_serious_finding_on_any_page_light_or_dark_wide_or_narrow(serve, visit, tmp_path, views):
     example_files(tmp_path)
     store = ReviewStore(tmp_path / "judge-reviews.sqlite")
     for reviewer, ballot in (("bob", Ballot.A), ("carl", Ballot.B)):
@@ -565,12 +576,11 @@ def test_axe_has_no_serious_finding_on_any_page_light_or_dark_wide_or_narrow(ser
         if act:
             act(page)
         page.evaluate(script)
-        for size in (WIDE, NARROW):
+        for size, scheme in views:
             page.set_viewport_size(size)
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                settled(page)
-                found += page.evaluate(AXE, f"{path} {size['width']} {scheme}")
+            page.emulate_media(color_scheme=scheme)
+            settled(page)
+            found += page.evaluate(AXE, f"{path} {size['width']} {scheme}")
     assert found == []
 
 
