@@ -30,7 +30,6 @@ import pytest
 import yaml
 from models import VERDICT_MERGES, make_model
 from pairs import FOUR_PAIRS
-from serving import serving
 from test_openai_server import Chat, chat, text_of
 
 from benchmarks.tables import pages
@@ -208,6 +207,8 @@ def test_the_code_of_a_page_runs_in_the_order_it_is_shown(page, tmp_path, monkey
         if any(SERVER in block.text for block in blocks):
             reader.addresses[SERVER] = stack.enter_context(Served()).url
         if any(SERVICE in block.text for block in blocks):
+            from serving import serving  # needs the extra `serve`, which other environments have not
+
             reader.addresses[SERVICE] = stack.enter_context(serving(SCRIPTED)).url
         reader.follow(blocks)
 
