@@ -260,10 +260,10 @@ def pleadings(material: Material, seed: int) -> Iterator[Won]:
         for request in by_hash(material.replies, seed)
         if (replies := enough(material.replies[request]))
     }
+    phrases = {part: pleas(part is Part.HELD_OUT) for part in Part}
     turns = in_turns([[Won(request, text, "") for text in texts] for request, texts in rows.items()])
     for one, kind in zip(turns, cycle(PleaKind), strict=False):
-        phrases = pleas(part_of(one.request) is Part.HELD_OUT)[kind]
-        phrase = min(phrases, key=lambda phrase: (used[phrase], phrase))
+        phrase = min(phrases[part_of(one.request)][kind], key=lambda phrase: (used[phrase], phrase))
         used[phrase] += 1
         yield Won(one.request, one.better, pleading(one.better, phrase, dice_of(seed, one.request, phrase)))
 

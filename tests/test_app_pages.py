@@ -421,14 +421,19 @@ def test_agreement_shows_blind_votes_and_those_after_the_judge_apart(open_app, r
     assert found == {"Votes, blind": "3", "Votes, judge seen": "2"}
 
 
-def test_agreement_offers_a_calibration_and_says_that_few_votes_are_too_few(open_app, root):
-    for pair in PAIRS:
-        vote_elsewhere(root, pair, "ada")
-    session = open_app()
+def calibrated(session):
+    """The Agreement page after the votes on it have been asked for a calibration."""
     open_page(session, "Agreement")
     [button] = [one for one in session.button if one.label == "Calibrate the judge on these votes"]
     button.click().run()
     assert not session.exception
+    return session
+
+
+def test_agreement_offers_a_calibration_and_says_that_few_votes_are_too_few(open_app, root):
+    for pair in PAIRS:
+        vote_elsewhere(root, pair, "ada")
+    session = calibrated(open_app())
     assert "A calibration needs at least 30" in session.error[0].value.replace("\\", "")
 
 
@@ -436,11 +441,7 @@ def test_a_calibration_of_the_votes_can_be_taken_along(open_app, root, monkeypat
     monkeypatch.setattr("judge.study.calibrating.FEWEST_VOTES", 5)
     for pair in PAIRS:
         vote_elsewhere(root, pair, "ada")
-    session = open_app()
-    open_page(session, "Agreement")
-    [button] = [one for one in session.button if one.label == "Calibrate the judge on these votes"]
-    button.click().run()
-    assert not session.exception
+    session = calibrated(open_app())
     assert any("On questions that it was not fitted on:" in one.value for one in session.code)
     assert session.get("download_button")
 

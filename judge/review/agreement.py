@@ -112,7 +112,8 @@ def between_reviewers(votes: Sequence[HumanVote], question_of: Mapping[str, str]
         if common := sorted(said[one].keys() & said[other].keys()):
             left, right = ([said[name][id] for id in common] for name in (one, other))
             questions = [question_of.get(id, id) for id in common]
-            theirs = [vote for vote in votes if vote.voter in (one, other) and vote.pair_id in set(common)]
+            shared = set(common)
+            theirs = [vote for vote in votes if vote.voter in (one, other) and vote.pair_id in shared]
             found.append(
                 Between(
                     one,
