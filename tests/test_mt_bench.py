@@ -85,6 +85,7 @@ def test_the_numbers_of_pairs_and_votes_are_the_known_ones(data_dir, turn, votes
     assert dataset.broken == {}
 
 
+@pytest.mark.slow
 def test_the_one_second_vote_of_a_voter_on_a_pair_counts_as_it_was_released(data_dir):
     dataset = whole(data_dir, None, "all")
     assert len(dataset.votes) == 3_355

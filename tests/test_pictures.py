@@ -13,6 +13,8 @@ from benchmarks.pictures import picture_of, study_in
 from benchmarks.tables import MT_BENCH_RESULT, NOT_IN_PICTURES, PICTURES, drawn
 from judge.errors import InputError
 
+pytestmark = pytest.mark.slow  # every picture is drawn
+
 CHECKOUT = Path(__file__).parents[1]
 RESULT = json.loads((CHECKOUT / MT_BENCH_RESULT).read_text(encoding="utf-8"))
 SVG = "{http://www.w3.org/2000/svg}"

@@ -58,9 +58,17 @@ def test_what_is_prepared_are_the_files_of_the_page(tmp_path):
 
 def test_the_table_has_a_row_for_each_judge():
     one = {
-        "n": 4, "longer_right": 1, "strict": 2, "by_mean": 3, "inconsistent": 1,
-        "strict_low": 0.1, "strict_high": 0.9, "by_mean_low": 0.3, "by_mean_high": 0.95,
-        "tokens_in": 1234.4, "tokens_out": 8.0,
+        "n": 4,
+        "longer_right": 1,
+        "strict": 2,
+        "by_mean": 3,
+        "inconsistent": 1,
+        "strict_low": 0.1,
+        "strict_high": 0.9,
+        "by_mean_low": 0.3,
+        "by_mean_high": 0.95,
+        "tokens_in": 1234.4,
+        "tokens_out": 8.0,
     }
     taught = {"n": 8, "by_mean": 7, "longer_right": 3}
     table = table_of([{"judges": [{"name": "mine", "test": one}], "taught": taught, "cpu": "a CPU"}])

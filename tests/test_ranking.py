@@ -112,6 +112,7 @@ def test_hardly_connected_models_converge_as_well():
     assert np.diff(bradley_terry(table.reshape(-1))) == pytest.approx([-1200] * 5, abs=1e-3)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.lists(
@@ -164,6 +165,7 @@ def test_without_models_there_is_no_ranking():
     assert ranking_of(panel(["A"]), THREE, judge("?").strict, Resampler(1)) is None
 
 
+@pytest.mark.slow
 def test_people_and_gpt4_put_gpt4_first_and_llama_last_on_mt_bench(data_dir):
     votes, pairs = mt_bench(data_dir, "human.jsonl.gz", [1], "expert_")
     models = {vote.pair_id: (vote.model_a, vote.model_b) for vote in votes}

@@ -488,6 +488,7 @@ def test_plots_and_tables_have_words_for_those_who_do_not_see_them():
     assert links <= set(ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_report", FORMATS)
 def test_the_same_report_gives_the_same_bytes(format_report, monkeypatch):
     verdicts, pairs = demo()

@@ -417,6 +417,7 @@ def test_after_balancing_the_longer_wins_as_often_as_the_shorter_in_both_parts(t
         assert longer == shorter
 
 
+@pytest.mark.slow
 @QUICK
 @given(some_traces(), some_traces(), st.fixed_dictionaries(ANY_SETTINGS))
 def test_without_balancing_more_traces_change_nothing_for_those_that_were_there(traces, more, chosen):

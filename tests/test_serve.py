@@ -30,6 +30,8 @@ from judge.ranking.answers import answers_of
 from judge.ranking.rank import rank_answers
 from judge.serve.limits import BURST_S, Limits, Pace, checked_token, is_loopback, names_loopback, shows_token
 
+pytestmark = pytest.mark.slow  # services are started and asked over HTTP
+
 TOKEN = "a-token-of-enough-length"
 HOSTILE_PAIRS = with_ids(pair_of(text, "another one", f"Say {text!r}", id="") for text in HOSTILE)
 

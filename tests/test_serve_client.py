@@ -24,6 +24,8 @@ from judge.options import judge_options
 from judge.records import Message, Status, Unparsed
 from judge.serve.limits import Limits
 
+pytestmark = pytest.mark.slow  # each test starts a service
+
 TOKEN = "a-token-of-enough-length"
 PAIRS = [
     *FOUR_PAIRS,
