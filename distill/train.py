@@ -311,7 +311,9 @@ class Training:
 
     def try_largest(self) -> None:
         """The batch with most tokens there and back: nothing that comes needs more memory."""
-        self._try(max(self.batches, key=lambda batch: batch.n_tokens))
+        largest = max(self.batches, key=lambda batch: batch.n_tokens)
+        self.lower.prepare([largest], silent)
+        self._try(largest)
 
     def _try(self, batch: Batch) -> None:
         """A batch there and back, with its gradients thrown away."""

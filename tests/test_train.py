@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from models import VERDICT_MERGES, make_model
 from pairs import pair_of
 
+from distill.estimate import say_estimate
 from distill.examples import batches_of, token_rows
 from distill.history import HeldOutLook, History, TrainStep, history_from_json, history_to_json
 from distill.recipe import Train
 from distill.selection import Example, Part, targets
 from distill.student import Lora, Student, batch_of
-from distill.train import Training, looks_of, rate_at, steps_of
+from distill.train import N_MEASURED, Training, looks_of, rate_at, steps_of
 from judge.errors import ModelError
 from judge.records import Outcome, Share
 
@@ -135,6 +136,20 @@ def test_what_the_frozen_layers_give_is_computed_once(tiny, tmp_path, monkeypatc
     known = set(counts)
     training_of(tiny, tmp_path).run()
     assert sum(counts[one] for one in known) == len(known)
+
+
+def test_the_estimate_tries_the_largest_batch_whether_or_not_the_first_steps_have_it(tiny, tmp_path):
+    training = training_of(tiny, tmp_path, SETTINGS.model_copy(update={"epochs": 8, "batch_tokens": 64}))
+    largest = max(range(len(training.batches)), key=lambda n: training.batches[n].n_tokens)
+    tried_first = 1 + N_MEASURED
+    training.steps = sorted(training.steps, key=lambda step: largest in step)
+    assert largest not in {n for step in training.steps[:tried_first] for n in step}
+    weights = {name: one.clone() for name, one in training.student.parameters.items()}
+    said: list[str] = []
+    say_estimate(training, said.append)
+    assert len(said) == 1
+    assert said[0].startswith(f"{len(training.steps)} steps over ")
+    assert all(torch.equal(one, weights[name]) for name, one in training.student.parameters.items())
 
 
 def test_where_all_layers_learn_nothing_is_kept_of_frozen_ones(tiny, tmp_path):
