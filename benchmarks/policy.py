@@ -145,14 +145,17 @@ def turned(pair: Pair) -> Pair:
 
 def judges_of(folder: Path) -> dict[str, JudgeOptions]:
     """By name: the teacher of the page's recipe, its student, and judges that know nothing of the policy."""
+
+    def by_policy(method: str) -> JudgeOptions:
+        return judge_options(base_model="qwen2.5-coder-1.5b", method=method, criteria=folder / POLICY)
+
     adapter = str(folder / "run" / "adapter")
     return {
-        "teacher: 1.5B BSM by the policy": judge_options(
-            base_model="qwen2.5-coder-1.5b", method="bsm", criteria=folder / POLICY
-        ),
+        "teacher: 1.5B checklist of the policy": by_policy("checklist"),
         "student: 0.5B direct": judge_options(method="direct", adapter=adapter),
         "0.5B base model direct": judge_options(method="direct", adapter="none"),
         "0.5B score in the package": judge_options(method="score"),
+        "1.5B BSM by the policy": by_policy("bsm"),
     }
 
 

@@ -12,7 +12,8 @@ from judge.backends import Backend, load_backend
 from judge.errors import InputError
 from judge.ledger.ledger import Ledger
 from judge.methods import ReplyStore
-from judge.methods.bsm import letters_by
+from judge.methods.bsm import SCORES, letters_by
+from judge.methods.checklist import ANSWERS
 from judge.options import BackendLoader, JudgeOptions
 from judge.progress import Progress, silent
 from judge.records import Identity, Order, Pair, Reading
@@ -53,7 +54,8 @@ def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
     """The same teacher, its readings taken from the shard."""
     named = {"method": options.asked_by}
     if options.method_settings.criteria:
-        named["letters"] = letters_by(options.method_settings.criteria)
+        replies = ANSWERS if options.asked_by == "checklist" else SCORES
+        named["letters"] = letters_by(replies, options.method_settings.criteria)
     if not options.backend.startswith("scripted:"):  # which has no base model
         named["base_model"] = options.settings.base_model
     if isinstance(options, SignalOptions):

@@ -21,6 +21,7 @@ OURS = {
     "s2a": "judge.methods.s2a:SystemTwoAttention",
     "bsm": "judge.methods.bsm:BranchSolveMerge",
     "bsm-text": "judge.methods.bsm:TextBranchSolveMerge",
+    "checklist": "judge.methods.checklist:Checklist",
 }
 """Our own. One more needs its file beside these and its line here: docs/how-to/add-a-method.md."""
 
@@ -28,7 +29,7 @@ FAST = "fast"
 WAYS = {FAST: "direct", "slow": "bsm"}
 """Everyday words for methods. Fast is whatever a judge's adapter has learned, direct where it has none."""
 
-BY_CRITERIA = ("bsm", "bsm-text")
+BY_CRITERIA = ("bsm", "bsm-text", "checklist")
 """Methods that judge by criteria, and so can be given some."""
 
 LEARNED = ("direct", "score")
@@ -147,10 +148,10 @@ def load_method(
         raise InputError(f"--vote {vote}: must be one of {', '.join(VOTES)}.")
     if settings.criteria and method not in BY_CRITERIA:
         raise InputError(
-            f"--criteria: method {name} does not judge by criteria. Take {' or '.join(BY_CRITERIA)}, or "
+            f"--criteria: method {name} does not judge by criteria. Take one of {', '.join(BY_CRITERIA)}, or "
             "leave --method out."
         )
-    is_exact = method in LEARNED or (method == "bsm" and bool(settings.criteria))
+    is_exact = method in LEARNED or (method in ("bsm", "checklist") and bool(settings.criteria))
     if is_exact and (settings.temperature > 0 or samples > 1):
         raise InputError(f"--method {method}: its probabilities are exact, so there is nothing to sample.")
     if method == "score" and settings.ties:

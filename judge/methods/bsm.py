@@ -68,6 +68,7 @@ class BranchSolveMerge:
 
     name = "bsm"
     templates = ("bsm_branch", "bsm_score")
+    replies: tuple[str, ...] = SCORES
     writes_scores = False
 
     def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:
@@ -78,7 +79,7 @@ class BranchSolveMerge:
 
     @property
     def identity(self) -> Identity:
-        letters = letters_by(self.criteria)
+        letters = letters_by(self.replies, self.criteria)
         if not self.criteria:
             return identity_of(self.backend, self.name, self.templates, letters, self.sampling)
         sampling = self.sampling if self.writes_scores else None
@@ -161,10 +162,10 @@ class TextBranchSolveMerge(BranchSolveMerge):
         ]
 
 
-def letters_by(criteria: Sequence[Criterion]) -> str:
-    """The scores that a reply may have, and the criteria that are given, as the judge's identity says it."""
+def letters_by(replies: Sequence[str], criteria: Sequence[Criterion]) -> str:
+    """What a reply may be, and the criteria that are given, as the judge's identity says it."""
     by = "; ".join(criterion.line for criterion in criteria)
-    return "".join(SCORES) + (f" by {by}" if by else "")
+    return "".join(replies) + (f" by {by}" if by else "")
 
 
 def render_branch(pair: Pair) -> Prompt:

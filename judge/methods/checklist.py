@@ -1,0 +1,93 @@
+"""A checklist: each criterion is a yes-or-no question, asked of each answer by itself.
+
+It is branch, solve, merge (Saha et al., arXiv:2310.15123) with another *solve*: no answer is shown beside
+the other one, so there is no place to prefer, and what is asked is as simple as in a checklist (TICK, Cook et
+al., arXiv:2410.03608). Small models that cannot score two answers on a criterion can often do this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from judge.backends import ChoiceProbabilities
+from judge.methods.asking import answer_values
+from judge.methods.bsm import BranchSolveMerge, Solved, mean_score
+from judge.methods.score import Answer, answers_of
+from judge.prompts import fill
+from judge.records import Criterion, Order, Pair, Prompt, Span, Step, Unparsed
+
+ANSWERS = ("Yes", "No")
+SIDES = ("A", "B")
+
+
+class Checklist(BranchSolveMerge):
+    """By the probabilities of "Yes": a criterion that is met counts as a 5, one that is not as a 1.
+
+    Criteria come as in `BranchSolveMerge`, and the scores are merged as there. Both orders are one reading,
+    which counts its tokens in order AB.
+    """
+
+    name = "checklist"
+    templates = ("bsm_branch", "checklist")
+    replies = ANSWERS
+
+    def solve(self, asked: Sequence[tuple[Pair, Order, Criterion]]) -> list[Solved]:
+        """What is said of both answers on each criterion: two questions for each pair and criterion."""
+        different = list({(pair.content_hash, criterion): pair for pair, _, criterion in asked}.items())
+        prompts = [
+            render_check(answer, criterion, f"pair {pair.id}")
+            for (_, criterion), pair in different
+            for answer in answers_of(pair, Order.AB)
+        ]
+        chosen = iter(self.backend.choose(prompts, ANSWERS))
+        known = {key: checked(key[1], next(chosen), next(chosen)) for key, _ in different}
+        return [
+            known[pair.content_hash, criterion]
+            if order is Order.AB
+            else swapped(known[pair.content_hash, criterion])
+            for pair, order, criterion in asked
+        ]
+
+
+def render_check(answer: Answer, criterion: Criterion, name: str) -> Prompt:
+    """The prompt whose next token says whether the answer meets the criterion."""
+    no, yes = criterion.scale or ("", "")
+    claim = (criterion.description or criterion.name).rstrip(".?! ")
+    values = {"claim": Span(claim, "context"), "no": Span(no, "context"), "yes": Span(yes, "context")}
+    return fill("checklist", answer_values(*answer) | values | {"is_told": bool(criterion.scale)}, name)
+
+
+def checked(
+    criterion: Criterion, first: ChoiceProbabilities | Unparsed, second: ChoiceProbabilities | Unparsed
+) -> Solved:
+    """Both answers' scores on a criterion, 1 to 5; the raw text gives the probabilities of Yes."""
+    tokens = first.tokens_in + second.tokens_in, first.tokens_out + second.tokens_out
+    is_trimmed = first.is_trimmed or second.is_trimmed
+    if isinstance(first, Unparsed) or isinstance(second, Unparsed):
+        raw, reason = next((one.raw, one.reason) for one in (first, second) if isinstance(one, Unparsed))
+        return Solved(Step(str(criterion), raw, *tokens), is_trimmed, reason)
+    two = first.probabilities[0], second.probabilities[0]
+    distributions = scores_of(two[0]), scores_of(two[1])
+    scores = mean_score(distributions[0]), mean_score(distributions[1])
+    step = Step(str(criterion), raw_of(two), *tokens, scores, weight=criterion.weight)
+    return Solved(step, is_trimmed, distributions=distributions)
+
+
+def scores_of(p_yes: float) -> tuple[float, ...]:
+    """The probabilities of the scores 1 to 5 of an answer that meets a criterion with probability `p_yes`."""
+    return (1.0 - p_yes, 0.0, 0.0, 0.0, p_yes)
+
+
+def raw_of(two: Sequence[float]) -> str:
+    return "\n".join(f"Answer {side}: Yes {p:.4f}" for side, p in zip(SIDES, two, strict=True))
+
+
+def swapped(solved: Solved) -> Solved:
+    """The same in the other order: read already, so it costs no tokens."""
+    step = replace(solved.step, tokens_in=0, tokens_out=0)
+    if solved.distributions is None or step.scores is None:
+        return replace(solved, step=step)
+    first, second = solved.distributions
+    step = replace(step, raw=raw_of((second[-1], first[-1])), scores=step.scores[::-1])
+    return replace(solved, step=step, distributions=(second, first))
