@@ -444,7 +444,7 @@ def _unread_criteria(pairs: Sequence[Pair], method: str) -> str:
         return ""
     return (
         f"{n} of {len(pairs)} pairs have criteria of their own, which method {method} does not read: "
-        f"{' and '.join(BY_CRITERIA)} do."
+        f"{', '.join(BY_CRITERIA[:-1])} and {BY_CRITERIA[-1]} do."
     )
 
 

@@ -348,7 +348,8 @@ def test_criteria_that_a_method_does_not_read_are_told():
     with Judge(backend="scripted:longer", cache=False) as fast:
         fast.judge(pairs)
         assert fast.notice == (
-            "1 of 2 pairs have criteria of their own, which method direct does not read: bsm and bsm-text do."
+            "1 of 2 pairs have criteria of their own, which method direct does not read: "
+            "bsm, bsm-text and checklist do."
         )
     with Judge(backend="scripted:longer", method="slow", cache=False) as slow:
         slow.judge(pairs)

@@ -69,14 +69,14 @@ def file(tmp_path):
 def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_the_hub():
     rounds = [f"distilled-0.5b{number}" for number in ("-first", "-second", "")]
     others = [f"{kind}-{size}" for kind in ("embedded", "grade") for size in ("0.5b", "1.5b")]
-    assert [path.stem for path in EVERY] == [*rounds, *others, "oasst2"]
+    assert [path.stem for path in EVERY] == [*rounds, *others, "oasst2", "plea-0.5b"]
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_every_recipe_that_ships_can_be_read_and_is_called_like_its_file(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    larger = dict.fromkeys(("distilled-0.5b-first", "grade-0.5b"), "qwen2.5-coder-1.5b")
+    larger = dict.fromkeys(("distilled-0.5b-first", "grade-0.5b", "plea-0.5b"), "qwen2.5-coder-1.5b")
     assert recipe.collect.teacher.options().settings.base_model == larger.get(path.stem, recipe.student)
     assert not recipe.collect.pairs.unchecked
 
@@ -90,13 +90,20 @@ def test_every_setting_of_a_recipe_that_ships_is_explained(path):
         above = line
 
 
-@pytest.mark.parametrize("size", ["0.5b", "1.5b"])
-def test_the_recipe_of_a_judge_of_single_answers_is_the_one_in_the_manifest_that_ships(size):
-    manifest = read_adapter(SHIPPED / f"qwen2.5-coder-{size}-score").manifest
-    on_any_device = {f"{block}.device": "auto" for block in ("collect.teacher", "train")}
-    made_with = recipe_of(changed(manifest["settings"], on_any_device), "manifest")
-    assert read_recipe(RECIPES / f"grade-{size}.yaml") == made_with
-    assert manifest["name"] == made_with.adapter_name
+def made_by(name, manifest, **elsewhere):
+    """Whether the recipe made what the manifest describes, on any device and with its parts elsewhere."""
+    others = {f"{block}.device": "auto" for block in ("collect.teacher", "train")} | elsewhere
+    made_with = recipe_of(changed(manifest["settings"], others), "manifest")
+    return read_recipe(RECIPES / f"{name}.yaml") == made_with and manifest["name"] == made_with.adapter_name
+
+
+def test_the_recipes_of_the_judges_of_single_answers_are_those_in_the_manifests_that_ship():
+    small, large = (
+        read_adapter(SHIPPED / f"qwen2.5-coder-{size}-score").manifest for size in ("0.5b", "1.5b")
+    )
+    assert made_by("grade-1.5b", large)
+    assert made_by("plea-0.5b", small, **{"train.start_from": "runs/grade-0.5b/adapter"})
+    assert made_by("grade-0.5b", small["start_from"])
 
 
 @pytest.mark.parametrize("size", ["0.5b", "1.5b"])

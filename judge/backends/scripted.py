@@ -16,7 +16,7 @@ Script = Callable[[Prompt, int], str]
 
 VERDICT_OF = {f"[[{letter}]]": letter for letter in "ABC"}
 UNREADABLE = "Both answers have their merits."
-HIGHEST_GRADE = "[[9]]"
+HIGHEST_GRADE, CHECKED = "[[9]]", "[[Yes]]"
 FRACTION = re.compile(r"\[\[(\d\.\d+)\]\]")
 MIDDLING_LENGTH = 500
 """Characters of an answer that gets the middle grade for its length."""
@@ -101,7 +101,7 @@ def in_form(reply: str, prompt: Prompt) -> str:
     if side is None:
         return reply
     if is_graded_alone(prompt):
-        return {"A": "[[7]]", "B": "[[3]]", "C": "[[5]]"}[side]
+        return {"A": "[[7.0]]", "B": "[[3.0]]", "C": "[[5.0]]"}[side]
     if prompt.reply_start == "1.":
         return " Content: says what was asked.\n2. Form: is easy to read.\n3. Care: says nothing wrong."
     scores = {each: 3 if side == "C" else 4 if each == side else 2 for each in "AB"}
@@ -150,8 +150,8 @@ def unreadable_every(n: int, script: Script) -> Script:
 
 
 def is_graded_alone(prompt: Prompt) -> bool:
-    """Whether the prompt asks for the grade of a single answer."""
-    return HIGHEST_GRADE in text_of(prompt, "instruction")
+    """Whether the prompt asks for the grade of a single answer, or whether something is true of it."""
+    return any(mark in text_of(prompt, "instruction") for mark in (HIGHEST_GRADE, CHECKED))
 
 
 def grade_of_length(n_characters: int) -> float:
@@ -160,11 +160,16 @@ def grade_of_length(n_characters: int) -> float:
 
 
 def grades_in(reply: str, choices: Sequence[str]) -> tuple[float, ...] | None:
-    """Probabilities of grades with the mean that a reply states as a fraction, [[6.25]]; None without one."""
+    """Probabilities of grades with the mean that a reply states as a fraction, [[6.25]]; None without one.
+
+    Where the choices are Yes and No, a grade of 1 is a sure No and one of 9 a sure Yes.
+    """
     found = FRACTION.findall(reply)
-    if not found or not choices[0].isdecimal():
+    if not found or not (choices[0].isdecimal() or choices[0] == "Yes"):
         return None
     grade = float(found[-1])
+    if choices[0] == "Yes":
+        return (grade - 1) / 8, (9 - grade) / 8
     shares = tuple(max(0.0, 1.0 - abs(int(choice) - grade)) for choice in choices)
     return shares if sum(shares) else None
 

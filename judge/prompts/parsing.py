@@ -56,13 +56,14 @@ def parse_choice(reply: str, letters: Mapping[str, Choice]) -> Choice | Unparsed
 
 
 def last_tag(reply: str, allowed: Sequence[str]) -> str | Unparsed:
-    """The last word in double brackets, in capitals, which must be one of those allowed."""
+    """The last word in double brackets, which must be one of those allowed, in whatever letters."""
+    meant = {one.upper(): one for one in allowed}
     found = VERDICT.findall(reply)
     if not found:
         return Unparsed(f"no verdict such as [[{allowed[0]}]] in the reply", raw=reply)
-    if found[-1].upper() not in allowed:
+    if found[-1].upper() not in meant:
         return Unparsed(f"verdict [[{found[-1]}]] is not one of {', '.join(allowed)}", raw=reply)
-    return str(found[-1].upper())
+    return meant[found[-1].upper()]
 
 
 def parse_plan(reply: str, is_ended: bool) -> Plan | Unparsed:
