@@ -8,7 +8,7 @@ from typing import Protocol
 
 from judge.errors import BackendError, InputError
 from judge.progress import Progress, silent
-from judge.records import Engine, Prompt, Unparsed
+from judge.records import Cut, Engine, Prompt, Unparsed
 from judge.registry import Registry, lacks
 
 OURS = {
@@ -83,7 +83,8 @@ class Sampling:
 class Completion:
     """A reply as text, without the words put into the judge's mouth.
 
-    `is_ended` is False where the reply was cut at `max_new_tokens`.
+    `is_ended` is False where the reply was cut at `max_new_tokens`. `is_trimmed` says that answers in the
+    prompt were shortened to fit, and `cut` how much of it was read.
     """
 
     text: str
@@ -91,6 +92,7 @@ class Completion:
     tokens_out: int
     is_ended: bool
     is_trimmed: bool = False
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class ChoiceProbabilities:
 
     `tokens_in` counts the prompt before the reply, `tokens_out` the whole reply: the words before the choice,
     the choice, the words after it and the end of the turn. `raw` is the reply as it came, where an engine
-    could not be held to the choices; "" where the reply is the choice and nothing else.
+    could not be held to the choices; "" where the reply is the choice and nothing else. `is_trimmed` and
+    `cut` are as of a `Completion`.
     """
 
     probabilities: tuple[float, ...]
@@ -107,6 +110,7 @@ class ChoiceProbabilities:
     tokens_out: int
     is_trimmed: bool = False
     raw: str = ""
+    cut: Cut | None = None
 
 
 class EngineChanged(BackendError):
