@@ -78,7 +78,7 @@ def test_the_seconds_of_what_readings_share_are_found_under_the_name_in_their_st
 
 
 class Shortening(ScriptedBackend):
-    """Says that it read 4,096 tokens of each prompt, of 20,000 in the first and of one more in each later one."""
+    """Says that it read 4,096 tokens of each prompt: of 20,000, and of one more in each later prompt."""
 
     def __init__(self) -> None:
         super().__init__(longer, "scripted-shortening")
