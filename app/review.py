@@ -302,13 +302,15 @@ def nothing_left(project: Project, wanted: QueueWanted) -> None:
     if replace(wanted, looks=wanted.looks - {QueueFilter.ASSIGNED}, assigned=None) != QueueWanted(
         line=wanted.line
     ):
-        st.info("No pair fits these filters. Take one away on the left.", icon=":material/filter_alt_off:")
+        st.info(
+            "No pair fits these filters. Take one away in the side bar.", icon=":material/filter_alt_off:"
+        )
     elif not project.index.is_read:
         st.info("All pairs that are read so far have your vote. More are coming.")
     elif skipped:
         st.success(
             f"Every pair has your vote, but for {skipped:,} that you skipped. "
-            "Take the filter away on the left to see them again."
+            "Take the filter away in the side bar to see them again."
         )
     else:
         st.success("Every pair has your vote. The Agreement page shows how you and the judge compare.")
