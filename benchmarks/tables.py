@@ -22,6 +22,7 @@ from benchmarks import (
     plugin,
     power,
     signals,
+    sizes,
     speed,
     training,
 )
@@ -286,6 +287,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "metrics": lambda results: metric_table(),
     "headline": headline_table,
     "limits": limits_list,
+    "sizes": sizes.list_of,
     "glossary": glossary_list,
     "power": lambda results: power.table(*results),
     "commands": lambda results: commandline.reference(*results),
