@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast, runtime_checkable
 
 from judge.errors import BackendError, InputError
 from judge.progress import Progress, silent
@@ -156,6 +156,24 @@ class Backend(Protocol):
         """
 
 
+@runtime_checkable
+class Likelihoods(Protocol):
+    """What a backend may do beside: most engines give no probabilities of words that they did not write."""
+
+    def log_likelihoods(
+        self, asked: Sequence[tuple[Prompt, str]], longest: int
+    ) -> list[tuple[float | None, int]]:
+        """How likely the model is to reply to each prompt with the text beside it.
+
+        The sum of the log-probabilities of the text's first `longest` tokens, in nats, and how many these
+        are; None and 0 for a prompt that does not fit or a text without a token.
+        """
+
+
+class LikelihoodBackend(Backend, Likelihoods, Protocol):
+    """A backend that does both."""
+
+
 class BackendClass(Protocol):
     """How a backend is made."""
 
@@ -172,6 +190,11 @@ BACKENDS: Registry[BackendClass] = Registry(
 """Every backend by name, those of other packages too."""
 
 DEFAULTS = Settings()
+
+
+def with_likelihoods(backend: Backend) -> LikelihoodBackend | None:
+    """The backend, if it can also say how likely a text is; None if it cannot."""
+    return cast(LikelihoodBackend, backend) if isinstance(backend, Likelihoods) else None
 
 
 def systems_of(backend: Backend) -> tuple[str, ...]:
