@@ -45,7 +45,7 @@ def page() -> None:
     shell.show_question(pair, left, is_named=label is not None)
     shell.show_responses(pair, left, is_named=label is not None)
     if label is None:
-        shell.columns_of(blind_rows(differ[entry.id], left))
+        shell.table_of(blind_rows(differ[entry.id], left))
     else:
         st.success(shell.plain(f"{label.voter}: {WORDS[label.outcome]}. {label.note or ''}"))
         tell(project, entry, differ[entry.id], left)
@@ -56,9 +56,12 @@ def page() -> None:
 def links(open_ids: list[str], settled: list[str]) -> None:
     """The ways to the pairs that are counted above."""
     with st.container(horizontal=True):
-        for ids, words, key in ((open_ids, "pairs to settle", "open"), (settled, "settled pairs", "settled")):
-            if ids and st.button(f"Review the {len(ids):,} {words}", key=f"see_{key}", type="tertiary"):
-                shell.open_pairs(ids, words)
+        for ids, words, key in (
+            (open_ids, f"{shell.counted(len(open_ids), 'pair')} to settle", "open"),
+            (settled, shell.counted(len(settled), "settled pair"), "settled"),
+        ):
+            if ids and st.button(f"Review {words}", key=f"see_{key}", type="tertiary"):
+                shell.open_pairs(ids, words.partition(" ")[2])
 
 
 def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> None:
@@ -69,7 +72,7 @@ def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> No
     if not new:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.write(f"All reviewers say the same of {len(new):,} more pairs.")
+        st.write(f"All reviewers say the same of {shell.counted(len(new), 'more pair')}.")
         st.button(
             f"Accept all {len(new):,}",
             key="accept",
@@ -92,16 +95,12 @@ def accept(project: shell.Project, ballots: dict[str, Ballot]) -> None:
 
 
 def blind_rows(votes: list[HumanVote], left: str) -> list[dict[str, str]]:
-    """The votes in the words of the screen, without names; their order says nothing of who gave them."""
+    """The votes in the words of the screen, as HTML; neither names nor the order tell whose they are."""
     mixed = sorted(votes, key=lambda vote: shuffle_key(vote.pair_id, vote.voter))
     return [
-        {"reviewer": str(n), "said": said(vote.outcome, left)} | reasons_of(vote)
+        {"reviewer": str(n), "said": shell.label_html(name_of(vote.outcome, left))} | reasons_of(vote)
         for n, vote in enumerate(mixed, start=1)
     ]
-
-
-def said(ballot: Ballot, left: str) -> str:
-    return shell.LABELS[name_of(ballot, left)]
 
 
 def name_of(ballot: Ballot, left: str) -> str:
@@ -112,15 +111,15 @@ def name_of(ballot: Ballot, left: str) -> str:
 
 def reasons_of(vote: HumanVote) -> dict[str, str]:
     return {
-        "note": vote.note or "",
-        "tags": ", ".join(vote.tags),
+        "note": plain_html(vote.note or ""),
+        "tags": plain_html(", ".join(vote.tags)),
         "confidence": vote.confidence or "",
     }
 
 
 def tell(project: shell.Project, entry: IndexEntry, votes: list[HumanVote], left: str) -> None:
     """Who said what, and the judge: after the label."""
-    shell.columns_of([row_of(vote) for vote in votes])
+    shell.table_of([row_of(vote) for vote in votes])
     shell.keep_sighting(entry, project)
     told = shell.verdict_html(project.verdicts.get(entry.id), project.index.pair(entry), left)
     st.html(f"<section class='said' aria-label='The judge'>{told}</section>")
@@ -141,12 +140,12 @@ def told_before(
 
 def row_of(vote: HumanVote) -> dict[str, str]:
     return {
-        "reviewer": vote.voter,
+        "reviewer": plain_html(vote.voter),
         "said": WORDS[vote.outcome],
         **reasons_of(vote),
-        "left was": vote.shown_left or "",
+        f"{shell.side_html('left')} was": vote.shown_left or "",
         "had seen the judge": {True: "yes", False: "no", None: ""}[vote.saw_judge],
-        "at": vote.at or "",
+        "at": plain_html(vote.at or ""),
     }
 
 

@@ -53,15 +53,17 @@ def by_reviewer(project: Project) -> None:
             "to review": one.n_assigned,
             "voted": one.n_voted,
             "skipped": one.n_skipped,
-            "left": one.n_left,
+            "still open": one.n_left,
             "votes on others' pairs": one.n_more,
             "last vote": one.last,
         }
         for one in found
     ]
-    behind = [(left_of(project, one.reviewer), f"pairs that are left for {one.reviewer}") for one in found]
+    behind = [
+        (left_of(project, one.reviewer), f"pairs that are still open for {one.reviewer}") for one in found
+    ]
     shell.linked_columns_of(rows, behind, "progress_reviewers")
-    st.caption("A row that is chosen opens the pairs that are left.")
+    st.caption("A row that is chosen opens the pairs that are still open.")
 
 
 def left_of(project: Project, reviewer: str) -> list[str]:

@@ -17,7 +17,8 @@ def page() -> None:
         st.subheader("No question has three answers", anchor=False)
         st.write("Questions of which the file has pairs of three to twelve answers are ranked here.")
         return
-    mine = [one for one in project.events if one.reviewer == shell.reviewer()]
+    me = shell.reviewer()
+    mine = [one for one in project.events if one.reviewer == me]
     left = [one for one in questions if not is_ordered(one, shell.reviewer(), mine)]
     n_done = len(questions) - len(left)
     st.progress(n_done / len(questions), text=f"{n_done:,} of {len(questions):,} questions ranked")

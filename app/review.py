@@ -230,13 +230,14 @@ def judge_them(project: Project) -> None:
 
 
 def progress(project: Project, queue: list[IndexEntry]) -> None:
+    me = shell.reviewer()
     votes = [event for event in project.events if event.kind is EventKind.VOTE]
     by_reviewer = Counter(event.reviewer for event in votes)
-    mine, total = by_reviewer[shell.reviewer()], len(project.entries)
-    if own := pairs_of(shell.reviewer(), project.assigned):
-        mine = len({event.pair_id for event in votes if event.reviewer == shell.reviewer()} & own)
+    mine, total = by_reviewer[me], len(project.entries)
+    if own := pairs_of(me, project.assigned):
+        mine = len({event.pair_id for event in votes if event.reviewer == me} & own)
         total = len(own)
-    others = ", ".join(f"{name} {n}" for name, n in sorted(by_reviewer.items()) if name != shell.reviewer())
+    others = ", ".join(f"{name} {n}" for name, n in sorted(by_reviewer.items()) if name != me)
     text = f"{mine} of {total:,} voted, {len(queue):,} in the queue" + (
         f" · others: {others}" if others else ""
     )
@@ -248,8 +249,8 @@ def progress(project: Project, queue: list[IndexEntry]) -> None:
 
 def is_new_here(project: Project) -> bool:
     """Whether the reviewer has neither voted yet nor put the tour away."""
-    is_known = any(event.reviewer == shell.reviewer() for event in project.events)
-    return not is_known and not st.session_state.get("is_tour_over")
+    me = shell.reviewer()
+    return not st.session_state.get("is_tour_over") and all(one.reviewer != me for one in project.events)
 
 
 def tour() -> None:
@@ -297,18 +298,21 @@ def ballot_words(ballot: Ballot, left: str) -> str:
 
 
 def nothing_left(project: Project, wanted: QueueWanted) -> None:
-    mine = [event for event in project.events if event.reviewer == shell.reviewer()]
+    me = shell.reviewer()
+    mine = [event for event in project.events if event.reviewer == me]
     skipped = sum(event.kind is EventKind.SKIP for event in mine)
     if replace(wanted, looks=wanted.looks - {QueueFilter.ASSIGNED}, assigned=None) != QueueWanted(
         line=wanted.line
     ):
-        st.info("No pair fits these filters. Take one away on the left.", icon=":material/filter_alt_off:")
+        st.info(
+            "No pair fits these filters. Take one away in the side bar.", icon=":material/filter_alt_off:"
+        )
     elif not project.index.is_read:
         st.info("All pairs that are read so far have your vote. More are coming.")
     elif skipped:
         st.success(
             f"Every pair has your vote, but for {skipped:,} that you skipped. "
-            "Take the filter away on the left to see them again."
+            "Take the filter away in the side bar to see them again."
         )
     else:
         st.success("Every pair has your vote. The Agreement page shows how you and the judge compare.")
@@ -425,8 +429,9 @@ def go_on(visit: int, following: str | None, is_shrinking: bool) -> None:
 
 def review(project: Project, queue: list[IndexEntry], entry: IndexEntry, wanted: QueueWanted) -> None:
     pair = project.index.pair(entry)
-    mine = own_vote(project, entry)
-    left = side_now(entry, own_vote(project, entry, EventKind.VOTE))
+    said = own_votes(project, entry)
+    mine = said.get(EventKind.REPEAT if is_again() else EventKind.VOTE)
+    left = side_now(entry, said.get(EventKind.VOTE))
     is_blind = st.session_state["kept_blind"] and st.session_state.get("revealed") != place_on_trail()
     st.session_state["current"] = entry.id
     if QueueFilter.DIFFER in wanted.looks:
@@ -502,11 +507,10 @@ def field_key(what: str) -> str:
     return f"{what}_{place_on_trail()}".replace(AGAIN, "-again")
 
 
-def own_vote(project: Project, entry: IndexEntry, kind: EventKind | None = None) -> Event | None:
-    """The vote that this reviewer gave on the pair before; on one that has come again, the second vote."""
-    kind = kind or (EventKind.REPEAT if is_again() else EventKind.VOTE)
-    mine = (event for event in project.events if event.reviewer == shell.reviewer())
-    return next((one for one in mine if one.pair_id == entry.id and one.kind is kind), None)
+def own_votes(project: Project, entry: IndexEntry) -> dict[EventKind, Event]:
+    """What this reviewer has said of the pair, by its kind; of one that has come again, twice."""
+    me = shell.reviewer()
+    return {one.kind: one for one in project.events if one.pair_id == entry.id and one.reviewer == me}
 
 
 def ballots(left: str) -> dict[str, Ballot]:

@@ -259,8 +259,8 @@ def must_say_name() -> bool:
 def name_words() -> str:
     """What to say to somebody who may not vote without a name."""
     if names := named_reviewers():
-        return f"Choose your name on the left of the Review page: {plain(', '.join(names))} review here."
-    return "Others review here, too. Type your name on the left of the Review page: votes carry it."
+        return f"Choose your name in the side bar of the Review page: {plain(', '.join(names))} review here."
+    return "Others review here, too. Type your name in the side bar of the Review page: votes carry it."
 
 
 def project() -> Project | None:
@@ -410,7 +410,7 @@ def need_project() -> Project:
 def nothing_open() -> None:
     """The first thing that a new reviewer sees: what the app is for, and pairs to try it on."""
     st.subheader("No pairs are open", anchor=False)
-    st.write("Choose a file of pairs on the left of the Review page, upload one, or start with one:")
+    st.write("Choose a file of pairs in the side bar of the Review page, upload one, or start with one:")
     st.code("judge app pairs.jsonl", language=None)
     st.button("Open the sample pairs", type="primary", key="open_sample", on_click=open_sample)
     st.html(tour_html())
@@ -526,6 +526,11 @@ def label_of(name: str) -> str:
     return f"*{LABELS[name]}*~~{short}~~" if short else LABELS[name]
 
 
+def label_html(name: str) -> str:
+    """What a vote says, as HTML."""
+    return f"{side_html(name.capitalize())} is better" if name in ("left", "right") else LABELS[name]
+
+
 def turn_html(role: str, text: str) -> str:
     """A message before the answers; of a long one the beginning is shown, with a way to see all of it."""
     body = raw_html(text) if how() == "raw" else markdown_html(text)
@@ -636,8 +641,8 @@ def bar_html(p: float | None) -> str:
     if p is None:
         return ""
     return (
-        f"<span class='bar' role='img' aria-label='P(A) {100 * p:.0f} percent'>"
-        f"<i style='width:{100 * p:.0f}%'></i></span> P(A) {100 * p:.0f} %"
+        f"<span class='p'><span class='bar' role='img' aria-label='P(A) {100 * p:.0f} percent'>"
+        f"<i style='width:{100 * p:.0f}%'></i></span> P(A) {100 * p:.0f} %</span>"
     )
 
 
@@ -689,6 +694,19 @@ def say_memory(options: JudgeOptions) -> None:
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> None:
     """A table of plain cells: nothing in them is read as Markdown, or turns its direction."""
     st.dataframe(cells_of(rows), hide_index=True, width="stretch")
+
+
+def table_of(rows: Sequence[Mapping[str, str]]) -> None:
+    """A table of HTML; on a phone each row is a block of its own. Columns without any cell are left out."""
+    names = [name for name in rows[0] if any(row[name] for row in rows)]
+    heads = "".join(f"<th scope='col'>{name}</th>" for name in names)
+    lines = "".join(f"<tr>{''.join(cell_html(name, row[name]) for name in names)}</tr>" for row in rows)
+    st.html(f"<table class='rows'><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>")
+
+
+def cell_html(name: str, cell: str) -> str:
+    """A cell, which on a phone has its column's name before it."""
+    return f"<td><span class='column stacked'>{name}: </span>{cell}</td>" if cell else "<td></td>"
 
 
 def cells_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import shell
 from app.shell import Project
-from judge.drawing.steps import graded_steps, scores_of, slow_steps
+from judge.drawing.steps import graded_steps, reading_cut_in_words, scores_of, slow_steps
 from judge.methods import AUTO, BY_CRITERIA, METHODS, WAYS
 from judge.records import Order, Pair, Reading, Status, Verdict
 from judge.review.explaining import in_pair_names, plan_fault
@@ -105,8 +105,8 @@ def by_order(verdict: Verdict) -> None:
         reading = verdict.readings[order]
         with column, st.container(border=True):
             st.subheader(f"{order[0]} shown first", anchor=False)
-            cut = ", answers shortened" if reading.is_trimmed else ""
-            st.caption(f"{reading.tokens_in:,} tokens in, {reading.tokens_out:,} out{cut}")
+            said = [f"{reading.tokens_in:,} tokens in", f"{reading.tokens_out:,} out"]
+            st.caption(", ".join([*said, *filter(None, [reading_cut_in_words(reading)])]))
             replies = replies_of(reading)
             for name, raw in replies:
                 st.markdown(f"**{shell.plain(name)}**")

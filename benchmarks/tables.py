@@ -23,6 +23,7 @@ from benchmarks import (
     policy,
     power,
     signals,
+    sizes,
     speed,
     training,
 )
@@ -288,6 +289,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "metrics": lambda results: metric_table(),
     "headline": headline_table,
     "limits": limits_list,
+    "sizes": sizes.list_of,
     "glossary": glossary_list,
     "power": lambda results: power.table(*results),
     "commands": lambda results: commandline.reference(*results),

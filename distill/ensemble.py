@@ -10,15 +10,15 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, cast
+from typing import Any
 
 from distill.signals import BAD, GOOD, LONGEST_TEXT, NOTHING_ASKED, SIGNALS, WAYS_OF_READING, Bank, Numbers
-from judge.backends import Backend, Completion, load_backend
-from judge.backends.embedded import EmbeddedBackend
+from judge.backends import Backend, Completion, load_backend, with_likelihoods
 from judge.errors import InputError
 from judge.methods import Method, MethodSettings, ReplyStore
 from judge.methods.asking import KeptReplies, identity_of
 from judge.options import BackendLoader, JudgeOptions
+from judge.orders import logistic
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Step, Unparsed, sha256_of_json
@@ -56,12 +56,13 @@ class Ensemble:
     ) -> None:
         if unknown := [name for name in signals if name not in SIGNALS]:
             raise InputError(f"signal {unknown[0]}: no such signal. There are: {', '.join(SIGNALS)}.")
-        if not hasattr(backend, "log_likelihoods"):
+        able = with_likelihoods(backend)
+        if able is None:
             raise InputError("signals need the backend embedded: no other gives likelihoods of a text.")
         self.backend = backend
         self.signals = dict(sorted(signals.items()))
         self.length = length
-        self._bank = Bank(cast("EmbeddedBackend", backend), settings)
+        self._bank = Bank(able, settings)
         self._kept = KeptReplies(settings.store)
 
     @property
@@ -111,7 +112,7 @@ class Ensemble:
         given = {name: value for name, value in numbers.items() if value is not None}
         log_odds = sum(self.signals[name] * value for name, value in given.items())
         log_odds -= self.length * log_ratio_of(pair)
-        p_first = probability_of(log_odds if order is Order.AB else -log_odds)
+        p_first = logistic(log_odds if order is Order.AB else -log_odds)
         choice = Choice.TIE if not log_odds else Choice.FIRST if p_first > 0.5 else Choice.SECOND
         steps = tuple(Step(name, f"{value:.6f}", 0, 0) for name, value in given.items())
         probabilities = {Choice.FIRST: p_first, Choice.SECOND: 1.0 - p_first}
@@ -136,11 +137,6 @@ def fingerprint_of_way(way: str) -> str:
 def log_ratio_of(pair: Pair) -> float:
     """The log of how many times as long as b's answer a's is, in characters."""
     return math.log((1 + len(pair.response_a)) / (1 + len(pair.response_b)))
-
-
-def probability_of(log_odds: float) -> float:
-    """The probability of these log-odds."""
-    return (1.0 + math.tanh(log_odds / 2)) / 2
 
 
 # --- which signals, and with which weight ----------------------------------------------------------------

@@ -39,14 +39,14 @@ class RecordedOptions(JudgeOptions):
             raise InputError(
                 f"{self.shard}: no such file. It must be a shard that `judge ledger export` wrote."
             )
-        identity, _ = read_shard(self.shard)
+        identity, rows = read_shard(self.shard)
         for name, right in self.named.items():
             if (found := getattr(identity, name)) != right:
                 raise InputError(
                     f"{self.shard}: read by another teacher, of {name} {found!r}. The recipe's has {right!r}."
                 )
         ledger = cast("Ledger", store)
-        ledger.load([self.shard])
+        ledger.take_in([(identity, rows)])
         return Recorded(identity, self.shard, ledger)
 
 

@@ -7,7 +7,6 @@ changes what is kept.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +20,7 @@ from distill.traces import (
 from judge.datasets.dataset import prompt_of
 from judge.errors import InputError
 from judge.io.rows import shown
-from judge.orders import outcome_by_probability, outcome_of
+from judge.orders import logistic, outcome_by_probability, outcome_of
 from judge.records import (
     Choice,
     Judgment,
@@ -272,7 +271,7 @@ def teacher_p_a(verdict: Verdict) -> float | None:
     """The teacher's probability that a is better; None where an order is unread or gives no probability.
 
     It is the verdict's own `p_a`. A method that gives sums of scores only (bsm-text) has none: there it is
-    1 / (1 + exp(-SLOPE * lead)), where lead is by how many points of 1 to 5 a leads on a criterion, the mean
+    logistic(SLOPE * lead), where lead is by how many points of 1 to 5 a leads on a criterion, the mean
     over the criteria and both orders. A point on every criterion makes 0.88, a point on one of five 0.60.
     That is a scale, not a calibrated probability.
     """
@@ -282,7 +281,7 @@ def teacher_p_a(verdict: Verdict) -> float | None:
     known = [lead for lead in leads if lead is not None]
     if len(known) < len(leads):
         return None
-    return 1 / (1 + math.exp(-SLOPE * sum(known) / len(known)))
+    return logistic(SLOPE * sum(known) / len(known))
 
 
 def lead_of_a(verdict: Verdict, order: Order) -> float | None:

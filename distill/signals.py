@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from judge.backends import ChoiceProbabilities
-from judge.backends.embedded import EmbeddedBackend
+from judge.backends import Backend, ChoiceProbabilities, LikelihoodBackend
 from judge.evaluate import planned
 from judge.methods import MethodSettings, load_method
 from judge.methods.asking import answer_values
@@ -42,7 +41,7 @@ NOTHING_ASKED = "Say something."
 class Bank:
     """What signals are read with: an engine, and the settings of the methods that some are read by."""
 
-    backend: EmbeddedBackend
+    backend: LikelihoodBackend
     settings: MethodSettings = field(default_factory=MethodSettings)
 
 
@@ -176,9 +175,7 @@ def differences(of_answers: Sequence[float | None]) -> Numbers:
     return [None if a is None or b is None else a - b for a, b in pairs]
 
 
-def chosen_in_batches(
-    backend: EmbeddedBackend, prompts: Sequence[Prompt], choices: Sequence[str]
-) -> list[Any]:
+def chosen_in_batches(backend: Backend, prompts: Sequence[Prompt], choices: Sequence[str]) -> list[Any]:
     """As `backend.choose`, a part of the prompts at a time, so that memory holds few of them as tokens."""
     return [
         one

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -48,7 +49,7 @@ BackendLoader = Callable[[str, Settings], Backend]
 """Takes the text of --backend and the settings, as `load_backend` does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that `rule` can be kept
 class JudgeOptions:
     """A judge as the command line names it."""
 
@@ -61,9 +62,13 @@ class JudgeOptions:
     calibration: str = ""
     abstain_below: float | None = None
 
-    @property
+    @cached_property
     def rule(self) -> Rule | None:
-        """How its readings become verdicts, if not as they say. Raises InputError for a wrong file."""
+        """How its readings become verdicts, if not as they say; the calibration's file is read once.
+
+        Raises:
+            InputError: it cannot be read.
+        """
         if not self.calibration:
             return None if self.abstain_below is None else Rule(None, float(self.abstain_below))
         from judge.io.calibrations import read_calibration

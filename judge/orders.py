@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, overload
 
 from judge.errors import InputError
 from judge.records import (
@@ -21,6 +22,10 @@ from judge.records import (
     Unparsed,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def shown_in(pair: Pair, order: Order) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
@@ -86,13 +91,26 @@ MOST_LOG_ODDS = 10.0
 """Probabilities of 0 and 1 count as these log-odds (1 in 22,000): a judge by samples often says 1."""
 
 
-def logistic(odds: float) -> float:
-    """The probability that has these log-odds.
+@overload
+def logistic(odds: float) -> float: ...
+
+
+@overload
+def logistic(odds: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+
+def logistic(odds: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
+    """The probability that has these log-odds; of an array, that of each, in its shape.
 
     With the opposite log-odds it is what is left of 1, to the last digit.
     """
-    p = 1.0 / (1.0 + math.exp(-abs(odds)))
-    return p if odds >= 0 else 1.0 - p
+    if isinstance(odds, int | float):
+        p = 1.0 / (1.0 + math.exp(-abs(odds)))
+        return p if odds >= 0 else 1.0 - p
+    import numpy as np
+
+    likelier = 1.0 / (1.0 + np.exp(-np.abs(odds)))
+    return np.where(odds >= 0, likelier, 1.0 - likelier)
 
 
 def log_odds(p: float) -> float:

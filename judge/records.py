@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -288,12 +288,29 @@ GRADED_ALONE = ("first answer", "second answer")
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A prompt whose answers were shortened to fit: `read` of the `whole` prompt's tokens were read.
+
+    For servers that take no token ids both are estimated from characters, as the limit itself is.
+    """
+
+    read: int
+    whole: int
+
+
+def longest_cut(cuts: Iterable[Cut | None]) -> Cut | None:
+    """The cut of the longest of several prompts; None where none was cut, or nothing is known of it."""
+    return max((cut for cut in cuts if cut is not None), key=lambda cut: (cut.whole, cut.read), default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Judgment:
     """One reading of a pair in one order.
 
     `probabilities` are those of the allowed choices and sum to 1; None where the method gives none.
     `tokens_in` counts the prompts as they were sent, `tokens_out` the replies with their end-of-turn tokens;
-    neither counts shared steps. `steps` are what a slow method asked before it came to its choice.
+    neither counts shared steps. `steps` are what a slow method asked before it came to its choice. `cut`
+    says how much was read where `is_trimmed`; of several prompts it is the longest's, and None in old files.
     """
 
     choice: Choice
@@ -303,6 +320,7 @@ class Judgment:
     tokens_out: int
     is_trimmed: bool = False
     steps: tuple[Step, ...] = ()
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +333,7 @@ class Unparsed:
     tokens_out: int = 0
     is_trimmed: bool = False
     steps: tuple[Step, ...] = ()
+    cut: Cut | None = None
 
 
 Reading = Judgment | Unparsed

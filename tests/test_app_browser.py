@@ -421,11 +421,14 @@ def test_on_a_phone_in_the_dark_the_answers_stand_below_each_other(serve, visit,
     left, right = (page.locator(".cards .card").nth(n).bounding_box() for n in (0, 1))
     assert right["y"] >= left["y"] + left["height"]
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    grounds = [page.locator(one).evaluate(GROUND) for one in (".stApp", ".st-key-votes")]
+    assert grounds[0] == grounds[1]
     page.get_by_role("button", name="First", exact=True).click()
     settled(page)
     assert len(ReviewStore(tmp_path / "judge-reviews.sqlite").standing()) == 1
 
 
+GROUND = "e => getComputedStyle(e).backgroundColor"
 LONG_QUESTION = "A question that goes on. " * 100
 TARGETS = "button, [role=button], summary, a, label:has(input), .stApp input"
 TOO_SMALL = """wanted => [...document.querySelectorAll(wanted)]
@@ -515,6 +518,52 @@ def test_keys_are_votes_after_any_click_and_once_the_note_is_left(serve, visit, 
         settled(page)
         pressed(page, "2")
         assert store.standing()[-1].note == words
+
+
+SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
+TOO_WIDE = """() => [...document.querySelectorAll('main *')]
+  .filter(e => e.offsetParent && e.getBoundingClientRect().right > innerWidth + 1)
+  .filter(e => !e.closest('.wide, [data-testid=stDataFrame], [data-testid=stVegaLiteChart]'))
+  .map(e => e.outerHTML.slice(0, 120))"""
+
+
+def test_on_a_phone_no_page_is_too_wide_and_none_says_left_or_right(serve, visit, tmp_path):
+    pairs = read_pairs(EXAMPLES)[:3]
+    answers = ("Paris.", "Paris, I think.", "Lyon.")
+    pairs += [pair_of(answers[n], answers[n - 1], "The capital of France?", f"rank-{n}") for n in range(3)]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    store = ReviewStore(tmp_path / "judge-reviews.sqlite")
+    for reviewer, ballot in (("bob", Ballot.A), ("carl", Ballot.B)):
+        for pair in pairs:
+            store.add(Event(EventKind.VOTE, reviewer, pair.content_hash, pair.id, "2026-11-22", ballot, "so"))
+    store.add(Event(EventKind.LABEL, "ada", pairs[0].content_hash, pairs[0].id, "2026-11-22", Ballot.A, "so"))
+    files = "name=ada&pairs=pairs.jsonl"
+    address = serve("--backend", "scripted:longer")
+    page = visit(f"{address}/adjudicate?{files}", NARROW)
+    for path, ready, act in (
+        ("adjudicate", "table.rows", None),
+        ("adjudicate", "table.rows", chosen_last),
+        ("why", ".cards", asked_why),
+        ("rank", "text=Place of answer 3", None),
+        ("progress", "text=By reviewer", None),
+    ):
+        page.goto(f"{address}/{path}?{files}")
+        page.wait_for_selector(ready, timeout=180_000)
+        settled(page)
+        if act:
+            act(page)
+        settled(page)
+        assert page.evaluate(TOO_WIDE) == [], path
+        assert page.evaluate(TOO_SMALL, TARGETS) == [], path
+        assert not SIDES.search(page.locator("main").inner_text()), path
+        shoot(page, f"phone-{path}")
+
+
+def chosen_last(page):
+    """The last pair of the list, which is a settled one."""
+    page.get_by_role("combobox", name="Pair").click()
+    page.get_by_role("option").last.click()
+    page.wait_for_selector("section.said", timeout=60_000)
 
 
 AXE = """scheme => axe.run(document, {resultTypes: ['violations']}).then(found => found.violations

@@ -24,7 +24,7 @@ from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.methods import MemoryStore
 from judge.options import judge_options
 from judge.progress import silent
-from judge.records import Ballot, Message, Pair
+from judge.records import Ballot, Cut, Message, Pair
 from judge.review.pairindex import IndexEntry
 from judge.review.queues import shown_left
 from judge.review.settings import AppSettings, start_with
@@ -403,13 +403,15 @@ def test_answers_that_were_shortened_for_the_judge_are_said_with_the_verdict(ope
     verdicts = read_verdicts(root / "verdicts.jsonl")
 
     def cut(readings):
-        return {order: replace(one, is_trimmed=True, tokens_in=4096) for order, one in readings.items()}
+        read = Cut(4096, 30_000)
+        return {order: replace(one, is_trimmed=True, cut=read) for order, one in readings.items()}
 
     cuts = [replace(verdict, readings=cut(verdict.readings)) for verdict in verdicts]
     write_verdicts(root / "verdicts.jsonl", cuts)
     session = open_app()
     press(session, "reveal")
-    assert "Answers were shortened for the judge, which read 4,096 tokens; they have" in html_of(session)
+    said = "Answers were shortened for the judge, which read 4,096 of 30,000 tokens; they have"
+    assert said in html_of(session)
 
 
 def test_agreement_shows_blind_votes_and_those_after_the_judge_apart(open_app, root):
@@ -726,7 +728,8 @@ def test_a_shortened_answer_is_said_wherever_a_verdict_stands(open_app, root, pa
     real = ScriptedBackend.choose
 
     def choose(self, prompts, choices):
-        return [replace(one, is_trimmed=True) for one in real(self, prompts, choices)]
+        read = Cut(4096, 30_000)
+        return [replace(one, is_trimmed=True, cut=read) for one in real(self, prompts, choices)]
 
     monkeypatch.setattr(ScriptedBackend, "choose", choose)
     write_verdicts(root / "verdicts.jsonl", judge_pairs(PAIRS, LONGER.load(silent, MemoryStore())))
@@ -740,7 +743,11 @@ def test_a_shortened_answer_is_said_wherever_a_verdict_stands(open_app, root, pa
     if page == "Review":
         press(session, "reveal")
     html = asked(session, "direct") if page == "Why" else html_of(session)
-    assert re.search(r"Answers were shortened for the judge, which read \d+ tokens; they have \d+ char", html)
+    said = "Answers were shortened for the judge, which read 4,096 of 30,000 tokens; they have "
+    assert re.search(rf"{said}\d+ char", html)
+    if page == "Why":
+        captions = [one.value for one in session.caption]
+        assert sum("answers shortened: 4,096 of 30,000 tokens read" in one for one in captions) == 2
 
 
 def test_a_long_question_is_folded_and_a_short_one_is_not(open_app, root):

@@ -6,6 +6,7 @@ import json
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 from typer.testing import CliRunner
@@ -17,7 +18,7 @@ from judge.io.calibrations import SCHEMA, read_calibration
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts, verdict_from_cells, verdict_to_json, write_verdicts
 from judge.io.votes import write_votes
-from judge.options import judge_options
+from judge.options import JudgeOptions, judge_options
 from judge.orders import MOST_LOG_ODDS, combine, log_odds, log_odds_of_a, logistic, ruled
 from judge.plugin.run import RunSettings, SuiteRun, lines_of, record_of
 from judge.plugin.suite import Comparison
@@ -80,6 +81,9 @@ def drawn_votes(n: int, slope: float):
 def test_log_odds_are_held_where_probabilities_are_0_and_1():
     assert log_odds(0.5) == 0
     assert log_odds(logistic(2.5)) == pytest.approx(2.5)
+    many = np.array([[-800.0, -2.5, 0.0], [1e-3, 2.5, 800.0]])
+    assert logistic(many) == pytest.approx(np.array([[logistic(float(x)) for x in row] for row in many]))
+    assert (logistic(many) + logistic(-many) == 1).all()
     assert (log_odds(1.0), log_odds(0.0)) == (pytest.approx(MOST_LOG_ODDS), pytest.approx(-MOST_LOG_ODDS))
 
 
@@ -387,3 +391,13 @@ def test_a_run_of_undecided_verdicts_alone_cannot_tell():
     run = suite([0.6] * 5, gate="not-worse:0.05")
     assert run.is_failed
     assert run.lack == "all 5 are undecided"
+
+
+def test_the_file_of_a_calibration_is_read_once_for_all_that_ask_for_the_rule(here):
+    judged(*CALIBRATE, "--out", "my-judge.json")
+    options = JudgeOptions(calibration="my-judge.json")
+    rule = options.rule
+    (here / "my-judge.json").unlink()
+    assert options.rule is rule
+    with pytest.raises(InputError, match=r"my-judge\.json"):
+        _ = JudgeOptions(calibration="my-judge.json").rule

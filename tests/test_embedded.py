@@ -106,7 +106,8 @@ def test_huge_responses_are_trimmed_to_the_limit_and_the_verdict_says_so(tiny):
     backend = EmbeddedBackend(Settings(str(tiny), dtype="float32", max_prompt_tokens=1200))
     [reading] = Direct(backend).read([(pair_of("a" * 100_000, "b"), Order.AB)])
     assert reading.is_trimmed
-    assert reading.tokens_in <= 1200
+    assert reading.tokens_in == reading.cut.read <= 1200
+    assert 100_000 < reading.cut.whole < 102_000  # the tiny model has a token for each character
 
 
 def test_a_prompt_that_may_not_be_trimmed_is_refused_with_its_pair_named(tiny):

@@ -15,7 +15,6 @@ from distill.ensemble import (
     less_length,
     log_ratio_of,
     measured,
-    probability_of,
     signal_options,
     slope_of,
     spread_of,
@@ -25,13 +24,14 @@ from distill.ensemble import (
 )
 from distill.recipe import Teacher
 from distill.signals import SIGNALS
-from judge.backends import Settings, load_backend
+from judge.backends import Settings, load_backend, with_likelihoods
 from judge.backends.embedded import EmbeddedBackend
 from judge.errors import InputError
 from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings
 from judge.options import judge_options
+from judge.orders import logistic
 from judge.records import Choice, Order, Outcome, Pair, Status, Unparsed
 
 PAIRS = [
@@ -165,7 +165,15 @@ def test_the_logarithm_of_lengths_is_antisymmetric_and_log_odds_never_overflow()
     [pair, _] = PAIRS
     assert log_ratio_of(pair) == -log_ratio_of(pair_of(pair.response_b, pair.response_a))
     assert log_ratio_of(pair_of("", "")) == 0.0
-    assert [probability_of(x) for x in (-10_000.0, 0.0, 10_000.0)] == [0.0, 0.5, 1.0]
+    assert [logistic(x) for x in (-10_000.0, 0.0, 10_000.0)] == [0.0, 0.5, 1.0]
+
+
+def test_a_backend_that_knows_no_likelihoods_teaches_by_no_signal():
+    able, unable = Likely(), load_backend("scripted:longer")
+    assert with_likelihoods(able) is able
+    assert with_likelihoods(unable) is None
+    with pytest.raises(InputError, match="signals need the backend embedded: no other gives likelihoods"):
+        Ensemble(unable, {"yes": 1.0}, 0.0, MethodSettings())
 
 
 def test_the_identity_names_every_weight_and_length():

@@ -985,6 +985,27 @@ def test_named_columns_may_hold_messages_and_numbers(tmp_path):
     assert (pair.prompt, pair.response_a, pair.response_b) == ("Name a fruit.", "4", "4.5")
 
 
+def test_a_named_column_of_rubrics_is_what_each_pair_is_judged_by(tmp_path):
+    rows = [
+        {"q": "Fruit?", "old": "4", "new": "5", "rubric": rubric}
+        for rubric in ("price: names it | weight 2\nshort", ["ripe"], None)
+    ]
+    file_of(tmp_path / "own.jsonl", *rows)
+    mapping = "prompt=q,response_a=old,response_b=new,criteria=rubric"
+    pairs = import_files("columns", [tmp_path / "own.jsonl"], mapping).pairs
+    assert [[one.line for one in pair.criteria] for pair in pairs] == [
+        ["price: names it | weight 2", "short"],
+        ["ripe"],
+        [],
+    ]
+    assert [pair.metadata for pair in pairs] == [{}, {}, {}]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    assert [pair.criteria for pair in read_pairs(tmp_path / "pairs.jsonl")] == [p.criteria for p in pairs]
+    file_of(tmp_path / "own.jsonl", rows[0] | {"rubric": "price | weight -1"})
+    with pytest.raises(InputError, match=r"criteria, line 1: weight is '-1'\. It must be a number above 0"):
+        import_files("columns", [tmp_path / "own.jsonl"], mapping)
+
+
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [

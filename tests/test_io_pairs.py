@@ -26,7 +26,7 @@ from judge.io.rows import Wrong
 from judge.io.verdicts import read_verdicts, verdict_from_cells, verdict_to_json, write_verdicts
 from judge.methods import load_method
 from judge.orders import combine
-from judge.records import Choice, Judgment, Message, Order, Pair, Unparsed
+from judge.records import Choice, Cut, Judgment, Message, Order, Pair, Unparsed
 
 ONE_FOLDER_FOR_ALL_EXAMPLES = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
@@ -681,7 +681,11 @@ counts = st.integers(0, 10**6)
 judgments = st.builds(
     Judgment, st.sampled_from(Choice), st.none() | probabilities(), words, counts, counts, st.booleans()
 )
-readings = judgments | st.builds(Unparsed, words, words, counts, counts, st.booleans())
+whole_readings = judgments | st.builds(Unparsed, words, words, counts, counts, st.booleans())
+cuts = st.builds(lambda read, more: Cut(read, read + more), counts, st.integers(1, 10**6))
+readings = whole_readings | st.builds(
+    lambda reading, cut: replace(reading, is_trimmed=True, cut=cut), whole_readings, cuts
+)
 verdicts = st.builds(
     lambda pair_id, ab, ba, judge: combine(pair_id, {Order.AB: ab, Order.BA: ba}, judge),
     st.text(min_size=1, max_size=20),
@@ -717,6 +721,15 @@ def test_a_verdict_is_written_with_its_keys_in_their_order():
         '"BA": {"unparsed": "no verdict", "raw": "Hm.", "tokens_in": 9, "tokens_out": 2, "trimmed": true}}, '
         '"judge": "m+none/direct#0f"}'
     )
+
+
+def test_how_much_was_read_stands_behind_trimmed_and_nowhere_else():
+    verdict = a_verdict()
+    unread = replace(verdict.readings[Order.BA], cut=Cut(4096, 30_000))
+    obj = verdict_to_json(replace(verdict, readings={**verdict.readings, Order.BA: unread}))
+    assert list(obj["orders"]["BA"]) == ["unparsed", "raw", "tokens_in", "tokens_out", "trimmed", "cut"]
+    assert obj["orders"]["BA"]["cut"] == {"read": 4096, "whole": 30_000}
+    assert "cut" not in obj["orders"]["AB"]
 
 
 def test_equal_verdicts_are_equal_bytes_whatever_order_their_mappings_have(tmp_path):
@@ -808,6 +821,11 @@ def changed(path, value):
         ("orders/AB/choice", "A", "AB, choice is 'A'. It must be one of FIRST, SECOND, TIE."),
         ("orders/AB/raw", None, "AB, raw is null."),
         ("orders/AB/trimmed", 0, "AB, trimmed is a number. It must be true or false."),
+        ("orders/AB/cut", {"read": 9, "whole": 10}, "AB, cut is there, and trimmed is false. Only what was"),
+        ("orders/BA/cut", 9, "BA, cut is a number. It must be an object with read, whole."),
+        ("orders/BA/cut", {"read": 9}, "BA, cut misses whole"),
+        ("orders/BA/cut", {"read": 9, "whole": 9.5}, "BA, cut, whole is 9.5. It must be a whole number"),
+        ("orders/BA/cut", {"read": 9, "whole": 9}, "BA, cut is 9 of 9. What was read must be less than the"),
         ("orders/AB/tokens_in", -1, "AB, tokens_in is -1. It must be a whole number from 0 up."),
         ("orders/AB/tokens_out", 4.0, "AB, tokens_out is 4.0. It must be a whole number from 0 up."),
         ("orders/BA/tokens_out", True, "BA, tokens_out is True. It must be a whole number from 0 up."),

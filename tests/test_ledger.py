@@ -27,7 +27,18 @@ from hypothesis import strategies as st
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
 from judge.ledger.ledger import VERSION, Entry, ImportCounts, JudgeSummary, Ledger
-from judge.records import Choice, Identity, Judgment, Order, Pair, Reading, Step, Unparsed, sha256_of_json
+from judge.records import (
+    Choice,
+    Cut,
+    Identity,
+    Judgment,
+    Order,
+    Pair,
+    Reading,
+    Step,
+    Unparsed,
+    sha256_of_json,
+)
 
 NOON = datetime(2025, 1, 31, 12, 0, 0, tzinfo=UTC)
 JUDGE = Identity(
@@ -48,6 +59,7 @@ JUDGE = Identity(
 SLOW_JUDGE = replace(JUDGE, method="bsm")
 FIRST = Judgment(Choice.FIRST, {Choice.FIRST: 0.1 + 0.2, Choice.SECOND: 1 - (0.1 + 0.2)}, "[[A]]", 812, 4)
 SECOND = Judgment(Choice.SECOND, None, "[[B]]", 700, 4, is_trimmed=True)
+SHORTENED = replace(SECOND, cut=Cut(700, 30_000))
 UNREADABLE = Unparsed("no 'Verdict:' line", "I would rather not say.", 900, 6)
 
 
@@ -734,6 +746,9 @@ def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger)
         {"recorded_at": "yesterday"},
         {"more": 1},
         {"steps": None},
+        {"cut": [700, 30_000]},
+        {"cut": {"read": 700}},
+        {"cut": {"read": -1, "whole": 2}},
         {"shared": {}},
         {"shared": [1]},
         {"shared": [SHARED | {"elapsed_s": -1}]},
@@ -874,3 +889,60 @@ def test_seconds_are_those_of_the_asked_readings_and_of_what_they_share(tmp_path
         asked = [shared[0], shared[0], "unknown"]
         assert ledger.elapsed(SLOW_JUDGE.fingerprint, [content(0)], asked) == 2 * 0.25 + 1.5
         assert ledger.elapsed("nobody", [content(0)]) == 0.0
+
+
+def test_how_much_was_read_comes_back_and_goes_into_shards_where_it_is_known(
+    ledger: Ledger, other: Ledger, tmp_path: Path
+) -> None:
+    judge = ledger.register(JUDGE)
+    for number, reading in enumerate(
+        (SECOND, SHORTENED, replace(UNREADABLE, is_trimmed=True, cut=Cut(1, 2)))
+    ):
+        ledger.record(judge, [Entry(content(number), Order.AB, reading, 0.5)])
+    contents = [content(number) for number in range(3)]
+    found = ledger.find(judge, contents)
+    assert [found[one, Order.AB].cut for one in contents] == [None, Cut(700, 30_000), Cut(1, 2)]
+    (shard,) = ledger.export(tmp_path / "shards")
+    told = {line["content"]: line.get("cut", "absent") for line in lines_in(shard)[1:]}
+    assert [told[one] for one in contents] == [
+        "absent",
+        {"read": 700, "whole": 30_000},
+        {"read": 1, "whole": 2},
+    ]
+    other.load([shard])
+    assert {key: one.cut for key, one in other.find(judge, contents).items()} == {
+        key: one.cut for key, one in found.items()
+    }
+    assert other.export(tmp_path / "again")[0].read_bytes() == shard.read_bytes()
+
+
+def test_an_imported_reading_that_does_not_know_how_much_was_read_is_the_same(
+    ledger: Ledger, other: Ledger, tmp_path: Path
+) -> None:
+    for one, reading in ((ledger, SECOND), (other, SHORTENED)):
+        one.record(one.register(JUDGE), [Entry(content(1), Order.AB, reading, 0.5)])
+    assert other.load(ledger.export(tmp_path)) == ImportCounts(added=0, known=1, differing=0)
+    assert other.find(JUDGE.fingerprint, [content(1)]) == {(content(1), Order.AB): SHORTENED}
+
+
+def test_how_much_was_read_for_a_shared_reply_is_kept(ledger: Ledger) -> None:
+    replies = {
+        "a" * 64: Completion("[0.5]", 700, 4, True, is_trimmed=True, cut=Cut(700, 30_000)),
+        "b" * 64: Completion("[0.5]", 12, 4, True),
+    }
+    ledger.record_replies(replies, 1.0)
+    assert ledger.find_replies(replies) == replies
+
+
+def test_a_ledger_of_before_the_count_takes_it_and_an_older_program_goes_on_writing(path: Path) -> None:
+    reply = Completion("1. Care: is careful", 9, 8, True)
+    with open_ledger(path) as ledger:
+        fingerprint = ledger.register(JUDGE)
+        ledger.record(fingerprint, [Entry(content(0), Order.AB, SECOND, 1.0)])
+    sql(path, "ALTER TABLE readings DROP COLUMN cut", "DROP TABLE reply_cuts")
+    with open_ledger(path) as ledger:
+        ledger.record(fingerprint, [Entry(content(0), Order.BA, SHORTENED, 1.0)])
+        found = ledger.find(fingerprint, [content(0)])
+        assert found == {(content(0), Order.AB): SECOND, (content(0), Order.BA): SHORTENED}
+        sql(path, f"INSERT INTO replies VALUES ('k', '{reply.text}', 9, 8, 1, 0, 0.5, '2025-01-31T12:00:00')")
+        assert ledger.find_replies(["k"]) == {"k": reply}

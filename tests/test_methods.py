@@ -230,7 +230,7 @@ def test_a_score_that_cannot_be_read_is_named_by_its_criterion():
 
 def test_equal_sums_are_a_tie():
     steps = [Step("x", "", 1, 1, (4, 2)), Step("y", "", 1, 1, (2, 4))]
-    reading = merge((Step("branch", "", 1, 1),), [Solved(step, False) for step in steps])
+    reading = merge((Step("branch", "", 1, 1),), [Solved(step, False, None) for step in steps])
     assert reading.choice is Choice.TIE
 
 

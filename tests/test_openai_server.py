@@ -716,6 +716,8 @@ def test_a_prompt_that_is_too_long_is_trimmed_or_refused_by_its_characters():
     with Chat() as server:
         [reading] = Direct(server.backend(max_prompt_tokens=1000)).read([(long[0], Order.AB)])
         assert reading.is_trimmed
+        assert reading.cut.read <= 1000
+        assert 20_000 < 3 * reading.cut.whole < 22_000  # three characters a token
         sent = text_of(server.asked[0])
         assert 2_900 < len(sent) <= 3_000 + len("\n")  # between the two messages, here
         assert TRIM_MARK in sent
@@ -822,7 +824,7 @@ def test_a_vllm_prompt_that_is_too_long_is_trimmed_and_says_so(tiny):
         backend = server.backend(base_model=str(tiny), max_prompt_tokens=1200)
         [chosen] = backend.choose(prompts_of([pair_of("a" * 9000)]), "AB")
     assert chosen.is_trimmed
-    assert chosen.tokens_in <= 1200
+    assert chosen.tokens_in == chosen.cut.read <= 1200 < chosen.cut.whole
 
 
 # Many at a time

@@ -94,3 +94,36 @@ def test_a_slow_run_asks_one_judge_for_pairs_with_criteria_and_without(project):
         "judge_cases.jsonl", [*won(1), case("priced", "a longer answer", "short", criteria="price")]
     )
     assert summary(project.run("--judge-method=slow")).count("/bsm@scripted") == 1
+
+
+def test_the_suites_criteria_are_for_all_that_have_none_of_their_own(project):
+    project.write("policy.txt", "from the suite\n")
+    project.write("pairs.jsonl", PAIRS)
+    project.write("test_marked.py", marked('["from the marker"]', f'assert {STEPS} == ["from the marker"]'))
+    project.write(
+        "test_bot.py",
+        "import pytest\n\n"
+        '@pytest.mark.judge(dataset="pairs.jsonl")\n'
+        f'def test_plain(judged):\n    assert {STEPS} == ["from the suite"]\n\n'
+        "@pytest.mark.parametrize('own', [[], ['its own']])\n"
+        "def test_compare(judge, own):\n"
+        '    verdict = judge.compare("Why?", "a longer answer", "short", criteria=own)\n'
+        '    wanted = own or ["from the suite"]\n'
+        '    assert [step.name for step in verdict.readings["AB"].steps] == wanted\n',
+    )
+    project.write(
+        "judge_cases.jsonl", [*won(2), case("priced", "a longer answer", "short", criteria="of the case")]
+    )
+    result = project.run("--judge-criteria=policy.txt", "--judge-report=judge.html")
+    result.assert_outcomes(passed=7)
+    assert "/direct@scripted" not in summary(result)
+    page = (project.path / "judge.html").read_text("utf-8")
+    assert all(name in page for name in ("from the suite", "from the marker", "its own", "of the case"))
+
+
+def test_criteria_of_a_suite_that_cannot_be_read_stop_it_before_any_test(project):
+    project.write("policy.txt", "price | weight -1\n")
+    project.write("judge_cases.jsonl", won(1))
+    result = project.run("--judge-criteria=policy.txt")
+    assert result.ret == 4
+    assert "policy.txt:1: weight is '-1'. It must be a number above 0" in result.stderr.str()

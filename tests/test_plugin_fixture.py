@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
+from pairs import pair_of
 from plugin import WAYS, summary, without_ledger
+
+from judge.backends import load_backend
+from judge.evaluate import judge_pairs
+from judge.methods import load_method
+from judge.plugin.judging import why_not_as_expected
+from judge.plugin.suite import Comparison
+from judge.records import Cut
 
 pytestmark = pytest.mark.slow  # every test runs pytest
 
@@ -185,3 +194,15 @@ def pytest_sessionfinish():
     assert without_ledger(again) == without_ledger(first)
     assert "7 of 7 verdicts from the ledger (made " in again
     assert (project.path / "torch.txt").read_text() == "False"
+
+
+def test_the_message_says_how_much_was_read_of_answers_that_were_shortened():
+    pair = pair_of()
+    [whole] = judge_pairs([pair], load_method("direct", load_backend("scripted:longer")))
+    cut = {
+        order: replace(reading, is_trimmed=True, cut=Cut(4096, 30_000))
+        for order, reading in whole.readings.items()
+    }
+    said = "\n\nAnswers were shortened for the judge, which read 4,096 of 30,000 tokens.\n\n[Prompt]"
+    assert said in why_not_as_expected(Comparison(pair, replace(whole, readings=cut)), "preferred")
+    assert "shortened" not in why_not_as_expected(Comparison(pair, whole), "preferred")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -14,6 +15,7 @@ from judge.io.wording import visible, with_hidden_named
 from judge.orders import combine
 from judge.records import (
     Choice,
+    Cut,
     Judgment,
     Message,
     Order,
@@ -418,6 +420,15 @@ def test_json_tells_of_each_order_what_was_read_or_why_not():
         "tokens_out": 11,
         "orders": None,
     }
+
+
+def test_json_and_page_say_how_much_was_read_of_what_was_shortened():
+    long = replace(judgment(0.9, tokens_in=4096, is_trimmed=True), cut=Cut(4096, 30_000))
+    report = summarize([verdict("p1", long, 0.1)], [pair("p1")])
+    [found] = json.loads(format_json(report))["pairs"]
+    assert found["orders"]["AB"]["cut"] == {"read": 4096, "whole": 30_000}
+    assert "cut" not in found["orders"]["BA"]
+    assert "answers were shortened for the judge, which read 4,096 of 30,000 tokens" in format_html(report)
 
 
 def test_json_carries_hostile_ids_unchanged_in_ascii():

@@ -248,6 +248,7 @@ def test_a_prompt_that_is_too_long_is_trimmed_and_says_so_or_is_unparsed(tmp_pat
         settings = Settings(model, dtype="float32", device="cpu", overflow=overflow, max_prompt_tokens=1500)
         long, short = judge_pairs(pairs, Score(EmbeddedBackend(settings)))
         assert (long.status, long.readings[Order.BA].is_trimmed) == (status, is_trimmed)
+        assert (long.readings[Order.BA].cut is not None) == is_trimmed
         assert (short.status, short.readings[Order.BA].is_trimmed) == (Status.CONSISTENT, False)
 
 

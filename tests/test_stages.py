@@ -21,6 +21,7 @@ from judge.backends.scripted import ScriptedBackend
 from judge.cli.main import app
 from judge.errors import BackendError, InputError, JudgeError
 from judge.io.pairs import write_pairs
+from judge.ledger import reading
 from judge.ledger.ledger import Ledger
 from judge.records import Status
 
@@ -218,7 +219,16 @@ def shard(here):
 def test_readings_of_a_shard_teach_as_they_did_and_nobody_is_asked(shard, monkeypatch):
     before = run_select(recipe(), RunFolder(Path("runs/before")))
     refuse_to_judge(monkeypatch)
+    n_read, read_shard = 0, reading.read_shard
+
+    def counted(path):
+        nonlocal n_read
+        n_read += 1
+        return read_shard(path)
+
+    monkeypatch.setattr(reading, "read_shard", counted)
     made = run_collect(recorded(shard), RUN, None)
+    assert n_read == 1
     selected = run_select(recorded(shard), RUN)
     assert made["n_pairs"] == 11
     assert made["teacher"]["method"] == "bsm"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from benchmarks import sizes
 from benchmarks.commandline import SHARED, SHARED_ANCHOR, reference
 from benchmarks.tables import (
     CEILING,
@@ -19,12 +21,15 @@ from benchmarks.tables import (
     glossary_list,
     headline_table,
     limits_list,
+    read_result,
     rewritten,
     teacher_table,
 )
 from judge.bench.result import SCHEMA
 from judge.errors import InputError
 from judge.metrics import own_metrics
+from judge.models.sizes import KNOWN
+from judge.provenance import CHECKOUT
 from judge.study.scoreboard import LONGER
 
 
@@ -195,3 +200,12 @@ def test_a_rule_has_no_row_for_what_it_is_by_its_making_and_people_none_without_
         ["| longer wins", "strict"]
     ]
     assert "people" not in bench_table([alone])
+
+
+def test_the_command_line_says_of_both_sizes_what_the_result_files_say():
+    names = ("mt-bench", "llmbar", "mt-bench-sample-of-160")
+    results = [read_result(CHECKOUT / "benchmarks" / "results" / f"{name}.json") for name in names]
+    assert sizes.line_of(results) == KNOWN
+    items = sizes.list_of(results)
+    for figure in re.findall(r"\d+\.\d", KNOWN):
+        assert figure in items

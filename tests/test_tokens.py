@@ -12,7 +12,7 @@ from judge.backends.tokens import TRIM_MARK, PromptEncoder, common_limit
 from judge.errors import ModelError, PromptTooLong
 from judge.methods.direct import render_direct
 from judge.prompts.marks import unmarked
-from judge.records import Order
+from judge.records import Cut, Order
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,9 @@ def test_long_responses_are_cut_alike_in_the_middle_with_a_visible_mark(tokenize
     for order in Order:
         [encoded] = encoder.encode([render_direct(pair, order, ties=False)])
         text = tokenizer.decode(encoded.ids)
-        assert encoded.is_trimmed
+        whole = PromptEncoder(tokenizer, 10**6, "trim").encode([render_direct(pair, order, ties=False)])[0]
+        assert encoded.cut == Cut(encoded.n_prompt, whole.n_prompt)
+        assert (encoded.is_trimmed, whole.is_trimmed) == (True, False)
         assert 1498 <= encoded.n_prompt <= 1500
         assert text.count(TRIM_MARK) == 2
         assert "END OF A" in text

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast, runtime_checkable
 
 from judge.errors import BackendError, InputError
 from judge.progress import Progress, silent
-from judge.records import Engine, Prompt, Unparsed
+from judge.records import Cut, Engine, Prompt, Unparsed
 from judge.registry import Registry, lacks
 
 OURS = {
@@ -83,7 +83,8 @@ class Sampling:
 class Completion:
     """A reply as text, without the words put into the judge's mouth.
 
-    `is_ended` is False where the reply was cut at `max_new_tokens`.
+    `is_ended` is False where the reply was cut at `max_new_tokens`. `is_trimmed` says that answers in the
+    prompt were shortened to fit, and `cut` how much of it was read.
     """
 
     text: str
@@ -91,6 +92,7 @@ class Completion:
     tokens_out: int
     is_ended: bool
     is_trimmed: bool = False
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class ChoiceProbabilities:
 
     `tokens_in` counts the prompt before the reply, `tokens_out` the whole reply: the words before the choice,
     the choice, the words after it and the end of the turn. `raw` is the reply as it came, where an engine
-    could not be held to the choices; "" where the reply is the choice and nothing else.
+    could not be held to the choices; "" where the reply is the choice and nothing else. `is_trimmed` and
+    `cut` are as of a `Completion`.
     """
 
     probabilities: tuple[float, ...]
@@ -107,6 +110,7 @@ class ChoiceProbabilities:
     tokens_out: int
     is_trimmed: bool = False
     raw: str = ""
+    cut: Cut | None = None
 
 
 class EngineChanged(BackendError):
@@ -152,6 +156,24 @@ class Backend(Protocol):
         """
 
 
+@runtime_checkable
+class Likelihoods(Protocol):
+    """What a backend may do beside: most engines give no probabilities of words that they did not write."""
+
+    def log_likelihoods(
+        self, asked: Sequence[tuple[Prompt, str]], longest: int
+    ) -> list[tuple[float | None, int]]:
+        """How likely the model is to reply to each prompt with the text beside it.
+
+        The sum of the log-probabilities of the text's first `longest` tokens, in nats, and how many these
+        are; None and 0 for a prompt that does not fit or a text without a token.
+        """
+
+
+class LikelihoodBackend(Backend, Likelihoods, Protocol):
+    """A backend that does both."""
+
+
 class BackendClass(Protocol):
     """How a backend is made."""
 
@@ -168,6 +190,11 @@ BACKENDS: Registry[BackendClass] = Registry(
 """Every backend by name, those of other packages too."""
 
 DEFAULTS = Settings()
+
+
+def with_likelihoods(backend: Backend) -> LikelihoodBackend | None:
+    """The backend, if it can also say how likely a text is; None if it cannot."""
+    return cast(LikelihoodBackend, backend) if isinstance(backend, Likelihoods) else None
 
 
 def systems_of(backend: Backend) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 from judge.backends.tokens import RESPONSES, TRIM_MARK, common_limit, too_long
 from judge.errors import PromptTooLong
 from judge.prompts.parsing import blanked_thinking, spoken, thought
-from judge.records import Prompt, Span, Unparsed
+from judge.records import Cut, Prompt, Span, Unparsed
 
 CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
 SPACES = " \t\r\n\u2581\u0120\u010a"  # the last three are how some servers print a token's space or newline
@@ -44,10 +44,17 @@ TEXT_PARTS = ("text", "output_text")
 
 @dataclass(frozen=True, slots=True)
 class ChatText:
-    """A prompt as (role, text) messages, which say in plain words what form the reply must have."""
+    """A prompt as (role, text) messages, which say in plain words what form the reply must have.
+
+    `cut` is None where the whole prompt fitted.
+    """
 
     messages: tuple[tuple[str, str], ...]
-    is_trimmed: bool
+    cut: Cut | None
+
+    @property
+    def is_trimmed(self) -> bool:
+        return self.cut is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,15 +298,25 @@ def _chat_text(prompt: Prompt, line: str, room: int, overflow: str) -> ChatText 
     """The prompt as chat text, or the one line that says why it does not fit."""
     pieces = [(role, [_piece(span) for span in spans]) for role, spans in prompt.messages]
     ending = f"\n\n{line}" if line else ""
-    length = len(ending) + sum(len(text) for _, spans in pieces for _, text in spans)
-    is_trimmed = length > room
-    if is_trimmed:
+    length = len(ending) + _size_of(pieces)
+    cut = None
+    if length > room:
         limit = _limit(pieces, room - len(ending)) if overflow == "trim" else 0
         if limit <= len(TRIM_MARK):
             return _refusal(length, room, overflow)
         pieces = [(role, [_shortened(piece, limit) for piece in spans]) for role, spans in pieces]
+        cut = Cut(_tokens_in(len(ending) + _size_of(pieces)), _tokens_in(length))
     messages = [(role, "".join(text for _, text in spans)) for role, spans in pieces]
-    return ChatText(tuple(_ended_with(ending, messages)), is_trimmed)
+    return ChatText(tuple(_ended_with(ending, messages)), cut)
+
+
+def _size_of(pieces: Sequence[tuple[str, list[tuple[str, str]]]]) -> int:
+    return sum(len(text) for _, spans in pieces for _, text in spans)
+
+
+def _tokens_in(n_characters: int) -> int:
+    """How many tokens so many characters are, estimated and rounded up."""
+    return -(-n_characters // CHARACTERS_PER_TOKEN)
 
 
 def _piece(span: Span) -> tuple[str, str]:
@@ -325,7 +342,7 @@ def _shortened(piece: tuple[str, str], limit: int) -> tuple[str, str]:
 
 
 def _refusal(length: int, room: int, overflow: str) -> str:
-    n_tokens, limit = (-(-n // CHARACTERS_PER_TOKEN) for n in (length, room))
+    n_tokens, limit = _tokens_in(length), _tokens_in(room)
     what = f"about {n_tokens} tokens, the limit is {limit}"
     if overflow == "error":
         return f"{what}. Raise --max-prompt-tokens, or shorten the responses with --overflow trim."

@@ -162,7 +162,8 @@ class ChatWay:
             if reply.refusal or not (reply.is_ended or _says_something(reply)):
                 return _unread([reply], reply.refusal or _cut(reply), text)
             words = without_start(reply.text, prompt.reply_start)
-            return Completion(words, reply.tokens_in, reply.tokens_out, reply.is_ended, text.is_trimmed)
+            tokens = reply.tokens_in, reply.tokens_out
+            return Completion(words, *tokens, reply.is_ended, text.is_trimmed, text.cut)
 
         return job
 
@@ -306,6 +307,7 @@ def _chosen(
         sum(reply.tokens_out for reply in replies),
         question.text.is_trimmed,
         _raw(replies),
+        question.text.cut,
     )
 
 
@@ -316,4 +318,5 @@ def _unread(replies: Sequence[ChatReply], reason: str, text: ChatText) -> Unpars
         tokens_in=sum(reply.tokens_in for reply in replies),
         tokens_out=sum(reply.tokens_out for reply in replies),
         is_trimmed=text.is_trimmed,
+        cut=text.cut,
     )

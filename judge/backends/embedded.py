@@ -151,4 +151,4 @@ class EmbeddedBackend:
 
 def _completion(one: Encoded, reply: Reply) -> Completion:
     text, n_tokens, is_ended = reply
-    return Completion(text, one.n_prompt, n_tokens, is_ended, one.is_trimmed)
+    return Completion(text, one.n_prompt, n_tokens, is_ended, one.is_trimmed, one.cut)

@@ -63,6 +63,7 @@ def chosen_among(
             tokens_in=one.n_prompt,
             tokens_out=encoder.n_reply_tokens(prompt, choices[0]),
             is_trimmed=one.is_trimmed,
+            cut=one.cut,
         )
         for prompt, one, each in zip(prompts, encoded, probabilities, strict=True)
     ]

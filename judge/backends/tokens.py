@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from judge.errors import ModelError, PromptTooLong
-from judge.records import Prompt, Span, Unparsed
+from judge.records import Cut, Prompt, Span, Unparsed
 
 T = TypeVar("T")
 
@@ -28,12 +28,16 @@ Messages = tuple[tuple[str, tuple[Span, ...]], ...]
 class Encoded:
     """A prompt as token ids: `ids` holds everything up to the choice, the words put into the mouth included.
 
-    `n_prompt` of them come before the reply.
+    `n_prompt` of them come before the reply. `cut` is None where the whole prompt fitted.
     """
 
     ids: tuple[int, ...]
     n_prompt: int
-    is_trimmed: bool
+    cut: Cut | None = None
+
+    @property
+    def is_trimmed(self) -> bool:
+        return self.cut is not None
 
 
 class PromptEncoder:
@@ -126,15 +130,14 @@ class PromptEncoder:
     def _encode_one(self, prompt: Prompt) -> Encoded | str:
         pieces = self._pieces(prompt)
         reply = self.plain_ids(prompt.reply_start)
-        excess = sum(len(ids) for _, ids in pieces) - self.max_prompt_tokens
-        is_trimmed = excess > 0
-        if is_trimmed:
+        n_whole = sum(len(ids) for _, ids in pieces)
+        if n_whole > self.max_prompt_tokens:
             shortened = self._shortened(pieces) if self.overflow == "trim" else None
             if shortened is None:
-                return self._refusal(excess)
+                return self._refusal(n_whole)
             pieces = shortened
         ids = tuple(token for _, piece in pieces for token in piece)
-        return Encoded((*ids, *reply), len(ids), is_trimmed)
+        return Encoded((*ids, *reply), len(ids), Cut(len(ids), n_whole) if len(ids) < n_whole else None)
 
     def _pieces(self, prompt: Prompt) -> list[tuple[str, list[int]]]:
         """(kind, ids) of each span in order; the chat template's words stand between the messages."""
@@ -181,8 +184,7 @@ class PromptEncoder:
             return None
         return [(kind, _middle_out(ids, limit, mark) if kind in RESPONSES else ids) for kind, ids in pieces]
 
-    def _refusal(self, excess: int) -> str:
-        n_tokens = self.max_prompt_tokens + excess
+    def _refusal(self, n_tokens: int) -> str:
         what = f"{n_tokens} tokens, the limit is {self.max_prompt_tokens}"
         if self.overflow == "error":
             return f"{what}. Raise --max-prompt-tokens, or shorten the responses with --overflow trim."

@@ -123,11 +123,10 @@ class TokensWay:
             choice = answer["choices"][0]
             ids = [int(token) for token in choice["token_ids"]]
             is_ended = choice["finish_reason"] == "stop"  # then its last token is the end of the turn
-            words = ids[:-1] if is_ended else ids
-            text = self._tokenizer.decode(words, skip_special_tokens=False)
-            return Completion(
-                whole_characters(text), encoded.n_prompt, len(ids), is_ended, encoded.is_trimmed
-            )
+            said = ids[:-1] if is_ended else ids
+            text = self._tokenizer.decode(said, skip_special_tokens=False)
+            words = whole_characters(text)
+            return Completion(words, encoded.n_prompt, len(ids), is_ended, encoded.is_trimmed, encoded.cut)
 
         async def job(session: Session) -> Completion:
             reply = await session.ask("/completions", body, read, name)

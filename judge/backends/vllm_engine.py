@@ -127,7 +127,7 @@ class VllmBackend:
             replies, n_computed = model.generate([one.ids for one in encoded], sampling)
             self.tokens_computed += n_computed
         return [
-            Completion(text, one.n_prompt, n_tokens, is_ended, one.is_trimmed)
+            Completion(text, one.n_prompt, n_tokens, is_ended, one.is_trimmed, one.cut)
             for one, (text, n_tokens, is_ended) in zip(encoded, replies, strict=True)
         ]
 

@@ -157,6 +157,8 @@ def serve(address: str, port: int, browser: bool) -> None:
         "client_showErrorDetails": "none",
         "theme_light_primaryColor": "#2f6f9f",
         "theme_dark_primaryColor": "#2a78b0",
+        "theme_light_backgroundColor": "#ffffff",  # --ground of the style sheet
+        "theme_dark_backgroundColor": "#171614",
     }
     bootstrap.load_config_options(flags)
     bootstrap.run(str(pages_folder() / "main.py"), False, [], flags)

@@ -404,7 +404,7 @@ def sample(pairs: Sequence[Pair], limit: int | None, seed: int | None) -> list[P
 
 def format_verdict(verdict: Verdict, elapsed_s: float) -> str:
     """A verdict in a few readable lines."""
-    from judge.drawing.steps import graded_steps, grades_in_words, shared_steps
+    from judge.drawing.steps import cut_in_words, graded_steps, grades_in_words, shared_steps
 
     grades = grades_in_words(verdict)
     lines = [_headline(verdict)]
@@ -413,6 +413,8 @@ def format_verdict(verdict: Verdict, elapsed_s: float) -> str:
         calibrated = ", calibrated" if f"{CALIBRATED}@" in verdict.judge else ""
         lines.append(f"P(A is better): {verdict.p_a:.3f}{of_both}{calibrated}")
     lines += [f"  {grades}"] if grades else [_line_of(verdict.readings[order], order) for order in Order]
+    if cut := cut_in_words(verdict):
+        lines.append(f"{cut.capitalize()}.")
     n_in = sum(reading.tokens_in for reading in verdict.readings.values())
     n_out = sum(reading.tokens_out for reading in verdict.readings.values())
     lines.append(f"{verdict.judge}, {n_in} tokens in, {n_out} out, {elapsed_s:.1f} s")
@@ -447,8 +449,7 @@ def _line_of(reading: Reading, order: Order) -> str:
 
     p_a = probability_of_a(reading, order)
     probability = "" if p_a is None else f", P(A) {p_a:.3f}"
-    trimmed = ", answers trimmed to fit" if reading.is_trimmed else ""
-    return f"{place}{outcome_of(reading.choice, order)}{probability}{trimmed}"
+    return f"{place}{outcome_of(reading.choice, order)}{probability}"
 
 
 def _print_origin(judge: Judge) -> None:

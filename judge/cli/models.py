@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from judge.cli.console import QuietOption, progress_shown
 from judge.errors import InputError
+from judge.models.sizes import KNOWN, SIZES
 
 app = typer.Typer(help="Base models: list, fetch, verify, path.", no_args_is_help=True)
 
@@ -20,7 +22,9 @@ def models_list() -> None:
 
     for model in basemodels.known_models():
         state = "ready" if basemodels.is_ready(model.name) else f"needs: judge models fetch {model.name}"
-        print(f"{model.name}  {model.size / 1e6:,.0f} MB  {model.hub_id}  ({model.licence})  {state}")
+        size = "".join(f"  --base-model {size}" for size, name in SIZES.items() if name == model.name)
+        print(f"{model.name}  {model.size / 1e6:,.0f} MB  {model.hub_id}  ({model.licence})  {state}{size}")
+    print(KNOWN, file=sys.stderr)
 
 
 @app.command("fetch", epilog="Example: judge models fetch qwen2.5-coder-0.5b")

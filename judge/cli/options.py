@@ -11,6 +11,7 @@ import typer
 
 from judge.errors import InputError
 from judge.methods import AUTO, IN_WORDS, METHODS
+from judge.models.sizes import KNOWN
 from judge.options import LEAST, MOST, judge_options, kinds_of_options
 
 METHOD_HELP = (
@@ -37,9 +38,8 @@ OPTIONS = {
         "name: description | weight 2 | 1 = what 1 means | 5 = what 5 means; only the name must be there.",
     ),
     "base_model": typer.Option(
-        help="small (0.5B) or large (1.5B: some four times as slow; better on LLMBar's adversarial pairs, no "
-        "better on MT-bench); a name from `judge models list`, a hub id, a folder, or what a server calls "
-        "its model."
+        help="small or large; a name from `judge models list`, a hub id, a folder, or what a server calls "
+        f"its model. {KNOWN}."
     ),
     "adapter": typer.Option(
         help="Folder of a LoRA adapter for the base model; none is the bare base model. By default score and "

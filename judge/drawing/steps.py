@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from judge.records import GRADED_ALONE, Order, Reading, Step, Verdict
+from judge.records import GRADED_ALONE, Cut, Order, Reading, Step, Verdict, longest_cut
 
 MEAN_GRADE = re.compile(r"mean grade (\d\.\d\d) of ")
 ALONE = "Each answer was graded alone, from 1 to 9, in one reading: no order can change the verdict."
@@ -62,18 +62,33 @@ def grades_in_words(verdict: Verdict, names: tuple[str, str] = ("A", "B")) -> st
 
 
 def cut_in_words(verdict: Verdict) -> str:
-    """That the answers were shortened for the judge, and to how many tokens; "" where they were not.
+    """That the answers were shortened for the judge, which read so much of so much; "" where they were not.
 
-    A method that asks several questions gives no figure: its tokens are those of all of them.
+    Verdicts that were made before the whole was counted say what was read. Where a method then asked several
+    questions they give no figure: its tokens are those of all of them.
     """
-    cut = [reading for reading in verdict.readings.values() if reading.is_trimmed]
-    if not cut:
+    trimmed = [reading for reading in verdict.readings.values() if reading.is_trimmed]
+    if not trimmed:
         return ""
+    said = "answers were shortened for the judge"
+    if cut := longest_cut(reading.cut for reading in trimmed):
+        return f"{said}, which read {share_in_words(cut)}"
     read = [step.tokens_in for step in graded_steps(verdict).values()]
-    if not read and not any(reading.steps for reading in cut):
-        read = [reading.tokens_in for reading in cut]
-    figure = f", which read {max(read):,} tokens" if read else ""
-    return f"answers were shortened for the judge{figure}"
+    if not read and not any(reading.steps for reading in trimmed):
+        read = [reading.tokens_in for reading in trimmed]
+    return f"{said}, which read {max(read):,} tokens" if read else said
+
+
+def reading_cut_in_words(reading: Reading) -> str:
+    """The same of one reading, for a list of what there is to say of it."""
+    if not reading.is_trimmed:
+        return ""
+    return f"answers shortened{f': {share_in_words(reading.cut)} read' if reading.cut else ''}"
+
+
+def share_in_words(cut: Cut) -> str:
+    """How much was read: "4,096 of 30,000 tokens"."""
+    return f"{cut.read:,} of {cut.whole:,} tokens"
 
 
 def score_table(verdict: Verdict, width: int) -> str:

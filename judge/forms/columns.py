@@ -11,6 +11,7 @@ from judge.errors import InputError
 from judge.forms.conversation import Conversation, asked, conversation_of, listed
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, each, imported, optional_name
 from judge.forms.winners import ballot_of
+from judge.io.criteria import criteria_in
 from judge.io.pairs import LONG_FORM, SHORT_FORM
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
@@ -18,7 +19,7 @@ from judge.records import Ballot
 
 NAME = "columns"
 KNOWN = (
-    *(*SHORT_FORM, *LONG_FORM, "id", "category", "reference", "system"),
+    *(*SHORT_FORM, *LONG_FORM, "id", "category", "reference", "system", "criteria"),
     *("outcome", "voter", "model_a", "model_b"),
 )
 NUMBER = re.compile(r"-?[0-9.]+|True|False")
@@ -72,6 +73,7 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
         reference=optional_name(given.get("reference")),
         metadata={name: value for name, value in entry.cells.items() if name not in used},
         is_in_order=True,
+        criteria=criteria_in(given),
     )
 
 

@@ -20,7 +20,7 @@ from judge.io.pairs import with_ids
 from judge.io.rows import Cells, Wrong
 from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
-from judge.records import Ballot, HumanVote, Message, Pair, Verdict, sha256_of_json
+from judge.records import Ballot, Criterion, HumanVote, Message, Pair, Verdict, sha256_of_json
 
 T = TypeVar("T")
 
@@ -115,6 +115,7 @@ class Comparison:
     reference: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     is_in_order: bool = False
+    criteria: tuple[Criterion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +265,7 @@ def pair_and_votes(
         reference=one.reference,
         system=systems[0],
         metadata={name: value for name, value in (models | dict(one.metadata)).items() if value is not None},
+        criteria=one.criteria,
     )
     turn = sum(message.role == "user" for message in pair.conversation_a)
     votes = [

@@ -11,7 +11,7 @@ from typing import Any
 from judge.io.criteria import MAX_WEIGHT
 from judge.io.rows import JSON_READERS, Wrong, claim, gather, kind_of, rows_of, shown, write_json_lines
 from judge.io.values import keyed, named, probability, text, token_count
-from judge.records import Choice, Judgment, Order, Outcome, Reading, Status, Step, Unparsed, Verdict
+from judge.records import Choice, Cut, Judgment, Order, Outcome, Reading, Status, Step, Unparsed, Verdict
 
 VERDICT_KEYS = ("pair_id", "status", "outcome", "p_a", "outcome_by_mean", "orders", "judge")
 UNDECIDED = "undecided"
@@ -19,6 +19,10 @@ UNDECIDED = "undecided"
 
 JUDGMENT_KEYS = ("choice", "probabilities", "raw", "tokens_in", "tokens_out", "trimmed")
 UNPARSED_KEYS = ("unparsed", "raw", "tokens_in", "tokens_out", "trimmed")
+READING_EXTRAS = ("cut", "steps")
+"""The keys that a reading has beside these, where there is something to say."""
+
+CUT_KEYS = ("read", "whole")
 STEP_KEYS = ("name", "raw", "tokens_in", "tokens_out", "scores", "shared")
 
 
@@ -68,6 +72,8 @@ def reading_to_json(reading: Reading) -> dict[str, Any]:
         "tokens_out": reading.tokens_out,
         "trimmed": reading.is_trimmed,
     }
+    if reading.cut is not None:
+        rest["cut"] = cut_to_json(reading.cut)
     if reading.steps:
         rest["steps"] = [step_to_json(step) for step in reading.steps]
     if isinstance(reading, Unparsed):
@@ -76,6 +82,11 @@ def reading_to_json(reading: Reading) -> dict[str, Any]:
     if (p := reading.probabilities) is not None:
         probabilities = {choice.value: float(p[choice]) for choice in Choice if choice in p}
     return {"choice": reading.choice.value, "probabilities": probabilities, **rest}
+
+
+def cut_to_json(cut: Cut) -> dict[str, int]:
+    """How much was read of a prompt whose answers were shortened."""
+    return {"read": cut.read, "whole": cut.whole}
 
 
 def step_to_json(step: Step) -> dict[str, Any]:
@@ -108,21 +119,34 @@ def verdict_from_cells(obj: Any) -> Verdict:
 
 
 def reading_from_json(obj: Any, order: Order) -> Reading:
-    """One order's reading; "steps" may be left out."""
+    """One order's reading; "steps" may be left out, and "cut" where nothing is known of it."""
     is_unparsed = isinstance(obj, dict) and "unparsed" in obj
     keys = UNPARSED_KEYS if is_unparsed else JUDGMENT_KEYS
-    has_steps = isinstance(obj, dict) and "steps" in obj
-    keyed(obj, (*keys, "steps") if has_steps else keys, order)
+    more = [key for key in READING_EXTRAS if isinstance(obj, dict) and key in obj]
+    keyed(obj, (*keys, *more), order)
     raw = text(obj["raw"], f"{order}, raw")
     tokens_in, tokens_out = (token_count(obj[key], f"{order}, {key}") for key in ("tokens_in", "tokens_out"))
     is_trimmed = obj["trimmed"]
     if not isinstance(is_trimmed, bool):
         raise Wrong(f"{order}, trimmed is {kind_of(is_trimmed)}. It must be true or false.")
-    rest = (raw, tokens_in, tokens_out, is_trimmed, steps_of(obj.get("steps", []), f"{order}, steps"))
+    cut = cut_of(obj["cut"], f"{order}, cut") if "cut" in obj else None
+    if cut is not None and not is_trimmed:
+        raise Wrong(f"{order}, cut is there, and trimmed is false. Only what was trimmed has a cut.")
+    steps = steps_of(obj.get("steps", []), f"{order}, steps")
+    rest = (raw, tokens_in, tokens_out, is_trimmed, steps, cut)
     if is_unparsed:
         return Unparsed(text(obj["unparsed"], f"{order}, unparsed"), *rest)
     choice = named(obj["choice"], Choice, f"{order}, choice")
     return Judgment(choice, probabilities_of(obj["probabilities"], f"{order}, probabilities"), *rest)
+
+
+def cut_of(value: Any, name: str) -> Cut:
+    """How much was read, from an object with two counts of tokens."""
+    keyed(value, CUT_KEYS, name)
+    read, whole = (token_count(value[key], f"{name}, {key}") for key in CUT_KEYS)
+    if read >= whole:
+        raise Wrong(f"{name} is {read} of {whole}. What was read must be less than the whole.")
+    return Cut(read, whole)
 
 
 def steps_of(value: Any, name: str) -> tuple[Step, ...]:

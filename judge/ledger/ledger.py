@@ -27,7 +27,7 @@ from filelock import FileLock
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
 from judge.io.files import cache_folder
-from judge.io.verdicts import step_to_json
+from judge.io.verdicts import cut_to_json, step_to_json
 from judge.ledger.shards import (
     ReadingRow,
     iso,
@@ -36,7 +36,7 @@ from judge.ledger.shards import (
     stored_probabilities,
     write_shards,
 )
-from judge.records import SHARED_LENGTH, Choice, Identity, Judgment, Order, Reading, Step, Unparsed
+from judge.records import SHARED_LENGTH, Choice, Cut, Identity, Judgment, Order, Reading, Step, Unparsed
 
 VERSION = 2  # goes up when a table or a field of Identity changes
 APPLICATION_ID = 0x34544A4C  # "4TJL": in the header of our SQLite files and of no other program's
@@ -84,6 +84,19 @@ SYSTEMS = """CREATE TABLE IF NOT EXISTS systems (
     PRIMARY KEY (judge, system)
 )"""
 """What a server called the systems that answered as a judge. Older versions read a ledger with it, too."""
+READING_CUT = "ALTER TABLE readings ADD COLUMN cut TEXT"
+"""JSON, see `cut_to_json`; NULL: nothing was cut, or a version that did not know how much recorded it."""
+REPLY_CUTS = """CREATE TABLE IF NOT EXISTS reply_cuts (
+    key TEXT PRIMARY KEY,
+    cut TEXT NOT NULL
+)"""
+"""The same of replies, in a table of its own: older versions go on writing rows of the columns they know."""
+ADDED_LATER = {
+    ("systems", "judge"): SYSTEMS,
+    ("readings", "cut"): READING_CUT,
+    ("reply_cuts", "key"): REPLY_CUTS,
+}
+"""What is made where its column is missing, with no new version: older programs go on using the ledger."""
 UPGRADE_FROM_1 = ("ALTER TABLE readings ADD COLUMN steps TEXT", TABLES[2], f"PRAGMA user_version = {VERSION}")
 
 
@@ -228,14 +241,14 @@ class Ledger:
     def find_replies(self, keys: Iterable[str]) -> dict[str, Completion]:
         """The shared replies that are known, by key."""
         query = """
-            SELECT key, text, tokens_in, tokens_out, is_ended, is_trimmed FROM replies
-            WHERE key IN (SELECT value FROM json_each(?))
+            SELECT key, text, tokens_in, tokens_out, is_ended, is_trimmed, cut
+            FROM replies LEFT JOIN reply_cuts USING (key) WHERE key IN (SELECT value FROM json_each(?))
         """
         with self._reading() as db:
             rows = db.execute(query, (json.dumps(list(keys)),))
             return {
-                key: Completion(text, n_in, n_out, bool(is_ended), bool(is_trimmed))
-                for key, text, n_in, n_out, is_ended, is_trimmed in rows
+                key: Completion(text, n_in, n_out, bool(is_ended), bool(is_trimmed), stored_cut(cut))
+                for key, text, n_in, n_out, is_ended, is_trimmed, cut in rows
             }
 
     def record_replies(self, replies: Mapping[str, Completion], elapsed_s: float) -> None:
@@ -251,8 +264,10 @@ class Ledger:
             (key, one.text, one.tokens_in, one.tokens_out, one.is_ended, one.is_trimmed, each_s, at)
             for key, one in replies.items()
         ]
+        cuts = [(key, cut_text(one.cut)) for key, one in replies.items() if one.cut is not None]
         with self._transaction() as db:
             db.executemany(insert, rows)
+            db.executemany("INSERT INTO reply_cuts VALUES (?, ?) ON CONFLICT (key) DO NOTHING", cuts)
 
     def forget_replies(self, names: Iterable[str]) -> None:
         """Drops the shared replies of these names (see `Step.shared`), so that they are asked again."""
@@ -335,6 +350,10 @@ class Ledger:
                 problems += bad.problems
         if problems:
             raise BadLines(problems)
+        return self.take_in(shards)
+
+    def take_in(self, shards: Iterable[tuple[Identity, Sequence[ReadingRow]]]) -> ImportCounts:
+        """The same of shards that are read already: each is a judge and its readings."""
         counts: Counter[str] = Counter()
         with self._transaction() as db:
             for identity, rows in shards:
@@ -531,8 +550,10 @@ def _make_ready(db: sqlite3.Connection) -> None:
         with db:
             db.execute("BEGIN IMMEDIATE")
             _create(db)
-    if ("systems", "judge") not in _layout(db):
-        db.execute(SYSTEMS)
+    layout = _layout(db)
+    for column, statement in ADDED_LATER.items():
+        if column not in layout:
+            db.execute(statement)
 
 
 def _set_aside(path: Path) -> Path:
@@ -587,8 +608,8 @@ def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
 
 
 def _is_same_reading(one: ReadingRow, other: ReadingRow) -> bool:
-    """Whether two rows agree, times and steps aside; a raw text that was left out matches any other."""
-    ignored: dict[str, Any] = {"elapsed_s": 0.0, "recorded_at": "", "steps": None}
+    """Whether two rows agree, times, steps and cuts aside; a raw text that was left out matches any other."""
+    ignored: dict[str, Any] = {"elapsed_s": 0.0, "recorded_at": "", "steps": None, "cut": None}
     if one.raw is None or other.raw is None:
         ignored["raw"] = None
     return one._replace(**ignored) == other._replace(**ignored)
@@ -614,14 +635,24 @@ def _row_of(entry: Entry, recorded_at: str) -> ReadingRow:
         elapsed_s=entry.elapsed_s,
         recorded_at=recorded_at,
         steps=json.dumps([step_to_json(step) for step in reading.steps]) if reading.steps else None,
+        cut=cut_text(reading.cut),
     )
 
 
 def _reading_of(row: ReadingRow) -> Reading:
-    rest = (row.raw or "", row.tokens_in, row.tokens_out, bool(row.is_trimmed), _steps_of(row.steps))
+    tokens = row.tokens_in, row.tokens_out
+    rest = (row.raw or "", *tokens, bool(row.is_trimmed), _steps_of(row.steps), stored_cut(row.cut))
     if row.choice is None:
         return Unparsed(row.reason or "", *rest)
     return Judgment(Choice(row.choice), stored_probabilities(row.probabilities), *rest)
+
+
+def cut_text(cut: Cut | None) -> str | None:
+    return None if cut is None else json.dumps(cut_to_json(cut))
+
+
+def stored_cut(text: str | None) -> Cut | None:
+    return None if text is None else Cut(**json.loads(text))
 
 
 def _steps_of(text: str | None) -> tuple[Step, ...]:

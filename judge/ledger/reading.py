@@ -39,6 +39,13 @@ class Header(OpenShape):
     identity: IdentityShape
 
 
+class CutShape(Shape):
+    """How much was read of a prompt whose answers were shortened, in tokens."""
+
+    read: Count
+    whole: Count
+
+
 class SharedStep(Shape):
     """The cost of a step that several readings share, without its text."""
 
@@ -74,6 +81,7 @@ class ShardLine(Shape):
     recorded_at: Annotated[
         str, AfterValidator(_in_utc), Must("a time in UTC such as 2025-01-31T12:00:00+00:00")
     ]
+    cut: Annotated[CutShape | None, Must(f"an object with {', '.join(CutShape.model_fields)}")] = None
     shared: Annotated[list[SharedStep], Must(f"objects with {', '.join(SharedStep.model_fields)}")] = Field(
         default_factory=list
     )
@@ -135,6 +143,7 @@ def _row_in(line: str) -> ReadingRow:
         raise misshapen(error, ShardLine, _object_in(line)) from None
     shared = [step.model_dump() | {"raw": "", "scores": None} for step in values.pop("shared")]
     values["probabilities"] = probabilities_text(values["probabilities"])
+    values["cut"] = values["cut"] and json.dumps(values["cut"].model_dump())
     return ReadingRow(**values, steps=json.dumps(shared) if shared else None)
 
 

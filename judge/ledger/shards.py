@@ -28,8 +28,8 @@ LONGEST_EXPORTED_RAW = 16  # characters: a four-token reply fits, a reply that q
 class ReadingRow(NamedTuple):
     """A reading as a row of the ledger's table, without its judge; a line of a shard says the same.
 
-    `probabilities` and `steps` are JSON text; `raw` is None where a shard left it out. Steps that came in a
-    shard are only the shared ones, without text and with `elapsed_s`.
+    `probabilities`, `steps` and `cut` are JSON text; `raw` is None where a shard left it out. Steps that came
+    in a shard are only the shared ones, without text and with `elapsed_s`.
     """
 
     content: str
@@ -44,6 +44,7 @@ class ReadingRow(NamedTuple):
     elapsed_s: float
     recorded_at: str
     steps: str | None
+    cut: str | None = None
 
 
 def probabilities_text(probabilities: Mapping[Choice, float] | None) -> str | None:
@@ -98,13 +99,14 @@ def shard_line(row: ReadingRow, seconds: Mapping[str, float]) -> str:
         "raw": row.raw if is_short else None,
         "is_trimmed": bool(row.is_trimmed),
     }
-    del line["steps"]
+    del line["steps"], line["cut"]
     shared = [
         {name: step[name] for name in SHARED_FIELDS} | {"elapsed_s": seconds.get(step["shared"], 0.0)}
         for step in json.loads(row.steps or "[]")
         if step["shared"]
     ]
-    return json.dumps(line | ({"shared": shared} if shared else {}), ensure_ascii=False)
+    cut = {"cut": json.loads(row.cut)} if row.cut else {}
+    return json.dumps(line | cut | ({"shared": shared} if shared else {}), ensure_ascii=False)
 
 
 def _shards(header: str, lines: Sequence[str], max_bytes: int) -> list[bytes]:

@@ -117,12 +117,12 @@ def verdict_in(prompt: Prompt, reply: Completion | Unparsed, ties: bool) -> Read
     """The reading that a free reply states by its last verdict; what was only thought is none."""
     if isinstance(reply, Unparsed):
         return reply
-    raw = prompt.reply_start + reply.text
+    told = prompt.reply_start + reply.text, reply.tokens_in, reply.tokens_out, reply.is_trimmed
     choice = parse_choice(prompt.reply_start + spoken(reply.text), letters_of(ties))
     if isinstance(choice, Unparsed):
         cut = "" if reply.is_ended else f" (cut at {reply.tokens_out} tokens)"
-        return Unparsed(choice.reason + cut, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
-    return Judgment(choice, None, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
+        return Unparsed(choice.reason + cut, *told, cut=reply.cut)
+    return Judgment(choice, None, *told, cut=reply.cut)
 
 
 T = TypeVar("T")

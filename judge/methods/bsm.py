@@ -25,6 +25,7 @@ from judge.prompts.parsing import parse_plan, parse_scores, spoken
 from judge.records import (
     Choice,
     Criterion,
+    Cut,
     Identity,
     Judgment,
     Order,
@@ -35,6 +36,7 @@ from judge.records import (
     Span,
     Step,
     Unparsed,
+    longest_cut,
 )
 
 MAX_NEW_TOKENS = 256
@@ -52,6 +54,7 @@ class Solved:
 
     step: Step
     is_trimmed: bool
+    cut: Cut | None
     reason: str = ""
     distributions: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
@@ -198,29 +201,29 @@ def expected_scores(
     """The mean scores of both responses on a criterion; the raw text gives the probabilities of 1 to 5."""
     both = (first, second)
     tokens = sum(one.tokens_in for one in both), sum(one.tokens_out for one in both)
-    is_trimmed = any(one.is_trimmed for one in both)
+    cuts = any(one.is_trimmed for one in both), longest_cut(one.cut for one in both)
     if isinstance(first, Unparsed) or isinstance(second, Unparsed):
         raw = "\n".join(one.raw for one in both if isinstance(one, Unparsed))
         reason = next(one.reason for one in both if isinstance(one, Unparsed))
-        return Solved(Step(str(criterion), raw, *tokens), is_trimmed, reason)
+        return Solved(Step(str(criterion), raw, *tokens), *cuts, reason)
     raw = "\n".join(
         f"Score {side}: " + " ".join(f"{p:.4f}" for p in one.probabilities)
         for side, one in zip(ANSWER_LETTERS, (first, second), strict=True)
     )
     scores = mean_score(first.probabilities), mean_score(second.probabilities)
     step = Step(str(criterion), raw, *tokens, scores, weight=criterion.weight)
-    return Solved(step, is_trimmed, distributions=(first.probabilities, second.probabilities))
+    return Solved(step, *cuts, distributions=(first.probabilities, second.probabilities))
 
 
 def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion | Unparsed) -> Solved:
     """The whole scores that a free reply states."""
     step = replace(step_of(str(criterion), prompt, reply), weight=criterion.weight)
     if isinstance(reply, Unparsed):
-        return Solved(step, reply.is_trimmed, reply.reason)
+        return Solved(step, reply.is_trimmed, reply.cut, reply.reason)
     scores = parse_scores(prompt.reply_start + spoken(reply.text))
     if isinstance(scores, Unparsed):
-        return Solved(step, reply.is_trimmed, scores.reason)
-    return Solved(replace(step, scores=scores), reply.is_trimmed)
+        return Solved(step, reply.is_trimmed, reply.cut, scores.reason)
+    return Solved(replace(step, scores=scores), reply.is_trimmed, reply.cut)
 
 
 def merge(before: tuple[Step, ...], solved: Sequence[Solved]) -> Reading:
@@ -231,12 +234,12 @@ def merge(before: tuple[Step, ...], solved: Sequence[Solved]) -> Reading:
         solved: what was said of each criterion, at least one.
     """
     tokens = sum(one.step.tokens_in for one in solved), sum(one.step.tokens_out for one in solved)
-    is_trimmed = any(one.is_trimmed for one in solved)
+    is_trimmed, cut = any(one.is_trimmed for one in solved), longest_cut(one.cut for one in solved)
     steps = (*before, *(one.step for one in solved))
     for number, one in enumerate(solved, start=1):
         if one.step.scores is None:
             reason = f"solve, criterion {number}: {one.reason}"
-            return Unparsed(reason, one.step.raw, *tokens, is_trimmed, steps)
+            return Unparsed(reason, one.step.raw, *tokens, is_trimmed, steps, cut)
     weights = whole_weights([one.step.weight for one in solved])
     first, second = (
         sum(
@@ -251,7 +254,7 @@ def merge(before: tuple[Step, ...], solved: Sequence[Solved]) -> Reading:
     probabilities = choice_probabilities(drawn, weights) if drawn else None
     unit = solved[0].step.weight / weights[0]
     raw = f"{unit * first:.2f} : {unit * second:.2f}"
-    return Judgment(choice, probabilities, raw, *tokens, is_trimmed, steps)
+    return Judgment(choice, probabilities, raw, *tokens, is_trimmed, steps, cut)
 
 
 def whole_weights(weights: Sequence[float]) -> list[int]:

@@ -65,4 +65,5 @@ def _reading(prompt: Prompt, chosen: ChoiceProbabilities | Unparsed, ties: bool)
         tokens_in=chosen.tokens_in,
         tokens_out=chosen.tokens_out,
         is_trimmed=chosen.is_trimmed,
+        cut=chosen.cut,
     )

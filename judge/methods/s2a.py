@@ -20,7 +20,18 @@ from judge.methods.direct import TEMPLATE, choose_letters, render_direct
 from judge.progress import Progress, silent
 from judge.prompts import fill
 from judge.prompts.parsing import spoken
-from judge.records import Identity, Message, Order, Pair, Prompt, Reading, Span, Step, Unparsed
+from judge.records import (
+    Identity,
+    Message,
+    Order,
+    Pair,
+    Prompt,
+    Reading,
+    Span,
+    Step,
+    Unparsed,
+    longest_cut,
+)
 
 MAX_NEW_TOKENS = 1024
 TEMPLATES = ("s2a_question", "s2a_answer", TEMPLATE)
@@ -59,10 +70,11 @@ class SystemTwoAttention:
         answers = iter(zip(asked, self._rewritten.ask(asked), strict=True))
         steps: list[tuple[Step, ...]] = []
         rewritten: list[Pair | Unparsed] = []
+        asked_for: list[list[Completion | Unparsed]] = []
         for pair, _ in items:
             parts = [next(answers) for _ in NAMES]
-            replies = [reply for _, (_, reply) in parts]
-            rewritten.append(rewritten_pair(pair, replies))
+            asked_for.append([reply for _, (_, reply) in parts])
+            rewritten.append(rewritten_pair(pair, asked_for[-1]))
             steps.append(
                 tuple(
                     step_of(name, prompt, reply, key)
@@ -76,7 +88,18 @@ class SystemTwoAttention:
         ]
         judged = iter(choose_letters(self.backend, prompts, self.ties))
         readings = [pair if isinstance(pair, Unparsed) else next(judged) for pair in rewritten]
-        return [replace(reading, steps=taken) for reading, taken in zip(readings, steps, strict=True)]
+        return [rested_on(*one) for one in zip(readings, steps, asked_for, strict=True)]
+
+
+def rested_on(reading: Reading, steps: tuple[Step, ...], replies: Sequence[Completion | Unparsed]) -> Reading:
+    """The reading with the steps before it; what was shortened for a rewriting is shortened for it, too."""
+    all_asked = [reading, *replies]
+    return replace(
+        reading,
+        steps=steps,
+        is_trimmed=any(one.is_trimmed for one in all_asked),
+        cut=longest_cut(one.cut for one in all_asked),
+    )
 
 
 def render_rewriting(pair: Pair) -> list[Prompt]:

@@ -22,6 +22,7 @@ from judge.records import (
     GRADED_ALONE,
     SHARED_LENGTH,
     Choice,
+    Cut,
     Identity,
     Judgment,
     Message,
@@ -31,6 +32,7 @@ from judge.records import (
     Reading,
     Step,
     Unparsed,
+    longest_cut,
     sha256_of_json,
 )
 
@@ -48,6 +50,7 @@ class Grade:
     mean: float
     step: Step
     is_trimmed: bool
+    cut: Cut | None
 
 
 class Score:
@@ -147,7 +150,7 @@ def as_reply(chosen: ChoiceProbabilities | Unparsed) -> Completion | Unparsed:
     if isinstance(chosen, Unparsed):
         return chosen
     text = json.dumps(list(chosen.probabilities))
-    return Completion(text, chosen.tokens_in, chosen.tokens_out, True, chosen.is_trimmed)
+    return Completion(text, chosen.tokens_in, chosen.tokens_out, True, chosen.is_trimmed, chosen.cut)
 
 
 def mean_grade(probabilities: Sequence[float]) -> float:
@@ -164,7 +167,7 @@ def grade_in(reply: Completion | Unparsed, key: str) -> Grade | Unparsed:
     said = " ".join(f"{number} {p:.3f}" for number, p in zip(GRADES, probabilities, strict=True))
     raw = f"mean grade {mean:.2f} of {said}"
     step = Step("", raw, reply.tokens_in, reply.tokens_out, shared=key[:SHARED_LENGTH])
-    return Grade(mean, step, reply.is_trimmed)
+    return Grade(mean, step, reply.is_trimmed, reply.cut)
 
 
 def compared(first: Grade | Unparsed, second: Grade | Unparsed) -> Reading:
@@ -187,4 +190,5 @@ def compared(first: Grade | Unparsed, second: Grade | Unparsed) -> Reading:
         steps=tuple(
             replace(one.step, name=name) for one, name in zip((first, second), GRADED_ALONE, strict=True)
         ),
+        cut=longest_cut([first.cut, second.cut]),
     )

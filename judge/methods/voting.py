@@ -24,6 +24,7 @@ from judge.records import (
     Span,
     Step,
     Unparsed,
+    longest_cut,
     sha256_of_json,
 )
 
@@ -112,21 +113,29 @@ def picked_of(readings: Sequence[Reading], picked: ChoiceProbabilities | Unparse
     if picked is None:
         return voted(replace(left[0], tokens_in=0, tokens_out=0), readings)
     if isinstance(picked, Unparsed):
-        return voted(replace(picked, reason=f"usc: {picked.reason}"), readings)
+        return voted(replace(picked, reason=f"usc: {picked.reason}"), readings, picked)
     best = max(range(len(left)), key=lambda i: picked.probabilities[i])
     chosen = replace(left[best], tokens_in=picked.tokens_in, tokens_out=picked.tokens_out)
-    return voted(chosen, readings, is_trimmed=picked.is_trimmed)
+    return voted(chosen, readings, picked)
 
 
-def voted(result: Reading, readings: Sequence[Reading], is_trimmed: bool = False) -> Reading:
-    """The result with every sample's tokens added and its steps kept, each under its number."""
+def voted(
+    result: Reading, readings: Sequence[Reading], picked: ChoiceProbabilities | Unparsed | None = None
+) -> Reading:
+    """The result with every sample's tokens added and its steps kept, each under its number.
+
+    Args:
+        picked: what came of the question for the best sample, if it was asked.
+    """
+    asked = [*readings, *([] if picked is None else [picked])]
     steps = [step for number, one in enumerate(readings, start=1) for step in _steps_of(number, one)]
     return replace(
         result,
         tokens_in=result.tokens_in + sum(one.tokens_in for one in readings),
         tokens_out=result.tokens_out + sum(one.tokens_out for one in readings),
-        is_trimmed=is_trimmed or any(one.is_trimmed for one in readings),
+        is_trimmed=any(one.is_trimmed for one in asked),
         steps=tuple(steps),
+        cut=longest_cut(one.cut for one in asked),
     )
 
 

@@ -311,6 +311,7 @@ def why_not_as_expected(comparison: Comparison, expect: str, criteria: str = "")
     parts = [
         headline(verdict, expect),
         "\n".join(f"  {line}" for line in lines_by_order(verdict)),
+        *cut_line(verdict),
         f"[Prompt]\n{clipped(pair.prompt)}",
         f"[New answer]\n{clipped(pair.response_a)}",
         f"[Approved answer]\n{clipped(pair.response_b)}",
@@ -331,6 +332,14 @@ def headline(verdict: Verdict, expect: str) -> str:
     won = {Outcome.A: "the new answer is better", Outcome.B: "the approved answer is better"}
     found = won.get(verdict.outcome or Outcome.TIE, "both answers are equally good")
     return f"{found}{'' if graded_steps(verdict) else ', in both orders'}; {wanted}"
+
+
+def cut_line(verdict: Verdict) -> list[str]:
+    """That the answers were shortened for the judge, as one line; none where they were not."""
+    from judge.drawing.steps import cut_in_words
+
+    words = cut_in_words(verdict)
+    return [f"{words.capitalize()}."] if words else []
 
 
 def lines_by_order(verdict: Verdict) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from judge.api import Judge
 from judge.backends import Settings
 from judge.errors import InputError
+from judge.io.criteria import criteria_given
 from judge.io.pairs import pair_from_cells, pair_to_json
 from judge.io.verdicts import UNDECIDED, verdict_from_cells, verdict_to_json
 from judge.ledger.replay import Replay
@@ -30,7 +31,7 @@ from judge.plugin.gate import (
     sequential_gate,
 )
 from judge.plugin.suite import Comparison
-from judge.records import Pair, Share, Status
+from judge.records import Criterion, Pair, Share, Status
 
 POLICIES = ("tie", "skip", "fail")
 Record = dict[str, Any]
@@ -53,6 +54,7 @@ class RunSettings:
     no_cache: bool = False
     report: str = ""
     calibration: str = ""
+    criteria: str = ""
     update_baseline: bool = False
 
     def __post_init__(self) -> None:
@@ -97,7 +99,13 @@ class SuiteRun:
     """Whether pytest runs no test (--collect-only and the like), so that no gate is asked."""
 
     item: Any = None
+    suite_criteria: tuple[Criterion, ...] = field(init=False)
+    """What all pairs are judged by that have no criteria of their own; none if the suite has none."""
     _ahead: dict[str, Comparison] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises InputError where the suite's criteria cannot be read."""
+        self.suite_criteria = criteria_given(self.settings.criteria)
 
     @cached_property
     def judge(self) -> Judge:
@@ -123,9 +131,14 @@ class SuiteRun:
         Raises:
             JudgeError: a judge cannot be loaded, or failed.
         """
+        pairs = [self._by_suite(pair) for pair in pairs]
         own, rest = ([one for one in pairs if bool(one.criteria) is has] for has in (True, False))
         compared = {id(one.pair): one for some in (rest, own) if some for one in self._compare(some)}
         return [compared[id(pair)] for pair in pairs]
+
+    def _by_suite(self, pair: Pair) -> Pair:
+        """The pair with the suite's criteria, where it has none of its own."""
+        return pair if pair.criteria else replace(pair, criteria=self.suite_criteria)
 
     def _compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
         """One comparison per pair; either all of them have criteria or none has."""
@@ -154,6 +167,7 @@ class SuiteRun:
 
         In a sequential run a pair is judged alone: others may never be needed.
         """
+        pair = self._by_suite(pair)
         if pair.content_hash not in self._ahead:
             wanted = [pair] if self.settings.sequential else [*others, pair]
             self._ahead |= {one.pair.content_hash: one for one in self.compare(wanted)}

@@ -19,8 +19,9 @@ import numpy as np
 
 from judge.metrics.bootstrap import Floats
 from judge.metrics.panel import Bools, Ints
+from judge.orders import logistic
 from judge.ranking.contests import Contests, incidence, matches
-from judge.ranking.strengths import Fit, clearness, logistic
+from judge.ranking.strengths import Fit, clearness
 
 CLEAR = 2.6
 """Standard errors. Looking again after each round at two equal models errs in 5 % of runs or fewer."""

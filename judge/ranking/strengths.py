@@ -15,6 +15,7 @@ import numpy as np
 from judge.metrics.bootstrap import LEVEL, Estimate, Floats, sums_by_cluster
 from judge.metrics.panel import Bools, Ints
 from judge.metrics.ranking import ELO, is_strongly_connected
+from judge.orders import logistic
 from judge.ranking.contests import Contests, incidence, matches
 
 MAX_STEPS = 200
@@ -246,8 +247,3 @@ def estimate_of(value: float, error: float, fit: Fit, n: int) -> Estimate:
 
     reach = float(stdtrit(fit.n_prompts - 1, (1 + LEVEL) / 2)) * float(error)
     return Estimate(float(value), float(value) - reach, float(value) + reach, n)
-
-
-def logistic(odds: Floats | float) -> Floats:
-    found: Floats = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
-    return found

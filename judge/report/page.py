@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from judge.drawing.formats import cell_of, html_page, markdown_table, terminal_text
 from judge.drawing.steps import cut_in_words, graded_steps, score_table
+from judge.io.verdicts import cut_to_json
 from judge.io.wording import name_of
 from judge.records import Order, Outcome, Share, Status
 from judge.report.criteria import leads_of, most_pairs_first
@@ -176,7 +177,8 @@ def format_json(report: Report) -> str:
         there is none.
     pair: {"id", "category", "status", "outcome", "p_a", "outcome_by_mean", "is_undecided", "gold",
         "is_trimmed", "tokens_in", "tokens_out", "orders": {"AB": order, "BA": order}}
-    order: {"choice", "p_a", "unparsed"}; choice is null where unparsed, which then is the reason.
+    order: {"choice", "p_a", "unparsed"}; choice is null where unparsed, which then is the reason. Where
+        answers were shortened and it is known by how much, also "cut": {"read", "whole"}, in tokens.
     criterion: {"weight", "wins", "decides", "against", "against_ids", "mean_lead"}; see `CriterionGroup`. A
         pair then has "criteria": {name: {"a", "b", "weight"}}, the mean scores of both orders.
     """
@@ -249,7 +251,9 @@ def row_as_json(row: ReportRow) -> dict[str, Any]:
         "tokens_in": row.tokens_in,
         "tokens_out": row.tokens_out,
         "orders": {
-            o.value: {"choice": choices[o], "p_a": p_a_by_order[o], "unparsed": reasons.get(o)} for o in Order
+            o.value: {"choice": choices[o], "p_a": p_a_by_order[o], "unparsed": reasons.get(o)}
+            | ({} if (cut := row.verdict.readings[o].cut) is None else {"cut": cut_to_json(cut)})
+            for o in Order
         },
         **({"criteria": leads} if leads else {}),
     }

@@ -14,13 +14,19 @@ def placed(events: Iterable[Event], by_content: Mapping[str, Sequence[IndexEntry
     """The last words on the pairs of a file, each under the id that its pair has there.
 
     Of pairs with one content an event belongs to the one with its id; if none has it, to the first.
+
+    Args:
+        events: the last words, under the ids that the pairs had when they were said.
     """
-    found = []
-    for event in events:
-        if entries := by_content.get(event.content):
-            entry = next((entry for entry in entries if entry.id == event.pair_id), entries[0])
-            found.append(replace(event, pair_id=entry.id))
-    return last_words(found)
+    here = [(event, entries) for event in events if (entries := by_content.get(event.content))]
+    found = [
+        event
+        if any(entry.id == event.pair_id for entry in entries)
+        else replace(event, pair_id=entries[0].id)
+        for event, entries in here
+    ]
+    # Only under another id can one word take the place of another, and few files have such pairs.
+    return last_words(found) if any(a is not b for a, (b, _) in zip(found, here, strict=True)) else found
 
 
 def by_judge(verdicts: Iterable[Verdict]) -> dict[str, dict[str, Verdict]]:
