@@ -1,4 +1,4 @@
-"""GSM8K: grade-school maths in words (Cobbe et al., arXiv:2110.14168). Table 4 of the paper, chain of thought."""
+"""GSM8K: grade-school maths in words (Cobbe et al., arXiv:2110.14168). Table 4 of the paper, CoT."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SHOTS = (
         "The answer is 60.",
     ),
     (
-        "There are 24 children in a class. A third of them walk to school, and half of the others come by bus. "
+        "There are 24 children in a class. A third of them walk to school, half of the others come by bus. "
         "How many come by bus?",
         "24 / 3 = 8 children walk, so there are 24 - 8 = 16 others. Half of them are 16 / 2 = 8.\n"
         "The answer is 8.",
@@ -81,7 +81,9 @@ def question_of(place: str, question: str, solution: str) -> Question:
     marked = solution.rpartition("####")[2]
     answer = number_in(f"The answer is {marked}") if "####" in solution else Unparsed("no ####", solution)
     if isinstance(answer, Unparsed):
-        raise InputError(f"{place}: the solution ends in {solution[-20:]!r}. It must end in #### and a number.")
+        raise InputError(
+            f"{place}: the solution ends in {solution[-20:]!r}. It must end in #### and a number."
+        )
     return Question(question.strip(), answer, subject=(question.strip(),))
 
 
@@ -92,7 +94,9 @@ def step_by_step(question: str, before: Sequence[str]) -> str:
 
 def with_shots(question: str, before: Sequence[str]) -> tuple[Message, ...]:
     """Chain of thought after eight worked examples (Wei et al., arXiv:2201.11903)."""
-    shown = [Message(role, text) for shot in SHOTS for role, text in zip(("user", "assistant"), shot, strict=True)]
+    shown = [
+        Message(role, text) for shot in SHOTS for role, text in zip(("user", "assistant"), shot, strict=True)
+    ]
     return (*shown, Message("user", question))
 
 
@@ -110,5 +114,6 @@ TASK = Task(
     answer_in=number_in,
     filter="majority",
     n_samples=10,
+    epochs=3,
     sizes={Split.TRAIN: 200, Split.HELD_OUT: 60, Split.TEST: 200},
 )

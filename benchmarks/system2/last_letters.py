@@ -6,7 +6,16 @@ from itertools import permutations
 from pathlib import Path
 
 from benchmarks.system2.reading import letters_in
-from benchmarks.system2.task import Procedure, Question, Split, Task, at_once, rephrasing, shared_out, shuffled
+from benchmarks.system2.task import (
+    Procedure,
+    Question,
+    Split,
+    Task,
+    at_once,
+    rephrasing,
+    shared_out,
+    shuffled,
+)
 from benchmarks.system2.words import WORDS
 
 NAME = "last-letters"
@@ -36,5 +45,6 @@ TASK = Task(
     answer_in=letters_in,
     filter="majority",
     n_samples=8,
+    epochs=6,
     sizes={Split.TRAIN: 200, Split.HELD_OUT: 100, Split.TEST: 200},
 )

@@ -65,5 +65,6 @@ TASK = Task(
     answer_in=name_in,
     filter="usc",
     n_samples=8,
+    epochs=4,
     sizes={Split.TRAIN: 300, Split.HELD_OUT: 80, Split.TEST: 500},
 )

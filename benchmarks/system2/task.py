@@ -74,6 +74,7 @@ class Task:
         system_2: every variant by name. teacher: the one whose answers are distilled.
         answer_in: reads a reply.
         filter: how samples become a target, one of `filters.FILTERS`. n_samples: how many there are.
+        epochs: how often a student sees each row, so that there are a hundred steps or more.
         sizes: how many questions each split has where there is time.
     """
 
@@ -87,6 +88,7 @@ class Task:
     answer_in: Callable[[str], Answer]
     filter: str
     n_samples: int
+    epochs: int
     sizes: Mapping[Split, int]
 
 
