@@ -19,15 +19,20 @@ YES_OR_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 SPELLED = re.compile(r"[^\W\d_](?:[\s,+\-]*[^\W\d_]\b)+", re.UNICODE)
 QUOTED = re.compile(r"[\"\u201c'\u2018*`]+([^\W\d_]+)[\"\u201d'\u2019*`]+")
 LETTERS = re.compile(r"[^\W\d_]+")
+TOLD = re.compile(
+    r"\b(?:(?:(?:is|was) )?(?:written |authored )?by|(?:is|was|lies)(?: located| situated)? in|is|was):? (.+)$"
+)
+ENDS = re.compile(r"[,;(]|(?<=\w\w)\.\s")
+"""Where a name is over: before more words on it, and at a full stop that is not an initial's."""
 ARTICLES = re.compile(r"^(?:the|a|an) ")
 
 
 def key_of(answer: str) -> str:
-    """What two spellings of one answer have in common: no case, accents, marks, spaces around or articles."""
+    """What two spellings of one answer have in common: no case, accents, marks, spaces or article in front."""
     plain = unicodedata.normalize("NFKD", answer.casefold())
     plain = "".join(one for one in plain if not unicodedata.combining(one))
-    plain = " ".join(re.sub(r"[^\w.\-]+", " ", plain).strip(" .-_").split())
-    return ARTICLES.sub("", plain)
+    plain = ARTICLES.sub("", plain.strip(MARKS))
+    return re.sub(r"(?<!\d)\.|\.(?!\d)|-(?!\d)|[^\w.\-]|_", "", plain)
 
 
 def is_right(answer: Answer, right: str) -> bool:
@@ -96,9 +101,9 @@ def name_in(reply: str) -> Answer:
     is ("The capital of France is Paris.")."""
     said = said_in(reply) or next((line for line in reply.strip().splitlines() if line.strip()), "")
     said = re.sub(r"[*_`]", "", said).strip()
-    if told := re.match(r".+?\b(?:is|was|by|lies in)\b:? (.+)$", said):
+    if told := TOLD.search(said):
         said = told[1]
-    said = re.split(r"[,;(]|\.\s", said, maxsplit=1)[0].strip(MARKS + ".!")
+    said = ENDS.split(said, maxsplit=1)[0].strip(MARKS + ".!")
     if not said:
         return Unparsed("an empty reply", raw=reply)
     if len(said.split()) > LONGEST_ANSWER:
