@@ -1,4 +1,4 @@
-"""The tasks of benchmarks/system2: no question leaks between splits, answers are right, and replies are read."""
+"""The tasks of benchmarks/system2: no leak between splits, right answers, and replies read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def test_every_split_is_full_and_no_subject_is_in_two(task):
     subjects = {}
     for split, questions in by_split.items():
         assert len(questions) == len({one.text for one in questions}) == task.sizes[split]
-        parts = {one.subject if task is sycophancy.TASK else word for one in questions for word in one.subject}
+        parts = {
+            one.subject if task is sycophancy.TASK else word for one in questions for word in one.subject
+        }
         subjects[split] = parts
     for one, other in combinations(Split, 2):
         assert not subjects[one] & subjects[other], (one, other)
@@ -88,7 +90,9 @@ def test_questions_of_gsm8k_are_distinct_and_have_whole_answers(data_dir):
     by_split = all_of(gsm8k.TASK, data_dir)
     texts = [one.text for questions in by_split.values() for one in questions]
     assert len(texts) == len(set(texts)) == sum(gsm8k.TASK.sizes.values())
-    assert all(number_in(f"The answer is {q.answer}.") == q.answer for each in by_split.values() for q in each)
+    assert all(
+        number_in(f"The answer is {q.answer}.") == q.answer for each in by_split.values() for q in each
+    )
     shown = {question for question, _ in gsm8k.SHOTS}
     assert not shown & set(texts)
 

@@ -74,10 +74,10 @@ def majority(answers: Sequence[Answer]) -> Taught:
     their own, and a draw teaches nothing."""
     votes = Counter(None if isinstance(one, Unparsed) else key_of(one) for one in answers)
     (winner, most), *others = votes.most_common()
-    if winner is None:
-        return Dropped(UNREAD)
     if any(count == most for _, count in others):
         return Dropped(NO_MAJORITY)
+    if winner is None:
+        return Dropped(UNREAD)
     return target_of(winner, answers)
 
 
