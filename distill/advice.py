@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from distill.traces import Trace
+from judge.io.wording import percent
 from judge.orders import outcome_of
 from judge.records import Choice, Judgment, Order, Outcome, Reading, Share
 
@@ -53,13 +54,12 @@ def parts_of(reading: Reading) -> dict[Choice, float]:
     return dict(reading.probabilities) if reading.probabilities else {reading.choice: 1.0}
 
 
-def advice_of(large: Share) -> str:
-    """One line for somebody who is about to train."""
-    if large.value is None:
-        return "nothing was read"
-    verdict = "worth training" if large.value >= ENOUGH_LARGE else "the teacher is unsure: ask it another way"
-    return (
-        f"{verdict}; {large} of the pairs have a large majority, {100 * ENOUGH_LARGE:.0f} % should. After a "
-        f"hundred steps a student that can learn it has closed {100 * ENOUGH_CLOSED:.0f} % of the gap to the "
-        "held-out pairs"
-    )
+def advice_of(large: Share) -> dict[str, str]:
+    """What to tell somebody who is about to train, a line for each of the two signs."""
+    is_enough = large.value is not None and large.value >= ENOUGH_LARGE
+    verdict = "training is worth a try" if is_enough else "the teacher is unsure, ask it in another way first"
+    share, gap = f"{100 * ENOUGH_LARGE:.0f} % or more", f"{100 * ENOUGH_CLOSED:.0f} %"
+    return {
+        "Large majority": f"{percent(large, digits=1)} of the pairs ({share}): {verdict}",
+        "After 100 steps": f"stop unless the student has closed {gap} of the gap to the held-out pairs",
+    }

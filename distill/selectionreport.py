@@ -120,7 +120,7 @@ def format_report(report: Mapping[str, Any]) -> str:
         ("Held out", size_words(report["parts"][Part.HELD_OUT])),
     ]
     if "large_majorities" in report:  # a run selected by an older version has no such figure
-        lines.append(("Advice", advice_of(Share(**report["large_majorities"]))))
+        lines += advice_of(Share(**report["large_majorities"])).items()
     categories = {"By category": CATEGORY_LABELS} | {
         name_of(name): category_cells(figures) for name, figures in report["by_category"].items()
     }

@@ -20,7 +20,8 @@ SPELLED = re.compile(r"[^\W\d_](?:[\s,+\-]*[^\W\d_]\b)+", re.UNICODE)
 QUOTED = re.compile(r"[\"\u201c'\u2018*`]+([^\W\d_]+)[\"\u201d'\u2019*`]+")
 LETTERS = re.compile(r"[^\W\d_]+")
 TOLD = re.compile(
-    r"\b(?:(?:(?:is|was) )?(?:written |authored )?by|(?:is|was|lies)(?: located| situated)? in|is|was):? (.+)$"
+    r"\b(?:(?:(?:is|was) )?(?:written |authored )?by|(?:is|was|lies)(?: located| situated)? in|is|was):?"
+    r" (.+)$"
 )
 ENDS = re.compile(r"[,;(]|(?<=\w\w)\.\s")
 """Where a name is over: before more words on it, and at a full stop that is not an initial's."""
@@ -28,7 +29,7 @@ ARTICLES = re.compile(r"^(?:the|a|an) ")
 
 
 def key_of(answer: str) -> str:
-    """What two spellings of one answer have in common: no case, accents, marks, spaces or article in front."""
+    """What two spellings of one answer have in common: no case, accents, marks, spaces or articles."""
     plain = unicodedata.normalize("NFKD", answer.casefold())
     plain = "".join(one for one in plain if not unicodedata.combining(one))
     plain = ARTICLES.sub("", plain.strip(MARKS))
