@@ -114,8 +114,20 @@ def test_the_cheap_tests_figures_are_counted_by_hand(measured):
 
 def test_a_threshold_lies_between_what_has_distilled_and_what_has_not():
     assert parting([(0.8, True), (0.6, True), (0.1, False)]) == (0.1, 0.6)
-    assert parting([(0.8, True), (0.6, True)]) == (0.0, 0.6)
     assert parting([(0.5, True), (0.6, False)]) is None
+
+
+def test_where_both_kinds_are_measured_the_table_says_what_parts_them(measured, tmp_path):
+    assert "parts the tasks" not in signal_table()
+    signal = {**RESULT["signal"], "large": 35, "fit_after": 5}
+    rows = [{**row("system-1", "1110"), "seed": None}, row("distilled", "1110", 0)]
+    failed = {**RESULT, "taught_by": "cot-8", "rows": rows, "signal": signal}
+    (tmp_path / "gsm8k.json").write_text(json.dumps(failed), encoding="utf-8")
+    assert "| gsm8k | 70 | 6 | no |" in signal_table()
+    assert (
+        "Large majority: no threshold parts the tasks. Gap closed: a threshold from 6 to 50 %"
+        in signal_table()
+    )
 
 
 def test_the_advice_of_select_parts_the_tasks_that_are_committed():

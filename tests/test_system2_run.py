@@ -28,12 +28,13 @@ from benchmarks.system2.following import Followed, sampled
 from benchmarks.system2.plan import (
     Plan,
     Rates,
+    begun_plan,
     fitted,
     hours,
-    kept_plan,
     plan_of,
     stages_of,
     total_seconds,
+    write_plan,
 )
 from benchmarks.system2.replies import Ask, Replies
 from benchmarks.system2.run import CONTROL, DISTILLED, SCHEMA, UNFILTERED, prompts_of, run
@@ -106,15 +107,15 @@ def test_another_limit_temperature_or_seed_is_another_reply_and_greedy_has_no_se
 
 
 def test_after_a_failure_only_the_rest_is_asked_in_the_same_batches(ledger):
-    asks = [Ask(f"{number}: {'word ' * 2_000}") for number in range(20)]
-    whole = Counting(lambda prompt, index: words_of(prompt)[:2])
+    asks = [Ask(f"{number}: say a word") for number in range(300)]
+    whole = Counting(lambda prompt, index: words_of(prompt)[:3])
     with Ledger(ledger.path.with_name("other.sqlite")) as other:
         told = [one.text for one in Replies(whole, other).to(asks, 8, 0.7)]
     assert len(whole.batches) > 2
-    broken = Counting(lambda prompt, index: words_of(prompt)[:2], fails_at=whole.batches[0])
+    broken = Counting(lambda prompt, index: words_of(prompt)[:3], fails_at=whole.batches[0])
     with pytest.raises(BackendError, match="the power is off"):
         Replies(broken, ledger).to(asks, 8, 0.7)
-    resumed = Counting(lambda prompt, index: words_of(prompt)[:2])
+    resumed = Counting(lambda prompt, index: words_of(prompt)[:3])
     assert [one.text for one in Replies(resumed, ledger).to(asks, 8, 0.7)] == told
     assert (resumed.batches, resumed.seeds) == (whole.batches[1:], whole.seeds[1:])
 
@@ -229,13 +230,14 @@ def test_the_estimate_counts_what_will_be_written(ledger):
 def test_a_run_that_has_begun_keeps_its_sizes_and_refuses_another_teacher(tmp_path):
     path = tmp_path / "run" / "plan.json"
     plan = plan_of(last_letters.TASK, "teacher", "student", 1, 30)
-    assert kept_plan(path, plan) == plan
-    assert kept_plan(path, plan_of(last_letters.TASK, "teacher", "student", 3, None)) == plan
+    assert begun_plan(path, plan) is None
+    write_plan(path, plan)
+    assert begun_plan(path, plan_of(last_letters.TASK, "teacher", "student", 3, None)) == plan
     with pytest.raises(InputError, match="this run has teacher teacher, and other was asked for"):
-        kept_plan(path, plan_of(last_letters.TASK, "other", "student", 1, 30))
+        begun_plan(path, plan_of(last_letters.TASK, "other", "student", 1, 30))
     path.write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match=r"plan.json: no plan of a run"):
-        kept_plan(path, plan)
+        begun_plan(path, plan)
 
 
 # --- whole runs ------------------------------------------------------------------------------------------

@@ -14,12 +14,13 @@ from pathlib import Path
 from benchmarks.system2.plan import (
     Plan,
     Rates,
+    begun_plan,
     estimate_words,
     fitted,
-    kept_plan,
     measured,
     plan_of,
     question_tokens_of,
+    write_plan,
 )
 from benchmarks.system2.run import run
 from benchmarks.system2.students import OwnWorkshop, Workshop
@@ -31,6 +32,7 @@ from judge.io.durations import seconds_in
 from judge.progress import shown_progress
 from judge.provenance import write_result
 
+PLAN = "plan.json"
 TEACHER = "qwen2.5-coder-1.5b"
 
 
@@ -44,11 +46,14 @@ def begun(
     def rates_of(base_model: str) -> Rates:
         return measured(workshop.load(base_model, None), longest)
 
+    before = begun_plan(folder / PLAN, plan)
     teacher = rates_of(plan.teacher)
     student = teacher if plan.student == plan.teacher else rates_of(plan.student)
-    if within_s is not None:
+    if before is not None:
+        plan = before
+    elif within_s is not None:
         plan = fitted(task, plan, within_s, tokens, teacher, student)
-    plan = kept_plan(folder / "plan.json", plan)
+    write_plan(folder / PLAN, plan)
     return plan, estimate_words(task, plan, tokens, teacher, student)
 
 

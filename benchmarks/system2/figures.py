@@ -179,28 +179,42 @@ def has_distilled(result: Result, kind: str) -> bool:
 
 
 def signal_table() -> str:
-    """Both figures of the cheap test beside what came of the night, a row a task."""
+    """Both figures of the cheap test beside what came of the night, and where a threshold parts the tasks."""
     lines = [
         "| task | large majority, % of questions | gap to held-out targets closed, % | has distilled |",
         "| --- | --- | --- | --- |",
     ]
+    told: list[tuple[Result, bool]] = []
     for name, task in TASKS.items():
         result = result_of(name)
         if result is None:
             lines.append(f"| {name} | - | - | - |")
             continue
-        distilled = "yes" if has_distilled(result, kinds_of(task, result)[0]) else "no"
+        told.append((result, has_distilled(result, kinds_of(task, result)[0])))
         figures = f"{100 * large_share(result):.0f} | {100 * gap_closed(result):.0f}"
-        lines.append(f"| {name} | {figures} | {distilled} |")
+        lines.append(f"| {name} | {figures} | {'yes' if told[-1][1] else 'no'} |")
+    if {has for _, has in told} == {True, False}:
+        lines += [
+            "",
+            f"Large majority: {parting_words([(large_share(one), has) for one, has in told])}. "
+            f"Gap closed: {parting_words([(gap_closed(one), has) for one, has in told])}.",
+        ]
     return "\n".join(lines)
 
 
 def parting(values: Sequence[tuple[float, bool]]) -> tuple[float, float] | None:
     """Between which two figures a threshold must lie to part what has distilled from what has not.
 
-    None where no threshold does that: one that has not is as high as one that has.
+    Both must be among the values. None where no threshold does that: one that has not is as high as one that
+    has.
     """
-    above = [value for value, has in values if has]
-    below = [value for value, has in values if not has]
-    low, high = max(below, default=0.0), min(above, default=1.0)
+    low = max(value for value, has in values if not has)
+    high = min(value for value, has in values if has)
     return (low, high) if low < high else None
+
+
+def parting_words(values: Sequence[tuple[float, bool]]) -> str:
+    found = parting(values)
+    if found is None:
+        return "no threshold parts the tasks"
+    return f"a threshold from {100 * found[0]:.0f} to {100 * found[1]:.0f} % parts the tasks"

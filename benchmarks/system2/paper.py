@@ -32,4 +32,6 @@ PAPER: Mapping[str, Mapping[tuple[str, str], float]] = {
         ("distilled", ""): 7.1,
     },
 }
-"""By task: (row, kind of question) -> percent; "" where a task has one kind."""
+"""By task: (row, kind of question) -> percent; "" where a task has one kind.
+
+The paper's chain of thought stands in the row of the variant that teaches here."""

@@ -173,23 +173,25 @@ def estimate_words(task: Task, plan: Plan, question_tokens: float, teacher: Rate
     return "\n".join([total, *(f"  {name}: {hours(seconds)}" for name, seconds in parts)])
 
 
-def kept_plan(path: Path, plan: Plan) -> Plan:
-    """The plan of a run that has begun, else this one, which is now the run's. A run keeps its sizes.
+def begun_plan(path: Path, wanted: Plan) -> Plan | None:
+    """The plan of the run that has begun there, which keeps its sizes; None where none has.
 
     Raises:
         InputError: the file is no plan, or the run that has begun is another one.
     """
     if not path.is_file():
-        write_whole(path, json.dumps(asdict(plan)) + "\n", parents=True)
-        return plan
+        return None
     try:
         begun = Plan(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: no plan of a run ({error}). Remove it, or name another folder.") from error
     for field in ("task", "teacher", "student"):
-        if getattr(begun, field) != getattr(plan, field):
-            found, wanted = getattr(begun, field), getattr(plan, field)
-            raise InputError(
-                f"{path}: this run has {field} {found}, and {wanted} was asked for. Name another folder."
-            )
+        found, other = getattr(begun, field), getattr(wanted, field)
+        if found != other:
+            what = f"this run has {field} {found}, and {other} was asked for"
+            raise InputError(f"{path}: {what}. Name another folder.")
     return begun
+
+
+def write_plan(path: Path, plan: Plan) -> None:
+    write_whole(path, json.dumps(asdict(plan)) + "\n", parents=True)

@@ -15,12 +15,14 @@ from benchmarks.system2.task import Asked
 from judge.backends import Backend, Completion, Sampling
 from judge.errors import BackendError
 from judge.ledger.ledger import Ledger
-from judge.methods.asking import WRITING
 from judge.progress import Progress, silent
 from judge.prompts import plain
 from judge.records import Prompt, Unparsed, sha256_of_json
 
 GREEDY = 0.0
+CHARACTERS_A_REPLY = 125
+"""A backend is asked for 128 replies at a time on a CPU: two for each of the rows that it writes at once, so
+that those that end early are replaced, and a kill loses minutes. It looks after memory itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Replies:
         wanted = dict(zip(keys, prompts, strict=True))
         known = self._ledger.find_replies(wanted)
         todo = [key for key in wanted if key not in known]
-        size = self._batch_size(list(wanted.values()))
+        size = max(1, self._backend.batch_characters // CHARACTERS_A_REPLY)
         for start in range(0, len(todo), size):
             self._progress(stage, start, len(todo))
             known |= self._asked({key: wanted[key] for key in todo[start : start + size]}, sampling)
@@ -80,11 +82,6 @@ class Replies:
         found = dict(zip(batch, (one for one in replies if isinstance(one, Completion)), strict=True))
         self._ledger.record_replies(found, time.perf_counter() - started)
         return found
-
-    def _batch_size(self, prompts: Sequence[Prompt]) -> int:
-        """How many prompts are asked at a time; by all that are wanted, so that a resumed run keeps it."""
-        total = sum(len(span.text) for one in prompts for _, spans in one.messages for span in spans)
-        return max(1, round(WRITING * self._backend.batch_characters * len(prompts) / max(1, total)))
 
 
 def key_of(engine: dict[str, Any], sampling: Sampling, prompt: Prompt, ask: Ask) -> str:
