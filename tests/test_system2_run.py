@@ -220,7 +220,7 @@ def test_a_plan_shrinks_until_it_fits_and_says_where_nothing_does(name):
 def test_the_estimate_counts_what_will_be_written(ledger):
     task = last_letters.TASK
     stages = {one.name: one for one in stages_of(task, Plan("last-letters", "t", "s", 10, 5, 20, 1), 50)}
-    assert stages["System 2, sampled"].written == 15 * 8 * 2 * 60
+    assert stages["System 2, sampled"].written == 15 * 8 * 2 * 80
     assert stages["test questions, System 1"].written == 20 * 4
     assert stages["students learn"].learned == 3 * 10 * 6 * 54
     assert hours(1800) == "30 minutes"

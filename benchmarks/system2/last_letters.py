@@ -30,7 +30,7 @@ def questions(split: Split, n: int, data: Path | None = None) -> list[Question]:
 
 
 def question_of(first: str, second: str) -> Question:
-    text = f'Take the last letters of the words in "{first} {second}" and join them.'
+    text = f'Take the last letter of each word in "{first} {second}" and join these letters.'
     return Question(text, first[-1] + second[-1], subject=(first, second))
 
 
@@ -40,7 +40,7 @@ TASK = Task(
     source="made for this: pairs of everyday words, drawn at random",
     questions=questions,
     system_1=Procedure("System 1", (at_once,), 16, 4),
-    system_2=rephrasing(60),
+    system_2=rephrasing(80),
     teacher="rar-2",
     answer_in=letters_in,
     filter="majority",

@@ -17,7 +17,8 @@ Answer = str | Unparsed
 """What a reply answers, or why that cannot be read."""
 
 ANSWER_ONLY = "Reply with the answer only, without any other word."
-END_WITH = "End with a line of its own: The answer is ..."
+END_WITH = "Only after that, as the last line, write: The answer is ..."
+WORK_OUT = f"Write down how you work out the answer, one line for each piece. {END_WITH}"
 
 
 class Split(StrEnum):
@@ -99,19 +100,19 @@ def at_once(question: str, before: Sequence[str]) -> str:
 
 def rephrase_and_respond(question: str, before: Sequence[str]) -> str:
     """RaR in one step (Deng et al., arXiv:2311.04205): say the question in other words, then answer it."""
-    what = "First say in your own words, and in more detail, what is asked. Then work out the answer."
-    return f"{question}\n\n{what} {END_WITH}"
+    what = "First say in your own words, and in more detail, what is asked. Then answer it."
+    return f"{question}\n\n{what} {WORK_OUT}"
 
 
 def rephrase(question: str, before: Sequence[str]) -> str:
     """The first of two steps of RaR: the question in other words."""
-    what = "Say in your own words, and in more detail, what is asked, so that it becomes easier to answer."
+    what = "Say in your own words, and in more detail, what is asked, and what must be found out for it."
     return f"Here is a question:\n\n{question}\n\n{what} Keep all names, words and facts. Do not answer it."
 
 
 def respond(question: str, before: Sequence[str]) -> str:
     """The second of two steps of RaR: an answer to the question and its rephrasing."""
-    return f"{question}\n\nThe same in other words:\n\n{before[-1]}\n\nWork out the answer. {END_WITH}"
+    return f"{question}\n\nThe same in other words:\n\n{before[-1]}\n\n{WORK_OUT}"
 
 
 def rephrasing(usual_tokens: int) -> dict[str, Procedure]:
