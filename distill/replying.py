@@ -39,6 +39,15 @@ class ReplyTraining(Training[TokenRow]):
         own, _ = log_probabilities(hidden, self.student.head, self.student.targets(batch))
         return by_row(own, batch.lengths)
 
+    def likelihoods_of_text(self, batch: Batch[TokenRow]) -> list[float]:
+        """The log-probability of each row's reply without the end of the turn, as the student says it now."""
+        import torch
+
+        with torch.no_grad():
+            hidden = self.student.upper(batch, self.lower.of(batch))
+            own, _ = log_probabilities(hidden, self.student.head, self.student.targets(batch))
+            return [one[:-1].sum().item() for one in own.split(batch.lengths)]
+
     def look(self, step: int) -> HeldOutLook:
         """What the student says of the held-out rows now; no order, so nothing is inconsistent."""
         import torch
