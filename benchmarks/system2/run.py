@@ -90,6 +90,26 @@ def run(
         rows += [measured_student(one, questions, *each) for each in students]
         first = next(student for name, seed, student in students if (name, seed) == (DISTILLED, 0))
         after = fit(one, questions, lessons, first)
+    train = questions[Split.TRAIN]
+    return {
+        **made_with(one, questions, teacher),
+        "rows": rows,
+        "targets": {name: targets_told(each, train) for name, each in lessons.by_student.items()},
+        "signal": {
+            "large": sum(is_large(target.share) for target in kept_of(lessons.by_student[DISTILLED])),
+            "n": len(train),
+            "fit_before": before,
+            "fit_after": after,
+            "n_fit": len(kept_of(lessons.held_out)),
+            "n_steps": first.n_steps,
+        },
+    }
+
+
+def made_with(one: Run, questions: Questions, teacher: Engine) -> dict[str, Any]:
+    """All that a result depends on, for its file."""
+    task, plan = one.task, one.plan
+    asked = [[q.text, q.answer, q.kind] for each in questions.values() for q in each]
     return {
         "schema": SCHEMA,
         **provenance(),
@@ -101,9 +121,7 @@ def run(
         "seed": 0,
         "seeds": plan.seeds,
         "data": task.source,
-        "data_hash": sha256_of_json(
-            [[q.text, q.answer, q.kind] for each in questions.values() for q in each]
-        ),
+        "data_hash": sha256_of_json(asked),
         "n_questions": {split.value: len(each) for split, each in questions.items()},
         "prompts": prompts_of(task),
         "taught_by": task.teacher,
@@ -111,18 +129,6 @@ def run(
         "n_samples": task.n_samples,
         "temperature": TEMPERATURE,
         "training": {**TRAINING, "epochs": task.epochs},
-        "rows": rows,
-        "targets": {
-            name: targets_told(each, questions[Split.TRAIN]) for name, each in lessons.by_student.items()
-        },
-        "signal": {
-            "large": sum(is_large(t.share) for t in kept_of(lessons.by_student[DISTILLED])),
-            "n": len(questions[Split.TRAIN]),
-            "fit_before": before,
-            "fit_after": after,
-            "n_fit": len(kept_of(lessons.held_out)),
-            "n_steps": first.n_steps,
-        },
     }
 
 
