@@ -85,7 +85,7 @@ def letters_in(reply: str) -> Answer:
     if spelled := SPELLED.fullmatch(re.sub(r"[\"'*`]", "", said)):
         return "".join(LETTERS.findall(spelled[0])).lower()
     if word := LETTERS.findall(said):
-        return word[0].lower()
+        return str(word[0]).lower()
     return Unparsed("no letters that the reply says are its answer", raw=reply)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from distill.rows import Row
 from distill.rowstage import train_rows
@@ -14,7 +14,7 @@ from benchmarks.system2.task import Asked
 from judge.backends import Backend, Settings, load_backend
 from judge.progress import Progress, silent
 
-TRAINING = {"batch_tokens": 512, "layers": 0.5, "learning_rate": 3e-4}
+TRAINING: Mapping[str, Any] = {"batch_tokens": 512, "layers": 0.5, "learning_rate": 3e-4}
 """How all students are trained; the number of epochs is the task's."""
 
 

@@ -132,8 +132,8 @@ def shuffled(items: Sequence[T], *seed: object) -> list[T]:
 
 def shared_out(items: Sequence[T], name: str, shares: Mapping[Split, int]) -> dict[Split, list[T]]:
     """The items in splits, so many hundredths each, no item in two; drawn by the name alone."""
-    mixed, found, start = shuffled(items, name), {}, 0
-    total = 0
+    mixed, start, total = shuffled(items, name), 0, 0
+    found: dict[Split, list[T]] = {}
     for split, share in shares.items():
         total += share
         end = len(mixed) * total // 100
