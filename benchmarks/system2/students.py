@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from benchmarks.system2.task import Asked
 from distill.rows import Row
 from distill.rowstage import train_rows
-
-from benchmarks.system2.task import Asked
 from judge.backends import Backend, Settings, load_backend
 from judge.progress import Progress, silent
 
