@@ -1,6 +1,6 @@
 """One table of "Distilling System 2 into System 1" from nothing, with models on this machine.
 
-    python -m benchmarks.system2 coin-flip FOLDER --within 3h --out benchmarks/results/system2-coin-flip.json
+    python -m benchmarks.system2 coin-flip FOLDER --within 5h --out benchmarks/results/system2-coin-flip.json
 
 FOLDER keeps the plan, every reply and every student. Interrupted, the same call goes on.
 """
@@ -37,7 +37,7 @@ TEACHER = "qwen2.5-coder-1.5b"
 
 
 def begun(
-    task: Task, plan: Plan, folder: Path, workshop: Workshop, data: Path | None, within_s: float | None
+    task: Task, plan: Plan, folder: Path, workshop: Workshop, data: Path | None, within_s: float
 ) -> tuple[Plan, str]:
     """The plan of the run, which the folder now has, and the estimate in words."""
     texts = [question.text for question in task.questions(Split.TEST, plan.test, data)]
@@ -49,10 +49,7 @@ def begun(
     before = begun_plan(folder / PLAN, plan)
     teacher = rates_of(plan.teacher)
     student = teacher if plan.student == plan.teacher else rates_of(plan.student)
-    if before is not None:
-        plan = before
-    elif within_s is not None:
-        plan = fitted(task, plan, within_s, tokens, teacher, student)
+    plan = before or fitted(task, plan, within_s, tokens, teacher, student)
     write_plan(folder / PLAN, plan)
     return plan, estimate_words(task, plan, tokens, teacher, student)
 
@@ -65,13 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--student", help="base model; by default the teacher's own, as in the paper")
     parser.add_argument("--seeds", type=int, default=3, help="how many times each student is trained")
     parser.add_argument("--limit", type=int, help="questions of each split at most")
-    parser.add_argument("--within", metavar="TIME", help="such as 3h: fewer seeds and questions where needed")
+    parser.add_argument(
+        "--within", metavar="TIME", default="3h", help="fewer seeds and questions where needed; 3h by default"
+    )
     parser.add_argument("--data-dir", type=Path, help="folder of local copies; by default JUDGE_DATA")
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args(arguments)
     task, data = TASKS[given.task], data_folder(given.data_dir)
     try:
-        within_s = seconds_in(given.within, "--within") if given.within else None
+        within_s = seconds_in(given.within, "--within")
         with shown_progress() as progress:
             workshop = OwnWorkshop(progress)
             plan = plan_of(task, given.teacher, given.student or given.teacher, given.seeds, given.limit)

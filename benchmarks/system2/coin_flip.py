@@ -57,6 +57,6 @@ TASK = Task(
     answer_in=yes_or_no_in,
     filter="majority",
     n_samples=8,
-    epochs=3,
-    sizes={Split.TRAIN: 400, Split.HELD_OUT: 100, Split.TEST: 300},
+    epochs=5,
+    sizes={Split.TRAIN: 200, Split.HELD_OUT: 60, Split.TEST: 200},
 )

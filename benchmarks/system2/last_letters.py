@@ -46,5 +46,5 @@ TASK = Task(
     filter="majority",
     n_samples=8,
     epochs=6,
-    sizes={Split.TRAIN: 200, Split.HELD_OUT: 100, Split.TEST: 200},
+    sizes={Split.TRAIN: 200, Split.HELD_OUT: 60, Split.TEST: 200},
 )

@@ -169,7 +169,7 @@ def estimate_words(task: Task, plan: Plan, question_tokens: float, teacher: Rate
         for one in stages_of(task, plan, question_tokens)
     ]
     sizes = f"{plan.train} questions to learn from, {plan.held_out} held out, {plan.test} to measure"
-    total = f"{task.name}: about {hours(sum(s for _, s in parts))} ({sizes}, {plan.seeds} seeds)"
+    total = f"{task.name}: about {hours(sum(s for _, s in parts))} ({sizes}, seeds: {plan.seeds})"
     return "\n".join([total, *(f"  {name}: {hours(seconds)}" for name, seconds in parts)])
 
 
