@@ -17,9 +17,9 @@ from typing import Any
 from distill.clean import clean, held_out_texts
 from distill.construct import ConstructKind, held_out_of
 from distill.ensemble import wilson
+from distill.lessons import material_of
 from distill.pairs import read_unlabelled
 from distill.recipe import read_recipe
-from distill.trainstage import material_of
 from judge import Judge
 from judge.datasets.dataset import data_folder
 from judge.errors import InputError

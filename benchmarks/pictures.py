@@ -26,6 +26,11 @@ def picture_of(result: Mapping[str, Any], metric: str) -> str:
     drawn = chart_by_category(study_in(result), metric)
     if drawn is None:
         raise InputError(f"no judge of this result file has the figure {metric}.")
+    return standing_alone(drawn)
+
+
+def standing_alone(drawn: str) -> str:
+    """An `<svg>` element as a file of its own, with the colours that a page would have given it."""
     css = (PAGE_PARTS / "base.css").read_text(encoding="utf-8")
     light, dark = COLOURS.findall(css)[:2]
     style = f"<style>{light}{dark}svg {{ background: var(--panel); font-family: sans-serif; }}</style>"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from benchmarks import (
     training,
 )
 from benchmarks.pictures import picture_of
+from benchmarks.system2 import figures as system2
+from benchmarks.system2.chart import CHARTS, chart_of
+from benchmarks.system2.tasks import TASKS
 from judge.bench.result import SCHEMA, title_of
 from judge.errors import InputError
 from judge.metrics import own_metrics
@@ -36,7 +40,7 @@ from judge.models.separation import refuse_mixed
 from judge.provenance import CHECKOUT
 from judge.study.scoreboard import LONGER
 
-MARKED = re.compile(r"<!-- ([a-z-]+)(?:: ([^\n]*?))? -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
+MARKED = re.compile(r"<!-- ([a-z][a-z0-9-]*)(?:: ([^\n]*?))? -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
 BENCH_FIGURES = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
 TEACHER_COLUMNS = {
     "coverage": "kept",
@@ -293,6 +297,11 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "glossary": glossary_list,
     "power": lambda results: power.table(*results),
     "commands": lambda results: commandline.reference(*results),
+    "system2-signals": lambda results: system2.signal_table(*results),
+    **{
+        f"system2-{task}": partial(lambda task, results: system2.table_of(task, *results), task)
+        for task in TASKS
+    },
 }
 
 
@@ -323,3 +332,5 @@ if __name__ == "__main__":
         page.write_text(rewritten(text, name=str(page.relative_to(CHECKOUT))), encoding="utf-8")
     for name in PICTURES:
         (CHECKOUT / name).write_text(drawn(name), encoding="utf-8")
+    for name, task in CHARTS.items():
+        (CHECKOUT / name).write_text(chart_of(task), encoding="utf-8")

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import one_process
-from distill.examples import TokenRow, batches_of, token_rows
+from distill.examples import VerdictRow, batches_of, token_rows
 from distill.pairs import read_unlabelled
 from distill.recipe import DATA, PairSource, Train
 from distill.selection import Example, Part, targets
 from distill.student import MODULES, Lora, Student
-from distill.train import Training
+from distill.train import VerdictTraining
 from judge.datasets.oasst import TRAINING_FILE
 from judge.models import basemodels
 from judge.progress import silent
@@ -39,7 +39,7 @@ def sample(data: Path | None, n_pairs: int, seed: int) -> list[Pair]:
     return random.Random(seed).sample(pairs, n_pairs)
 
 
-def rows_for(student: Student, pairs: Sequence[Pair]) -> list[TokenRow]:
+def rows_for(student: Student, pairs: Sequence[Pair]) -> list[VerdictRow]:
     """Both orders of each pair; a always wins, which costs as much time as anything else."""
     examples = [Example(pair, targets(Outcome.A), None, Part.TRAIN) for pair in pairs]
     return token_rows(examples, student.encoder, student.end_of_turn, ties=False, is_soft=False)
@@ -54,7 +54,7 @@ def train_student(pairs: Sequence[Pair]) -> dict[str, Any]:
     student = _state["student"]
     batches = batches_of(rows_for(student, pairs), SETTINGS.batch_tokens)
     with tempfile.TemporaryDirectory() as folder:
-        training = Training(student, batches, [], [0, 1], SETTINGS, 0, Path(folder), "")
+        training = VerdictTraining(student, batches, [], [0, 1], SETTINGS, 0, Path(folder), "")
         lower_s = training.lower.prepare(training.batches, silent)
         started = time.perf_counter()
         for number in range(1, len(training.steps) + 1):

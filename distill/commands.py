@@ -130,7 +130,7 @@ def train(
     data_dir: DataOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a student to give the selected verdicts at once. Interrupted, the same command goes on."""
+    """Train a student on the selected verdicts, or on rows. Interrupted, the same command goes on."""
     recipe, run = _run_of(config, limit, folder, targets)
     _train(recipe, run, data_dir, quiet)
 
@@ -172,7 +172,7 @@ def all_stages(
     say = (lambda words: None) if quiet else partial(print, flush=True)
     budget = budget_of(parse_duration(within), say) if within is not None else None
     recipe, run = _run_of(config, limit, folder, targets)
-    if recipe.train.targets != "votes":
+    if recipe.has_teacher:
         _collect(recipe, run, data_dir, ledger, quiet, budget)
         _select(recipe, run, quiet)
     _train(recipe, run, data_dir, quiet, budget)

@@ -69,12 +69,13 @@ def draw_loss(axes: Axes, history: History) -> None:
     if history.looks:
         steps, found = [look.step for look in history.looks], [look.letter_loss for look in history.looks]
         axes.plot(steps, found, marker="D", color=ORANGE, linewidth=1, label="held-out pairs")
-    axes.axhline(history.chance, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    beside = axes.get_yaxis_transform()
-    label = f"chance {history.chance:.3f}"
-    axes.text(1.01, history.chance, label, transform=beside, va="center", color=MUTED, fontsize=9)
-    axes.set_ylim(0, max(axes.get_ylim()[1], 1.15 * history.chance))
-    axes.set_ylabel("letter's loss, nats")
+    if (chance := history.chance) is not None:
+        axes.axhline(chance, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        beside = axes.get_yaxis_transform()
+        label = f"chance {chance:.3f}"
+        axes.text(1.01, chance, label, transform=beside, va="center", color=MUTED, fontsize=9)
+    axes.set_ylim(0, max(axes.get_ylim()[1], 1.15 * (chance or 0.0)))
+    axes.set_ylabel("loss a token, nats" if chance is None else "letter's loss, nats")
 
 
 def draw_shares(axes: Axes, history: History) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from distill.train import Training
 from distill.within import Speed, look_s, minutes_of, times_of
@@ -15,7 +16,7 @@ FEW_STEPS = 20
 GIB = 1 << 30
 
 
-def say_estimate(training: Training, say: Callable[[str], None]) -> None:
+def say_estimate(training: Training[Any], say: Callable[[str], None]) -> None:
     """Says how long all steps take and the most memory; nothing of a short training, or one that goes on.
 
     Nothing is learned from the trial, and its largest batch is among what is tried: where memory is too

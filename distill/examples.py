@@ -1,7 +1,8 @@
-"""Examples -> the rows of tokens that a student learns from: the prompt it will be asked, and four tokens.
+"""What is taught -> the rows of tokens that a student learns from: the prompt it is asked, and its reply.
 
-The prompt is exactly that of `judge.methods.direct`, encoded by the same code, so that a student is trained
-on what it will be asked. Truncation shortens the two responses and never reaches the verdict.
+A reply may be of any length, and only its tokens are learned. A verdict of four tokens is a reply with one
+open place, its letter. The prompt is exactly that of the judge's method, encoded by the same code, so that a
+student is trained on what it will be asked. Truncation shortens the two responses and never reaches a reply.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from distill.selection import Example
 from judge.backends.tokens import Encoded, PromptEncoder
 from judge.errors import ModelError
 from judge.methods.asking import letters_of
 from judge.methods.direct import render_direct
-from judge.records import Choice, Order
+from judge.records import Choice, Order, Prompt
 
 VERDICT_TOKENS = 4
 
@@ -24,35 +26,89 @@ NO_PROBABILITY = "the teacher gives no probability"
 NO_LETTER = "a tie, for which the student has no letter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRow:
-    """One sequence: an example in one order, with its verdict.
+    """One sequence: a prompt and the whole reply to it that is learned.
 
-    `example` is the number of its example. `ids` are prompt and verdict without the verdict's last token,
-    which is only predicted; `targets` are the verdict's tokens, of which the letter is number `letter`.
-    `weights` is the probability of each allowed letter that is learned: all of it on one letter for a hard
-    target.
+    `example` is the number of what it teaches; rows of one example stay in one batch. `ids` are prompt and
+    reply without the reply's last token, which is only predicted; `targets` are the reply's tokens, the end
+    of the turn among them. `weight` is how much the row counts beside others.
 
     Raises:
-        ValueError: it has no target, or no token before the first target, so it would teach nothing.
+        ValueError: it has no target, or no token before the first target, or does not count, so it would
+            teach nothing.
     """
 
     example: int
-    order: Order
     ids: tuple[int, ...]
     targets: tuple[int, ...]
-    letter: int
-    weights: tuple[float, ...]
     is_trimmed: bool
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.letter < len(self.targets) <= len(self.ids) or not sum(self.weights):
+        if not 0 < len(self.targets) <= len(self.ids) or not self.weight > 0:
             raise ValueError(f"a row of {len(self.ids)} tokens with targets {self.targets} teaches nothing")
 
     @property
     def first_place(self) -> int:
         """The place in `ids` whose output predicts the first target; those of the others follow it."""
         return len(self.ids) - len(self.targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow(TokenRow):
+    """An example in one order, with a reply that states a verdict.
+
+    Target number `letter` is the verdict's letter. `weights` is the probability of each allowed letter that
+    is learned there: all of it on one letter for a hard target.
+
+    Raises:
+        ValueError: it would teach nothing.
+    """
+
+    order: Order
+    letter: int
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        TokenRow.__post_init__(self)
+        if not 0 <= self.letter < len(self.targets) or not sum(self.weights):
+            raise ValueError(f"a row with targets {self.targets} and letter {self.letter} teaches nothing")
+
+
+R = TypeVar("R", bound=TokenRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A prompt and the text of the reply that shall be learned; `example` and `weight` as in `TokenRow`."""
+
+    example: int
+    prompt: Prompt
+    reply: str
+    weight: float = 1.0
+
+
+def reply_rows(asked: Sequence[Asked], encoder: PromptEncoder, end_of_turn: int) -> list[TokenRow]:
+    """A row for each prompt and its reply, in their order.
+
+    Raises:
+        PromptTooLong: a prompt is longer than it may be, and has no response that could be shortened.
+    """
+    encoded = encoder.encode([one.prompt for one in asked])
+    rows = []
+    for one, prompt in zip(asked, encoded, strict=True):
+        targets = (*encoder.plain_ids(one.reply), end_of_turn)
+        rows.append(
+            TokenRow(
+                example=one.example,
+                ids=(*prompt.ids, *targets[:-1]),
+                targets=targets,
+                is_trimmed=prompt.is_trimmed,
+                weight=one.weight,
+            )
+        )
+    return rows
 
 
 def teachable(examples: Sequence[Example], ties: bool, is_soft: bool) -> tuple[list[Example], Counter[str]]:
@@ -76,7 +132,7 @@ def token_rows(
     ties: bool,
     is_soft: bool,
     sharpness: float = 1.0,
-) -> list[TokenRow]:
+) -> list[VerdictRow]:
     """A row for each order of each example, in their order; none for an order whose choice has no letter.
 
     Args:
@@ -126,9 +182,9 @@ def verdict_tokens(
 
 def row_of(
     example: int, order: Order, encoded: Encoded, targets: tuple[int, ...], weights: tuple[float, ...]
-) -> TokenRow:
+) -> VerdictRow:
     """The row of an encoded prompt, whose ids end with the words before the choice, and of its reply."""
-    return TokenRow(
+    return VerdictRow(
         example=example,
         order=order,
         ids=(*encoded.ids[: encoded.n_prompt], *targets[:-1]),
@@ -139,15 +195,15 @@ def row_of(
     )
 
 
-def batches_of(rows: Sequence[TokenRow], max_tokens: int) -> list[list[TokenRow]]:
+def batches_of(rows: Sequence[R], max_tokens: int) -> list[list[R]]:
     """The rows in batches of about `max_tokens` tokens, alike in length; rows of one example stay together.
 
     An example longer than that is a batch of its own. What is in a batch does not depend on the rows' order.
     """
-    by_example: dict[int, list[TokenRow]] = {}
+    by_example: dict[int, list[R]] = {}
     for row in rows:
         by_example.setdefault(row.example, []).append(row)
-    batches: list[list[TokenRow]] = []
+    batches: list[list[R]] = []
     room = 0
     for members in sorted(by_example.values(), key=lambda some: (-_size(some), some[0].ids)):
         if not batches or _size(members) > room:

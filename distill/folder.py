@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / "selection.jsonl.gz"
 
     @property
+    def rows(self) -> Path:
+        """The rows that were given in a call, not in a file."""
+        return self.path / "rows.jsonl"
+
+    @property
     def adapter(self) -> Path:
         return self.path / "adapter"
 

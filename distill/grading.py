@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill.examples import TokenRow, row_of, sharpened, verdict_tokens
+from distill.examples import VerdictRow, row_of, sharpened, verdict_tokens
 from distill.history import HeldOutLook, History
+from distill.loss import by_row, log_probabilities
 from distill.selection import Example
 from distill.student import Batch
-from distill.train import Training, twos_of
+from distill.train import VerdictTraining, letter_places, twos_of
 from judge.backends.tokens import PromptEncoder
 from judge.methods.score import GRADES, render_score
 from judge.records import Order, Outcome, Share
@@ -32,7 +33,7 @@ def graded_rows(
     end_of_turn: int,
     is_soft: bool,
     sharpness: float = 1.0,
-) -> list[TokenRow]:
+) -> list[VerdictRow]:
     """Two rows an example: answer a's has order AB, answer b's BA; `weights` are P(this one), P(the other).
 
     Args:
@@ -66,7 +67,7 @@ def p_a_of(example: Example, is_soft: bool, sharpness: float) -> float:
     return 1.0 if example.winner is Outcome.A else 0.0
 
 
-class GradeTraining(Training):
+class GradeTraining(VerdictTraining):
     """Training of a student that grades single answers; batches hold both rows of each example.
 
     The letter's loss of its history is that of the pair, in which chance is the loss of a coin.
@@ -75,23 +76,19 @@ class GradeTraining(Training):
     def new_history(self) -> History:
         return History(len(Order))
 
-    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _losses(self, batch: Batch[VerdictRow]) -> tuple[Tensor, Tensor]:
         """The sum over the batch's rows of what is minimised, and that of the pairs' loss alone."""
-        import torch
-
         hidden = self.student.upper(batch, self.lower.of(batch))
-        targets = torch.tensor([row.targets for row in batch.rows], device=hidden.device)
-        place = batch.rows[0].letter
-        logs = (hidden @ self.student.head.T).log_softmax(dim=-1)
-        own = -logs.gather(2, targets[..., None])[..., 0]
-        of_grades = logs[:, place, self.letters]
-        form = own.sum(dim=1) - own[:, place] - of_grades.logsumexp(dim=1)
+        own, logs = log_probabilities(hidden, self.student.head, self.student.targets(batch), self.letters)
+        places = letter_places(batch)
+        of_grades = logs[places]
+        form = own[places] - by_row(own, batch.lengths) - of_grades.logsumexp(dim=1)
         grades = mean_grades(of_grades)
         of_pairs = self._of_pairs(batch, grades)
         pull = PULL * (grades - MIDDLE).square()
         return 2 * of_pairs.sum() + form.sum() + pull.sum(), 2 * of_pairs.detach().sum()
 
-    def _of_pairs(self, batch: Batch, grades: Tensor) -> Tensor:
+    def _of_pairs(self, batch: Batch[VerdictRow], grades: Tensor) -> Tensor:
         """Bradley and Terry's loss of each pair of the batch."""
         import torch
 
@@ -101,7 +98,7 @@ class GradeTraining(Training):
         )
         return torch.nn.functional.binary_cross_entropy_with_logits(leads, p_a, reduction="none")
 
-    def _leads(self, batch: Batch, grades: Tensor) -> Tensor:
+    def _leads(self, batch: Batch[VerdictRow], grades: Tensor) -> Tensor:
         """How much higher a's mean grade is, of each pair of the batch."""
         two = twos_of(batch)
         return grades[[one[Order.AB] for one in two]] - grades[[one[Order.BA] for one in two]]

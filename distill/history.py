@@ -15,7 +15,7 @@ class TrainStep:
     """One step of the optimizer, counted from 1.
 
     `loss` is what was minimised, the mean over the step's rows in nats; `letter_loss` is the cross-entropy of
-    the letter alone, among the allowed letters.
+    a verdict's letter alone, among the allowed letters, and in a reply without one the mean over its tokens.
     """
 
     number: int
@@ -29,7 +29,8 @@ class HeldOutLook:
     """What the student says of the held-out pairs after `step` steps; 0 is before the first one.
 
     `agreement` counts pairs in which both orders name what the teacher named, `inconsistent` those in which
-    the orders name different responses. There is at least one such pair.
+    the orders name different responses. There is at least one such pair. Of replies without a verdict,
+    `agreement` counts those that the student would give word for word.
     """
 
     step: int
@@ -45,16 +46,25 @@ class HeldOutLook:
 
 @dataclass(slots=True)
 class History:
-    """All steps and looks so far. `n_letters` is how many letters a verdict may have."""
+    """All steps and looks so far. `n_letters` is how many letters a verdict may have; 0 is no verdict."""
 
     n_letters: int = 2
     steps: list[TrainStep] = field(default_factory=list)
     looks: list[HeldOutLook] = field(default_factory=list)
 
     @property
-    def chance(self) -> float:
-        """The letter loss of a student that knows nothing, in nats: 0.693 with two letters."""
-        return math.log(self.n_letters)
+    def chance(self) -> float | None:
+        """The letter loss of a student that knows nothing, in nats: 0.693 with two letters.
+
+        None of replies without a verdict: what a model that was taught nothing knows of them is not known.
+        """
+        return math.log(self.n_letters) if self.n_letters else None
+
+    def words_of(self, loss: float) -> str:
+        """A letter loss in words, against chance where there is one."""
+        if self.chance is None:
+            return f"loss {loss:.3f} a token"
+        return f"letter loss {loss:.3f} (chance {self.chance:.3f})"
 
     @property
     def best(self) -> HeldOutLook | None:

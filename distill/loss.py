@@ -1,4 +1,4 @@
-"""What a student minimises: the verdict's cross-entropy and, if asked for, how far its two orders are apart.
+"""What a student minimises: the reply's cross-entropy and, if asked for, how far its two orders are apart.
 
 All losses are in nats, one a row or a pair, so that batches of any size add up to a step. Tensors are
 float32.
@@ -13,22 +13,73 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def verdict_loss(
-    logits: Tensor, targets: Tensor, place: int, letters: Sequence[int], weights: Tensor
-) -> Tensor:
-    """The cross-entropy of each row's verdict, shape (rows,): the sum over its tokens.
+PLACES = 256
+"""The logits of this many places are held at a time: 150 MB in float32 over 151,936 words, and as much again
+for their gradient."""
+
+
+def log_probabilities(
+    hidden: Tensor, head: Tensor, targets: Tensor, letters: Sequence[int] = ()
+) -> tuple[Tensor, Tensor]:
+    """The log-probability of the target at each place, and of each allowed letter there.
+
+    Shapes (places,) and (places, letters). Over more than `PLACES` places the logits are made once more in
+    the backward pass, so that those of a long reply are never held at once.
 
     Args:
-        logits: shape (rows, tokens of the verdict, vocabulary).
-        targets: ids of the verdict's tokens, shape (rows, tokens of the verdict).
-        place: which of these tokens is the letter; there `weights` are learned, not only the target.
+        hidden: the last hidden states, shape (places, size). head: shape (vocabulary, size).
+        targets: token ids, shape (places,).
         letters: the ids of the allowed letters.
+    """
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    def of_some(some: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        logs = (some @ head.T).log_softmax(dim=-1)
+        return logs.gather(1, wanted[:, None])[:, 0], logs[:, list(letters)]
+
+    if len(targets) <= PLACES:
+        return of_some(hidden, targets)
+    parts = [
+        checkpoint(of_some, *one, use_reentrant=False)
+        for one in zip(hidden.split(PLACES), targets.split(PLACES), strict=True)
+    ]
+    return torch.cat([own for own, _ in parts]), torch.cat([some for _, some in parts])
+
+
+def likeliest(hidden: Tensor, head: Tensor) -> Tensor:
+    """The id of the likeliest token at each place, shape (places,); arguments as above, without gradients."""
+    import torch
+
+    with torch.no_grad():
+        return torch.cat([(some @ head.T).argmax(dim=-1) for some in hidden.split(PLACES)])
+
+
+def by_row(values: Tensor, lengths: Sequence[int]) -> Tensor:
+    """The sum over the places of each row, shape (rows,).
+
+    Args:
+        values: of all places, row after row, shape (places,). lengths: how many places each row has.
+    """
+    import torch
+
+    return torch.stack([one.sum() for one in values.split(list(lengths))])
+
+
+def verdict_loss(
+    own: Tensor, of_letters: Tensor, lengths: Sequence[int], places: Sequence[int], weights: Tensor
+) -> Tensor:
+    """The cross-entropy of each row's reply, shape (rows,): the sum over its tokens.
+
+    Args:
+        own, of_letters: log-probabilities, as `log_probabilities` gives them.
+        lengths: how many places each row has.
+        places: which of all places is each row's letter; there `weights` are learned, not only the target.
         weights: the probability of each letter that is learned, shape (rows, letters).
     """
-    logs = logits.log_softmax(dim=-1)
-    own = -logs.gather(2, targets[..., None])[..., 0]
-    of_letter = -(logs[:, place, list(letters)] * weights).sum(dim=1)
-    return own.sum(dim=1) - own[:, place] + of_letter
+    open_places = list(places)
+    of_letter = (of_letters[open_places] * weights).sum(dim=1)
+    return own[open_places] - by_row(own, lengths) - of_letter
 
 
 def letter_loss(logits: Tensor, weights: Tensor) -> Tensor:
@@ -36,7 +87,7 @@ def letter_loss(logits: Tensor, weights: Tensor) -> Tensor:
 
     Args:
         logits: of the allowed letters, shape (rows, letters).
-        weights: as in `verdict_loss`.
+        weights: the probability of each letter that is learned, shape (rows, letters).
     """
     return -(logits.log_softmax(dim=-1) * weights).sum(dim=1)
 

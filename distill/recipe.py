@@ -40,6 +40,7 @@ DATA = "${JUDGE_DATA}"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 CHANGE_NOTHING = {"concurrency", "requests_per_minute", "recorded"}
 NO_PROBABILITIES = ("cot",)
+SUM_TOLERANCE = 1e-6
 
 Stage = Literal["collect", "select", "train"]
 
@@ -86,6 +87,10 @@ def folder_name(value: str) -> str:
     must = "must be letters and digits, with . _ - between them, at most 64 characters"
     return held(value, FOLDER_NAME.fullmatch(value) is not None, must)
 
+
+LEVELS = [0.4, 0.1, 0.1, 0.1, 0.3]
+OWN_METHOD = {"rows": "reply", "levels": "dual", "workings": "dual"}
+"""Settings of `train` that only one method reads."""
 
 Text = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -199,12 +204,18 @@ class Select(Block):
 
 
 class Train(Block):
-    """The third stage: a LoRA adapter learns the verdicts' four tokens."""
+    """The third stage: a LoRA adapter learns the verdicts' four tokens, or whole replies."""
 
     base_model: str = ""
     """The student's base model; "" is the teacher's."""
-    method: Literal["direct", "score"] = "direct"
-    """direct: it reads both answers, in both orders; score: it grades each answer alone."""
+    method: Literal["direct", "score", "reply", "dual"] = "direct"
+    """direct: reads both answers, in both orders; score: grades each alone; reply, dual: see rows, levels."""
+    rows: str = ""
+    """With method reply, the file of rows that are learned instead of verdicts: prompt, reply, weight."""
+    levels: Annotated[list[Fraction | Literal[1]], Field(min_length=5, max_length=5)] = LEVELS
+    """With method dual, how often a bsm-text reading is learned whole, or with more and more left out."""
+    workings: str = ""
+    """With method dual, a run's folder whose teacher is bsm-text, if it is not the one that names winners."""
     targets: Literal["hard", "soft", "votes"] = "hard"
     """hard: the teacher's verdict, as in the paper; soft: its probability; votes: people's votes instead."""
     sharpness: Annotated[float, Field(gt=0)] = 1.0
@@ -278,6 +289,11 @@ class Recipe(Block):
     def adapter_name(self) -> str:
         """What the adapter is called: one that learns people's votes can be told by its name."""
         return self.name + VOTES_SUFFIX if self.train.targets == "votes" else self.name
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether the student learns what a teacher said, and not people's votes or the rows of a file."""
+        return self.train.targets != "votes" and self.train.method != "reply"
 
     @property
     def student_ties(self) -> bool:
@@ -393,6 +409,18 @@ def has_probabilities(recipe: Recipe) -> bool:
     return is_share or WAYS.get(teacher.method, teacher.method) not in NO_PROBABILITIES
 
 
+def writes_workings(recipe: Recipe) -> bool:
+    """Whether the teacher's readings say in words how each was reached."""
+    teacher = recipe.collect.teacher
+    return teacher.method == "bsm-text" and teacher.samples == 1 and not teacher.signals
+
+
+def makes_more(recipe: Recipe) -> bool:
+    """Whether more is learned than the replies: agreement of the orders, or pairs made by construction."""
+    it = recipe.train
+    return bool(it.symmetry or it.contrast or it.constraints or it.constructed)
+
+
 def judges_by_criteria(recipe: Recipe) -> bool:
     """Whether the teacher is of a kind that can be given criteria."""
     teacher = recipe.collect.teacher
@@ -458,6 +486,41 @@ RULES = (
         "a file of votes and targets votes need each other",
     ),
     Rule(
+        ("train.rows", "train.method"),
+        lambda r: (r.train.method == "reply") != bool(r.train.rows),
+        "a file of rows and method reply need each other",
+    ),
+    Rule(
+        ("train.levels",),
+        lambda r: abs(sum(r.train.levels) - 1) > SUM_TOLERANCE,
+        "must be five shares that add up to 1",
+    ),
+    Rule(
+        ("train.levels", "train.method"),
+        lambda r: r.train.levels != LEVELS and r.train.method != "dual",
+        "only method dual leaves parts out: leave it out, or take dual",
+    ),
+    Rule(
+        ("train.workings", "train.method"),
+        lambda r: bool(r.train.workings) and r.train.method != "dual",
+        "only method dual learns how a verdict was reached: leave it out, or take dual",
+    ),
+    Rule(
+        (METHOD, "train.method", "train.workings"),
+        lambda r: r.train.method == "dual" and not r.train.workings and not writes_workings(r),
+        "a dual student learns what bsm-text wrote, one sample of it: take that, or name train.workings",
+    ),
+    Rule(
+        ("train.targets", "train.method"),
+        lambda r: r.train.targets != "hard" and r.train.method in OWN_METHOD.values(),
+        "a whole reply is learned as it is written: must be hard",
+    ),
+    Rule(
+        ("train.symmetry", "train.contrast", "train.constraints", "train.constructed", "train.method"),
+        lambda r: r.train.method in OWN_METHOD.values() and makes_more(r),
+        "only verdicts alone have a mirror image and can be made by construction: leave it out",
+    ),
+    Rule(
         (SOURCE, "train.targets"),
         lambda r: r.train.targets == "votes" and r.collect.pairs.source != "file",
         "votes name the pairs of a file by their ids: must be file",
@@ -501,9 +564,12 @@ RULES = (
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, in the order of the classes above.
 
-    Every default is spelled out, save that there are no criteria.
+    Every default is spelled out, save that there are no criteria, and what only another method reads.
     """
     values = recipe.model_dump(mode="json")
+    for name, method in OWN_METHOD.items():
+        if recipe.train.method != method:
+            del values["train"][name]
     if not recipe.collect.teacher.criteria:
         del values["collect"]["teacher"]["criteria"]
     return values

@@ -313,7 +313,12 @@ def scores_by_sample(steps: Iterable[Step]) -> list[list[tuple[float, float]]]:
 
 def part_of(pair: Pair, held_out: float, seed: int) -> Part:
     """The part that a pair is in. It depends on the seed and the prompt only, not on other pairs."""
-    place = int(sha256_of_json([seed, prompt_of(pair)])[:13], 16) / 16**13
+    return part_by(prompt_of(pair), held_out, seed)
+
+
+def part_by(question: str, held_out: float, seed: int) -> Part:
+    """The part that everything with this question is in."""
+    place = int(sha256_of_json([seed, question])[:13], 16) / 16**13
     return Part.HELD_OUT if place < held_out else Part.TRAIN
 
 

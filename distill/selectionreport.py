@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from distill.advice import advice_of, large_majorities
 from distill.selection import Example, Part, Selection, has_longer
 from distill.traces import Trace
 from judge.datasets.dataset import prompt_of
@@ -35,6 +36,7 @@ def report_of(selection: Selection, traces: Sequence[Trace]) -> dict[str, Any]:
         },
         "teachers": sorted({trace.verdict.judge for trace in traces}),
         "total": figures_of(rows, selection.kept),
+        "large_majorities": asdict(large_majorities(traces)),
         "dropped": {
             reason: asdict(Share(n, len(rows))) for reason, n in by_frequency(selection.dropped).items()
         },
@@ -117,6 +119,8 @@ def format_report(report: Mapping[str, Any]) -> str:
         ("Train", size_words(report["parts"][Part.TRAIN])),
         ("Held out", size_words(report["parts"][Part.HELD_OUT])),
     ]
+    if "large_majorities" in report:  # a run selected by an older version has no such figure
+        lines += advice_of(Share(**report["large_majorities"])).items()
     categories = {"By category": CATEGORY_LABELS} | {
         name_of(name): category_cells(figures) for name, figures in report["by_category"].items()
     }

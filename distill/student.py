@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from distill.examples import TokenRow
 from distill.frozen import freeze_linear_layers
@@ -49,14 +49,17 @@ class Lora:
     dropout: float = 0.0
 
 
+R_co = TypeVar("R_co", bound=TokenRow, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Generic[R_co]):
     """Rows packed into one row of tokens, shared beginnings once.
 
     `places[i]` are the places in it whose outputs predict the targets of `rows[i]`.
     """
 
-    rows: tuple[TokenRow, ...]
+    rows: tuple[R_co, ...]
     packing: Packing
     places: tuple[tuple[int, ...], ...]
 
@@ -65,9 +68,14 @@ class Batch:
         """Tokens of the rows, each counted by itself."""
         return sum(len(row.ids) for row in self.rows)
 
+    @property
+    def lengths(self) -> list[int]:
+        """How many targets each row has."""
+        return [len(row.targets) for row in self.rows]
 
-def batch_of(rows: Sequence[TokenRow]) -> Batch:
-    """The rows packed; two rows of one prompt and verdict share all of it."""
+
+def batch_of(rows: Sequence[R_co]) -> Batch[R_co]:
+    """The rows packed; two rows of one prompt and reply share all of it."""
     sequences = sorted({row.ids for row in rows})
     packing = pack(sequences)
     path_of = dict(zip(sequences, packing.paths, strict=True))
@@ -183,8 +191,8 @@ class Student:
             hidden: Tensor = self.body(input_ids=ids, **self._inputs(packing)).last_hidden_state
             return hidden
 
-    def upper(self, batch: Batch, hidden: Tensor) -> Tensor:
-        """The last hidden states at the verdicts' places, float32, shape (rows, tokens of a verdict, size).
+    def upper(self, batch: Batch[TokenRow], hidden: Tensor) -> Tensor:
+        """The last hidden states that predict the targets, row after row, float32, shape (places, size).
 
         `hidden` is what `lower` made of the batch. Times the transposed `head` they are logits.
         """
@@ -194,9 +202,15 @@ class Student:
             output = self.body(
                 inputs_embeds=hidden.to(self.device), **self._inputs(batch.packing)
             ).last_hidden_state[0]
-        places = torch.tensor(batch.places, device=self.device)
+        places = torch.tensor([place for own in batch.places for place in own], device=self.device)
         at_places: Tensor = output[places].float()
         return at_places
+
+    def targets(self, batch: Batch[TokenRow]) -> Tensor:
+        """The targets of all rows, row after row, shape (places,)."""
+        import torch
+
+        return torch.tensor([target for row in batch.rows for target in row.targets], device=self.device)
 
     def _inputs(self, packing: Packing) -> dict[str, Any]:
         import torch
@@ -269,11 +283,10 @@ class Student:
         import torch
 
         packing = pack([list(trial)])
-        alone = Batch((), packing, ((len(trial) - 1,),))
+        alone: Batch[TokenRow] = Batch((), packing, ((len(trial) - 1,),))
         with torch.no_grad():
-            difference = (
-                (self.upper(alone, self.lower(packing))[0, 0] @ self.head.T - plain).abs().mean().item()
-            )
+            hidden = self.upper(alone, self.lower(packing))[0]
+            difference = (hidden @ self.head.T - plain).abs().mean().item()
         if not difference <= MAX_DIFFERENCE:
             raise ModelError(
                 f"{self.name}: run in two halves its logits are off by {difference:.2f}. A student needs "

@@ -10,15 +10,17 @@ import json
 import math
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
-from distill.examples import TokenRow
+from distill.examples import R, TokenRow, VerdictRow
 from distill.history import HeldOutLook, History, TrainStep, history_from_json, history_to_json
-from distill.loss import letter_loss, symmetry_loss, verdict_loss
+from distill.loss import letter_loss, log_probabilities, symmetry_loss, verdict_loss
 from distill.recipe import Train
 from distill.student import Batch, Student, batch_of
 from judge.backends.cpu import release_buffers
@@ -66,9 +68,9 @@ class Trained:
 # --- the plan --------------------------------------------------------------------------------------------
 
 
-def steps_of(n_batches: int, epochs: int, accumulate: int, seed: int) -> list[list[int]]:
-    """The batch numbers of every step: each epoch has all batches in an order of its own."""
-    numbers = [n for epoch in range(epochs) for n in shuffled_items(range(n_batches), seed, epoch)]
+def steps_of(epochs: Sequence[Sequence[int]], accumulate: int, seed: int) -> list[list[int]]:
+    """The batch numbers of every step: each epoch has its batches in an order of its own."""
+    numbers = [n for epoch, some in enumerate(epochs) for n in shuffled_items(some, seed, epoch)]
     return [numbers[start : start + accumulate] for start in range(0, len(numbers), accumulate)]
 
 
@@ -100,7 +102,7 @@ class LowerOutputs:
         self._folder = folder
         self._key = key
 
-    def prepare(self, batches: Sequence[Batch], progress: Progress) -> float:
+    def prepare(self, batches: Sequence[Batch[TokenRow]], progress: Progress) -> float:
         """Computes what is not there yet; returns how many seconds that took."""
         from safetensors.torch import save
 
@@ -120,7 +122,7 @@ class LowerOutputs:
         progress(f"frozen layers, {total:,} of {total:,} tokens", total, total)
         return time.perf_counter() - started
 
-    def of(self, batch: Batch) -> Tensor:
+    def of(self, batch: Batch[TokenRow]) -> Tensor:
         """Shape (1, tokens, size)."""
         from safetensors.torch import load_file
 
@@ -129,7 +131,7 @@ class LowerOutputs:
         hidden: Tensor = load_file(self._path(batch))["hidden"]
         return hidden
 
-    def _path(self, batch: Batch) -> Path:
+    def _path(self, batch: Batch[TokenRow]) -> Path:
         ids = sha256_of_json([self._key, batch.packing.ids, batch.packing.positions])
         return self._folder / f"{ids[:32]}.safetensors"
 
@@ -137,39 +139,42 @@ class LowerOutputs:
 # --- the run ---------------------------------------------------------------------------------------------
 
 
-class Training:
+class Training(ABC, Generic[R]):
     """A student, what it learns and is looked at with, and how far it has come.
+
+    What is minimised, and what a look sees, is for the kind of row to say.
 
     Args:
         rows: in batches, as `distill.examples.batches_of` makes them; those of one example are together.
-        held_out: the same for pairs that are only looked at; without any, nothing stops the run early.
+        held_out: the same for what is only looked at; without any, nothing stops the run early.
         folder: keeps checkpoints and what the frozen layers give; it may be removed when the run is over.
         key: a hash of all that the run depends on; a checkpoint with another key is ignored.
         clock: seconds, for how often checkpoints are written and for what progress says.
+        epochs: the numbers of the batches of each epoch; None is all batches in every epoch.
     """
 
     def __init__(
         self,
         student: Student,
-        rows: Sequence[Sequence[TokenRow]],
-        held_out: Sequence[Sequence[TokenRow]],
-        letters: Sequence[int],
+        rows: Sequence[Sequence[R]],
+        held_out: Sequence[Sequence[R]],
         settings: Train,
         seed: int,
         folder: Path,
         key: str,
         clock: Callable[[], float] = time.perf_counter,
+        epochs: Sequence[Sequence[int]] | None = None,
     ) -> None:
         import torch
 
         self.student = student
         self.batches = [batch_of(some) for some in rows]
         self.held_out = [batch_of(some) for some in held_out]
-        self.letters = list(letters)
         self.settings = settings
         self.seed = seed
         self.clock = clock
-        self.steps = steps_of(len(self.batches), settings.epochs, settings.accumulate, seed)
+        epochs = epochs or [range(len(self.batches))] * settings.epochs
+        self.steps = steps_of(epochs, settings.accumulate, seed)
         self.looks = looks_of(len(self.steps), settings.evaluations) if held_out else set()
         self.must_stop: Callable[[], bool] = lambda: False
         self.lower = LowerOutputs(student, folder / "lower", key)
@@ -180,9 +185,25 @@ class Training:
         self.weights = {name: one.detach().float().clone().requires_grad_() for name, one in own.items()}
         self.optimizer = torch.optim.AdamW(self.weights.values(), lr=0.0, weight_decay=0.0)
 
+    @abstractmethod
     def new_history(self) -> History:
         """An empty history, which knows what chance is."""
-        return History(len(self.letters))
+
+    @abstractmethod
+    def look(self, step: int) -> HeldOutLook:
+        """What the student says of what is held out now."""
+
+    @abstractmethod
+    def _losses(self, batch: Batch[R]) -> tuple[Tensor, Tensor]:
+        """The sum over the batch's rows of what is minimised, and that of `TrainStep.letter_loss`.
+
+        A row counts as much as its weight says.
+        """
+
+    @property
+    def least_letter_loss(self) -> float:
+        """The letter's loss of a student that knows every target: 0 where all are hard."""
+        return 0.0
 
     def run(self, progress: Progress = silent) -> Trained:
         """Trains to the end, from the last checkpoint on where there is one."""
@@ -222,14 +243,14 @@ class Training:
 
         torch.manual_seed(int(sha256_of_json([self.seed, number])[:15], 16))
         batches = [self.batches[one] for one in self.steps[number - 1]]
-        n_rows = sum(len(batch.rows) for batch in batches)
+        weight = sum(row.weight for batch in batches for row in batch.rows)
         total = of_letters = 0.0
         self.student.adapted.train()
         for batch in batches:
             loss, of_letter = self._losses(batch)
             if not math.isfinite(loss.item()):
                 raise ModelError(f"step {number}: the loss is {loss.item()}. Take a smaller learning_rate.")
-            (loss / n_rows).backward()  # type: ignore[no-untyped-call]
+            (loss / weight).backward()  # type: ignore[no-untyped-call]
             self._take_gradients()
             total, of_letters = total + loss.item(), of_letters + of_letter.item()
             self.trained.n_tokens += batch.n_tokens
@@ -243,36 +264,10 @@ class Training:
         self.student.load(self.weights)
         if number % RELEASE_EVERY == 0:
             release_buffers()
-        return TrainStep(number, rate, total / n_rows, of_letters / n_rows)
-
-    def look(self, step: int) -> HeldOutLook:
-        """What the student says of the held-out pairs now."""
-        import torch
-
-        n_rows = sum(len(batch.rows) for batch in self.held_out)
-        loss = 0.0
-        chosen: dict[int, dict[Order, int]] = {}
-        wrong: set[int] = set()
-        with torch.no_grad():
-            for batch in self.held_out:
-                logits = self._letter_logits(batch)
-                loss += letter_loss(logits, self._weights_of(batch)).sum().item()
-                for row, index in zip(batch.rows, logits.argmax(dim=1).tolist(), strict=True):
-                    chosen.setdefault(row.example, {})[row.order] = index
-                    if self.letters[index] != row.targets[row.letter]:
-                        wrong.add(row.example)
-        choices = list(letters_of(len(self.letters) > len(Order)).values())
-        both = [one for one in chosen.values() if len(one) == len(Order)]
-        n_inconsistent = sum(len({outcome_of(choices[i], o) for o, i in one.items()}) > 1 for one in both)
-        return HeldOutLook(
-            step=step,
-            letter_loss=loss / n_rows,
-            agreement=Share(len(chosen) - len(wrong), len(chosen)),
-            inconsistent=Share(n_inconsistent, len(both)),
-        )
+        return TrainStep(number, rate, total / weight, of_letters / weight)
 
     @property
-    def used(self) -> list[Batch]:
+    def used(self) -> list[Batch[R]]:
         """The batches that some step learns from: all of them, unless the steps are less than an epoch."""
         return [self.batches[one] for one in sorted({one for step in self.steps for one in step})]
 
@@ -315,7 +310,7 @@ class Training:
         self.lower.prepare([largest], silent)
         self._try(largest)
 
-    def _try(self, batch: Batch) -> None:
+    def _try(self, batch: Batch[R]) -> None:
         """A batch there and back, with its gradients thrown away."""
         self.student.adapted.train()
         loss, _ = self._losses(batch)
@@ -325,54 +320,12 @@ class Training:
             parameter.grad = None
         self.student.adapted.eval()
 
-    def probabilities(self, batch: Batch) -> list[tuple[float, ...]]:
-        """What the student gives each letter now, by row."""
-        import torch
-
-        with torch.no_grad():
-            return [tuple(one) for one in self._letter_logits(batch).softmax(dim=1).tolist()]
-
-    @property
-    def least_letter_loss(self) -> float:
-        """The letter's loss of a student that knows every target: 0 where all are hard."""
-        weights = [weight for batch in self.batches for row in batch.rows for weight in row.weights]
-        n_rows = sum(len(batch.rows) for batch in self.batches)
-        return -sum(weight * math.log(weight) for weight in weights if weight) / n_rows
-
     def _look_after(self, number: int) -> None:
         """Looks, and keeps the weights where they are the best so far."""
         history = self.trained.history
         history.looks.append(self.look(number))
         if history.best is history.looks[-1]:
             self.trained.weights = self._copy()
-
-    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The sum over the batch's rows of what is minimised, and that of the letter's loss alone."""
-        import torch
-
-        hidden = self.student.upper(batch, self.lower.of(batch))
-        targets = torch.tensor([row.targets for row in batch.rows], device=hidden.device)
-        weights, place = self._weights_of(batch), batch.rows[0].letter
-        of_letters = self._of_letters(batch, hidden)
-        logits = hidden @ self.student.head.T
-        loss = verdict_loss(logits, targets, place, self.letters, weights).sum()
-        if self.settings.symmetry and (two := twos_of(batch)):
-            ab, ba = ([one[order] for one in two] for order in Order)
-            loss = loss + self.settings.symmetry * symmetry_loss(of_letters[ab], of_letters[ba]).sum()
-        return loss, letter_loss(of_letters.detach(), weights).sum()
-
-    def _letter_logits(self, batch: Batch) -> Tensor:
-        """Shape (rows, letters)."""
-        return self._of_letters(batch, self.student.upper(batch, self.lower.of(batch)))
-
-    def _of_letters(self, batch: Batch, hidden: Tensor) -> Tensor:
-        """The logits of the allowed letters at their place, shape (rows, letters)."""
-        return hidden[:, batch.rows[0].letter] @ self.student.head[self.letters].T
-
-    def _weights_of(self, batch: Batch) -> Tensor:
-        import torch
-
-        return torch.tensor([row.weights for row in batch.rows], device=self.student.device)
 
     def _take_gradients(self) -> None:
         """Adds the gradients of the student's weights to those of the optimizer's copies."""
@@ -405,10 +358,110 @@ class Training:
         latest = history.steps[-STEPS_SHOWN:]
         loss = sum(step.letter_loss for step in latest) / len(latest)
         rate = self.trained.n_tokens / max(self.trained.elapsed_s, 1e-9)
-        return f"training, letter loss {loss:.3f} (chance {history.chance:.3f}), {rate:,.0f} tokens/s"
+        return f"training, {history.words_of(loss)}, {rate:,.0f} tokens/s"
 
 
-def twos_of(batch: Batch) -> list[dict[Order, int]]:
+class VerdictTraining(Training[VerdictRow]):
+    """Training of a student whose replies state verdicts, in both orders of a pair.
+
+    The whole reply is learned, which is four tokens where nothing stands before the verdict.
+
+    Args:
+        letters: the ids of the allowed letters; the other arguments are those of `Training`.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        rows: Sequence[Sequence[VerdictRow]],
+        held_out: Sequence[Sequence[VerdictRow]],
+        letters: Sequence[int],
+        settings: Train,
+        seed: int,
+        folder: Path,
+        key: str,
+        clock: Callable[[], float] = time.perf_counter,
+        epochs: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        self.letters = list(letters)
+        super().__init__(student, rows, held_out, settings, seed, folder, key, clock, epochs)
+
+    def new_history(self) -> History:
+        return History(len(self.letters))
+
+    def look(self, step: int) -> HeldOutLook:
+        """What the student says of the held-out pairs now."""
+        import torch
+
+        n_rows = sum(len(batch.rows) for batch in self.held_out)
+        loss = 0.0
+        chosen: dict[int, dict[Order, int]] = {}
+        wrong: set[int] = set()
+        with torch.no_grad():
+            for batch in self.held_out:
+                logits = self._letter_logits(batch)
+                loss += letter_loss(logits, self._weights_of(batch)).sum().item()
+                for row, index in zip(batch.rows, logits.argmax(dim=1).tolist(), strict=True):
+                    chosen.setdefault(row.example, {})[row.order] = index
+                    if self.letters[index] != row.targets[row.letter]:
+                        wrong.add(row.example)
+        choices = list(letters_of(len(self.letters) > len(Order)).values())
+        both = [one for one in chosen.values() if len(one) == len(Order)]
+        n_inconsistent = sum(len({outcome_of(choices[i], o) for o, i in one.items()}) > 1 for one in both)
+        return HeldOutLook(
+            step=step,
+            letter_loss=loss / n_rows,
+            agreement=Share(len(chosen) - len(wrong), len(chosen)),
+            inconsistent=Share(n_inconsistent, len(both)),
+        )
+
+    def probabilities(self, batch: Batch[VerdictRow]) -> list[tuple[float, ...]]:
+        """What the student gives each letter now, by row."""
+        import torch
+
+        with torch.no_grad():
+            return [tuple(one) for one in self._letter_logits(batch).softmax(dim=1).tolist()]
+
+    @property
+    def least_letter_loss(self) -> float:
+        """The letter's loss of a student that knows every target: 0 where all are hard."""
+        weights = [weight for batch in self.batches for row in batch.rows for weight in row.weights]
+        n_rows = sum(len(batch.rows) for batch in self.batches)
+        return -sum(weight * math.log(weight) for weight in weights if weight) / n_rows
+
+    def _losses(self, batch: Batch[VerdictRow]) -> tuple[Tensor, Tensor]:
+        """The sum over the batch's rows of what is minimised, and that of the letter's loss alone."""
+        hidden = self.student.upper(batch, self.lower.of(batch))
+        weights = self._weights_of(batch)
+        of_letters = self._of_letters(batch, hidden)
+        own, logs = log_probabilities(hidden, self.student.head, self.student.targets(batch), self.letters)
+        loss = verdict_loss(own, logs, batch.lengths, letter_places(batch), weights).sum()
+        if self.settings.symmetry and (two := twos_of(batch)):
+            ab, ba = ([one[order] for one in two] for order in Order)
+            loss = loss + self.settings.symmetry * symmetry_loss(of_letters[ab], of_letters[ba]).sum()
+        return loss, letter_loss(of_letters.detach(), weights).sum()
+
+    def _letter_logits(self, batch: Batch[VerdictRow]) -> Tensor:
+        """Shape (rows, letters)."""
+        return self._of_letters(batch, self.student.upper(batch, self.lower.of(batch)))
+
+    def _of_letters(self, batch: Batch[VerdictRow], hidden: Tensor) -> Tensor:
+        """The logits of the allowed letters at their place, shape (rows, letters)."""
+        return hidden[letter_places(batch)] @ self.student.head[self.letters].T
+
+    def _weights_of(self, batch: Batch[VerdictRow]) -> Tensor:
+        import torch
+
+        return torch.tensor([row.weights for row in batch.rows], device=self.student.device)
+
+
+def letter_places(batch: Batch[VerdictRow]) -> list[int]:
+    """Which of the batch's places, row after row, is each row's letter."""
+    starts = accumulate([0, *batch.lengths])
+    return [start + row.letter for start, row in zip(starts, batch.rows, strict=False)]
+
+
+def twos_of(batch: Batch[VerdictRow]) -> list[dict[Order, int]]:
     """The numbers of the rows of each example that is there in both orders."""
     numbers: dict[int, dict[Order, int]] = {}
     for number, row in enumerate(batch.rows):

@@ -1,6 +1,6 @@
 """The third stage of a run: a student learns, and its adapter is kept if it answers as it was trained.
 
-    what was selected, or people's votes -> lessons -> training -> adapter, curves, manifest
+    what was selected, people's votes, or rows -> lessons -> training -> adapter, curves, manifest
 
 A run that was killed goes on from its last checkpoint.
 """
@@ -11,28 +11,22 @@ import gc
 import json
 import shutil
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from distill.constraints import asked_of, constraint_examples
-from distill.construct import Material, constructed, constructed_kind
-from distill.contrast import contrast_examples, contrast_kind
 from distill.curves import write_curves
 from distill.estimate import say_estimate
-from distill.examples import TokenRow, batches_of, teachable, token_rows
 from distill.folder import RunFolder
-from distill.grading import GradeTraining, graded_rows
+from distill.lessons import Lessons, VerdictLessons, choices_of, lessons_of, templates_of
 from distill.recipe import Recipe, recipe_to_json, settings_hash
+from distill.said import compared, difference_of
 from distill.selection import Example, Part, targets
-from distill.selectionfile import example_to_json, read_selection
-from distill.stages import Manifest, known, made_before
-from distill.student import Batch, Lora, Student
+from distill.stages import Manifest, known
+from distill.student import Lora, Student
 from distill.train import Trained, Training
-from distill.votes import voted_examples
 from distill.within import (
     FEW_WATCHED,
     MEASURED_SHARE,
@@ -47,33 +41,18 @@ from distill.within import (
     train_words,
     warning_of,
 )
-from judge.backends import ChoiceProbabilities, Settings, load_backend
-from judge.errors import InputError, ModelError
+from judge.errors import InputError
 from judge.evaluate import size_of
-from judge.io.files import sha256_of
-from judge.io.wording import counts_in_words
 from judge.io.writing import write_whole
-from judge.methods.asking import letters_of
-from judge.methods.direct import render_direct
-from judge.methods.score import GRADES, render_score
 from judge.models import basemodels
 from judge.models.adapters import Adapter, check_fits, read_adapter, write_manifest
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.provenance import provenance
-from judge.records import Order, Outcome, Pair, Prompt, Share, sha256_of_json
-
-MAX_LOADED_DIFFERENCE = 0.01
-"""How far the loaded adapter's probabilities may be from the student's, the mean over the rows compared."""
-
-N_COMPARED = 16
-"""The loaded adapter is asked this many rows again."""
+from judge.records import Outcome, Pair, Share, sha256_of_json
 
 LATEST = 0.1
 """The final loss is the mean over this last part of the steps."""
-
-SINGLE_TURN = 2
-"""Messages of a conversation with one request and its answer."""
 
 TRIED_BATCHES = 6
 CHARACTERS_A_TOKEN = 4
@@ -81,29 +60,6 @@ CHARACTERS_A_TOKEN = 4
 
 LEFT_CHANCE = 0.05
 """A student has learned something if its loss fell this share of the way from chance to the minimum."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lessons:
-    """What a student learns from and what it is looked at with.
-
-    `source` is a hash of where that comes from, `data` is what manifests say of it, and `warning` names what
-    it was not checked against. `within` says where the stages before were cut, if they had a time, and
-    `criteria` what the teacher judged by, if that was given.
-    """
-
-    trained: Sequence[Example]
-    watched: Sequence[Example]
-    source: str
-    data: Mapping[str, Any]
-    warning: str
-    within: Mapping[str, Any] | None = None
-    criteria: Sequence[str] = ()
-
-    @property
-    def n_kept(self) -> int:
-        """The pairs that were kept, those made by construction left out."""
-        return len(self.data["train"]) + len(self.data["held_out"])
 
 
 def run_train(
@@ -114,7 +70,7 @@ def run_train(
     budget: Budget | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Manifest:
-    """The manifest of the student: an adapter that has learned what was selected, or people's votes.
+    """The manifest of the student: an adapter that has learned what was selected, people's votes, or rows.
 
     Args:
         data: the folder of local copies of data sets; None is the hub. Only votes mode reads from it.
@@ -132,7 +88,7 @@ def run_train(
         "recipe": settings_hash(recipe, "train"),
         "lessons": lessons.source,
         "base_model": basemodels.hash_of(recipe.student),
-        "prompts": fingerprint_of(recipe.train.method),
+        "prompts": fingerprint_of(*templates_of(recipe)),
         "start_from": start.hash if start else "",
     }
     before = folder.manifest("train")
@@ -164,7 +120,8 @@ def run_train(
         written,
         manifest_of(recipe, lessons, start, student, metrics) | ({"within": within} if within else {}),
     )
-    said = said_of(recipe, training, trained, lessons)
+    student.load(trained.weights)
+    said = lessons.said(training)
     del training, student
     gc.collect()  # frees the student's weights before the judge's load
     difference = difference_of(said, written)
@@ -191,11 +148,11 @@ def manifest_of(
     """All that an adapter's manifest says, except its schema and its files' hashes."""
     return {
         "name": recipe.adapter_name,
-        "targets": recipe.train.targets,
+        "targets": recipe.train.targets if templates_of(recipe) else "replies",
         "base_model": student.name,
         "base_model_hash": basemodels.hash_of(recipe.student),
-        "templates": [recipe.train.method],
-        "prompts": fingerprint_of(recipe.train.method),
+        "templates": templates_of(recipe),
+        "prompts": fingerprint_of(*templates_of(recipe)),
         "letters": "".join(choices_of(recipe)),
         **({"criteria": list(lessons.criteria)} if lessons.criteria else {}),
         "lora": student.shape,
@@ -212,82 +169,6 @@ def round_before(start: Adapter) -> dict[str, Any]:
     """What a manifest says of the adapter that training went on from, and of those before it in turn."""
     kept = {name: start.manifest.get(name) for name in ("settings", "data", "start_from")}
     return {"name": start.name, "hash": start.hash, **kept}
-
-
-# --- what is learned -------------------------------------------------------------------------------------
-
-
-def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
-    """The examples that teach, with those made by construction among them, and those that are watched.
-
-    Raises:
-        InputError: nothing is selected by this recipe, the votes cannot be read, or nothing is left.
-    """
-    settings = recipe.train
-    criteria: Sequence[str] = ()
-    if settings.targets == "votes":
-        voted = voted_examples(recipe, data)
-        examples: Sequence[Example] = voted.examples
-        source = sha256_of_json([example_to_json(one) for one in examples])
-        origin = {"pairs": recipe.collect.pairs.path, "votes": settings.votes, "n_votes": voted.n_votes}
-        origin |= {"left_out": dict(voted.left_out), "contamination": voted.contamination}
-        warning, within = voted.warning, None
-    else:
-        selected = made_before(recipe, folder, "select")
-        examples = read_selection(folder.selection).kept
-        source = sha256_of(folder.selection)
-        origin = {"pairs": recipe.collect.pairs.path or "OASST2 of the hub", "selection": source}
-        warning, within = selected["warning"], selected.get("within")
-        criteria = selected.get("criteria", ())
-    taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")
-    kept = [one for one in taught if one.part is Part.TRAIN]
-    if not kept:
-        why = f" ({counts_in_words(untaught)})" if untaught else ""
-        raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
-    contrast = contrast_examples(kept, settings.contrast, recipe.seed) if settings.contrast else []
-    constraints = constraint_examples(kept, settings.constraints, recipe.seed) if settings.constraints else []
-    made = made_examples(kept, settings.constructed, recipe.seed)
-    watched = [one for one in taught if one.part is Part.HELD_OUT][: settings.watched]
-    found = {
-        "train": [one.pair.content_hash for one in kept],
-        "held_out": [one.pair.content_hash for one in taught if one.part is Part.HELD_OUT],
-        "watched": len(watched),
-        "untaught": dict(untaught),
-        "contrast": dict(sorted(Counter(contrast_kind(one.pair) or "" for one in contrast).items())),
-        "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
-        "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
-    }
-    trained = [*kept, *contrast, *constraints, *made]
-    return Lessons(trained, watched, source, origin | found, warning, within, criteria)
-
-
-def made_examples(kept: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:
-    """Pairs constructed of the requests and the replies that are learned from, each kind by its share."""
-    if not shares:
-        return []
-    material = material_of([one.pair for one in kept])
-    return constructed(shares, material, round(sum(shares.values()) * len(kept)), seed)
-
-
-def material_of(pairs: Iterable[Pair]) -> Material:
-    """The requests of single-turn pairs with their replies, of which others are made."""
-    replies: dict[str, list[str]] = {}
-    for pair in pairs:
-        if len(pair.conversation_a) == len(pair.conversation_b) == SINGLE_TURN:
-            replies.setdefault(pair.prompt, []).extend([pair.response_a, pair.response_b])
-    return Material({request: sorted(set(some)) for request, some in replies.items()})
-
-
-def choices_of(recipe: Recipe) -> list[str]:
-    """What the student may answer in its verdict's open place."""
-    return list(GRADES if recipe.train.method == "score" else letters_of(recipe.student_ties))
-
-
-def prompt_for(recipe: Recipe, pair: Pair, order: Order) -> Prompt:
-    """What the student is asked in that order; one that grades is asked for the first answer's grade."""
-    if recipe.train.method == "score":
-        return render_score(pair, order, 0)
-    return render_direct(pair, order, recipe.student_ties)
 
 
 def start_of(recipe: Recipe) -> Adapter | None:
@@ -314,7 +195,7 @@ def training_of(
     key: str,
     progress: Progress,
     clock: Callable[[], float] = time.perf_counter,
-) -> Training:
+) -> Training[Any]:
     """The student with its rows, ready to run."""
     settings = recipe.train
     student = Student(
@@ -328,22 +209,8 @@ def training_of(
         settings.checkpointing,
         progress,
     )
-    ties, is_soft = recipe.student_ties, settings.targets == "soft"
-    encoder, end = student.encoder, student.end_of_turn
-
-    def rows_of(examples: Sequence[Example]) -> list[TokenRow]:
-        if settings.method == "score":
-            return graded_rows(examples, encoder, end, is_soft, settings.sharpness)
-        return token_rows(examples, encoder, end, ties, is_soft, settings.sharpness)
-
-    batches, watched = (
-        batches_of(rows_of(some), settings.batch_tokens) for some in (lessons.trained, lessons.watched)
-    )
-    start_of_reply = prompt_for(recipe, lessons.trained[0].pair, Order.AB).reply_start
-    letters = student.encoder.choice_ids(choices_of(recipe), start_of_reply)
     key = sha256_of_json([key, student.device, student.dtype])
-    kind = GradeTraining if settings.method == "score" else Training
-    return kind(student, batches, watched, letters, settings, recipe.seed, folder.training, key, clock)
+    return lessons.training(student, folder.training, key, clock)
 
 
 # --- what fits into the time -----------------------------------------------------------------------------
@@ -357,7 +224,7 @@ def try_training(recipe: Recipe, pairs: Sequence[Pair], progress: Progress, budg
     started = budget.clock()
     some = first_of(pairs, TRIED_BATCHES * CHARACTERS_A_TOKEN * recipe.train.batch_tokens)
     shown = [Example(pair, targets(Outcome.A), 0.5, Part.TRAIN) for pair in some]
-    lessons = Lessons(shown, [], "", {}, "")
+    lessons = VerdictLessons(recipe=recipe, source="", data={}, trained=shown, watched=[])
     with TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
         training = training_of(recipe, lessons, start_of(recipe), run, "trial", progress, budget.clock)
@@ -382,7 +249,7 @@ def first_of(pairs: Sequence[Pair], n_characters: float) -> list[Pair]:
 
 
 def plan_training(
-    training: Training, lessons: Lessons, folder: RunFolder, budget: Budget, load_s: float
+    training: Training[Any], lessons: Lessons, folder: RunFolder, budget: Budget, load_s: float
 ) -> None:
     """Lets the training have the steps and looks that there is time for, and stop in time in any case.
 
@@ -395,7 +262,7 @@ def plan_training(
     train_until = budget.seconds - reserve(budget.seconds, speed, n_asked)
     left_s = train_until - budget.elapsed_s
     shape = shape_of(training.steps, sizes, watched, settings.evaluations, speed, left_s)
-    if shape.n_steps < n_all and len(lessons.watched) < FEW_WATCHED:
+    if shape.n_steps < n_all and lessons.n_watched < FEW_WATCHED:
         shape = replace(shape, n_looks=min(1, shape.n_looks))
     whole = Shape(n_all, tuple(range(len(watched))), min(settings.evaluations, n_all) if watched else 0)
     shape = kept_shape(folder.training / "plan.json", training.checkpoint.key, shape)
@@ -424,7 +291,7 @@ def kept_shape(path: Path, key: str, shape: Shape) -> Shape:
     return shape
 
 
-def within_of(training: Training, trained: Trained, n_steps: int, budget: Budget) -> dict[str, Any]:
+def within_of(training: Training[Any], trained: Trained, n_steps: int, budget: Budget) -> dict[str, Any]:
     """What manifests say of the time: how many of the recipe's `n_steps` there were, and what was watched."""
     n_done, settings = len(trained.history.steps), training.settings
     is_cut = len(training.steps) < n_steps or (n_done < n_steps and not training.is_over())
@@ -442,7 +309,7 @@ def within_of(training: Training, trained: Trained, n_steps: int, budget: Budget
 # --- what came of it -------------------------------------------------------------------------------------
 
 
-def metrics_of(trained: Trained, training: Training) -> dict[str, Any]:
+def metrics_of(trained: Trained, training: Training[Any]) -> dict[str, Any]:
     """What the run measured of itself; a share is {"count": ..., "total": ...}, a loss is in nats."""
     history = trained.history
     best = history.best
@@ -468,6 +335,8 @@ def metrics_of(trained: Trained, training: Training) -> dict[str, Any]:
 def chance_warning(metrics: Mapping[str, Any]) -> str:
     """One line if the student learned nothing measurable, else none."""
     loss, chance, least = (metrics[f"letter_loss{name}"] for name in ("", "_chance", "_least"))
+    if chance is None:
+        return unlearned_warning(metrics["before"], metrics["after"])
     if chance - loss >= LEFT_CHANCE * (chance - least):
         return ""
     return (
@@ -476,83 +345,38 @@ def chance_warning(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def unlearned_warning(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
+    """One line if replies that were held out are no likelier than before, else none."""
+    if before is None or after is None or after["letter_loss"] < before["letter_loss"]:
+        return ""
+    return (
+        f"NOTHING LEARNED that held-out rows show: their loss a token is {after['letter_loss']:.3f}, before "
+        f"it was {before['letter_loss']:.3f}. It needs more rows, another learning rate, or replies that "
+        "follow from their prompts."
+    )
+
+
 def format_metrics(metrics: Mapping[str, Any]) -> str:
     """What a run measured of itself, for a terminal."""
     loss, chance = metrics["letter_loss"], metrics["letter_loss_chance"]
+    of_what = "Loss a token" if chance is None else "Letter's loss"
+    against = "" if chance is None else f" (chance {chance:.3f})"
     lines = [
         (
             "Steps",
             f"{metrics['n_steps']} of {metrics['n_steps_planned']}, the best one {metrics['best_step']}",
         ),
-        ("Letter's loss", f"{loss:.3f} at the end (chance {chance:.3f})"),
+        (of_what, f"{loss:.3f} at the end{against}"),
     ]
     for name, look in (("before", metrics["before"]), ("after", metrics["after"])):
         if look is not None:
             agreement, inconsistent = (Share(**look[key]) for key in ("agreement", "inconsistent"))
-            lines.append((f"Held out, {name}", f"agrees {agreement}, inconsistent {inconsistent}"))
+            found = f"agrees {agreement}, inconsistent {inconsistent}"
+            if chance is None:
+                found = f"word for word {agreement}, loss a token {look['letter_loss']:.3f}"
+            lines.append((f"Held out, {name}", found))
     rate, seconds = metrics["tokens_per_s"], metrics["elapsed_s"]
     lines.append(
         ("Speed", f"{metrics['n_tokens']:,} tokens, {rate:,.0f} a second, {seconds / 60:.1f} minutes")
     )
     return "\n".join(f"{label:<22} {text}" for label, text in lines)
-
-
-# --- whether the adapter answers as it was trained -------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a student said of some readings, as the probability of each letter; `settings` load its base."""
-
-    settings: Settings
-    choices: Sequence[str]
-    prompts: Sequence[Prompt]
-    probabilities: Sequence[tuple[float, ...]]
-
-
-def said_of(recipe: Recipe, training: Training, trained: Trained, lessons: Lessons) -> Said:
-    """What the student says with its final weights of watched pairs, else of those it was trained on."""
-    student = training.student
-    student.load(trained.weights)
-    batches, examples = training.used, lessons.trained
-    if training.held_out:
-        batches, examples = training.held_out, lessons.watched
-    prompts, probabilities = [], []
-    for batch in compared(batches):
-        prompts += [prompt_for(recipe, examples[row.example].pair, row.order) for row in batch.rows]
-        probabilities += training.probabilities(batch)
-    limit = recipe.train.max_prompt_tokens
-    settings = Settings(recipe.student, max_prompt_tokens=limit, dtype=student.dtype, device=student.device)
-    return Said(settings, choices_of(recipe), prompts[:N_COMPARED], probabilities[:N_COMPARED])
-
-
-def compared(batches: Sequence[Batch]) -> list[Batch]:
-    """The batches with the shortest rows, which come last, until they have rows enough to compare."""
-    some: list[Batch] = []
-    for batch in reversed(batches):
-        some.append(batch)
-        if sum(len(one.rows) for one in some) >= N_COMPARED:
-            break
-    return some
-
-
-def difference_of(said: Said, adapter: Path) -> float:
-    """How far a judge that loads the adapter is from the student in the first letter's probability.
-
-    Raises:
-        ModelError: too far in the mean over these readings.
-    """
-    backend = load_backend("embedded", replace(said.settings, adapter=str(adapter)))
-    chosen = backend.choose(said.prompts, tuple(said.choices))
-    differences = [
-        abs(one.probabilities[0] - own[0])
-        for one, own in zip(chosen, said.probabilities, strict=True)
-        if isinstance(one, ChoiceProbabilities)
-    ]
-    mean = sum(differences) / len(differences)
-    if mean > MAX_LOADED_DIFFERENCE:
-        raise ModelError(
-            f"{adapter}: the adapter that was written does not answer as the student did (P differs by "
-            f"{mean:.3f} in the mean of {len(differences)} readings; {MAX_LOADED_DIFFERENCE} is allowed)."
-        )
-    return mean

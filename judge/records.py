@@ -78,7 +78,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation; `role` is "user" or "assistant"."""
+    """One turn of a conversation; `role` is "user" or "assistant", in a bare prompt also "system"."""
 
     role: str
     content: str

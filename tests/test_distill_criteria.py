@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 from distill import stages
 from distill.clean import HeldOut
 from distill.folder import RunFolder
+from distill.lessons import prompt_for
 from distill.recipe import read_recipe, recipe_of, recipe_to_json, settings_hash
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
 from distill.traces import read_traces
-from distill.trainstage import prompt_for, run_train
+from distill.trainstage import run_train
 from judge.backends import Settings
 from judge.backends.scripted import CHARACTERS, text_of
 from judge.cli.main import app

@@ -8,7 +8,15 @@ import pytest
 from models import VERDICT_MERGES, make_tokenizer
 from pairs import pair_of
 
-from distill.examples import NO_LETTER, NO_PROBABILITY, TokenRow, batches_of, sharpened, teachable, token_rows
+from distill.examples import (
+    NO_LETTER,
+    NO_PROBABILITY,
+    VerdictRow,
+    batches_of,
+    sharpened,
+    teachable,
+    token_rows,
+)
 from distill.selection import Example, Part, targets
 from judge.backends.tokens import PromptEncoder
 from judge.errors import ModelError
@@ -109,10 +117,27 @@ def test_a_tokenizer_in_which_a_verdict_is_longer_is_refused():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"targets": ()}, {"ids": (1,)}, {"weights": (0.0, 0.0)}, {"letter": 4}, {"letter": -1}]
+    "wrong",
+    [
+        {"targets": ()},
+        {"ids": (1,)},
+        {"weights": (0.0, 0.0)},
+        {"letter": 4},
+        {"letter": -1},
+        {"weight": 0.0},
+        {"weight": -1.0},
+    ],
 )
 def test_a_row_that_would_teach_nothing_is_an_error(wrong):
-    row = TokenRow(0, Order.AB, (1, 2, 3, 4), (4, 5, 6, 7), 1, (1.0, 0.0), False)
+    row = VerdictRow(
+        example=0,
+        order=Order.AB,
+        ids=(1, 2, 3, 4),
+        targets=(4, 5, 6, 7),
+        letter=1,
+        weights=(1.0, 0.0),
+        is_trimmed=False,
+    )
     with pytest.raises(ValueError, match="teaches nothing"):
         replace(row, **wrong)
 

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from distill.loss import letter_loss, symmetry_loss, verdict_loss
+from distill import loss
+from distill.loss import by_row, letter_loss, likeliest, log_probabilities, symmetry_loss, verdict_loss
 
 torch = pytest.importorskip("torch")
 
@@ -17,23 +18,54 @@ def some_logits(*shape: int):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(7))
 
 
+def loss_of_verdicts(logits, targets, places, weights):
+    """The loss of rows of 4 tokens, shape (rows,); the head is the identity, so hidden states are logits."""
+    flat = logits.flatten(0, 1)
+    own, of_letters = log_probabilities(flat, torch.eye(flat.shape[1]), targets.flatten(), LETTERS)
+    return verdict_loss(own, of_letters, [4] * len(targets), places, weights)
+
+
 def test_with_a_hard_target_the_verdicts_loss_is_the_cross_entropy_of_all_its_tokens():
     logits = some_logits(2, 4, 9)
     targets = torch.tensor([[1, 3, 2, 8], [1, 5, 2, 8]])
     weights = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-    found = verdict_loss(logits, targets, 1, LETTERS, weights)
+    found = loss_of_verdicts(logits, targets, [1, 5], weights)
     assert torch.allclose(found, expected.view(2, 4).sum(dim=1), atol=1e-5)
 
 
 def test_with_a_soft_target_the_letter_counts_as_far_as_it_is_likely():
     logits = some_logits(1, 4, 9)
     targets = torch.tensor([[1, 3, 2, 8]])
-    one, other = (
-        verdict_loss(logits, targets, 1, LETTERS, torch.tensor([w])) for w in ([1.0, 0.0], [0.0, 1.0])
+    one, other, mixed = (
+        loss_of_verdicts(logits, targets, [1], torch.tensor([w])).item()
+        for w in ([1.0, 0.0], [0.0, 1.0], [0.7, 0.3])
     )
-    mixed = verdict_loss(logits, targets, 1, LETTERS, torch.tensor([[0.7, 0.3]]))
-    assert mixed.item() == pytest.approx(0.7 * one.item() + 0.3 * other.item(), abs=1e-5)
+    assert mixed == pytest.approx(0.7 * one + 0.3 * other, abs=1e-5)
+
+
+def test_replies_of_any_length_add_up_by_row():
+    assert by_row(torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), [1, 3, 1]).tolist() == [1.0, 14.0, 16.0]
+
+
+@pytest.mark.parametrize("n_places", [5, 6, 17])
+def test_a_long_reply_is_counted_in_parts_with_the_values_and_gradients_of_the_whole(monkeypatch, n_places):
+    hidden, head = some_logits(n_places, 8), some_logits(11, 8)
+    targets = torch.arange(n_places) % 11
+    weights = torch.linspace(1.0, 2.0, n_places)
+    gradients, values = [], []
+    for places in (1000, 5):
+        monkeypatch.setattr(loss, "PLACES", places)
+        own_hidden = hidden.clone().requires_grad_()
+        own, of_letters = log_probabilities(own_hidden, head, targets, LETTERS)
+        (own * weights + of_letters[:, 0]).sum().backward()
+        gradients.append(own_hidden.grad)
+        values.append(torch.cat([own[:, None], of_letters], dim=1))
+        assert likeliest(hidden, head).tolist() == (hidden @ head.T).argmax(dim=1).tolist()
+    expected = -torch.nn.functional.cross_entropy(hidden @ head.T, targets, reduction="none")
+    assert torch.allclose(values[1][:, 0], expected, atol=1e-5)
+    assert torch.allclose(*values, atol=1e-6)
+    assert torch.allclose(*gradients, atol=1e-5)
 
 
 def test_a_guess_between_two_letters_costs_ln_2_and_among_three_ln_3():

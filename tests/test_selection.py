@@ -498,6 +498,7 @@ def test_a_report_counts_what_a_hand_counts():
         "mean_tokens_in": 200.0,
         "mean_tokens_out": 19.0,
     }
+    assert report["large_majorities"] == share(3, 5)
     assert report["dropped"] == {
         "one order could not be read": share(1, 5),
         "the orders disagree": share(1, 5),
@@ -530,6 +531,8 @@ A won                          66.7 % (2/3) of the kept, 66.7 % (2/3) of all dec
 Tokens a pair                  200.0 in, 19.0 out
 Train                          3 pairs of 2 prompts
 Held out                       0 pairs of 0 prompts
+Large majority                 60.0 % (3/5) of the pairs (50 % or more): training is worth a try
+After 100 steps                stop unless the student has closed 25 % of the gap to the held-out pairs
 
 By category    pairs  kept          inconsistent  unparsed      longer won (kept)  A won (kept)
 (no category)  2      50.0 % (1/2)  0.0 % (0/1)   50.0 % (1/2)  -                  100.0 % (1/1)

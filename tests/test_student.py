@@ -54,7 +54,9 @@ def rows_for(student: Student):
 
 
 def logits_of(student: Student, batch: Batch):
-    return student.upper(batch, student.lower(batch.packing)) @ student.head.T
+    """Shape (rows, tokens of a verdict, words)."""
+    hidden = student.upper(batch, student.lower(batch.packing))
+    return hidden.unflatten(0, (len(batch.rows), -1)) @ student.head.T
 
 
 def test_only_the_upper_third_learns_and_by_names_that_an_adapters_file_has(tiny):

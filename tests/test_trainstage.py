@@ -13,14 +13,14 @@ from models import VERDICT_MERGES, make_adapter, make_model
 from pairs import pair_of
 from typer.testing import CliRunner
 
-from distill import stages, trainstage, votes
+from distill import stages, votes
 from distill.clean import HeldOut
 from distill.folder import RunFolder
 from distill.recipe import recipe_of
 from distill.stages import run_collect, run_select
 from distill.train import Training
 from distill.trainstage import chance_warning, run_train
-from judge.backends import Settings, load_backend
+from judge.backends import ChoiceProbabilities, Settings, load_backend
 from judge.backends.embedded import EmbeddedBackend
 from judge.cli.main import app
 from judge.errors import InputError, JudgeError, ModelError
@@ -274,7 +274,7 @@ def test_an_adapter_that_does_not_answer_as_the_student_did_is_not_kept(here, ti
 
     def other(self, prompts, choices):
         return [
-            trainstage.ChoiceProbabilities(one.probabilities[::-1], one.tokens_in, one.tokens_out)
+            ChoiceProbabilities(one.probabilities[::-1], one.tokens_in, one.tokens_out)
             for one in choose(self, prompts, choices)
         ]
 

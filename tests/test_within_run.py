@@ -16,7 +16,7 @@ from distill.folder import RunFolder
 from distill.recipe import recipe_of
 from distill.stages import run_collect, run_select
 from distill.traces import read_traces
-from distill.train import Training, rate_at
+from distill.train import Training, VerdictTraining, rate_at
 from distill.trainstage import run_train, try_training
 from distill.within import budget_of
 from judge.backends.scripted import ScriptedBackend
@@ -65,7 +65,7 @@ def clock(tmp_path, monkeypatch):
     monkeypatch.setattr(stages, "held_out_texts", lambda folder, unchecked: HeldOut({}, {}))
     write_pairs("pairs.jsonl", PAIRS)
     clock = Clock()
-    choose, losses = ScriptedBackend.choose, Training._losses
+    choose, losses = ScriptedBackend.choose, VerdictTraining._losses
 
     def slow_choose(self, prompts, choices):
         if clock.n_asked + len(prompts) > clock.fails_at:
@@ -79,7 +79,7 @@ def clock(tmp_path, monkeypatch):
         return losses(self, batch)
 
     monkeypatch.setattr(ScriptedBackend, "choose", slow_choose)
-    monkeypatch.setattr(Training, "_losses", slow_losses)
+    monkeypatch.setattr(VerdictTraining, "_losses", slow_losses)
     return clock
 
 

@@ -24,6 +24,7 @@ from judge.models.adapters import (
     check_base,
     check_prompts,
     criteria_of,
+    is_judge,
     method_of,
     read_adapter,
 )
@@ -32,6 +33,7 @@ RUNS = Path("runs")
 TAUGHT_BY = {
     "hard": "the winners that a slow judge named",
     "soft": "the probabilities that a slow judge gave",
+    "replies": "replies to prompts, as rows of a file have them: it is no judge",
     "votes": "HUMAN VOTES: it was fine-tuned on what people voted, not on a judge's verdicts",
 }
 SHOWN_BEFORE = ("train", "held_out", "contrast", "constraints")
@@ -108,12 +110,14 @@ def verify(
         base_hash = basemodels.verify(base, progress).hash
         say(f"base model: {base} is the one it was made for, and whole (hash {base_hash[:SHORT]})")
         check_prompts(adapter)
-        say(f"prompts: {', '.join(adapter.manifest['templates'])} as in the training")
+        if is_judge(adapter):
+            say(f"prompts: {', '.join(adapter.manifest['templates'])} as in the training")
+        asked_by = method_of(adapter) if is_judge(adapter) else "direct"
         settings = Settings(base, str(adapter.folder), dtype=dtype, progress=progress)
         pairs = example_pairs()
-        beside = probabilities_of_a(EmbeddedBackend(settings), pairs, method_of(adapter))
+        beside = probabilities_of_a(EmbeddedBackend(settings), pairs, asked_by)
         say("answers: it changes those of the base model")
-        merged = probabilities_of_a(EmbeddedBackend(settings, is_merged=True), pairs, method_of(adapter))
+        merged = probabilities_of_a(EmbeddedBackend(settings, is_merged=True), pairs, asked_by)
     comparison = compared(beside, merged)
     if not comparison.is_close:
         raise ModelError(f"{folder}: merged into the base model it answers otherwise: {comparison}.")
@@ -130,11 +134,11 @@ def folders_in(roots: Iterable[Path]) -> list[Path]:
 def summary_line(adapter: Adapter, folder: Path) -> str:
     """An adapter on one line of the list."""
     manifest = adapter.manifest
-    targets = "human votes" if manifest["targets"] == "votes" else f"{manifest['targets']} targets"
-    n_pairs = len(manifest["data"]["train"])
-    return "  ".join(
-        [adapter.name, one_line(manifest["base_model"]), targets, f"{n_pairs:,} pairs", str(folder)]
+    targets = {"votes": "human votes", "replies": "replies"}.get(
+        manifest["targets"], f"{manifest['targets']} targets"
     )
+    learned = f"{len(manifest['data']['train']):,} {'pairs' if is_judge(adapter) else 'rows'}"
+    return "  ".join([adapter.name, one_line(manifest["base_model"]), targets, learned, str(folder)])
 
 
 def summary(adapter: Adapter, width: int) -> str:
@@ -144,16 +148,19 @@ def summary(adapter: Adapter, width: int) -> str:
     lora, settings = dict(manifest.get("lora", {})), manifest.get("settings", {})
     if "layers" in lora:
         lora["layers"] = " to ".join(map(str, lora["layers"]))
+    learned = "Pairs" if is_judge(adapter) else "Rows"
     rows = {
         "Adapter": adapter.name,
         "Folder": str(adapter.folder),
         "Base model": f"{manifest['base_model']}, hash {manifest['base_model_hash'][:SHORT]}",
         "Taught by": TAUGHT_BY[manifest["targets"]],
-        "Prompts": f"{', '.join(manifest['templates'])}, fingerprint {manifest['prompts'][:SHORT]}",
+        "Prompts": f"{', '.join(manifest['templates'])}, fingerprint {manifest['prompts'][:SHORT]}"
+        if is_judge(adapter)
+        else "those of its rows",
         "Answers": " or ".join(manifest["letters"]),
         "Criteria": "; ".join(criteria_of(adapter)),
         "LoRA": lora,
-        "Pairs": f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",
+        learned: f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",
         "Contrast pairs": data.get("contrast"),
         "Constraints": data.get("constraints"),
         "Data": {name: data[name] for name in data if name not in SHOWN_BEFORE},

@@ -46,8 +46,18 @@ def shipped_adapter(base_model: str, method: str) -> str:
     return str(found[name]) if name in found else ""
 
 
+def is_judge(adapter: Adapter) -> bool:
+    """Whether it has learned to judge; one that learned replies to rows of any kind has not."""
+    return bool(adapter.manifest["templates"])
+
+
 def method_of(adapter: Adapter) -> str:
-    """The method that it has learned to answer."""
+    """The method that it has learned to answer. Raises InputError where it has learned no judging."""
+    if not is_judge(adapter):
+        raise InputError(
+            f"{adapter.folder}: the adapter {adapter.name} has learned replies to rows, so it is no judge. "
+            "Take one that was trained by a judge's method."
+        )
     templates: list[str] = adapter.manifest["templates"]
     return templates[0]
 

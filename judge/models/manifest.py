@@ -19,7 +19,7 @@ class Files(OpenShape):
 
 
 class Data(OpenShape):
-    """The pairs that were seen in training, by the SHA-256 of their contents."""
+    """The pairs or rows that were seen in training, by the SHA-256 of their contents."""
 
     train: list[Sha256]
     held_out: list[Sha256]
@@ -29,12 +29,15 @@ class Manifest(OpenShape):
     """The part of a manifest that the judge reads; the rest is for people. Its schema was checked before."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$"), Must("letters, digits and . _ -")]
-    targets: Annotated[Literal["hard", "soft", "votes"], Must("one of hard, soft, votes")]
+    targets: Annotated[Literal["hard", "soft", "votes", "replies"], Must("one of hard, soft, votes, replies")]
     base_model: Annotated[Text, Must("text")]
     base_model_hash: Annotated[Sha256, Must("a SHA-256")]
-    templates: Annotated[list[Text], Field(min_length=1), Must("a list of prompt names")]
+    templates: Annotated[list[Text], Must("a list of prompt names, empty where it is no judge")]
     prompts: Annotated[Sha256, Must("a SHA-256")]
-    letters: Annotated[Literal["AB", "ABC", "123456789"], Must("one of AB, ABC, 123456789")]
+    letters: Annotated[
+        Literal["AB", "ABC", "123456789", ""],
+        Must("one of AB, ABC, 123456789, or empty where it is no judge"),
+    ]
     criteria: Annotated[list[Text], Must("a list of criteria")] = Field(default_factory=list)
     files: Annotated[
         Files, Must("an object with the SHA-256 of adapter_config.json and adapter_model.safetensors")

@@ -21,7 +21,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from judge.prompts.marks import unmarked
-from judge.records import Prompt, Span, sha256_of_json
+from judge.records import Message, Prompt, Span, sha256_of_json
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -61,6 +61,15 @@ def fill(name: str, values: Mapping[str, Any], prompt_name: str = "") -> Prompt:
     reply_start, _, reply_end = reply.partition("\x00letter\x00")
     messages = tuple((role, _spans_of(text, spans)) for role, text in texts)
     return Prompt(messages, reply_start, reply_end, prompt_name)
+
+
+def plain(asked: str | Sequence[Message]) -> Prompt:
+    """A prompt without a template: one user's message of this text, or these messages as they are.
+
+    Every message is one span, so no text in it can be markup, and equal messages are equal tokens.
+    """
+    messages = [Message("user", asked)] if isinstance(asked, str) else asked
+    return Prompt(tuple((one.role, (Span(one.content, "context"),)) for one in messages))
 
 
 def _spans_of(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:

@@ -1,0 +1,133 @@
+"""From the samples of a question to what a student is taught, or the reason why it is not.
+
+No right answer is looked at: what the samples say of each other is all that a filter knows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+
+from benchmarks.system2.following import Followed
+from benchmarks.system2.reading import key_of
+from benchmarks.system2.replies import Ask, Replies
+from benchmarks.system2.task import Answer, Question, Task
+from judge.errors import InputError
+from judge.records import Unparsed
+
+MAJORITY, USC, NONE = "majority", "usc", "none"
+
+UNREAD = "no answer could be read"
+NO_MAJORITY = "no answer is the most frequent one"
+NOT_PICKED = "the model picked none of the samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is taught of a question, and how many of the samples say the same: `count` of `total`."""
+
+    answer: str
+    count: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        return self.count / self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Nothing is taught of a question, and why."""
+
+    reason: str
+
+
+Taught = Target | Dropped
+
+
+def taught(
+    task: Task,
+    filter: str,
+    questions: Sequence[Question],
+    samples: Sequence[Sequence[Followed]],
+    replies: Replies,
+) -> list[Taught]:
+    """What each question teaches by the filter. Only universal self-consistency asks the model for it.
+
+    Raises:
+        InputError: there is no such filter.
+    """
+    answers = [[task.answer_in(one.reply) for one in each] for each in samples]
+    if filter == MAJORITY:
+        return [majority(each) for each in answers]
+    if filter == NONE:
+        return [first(each) for each in answers]
+    if filter == USC:
+        return picked(questions, samples, answers, replies)
+    raise InputError(f"{task.name}: no filter is called {filter}. There are: {MAJORITY}, {USC}, {NONE}.")
+
+
+def majority(answers: Sequence[Answer]) -> Taught:
+    """The most frequent answer (Wang et al., arXiv:2203.11171); unread samples count together as one of
+    their own, and a draw teaches nothing."""
+    votes = Counter(None if isinstance(one, Unparsed) else key_of(one) for one in answers)
+    (winner, most), *others = votes.most_common()
+    if any(count == most for _, count in others):
+        return Dropped(NO_MAJORITY)
+    if winner is None:
+        return Dropped(UNREAD)
+    return target_of(winner, answers)
+
+
+def first(answers: Sequence[Answer]) -> Taught:
+    """No filter: whatever the first sample says, if it says something."""
+    one = answers[0]
+    return Dropped(UNREAD) if isinstance(one, Unparsed) else target_of(key_of(one), answers)
+
+
+def target_of(key: str, answers: Sequence[Answer]) -> Target:
+    """The answer in the spelling that comes first, with the count of the samples that say the same."""
+    same = [one for one in answers if not isinstance(one, Unparsed) and key_of(one) == key]
+    return Target(same[0], len(same), len(answers))
+
+
+def picked(
+    questions: Sequence[Question],
+    samples: Sequence[Sequence[Followed]],
+    answers: Sequence[Sequence[Answer]],
+    replies: Replies,
+) -> list[Taught]:
+    """Universal self-consistency (Chen et al., arXiv:2311.17311): the model picks the sample that agrees best
+    with the others, unread ones left out. Where one answer is all that was read, nothing is asked."""
+    readable = [
+        [(one.reply, answer) for one, answer in zip(*two, strict=True) if not isinstance(answer, Unparsed)]
+        for two in zip(samples, answers, strict=True)
+    ]
+    open_ones = [n for n, each in enumerate(readable) if len({key_of(answer) for _, answer in each}) > 1]
+    asks = [Ask(most_consistent(questions[n].text, [reply for reply, _ in readable[n]])) for n in open_ones]
+    said = dict(zip(open_ones, replies.to(asks, 4, stage="picking samples"), strict=True))
+    found: list[Taught] = []
+    for n, each in enumerate(readable):
+        if not each:
+            found.append(Dropped(UNREAD))
+            continue
+        letter = said[n].text.strip(" [(*.")[:1].upper() if n in said else "A"
+        place = ascii_uppercase.find(letter) if letter else -1
+        if 0 <= place < len(each):
+            found.append(target_of(key_of(each[place][1]), answers[n]))
+        else:
+            found.append(Dropped(NOT_PICKED))
+    return found
+
+
+def most_consistent(question: str, samples: Sequence[str]) -> str:
+    """What asks for the sample that agrees best with the others, by its letter."""
+    if len(samples) > len(ascii_uppercase):
+        raise InputError(f"{len(samples)} samples: usc can tell {len(ascii_uppercase)} apart at most.")
+    shown = "\n".join(
+        f"{letter}: {text.strip()}" for letter, text in zip(ascii_uppercase, samples, strict=False)
+    )
+    what = "Which of these replies agrees best with all of them? Reply with its letter only."
+    return f"{question}\n\nReplies to this:\n\n{shown}\n\n{what}"

@@ -1,0 +1,65 @@
+"""Whether distilling is worth a night, told before it: how sure of itself the teacher is.
+
+What System 2 does distils where it says the same thing each time it is asked, and where a student that is
+shown some of it soon gives the rest (docs/system2.md has both figures of four tasks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from distill.traces import Trace
+from judge.io.wording import percent
+from judge.orders import outcome_of
+from judge.records import Choice, Judgment, Order, Outcome, Reading, Share
+
+LARGE = 0.75
+"""A majority is large if this part of all samples says the same; unread ones are among all."""
+
+ENOUGH_LARGE = 0.5
+"""Share of the questions with a large majority from which distilling was worth it."""
+
+ENOUGH_CLOSED = 0.25
+"""So much of the gap from its first fit to a full one should a student close in a hundred steps."""
+
+
+def is_large(share: float) -> bool:
+    return share >= LARGE
+
+
+def large_majorities(traces: Iterable[Trace]) -> Share:
+    """Share of the pairs on which the teacher's readings of both orders have a large majority."""
+    sure = [is_large(majority_of(trace)) for trace in traces]
+    return Share(sum(sure), len(sure))
+
+
+def majority_of(trace: Trace) -> float:
+    """What part of the teacher's word, both orders together, is for the response that it prefers.
+
+    A reading with probabilities, the shares of its samples for example, counts by them; one without by its
+    choice; one that could not be read is for neither, and so is a tie.
+    """
+    for_each = {Outcome.A: 0.0, Outcome.B: 0.0}
+    for order, reading in trace.verdict.readings.items():
+        for choice, part in parts_of(reading).items():
+            if (outcome := outcome_of(choice, order)) in for_each:
+                for_each[outcome] += part / len(Order)
+    return max(for_each.values())
+
+
+def parts_of(reading: Reading) -> dict[Choice, float]:
+    """A reading's word by choice; it sums to 1, or is empty where nothing could be read."""
+    if not isinstance(reading, Judgment):
+        return {}
+    return dict(reading.probabilities) if reading.probabilities else {reading.choice: 1.0}
+
+
+def advice_of(large: Share) -> dict[str, str]:
+    """What to tell somebody who is about to train, a line for each of the two signs."""
+    is_enough = large.value is not None and large.value >= ENOUGH_LARGE
+    verdict = "training is worth a try" if is_enough else "the teacher is unsure, ask it in another way first"
+    share, gap = f"{100 * ENOUGH_LARGE:.0f} % or more", f"{100 * ENOUGH_CLOSED:.0f} %"
+    return {
+        "Large majority": f"{percent(large, digits=1)} of the pairs ({share}): {verdict}",
+        "After 100 steps": f"stop unless the student has closed {gap} of the gap to the held-out pairs",
+    }

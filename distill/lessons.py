@@ -1,0 +1,318 @@
+"""What a student learns from and is watched with: pairs whose verdicts it learns, or rows of replies.
+
+a selection, people's votes, or a file of rows -> lessons -> rows of tokens -> a training, ready to run
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from distill.constraints import asked_of, constraint_examples
+from distill.construct import Material, constructed, constructed_kind
+from distill.contrast import contrast_examples, contrast_kind
+from distill.examples import Asked, TokenRow, VerdictRow, batches_of, reply_rows, teachable, token_rows
+from distill.folder import RunFolder
+from distill.grading import GradeTraining, graded_rows
+from distill.recipe import Recipe, file_at
+from distill.replying import ReplyTraining
+from distill.rows import Row, read_rows, row_to_json
+from distill.said import N_COMPARED, Said, SaidReplies, SaidVerdicts, compared
+from distill.selection import Example, Part, part_by
+from distill.selectionfile import example_to_json, read_selection
+from distill.stages import made_before
+from distill.student import Student
+from distill.train import Training, VerdictTraining
+from distill.votes import voted_examples
+from judge.backends import Settings
+from judge.errors import InputError
+from judge.io.files import sha256_of
+from judge.io.rows import shown
+from judge.io.wording import counts_in_words
+from judge.methods.asking import letters_of
+from judge.methods.direct import render_direct
+from judge.methods.score import GRADES, render_score
+from judge.records import Order, Pair, Prompt, sha256_of_json
+
+SINGLE_TURN = 2
+"""Messages of a conversation with one request and its answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lessons(ABC):
+    """What a student learns from and what it is looked at with.
+
+    `source` is a hash of where that comes from, `data` is what manifests say of it, and `warning` names what
+    it was not checked against. `within` says where the stages before were cut, if they had a time, and
+    `criteria` what the teacher judged by, if that was given.
+    """
+
+    recipe: Recipe
+    source: str
+    data: Mapping[str, Any]
+    warning: str = ""
+    within: Mapping[str, Any] | None = None
+    criteria: Sequence[str] = ()
+
+    @property
+    def n_kept(self) -> int:
+        """The pairs or rows that were kept, those made by construction left out."""
+        return len(self.data["train"]) + len(self.data["held_out"])
+
+    @property
+    @abstractmethod
+    def n_watched(self) -> int:
+        """How many are looked at."""
+
+    @abstractmethod
+    def training(self, student: Student, folder: Path, key: str, clock: Callable[[], float]) -> Training[Any]:
+        """The student with its rows, ready to run; the arguments are those of `Training`."""
+
+    @abstractmethod
+    def said(self, training: Training[Any]) -> Said:
+        """What the student says now of what is watched, else of what it was trained on."""
+
+    def settings_of(self, student: Student) -> Settings:
+        """How an engine loads the student's base model to be compared with it."""
+        return Settings(
+            self.recipe.student,
+            max_prompt_tokens=self.recipe.train.max_prompt_tokens,
+            dtype=student.dtype,
+            device=student.device,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictLessons(Lessons):
+    """Examples whose verdicts are learned, in four tokens each."""
+
+    trained: Sequence[Example]
+    watched: Sequence[Example]
+
+    @property
+    def n_watched(self) -> int:
+        return len(self.watched)
+
+    def training(
+        self, student: Student, folder: Path, key: str, clock: Callable[[], float] = time.perf_counter
+    ) -> VerdictTraining:
+        settings = self.recipe.train
+        batches, watched = (
+            batches_of(self.rows(some, student), settings.batch_tokens)
+            for some in (self.trained, self.watched)
+        )
+        letters = self.letter_ids(student)
+        kind = GradeTraining if settings.method == "score" else VerdictTraining
+        return kind(student, batches, watched, letters, settings, self.recipe.seed, folder, key, clock)
+
+    def rows(self, examples: Sequence[Example], student: Student) -> list[VerdictRow]:
+        """The rows of a verdict and nothing else."""
+        settings, encoder, end = self.recipe.train, student.encoder, student.end_of_turn
+        is_soft = settings.targets == "soft"
+        if settings.method == "score":
+            return graded_rows(examples, encoder, end, is_soft, settings.sharpness)
+        return token_rows(examples, encoder, end, self.recipe.student_ties, is_soft, settings.sharpness)
+
+    def letter_ids(self, student: Student) -> list[int]:
+        """The tokens of what the student may answer in its verdict's open place."""
+        start = prompt_for(self.recipe, self.trained[0].pair, Order.AB).reply_start
+        return student.encoder.choice_ids(choices_of(self.recipe), start)
+
+    def said(self, training: Training[Any]) -> SaidVerdicts:
+        assert isinstance(training, VerdictTraining)
+        batches, examples = training.used, self.trained
+        if training.held_out:
+            batches, examples = training.held_out, self.watched
+        prompts, probabilities = [], []
+        for batch in compared(batches):
+            prompts += [prompt_for(self.recipe, examples[row.example].pair, row.order) for row in batch.rows]
+            probabilities += training.probabilities(batch)
+        return SaidVerdicts(
+            settings=self.settings_of(training.student),
+            choices=choices_of(self.recipe),
+            prompts=prompts[:N_COMPARED],
+            probabilities=probabilities[:N_COMPARED],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyLessons(Lessons):
+    """Rows whose replies are learned."""
+
+    trained: Sequence[Row]
+    watched: Sequence[Row]
+
+    @property
+    def n_watched(self) -> int:
+        return len(self.watched)
+
+    def training(
+        self, student: Student, folder: Path, key: str, clock: Callable[[], float] = time.perf_counter
+    ) -> ReplyTraining:
+        settings = self.recipe.train
+        batches, watched = (
+            batches_of(self.rows(some, student), settings.batch_tokens)
+            for some in (self.trained, self.watched)
+        )
+        return ReplyTraining(student, batches, watched, settings, self.recipe.seed, folder, key, clock)
+
+    def rows(self, some: Sequence[Row], student: Student) -> list[TokenRow]:
+        asked = [Asked(number, self.named(row), row.reply, row.weight) for number, row in enumerate(some)]
+        return reply_rows(asked, student.encoder, student.end_of_turn)
+
+    def named(self, row: Row) -> Prompt:
+        """The row's prompt, which messages call by its beginning."""
+        return replace(row.prompt, name=f"{self.recipe.train.rows}: {shown(row.question)}")
+
+    def said(self, training: Training[Any]) -> SaidReplies:
+        assert isinstance(training, ReplyTraining)
+        batches, rows = training.used, self.trained
+        if training.held_out:
+            batches, rows = training.held_out, self.watched
+        asked, likelihoods = [], []
+        for batch in compared(batches):
+            asked += [(rows[row.example].prompt, rows[row.example].reply) for row in batch.rows]
+            likelihoods += training.likelihoods_of_text(batch)
+        return SaidReplies(
+            settings=self.settings_of(training.student),
+            asked=asked[:N_COMPARED],
+            likelihoods=likelihoods[:N_COMPARED],
+        )
+
+
+# --- where they come from --------------------------------------------------------------------------------
+
+
+def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
+    """What the recipe's student learns from.
+
+    Args:
+        data: the folder of local copies of data sets; None is the hub. Only votes mode reads from it.
+
+    Raises:
+        InputError: nothing is selected by this recipe, votes or rows cannot be read, or nothing is left.
+    """
+    return reply_lessons(recipe) if recipe.train.method == "reply" else verdict_lessons(recipe, folder, data)
+
+
+def reply_lessons(recipe: Recipe) -> ReplyLessons:
+    """The rows of the recipe's file, a share of their prompts held out.
+
+    Raises:
+        BadLines: lines of the file are no rows.
+        InputError: the file cannot be read, or no row is left to train on.
+    """
+    path = recipe.train.rows
+    rows = read_rows(file_at(path))
+    parts: dict[Part, list[Row]] = {part: [] for part in Part}
+    for row in rows:
+        parts[part_by(row.question, recipe.select.held_out, recipe.seed)].append(row)
+    kept, held_out = parts[Part.TRAIN], parts[Part.HELD_OUT]
+    if not kept:
+        raise InputError(f"{path}: no row of {len(rows)} is left to train on. Give more, or hold out fewer.")
+    watched = held_out[: recipe.train.watched]
+    found = {
+        "rows": path,
+        "train": [row.content_hash for row in kept],
+        "held_out": [row.content_hash for row in held_out],
+        "watched": len(watched),
+    }
+    source = sha256_of_json([row_to_json(row) for row in rows])
+    return ReplyLessons(recipe=recipe, source=source, data=found, trained=kept, watched=watched)
+
+
+def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> VerdictLessons:
+    """The examples that teach, with those made by construction among them, and those that are watched.
+
+    Raises:
+        InputError: nothing is selected by this recipe, the votes cannot be read, or nothing is left.
+    """
+    settings = recipe.train
+    criteria: Sequence[str] = ()
+    if settings.targets == "votes":
+        voted = voted_examples(recipe, data)
+        examples: Sequence[Example] = voted.examples
+        source = sha256_of_json([example_to_json(one) for one in examples])
+        origin = {"pairs": recipe.collect.pairs.path, "votes": settings.votes, "n_votes": voted.n_votes}
+        origin |= {"left_out": dict(voted.left_out), "contamination": voted.contamination}
+        warning, within = voted.warning, None
+    else:
+        selected = made_before(recipe, folder, "select")
+        examples = read_selection(folder.selection).kept
+        source = sha256_of(folder.selection)
+        origin = {"pairs": recipe.collect.pairs.path or "OASST2 of the hub", "selection": source}
+        warning, within = selected["warning"], selected.get("within")
+        criteria = selected.get("criteria", ())
+    taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")
+    kept = [one for one in taught if one.part is Part.TRAIN]
+    if not kept:
+        why = f" ({counts_in_words(untaught)})" if untaught else ""
+        raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
+    contrast = contrast_examples(kept, settings.contrast, recipe.seed) if settings.contrast else []
+    constraints = constraint_examples(kept, settings.constraints, recipe.seed) if settings.constraints else []
+    made = made_examples(kept, settings.constructed, recipe.seed)
+    watched = [one for one in taught if one.part is Part.HELD_OUT][: settings.watched]
+    found = {
+        "train": [one.pair.content_hash for one in kept],
+        "held_out": [one.pair.content_hash for one in taught if one.part is Part.HELD_OUT],
+        "watched": len(watched),
+        "untaught": dict(untaught),
+        "contrast": dict(sorted(Counter(contrast_kind(one.pair) or "" for one in contrast).items())),
+        "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
+        "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
+    }
+    trained = [*kept, *contrast, *constraints, *made]
+    return VerdictLessons(
+        recipe=recipe,
+        source=source,
+        data=origin | found,
+        warning=warning,
+        within=within,
+        criteria=criteria,
+        trained=trained,
+        watched=watched,
+    )
+
+
+def made_examples(kept: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:
+    """Pairs constructed of the requests and the replies that are learned from, each kind by its share."""
+    if not shares:
+        return []
+    material = material_of([one.pair for one in kept])
+    return constructed(shares, material, round(sum(shares.values()) * len(kept)), seed)
+
+
+def material_of(pairs: Iterable[Pair]) -> Material:
+    """The requests of single-turn pairs with their replies, of which others are made."""
+    replies: dict[str, list[str]] = {}
+    for pair in pairs:
+        if len(pair.conversation_a) == len(pair.conversation_b) == SINGLE_TURN:
+            replies.setdefault(pair.prompt, []).extend([pair.response_a, pair.response_b])
+    return Material({request: sorted(set(some)) for request, some in replies.items()})
+
+
+# --- what the student is asked ---------------------------------------------------------------------------
+
+
+def templates_of(recipe: Recipe) -> list[str]:
+    """The templates of the student's prompts; rows have prompts of their own."""
+    return [] if recipe.train.method == "reply" else [recipe.train.method]
+
+
+def choices_of(recipe: Recipe) -> list[str]:
+    """What the student may answer in its verdict's open place; nothing where there is no verdict."""
+    if recipe.train.method == "reply":
+        return []
+    return list(GRADES if recipe.train.method == "score" else letters_of(recipe.student_ties))
+
+
+def prompt_for(recipe: Recipe, pair: Pair, order: Order) -> Prompt:
+    """What the student is asked in that order; one that grades is asked for the first answer's grade."""
+    if recipe.train.method == "score":
+        return render_score(pair, order, 0)
+    return render_direct(pair, order, recipe.student_ties)

@@ -1,0 +1,118 @@
+"""Rows: a prompt, the reply that is learned to it, and how much it counts; as values and as JSONL files.
+
+Where rows come from does not matter here: the majority of sampled answers, traces, answers that people wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from judge.io.pairs import message_of
+from judge.io.rows import JSON_READERS, Wrong, found, gather, kind_of, rows_of, shown, write_json_lines
+from judge.io.values import text
+from judge.prompts import plain
+from judge.records import Message, Prompt, sha256_of_json
+
+KEYS = ("prompt", "reply", "weight")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a student shall reply to a prompt. `messages` are the prompt, the last of them a user's.
+
+    Raises:
+        ValueError: there is no user's message at the end, the reply is empty, or the row does not count.
+    """
+
+    messages: tuple[Message, ...]
+    reply: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.messages or self.messages[-1].role != "user":
+            raise ValueError("the last message of the prompt is not the user's")
+        if not self.reply:
+            raise ValueError("the reply is empty")
+        if not 0 < self.weight < float("inf"):
+            raise ValueError(f"the weight is {self.weight}, not a number above 0")
+
+    @classmethod
+    def of(cls, prompt: str | Sequence[Message], reply: str, weight: float = 1.0) -> Row:
+        """The row of a prompt that is one user's message of this text, or these messages."""
+        messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+        return cls(messages, reply, weight)
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the student is shown in training, and what it is asked with later."""
+        return plain(self.messages)
+
+    @property
+    def question(self) -> str:
+        """All words of the prompt, without differences of case and spaces."""
+        return " ".join(" ".join(one.content for one in self.messages).casefold().split())
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of the prompt and the reply."""
+        return sha256_of_json([[[one.role, one.content] for one in self.messages], self.reply])
+
+
+def write_rows(path: str | Path, rows: Sequence[Row]) -> None:
+    """Writes a .jsonl, a row a line, whole or not at all. Raises InputError where it cannot be written."""
+    write_json_lines(path, map(row_to_json, rows))
+
+
+def row_to_json(row: Row) -> dict[str, Any]:
+    """The row as a line of a file has it: a prompt of one user's message is its text."""
+    is_text = [one.role for one in row.messages] == ["user"]
+    messages = [{"role": one.role, "content": one.content} for one in row.messages]
+    return {
+        "prompt": row.messages[0].content if is_text else messages,
+        "reply": row.reply,
+        "weight": float(row.weight),
+    }
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """The rows of a JSONL file, one a line: {"prompt": text or messages, "reply": text, "weight": 1.0}.
+
+    Raises:
+        BadLines: some lines are no rows; the error names every one of them.
+        InputError: the file as a whole cannot be read.
+    """
+    return gather(rows_of(path, JSON_READERS), lambda cells, _: row_from_cells(cells))
+
+
+def row_from_cells(cells: Mapping[str, Any]) -> Row:
+    """The row of one JSON object; a weight that is not there is 1."""
+    if missing := [key for key in KEYS[:2] if cells.get(key) is None]:
+        raise Wrong(
+            f"missing {' and '.join(missing)} (found: {found(cells)}). Every row needs prompt and reply."
+        )
+    if unknown := [key for key in cells if key not in KEYS]:
+        raise Wrong(f"the unknown key {shown(unknown[0])}. A row has {', '.join(KEYS)}.")
+    weight = cells.get("weight", 1.0)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
+        raise Wrong(f"weight is {shown(weight)}. It must be a number above 0.")
+    reply = text(cells["reply"], "reply")
+    if not reply:
+        raise Wrong("reply is empty. It must be what is to be learned.")
+    return Row(messages_of(cells["prompt"]), reply, float(weight))
+
+
+def messages_of(value: Any) -> tuple[Message, ...]:
+    """The messages of a prompt, which is one text or a list of them."""
+    if isinstance(value, str):
+        return (Message("user", value),)
+    if not isinstance(value, list):
+        raise Wrong(f"prompt is {kind_of(value)}. It must be text or a list of messages.")
+    messages = tuple(message_of(one, f"prompt, message {n}") for n, one in enumerate(value, start=1))
+    if any(one.role == "system" for one in messages[1:]):
+        raise Wrong("prompt has a system message that is not the first. Only the first may be one.")
+    if not messages or messages[-1].role != "user":
+        raise Wrong("prompt does not end with a user's message. The reply follows the user's last one.")
+    return messages
