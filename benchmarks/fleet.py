@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,8 +24,10 @@ from judge.backends import DEFAULT_BASE_MODEL, Settings
 from judge.backends.endpoint import Job
 from judge.backends.fleet import Fleet
 from judge.backends.openai_server import ServerBackend
+from judge.backends.service import question_of
 from judge.datasets import mt_bench
 from judge.evaluate import judge_pairs
+from judge.io.verdicts import verdict_to_json
 from judge.methods.direct import Direct
 from judge.provenance import of_sample, provenance, write_result
 from judge.records import Pair
@@ -90,7 +92,7 @@ class FakeServer(ThreadingHTTPServer):
         self.model = model
         self.cache = PrefixCache(capacity)
         self.lock = threading.Lock()
-        self.n_requests = 0
+        self.n_requests = self.n_bytes_in = self.n_bytes_out = 0
 
     def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
         with self.lock:
@@ -121,6 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, value: Any) -> None:
         raw = json.dumps(value).encode()
+        with self.server.lock:
+            self.server.n_bytes_in += int(self.headers.get("content-length", 0))
+            self.server.n_bytes_out += len(raw)
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(raw)))
@@ -155,6 +160,7 @@ def measured(pairs: Sequence[Pair], n_servers: int, capacity: int, placement: st
         verdicts = judge_pairs(pairs, Direct(backend))
         n_requests = [server.n_requests for server in servers]
         n_computed = backend.tokens_computed
+        n_bytes = [(server.n_bytes_in, server.n_bytes_out) for server in servers]
     return {
         "n_servers": n_servers,
         "cache_tokens": capacity,
@@ -163,6 +169,9 @@ def measured(pairs: Sequence[Pair], n_servers: int, capacity: int, placement: st
         "most_requests": max(n_requests),
         "tokens_sent": sum(one.tokens_in for verdict in verdicts for one in verdict.readings.values()),
         "tokens_computed": n_computed,
+        "bytes_to_servers": sum(there for there, _ in n_bytes),  # bodies, without headers
+        "bytes_from_servers": sum(back for _, back in n_bytes),
+        "verdict_bytes": sum(len(json.dumps(verdict_to_json(one))) + 1 for one in verdicts),
     }
 
 
@@ -196,13 +205,24 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def first_of_each(pairs: Sequence[Pair], n: int) -> list[Pair]:
+    """The first n pairs of each question, in the pairs' order."""
+    counts: Counter[str] = Counter()
+    chosen = []
+    for pair in pairs:
+        counts[question_of(pair)] += 1
+        if counts[question_of(pair)] <= n:
+            chosen.append(pair)
+    return chosen
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
     parser.add_argument("--data-dir", type=Path, help="the folder of MT-bench's votes; else from the hub")
-    parser.add_argument("--limit", type=int, help="so many pairs, for a trial")
+    parser.add_argument("--pairs", type=int, default=8, help="of each question: the first ones")
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args()
-    pairs = mt_bench.voted_pairs(given.data_dir)[: given.limit]
+    pairs = first_of_each(mt_bench.voted_pairs(given.data_dir), given.pairs)
     runs = []
     for n_servers, capacity in FLEETS:
         for placement in (AT_ONE, ANYWHERE) if n_servers > 1 else (AT_ONE,):
@@ -214,7 +234,7 @@ def main() -> None:
             "schema": SCHEMA,
             **provenance(),
             **of_sample(DEFAULT_BASE_MODEL, "MT-bench turn 1", pairs, seed=0),
-            "n_questions": len({pair.conversation_a[0].content for pair in pairs}),
+            "n_questions": len({question_of(pair) for pair in pairs}),
             "block_tokens": BLOCK,
             "runs": runs,
         },
