@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import threading
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,7 +28,6 @@ from judge.backends.openai_server import ServerBackend
 from judge.backends.service import question_of
 from judge.datasets import mt_bench
 from judge.evaluate import judge_pairs
-from judge.io.verdicts import verdict_to_json
 from judge.methods.direct import Direct
 from judge.provenance import of_sample, provenance, write_result
 from judge.records import Pair
@@ -157,7 +157,10 @@ def measured(pairs: Sequence[Pair], n_servers: int, capacity: int, placement: st
             assert isinstance(fleet, Fleet)
             endpoints = [address.endpoint for address in fleet.addresses]
             backend._server = Anywhere(endpoints, settings, fleet.patience, endpoints[0].kind)
+        _ = Direct(backend).identity
+        started = time.process_time()
         verdicts = judge_pairs(pairs, Direct(backend))
+        cpu_s = time.process_time() - started
         n_requests = [server.n_requests for server in servers]
         n_computed = backend.tokens_computed
         n_bytes = [(server.n_bytes_in, server.n_bytes_out) for server in servers]
@@ -171,7 +174,7 @@ def measured(pairs: Sequence[Pair], n_servers: int, capacity: int, placement: st
         "tokens_computed": n_computed,
         "bytes_to_servers": sum(there for there, _ in n_bytes),  # bodies, without headers
         "bytes_from_servers": sum(back for _, back in n_bytes),
-        "verdict_bytes": sum(len(json.dumps(verdict_to_json(one))) + 1 for one in verdicts),
+        "cpu_s": cpu_s,  # of the client and of the fake servers, which are threads of one process
     }
 
 
