@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale --data-dir FOLDER --out FILE
 
-measures what a pair takes of disk. The tables put it beside tokens and rates that other result files have. All
+measures what a pair takes of disk. The tables put it beside tokens and rates of other result files. All
 that is more than one machine is arithmetic: so many pairs by what one was measured to do.
 """
 
