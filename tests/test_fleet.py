@@ -13,6 +13,7 @@ from pairs import pair_of
 from serving import serving, wait_for
 from test_openai_server import QUICK, Chat, Vllm, blink, prompts_of, scored_pairs, text_of, tiny  # noqa: F401
 
+from judge.api import Judge
 from judge.backends import Settings
 from judge.backends.endpoint import OPENAI, Endpoint, Patience
 from judge.backends.fleet import Fleet, server_of
@@ -133,6 +134,16 @@ def test_of_two_servers_one_dies_and_every_pair_has_one_verdict_all_the_same(tmp
     assert line.startswith(f"{dying.url} fails (no answer (")
     assert line.endswith("It rests, and is tried again.")
     assert backend.news() == ()
+
+
+def test_a_run_says_which_address_failed():
+    dying, other = DiesAfter(3), Counted()
+    with dying, other, Judge(backend=f"server:{dying.url},{other.url}", base_model="m", cache=False) as judge:
+        verdicts = judge.judge(scored_pairs(20))
+        assert judge.notice.startswith(f"{dying.url} fails (no answer")
+        judge.judge(scored_pairs(2))
+        assert judge.notice == ""
+    assert len(verdicts) == 20
 
 
 @pytest.mark.slow

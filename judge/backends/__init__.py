@@ -177,7 +177,7 @@ def systems_of(backend: Backend) -> tuple[str, ...]:
 
 def news_of(backend: Backend) -> tuple[str, ...]:
     """What happened to a backend's addresses since this was asked last, a line each; mostly none."""
-    return tuple(backend.news()) if hasattr(backend, "news") else ()
+    return tuple(getattr(backend, "news", tuple)())
 
 
 def load_backend(spec: str, settings: Settings = DEFAULTS) -> Backend:
