@@ -166,6 +166,8 @@ def main() -> None:
         {
             "schema": SCHEMA,
             **provenance(),
+            "base_model": "scripted:longer",  # a verdict's size does not depend on who judges
+            "base_model_hash": "",
             "data": "MT-bench turn 1",
             "data_hash": sha256_of_json([pair.content_hash for pair in pairs]),
             "n_pairs": len(pairs),

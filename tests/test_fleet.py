@@ -208,6 +208,17 @@ def test_an_address_that_wants_a_pause_gets_one_while_the_others_go_on():
         assert max(waits) >= float(pause)
 
 
+def test_where_one_is_dead_and_the_other_wants_a_long_pause_nobody_waits():
+    class Busy(Chat):
+        def answer(self, path, body):
+            return 429, {"retry-after": "3600"}, {"error": "quota"}
+
+    dead, busy = DiesAfter(1), Busy()
+    with fleet_of(dead, busy) as backend, pytest.raises(BackendError, match="attempts failed") as caught:
+        backend.choose(prompts_of(scored_pairs(20)), "AB")
+    assert "it wants a pause of 3600 s" in str(caught.value)
+
+
 # Who is asked what
 
 

@@ -251,17 +251,19 @@ class Fleet(Server):
         if not tried:
             [why, *_] = [one.left_out for one in self.addresses if one.left_out]
             raise why
-        patience = self.patience
-        rest_s = min(one.wakes_at for one in tried) - patience.clock()
-        if rest_s <= patience.longest_retry_after_s + patience.longest_wait_s and any(
-            one.n_rests < patience.attempts for one in tried
-        ):
+        if not all(map(self._is_hopeless, tried)):
             return
         for one in tried:  # whoever asks again begins anew
             one.n_rests = 0
         more = [f"; {one.url}: {one.failure}" for one in tried[1:3]] + ["; ..." for one in tried[3:4]]
         also = "".join(more)
         raise given_up(tried[0].endpoint, f"{tried[0].url}: {tried[0].failure}{also}")
+
+    def _is_hopeless(self, address: _Address) -> bool:
+        """Whether it has failed too often in a row, or wants a longer rest than patience allows."""
+        patience = self.patience
+        longest_s = patience.longest_retry_after_s + patience.longest_wait_s
+        return address.n_rests >= patience.attempts or address.wakes_at - patience.clock() > longest_s
 
 
 class _Visit(Session):
