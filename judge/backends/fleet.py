@@ -72,7 +72,8 @@ def server_of(argument: str, settings: Settings, patience: Patience, kind: Kind)
 
 def _addresses_in(path: Path, settings: Settings, kind: Kind) -> list[tuple[str, Settings]]:
     """The addresses of a file and their limits: one a line, "ADDRESS [concurrency=N] ...", # for remarks."""
-    found, problems = [], []
+    found: list[tuple[str, Settings]] = []
+    problems: list[str] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -81,7 +82,8 @@ def _addresses_in(path: Path, settings: Settings, kind: Kind) -> list[tuple[str,
         if words := line.partition("#")[0].split():
             try:
                 Endpoint(words[0], settings, Patience(), kind)
-                found.append((words[0], replace(settings, **dict(map(_limit_in, words[1:])))))
+                limits: dict[str, Any] = dict(map(_limit_in, words[1:]))
+                found.append((words[0], replace(settings, **limits)))
             except InputError as error:
                 problems.append(f"{path}:{number}: {error}")
     if problems:
