@@ -270,7 +270,7 @@ def test_the_slow_one_gets_less_and_each_address_keeps_its_own_limit():
     assert sum(n_served) == 2 * 48
     assert 0 < n_served[0] < min(n_served[1:])
     assert max(server.most_in_flight for server in servers) <= 3
-    assert [server.most_in_flight for server in quick] == [3, 3]
+    assert servers[0].most_in_flight == 3
 
 
 def test_a_few_prompts_of_one_question_stay_together_while_their_server_has_room():
