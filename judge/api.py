@@ -9,7 +9,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Never
 
-from judge.backends import load_backend, systems_of
+from judge.backends import load_backend, news_of, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs
 from judge.io.wording import did_you_mean
@@ -60,13 +60,14 @@ class Judge:
         adapter: folder of a LoRA adapter, "none" for the bare base model; "" is the shipped one, where
             score or direct judges with its base model.
         backend: embedded, vllm, server:URL of an OpenAI-compatible API, judge:URL of a `judge serve`, which
-            has its own method and model, or scripted:NAME without a model.
+            has its own method and model, or scripted:NAME without a model. For URL also several with commas
+            between them, or a file of them.
         overflow: of prompts over the limit: trim (both answers alike, in the middle) or error.
         max_prompt_tokens: longest prompt, in tokens.
         dtype: auto, bfloat16 or float32.
         device: auto, cpu or cuda.
-        concurrency: requests that a server gets at a time.
-        requests_per_minute: requests that a server gets a minute at most; 0 is no limit.
+        concurrency: requests that each address of a server gets at a time.
+        requests_per_minute: requests that each of them gets a minute at most; 0 is no limit.
         strict: whether a prompt that is too long or that a server blocks raises BackendError; else its pair
             is unparsed, with the reason.
         calibration: a file that `judge calibrate` made of people's votes; "" is none. Readings stay as they
@@ -241,7 +242,8 @@ class Judge:
             self._remember(wanted)
             read_by = self._method.identity
             noticed = self._ledger.noticed(read_by.fingerprint, systems_of(self._method.backend))
-            self._notice = " ".join(filter(None, [noticed, _unread_criteria(wanted, read_by.method)]))
+            told = [*news_of(self._method.backend), noticed, _unread_criteria(wanted, read_by.method)]
+            self._notice = " ".join(filter(None, told))
             self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))
             return self._ruled(verdicts)
 
@@ -334,8 +336,8 @@ class Judge:
     def notice(self) -> str:
         """One line on the last call, "" if there is nothing to say.
 
-        It says where the model behind a server's name may have changed, and where criteria that pairs have of
-        their own were not read, because the method judges by none.
+        It says where the model behind a server's name may have changed, which addresses of it failed, and
+        where criteria that pairs have of their own were not read, because the method judges by none.
         """
         return self._notice
 

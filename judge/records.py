@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 
@@ -184,6 +185,9 @@ class Pair:
         return sha256_of_json(seen)
 
 
+RESPONSES = ("first", "second")
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A piece of a prompt that is tokenised by itself, so that no text can change the tokens around it.
@@ -208,6 +212,12 @@ class Prompt:
     reply_start: str = ""
     reply_end: str = ""
     name: str = ""
+
+    @property
+    def lead(self) -> str:
+        """All words before the first response: what the prompts of one question begin with."""
+        spans = (span for _, message in self.messages for span in message)
+        return "".join(span.text for span in takewhile(lambda span: span.kind not in RESPONSES, spans))
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def test_the_reference_of_the_command_line_has_every_verb_with_its_options():
     assert SHARED_ANCHOR in run
     assert "| `--backend" not in run
     assert "| `--backend TEXT` | embedded;" in page
-    assert "| `--concurrency N` | Requests that a server gets at a time. | `16` |" in page
+    assert "| `--concurrency N` | Requests that each address of a server gets at a time. | `16` |" in page
 
 
 def test_a_table_that_is_made_from_the_code_needs_no_result_file():

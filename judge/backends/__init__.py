@@ -37,8 +37,8 @@ class Settings:
         overflow: what happens to a longer one: "trim" shortens the two responses alike, "error" refuses.
         dtype: "auto" is bfloat16 where the hardware multiplies it, else float32.
         device: "auto" is a CUDA GPU where there is one, else the CPU.
-        concurrency: how many requests a server gets at a time.
-        requests_per_minute: how many a server gets a minute at most; 0 is no limit.
+        concurrency: how many requests each address of a server gets at a time.
+        requests_per_minute: how many each of them gets a minute at most; 0 is no limit.
         strict: whether a prompt that cannot be answered raises, instead of being Unparsed in its place.
         progress: called with (stage, done, total) while weights are made ready.
 
@@ -200,6 +200,11 @@ def with_likelihoods(backend: Backend) -> LikelihoodBackend | None:
 def systems_of(backend: Backend) -> tuple[str, ...]:
     """What a server calls the systems that answered so far; none where a backend knows no such names."""
     return tuple(getattr(backend, "systems", ()))
+
+
+def news_of(backend: Backend) -> tuple[str, ...]:
+    """What happened to a backend's addresses since this was asked last, a line each; mostly none."""
+    return tuple(getattr(backend, "news", tuple)())
 
 
 def load_backend(spec: str, settings: Settings = DEFAULTS) -> Backend:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from judge.backends.tokens import RESPONSES, TRIM_MARK, common_limit, too_long
+from judge.backends.tokens import TRIM_MARK, common_limit, too_long
 from judge.errors import PromptTooLong
 from judge.prompts.parsing import blanked_thinking, spoken, thought
-from judge.records import Cut, Prompt, Span, Unparsed
+from judge.records import RESPONSES, Cut, Prompt, Span, Unparsed
 
 CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
 SPACES = " \t\r\n\u2581\u0120\u010a"  # the last three are how some servers print a token's space or newline

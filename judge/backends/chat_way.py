@@ -22,15 +22,15 @@ from judge.backends.chat_text import (
 from judge.backends.endpoint import (
     ROOM,
     TOO_LONG,
+    AnotherJudge,
     Blocked,
-    Endpoint,
     Job,
     NoAccess,
     Refused,
+    Server,
     Session,
     all_of,
     decoding_of,
-    first_alone,
 )
 from judge.backends.habits import TOP_LOGPROBS, Habits, backend_name
 from judge.prompts.parsing import spoken
@@ -58,18 +58,21 @@ class ChatWay:
 
     What it has learnt is part of the engine. A server that teaches something after the engine was asked for
     makes `choose` or `complete` raise EngineChanged; what was answered last is kept for the next call.
+
+    Of several addresses the one that answers first teaches it for all. Another that refuses more than that
+    would be another judge, and its jobs raise AnotherJudge.
     """
 
-    def __init__(self, server: Endpoint, settings: Settings, name: str, weights_hash: str = "") -> None:
+    def __init__(self, server: Server, settings: Settings, name: str, weights_hash: str = "") -> None:
         self._server = server
         self._settings = settings
         self._name = name
         self._weights_hash = weights_hash
-        self._gives_logprobs = True
+        self._without_logprobs: set[str] = set()  # addresses
         self._habits = Habits()
         self._with_room: set[str] = set()
         self._told: Engine | None = None
-        self._settled: set[str] = set()
+        self._settled: dict[str, str] = {}  # each kind of question that was answered, and where first
         self._kept: dict[Any, Any] = {}
 
     @property
@@ -104,8 +107,13 @@ class ChatWay:
             for question, prompt in zip(questions, prompts, strict=True)
             if isinstance(question, _Question)
         }
+        leads = {
+            question: prompt.lead
+            for question, prompt in zip(questions, prompts, strict=True)
+            if isinstance(question, _Question)
+        }
         answers = self._asked(
-            "choose", {question: self._choice_job(question, name) for question, name in names.items()}
+            "choose", {question: self._choice_job(question, name) for question, name in names.items()}, leads
         )
         return [one if isinstance(one, Unparsed) else answers[one] for one in questions]
 
@@ -119,18 +127,22 @@ class ChatWay:
                 for key, text, prompt in zip(keys, texts, prompts, strict=True)
                 if isinstance(text, ChatText)
             },
+            {key: prompt.lead for key, prompt in zip(keys, prompts, strict=True)},
         )
         return [
             text if isinstance(text, Unparsed) else answers[key]
             for key, text in zip(keys, texts, strict=True)
         ]
 
-    def _asked(self, kind: str, jobs: Mapping[K, Job[T | Unparsed]]) -> dict[K, T | Unparsed]:
+    def _asked(
+        self, kind: str, jobs: Mapping[K, Job[T | Unparsed]], leads: Mapping[K, str]
+    ) -> dict[K, T | Unparsed]:
         """The answer to each question; until one of a kind was answered, its first one goes alone."""
         known = {key: self._kept[key] for key in jobs if key in self._kept}
         todo = {key: self._watched(kind, key, job) for key, job in jobs.items() if key not in known}
-        work = list(todo.values())
-        found = self._server.run_each(work if kind in self._settled else first_alone(work))
+        found = self._server.run_each(
+            list(todo.values()), [leads[key] for key in todo], first_alone=kind not in self._settled
+        )
         self._kept.clear()
         return known | dict(zip(todo, found, strict=True))
 
@@ -139,7 +151,7 @@ class ChatWay:
 
         async def watched(session: Session) -> T:
             answer = await job(session)
-            self._settled.add(kind)
+            self._settled.setdefault(kind, session.url)
             if self._told is not None and self._told != self._engine():
                 self._kept = {key: answer}
                 raise EngineChanged(
@@ -169,7 +181,7 @@ class ChatWay:
 
     def _choice_job(self, question: _Question, name: str) -> Job[ChoiceProbabilities | Unparsed]:
         async def job(session: Session) -> ChoiceProbabilities | Unparsed:
-            asks = self._gives_logprobs and self._habits.gives_probabilities
+            asks = session.url not in self._without_logprobs and self._habits.gives_probabilities
             answer = await self._by_logprobs(session, question, name) if asks else None
             return answer or await self._by_votes(session, question, name)
 
@@ -187,7 +199,7 @@ class ChatWay:
             return None
         if reply.tokens is None:
             if _says_something(reply):  # an empty reply says nothing about the next one
-                self._gives_logprobs = False
+                self._without_logprobs.add(session.url)
             return None
         stated = find_choice(reply.text, question.form)
         if stated is None:
@@ -238,14 +250,14 @@ class ChatWay:
         it is no part of the engine.
         """
         had_room = kind in self._with_room
-        reply = await self._reply(session, text, decoding, name, ROOM if had_room else 0)
+        reply = await self._reply(session, text, decoding, name, kind, ROOM if had_room else 0)
         if reply.is_ended or reply.refusal or had_room or (kind == "complete" and _says_something(reply)):
             return reply
         self._with_room.add(kind)
-        return await self._reply(session, text, decoding, name, ROOM)
+        return await self._reply(session, text, decoding, name, kind, ROOM)
 
     async def _reply(
-        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str, room: int
+        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str, kind: str, room: int
     ) -> ChatReply:
         """The reply to a request that the server takes. What it refuses is learnt once it takes the rest."""
         messages = [{"role": role, "content": content} for role, content in text.messages]
@@ -266,8 +278,19 @@ class ChatWay:
                     raise
                 habits = taught
             else:
-                self._habits = self._habits.joined(habits)
+                self._learn(session, kind, habits)
                 return reply
+
+    def _learn(self, session: Session, kind: str, habits: Habits) -> None:
+        """Keeps what an address has taught. Raises AnotherJudge where another one answers without it."""
+        joined = self._habits.joined(habits)
+        first = self._settled.get(kind, session.url)
+        if joined != self._habits and first != session.url:
+            raise AnotherJudge(
+                f"{session.url}: it would answer as {backend_name(WAY, joined.names)}, another judge than "
+                f"{self._engine().backend} at {first}."
+            )
+        self._habits = joined
 
 
 def _limit(form: ReplyForm) -> dict[str, int]:

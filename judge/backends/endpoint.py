@@ -10,6 +10,7 @@ import os
 import random
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,6 +33,7 @@ T = TypeVar("T")
 
 KEY = "OPENAI_API_KEY"
 TOKEN = "JUDGE_TOKEN"  # of a service that `judge serve` runs
+NOWHERE = "http://localhost"  # of the client itself; every session asks its own address
 NO_KEY = "none"  # the client insists on a key, a local server needs none
 SHORTEST_SECRET = 8  # shorter ones are stand-ins like "EMPTY"; hiding those would eat words of replies
 
@@ -152,12 +154,29 @@ class Served:
     weights_hash: str = ""
 
 
-class _Again(Exception):
-    """An attempt that failed in a way that may pass; its text is one line and holds no key."""
+class Again(Exception):
+    """An attempt that failed in a way that may pass; its text is one line and holds no key.
 
-    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+    `pause_s` is what the server asked for; `name` says which prompt it was, where somebody wrote that down.
+    """
+
+    def __init__(self, reason: str, pause_s: float = 0.0) -> None:
         super().__init__(reason)
-        self.retry_after_s = retry_after_s
+        self.pause_s = pause_s
+        self.name = ""
+
+
+class LongPause(BackendError):
+    """The server wants a longer pause than patience allows: `pause_s` seconds."""
+
+    def __init__(self, message: str, pause_s: float) -> None:
+        super().__init__(message)
+        self.pause_s = pause_s
+        self.name = ""  # the message has it
+
+
+class AnotherJudge(BackendError):
+    """Behind this address is not, or no longer, the judge that was asked for."""
 
 
 class Refused(BackendError):
@@ -212,43 +231,71 @@ class _Pace:
         self._next = max(self._next, self._patience.clock() + seconds)
 
 
-class Endpoint:
-    """One address: limits requests at a time and per minute, and retries where that may help."""
+class Server(ABC):
+    """What jobs are run on: one address, or several that serve the same model.
 
-    def __init__(self, url: str, settings: Settings, patience: Patience, kind: Kind = OPENAI) -> None:
-        self.url = checked_address(url, kind)
-        self.kind = kind
-        self.patience = patience
-        self.pace = _Pace(settings.requests_per_minute, patience)
-        self.concurrency = max(1, settings.concurrency)
+    Args:
+        url: what messages call it.
+        settings: of these, whether a prompt that is refused stops all others.
+    """
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self.url = url
         self.strict = settings.strict
-        self.tokens_computed = 0
         self.has_answered = False
-        self.served: tuple[str, ...] = ()
-        self.systems: tuple[str, ...] = ()
 
-    def models(self) -> tuple[Served, ...] | None:
-        """What the server offers; None if it does not say."""
+    @property
+    @abstractmethod
+    def tokens_computed(self) -> int:
+        """Prompt tokens that were computed, as the answers say."""
 
-        async def job(session: Session) -> tuple[Served, ...]:
-            return await session.ask("/models", None, _read_models)
+    @property
+    @abstractmethod
+    def systems(self) -> tuple[str, ...]:
+        """What the answers call the systems that gave them."""
 
-        try:
-            [served] = self.run([job])
-        except NotThere:
-            return None
-        self.served = tuple(one.name for one in served)
-        return served
+    @abstractmethod
+    def known_by(self, who: Job[T], told: Callable[[T], str]) -> T:
+        """What answers here, as `who` finds out; it is the same at every address.
 
-    def run(self, jobs: Sequence[Job[T]]) -> list[T]:
+        Args:
+            who: gives equal values for what may stand in for each other.
+            told: such a value in a message.
+
+        Raises:
+            BackendError: no address answers, or two of them differ.
+        """
+
+    @abstractmethod
+    def everywhere(self, job: Job[T]) -> list[T]:
+        """The job's result at each address that answers now. Raises BackendError."""
+
+    @abstractmethod
+    async def _run(self, jobs: Sequence[Job[T]], leads: Sequence[str], first_alone: bool) -> list[T]: ...
+
+    @property
+    def n_addresses(self) -> int:
+        return 1
+
+    def news(self) -> tuple[str, ...]:
+        """What happened to addresses since this was asked last, a line each; of one address nothing."""
+        return ()
+
+    def run(self, jobs: Sequence[Job[T]], leads: Sequence[str] = (), first_alone: bool = False) -> list[T]:
         """The jobs' results in order. If one fails for good, the others are stopped.
+
+        Args:
+            leads: one a job; those of equal leads begin with the same text, so one place should answer them.
+            first_alone: whether the others wait for the first one, so that what it teaches is learnt once.
 
         Raises:
             BackendError: what failed first.
         """
-        return _in_a_loop_of_its_own(lambda: self._run(jobs)) if jobs else []
+        return in_a_loop_of_its_own(lambda: self._run(jobs, leads, first_alone)) if jobs else []
 
-    def run_each(self, jobs: Sequence[Job[T]]) -> list[T | Unparsed]:
+    def run_each(
+        self, jobs: Sequence[Job[T]], leads: Sequence[str] = (), first_alone: bool = False
+    ) -> list[T | Unparsed]:
         """The jobs' results in order, Unparsed in the place of one whose prompt the server blocks.
 
         Raises:
@@ -256,8 +303,8 @@ class Endpoint:
                 before, its reason may be anything, so that counts too. With `Settings.strict`, the first.
         """
         if self.strict:
-            return list(self.run(jobs))
-        found = self.run([_caught(job) for job in jobs])
+            return list(self.run(jobs, leads, first_alone))
+        found = self.run([_caught(job) for job in jobs], leads, first_alone)
         self.has_answered |= any(not isinstance(one, Refused) for one in found)
         if not self.has_answered:
             for one in found:
@@ -265,10 +312,33 @@ class Endpoint:
                     raise one
         return [_unanswered(one) if isinstance(one, Refused) else one for one in found]
 
-    async def _run(self, jobs: Sequence[Job[T]]) -> list[T]:
-        async with _client(self.url, self.kind.key, self.patience.deadline_s) as client:
+
+class Endpoint(Server):
+    """One address: limits requests at a time and per minute, and retries where that may help."""
+
+    tokens_computed = 0
+    systems: tuple[str, ...] = ()
+
+    def __init__(self, url: str, settings: Settings, patience: Patience, kind: Kind = OPENAI) -> None:
+        super().__init__(checked_address(url, kind), settings)
+        self.kind = kind
+        self.patience = patience
+        self.pace = _Pace(settings.requests_per_minute, patience)
+        self.concurrency = max(1, settings.concurrency)
+        self.served: tuple[str, ...] = ()
+
+    def known_by(self, who: Job[T], told: Callable[[T], str]) -> T:
+        [found] = self.run([who])
+        return found
+
+    def everywhere(self, job: Job[T]) -> list[T]:
+        return self.run([job])
+
+    async def _run(self, jobs: Sequence[Job[T]], leads: Sequence[str], first_alone: bool) -> list[T]:
+        """All of them here, so that their leads change nothing."""
+        async with client_of(self.kind.key, self.patience.deadline_s) as client:
             session = Session(self, client)
-            return await all_of(job(session) for job in jobs)
+            return await all_of(job(session) for job in (_after_the_first(jobs) if first_alone else jobs))
 
     def count(self, answer: Any, name: str) -> None:
         """Adds the prompt tokens that the answer says were computed for it, and the system that gave it.
@@ -293,8 +363,17 @@ class Session:
 
     def __init__(self, server: Endpoint, client: openai.AsyncOpenAI) -> None:
         self._server = server
-        self._client = client
+        self._client = client.copy(base_url=server.url)
         self._slots = asyncio.Semaphore(server.concurrency)
+
+    @property
+    def url(self) -> str:
+        """The address that this session asks."""
+        return self._server.url
+
+    def note_served(self, names: Sequence[str]) -> None:
+        """Keeps the names of the models that are served there, for messages."""
+        self._server.served = tuple(names)
 
     async def ask(
         self, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], T], name: str = ""
@@ -308,14 +387,9 @@ class Session:
         async with self._slots:
             try:
                 return await self._retrying()(self._attempt, path, body, read, name)
-            except _Again as failed:
+            except Again as failed:
                 reason = str(failed)
-        server = self._server
-        raise BackendError(
-            f"{_about(name)}{server.url}: {reason}, {server.patience.attempts} attempts failed. See whether "
-            f"it is up and {server.kind.is_right}, then run the same command again; where it is too busy, "
-            "with a smaller --concurrency or --requests-per-minute."
-        )
+        raise given_up(self._server, f"{about(name)}{self.url}: {reason}")
 
     def _retrying(self) -> tenacity.AsyncRetrying:
         import tenacity
@@ -326,21 +400,21 @@ class Session:
 
         def wait(state: tenacity.RetryCallState) -> float:
             failed = state.outcome.exception() if state.outcome else None
-            asked = failed.retry_after_s if isinstance(failed, _Again) else 0.0
+            asked = failed.pause_s if isinstance(failed, Again) else 0.0
             return asked + doubling(state) * jitter.uniform(0.5, 1)
 
         return tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(patience.attempts),
             wait=wait,
             sleep=patience.sleep,
-            retry=tenacity.retry_if_exception_type(_Again),
+            retry=tenacity.retry_if_exception_type(Again),
             reraise=True,
         )
 
     async def _attempt(
         self, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], T], name: str
     ) -> T:
-        """One request, read. Raises _Again, or BackendError where another attempt would change nothing."""
+        """One request, read. Raises Again, or BackendError where another attempt would change nothing."""
         await self._server.pace.turn()
         answer = _parsed(await self._answer(path, body, name))
         if (status := _status_within(answer)) is not None:
@@ -348,7 +422,7 @@ class Session:
         try:
             value = read(answer)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise _Again(f"an answer of another form ({error_line(error)}): {_said(answer)}") from None
+            raise Again(f"an answer of another form ({error_line(error)}): {_said(answer)}") from None
         self._server.count(answer, str((body or {}).get("model", "")))
         return value
 
@@ -365,27 +439,28 @@ class Session:
             pause = error.response.headers.get("retry-after")
             raise self._failure(error.status_code, error.body, pause, path, name) from None
         except (TimeoutError, openai.APITimeoutError):
-            raise _Again(f"no whole answer within {deadline_s:g} s") from None
+            raise Again(f"no whole answer within {deadline_s:g} s") from None
         except openai.APIConnectionError as error:
             reason = (
                 error_line(error.__cause__) if isinstance(error.__cause__, Exception) else error_line(error)
             )
-            raise _Again(f"no answer ({_hidden(reason)})") from None
+            raise Again(f"no answer ({_hidden(reason)})") from None
         except openai.OpenAIError as error:
-            raise _Again(_hidden(error_line(error))) from None
+            raise Again(_hidden(error_line(error))) from None
 
     def _failure(self, status: int, body: Any, pause: str | None, path: str, name: str) -> Exception:
         """What a status of 400 and above means, in one line. `pause` is the header Retry-After."""
-        said, where, kind = _said(body), f"{_about(name)}{self._server.url}", self._server.kind
+        said, where, kind = _said(body), f"{about(name)}{self._server.url}", self._server.kind
         if status in AGAIN or (status >= 500 and not (status == NEVER or REFUSES.search(said))):
             pause_s = _retry_after_s(pause, self._server.patience.now())
             if pause_s > self._server.patience.longest_retry_after_s:
-                return BackendError(
+                return LongPause(
                     f"{where}: it wants a pause of {pause_s:.0f} s (status {status}: {said}). "
-                    "Run the same command again after that, with --requests-per-minute."
+                    "Run the same command again after that, with --requests-per-minute.",
+                    pause_s,
                 )
             self._server.pace.hold(pause_s)
-            return _Again(f"status {status} ({said})", pause_s)
+            return Again(f"status {status} ({said})", pause_s)
         if status not in (401, 404, 405) and (why := why_blocked(_code_of(body), said)):
             return Blocked(_refusal(where, status, said, kind), said, f"{why} (status {status}: {said})")
         if status in (401, 403):
@@ -396,6 +471,15 @@ class Session:
             advice = known or f"See whether {kind.is_right}."
             return NotThere(f"{where}: no {path} for this model, status {status} ({said}). {advice}", said)
         return Refused(_refusal(where, status, said, kind), said, _parameter_of(body))
+
+
+def given_up(server: Endpoint, failed: str) -> BackendError:
+    """The error after the last attempt, with what to do. `failed` says where and what."""
+    return BackendError(
+        f"{failed}, {server.patience.attempts} attempts failed. See whether "
+        f"it is up and {server.kind.is_right}, then run the same command again; where it is too busy, "
+        "with a smaller --concurrency or --requests-per-minute."
+    )
 
 
 TOO_LONG = "the prompt is too long for the server"
@@ -475,7 +559,7 @@ def _status_within(answer: Any) -> int | None:
     return code if isinstance(code, int) and 400 <= code < 600 else None
 
 
-def first_alone(jobs: Sequence[Job[T]]) -> list[Job[T]]:
+def _after_the_first(jobs: Sequence[Job[T]]) -> list[Job[T]]:
     """The jobs, of which the others wait for the first: what that one teaches need not be learnt again."""
     is_open = asyncio.Event()
 
@@ -495,7 +579,7 @@ def first_alone(jobs: Sequence[Job[T]]) -> list[Job[T]]:
 
         return followed
 
-    return [lead, *map(follow, jobs[1:])] if jobs else []
+    return [lead, *map(follow, jobs[1:])]
 
 
 def _caught(job: Job[T]) -> Job[T | Refused]:
@@ -523,7 +607,8 @@ Job = Callable[[Session], Coroutine[Any, Any, T]]
 """A job to run within one event loop."""
 
 
-def _client(url: str, key: str, deadline_s: float) -> openai.AsyncOpenAI:
+def client_of(key: str, deadline_s: float) -> openai.AsyncOpenAI:
+    """The client whose connections all sessions of a loop share; each has an address of its own."""
     try:
         import openai
         import tenacity  # noqa: F401  (used when asking; missed here, before any request)
@@ -531,7 +616,7 @@ def _client(url: str, key: str, deadline_s: float) -> openai.AsyncOpenAI:
         what = 'the server backend needs: pip install "four-token-judge[server]"'
         raise MissingExtra(f"{what} ({error})") from error
     timeout = openai.Timeout(deadline_s, connect=min(10.0, deadline_s))
-    return openai.AsyncOpenAI(base_url=url, api_key=_key(key), max_retries=0, timeout=timeout)
+    return openai.AsyncOpenAI(base_url=NOWHERE, api_key=_key(key), max_retries=0, timeout=timeout)
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -546,7 +631,7 @@ async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     raise first
 
 
-def _in_a_loop_of_its_own(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def in_a_loop_of_its_own(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """The result of some async work, also where this thread runs an event loop already, as in a notebook."""
     loop = asyncio.new_event_loop()
 
@@ -572,6 +657,16 @@ def _runs_a_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+async def models_of(session: Session) -> tuple[Served, ...] | None:
+    """What the server offers; None if it does not say."""
+    try:
+        served = await session.ask("/models", None, _read_models)
+    except NotThere:
+        return None
+    session.note_served([one.name for one in served])
+    return served
 
 
 def _read_models(answer: Any) -> tuple[Served, ...]:
@@ -601,12 +696,12 @@ def weights_hash_of(card: Mapping[str, Any]) -> str:
 
 
 def _parsed(answer: bytes) -> Any:
-    """The answer as JSON, without the key where the server repeats it. Raises _Again where it is no JSON."""
+    """The answer as JSON, without the key where the server repeats it. Raises Again where it is no JSON."""
     text = _hidden(answer.decode("utf-8", "replace"))
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise _Again(f"an answer that is cut or no JSON: {_shortened(text)}") from None
+        raise Again(f"an answer that is cut or no JSON: {_shortened(text)}") from None
 
 
 def _said(body: Any) -> str:
@@ -623,7 +718,7 @@ def _shortened(text: str) -> str:
     return (line if len(line) <= SAID_CHARACTERS else f"{line[:SAID_CHARACTERS]}...") or "no more said"
 
 
-def _about(name: str) -> str:
+def about(name: str) -> str:
     return f"{name}: " if name else ""
 
 

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_way import ChatWay
-from judge.backends.endpoint import PATIENCE, Endpoint, Patience, Served, listed
+from judge.backends.endpoint import (
+    OPENAI,
+    PATIENCE,
+    Job,
+    Patience,
+    Served,
+    Server,
+    Session,
+    listed,
+    models_of,
+)
+from judge.backends.fleet import server_of
 from judge.backends.tokens_way import TokensWay, last_part
 from judge.errors import BackendError
 from judge.io.files import at_home
 from judge.models.adapters import MANIFEST, read_adapter
 from judge.records import Engine, Prompt, Unparsed
 
+BATCH_CHARACTERS = 200_000  # of pairs, for one address
+
 
 class ServerBackend:
-    """A model behind an address such as http://127.0.0.1:8000/v1, asked in one of two ways.
+    """A model behind one or more addresses such as http://127.0.0.1:8000/v1, asked in one of two ways.
 
     "server-tokens", for a vLLM server: prompts are encoded here and sent as token ids, so that no text of a
     pair can be markup, and the log-probabilities are those of exactly the choices. Which weights answer is
@@ -33,13 +47,14 @@ class ServerBackend:
     The server says at first use which way it takes. Its address is no part of the engine: the same model
     behind another one is the same judge. What its listing says of the weights, beside the model's name, is a
     part of it. The key is read from OPENAI_API_KEY and goes to the server alone.
-    """
 
-    batch_characters = 200_000
+    Several addresses, with commas between them or in a file, are one server: `judge.backends.fleet`.
+    """
 
     def __init__(self, url: str, settings: Settings = DEFAULTS, patience: Patience = PATIENCE) -> None:
         self._settings = settings
-        self._server = Endpoint(url, settings, patience)
+        self._server = server_of(url, settings, patience, OPENAI)
+        self.batch_characters = BATCH_CHARACTERS * self._server.n_addresses
         self._lock = threading.RLock()  # one call at a time, so that the limits hold for all threads together
         self._chosen_way: Way | None = None
 
@@ -60,6 +75,10 @@ class ServerBackend:
     def systems(self) -> tuple[str, ...]:
         """What the server called the systems that answered so far (`system_fingerprint` and the like)."""
         return self._server.systems
+
+    def news(self) -> tuple[str, ...]:
+        """What happened to addresses since this was asked last, a line each."""
+        return self._server.news()
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         with self._lock:
@@ -95,16 +114,42 @@ class Way(Protocol):
 # Which way, and who answers
 
 
-def _way_of(server: Endpoint, settings: Settings) -> Way:
-    served = server.models()
-    if served is None:
-        name = adapter_name(settings) if settings.adapter else settings.base_model
-        return ChatWay(server, settings, name)
-    name = _served_name(server.url, served, settings)
-    weights_hash = next(one.weights_hash for one in served if one.name == name)
-    if any(one.owner == "vllm" for one in served):
-        return TokensWay(server, settings, name, weights_hash)
-    return ChatWay(server, settings, name, weights_hash)
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What answers at an address: the server's name for it, and whether it takes token ids, as vLLM does.
+
+    `weights_hash` is that of the server's listing; "" where it says nothing of the weights.
+    """
+
+    name: str
+    takes_tokens: bool
+    weights_hash: str = ""
+
+    def __str__(self) -> str:
+        of_vllm = " of a vLLM server" if self.takes_tokens else ""
+        weights = f", listed with the weights {self.weights_hash[:8]}" if self.weights_hash else ""
+        return f"{self.name}{of_vllm}{weights}"
+
+
+def _way_of(server: Server, settings: Settings) -> Way:
+    model = server.known_by(_model_in(settings), str)
+    if model.takes_tokens:
+        return TokensWay(server, settings, model.name, model.weights_hash)
+    return ChatWay(server, settings, model.name, model.weights_hash)
+
+
+def _model_in(settings: Settings) -> Job[Model]:
+    """What finds out which model answers. Raises BackendError that lists what there is instead."""
+
+    async def model_of(session: Session) -> Model:
+        served = await models_of(session)
+        if served is None:
+            return Model(adapter_name(settings) if settings.adapter else settings.base_model, False)
+        name = _served_name(session.url, served, settings)
+        weights_hash = next(one.weights_hash for one in served if one.name == name)
+        return Model(name, any(one.owner == "vllm" for one in served), weights_hash)
+
+    return model_of
 
 
 def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:

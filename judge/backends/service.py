@@ -8,7 +8,8 @@ from dataclasses import fields
 from typing import Any, NoReturn
 
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
-from judge.backends.endpoint import PATIENCE, TOKEN, Endpoint, Job, Kind, Patience, Session
+from judge.backends.endpoint import PATIENCE, TOKEN, AnotherJudge, Job, Kind, Patience, Session
+from judge.backends.fleet import server_of
 from judge.errors import BackendError
 from judge.io.pairs import pair_to_json
 from judge.io.rows import Wrong
@@ -23,20 +24,23 @@ SERVICE = Kind(
 )
 
 
+BATCH_CHARACTERS = 200_000  # of pairs, for one address
+
+
 class ServiceBackend:
     """A judge that `judge serve` runs at an address such as http://127.0.0.1:8502.
 
     Method, prompts and model are the service's, so its verdicts carry its judge's fingerprint, and this
     backend gives no replies to prompts of ours. The token is read from JUDGE_TOKEN and goes to the service
-    alone.
+    alone. Several addresses, with commas between them or in a file, are one service: `judge.backends.fleet`.
     """
 
-    batch_characters = 200_000
     tokens_computed = 0
     """The service counts its own."""
 
     def __init__(self, url: str, settings: Settings = DEFAULTS, patience: Patience = PATIENCE) -> None:
-        self._server = Endpoint(url, settings, patience, SERVICE)
+        self._server = server_of(url, settings, patience, SERVICE)
+        self.batch_characters = BATCH_CHARACTERS * self._server.n_addresses
         self._lock = threading.RLock()
         self._identity: Identity | None = None
 
@@ -53,9 +57,12 @@ class ServiceBackend:
                 async def job(session: Session) -> Identity:
                     return await session.ask("/health", None, identity_in)
 
-                [found] = self._server.run([job])
-                self._identity = found
+                self._identity = self._server.known_by(job, lambda identity: identity.fingerprint)
             return self._identity
+
+    def news(self) -> tuple[str, ...]:
+        """What happened to addresses since this was asked last, a line each."""
+        return self._server.news()
 
     @property
     def engine(self) -> Engine:
@@ -73,18 +80,21 @@ class ServiceBackend:
         """
         with self._lock:
             fingerprint = self.identity.fingerprint
-            return self._server.run_each([self._job(pair, fingerprint) for pair in pairs])
+            return self._server.run_each(
+                [self._job(pair, fingerprint) for pair in pairs], [question_of(pair) for pair in pairs]
+            )
 
     def _job(self, pair: Pair, fingerprint: str) -> Job[Verdict]:
         row = pair_to_json(Pair(pair.content_hash, pair.conversation_a, pair.conversation_b))
         row |= {name: value for name in ("system", "reference") if (value := getattr(pair, name)) is not None}
 
         async def job(session: Session) -> Verdict:
-            return await session.ask("/compare", row, self._verdict_of(pair, fingerprint), f"pair {pair.id}")
+            read = self._verdict_of(session.url, pair, fingerprint)
+            return await session.ask("/compare", row, read, f"pair {pair.id}")
 
         return job
 
-    def _verdict_of(self, pair: Pair, fingerprint: str) -> Callable[[Any], Verdict]:
+    def _verdict_of(self, url: str, pair: Pair, fingerprint: str) -> Callable[[Any], Verdict]:
         """What makes the pair's verdict of an answer."""
 
         def verdict_of(answer: Any) -> Verdict:
@@ -95,8 +105,8 @@ class ServiceBackend:
             if verdict.pair_id != pair.content_hash:
                 raise ValueError("a verdict on another pair")
             if verdict.judge != fingerprint:
-                raise BackendError(
-                    f"{self._server.url}: its judge has changed, from {fingerprint} to {verdict.judge}. "
+                raise AnotherJudge(
+                    f"{url}: its judge has changed, from {fingerprint} to {verdict.judge}. "
                     "Verdicts of two judges do not mix: run the same command again for all by the new one."
                 )
             return verdict
@@ -116,6 +126,11 @@ class ServiceBackend:
             f"{self._server.url}: a service of `judge serve` gives verdicts and no replies to prompts. Name "
             "another --backend here."
         )
+
+
+def question_of(pair: Pair) -> str:
+    """What the pairs of one question have in common: the system's text, and all but the last message of a."""
+    return "\n".join([pair.system or "", *(message.content for message in pair.conversation_a[:-1])])
 
 
 def identity_in(answer: Mapping[str, Any]) -> Identity:

@@ -14,13 +14,12 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from judge.errors import ModelError, PromptTooLong
-from judge.records import Cut, Prompt, Span, Unparsed
+from judge.records import RESPONSES, Cut, Prompt, Span, Unparsed
 
 T = TypeVar("T")
 
 TRIM_MARK = "\n[... the middle of this answer is left out ...]\n"
 SLOT = re.compile(r"\x00(\d+)\x00")
-RESPONSES = ("first", "second")
 Messages = tuple[tuple[str, tuple[Span, ...]], ...]
 
 

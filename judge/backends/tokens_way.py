@@ -10,7 +10,7 @@ from typing import Any
 
 from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.chat_text import as_logprob, whole_characters
-from judge.backends.endpoint import ROOM, Endpoint, Job, Refused, Session, decoding_of
+from judge.backends.endpoint import ROOM, Job, Refused, Server, Session, decoding_of
 from judge.backends.local import chosen_among, engine_of, softmax
 from judge.backends.tokens import Encoded, PromptEncoder, around
 from judge.errors import BackendError, MissingExtra, ModelError
@@ -31,7 +31,7 @@ PLAIN_DECODING = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 
 class TokensWay:
     """The embedded backend's prompts and replies, with the model on a vLLM server."""
 
-    def __init__(self, server: Endpoint, settings: Settings, name: str, weights_hash: str = "") -> None:
+    def __init__(self, server: Server, settings: Settings, name: str, weights_hash: str = "") -> None:
         self._server = server
         self._settings = settings
         self._name = name
@@ -75,9 +75,11 @@ class TokensWay:
         encoder = self._encoder
         keys = [(one.ids, prompt.reply_start) for one, prompt in zip(encoded, prompts, strict=True)]
         names = {key: prompt.name for key, prompt in zip(keys, prompts, strict=True)}
+        leads = {key: prompt.lead for key, prompt in zip(keys, prompts, strict=True)}
         letters = {start: encoder.choice_ids(choices, start) for _, start in names}
         found = self._server.run_each(
-            [self._choice_job(ids, letters[start], name) for (ids, start), name in names.items()]
+            [self._choice_job(ids, letters[start], name) for (ids, start), name in names.items()],
+            list(leads.values()),
         )
         answers = dict(zip(names, found, strict=True))
         fitted = [
@@ -100,7 +102,8 @@ class TokensWay:
             [
                 self._completion_job(one, prompt.name, sampling, index)
                 for index, (one, prompt) in enumerate(zip(encoded, prompts, strict=True))
-            ]
+            ],
+            [prompt.lead for prompt in prompts],
         )
 
     def _choice_job(self, ids: Sequence[int], letters: list[int], name: str) -> Job[tuple[float, ...]]:
@@ -152,21 +155,24 @@ class TokensWay:
 
         A server that does not show its tokenizer is taken on trust.
         """
-        address = f"{self._server.url.removesuffix('/v1')}/tokenize"
         body = {"model": self._name, "prompt": TOKENIZER_TRIAL, "add_special_tokens": False}
+        ours = encoder.plain_ids(TOKENIZER_TRIAL)
 
-        async def job(session: Session) -> list[int]:
-            return await session.ask(address, body, lambda answer: [int(token) for token in answer["tokens"]])
+        async def job(session: Session) -> None:
+            address = f"{session.url.removesuffix('/v1')}/tokenize"
+            try:
+                ids = await session.ask(
+                    address, body, lambda answer: [int(token) for token in answer["tokens"]]
+                )
+            except Refused:
+                return
+            if ids != ours:
+                raise BackendError(
+                    f"{session.url}: its model {self._name} has another tokenizer than "
+                    f"{self._settings.base_model}. Name the model that it serves with --base-model."
+                )
 
-        try:
-            [ids] = self._server.run([job])
-        except Refused:
-            return
-        if ids != encoder.plain_ids(TOKENIZER_TRIAL):
-            raise BackendError(
-                f"{self._server.url}: its model {self._name} has another tokenizer than "
-                f"{self._settings.base_model}. Name the model that it serves with --base-model."
-            )
+        self._server.everywhere(job)
 
     @cached_property
     def _tokenizer(self) -> Any:

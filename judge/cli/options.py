@@ -47,17 +47,20 @@ OPTIONS = {
     ),
     "backend": typer.Option(
         help="embedded; vllm; server:URL of an OpenAI-compatible API; judge:URL of a `judge serve`, which "
-        "has its own method and model; or a judge without a model: "
-        "scripted:first, scripted:second, scripted:longer, scripted:shorter, scripted:unreadable:3, "
+        "has its own method and model (for URL also URL,URL,... or a file of them); or a judge without a "
+        "model: scripted:first, scripted:second, scripted:longer, scripted:shorter, scripted:unreadable:3, "
         "scripted:replies:A,B; or NAME:ARGUMENT of one that another package adds."
     ),
     "overflow": typer.Option(help="Prompts over the limit: trim the middle of both answers alike, or error."),
     "max_prompt_tokens": typer.Option(min=LEAST["max_prompt_tokens"], help="Longest prompt."),
     "dtype": typer.Option(help="auto, bfloat16 or float32."),
     "device": typer.Option(help="auto, cpu or cuda."),
-    "concurrency": typer.Option(min=LEAST["concurrency"], help="Requests that a server gets at a time."),
+    "concurrency": typer.Option(
+        min=LEAST["concurrency"], help="Requests that each address of a server gets at a time."
+    ),
     "requests_per_minute": typer.Option(
-        min=LEAST["requests_per_minute"], help="Requests that a server gets a minute at most; 0 is no limit."
+        min=LEAST["requests_per_minute"],
+        help="Requests that each address of a server gets a minute at most; 0 is no limit.",
     ),
     "strict": typer.Option(
         "--strict",
