@@ -390,14 +390,8 @@ class Judge:
 
     def _refuse_other_calibration(self) -> None:
         """Raises InputError where the calibration was made for another judge."""
-        if self._rule is None or self._rule.calibration is None:
-            return
-        made_for, read_by = self._rule.calibration.judge, self._method.identity.fingerprint
-        if made_for != read_by:
-            raise InputError(
-                f"{self.options.calibration}: this calibration is of {made_for}, and the judge here is "
-                f"{read_by}. Make one for it with `judge calibrate`."
-            )
+        if self._rule is not None and self._rule.calibration is not None:
+            self.options.refuse_other_calibration(self._method.identity.fingerprint)
 
     def _remember(self, pairs: Sequence[Pair]) -> None:
         """Keeps the pairs for `agreement`, and the ids under which they differ."""
