@@ -16,7 +16,18 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = ("judge", "distill", "benchmarks", "app")
-HEAVY = ("torch", "transformers", "pandas", "pyarrow", "datasets", "scipy", "matplotlib", "streamlit", "vllm", "ray")
+HEAVY = (
+    "torch",
+    "transformers",
+    "pandas",
+    "pyarrow",
+    "datasets",
+    "scipy",
+    "matplotlib",
+    "streamlit",
+    "vllm",
+    "ray",
+)
 
 PAGES = "app/"  # run by Streamlit's server alone
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from judge.errors import InputError
 from judge.options import JudgeOptions
 
 if TYPE_CHECKING:
+    from judge.api import MethodMaker
     from judge.cluster.pool import Cluster
     from judge.cluster.running import Made
     from judge.cluster.sources import Say
@@ -30,7 +32,7 @@ ShardsOption = Annotated[
     str | None,
     typer.Option(
         help="With --on: the folder of the shards, which all machines reach under this name; also in cloud "
-        "storage (s3://, gs://). By default OUT.shards."
+        "storage (s3://, gs://). By default OUT.shards of `judge run`, else a folder in the user's cache."
     ),
 ]
 WorkersOption = Annotated[
@@ -59,6 +61,36 @@ def cluster_of(
     from judge.cluster import pool
 
     return pool.cluster_of(on, workers, worker_cpus, worker_gpus)
+
+
+@contextmanager
+def method_there(
+    on: str,
+    shards: str | None,
+    workers: int | None,
+    worker_cpus: float,
+    worker_gpus: float | None,
+    quiet: bool,
+) -> Iterator[MethodMaker | None]:
+    """What makes judges on the cluster of these options, while it is connected; None without `on`."""
+    if not on:
+        yield None
+        return
+    from judge.cluster.method import OnCluster
+    from judge.cluster.pool import connected
+    from judge.io.files import cache_folder
+
+    cluster, folder = (
+        cluster_of(on, workers, worker_cpus, worker_gpus),
+        shards or str(cache_folder() / "shards"),
+    )
+
+    def say(line: str) -> None:
+        if not quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    with connected(cluster):
+        yield lambda options, ledger: OnCluster(options, cluster, folder, ledger, say)
 
 
 def run_there(

@@ -59,6 +59,15 @@ def check_some(table: Any) -> Any:
     return made_of(table, lambda numbered: (numbered[0], check(numbered[1])))
 
 
+def pool_there(cluster: Cluster, options: JudgeOptions) -> tuple[dict[str, float], int]:
+    """What a worker needs, and how many there are. Raises BackendError where there is no room for one."""
+    import ray
+
+    there = ray.cluster_resources()
+    needs = needs_of(cluster, options, there)
+    return needs, size_of_pool(cluster, needs, there)
+
+
 def told_there(options: JudgeOptions, needs: Mapping[str, float]) -> Told:
     """What a worker's machine reads as. Raises JudgeError where the judge cannot be made there."""
     import ray
@@ -169,9 +178,7 @@ def judge_there(
     import ray
 
     shards, options = settled(shards), settled_options(options)
-    there = ray.cluster_resources()
-    needs = needs_of(cluster, options, there)
-    n_workers = size_of_pool(cluster, needs, there)
+    needs, n_workers = pool_there(cluster, options)
     sources = sources_of(pairs, shards, say, mapping)
     told = told_there(options, needs)
     size = block_bytes(sources, told, n_workers, shards)

@@ -204,9 +204,12 @@ class Worker:
             reason = f"the worker process died {n_deaths} times while it read this pair alone"
             return self._unparsed(pair, reason)
         try:
-            return self.reader.read([pair])[0]
-        finally:
+            [verdict] = self.reader.read([pair])
+        except BackendError:
             self.attempts.end(key)
+            raise
+        self.attempts.end(key)
+        return verdict
 
     def _unparsed(self, pair: Pair, reason: str) -> Verdict:
         return combine(pair.id, dict.fromkeys(Order, Unparsed(reason, "")), self.judge)

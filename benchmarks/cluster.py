@@ -1,0 +1,294 @@
+"""What a cluster adds: its overhead beside one process, the driver's rate, and the speed-up with workers.
+
+`python -m benchmarks.cluster --out FILE` needs Ray and no model. Times are seconds of CPUs where other work
+on the machine would disturb seconds of the clock.
+
+- overhead: judging the same pairs in one process and with one worker, all processes of the run counted. Two
+  sizes are run, and their difference is what pairs cost, without the start of Ray.
+- driver: what the driver itself computes for a pair: the plan, the results of checking, handing out blocks,
+  putting shards together. Its inverse is the most pairs a second that one driver can feed workers with.
+- speed-up: the real driver and Ray Data with simulated workers, which only wait: for a block as long as a
+  worker of that speed would, some of them four times as long; one in a hundred fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from judge.cluster.merging import write_merged
+from judge.cluster.plan import Block
+from judge.cluster.pool import Cluster, Pool, connected, made_of
+from judge.cluster.running import judge_blocks, judge_there, planned_there
+from judge.cluster.sources import sources_of
+from judge.cluster.storage import put_whole
+from judge.cluster.watch import Watch
+from judge.cluster.worker import Done, Failed, Task
+from judge.evaluate import judge_pairs
+from judge.forms.reading import read_pairs
+from judge.io.verdicts import write_verdicts
+from judge.ledger.verdictshards import verdict_shard
+from judge.methods import MemoryStore
+from judge.options import judge_options
+from judge.progress import silent
+from judge.provenance import provenance, versions_of, write_result
+from judge.records import Pair
+
+METHODS = ("direct", "bsm")
+"""Methods of the scripted judge: one that takes half a millisecond a pair, and one that takes some more."""
+
+SIZES = (500, 2500)
+"""Pairs of the two runs whose difference says what a pair costs."""
+
+WORKERS = (1, 10, 100, 300, 1000)
+BLOCKS_EACH = 6
+PAIRS_EACH = 400
+"""Pairs of a block in the simulation."""
+
+BLOCK_S = 10.0
+"""Seconds that a simulated worker takes for a block: 40 pairs a second, as one GPU may."""
+
+STRAGGLERS, SLOWER = 0.02, 4.0
+FAILING = 0.01
+PROCESSES = 2
+DRIVER_PAIRS = 100_000
+GOAL = 20_000
+"""Pairs a second that a driver should manage."""
+
+
+def write_scripted(path: Path, n: int) -> None:
+    """A file of so many short pairs."""
+    with path.open("w", encoding="utf-8") as file:
+        for i in range(n):
+            row = {
+                "id": f"p{i}",
+                "prompt": f"Question number {i}?",
+                "response_a": f"An answer to {i}. " * (1 + i % 5),
+                "response_b": f"The other answer to {i}. " * (1 + i % 4),
+            }
+            file.write(f"{json.dumps(row)}\n")
+
+
+def quiet(line: str) -> None:
+    """Says nothing."""
+
+
+# --- overhead -------------------------------------------------------------------------------------------
+
+
+def cpu_s_of_all() -> float:
+    """CPU seconds of this process and of all that it started, those of Ray too, which are still there."""
+    import psutil
+
+    here = psutil.Process()
+    total = 0.0
+    for process in (here, *here.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+def overhead(folder: Path, method: str, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
+    """CPU seconds a pair in one process and with one worker of a cluster, and the share that comes on top."""
+    options = judge_options(method=method, backend="scripted:longer")
+    one: list[float] = []
+    there: list[float] = []
+    for n in sizes:
+        path = folder / f"pairs-{n}.jsonl"
+        write_scripted(path, n)
+
+        def here(path: Path = path) -> None:
+            verdicts = judge_pairs(read_pairs(path, quiet), options.load(silent, MemoryStore()))
+            write_verdicts(folder / "here.jsonl", verdicts)
+
+        def on_cluster(path: Path = path, n: int = n) -> None:
+            shards = str(folder / f"shards-{method}-{n}")
+            made = judge_there(str(path), options, Cluster(workers=1), shards, quiet)
+            write_merged(str(folder / "there.jsonl"), made.shards, made.names)
+
+        one.append(_cpu_s(here))
+        there.append(_cpu_s(on_cluster))
+        same = (folder / "here.jsonl").read_bytes() == (folder / "there.jsonl").read_bytes()
+        assert same, "the verdicts of the cluster are others"
+    n_more = sizes[1] - sizes[0]
+    here_s, there_s = (one[1] - one[0]) / n_more, (there[1] - there[0]) / n_more
+    return {"method": method, "pairs": list(sizes), "here_s": here_s, "there_s": there_s}
+
+
+def _cpu_s(work: Callable[[], None]) -> float:
+    before = cpu_s_of_all()
+    work()
+    return cpu_s_of_all() - before
+
+
+# --- the driver -----------------------------------------------------------------------------------------
+
+
+def driver(folder: Path, n_pairs: int = DRIVER_PAIRS, pairs_each: int = PAIRS_EACH) -> dict[str, Any]:
+    """CPU seconds of the driver's own process for each part of its work on so many pairs."""
+    path, shards = folder / "many.jsonl", folder / "shards"
+    write_scripted(path, n_pairs)
+    each = path.stat().st_size // n_pairs * pairs_each
+    seconds: dict[str, float] = {}
+    blocks: list[Block] = []
+    with _timed(seconds, "plan and check"):
+        blocks += planned_there(sources_of(str(path), str(shards), quiet), each, str(shards), quiet)
+    tasks = [Task(block.name_for("simulated"), block) for block in blocks]
+    with _timed(seconds, "hand out"):
+        pool = Pool(Simulated, (0.0, 0), PROCESSES, {"num_cpus": 0.1}, threads=16)
+        judge_blocks(tasks, pool, Watch(n_pairs, 0, PROCESSES))
+    shard, counts = _a_shard(blocks[0].n_pairs)
+    put_whole(str(shards / "one.jsonl.gz"), shard)
+    with _timed(seconds, "merge"):
+        write_merged(str(folder / "merged.jsonl"), str(shards), ["one.jsonl.gz"] * (n_pairs // counts))
+    each_s = {name: total / n_pairs for name, total in seconds.items()}
+    return {
+        "pairs": n_pairs,
+        "blocks": len(blocks),
+        "pairs_each": pairs_each,
+        "seconds_a_pair": each_s,
+        "pairs_per_s": 1 / sum(each_s.values()),
+    }
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    started = time.process_time()
+    yield
+    seconds[name] = time.process_time() - started
+
+
+def _a_shard(n: int) -> tuple[bytes, int]:
+    """A shard of so many verdicts, and their number."""
+    pairs = [Pair.of(f"Question {i}?", "One answer. " * 3, "Another.", id=f"p{i}") for i in range(n)]
+    method = judge_options(method="direct", backend="scripted:longer").load(silent, MemoryStore())
+    judged = list(zip(pairs, judge_pairs(pairs, method), strict=True))
+    return verdict_shard(method.identity, judged, 1.0, "2026-01-01T00:00:00+00:00"), n
+
+
+# --- the speed-up ---------------------------------------------------------------------------------------
+
+
+class Simulated:
+    """Many workers in one process of Ray, which wait as long as a judge of that speed would read.
+
+    Args:
+        block_s: seconds for a block; some take `SLOWER` times as long, and some fail once.
+        seed: which ones.
+    """
+
+    def __init__(self, block_s: float, seed: int) -> None:
+        self._block_s, self._seed = block_s, seed
+        self._failed: set[str] = set()
+
+    def __call__(self, table: Any) -> Any:
+        return made_of(table, self._work)
+
+    def _work(self, task: Task) -> Done | Failed:
+        dice = random.Random(f"{self._seed} {task.name}")
+        seconds = self._block_s * (SLOWER if dice.random() < STRAGGLERS else 1.0)
+        time.sleep(seconds)
+        if self._block_s and dice.random() < FAILING and task.name not in self._failed:
+            self._failed.add(task.name)
+            return Failed(task.name, task.block.n_pairs, "simulated")
+        n = task.block.n_pairs
+        return Done(task.name, {"pairs": n, "consistent": n, "inconsistent": 0, "unparsed": 0}, seconds)
+
+
+def speed_up(n_workers: int, block: Block, block_s: float = BLOCK_S) -> dict[str, Any]:
+    """One run of the real driver with so many simulated workers, `BLOCKS_EACH` blocks each."""
+    n_blocks = BLOCKS_EACH * n_workers
+    tasks = [Task(f"{n_workers}-{i}", block) for i in range(n_blocks)]
+    size = min(PROCESSES, n_workers)
+    pool = Pool(Simulated, (block_s, n_workers), size, {"num_cpus": 0.1}, threads=-(-n_workers // size))
+    watch = Watch(n_blocks * block.n_pairs, 0, n_workers)
+    cpu = time.process_time()
+    judge_blocks(tasks, pool, watch)
+    return {
+        "workers": n_workers,
+        "blocks": n_blocks,
+        "pairs": watch.n_done,
+        "elapsed_s": watch.elapsed_s,
+        "waited_s": watch.worker_s,
+        "pairs_per_s": watch.n_done / watch.elapsed_s,
+        "share": watch.worker_s / n_workers / watch.elapsed_s,
+        "driver_cpu_s": time.process_time() - cpu,
+    }
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    lines = ["| what a pair costs | one process, ms of CPU | on Ray | on top |", "| --- | --- | --- | --- |"]
+    for one in result["overhead"]:
+        here, there = 1000 * one["here_s"], 1000 * one["there_s"]
+        told = f"{100 * (there / here - 1):.0f} %"
+        lines.append(f"| scripted judge, {one['method']} | {here:.2f} | {there:.2f} | {told} |")
+    lines += ["", "| workers, simulated | pairs a second | of what they could |", "| --- | --- | --- |"]
+    for one in result["speed_up"]:
+        lines.append(f"| {one['workers']:,} | {one['pairs_per_s']:,.0f} | {100 * one['share']:.0f} % |")
+    parts = ", ".join(
+        f"{name} {1e6 * seconds:.1f}" for name, seconds in result["driver"]["seconds_a_pair"].items()
+    )
+    lines += [
+        "",
+        f"The driver can feed {result['driver']['pairs_per_s']:,.0f} pairs a second by the CPU time that it "
+        f"takes itself (µs a pair: {parts}), in blocks of {result['driver']['pairs_each']} pairs.",
+    ]
+    return "\n".join(lines)
+
+
+def measured(workers: Sequence[int] = WORKERS, n_pairs: int = DRIVER_PAIRS) -> dict[str, Any]:
+    """All figures, on a cluster of two processes that is started here."""
+    with tempfile.TemporaryDirectory() as name, connected(Cluster("local", PROCESSES)):
+        folder = Path(name)
+        costs = [overhead(folder, method) for method in METHODS]
+        of_driver = driver(folder, n_pairs)
+        some = folder / "some.jsonl"
+        write_scripted(some, PAIRS_EACH)
+        [block] = planned_there(sources_of(str(some), name, quiet), 1 << 30, name, quiet)
+        return {
+            "overhead": costs,
+            "driver": of_driver,
+            "speed_up": [speed_up(n, block) for n in workers],
+            "simulation": {
+                "pairs_each": PAIRS_EACH,
+                "block_s": BLOCK_S,
+                "stragglers": STRAGGLERS,
+                "slower": SLOWER,
+                "failing": FAILING,
+                "blocks_each": BLOCKS_EACH,
+                "processes": PROCESSES,
+            },
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what a cluster adds.")
+    parser.add_argument("--workers", type=int, nargs="*", default=list(WORKERS), help="of the simulation")
+    parser.add_argument("--pairs", type=int, default=DRIVER_PAIRS, help="of the driver's part")
+    parser.add_argument("--note", default="", help="what else ran on the machine")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    given = parser.parse_args()
+    result = {
+        "schema": "four-token-judge/cluster/1",
+        **provenance(),
+        "ray": versions_of(["ray"])["ray"],
+        "note": given.note,
+        **measured(given.workers, given.pairs),
+    }
+    print(table_of(result))
+    write_result(given.out, result)
+
+
+if __name__ == "__main__":
+    main()
