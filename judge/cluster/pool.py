@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ ENGINE = "ray"
 LOCAL_CLUSTER = "local"
 """The address of a cluster that is started for the run, on this machine alone."""
 
+KNOCK_S = 10.0
 LOCAL_STORE_BYTES = 200_000_000  # blocks travel as places in files, so Ray's store holds next to nothing
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 """What Ray reads from the environment as it is imported: nothing goes out, and our lines stand alone."""
@@ -106,12 +108,13 @@ def _connect(ray: Any, cluster: Cluster) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if cluster.address != LOCAL_CLUSTER:
         try:
+            _knock(cluster.address)
             ray.init(cluster.address or "auto", **quiet)
             return
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             if cluster.address:
                 why = next(iter(str(error).splitlines()), type(error).__name__)
-                said = f"--on {ENGINE}:{cluster.address}: no cluster answers there ({why})"
+                said = f"--on {ENGINE}:{cluster.address}: no cluster answers there ({why})."
                 raise BackendError(said) from error
     cores = None if cluster.workers is None else max(1, round(cluster.workers * cluster.cpus))
     ray.init(
@@ -121,6 +124,13 @@ def _connect(ray: Any, cluster: Cluster) -> None:
         object_store_memory=LOCAL_STORE_BYTES,
         **quiet,
     )
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), KNOCK_S).close()
 
 
 def needs_of(cluster: Cluster, options: JudgeOptions, there: Mapping[str, float]) -> dict[str, float]:
