@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks import (
     branch,
     calibrated,
+    cluster,
     commandline,
     constructed,
     hostile,
@@ -277,6 +278,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,
     "calibration": calibrated.table_of,
+    "cluster": lambda results: cluster.table_of(*results),
     "constructed": constructed.table_of,
     "hostile": hostile.table_of,
     "signals": signals.table_of,

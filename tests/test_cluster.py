@@ -17,15 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
-from judge.cluster import storage, worker
+from benchmarks import cluster
+from judge.cluster import running, storage, worker
 from judge.cluster.attempts import PAIR_DEATHS, WHOLE_DEATHS, Counted
 from judge.cluster.merging import total_of, write_merged
 from judge.cluster.plan import Block, Span, blocks_of, check, pairs_of_block, spans_of
-from judge.cluster.pool import Cluster, cluster_of, needs_of, size_of_pool
+from judge.cluster.pool import Cluster, Pool, cluster_of, needs_of, size_of_pool
 from judge.cluster.sources import Source, files_of, sources_of
 from judge.cluster.storage import below, names_in, put_whole
 from judge.cluster.watch import Watch, cost_in_words, in_words
-from judge.cluster.worker import BlockReader, Done, Failed, Task, Worker
+from judge.cluster.worker import BlockReader, Done, Failed, Task, Told, Worker
 from judge.errors import BackendError, BadLines, InputError
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
@@ -493,3 +494,84 @@ def test_times_and_costs_are_told_for_people():
 
 def test_a_name_in_a_folder_is_one_in_cloud_storage_too():
     assert below("s3://bucket/run/", "a", "b") == "s3://bucket/run/a/b"
+
+
+# --- handing out ----------------------------------------------------------------------------------------
+
+FOUR = [Task(name, Block(Span(Source("s", "s", 1), 0, 1), name, 1, 10, None, {})) for name in "abcd"]
+
+
+def handed_out(monkeypatch, answer: Callable[[int, str], bool], is_strict: bool = False, n_workers: int = 9):
+    """The names handed out in each round, where `answer` says whether a block got done in that round."""
+    rounds: list[list[str]] = []
+
+    def worked(tasks, pool):
+        rounds.append([task.name for task in tasks])
+        for task in tasks:
+            if answer(len(rounds), task.name):
+                yield Done(task.name, {"pairs": 10}, 1.0)
+            else:
+                yield Failed(task.name, 10, f"no room for {task.name}")
+
+    monkeypatch.setattr(running, "worked", worked)
+    watch = Watch(40, 0, n_workers)
+    try:
+        running.judge_blocks(FOUR, Pool(object, (), n_workers), watch, is_strict)
+    except BackendError as error:
+        return rounds, watch, str(error)
+    return rounds, watch, ""
+
+
+def test_blocks_that_failed_are_handed_out_again_and_no_other(monkeypatch):
+    rounds, watch, told = handed_out(monkeypatch, lambda number, name: number == 3 or name in "ad"[:number])
+    assert rounds == [["a", "b", "c", "d"], ["b", "c", "d"], ["b", "c"]]
+    assert (watch.n_done, told) == (40, "")
+
+
+def test_what_fails_everywhere_ends_the_run_with_its_reason(monkeypatch):
+    rounds, watch, told = handed_out(monkeypatch, lambda number, name: name != "c")
+    assert rounds == [["a", "b", "c", "d"], ["c"]]
+    assert watch.n_done == 30
+    assert told == "10 pairs could not be judged: no room for c. What was done is kept."
+
+
+def test_failures_one_after_the_other_end_the_run_before_all_blocks_were_tried(monkeypatch):
+    rounds, _, told = handed_out(monkeypatch, lambda number, name: False, n_workers=1)
+    assert rounds == [["a", "b", "c", "d"]]
+    assert told.startswith("30 pairs could not be judged: no room for a (and 2 other reasons)")
+
+
+def test_a_strict_run_ends_with_its_first_failure(monkeypatch):
+    _, watch, told = handed_out(monkeypatch, lambda number, name: name != "b", is_strict=True)
+    assert watch.n_done == 10
+    assert told.startswith("10 pairs")
+
+
+def test_blocks_keep_their_size_where_a_run_is_resumed_with_other_workers(many, tmp_path):
+    told = Told(Reads().identity, "judge#0123456789abcdef", 200)
+    sources, shards = [source_at(many)], str(tmp_path / "shards")
+    size = running.block_bytes(sources, told, 2, shards)
+    assert size == many.stat().st_size // 8
+    assert running.block_bytes(sources, told, 50, shards) == size
+    many.write_text(many.read_text() * 2)
+    assert running.block_bytes([source_at(many)], told, 50, shards) == 200
+
+
+def test_the_table_says_what_comes_on_top():
+    result = {
+        "overhead": [{"method": "bsm", "here_s": 0.004, "there_s": 0.0042}],
+        "speed_up": [{"workers": 1000, "pairs_per_s": 30000.0, "share": 0.75}],
+        "driver": {"pairs_per_s": 25000.0, "seconds_a_pair": {"merge": 4e-5}, "pairs_each": 400},
+    }
+    table = cluster.table_of(result)
+    assert "| scripted judge, bsm | 4.00 | 4.20 | 5 % |" in table
+    assert "| 1,000 | 30,000 | 75 % |" in table
+    assert "25,000 pairs a second" in table
+
+
+def test_a_simulated_worker_fails_one_block_in_a_hundred_and_only_once():
+    simulated = cluster.Simulated(1e-9, 0)
+    tasks = [replace(FOUR[0], name=str(n)) for n in range(2000)]
+    first = [simulated._work(task) for task in tasks]
+    assert 5 < sum(isinstance(one, Failed) for one in first) < 40
+    assert all(isinstance(simulated._work(task), Done) for task in tasks)

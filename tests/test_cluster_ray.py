@@ -223,9 +223,9 @@ def test_a_bench_has_the_figures_of_one_machine(shared, tmp_path, monkeypatch):
     judge(*given, "--ledger", "here.sqlite", "--out", "here.json")
     judge(*given, "--ledger", "there.sqlite", "--out", "there.json", "--shards", "shards", *ON)
     here, there = (json.loads(Path(f"{name}.json").read_text()) for name in ("here", "there"))
-    [mine], [its] = here["judges"], there["judges"]
-    for name in ("metrics", "tokens_in", "identity"):
-        assert mine.get(name) == its.get(name)
+    [mine], [its] = ([one for one in made["judges"] if one["fingerprint"]] for made in (here, there))
+    assert mine.pop("cost").keys() == its.pop("cost").keys()
+    assert mine == its
     with Ledger(Path("there.sqlite")) as ledger:
         [summary] = ledger.summary()
     assert summary.n_readings == 120

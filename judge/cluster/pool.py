@@ -194,10 +194,9 @@ def worked(items: Sequence[Any], pool: Pool) -> Iterator[Any]:
     """What the pool makes of the items, each of which one worker gets by itself; in any order."""
     import ray
 
-    in_flight = pool.threads if pool.threads > 1 else IN_FLIGHT
     compute = ray.data.ActorPoolStrategy(
         size=min(pool.size, len(items)),
-        max_tasks_in_flight_per_actor=in_flight,
+        max_tasks_in_flight_per_actor=IN_FLIGHT * pool.threads,
         max_concurrent_calls_per_actor=pool.threads,
         enable_true_multi_threading=pool.threads > 1,
     )

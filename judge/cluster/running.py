@@ -256,7 +256,7 @@ def _told_of(failed: Mapping[str, Failed]) -> str:
     n_pairs = sum(one.n_pairs for one in failed.values())
     first, *others = reasons
     more = f" (and {len(others)} other reasons)" if others else ""
-    return f"{n_pairs:,} pairs could not be judged: {first}{more} What was done is kept."
+    return f"{n_pairs:,} pairs could not be judged: {first.rstrip('.')}{more}. What was done is kept."
 
 
 def write_manifest(made: Made, pairs: str, counts: Mapping[str, Mapping[str, int]]) -> None:
