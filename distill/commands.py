@@ -76,7 +76,7 @@ def collect(
     on: OnOption = "",
     shards: ShardsOption = None,
     workers: WorkersOption = None,
-    worker_cpus: WorkerCpusOption = 1.0,
+    worker_cpus: WorkerCpusOption = None,
     worker_gpus: WorkerGpusOption = None,
     ledger: LedgerOption = None,
     quiet: QuietOption = False,

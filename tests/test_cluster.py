@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import random
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,18 +17,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
+from typer.testing import CliRunner
 
 from benchmarks import cluster
+from judge.cli.main import app
 from judge.cluster import running, storage, worker
 from judge.cluster.attempts import PAIR_DEATHS, WHOLE_DEATHS, Counted
 from judge.cluster.merging import total_of, write_merged
 from judge.cluster.plan import Block, Span, blocks_of, check, pairs_of_block, spans_of
-from judge.cluster.pool import Cluster, Pool, cluster_of, needs_of, size_of_pool
+from judge.cluster.pool import Cluster, Pool, cluster_of, connected, needs_of, size_of_pool
 from judge.cluster.sources import Source, files_of, sources_of
 from judge.cluster.storage import below, names_in, put_whole
 from judge.cluster.watch import Watch, cost_in_words, in_words
 from judge.cluster.worker import BlockReader, Done, Failed, Task, Told, Worker
-from judge.errors import BackendError, BadLines, InputError
+from judge.errors import BackendError, BadLines, InputError, MissingExtra
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
@@ -456,6 +459,27 @@ def test_on_names_ray_and_an_address():
     assert cluster_of("ray:10.0.0.1:6379", 4).address == "10.0.0.1:6379"
     with pytest.raises(InputError, match="--on spark: must be ray"):
         cluster_of("spark")
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtra, match=r'pip install "four-token-judge\[ray\]"'), connected(Cluster()):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--workers", "2"], "--workers: is for --on ray. Give both, or neither."),
+        (["--on", "ray", "--ledger", "l.sqlite"], "--ledger: with --on shards are the record."),
+        (["--on", "ray"], "--shards: missing. Verdicts on standard output need a folder for the shards."),
+        (["--on", "ray", "--out", "x.csv"], "x.csv: cannot be written. Its name must end in .jsonl"),
+    ],
+)
+def test_options_of_a_cluster_that_do_not_fit_are_refused(many, options, message):
+    done = CliRunner().invoke(app, ["run", str(many), "--backend", "scripted:longer", *options])
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith(message)
 
 
 def test_a_judge_that_can_use_a_gpu_gets_one_where_there_are_some():

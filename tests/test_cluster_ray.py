@@ -224,12 +224,12 @@ def test_a_bench_has_the_figures_of_one_machine(shared, tmp_path, monkeypatch):
     judge(*given, "--ledger", "there.sqlite", "--out", "there.json", "--shards", "shards", *ON)
     here, there = (json.loads(Path(f"{name}.json").read_text()) for name in ("here", "there"))
     [mine], [its] = ([one for one in made["judges"] if one["fingerprint"]] for made in (here, there))
-    assert mine.pop("cost").keys() == its.pop("cost").keys()
+    here_s, there_s = (one["cost"].pop("elapsed_s") for one in (mine, its))
     assert mine == its
+    assert min(here_s, there_s) > 0, "the seconds are those of the workers"
     with Ledger(Path("there.sqlite")) as ledger:
         [summary] = ledger.summary()
     assert summary.n_readings == 120
-    assert summary.elapsed_s > 0, "the seconds are those of the workers"
 
 
 def test_a_ranking_and_a_teacher_read_on_the_cluster(shared, tmp_path, monkeypatch):

@@ -111,7 +111,7 @@ def bench(
     on: OnOption = "",
     shards: ShardsOption = None,
     workers: WorkersOption = None,
-    worker_cpus: WorkerCpusOption = 1.0,
+    worker_cpus: WorkerCpusOption = None,
     worker_gpus: WorkerGpusOption = None,
     ledger: LedgerOption = None,
     no_cache: NoCacheOption = False,

@@ -39,7 +39,9 @@ WorkersOption = Annotated[
     int | None,
     typer.Option(min=1, help="With --on: judges loaded at a time; by default as many as there is room for."),
 ]
-WorkerCpusOption = Annotated[float, typer.Option(min=0.1, help="With --on: cores of each worker.")]
+WorkerCpusOption = Annotated[
+    float | None, typer.Option(min=0.1, help="With --on: cores of each worker; by default 1.")
+]
 WorkerGpusOption = Annotated[
     float | None,
     typer.Option(
@@ -55,12 +57,18 @@ PriceOption = Annotated[
 
 
 def cluster_of(
-    on: str, workers: int | None = None, worker_cpus: float = 1.0, worker_gpus: float | None = None
+    on: str, workers: int | None = None, worker_cpus: float | None = None, worker_gpus: float | None = None
 ) -> Cluster:
-    """The cluster of these options; what each of its workers has. Raises InputError for a wrong `on`."""
+    """The cluster of these options. Raises InputError for a wrong `on`."""
     from judge.cluster import pool
 
-    return pool.cluster_of(on, workers, worker_cpus, worker_gpus)
+    return pool.cluster_of(on, workers, 1.0 if worker_cpus is None else worker_cpus, worker_gpus)
+
+
+def refuse_alone(**given: object) -> None:
+    """Raises InputError where an option of a cluster is given, and no cluster."""
+    if named := next((name for name, value in given.items() if value is not None), None):
+        raise InputError(f"--{named.replace('_', '-')}: is for --on ray. Give both, or neither.")
 
 
 @contextmanager
@@ -68,12 +76,13 @@ def method_there(
     on: str,
     shards: str | None,
     workers: int | None,
-    worker_cpus: float,
+    worker_cpus: float | None,
     worker_gpus: float | None,
     quiet: bool,
 ) -> Iterator[MethodMaker | None]:
     """What makes judges on the cluster of these options, while it is connected; None without `on`."""
     if not on:
+        refuse_alone(shards=shards, workers=workers, worker_cpus=worker_cpus, worker_gpus=worker_gpus)
         yield None
         return
     from judge.cluster.method import OnCluster

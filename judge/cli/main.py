@@ -285,7 +285,7 @@ def run(
     on: cluster.OnOption = "",
     shards: cluster.ShardsOption = None,
     workers: cluster.WorkersOption = None,
-    worker_cpus: cluster.WorkerCpusOption = 1.0,
+    worker_cpus: cluster.WorkerCpusOption = None,
     worker_gpus: cluster.WorkerGpusOption = None,
     price: cluster.PriceOption = None,
     ledger: LedgerOption = None,
@@ -296,9 +296,14 @@ def run(
 ) -> None:
     """Judge a file of pairs in both orders. Exit status 0: all were judged; 3: some are unparsed."""
     if on:
+        if ledger is not None:
+            raise InputError("--ledger: with --on shards are the record. `judge ledger import` takes them.")
         where = cluster.cluster_of(on, workers, worker_cpus, worker_gpus)
         cluster.run_there(pairs, out, where, shards, judge, mapping, limit, seed, price, no_cache, quiet)
         return
+    cluster.refuse_alone(
+        shards=shards, workers=workers, worker_cpus=worker_cpus, worker_gpus=worker_gpus, price=price
+    )
     from judge.api import Judge
     from judge.forms.reading import read_pairs, told
     from judge.io.frames import TABLE_ENDINGS, is_table, verdicts_to_frame, write_frame
