@@ -3,8 +3,8 @@
 `python -m benchmarks.cluster --out FILE` needs Ray and no model. Times are seconds of CPUs where other work
 on the machine would disturb seconds of the clock.
 
-- overhead: judging the same pairs in one process and with one worker, all processes of the run counted. Two
-  sizes are run, and their difference is what pairs cost, without the start of Ray.
+- overhead: what a pair costs in one process, and what checking it, judging it in a block, writing its shard
+  and putting shards together cost, in one process too.
 - driver: what the driver itself computes for a pair: the plan, the results of checking, handing out blocks,
   putting shards together. Its inverse is the most pairs a second that one driver can feed workers with.
 - speed-up: the real driver and Ray Data with simulated workers, which only wait: for a block as long as a
@@ -18,19 +18,21 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from judge.cluster.attempts import Counted
 from judge.cluster.merging import write_merged
-from judge.cluster.plan import Block
+from judge.cluster.plan import Block, blocks_of, check, spans_of
 from judge.cluster.pool import Cluster, Pool, connected, made_of
-from judge.cluster.running import judge_blocks, judge_there, planned_there
-from judge.cluster.sources import sources_of
+from judge.cluster.running import judge_blocks, planned_there
+from judge.cluster.sources import Source, sources_of
 from judge.cluster.storage import put_whole
 from judge.cluster.watch import Watch
-from judge.cluster.worker import Done, Failed, Task
+from judge.cluster.worker import BlockReader, Done, Failed, Task, Worker
+from judge.errors import InputError
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
 from judge.io.verdicts import write_verdicts
@@ -41,14 +43,13 @@ from judge.progress import silent
 from judge.provenance import provenance, versions_of, write_result
 from judge.records import Pair
 
-METHODS = ("direct", "bsm")
-"""Methods of the scripted judge: one that takes half a millisecond a pair, and one that takes some more."""
+METHODS = {"direct": 2000, "bsm": 500}
+"""Methods of the scripted judge with the pairs they read: half a millisecond each, and some milliseconds."""
 
-SIZES = (500, 2500)
-"""Pairs of the two runs whose difference says what a pair costs."""
+BLOCK_BYTES = 40_000
 
 WORKERS = (1, 10, 100, 300, 1000)
-BLOCKS_EACH = 8
+BLOCKS_EACH = 5
 PAIRS_EACH = 400
 """Pairs of a block in the simulation."""
 
@@ -83,52 +84,32 @@ def quiet(line: str) -> None:
 # --- overhead -------------------------------------------------------------------------------------------
 
 
-def cpu_s_of_all() -> float:
-    """CPU seconds of this process and of all that it started, those of Ray too, which are still there."""
-    import psutil
+def overhead(folder: Path, method: str, n: int) -> dict[str, Any]:
+    """CPU seconds a pair in one process, and in a worker with the check before it; without Ray.
 
-    here = psutil.Process()
-    total = 0.0
-    for process in (here, *here.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-    return total
-
-
-def overhead(folder: Path, method: str, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
-    """CPU seconds a pair in one process and with one worker of a cluster, and the share that comes on top."""
+    A block of ten before it warms both up. The verdicts have to be the same to the byte.
+    """
     options = judge_options(method=method, backend="scripted:longer")
-    one: list[float] = []
-    there: list[float] = []
-    for n in sizes:
-        path = folder / f"pairs-{n}.jsonl"
-        write_scripted(path, n)
-
-        def here(path: Path = path) -> None:
-            verdicts = judge_pairs(read_pairs(path, quiet), options.load(silent, MemoryStore()))
-            write_verdicts(folder / "here.jsonl", verdicts)
-
-        def on_cluster(path: Path = path, n: int = n) -> None:
-            shards = str(folder / f"shards-{method}-{n}")
-            made = judge_there(str(path), options, Cluster(workers=1), shards, quiet)
-            write_merged(str(folder / "there.jsonl"), made.shards, made.names)
-
-        one.append(_cpu_s(here))
-        there.append(_cpu_s(on_cluster))
-        same = (folder / "here.jsonl").read_bytes() == (folder / "there.jsonl").read_bytes()
-        assert same, "the verdicts of the cluster are others"
-    n_more = sizes[1] - sizes[0]
-    here_s, there_s = (one[1] - one[0]) / n_more, (there[1] - there[0]) / n_more
-    return {"method": method, "pairs": list(sizes), "here_s": here_s, "there_s": there_s}
-
-
-def _cpu_s(work: Callable[[], None]) -> float:
-    before = cpu_s_of_all()
-    work()
-    return cpu_s_of_all() - before
+    path, shards = folder / f"pairs-{method}.jsonl", str(folder / f"shards-{method}")
+    write_scripted(path, n)
+    judge_pairs(read_pairs(path, quiet)[:10], options.load(silent, MemoryStore()))
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "here"):
+        verdicts = judge_pairs(read_pairs(path, quiet), options.load(silent, MemoryStore()))
+        write_verdicts(folder / "here.jsonl", verdicts)
+    reader = BlockReader(options)
+    worker = Worker(reader, reader.judge, shards, Counted())
+    with _timed(seconds, "there"):
+        spans = spans_of(Source(str(path), str(path), path.stat().st_size), BLOCK_BYTES)
+        blocks = blocks_of(spans, [check(span) for span in spans])
+        names = [block.name_for(reader.judge) for block in blocks]
+        for name, block in zip(names, blocks, strict=True):
+            worker.work(Task(name, block))
+        write_merged(str(folder / "there.jsonl"), shards, names)
+    if (folder / "here.jsonl").read_bytes() != (folder / "there.jsonl").read_bytes():
+        raise InputError("the verdicts of blocks are not those of one process.")
+    each = {f"{name}_s": total / n for name, total in seconds.items()}
+    return {"method": method, "pairs": n, "blocks": len(blocks), **each}
 
 
 # --- the driver -----------------------------------------------------------------------------------------
@@ -245,7 +226,10 @@ def speed_up(n_workers: int, block: Block, block_s: float = BLOCK_S) -> dict[str
 
 def table_of(result: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    lines = ["| what a pair costs | one process, ms of CPU | on Ray | on top |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| what a pair costs | one process, ms of CPU | in blocks | on top |",
+        "| --- | --- | --- | --- |",
+    ]
     for one in result["overhead"]:
         here, there = 1000 * one["here_s"], 1000 * one["there_s"]
         told = f"{100 * (there / here - 1):.0f} %"
@@ -268,7 +252,7 @@ def measured(workers: Sequence[int] = WORKERS, n_pairs: int = DRIVER_PAIRS) -> d
     """All figures, on a cluster of two processes that is started here."""
     with tempfile.TemporaryDirectory() as name, connected(Cluster("local", PROCESSES)):
         folder = Path(name)
-        costs = [overhead(folder, method) for method in METHODS]
+        costs = [overhead(folder, method, n) for method, n in METHODS.items()]
         of_driver = driver(folder, n_pairs)
         some = folder / "some.jsonl"
         write_scripted(some, PAIRS_EACH)
