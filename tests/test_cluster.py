@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import pickle
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ from judge.cluster.sources import Source, files_of, sources_of
 from judge.cluster.storage import below, names_in, put_whole
 from judge.cluster.watch import Watch, cost_in_words, in_words
 from judge.cluster.worker import BlockReader, Done, Failed, Task, Told, Worker
-from judge.errors import BackendError, BadLines, InputError, MissingExtra
+from judge.errors import BackendError, BadLines, InputError, MissingExtra, ModelError, PromptTooLong
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
@@ -399,6 +400,21 @@ def test_a_full_disk_is_tried_again_and_then_told(many, tmp_path, monkeypatch, n
         assert names_in(str(tmp_path / "shards")) == []
 
 
+def test_a_machine_that_cannot_make_the_judge_fails_at_its_blocks_alone(many, monkeypatch):
+    rests: list[float] = []
+
+    def no_weights(options):
+        raise ModelError("no weights here")
+
+    monkeypatch.setattr(running, "BlockReader", no_weights)
+    monkeypatch.setattr(running.time, "sleep", rests.append)
+    actor = running.PoolWorker(LONGER, "judge", "shards", None)
+    task = task_of(many, Reads())
+    made = actor(pa.table({"item": [pickle.dumps(task)]}))
+    assert pickle.loads(made["item"][0].as_py()) == Failed(task.name, 100, "no weights here")
+    assert rests == [5.0]
+
+
 # --- shards ---------------------------------------------------------------------------------------------
 
 
@@ -449,6 +465,15 @@ def test_many_shards_become_one_file_in_the_inputs_order(many, tmp_path):
     assert total_of(counts)["pairs"] == 100
     header, lines = opened_shard((tmp_path / "shards" / tasks[0].name).read_bytes(), "x")
     assert len(header["contents"]) == lines.count(b"\n") == counts[tasks[0].name]["pairs"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BadLines(["a:1: x", "a:2: y"]), PromptTooLong(["p: long"]), InputError("wrong"), BackendError("no")],
+)
+def test_errors_come_whole_from_another_process(error):
+    back = pickle.loads(pickle.dumps(error))
+    assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
 
 
 # --- a cluster, and what a run says --------------------------------------------------------------------

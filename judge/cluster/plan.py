@@ -104,7 +104,7 @@ def check(span: Span) -> Checked:
 
     data = bytes_at(span.source.at, span.start, span.end)
     rows = rows_of(span.source, data)
-    is_foreign = form_among(rows) is not None
+    is_foreign = not span.source.is_laid and form_among(rows) is not None
     pairs: list[Pair] = []
     has_problems = False
     if not is_foreign:

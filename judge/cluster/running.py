@@ -6,6 +6,7 @@ Shards are the record: a block whose shard is whole is not handed out again.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,8 +27,17 @@ from judge.cluster.pool import (
 from judge.cluster.sources import Say, Source, laid_whole, sources_of
 from judge.cluster.storage import below, bytes_at, names_in, put_whole, settled
 from judge.cluster.watch import Watch
-from judge.cluster.worker import BlockReader, Done, Failed, Task, Told, Worker, told_of
-from judge.errors import BackendError, InputError
+from judge.cluster.worker import (
+    FAILURE_PAUSE_S,
+    BlockReader,
+    Done,
+    Failed,
+    Task,
+    Told,
+    Worker,
+    told_of,
+)
+from judge.errors import BackendError, InputError, JudgeError
 from judge.options import JudgeOptions
 from judge.progress import Progress, silent
 
@@ -43,15 +53,30 @@ MANIFEST_SCHEMA = "four-token-judge/run"
 
 
 class PoolWorker:
-    """An actor of Ray Data: a `Worker` whose judge stays loaded."""
+    """An actor of Ray Data: a `Worker` whose judge stays loaded.
+
+    The judge is made for the first block: a machine that cannot make it fails at blocks, and not as a whole.
+    """
 
     def __init__(self, options: JudgeOptions, judge: str, shards: str, attempts: Any) -> None:
-        self._worker = Worker(
-            BlockReader(options), judge, shards, Elsewhere(attempts), is_strict=options.settings.strict
-        )
+        self._options, self._judge, self._shards = options, judge, shards
+        self._attempts = Elsewhere(attempts)
+        self._worker: Worker | None = None
 
     def __call__(self, table: Any) -> Any:
-        return made_of(table, self._worker.work)
+        return made_of(table, self._work)
+
+    def _work(self, task: Task) -> Done | Failed:
+        try:
+            self._worker = self._worker or self._made()
+        except JudgeError as error:
+            time.sleep(FAILURE_PAUSE_S)
+            return Failed(task.name, task.block.n_pairs, str(error))
+        return self._worker.work(task)
+
+    def _made(self) -> Worker:
+        reader, is_strict = BlockReader(self._options), self._options.settings.strict
+        return Worker(reader, self._judge, self._shards, self._attempts, is_strict)
 
 
 def check_some(table: Any) -> Any:

@@ -35,13 +35,15 @@ PARQUET_ROWS = 1024  # that are in memory at a time
 class Source:
     """A file of pairs. Messages call it `name`; its JSON lines lie in `at`, `size` bytes of them.
 
-    `is_table` says that messages count its rows ("pairs.parquet row 3") and not its lines.
+    `is_table` says that messages count its rows ("pairs.parquet row 3") and not its lines, `is_laid` that the
+    lines are ours, made of another form.
     """
 
     name: str
     at: str
     size: int
     is_table: bool = False
+    is_laid: bool = False
 
     def where(self, number: int) -> str:
         """The place of a line, counted from 1."""
@@ -149,7 +151,7 @@ def laid(name: str, lines: Iterable[bytes], number: int, shards: str, is_table: 
         size = put_parts(at, lines)
     except OSError as error:
         raise InputError(f"{at}: cannot be written ({error.strerror or error}).") from error
-    return Source(name, at, size, is_table)
+    return Source(name, at, size, is_table, is_laid=True)
 
 
 def lines_of(pairs: Sequence[Pair]) -> bytes:
