@@ -618,9 +618,8 @@ def test_the_table_says_what_comes_on_top():
     assert "25,000 pairs a second" in table
 
 
-def test_a_simulated_worker_fails_one_block_in_a_hundred_and_only_once():
+def test_a_simulated_worker_fails_one_block_in_a_hundred():
     simulated = cluster.Simulated(1e-9, 0)
-    tasks = [replace(FOUR[0], name=str(n)) for n in range(2000)]
-    first = [simulated._work(task) for task in tasks]
-    assert 5 < sum(isinstance(one, Failed) for one in first) < 40
-    assert all(isinstance(simulated._work(task), Done) for task in tasks)
+    made = [simulated._work(replace(FOUR[0], name=str(n))) for n in range(2000)]
+    assert 2 < sum(isinstance(one, Failed) for one in made) < 60
+    assert max(one.elapsed_s for one in made if isinstance(one, Done)) == 3e-9
