@@ -607,15 +607,22 @@ def test_blocks_keep_their_size_where_a_run_is_resumed_with_other_workers(many, 
 
 
 def test_the_table_says_what_comes_on_top():
+    many = {"workers": 1000, "pairs_per_s": 30000.0, "share": 0.75, "driver_cpu_s": 20.0, "pairs": 2_000_000}
     result = {
         "overhead": [{"method": "bsm", "here_s": 0.004, "there_s": 0.0042}],
-        "speed_up": [{"workers": 1000, "pairs_per_s": 30000.0, "share": 0.75}],
-        "driver": {"pairs_per_s": 25000.0, "seconds_a_pair": {"merge": 4e-5}, "pairs_each": 400},
+        "speed_up": [many | {"workers": 1, "driver_cpu_s": 99.0}, many],
+        "driver": {
+            "seconds_a_pair": {"plan and check": 1e-5, "merge": 3e-5},
+            "pairs_each": 400,
+            "pairs": 1000,
+        },
+        "note": "Other work ran.",
     }
     table = cluster.table_of(result)
     assert "| scripted judge, bsm | 4.00 | 4.20 | 5 % |" in table
     assert "| 1,000 | 30,000 | 75 % |" in table
-    assert "25,000 pairs a second" in table
+    assert "one core of it can feed 25,000 pairs a second" in table
+    assert table.endswith("Other work ran.")
 
 
 def test_a_simulated_worker_fails_one_block_in_a_hundred():
