@@ -135,7 +135,7 @@ def driver(folder: Path, n_pairs: int = DRIVER_PAIRS, pairs_each: int = PAIRS_EA
 
 
 def rate_of(result: dict[str, Any]) -> tuple[float, float]:
-    """Seconds of the driver to hand out a pair, by the largest simulation, and to put its verdict in place."""
+    """Seconds of the driver to hand out a pair, by the largest simulation, and to put a verdict in place."""
     largest = max(result["speed_up"], key=lambda one: one["workers"])
     return largest["driver_cpu_s"] / largest["pairs"], result["driver"]["seconds_a_pair"]["merge"]
 
