@@ -271,7 +271,7 @@ def test_a_cluster_that_is_not_there_is_one_message(ray_here, tmp_path):
 
 GUIDE = Path(__file__).parents[1] / "docs/how-to/judge-on-a-cluster.md"
 SHIM = """#!/bin/sh
-case "$1" in run | rank) set -- "$@" --backend scripted:longer ;; esac
+case "$1" in run) set -- "$@" --backend scripted:longer ;; esac
 exec {python} -m judge "$@"
 """
 """What `judge` is where the guide is followed: a judge without weights."""
@@ -279,13 +279,12 @@ exec {python} -m judge "$@"
 
 def test_the_guide_is_followed_as_it_is_written(ray_here, tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", pairs_with(100))
-    write_outputs(tmp_path / "outputs", {"big": [40] * 12, "small": [10] * 12})
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/judge").write_text(SHIM.format(python=sys.executable))
     (tmp_path / "bin/judge").chmod(0o755)
     blocks = re.findall(r"(<!-- not run[^\n]*\n)?```bash\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     commands = "".join(text for not_run, text in blocks if not not_run)
-    assert commands.count("--on ray:local") == 2
+    assert commands.count("--on ray:local") == 1
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         env={**ray_here.environment, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"},
