@@ -133,6 +133,15 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), KNOCK_S).close()
 
 
+def resources_there() -> Mapping[str, float]:
+    """The cores and GPUs of the cluster, as Ray names them."""
+    import ray
+
+    connected_to: Any = ray  # whose own types are those of some functions only
+    found: Mapping[str, float] = connected_to.cluster_resources()
+    return found
+
+
 def needs_of(cluster: Cluster, options: JudgeOptions, there: Mapping[str, float]) -> dict[str, float]:
     """The cores and GPUs of one worker, as Ray names them."""
     gpus = cluster.gpus
@@ -171,7 +180,7 @@ def mapped(items: Sequence[Any], n_parts: int, work: Any, **how: Any) -> Iterato
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     rows = [{"item": pickle.dumps(item)} for item in items]
     data = ray.data.from_items(rows, override_num_blocks=max(1, min(n_parts, len(rows))))
-    made = data.map_batches(work, batch_size=None, batch_format="pyarrow", **how)
+    made: Any = data.map_batches(work, batch_size=None, batch_format="pyarrow", **how)
     try:
         for batch in made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             yield from map(pickle.loads, batch["item"].to_pylist())

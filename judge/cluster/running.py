@@ -21,6 +21,7 @@ from judge.cluster.pool import (
     made_of,
     mapped,
     needs_of,
+    resources_there,
     size_of_pool,
     worked,
 )
@@ -86,9 +87,7 @@ def check_some(table: Any) -> Any:
 
 def pool_there(cluster: Cluster, options: JudgeOptions) -> tuple[dict[str, float], int]:
     """What a worker needs, and how many there are. Raises BackendError where there is no room for one."""
-    import ray
-
-    there = ray.cluster_resources()
+    there = resources_there()
     needs = needs_of(cluster, options, there)
     return needs, size_of_pool(cluster, needs, there)
 
@@ -109,9 +108,7 @@ def told_there(options: JudgeOptions, needs: Mapping[str, float]) -> Told:
 
 def checked_there(spans: Sequence[Span], progress: Progress) -> list[Checked]:
     """Each span as a worker has read it."""
-    import ray
-
-    cores = int(ray.cluster_resources().get("CPU", 1))
+    cores = int(resources_there().get("CPU", 1))
     found: dict[int, Checked] = {}
     done, total = 0, sum(span.end - span.start for span in spans)
     for number, checked in mapped(list(enumerate(spans)), CHECKS_EACH * cores, check_some, num_cpus=1):
