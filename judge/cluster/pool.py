@@ -117,13 +117,17 @@ def _connect(ray: Any, cluster: Cluster) -> None:
                 said = f"--on {ENGINE}:{cluster.address}: no cluster answers there ({why})."
                 raise BackendError(said) from error
     cores = None if cluster.workers is None else max(1, round(cluster.workers * cluster.cpus))
-    ray.init(
-        LOCAL_CLUSTER,
-        num_cpus=cores,
-        include_dashboard=False,
-        object_store_memory=LOCAL_STORE_BYTES,
-        **quiet,
-    )
+    try:
+        ray.init(
+            LOCAL_CLUSTER,
+            num_cpus=cores,
+            include_dashboard=False,
+            object_store_memory=LOCAL_STORE_BYTES,
+            **quiet,
+        )
+    except Exception as error:  # Ray has no class of its own for it
+        why = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+        raise BackendError(f"--on {ENGINE}:{LOCAL_CLUSTER}: Ray did not start here ({why}).") from error
 
 
 def _knock(address: str) -> None:
