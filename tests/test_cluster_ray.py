@@ -62,7 +62,6 @@ class Ray:
             "PYTHONPATH": str(self.package),
             "JUDGE_CACHE": str(folder / "cache"),
             "RAY_worker_niceness": "0",
-            "RAY_raylet_start_wait_time_s": "120",  # on a busy machine
             "RAY_USAGE_STATS_ENABLED": "0",
             "OMP_NUM_THREADS": "1",
         }
@@ -168,7 +167,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cluster that this process is connected to, so that commands here use it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_worker_niceness", "0")
-        patch.setenv("RAY_raylet_start_wait_time_s", "120")
         patch.setenv("JUDGE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("RAY_ADDRESS", raising=False)
         with connected(Cluster("local", WORKERS)):
