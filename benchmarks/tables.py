@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks import (
     branch,
     calibrated,
+    cluster,
     commandline,
     constructed,
     fleet,
@@ -285,6 +286,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,
     "calibration": calibrated.table_of,
+    "cluster": lambda results: cluster.table_of(*results),
     "constructed": constructed.table_of,
     "hostile": hostile.table_of,
     "policy": policy.table_of,

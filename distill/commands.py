@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from judge.cli.cluster import (
+    OnOption,
+    ShardsOption,
+    WorkerCpusOption,
+    WorkerGpusOption,
+    WorkersOption,
+    method_there,
+)
 from judge.cli.console import STYLE, QuietOption, check_folder, interruptible, progress_shown
 from judge.datasets.dataset import data_folder
 from judge.errors import MissingExtra
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
     from distill.folder import RunFolder
     from distill.recipe import Recipe
     from distill.within import Budget
+    from judge.api import MethodMaker
 
 RUNS = "runs"
 
@@ -64,12 +73,18 @@ def collect(
     limit: LimitOption = None,
     folder: FolderOption = None,
     data_dir: DataOption = None,
+    on: OnOption = "",
+    shards: ShardsOption = None,
+    workers: WorkersOption = None,
+    worker_cpus: WorkerCpusOption = None,
+    worker_gpus: WorkerGpusOption = None,
     ledger: LedgerOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Let the teacher read pairs in both orders. Interrupted, the same command goes on."""
     recipe, run = _run_of(config, limit, folder)
-    _collect(recipe, run, data_dir, ledger, quiet)
+    with method_there(on, shards, workers, worker_cpus, worker_gpus, quiet) as method:
+        _collect(recipe, run, data_dir, ledger, quiet, method=method)
 
 
 def _collect(
@@ -79,13 +94,14 @@ def _collect(
     ledger: Path | None,
     quiet: bool,
     budget: Budget | None = None,
+    method: MethodMaker | None = None,
 ) -> None:
     from distill.stages import run_collect
     from distill.trainstage import try_training
 
     with interruptible(), progress_shown(quiet) as progress:
         trial = partial(try_training, recipe, progress=progress, budget=budget) if budget else None
-        manifest = run_collect(recipe, run, data_folder(data_dir), progress, ledger, budget, trial)
+        manifest = run_collect(recipe, run, data_folder(data_dir), progress, ledger, budget, trial, method)
     check = manifest["contamination"]
     print(f"{manifest['n_pairs']:,} pairs read in both orders by {manifest['inputs']['teacher']}")
     for what, counts in (("left out", manifest["left_out"]), ("not clean", check["dropped"])):

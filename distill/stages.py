@@ -30,7 +30,7 @@ from distill.within import (
     planned,
     warning_of,
 )
-from judge.api import Judge
+from judge.api import Judge, MethodMaker
 from judge.errors import InputError
 from judge.evaluate import is_identical, size_of
 from judge.io.wording import counts_in_words
@@ -54,6 +54,7 @@ def run_collect(
     ledger_path: Path | None = None,
     budget: Budget | None = None,
     trial: Trial | None = None,
+    method: MethodMaker | None = None,
 ) -> Manifest:
     """The manifest of the traces: the teacher has read every clean pair in both orders, or the first ones.
 
@@ -62,6 +63,7 @@ def run_collect(
         ledger_path: where the teacher's readings are kept; None is the run's folder.
         budget: the time of the whole run; without one all pairs are read.
         trial: tries how long training takes, so that the time is shared out well.
+        method: makes a teacher that reads elsewhere.
 
     Raises:
         InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
@@ -77,7 +79,7 @@ def run_collect(
     told = Told(progress)
     with (
         opened_ledger(ledger_path or folder.ledger) as ledger,
-        Judge.of(options, ledger=ledger, progress=told) as judge,
+        Judge.of(options, ledger=ledger, progress=told, method=method) as judge,
     ):
         teacher = judge.identity
         if learned_votes(teacher.adapter):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import RLock
@@ -15,7 +15,7 @@ from judge.evaluate import is_identical, judge_pairs
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
-from judge.methods import AUTO, BY_CRITERIA, FAST
+from judge.methods import AUTO, BY_CRITERIA, FAST, Method
 from judge.options import BackendLoader, JudgeOptions, judge_options, kinds_of_options
 from judge.orders import ruled
 from judge.progress import Progress, shown_progress, silent
@@ -29,6 +29,10 @@ WARM = Pair.of("Which number is larger, 2 or 3?", "It is 3.", "It is 2.")
 
 BESIDE = ("ledger", "cache", "progress")
 """What a `Judge` takes beside the options of `judge_options`."""
+
+
+MethodMaker = Callable[[JudgeOptions, Ledger], Method]
+"""Makes the method of these options; the ledger is the judge's."""
 
 
 class Judge:
@@ -146,14 +150,16 @@ class Judge:
         progress: bool | Progress = False,
         remembers: bool = True,
         load: BackendLoader = load_backend,
+        method: MethodMaker | None = None,
     ) -> Judge:
         """A judge made from options that were read elsewhere. A `Ledger` that is open already stays open.
 
         One that does not remember its pairs can judge for ever; `agreement` then needs them as an argument.
-        Judges can share an engine, and the weights in it, that `load` gives to each of them.
+        Judges can share an engine, and the weights in it, that `load` gives to each of them. `method` makes
+        one that reads elsewhere, in the place of the one that the options load here.
         """
         judge = cls.__new__(cls)
-        judge._begin(options, ledger, cache, progress, remembers, load)
+        judge._begin(options, ledger, cache, progress, remembers, load, method)
         return judge
 
     def _begin(
@@ -164,6 +170,7 @@ class Judge:
         progress: bool | Progress,
         remembers: bool = True,
         load: BackendLoader = load_backend,
+        method: MethodMaker | None = None,
     ) -> None:
         self.options = options
         self._rule = options.rule
@@ -181,7 +188,11 @@ class Judge:
             ledger = self._stack.enter_context(opened_ledger(path, is_kept=cache))
         self._ledger = ledger
         try:
-            self._method = options.load(lambda *told: self._tell(*told), ledger, load)
+            self._method = (
+                method(options, ledger)
+                if method is not None
+                else options.load(lambda *told: self._tell(*told), ledger, load)
+            )
         except BaseException:
             self._stack.close()
             raise
@@ -392,14 +403,8 @@ class Judge:
 
     def _refuse_other_calibration(self) -> None:
         """Raises InputError where the calibration was made for another judge."""
-        if self._rule is None or self._rule.calibration is None:
-            return
-        made_for, read_by = self._rule.calibration.judge, self._method.identity.fingerprint
-        if made_for != read_by:
-            raise InputError(
-                f"{self.options.calibration}: this calibration is of {made_for}, and the judge here is "
-                f"{read_by}. Make one for it with `judge calibrate`."
-            )
+        if self._rule is not None and self._rule.calibration is not None:
+            self.options.refuse_other_calibration(self._method.identity.fingerprint)
 
     def _remember(self, pairs: Sequence[Pair]) -> None:
         """Keeps the pairs for `agreement`, and the ids under which they differ."""

@@ -43,6 +43,9 @@ class BadLines(InputError):
         self.problems = tuple(problems)
         super().__init__(_shown(alike_together(self.problems), "bad lines"))
 
+    def __reduce__(self) -> tuple[type, tuple[Sequence[str]]]:
+        return type(self), (self.problems,)  # as it is made: its text alone would be taken for problems
+
 
 class ModelError(JudgeError):
     """A base model or its weights cannot be used."""
@@ -66,6 +69,9 @@ class PromptTooLong(BackendError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(_shown([(one, 1) for one in self.problems], "prompts that are too long"))
+
+    def __reduce__(self) -> tuple[type, tuple[Sequence[str]]]:
+        return type(self), (self.problems,)
 
 
 class MissingExtra(BackendError):

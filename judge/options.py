@@ -77,6 +77,15 @@ class JudgeOptions:
         below = found.undecided_below if self.abstain_below is None else self.abstain_below
         return Rule(found, float(below))
 
+    def refuse_other_calibration(self, read_by: str) -> None:
+        """Raises InputError where the calibration is not that of the judge of this fingerprint."""
+        rule = self.rule
+        if rule is not None and rule.calibration is not None and rule.calibration.judge != read_by:
+            raise InputError(
+                f"{self.calibration}: this calibration is of {rule.calibration.judge}, and the judge here is "
+                f"{read_by}. Make one for it with `judge calibrate`."
+            )
+
     def load(self, progress: Progress, store: ReplyStore, load: BackendLoader = load_backend) -> Method:
         """Loads the judge. Its weights load at the first question; `store` keeps what readings share.
 

@@ -65,6 +65,7 @@ REASONS = (
 """Why a block is not run; there are no other reasons."""
 ELSEWHERE = {
     "docs/ci.md": "tests/test_ci_guide.py follows it with the wheel and the real judge",
+    "docs/how-to/judge-on-a-cluster.md": "tests/test_cluster_ray.py follows it on a cluster of this machine",
     "docs/reference/command-line.md": "made from the commands themselves",
     "docs/how-to/add-*.md": "tests/test_how_to.py runs them as a package of their own and in the project",
     **{

@@ -16,7 +16,18 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = ("judge", "distill", "benchmarks", "app")
-HEAVY = ("torch", "transformers", "pandas", "pyarrow", "datasets", "scipy", "matplotlib", "streamlit", "vllm")
+HEAVY = (
+    "torch",
+    "transformers",
+    "pandas",
+    "pyarrow",
+    "datasets",
+    "scipy",
+    "matplotlib",
+    "streamlit",
+    "vllm",
+    "ray",
+)
 
 PAGES = "app/"  # run by Streamlit's server alone
 
@@ -31,7 +42,7 @@ FLOORS = (
     ("judge/evaluate.py", "judge/options.py", "judge/datasets", "judge/provenance.py"),
     ("judge/report",),
     ("judge/study",),
-    ("judge/api.py",),
+    ("judge/api.py", "judge/cluster"),
     ("judge/bench", "judge/review", "judge/ranking"),
     ("judge/serve",),
     ("judge/plugin", "judge/frameworks", "judge/cli"),

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from judge.api import Judge
+from judge.api import Judge, MethodMaker
 from judge.datasets import DATA_SETS, own_file
 from judge.datasets.dataset import Check, Dataset, DataSource, Wanted, only, stratified
 from judge.errors import InputError
@@ -24,14 +24,20 @@ if TYPE_CHECKING:
     from judge.study.study import Entrant
 
 
-def refuse_hopeless(named: Sequence[tuple[str, JudgeOptions]], ledger: Ledger, progress: Progress) -> None:
+def refuse_hopeless(
+    named: Sequence[tuple[str, JudgeOptions]],
+    ledger: Ledger,
+    progress: Progress,
+    method: MethodMaker | None = None,
+) -> None:
     """Checks, before hours of judging, that judges can be named and their figures may share a table.
 
     Raises:
         InputError: one judge learned people's votes, and another one something else.
         JudgeError: a judge cannot be made: there is no such adapter, server or base model.
     """
-    identities = [Judge.of(options, ledger=ledger, progress=progress).identity for _, options in named]
+    judges = [Judge.of(options, ledger=ledger, progress=progress, method=method) for _, options in named]
+    identities = [judge.identity for judge in judges]
     names = names_of([name for name, _ in named], identities)
     refuse_mixed(zip(names, (one.adapter for one in identities), strict=True))
 
@@ -60,13 +66,19 @@ class JudgeRun:
 
 
 def judge_dataset(
-    name: str, options: JudgeOptions, dataset: Dataset, ledger: Ledger, progress: Progress
+    name: str,
+    options: JudgeOptions,
+    dataset: Dataset,
+    ledger: Ledger,
+    progress: Progress,
+    method: MethodMaker | None = None,
 ) -> JudgeRun:
     """The verdicts of one judge; its model is freed before the next one loads.
 
-    The seconds are those of the ledger, mean of a verdict, with what was asked once shared out.
+    The seconds are those of the ledger, mean of a verdict, with what was asked once shared out. `method`
+    makes a judge that reads elsewhere.
     """
-    judge = Judge.of(options, ledger=ledger, progress=progress)
+    judge = Judge.of(options, ledger=ledger, progress=progress, method=method)
     verdicts = judge.judge(dataset.pairs)
     elapsed_s = judge.elapsed_s(dataset.pairs, verdicts) / len({pair.content_hash for pair in dataset.pairs})
     run = JudgeRun(name, judge.identity, verdicts, elapsed_s, judge.replay, judge.notice)

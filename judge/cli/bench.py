@@ -18,6 +18,14 @@ from judge.bench.run import (
     source_of,
     with_those_before,
 )
+from judge.cli.cluster import (
+    OnOption,
+    ShardsOption,
+    WorkerCpusOption,
+    WorkerGpusOption,
+    WorkersOption,
+    method_there,
+)
 from judge.cli.console import (
     NOT_ALL_JUDGED,
     STYLE,
@@ -100,6 +108,11 @@ def bench(
     out: Annotated[str | None, typer.Option(help="Write the result file, JSON with every figure.")] = None,
     html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
     markdown: Annotated[str | None, typer.Option(help="Write Markdown; - is standard output.")] = None,
+    on: OnOption = "",
+    shards: ShardsOption = None,
+    workers: WorkersOption = None,
+    worker_cpus: WorkerCpusOption = None,
+    worker_gpus: WorkerGpusOption = None,
     ledger: LedgerOption = None,
     no_cache: NoCacheOption = False,
     quiet: QuietOption = False,
@@ -123,9 +136,14 @@ def bench(
     turn, votes = turn or source.turn, votes or source.votes
     wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
     dataset = chosen(source.read(wanted), category or (), limit, seed)
-    with interruptible(), progress_shown(quiet) as progress, opened_ledger(ledger, no_cache) as book:
-        refuse_hopeless(named, book, progress)
-        runs = [judge_dataset(name, options, dataset, book, progress) for name, options in named]
+    with (
+        interruptible(),
+        progress_shown(quiet) as progress,
+        opened_ledger(ledger, no_cache) as book,
+        method_there(on, shards, workers, worker_cpus, worker_gpus, quiet) as method,
+    ):
+        refuse_hopeless(named, book, progress, method)
+        runs = [judge_dataset(name, options, dataset, book, progress, method) for name, options in named]
         if not quiet:
             for run, name in zip(runs, names_of_runs(runs), strict=True):
                 print(f"{name}: {run.replay}{f'. {run.notice}' if run.notice else ''}", file=sys.stderr)

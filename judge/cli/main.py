@@ -19,7 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from judge._version import __version__
-from judge.cli import forms
+from judge.cli import cluster, forms
 from judge.cli.adapters import app as adapters_app
 from judge.cli.calibrate import calibrate
 from judge.cli.console import (
@@ -282,6 +282,12 @@ def run(
         int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
     ] = None,
     mapping: forms.MapOption = "",
+    on: cluster.OnOption = "",
+    shards: cluster.ShardsOption = None,
+    workers: cluster.WorkersOption = None,
+    worker_cpus: cluster.WorkerCpusOption = None,
+    worker_gpus: cluster.WorkerGpusOption = None,
+    price: cluster.PriceOption = None,
     ledger: LedgerOption = None,
     no_cache: NoCacheOption = False,
     quiet: QuietOption = False,
@@ -289,6 +295,15 @@ def run(
     judge: JudgeOptions,
 ) -> None:
     """Judge a file of pairs in both orders. Exit status 0: all were judged; 3: some are unparsed."""
+    if on:
+        if ledger is not None:
+            raise InputError("--ledger: with --on shards are the record. `judge ledger import` takes them.")
+        where = cluster.cluster_of(on, workers, worker_cpus, worker_gpus)
+        cluster.run_there(pairs, out, where, shards, judge, mapping, limit, seed, price, no_cache, quiet)
+        return
+    cluster.refuse_alone(
+        shards=shards, workers=workers, worker_cpus=worker_cpus, worker_gpus=worker_gpus, price=price
+    )
     from judge.api import Judge
     from judge.forms.reading import read_pairs, told
     from judge.io.frames import TABLE_ENDINGS, is_table, verdicts_to_frame, write_frame

@@ -9,6 +9,14 @@ from typing import Annotated
 
 import typer
 
+from judge.cli.cluster import (
+    OnOption,
+    ShardsOption,
+    WorkerCpusOption,
+    WorkerGpusOption,
+    WorkersOption,
+    method_there,
+)
 from judge.cli.console import (
     MIN_WIDTH,
     LedgerOption,
@@ -53,6 +61,11 @@ def rank(
     seed: Annotated[int, typer.Option(help="Of the order in which prompts are used.")] = 0,
     out: Annotated[str | None, typer.Option(help="Write the ranking as JSON; - is standard output.")] = None,
     html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
+    on: OnOption = "",
+    shards: ShardsOption = None,
+    workers: WorkersOption = None,
+    worker_cpus: WorkerCpusOption = None,
+    worker_gpus: WorkerGpusOption = None,
     ledger: LedgerOption = None,
     no_cache: NoCacheOption = False,
     quiet: QuietOption = False,
@@ -81,7 +94,10 @@ def rank(
         stack.enter_context(interruptible())
         progress = stack.enter_context(progress_shown(quiet))
         shown = of_loading(progress)
-        asked = stack.enter_context(Judge.of(judge, ledger=ledger, cache=not no_cache, progress=shown))
+        there = method_there(on, shards, workers, worker_cpus, worker_gpus, quiet)
+        method = stack.enter_context(there)
+        own = Judge.of(judge, ledger=ledger, cache=not no_cache, progress=shown, method=method)
+        asked = stack.enter_context(own)
         board = rank_answers(answers, asked, budget, within_s, seed, say, progress)
     if html is not None:
         write(html, format_ranking_html(board))

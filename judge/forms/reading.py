@@ -62,7 +62,11 @@ def read_pairs(path: str | Path, say: Say = told, mapping: str = "") -> list[Pai
         BadLines: some rows cannot be read; the error holds a line for each of them.
         InputError: the file as a whole cannot be read, or nothing in it can be judged.
     """
-    file = file_at(path)
+    return pairs_in(file_at(path), path, say, mapping)
+
+
+def pairs_in(file: File, path: str | Path, say: Say = told, mapping: str = "") -> list[Pair]:
+    """The same of a file that was read from there. Raises as `read_pairs`."""
     read = read_rows(file, say, mapping)
     if read.votes:
         name = columns.NAME if mapping else form_among(file.rows) or ""
@@ -160,6 +164,11 @@ def form_among(rows: Iterable[Row]) -> str | None:
 
 def file_at(path: str | Path) -> File:
     """The rows of a file, read once. Raises InputError where it holds neither JSON, a table nor Parquet."""
+    return file_of(content_of(path), file_name(path))
+
+
+def file_of(data: bytes, name: str) -> File:
+    """The same of a file's content and its name."""
     kinds = [JSON]
 
     def noting(kind: str, read: Reader) -> Reader:
@@ -171,11 +180,10 @@ def file_at(path: str | Path) -> File:
 
     readers = {JSON: json_rows, TABLE: csv_rows, PARQUET: parquet_rows}
     noted = {kind: noting(kind, read) for kind, read in readers.items()}
-    data = content_of(path)
     if data.startswith(ZIP_MAGIC):
-        return File(file_name(path), JSON, [Row(file_name(path), unzipped(data, file_name(path)))])
-    rows = list(rows_of_content(data, file_name(path), noted))
-    return File(file_name(path), kinds[-1], rows)
+        return File(name, JSON, [Row(name, unzipped(data, name))])
+    rows = list(rows_of_content(data, name, noted))
+    return File(name, kinds[-1], rows)
 
 
 def entries_of(file: File) -> list[Entry]:

@@ -90,11 +90,15 @@ def kind_of_content(data: bytes, name: str) -> str:
 def is_json_lines(path: Path) -> bool:
     """Whether a file is UTF-8 with a JSON object a line, as far as its beginning shows; an OSError passes."""
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        return begins_as_json_lines(file.read(HEAD), path.name)
+
+
+def begins_as_json_lines(head: bytes, name: str) -> bool:
+    """The same of a file's first `HEAD` bytes and its name."""
     if head.startswith((GZIP_MAGIC, PARQUET_MAGIC)) or encoding_of(head):
         return False
     head = head.removeprefix(BOM_UTF8)
-    return kind_of_content(head, path.name) == JSON and not is_spread(head)
+    return kind_of_content(head, name) == JSON and not is_spread(head)
 
 
 def has_header(line: bytes) -> bool:

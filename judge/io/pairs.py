@@ -57,8 +57,22 @@ def pairs_of(rows: Iterable[Row], name: str, kind: str = JSON) -> list[Pair]:
         BadLines: some rows cannot be read; the error holds a line for each of them.
         InputError: there is no pair.
     """
+    pairs = unnamed_pairs(rows, {}, kind)
+    if not pairs:
+        raise InputError(f"{name}: no pairs found. A file must hold at least one pair.")
+    return with_ids(pairs)
+
+
+def unnamed_pairs(rows: Iterable[Row], first_with_id: dict[Hashable, str], kind: str = JSON) -> list[Pair]:
+    """The pairs of rows, their ids as they stand there, "" where there is none.
+
+    Args:
+        first_with_id: where each id was first seen, in rows that were read before, too; gets those of these.
+
+    Raises:
+        BadLines: some rows cannot be read, or repeat the id of an earlier one.
+    """
     rows = changed(rows, CELLS_OF[kind]) if kind in CELLS_OF else rows
-    first_with_id: dict[Hashable, str] = {}
 
     def pair_of(cells: Mapping[str, Any], where: str) -> Pair:
         pair_id = id_of(cells)
@@ -66,10 +80,7 @@ def pairs_of(rows: Iterable[Row], name: str, kind: str = JSON) -> list[Pair]:
             claim(first_with_id, pair_id, where, f"id {shown(pair_id)}")
         return pair_from_cells(cells, pair_id)
 
-    pairs = gather(rows, pair_of)
-    if not pairs:
-        raise InputError(f"{name}: no pairs found. A file must hold at least one pair.")
-    return with_ids(pairs)
+    return gather(rows, pair_of)
 
 
 def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:

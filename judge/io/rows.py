@@ -149,7 +149,12 @@ def json_rows(data: bytes, name: str) -> Iterator[Row]:
     if is_spread(data):
         yield from spread_rows(data, name)
         return
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    yield from line_rows(data, name)
+
+
+def line_rows(data: bytes, name: str, first: int = 1) -> Iterator[Row]:
+    """An object a line, of a piece of a file that begins with its line number `first`."""
+    for number, line in enumerate(data.split(b"\n"), start=first):
         if line.strip():
             yield Row(f"{name}:{number}", object_of_line(line))
 

@@ -27,11 +27,11 @@ from filelock import FileLock
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
 from judge.io.files import cache_folder
-from judge.io.verdicts import cut_to_json, step_to_json
 from judge.ledger.shards import (
     ReadingRow,
+    cut_text,
     iso,
-    probabilities_text,
+    row_of,
     shard_line,
     stored_probabilities,
     write_shards,
@@ -616,27 +616,7 @@ def _is_same_reading(one: ReadingRow, other: ReadingRow) -> bool:
 
 
 def _row_of(entry: Entry, recorded_at: str) -> ReadingRow:
-    reading = entry.reading
-    choice = reason = probabilities = None
-    if isinstance(reading, Judgment):
-        choice, probabilities = reading.choice, probabilities_text(reading.probabilities)
-    else:
-        reason = reading.reason
-    return ReadingRow(
-        content=entry.content,
-        order=entry.order,
-        choice=choice,
-        reason=reason,
-        probabilities=probabilities,
-        raw=reading.raw,
-        tokens_in=reading.tokens_in,
-        tokens_out=reading.tokens_out,
-        is_trimmed=reading.is_trimmed,
-        elapsed_s=entry.elapsed_s,
-        recorded_at=recorded_at,
-        steps=json.dumps([step_to_json(step) for step in reading.steps]) if reading.steps else None,
-        cut=cut_text(reading.cut),
-    )
+    return row_of(entry.content, entry.order, entry.reading, entry.elapsed_s, recorded_at)
 
 
 def _reading_of(row: ReadingRow) -> Reading:
@@ -645,10 +625,6 @@ def _reading_of(row: ReadingRow) -> Reading:
     if row.choice is None:
         return Unparsed(row.reason or "", *rest)
     return Judgment(Choice(row.choice), stored_probabilities(row.probabilities), *rest)
-
-
-def cut_text(cut: Cut | None) -> str | None:
-    return None if cut is None else json.dumps(cut_to_json(cut))
 
 
 def stored_cut(text: str | None) -> Cut | None:

@@ -17,10 +17,12 @@ from pydantic import AfterValidator, Field, ValidationError, create_model, model
 from pydantic_core import PydanticCustomError
 
 from judge.errors import BadLines
-from judge.io.rows import shown
+from judge.io.rows import Wrong, shown
 from judge.io.shapes import Must, OpenShape, Sha256, Shape, misshapen, shaped
-from judge.ledger.shards import SHARD_SCHEMA, SHARD_VERSION, ReadingRow, iso, probabilities_text
-from judge.records import Identity
+from judge.io.verdicts import verdict_from_cells
+from judge.ledger.shards import SHARD_SCHEMA, SHARD_VERSION, ReadingRow, iso, probabilities_text, row_of
+from judge.ledger.verdictshards import VERDICTS_SCHEMA
+from judge.records import Identity, Order
 
 LARGEST = 2**63  # SQLite's whole numbers are below it
 
@@ -44,6 +46,14 @@ class CutShape(Shape):
 
     read: Count
     whole: Count
+
+
+class VerdictsHeader(OpenShape):
+    """The first line of a shard of verdicts: what its readings need beside the verdicts themselves."""
+
+    contents: list[Annotated[Sha256, Must("64 hex digits")] | None]
+    elapsed_s: Annotated[Seconds, Must("a number from 0")]
+    recorded_at: str
 
 
 class SharedStep(Shape):
@@ -96,8 +106,13 @@ class ShardLine(Shape):
 
 
 def read_shard(path: Path) -> tuple[Identity, list[ReadingRow]]:
-    """The judge and its rows. Raises BadLines with every line that cannot be read."""
+    """The judge and its rows, of a shard of readings or of verdicts (`judge.ledger.verdictshards`).
+
+    Raises BadLines with every line that cannot be read.
+    """
     header, *lines = _lines_in(path)
+    if VERDICTS_SCHEMA in header[:LONGEST_SCHEMA]:
+        return read_verdict_shard(path, header, lines)
     try:
         identity = _identity_in(header)
     except ValueError as error:
@@ -113,6 +128,35 @@ def read_shard(path: Path) -> tuple[Identity, list[ReadingRow]]:
     return identity, rows
 
 
+LONGEST_SCHEMA = 100  # characters at the start of a header in which its schema stands
+
+
+def read_verdict_shard(path: Path, header: str, lines: list[str]) -> tuple[Identity, list[ReadingRow]]:
+    """The judge of a shard of verdicts and the readings in it, those of equal answers left out."""
+    try:
+        found = _object_in(header)
+        identity = _identity_in(header, VERDICTS_SCHEMA)
+        told = shaped(VerdictsHeader, found)
+        if len(told.contents) != len(lines):
+            raise ValueError(f"{len(lines)} verdicts, and the header names {len(told.contents)} pairs")
+    except ValueError as error:
+        raise BadLines([f"{path}:1: {error}"]) from error
+    rows: list[ReadingRow] = []
+    problems = []
+    for number, (content, line) in enumerate(zip(told.contents, lines, strict=True), start=2):
+        try:
+            readings = verdict_from_cells(_object_in(line)).readings
+        except (ValueError, Wrong) as error:
+            problems.append(f"{path}:{number}: {error}")
+            continue
+        if content is not None:
+            each_s = told.elapsed_s / (2 * len(lines))
+            rows += [row_of(content, order, readings[order], each_s, told.recorded_at) for order in Order]
+    if problems:
+        raise BadLines(problems)
+    return identity, rows
+
+
 def _lines_in(path: Path) -> list[str]:
     try:
         text = gzip.decompress(path.read_bytes()).decode()
@@ -122,10 +166,10 @@ def _lines_in(path: Path) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def _identity_in(line: str) -> Identity:
+def _identity_in(line: str, schema: str = SHARD_SCHEMA) -> Identity:
     """The judge in a shard's first line. Raises ValueError: what was found and what is right."""
     header = _object_in(line)
-    for name, right in (("schema", SHARD_SCHEMA), ("version", SHARD_VERSION)):
+    for name, right in (("schema", schema), ("version", SHARD_VERSION)):
         if header.get(name) != right:
             raise ValueError(f"{name}: must be {right!r} (found: {shown(header.get(name))})")
     identity = Identity(**shaped(Header, header).identity.model_dump())

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from judge.errors import InputError
+from judge.io.verdicts import cut_to_json, step_to_json
 from judge.io.writing import write_whole
-from judge.records import Choice, Identity
+from judge.records import Choice, Cut, Identity, Judgment, Order, Reading
 
 SHARD_SCHEMA = "four-token-judge/ledger"
 SHARD_VERSION = 1
@@ -53,6 +54,34 @@ def probabilities_text(probabilities: Mapping[Choice, float] | None) -> str | No
         return None
     ordered = {choice: float(probabilities[choice]) for choice in Choice if choice in probabilities}
     return json.dumps(ordered, allow_nan=False)
+
+
+def row_of(content: str, order: Order, reading: Reading, elapsed_s: float, recorded_at: str) -> ReadingRow:
+    """The reading of a content in an order as a row."""
+    choice = reason = probabilities = None
+    if isinstance(reading, Judgment):
+        choice, probabilities = reading.choice, probabilities_text(reading.probabilities)
+    else:
+        reason = reading.reason
+    return ReadingRow(
+        content=content,
+        order=order,
+        choice=choice,
+        reason=reason,
+        probabilities=probabilities,
+        raw=reading.raw,
+        tokens_in=reading.tokens_in,
+        tokens_out=reading.tokens_out,
+        is_trimmed=reading.is_trimmed,
+        elapsed_s=elapsed_s,
+        recorded_at=recorded_at,
+        steps=json.dumps([step_to_json(step) for step in reading.steps]) if reading.steps else None,
+        cut=cut_text(reading.cut),
+    )
+
+
+def cut_text(cut: Cut | None) -> str | None:
+    return None if cut is None else json.dumps(cut_to_json(cut))
 
 
 def stored_probabilities(text: str | None) -> dict[Choice, float] | None:
@@ -122,10 +151,10 @@ def _shards(header: str, lines: Sequence[str], max_bytes: int) -> list[bytes]:
     return _shards(header, lines[:middle], max_bytes) + _shards(header, lines[middle:], max_bytes)
 
 
-def gzipped(data: bytes) -> bytes:
+def gzipped(data: bytes, level: int = 9) -> bytes:
     """A gzip file of the bytes without a name or a time in it, so that equal ones give equal files."""
     # Not gzip.compress: its header differs between Python versions.
     buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=level, fileobj=buffer, mtime=0) as file:
         file.write(data)
     return buffer.getvalue()

@@ -94,6 +94,10 @@ class MemoryStore:
     def record_replies(self, replies: Mapping[str, Completion], elapsed_s: float) -> None:
         self._replies |= replies
 
+    def forget(self) -> None:
+        """Drops all of them."""
+        self._replies.clear()
+
 
 @dataclass(frozen=True, slots=True)
 class MethodSettings:
