@@ -44,7 +44,7 @@ from judge.errors import InputError
 from judge.evaluate import size_of
 from judge.io.writing import write_whole
 from judge.models import basemodels
-from judge.models.adapters import Adapter, check_fits, read_adapter, write_manifest
+from judge.models.adapters import REPLIES, Adapter, check_fits, read_adapter, write_manifest
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.provenance import provenance
@@ -147,7 +147,7 @@ def manifest_of(
     """All that an adapter's manifest says, except its schema and its files' hashes."""
     return {
         "name": recipe.adapter_name,
-        "targets": recipe.train.targets if templates_of(recipe) else "replies",
+        "targets": recipe.train.targets if templates_of(recipe) else REPLIES,
         "base_model": student.name,
         "base_model_hash": basemodels.hash_of(recipe.student),
         "templates": templates_of(recipe),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import VERDICT_MERGES, make_model
+from models import VERDICT_MERGES, make_adapter, make_model
 from pairs import pair_of
 
 from distill import stages
@@ -51,10 +51,16 @@ from distill.workings import (
     workings_in,
     workings_of,
 )
+from judge.backends import ChoiceProbabilities, Completion
+from judge.backends.scripted import ScriptedBackend, text_of
 from judge.errors import BadLines, InputError
 from judge.io.pairs import write_pairs
+from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.models.adapters import read_adapter
+from judge.options import JudgeOptions, judge_options
 from judge.orders import combine
+from judge.progress import silent
+from judge.prompts import fingerprint_of
 from judge.prompts.working import Weighed, Working, format_working, parse_working
 from judge.records import Choice, Judgment, Order, Outcome, Step, Unparsed
 
@@ -322,6 +328,91 @@ def test_orders_that_come_to_the_pairs_label_have_workings_and_others_none():
     assert workings_in(None, targets(Outcome.A), ties=False).reason == NOT_READ
     other = reading(Choice.SECOND, (2.0, 4.0), name="Tone: is kind.")
     assert workings_in(trace_of(first, other), targets(Outcome.A), ties=False).reason == TWO_PLANS
+
+
+# --- judged with -----------------------------------------------------------------------------------------
+
+
+class TwoMinded(ScriptedBackend):
+    """Plans where the first answer says "hard", is in two minds otherwise, and always prefers the first."""
+
+    def __init__(self, working: str = "1. Form: is short.\nA 4, B 2.\n[[A]]", is_ended: bool = True) -> None:
+        super().__init__(lambda prompt, index: "[[A]]")
+        self.working, self.is_ended = working, is_ended
+        self.starts: list[str] = []
+
+    def choose(self, prompts, choices):
+        if choices != ("[[", "Plan"):
+            return super().choose(prompts, choices)
+        assert [prompt.reply_start for prompt in prompts] == [""] * len(prompts)
+        p_plan = [0.9 if "hard" in text_of(prompt, "first") else 0.4 for prompt in prompts]
+        return [ChoiceProbabilities((1 - p, p), 9, 1) for p in p_plan]
+
+    def complete(self, prompts, sampling):
+        self.starts += [prompt.reply_start for prompt in prompts]
+        return [Completion(self.working, 9, 20, self.is_ended) for _ in prompts]
+
+
+ITEMS = [(pair_of("hard", "easy", id="p"), order) for order in Order]
+
+
+def raws(method: str, backend: TwoMinded, **settings: float) -> list[str]:
+    return [one.raw for one in load_method(method, backend, MethodSettings(**settings)).read(ITEMS)]
+
+
+def test_fast_is_four_tokens_slow_a_working_and_auto_what_the_first_word_says():
+    working = "Plan\n1. Form: is short.\nA 4, B 2.\n[[A]]"
+    assert raws("dual", TwoMinded()) == ["[[A]]"] * 2
+    backend = TwoMinded()
+    assert raws("dual-slow", backend) == [working] * 2
+    assert backend.starts == ["Plan\n"] * 2
+    assert raws("dual-auto", TwoMinded()) == [working, "[[A]]"]
+    assert raws("dual-auto", TwoMinded(), slow_above=0.95) == ["[[A]]"] * 2
+    assert raws("dual-auto", TwoMinded(), slow_above=0.3) == [working] * 2
+
+
+def test_a_working_that_is_cut_or_odd_is_unparsed_with_all_that_was_said():
+    for backend, reason in (
+        (TwoMinded(is_ended=False), "the working is not finished"),
+        (TwoMinded(working="Well, [[A]]"), "the working does not end in a verdict such as [[A]]"),
+    ):
+        [one, _] = load_method("dual-slow", backend).read(ITEMS)
+        assert isinstance(one, Unparsed)
+        assert (one.reason, one.raw, one.tokens_out) == (reason, f"Plan\n{backend.working}", 20)
+
+
+def test_what_moves_auto_is_part_of_the_judges_name_and_of_no_other_judges():
+    made = [load_method("dual-auto", TwoMinded(), MethodSettings(slow_above=above)) for above in (0.5, 0.7)]
+    assert len({one.identity.fingerprint for one in made}) == 2
+    names = ("dual", "dual-slow", "dual-auto")
+    assert len({load_method(name, TwoMinded()).identity.fingerprint for name in names}) == 3
+    with pytest.raises(InputError, match="--slow-above: method bsm has no such choice"):
+        load_method("bsm", TwoMinded(), MethodSettings(slow_above=0.7))
+
+
+def test_a_verdict_at_once_has_nothing_to_sample_and_a_working_has():
+    with pytest.raises(InputError, match="nothing to sample"):
+        load_method("dual", TwoMinded(), MethodSettings(temperature=0.7))
+    assert load_method("dual-slow", TwoMinded(), MethodSettings(temperature=0.7), samples=3).read(ITEMS)
+
+
+@pytest.mark.slow
+def test_fast_slow_and_auto_are_those_of_the_adapter_where_it_has_learned_both(tiny, tmp_path):
+    adapter = make_adapter(tiny, tmp_path / "both", templates=["dual"], prompts=fingerprint_of("dual"))
+    other = make_adapter(tiny, tmp_path / "other")
+
+    def judged(method: str, folder: Path) -> JudgeOptions:
+        return judge_options(method=method, base_model=str(tiny), adapter=str(folder))
+
+    ways = ("fast", "slow", "auto")
+    assert [judged(way, adapter).asked_by for way in ways] == ["dual", "dual-slow", "dual-auto"]
+    assert [judged(way, adapter).is_two for way in ways] == [False] * 3
+    assert [judged(way, other).asked_by for way in ways[:2]] == ["direct", "bsm"]
+    assert judged("auto", other).is_two
+    for way in ways:
+        assert judged(way, adapter).load(silent, MemoryStore()).identity.adapter == "both"
+    with pytest.raises(InputError, match="the adapter both has learned dual"):
+        judged("direct", adapter).load(silent, MemoryStore())
 
 
 # --- learned ---------------------------------------------------------------------------------------------
