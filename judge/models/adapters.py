@@ -139,8 +139,7 @@ def refuse_empty(manifest: Mapping[str, Any]) -> None:
     from judge.io.shapes import Misshapen
 
     must = {"templates": "a list of prompt names", "letters": "one of AB, ABC, 123456789"}
-    empty = {key: words for key, words in must.items() if not manifest[key]}
-    if empty:
+    if empty := [key for key in must if not manifest[key]]:
         raise Misshapen(
             [f"{key}: must be {words} (found: {manifest[key]!r})" for key, words in empty.items()]
         )
