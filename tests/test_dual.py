@@ -367,6 +367,9 @@ def test_fast_is_four_tokens_slow_a_working_and_auto_what_the_first_word_says():
     assert raws("dual-slow", backend) == [working] * 2
     assert backend.starts == ["Plan\n"] * 2
     assert raws("dual-auto", TwoMinded()) == [working, "[[A]]"]
+    [slow, fast] = load_method("dual-auto", TwoMinded()).read(ITEMS)
+    assert slow.steps == (Step("Form: is short.", "", 0, 0, (4.0, 2.0)),)
+    assert fast.steps == ()
     assert raws("dual-auto", TwoMinded(), slow_above=0.95) == ["[[A]]"] * 2
     assert raws("dual-auto", TwoMinded(), slow_above=0.3) == [working] * 2
 

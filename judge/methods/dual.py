@@ -22,8 +22,8 @@ from judge.methods.asking import (
 from judge.methods.direct import choose_letters
 from judge.progress import Progress, silent
 from judge.prompts import fill
-from judge.prompts.working import PLAN, parse_working
-from judge.records import Identity, Judgment, Order, Pair, Prompt, Reading, Unparsed
+from judge.prompts.working import PLAN, Weighed, parse_working
+from judge.records import Identity, Judgment, Order, Pair, Prompt, Reading, Step, Unparsed
 
 TEMPLATE = "dual"
 MAX_NEW_TOKENS = 512
@@ -119,5 +119,18 @@ def verdict_of(start: str, reply: Completion | Unparsed, ties: bool) -> Reading:
     working = parse_working(raw, reply.is_ended, tuple(letters))
     if isinstance(working, Unparsed):
         return Unparsed(working.reason, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
-    choice = letters[working.letter]
-    return Judgment(choice, None, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
+    return Judgment(
+        choice=letters[working.letter],
+        probabilities=None,
+        raw=raw,
+        tokens_in=reply.tokens_in,
+        tokens_out=reply.tokens_out,
+        is_trimmed=reply.is_trimmed,
+        steps=tuple(step_on(one) for one in working.weighed),
+    )
+
+
+def step_on(one: Weighed) -> Step:
+    """A criterion of a working as a step, so that reports show its scores; its tokens are the reading's."""
+    scores = None if one.scores is None else (float(one.scores[0]), float(one.scores[1]))
+    return Step(one.criterion, one.reason, 0, 0, scores)
