@@ -140,9 +140,7 @@ def refuse_empty(manifest: Mapping[str, Any]) -> None:
 
     must = {"templates": "a list of prompt names", "letters": "one of AB, ABC, 123456789"}
     if empty := [key for key in must if not manifest[key]]:
-        raise Misshapen(
-            [f"{key}: must be {words} (found: {manifest[key]!r})" for key, words in empty.items()]
-        )
+        raise Misshapen([f"{key}: must be {must[key]} (found: {manifest[key]!r})" for key in empty])
 
 
 # --- whether it fits -------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Manifest(OpenShape):
     prompts: Annotated[Sha256, Must("a SHA-256")]
     letters: Annotated[
         Literal["AB", "ABC", "123456789", ""],
-        Must("one of AB, ABC, 123456789, or empty where it is no judge"),
+        Must("one of AB, ABC, 123456789"),
     ]
     criteria: Annotated[list[Text], Must("a list of criteria")] = Field(default_factory=list)
     files: Annotated[
