@@ -94,7 +94,7 @@ OWN_METHOD = {"rows": "reply", "levels": "dual", "workings": "dual"}
 
 Text = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Part = Annotated[float, Field(ge=0, le=1)]
+Portion = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Length = Annotated[int, Field(ge=64)]
@@ -229,7 +229,7 @@ class Train(Block):
     """Pairs better by construction, for each kept pair: other_request, spoilt_fact, plea."""
     rows: str = ""
     """With method reply, the file of rows that are learned instead of verdicts: prompt, reply, weight."""
-    levels: Annotated[list[Part], Field(min_length=5, max_length=5)] = LEVELS
+    levels: Annotated[list[Portion], Field(min_length=5, max_length=5)] = LEVELS
     """With method dual, how often a bsm-text reading is learned whole, or with more and more left out."""
     workings: str = ""
     """With method dual, a run's folder whose teacher is bsm-text, if it is not the one that names winners."""
