@@ -33,7 +33,7 @@ from distill.dropping import (
 from distill.folder import RunFolder
 from distill.lessons import DualLessons, lessons_of
 from distill.recipe import LEVELS, read_recipe, recipe_of, recipe_to_json
-from distill.selection import targets
+from distill.selection import Example, Part, targets
 from distill.stages import run_collect, run_select
 from distill.traces import Trace, read_traces
 from distill.trainstage import run_train
@@ -43,6 +43,7 @@ from distill.workings import (
     OTHER_SUMS,
     OTHER_VERDICT,
     TWO_PLANS,
+    dual_rows,
     parts_of,
     reason_in,
     thinned,
@@ -53,6 +54,7 @@ from distill.workings import (
 )
 from judge.backends import ChoiceProbabilities, Completion
 from judge.backends.scripted import ScriptedBackend, text_of
+from judge.backends.tokens import PromptEncoder
 from judge.errors import BadLines, InputError
 from judge.io.pairs import write_pairs
 from judge.methods import MemoryStore, MethodSettings, load_method
@@ -552,6 +554,19 @@ def test_rows_end_in_a_verdict_of_four_tokens_and_what_is_looked_at_is_that_alon
     assert all(row.targets in verdicts.values() for batch in training.held_out for row in batch.rows)
     n_batches = [len({number for step in training.steps for number in step})]
     assert n_batches == [len(training.batches)]
+
+
+@pytest.mark.weights
+def test_in_the_real_tokenizer_rows_are_what_a_working_is_as_text_and_each_way_begins_with_one_token(small):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(small)
+    encoder, end = PromptEncoder(tokenizer, 4096, "trim"), tokenizer.eos_token_id
+    example = Example(PAIRS[0], targets(Outcome.A), None, Part.TRAIN)
+    [row] = dual_rows([example], [{Order.AB: CLOUDS}], encoder, end, ties=False)
+    assert list(row.targets) == [*encoder.plain_ids(WHOLE_TEXT), end]
+    assert encoder.choice_ids(["[[", "Plan"], "") == [encoder.plain_ids("[[A]]")[0], row.targets[0]]
+    assert row.targets[:2] == tuple(encoder.plain_ids("Plan\n"))
 
 
 @pytest.mark.slow
