@@ -23,21 +23,35 @@ from distill.recipe import Recipe, file_at
 from distill.replying import ReplyTraining
 from distill.rows import Row, read_rows, row_to_json
 from distill.said import N_COMPARED, Said, SaidReplies, SaidVerdicts, compared
-from distill.selection import Example, Part, part_by
+from distill.selection import Example, Part, part_by, targets
 from distill.selectionfile import example_to_json, read_selection
 from distill.stages import made_before
-from distill.student import Student
+from distill.student import Batch, Student, batch_of
+from distill.traces import read_traces, shards_of
 from distill.train import Training, VerdictTraining
 from distill.votes import voted_examples
+from distill.workings import Workings, dual_rows, thinned, workings_of
 from judge.backends import Settings
 from judge.errors import InputError
-from judge.io.files import sha256_of
+from judge.io.files import at_home, sha256_of
 from judge.io.rows import shown
 from judge.io.wording import counts_in_words
 from judge.methods.asking import letters_of
 from judge.methods.direct import render_direct
+from judge.methods.dual import render_dual
 from judge.methods.score import GRADES, render_score
-from judge.records import Order, Pair, Prompt, sha256_of_json
+from judge.progress import silent
+from judge.prompts.working import Weighed, Working
+from judge.records import Order, Outcome, Pair, Prompt, sha256_of_json
+
+TYPICAL = (
+    Weighed(
+        "Clarity: says what was asked in words that can be followed by anybody.",
+        (4, 3),
+        "Answer A comes to the point at once, while answer B repeats the question before it begins.",
+    ),
+) * 5
+"""A working of the usual length."""
 
 SINGLE_TURN = 2
 """Messages of a conversation with one request and its answer."""
@@ -125,11 +139,9 @@ class VerdictLessons(Lessons):
 
     def said(self, training: Training[Any]) -> SaidVerdicts:
         assert isinstance(training, VerdictTraining)
-        batches, examples = training.used, self.trained
-        if training.held_out:
-            batches, examples = training.held_out, self.watched
+        examples = self.watched if training.held_out else self.trained
         prompts, probabilities = [], []
-        for batch in compared(batches):
+        for batch in compared(training.held_out or self.taught_alone(training)):
             prompts += [prompt_for(self.recipe, examples[row.example].pair, row.order) for row in batch.rows]
             probabilities += training.probabilities(batch)
         return SaidVerdicts(
@@ -138,6 +150,64 @@ class VerdictLessons(Lessons):
             prompts=prompts[:N_COMPARED],
             probabilities=probabilities[:N_COMPARED],
         )
+
+    def taught_alone(self, training: VerdictTraining) -> list[Batch[VerdictRow]]:
+        """Batches of verdicts with nothing before them, of examples that were trained on."""
+        return training.used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DualLessons(VerdictLessons):
+    """Examples whose verdicts are learned with and without their workings; each has one in some order.
+
+    What an example shows is drawn anew in each epoch. What is looked at are verdicts alone.
+    """
+
+    workings: Workings
+
+    def training(
+        self, student: Student, folder: Path, key: str, clock: Callable[[], float] = time.perf_counter
+    ) -> VerdictTraining:
+        settings, seed = self.recipe.train, self.recipe.seed
+        batches: list[list[VerdictRow]] = []
+        epochs: list[range] = []
+        for epoch in range(settings.epochs):
+            some = batches_of(self.rows_in(epoch, student), settings.batch_tokens)
+            epochs.append(range(len(batches), len(batches) + len(some)))
+            batches += some
+        watched = batches_of(self.rows(self.watched, student), settings.batch_tokens)
+        letters = self.letter_ids(student)
+        return VerdictTraining(student, batches, watched, letters, settings, seed, folder, key, clock, epochs)
+
+    def rows_in(self, epoch: int, student: Student) -> list[VerdictRow]:
+        """What one epoch shows of each example."""
+        levels, seed = self.recipe.train.levels, self.recipe.seed
+        contents = [one.pair.content_hash for one in self.trained]
+        thin = [thinned(self.workings[content], levels, seed, epoch, content) for content in contents]
+        return self._rows_of(self.trained, thin, student)
+
+    def rows(self, examples: Sequence[Example], student: Student) -> list[VerdictRow]:
+        letter_of = {choice: letter for letter, choice in letters_of(self.recipe.student_ties).items()}
+        alone = [
+            {
+                order: Working((), letter_of[choice])
+                for order, choice in one.choices.items()
+                if choice in letter_of
+            }
+            for one in examples
+        ]
+        return self._rows_of(examples, alone, student)
+
+    def _rows_of(
+        self, examples: Sequence[Example], workings: Sequence[Mapping[Order, Working]], student: Student
+    ) -> list[VerdictRow]:
+        return dual_rows(examples, workings, student.encoder, student.end_of_turn, self.recipe.student_ties)
+
+    def taught_alone(self, training: VerdictTraining) -> list[Batch[VerdictRow]]:
+        rows = self.rows(self.trained[:N_COMPARED], training.student)
+        batches = [batch_of(some) for some in batches_of(rows, self.recipe.train.batch_tokens)]
+        training.lower.prepare(batches, silent)
+        return batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +267,50 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
     Raises:
         InputError: nothing is selected by this recipe, votes or rows cannot be read, or nothing is left.
     """
-    return reply_lessons(recipe) if recipe.train.method == "reply" else verdict_lessons(recipe, folder, data)
+    if recipe.train.method == "reply":
+        return reply_lessons(recipe)
+    lessons = verdict_lessons(recipe, folder, data)
+    return with_workings(lessons, folder) if recipe.train.method == "dual" else lessons
+
+
+def with_workings(lessons: VerdictLessons, folder: RunFolder) -> DualLessons:
+    """The same lessons with the workings of the traces; examples without one are not trained on.
+
+    Raises:
+        InputError: there are no traces, or none of them has a working to learn.
+    """
+    recipe, data = lessons.recipe, dict(lessons.data)
+    traces = RunFolder(at_home(recipe.train.workings)).traces if recipe.train.workings else folder.traces
+    workings, without = workings_of(lessons.trained, read_traces(traces), recipe.student_ties)
+    trained = [one for one in lessons.trained if one.pair.content_hash in workings]
+    if not trained:
+        raise InputError(
+            f"{traces}: no working is left to learn ({counts_in_words(without)}). They are those of readings "
+            "by bsm-text that come to the same winners as the selection."
+        )
+    data["train"] = [one.pair.content_hash for one in trained]
+    data["without_working"] = dict(sorted(without.items()))
+    return DualLessons(
+        recipe=recipe,
+        source=sha256_of_json([lessons.source, [sha256_of(shard) for shard in shards_of(traces)]]),
+        data=data,
+        warning=lessons.warning,
+        within=lessons.within,
+        criteria=lessons.criteria,
+        trained=trained,
+        watched=lessons.watched,
+        workings=workings,
+    )
+
+
+def trial_lessons(recipe: Recipe, pairs: Sequence[Pair]) -> VerdictLessons:
+    """Lessons that take as long as real ones of these pairs, before a teacher has said anything of them."""
+    shown = [Example(pair, targets(Outcome.A), 0.5, Part.TRAIN) for pair in pairs]
+    if recipe.train.method != "dual":
+        return VerdictLessons(recipe=recipe, source="", data={}, trained=shown, watched=[])
+    both = {Order.AB: Working(TYPICAL, "A"), Order.BA: Working(TYPICAL, "B")}
+    workings = {pair.content_hash: both for pair in pairs}
+    return DualLessons(recipe=recipe, source="", data={}, trained=shown, watched=[], workings=workings)
 
 
 def reply_lessons(recipe: Recipe) -> ReplyLessons:
@@ -315,4 +428,6 @@ def prompt_for(recipe: Recipe, pair: Pair, order: Order) -> Prompt:
     """What the student is asked in that order; one that grades is asked for the first answer's grade."""
     if recipe.train.method == "score":
         return render_score(pair, order, 0)
+    if recipe.train.method == "dual":
+        return render_dual(pair, order, recipe.student_ties)
     return render_direct(pair, order, recipe.student_ties)

@@ -42,7 +42,7 @@ def log_probabilities(
         return of_some(hidden, targets)
     parts = [
         checkpoint(of_some, *one, use_reentrant=False)
-        for one in zip(hidden.split(PLACES), targets.split(PLACES), strict=True)
+        for one in zip(torch.split(hidden, PLACES), torch.split(targets, PLACES), strict=True)
     ]
     return torch.cat([own for own, _ in parts]), torch.cat([some for _, some in parts])
 
@@ -52,7 +52,7 @@ def likeliest(hidden: Tensor, head: Tensor) -> Tensor:
     import torch
 
     with torch.no_grad():
-        return torch.cat([(some @ head.T).argmax(dim=-1) for some in hidden.split(PLACES)])
+        return torch.cat([(some @ head.T).argmax(dim=-1) for some in torch.split(hidden, PLACES)])
 
 
 def by_row(values: Tensor, lengths: Sequence[int]) -> Tensor:
@@ -63,7 +63,7 @@ def by_row(values: Tensor, lengths: Sequence[int]) -> Tensor:
     """
     import torch
 
-    return torch.stack([one.sum() for one in values.split(list(lengths))])
+    return torch.stack([one.sum() for one in torch.split(values, list(lengths))])
 
 
 def verdict_loss(

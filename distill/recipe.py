@@ -94,6 +94,7 @@ OWN_METHOD = {"rows": "reply", "levels": "dual", "workings": "dual"}
 
 Text = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Portion = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Length = Annotated[int, Field(ge=64)]
@@ -210,12 +211,6 @@ class Train(Block):
     """The student's base model; "" is the teacher's."""
     method: Literal["direct", "score", "reply", "dual"] = "direct"
     """direct: reads both answers, in both orders; score: grades each alone; reply, dual: see rows, levels."""
-    rows: str = ""
-    """With method reply, the file of rows that are learned instead of verdicts: prompt, reply, weight."""
-    levels: Annotated[list[Fraction | Literal[1]], Field(min_length=5, max_length=5)] = LEVELS
-    """With method dual, how often a bsm-text reading is learned whole, or with more and more left out."""
-    workings: str = ""
-    """With method dual, a run's folder whose teacher is bsm-text, if it is not the one that names winners."""
     targets: Literal["hard", "soft", "votes"] = "hard"
     """hard: the teacher's verdict, as in the paper; soft: its probability; votes: people's votes instead."""
     sharpness: Annotated[float, Field(gt=0)] = 1.0
@@ -232,6 +227,12 @@ class Train(Block):
     """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
     constructed: Mapping[str, Weight] = Field(default_factory=dict)
     """Pairs better by construction, for each kept pair: other_request, spoilt_fact, plea."""
+    rows: str = ""
+    """With method reply, the file of rows that are learned instead of verdicts: prompt, reply, weight."""
+    levels: Annotated[list[Portion], Field(min_length=5, max_length=5)] = LEVELS
+    """With method dual, how often a bsm-text reading is learned whole, or with more and more left out."""
+    workings: str = ""
+    """With method dual, a run's folder whose teacher is bsm-text, if it is not the one that names winners."""
     rank: Positive = 16
     """Rank of the LoRA matrices."""
     alpha: Positive = 32

@@ -46,7 +46,7 @@ class ReplyTraining(Training[TokenRow]):
         with torch.no_grad():
             hidden = self.student.upper(batch, self.lower.of(batch))
             own, _ = log_probabilities(hidden, self.student.head, self.student.targets(batch))
-            return [one[:-1].sum().item() for one in own.split(batch.lengths)]
+            return [one[:-1].sum().item() for one in torch.split(own, batch.lengths)]
 
     def look(self, step: int) -> HeldOutLook:
         """What the student says of the held-out rows now; no order, so nothing is inconsistent."""

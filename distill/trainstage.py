@@ -20,10 +20,9 @@ from typing import Any
 from distill.curves import write_curves
 from distill.estimate import say_estimate
 from distill.folder import RunFolder
-from distill.lessons import Lessons, VerdictLessons, choices_of, lessons_of, templates_of
+from distill.lessons import Lessons, choices_of, lessons_of, templates_of, trial_lessons
 from distill.recipe import Recipe, recipe_to_json, settings_hash
 from distill.said import compared, difference_of
-from distill.selection import Example, Part, targets
 from distill.stages import Manifest, known
 from distill.student import Lora, Student
 from distill.train import Trained, Training
@@ -45,11 +44,11 @@ from judge.errors import InputError
 from judge.evaluate import size_of
 from judge.io.writing import write_whole
 from judge.models import basemodels
-from judge.models.adapters import Adapter, check_fits, read_adapter, write_manifest
+from judge.models.adapters import REPLIES, Adapter, check_fits, read_adapter, write_manifest
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.provenance import provenance
-from judge.records import Outcome, Pair, Share, sha256_of_json
+from judge.records import Pair, Share, sha256_of_json
 
 LATEST = 0.1
 """The final loss is the mean over this last part of the steps."""
@@ -148,7 +147,7 @@ def manifest_of(
     """All that an adapter's manifest says, except its schema and its files' hashes."""
     return {
         "name": recipe.adapter_name,
-        "targets": recipe.train.targets if templates_of(recipe) else "replies",
+        "targets": recipe.train.targets if templates_of(recipe) else REPLIES,
         "base_model": student.name,
         "base_model_hash": basemodels.hash_of(recipe.student),
         "templates": templates_of(recipe),
@@ -223,8 +222,7 @@ def try_training(recipe: Recipe, pairs: Sequence[Pair], progress: Progress, budg
     """
     started = budget.clock()
     some = first_of(pairs, TRIED_BATCHES * CHARACTERS_A_TOKEN * recipe.train.batch_tokens)
-    shown = [Example(pair, targets(Outcome.A), 0.5, Part.TRAIN) for pair in some]
-    lessons = VerdictLessons(recipe=recipe, source="", data={}, trained=shown, watched=[])
+    lessons = trial_lessons(recipe, some)
     with TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
         training = training_of(recipe, lessons, start_of(recipe), run, "trial", progress, budget.clock)

@@ -50,8 +50,8 @@ class Judge:
     or use it in a `with` block, to let go of the ledger's file.
 
     Args:
-        method: direct, score, cot, rar, rar-two-step, s2a, bsm or bsm-text; fast (what its adapter has
-            learned: score or direct), slow (bsm) or auto.
+        method: direct, score, cot, rar, rar-two-step, s2a, bsm, bsm-text, dual, dual-slow or dual-auto; fast
+            (what its adapter has learned: score or direct), slow (bsm) or auto.
         ties: whether it may call two answers equally good; the distilled judge has not learned to.
         samples: readings per order, of which a vote is taken; more than one needs a temperature.
         vote: majority, or usc (the judge picks the most consistent sample).
@@ -78,6 +78,8 @@ class Judge:
             are, and P(A) and what is too close to call follow from it.
         abstain_below: the likelier side's P below which a verdict is undecided, from 0.5 to 1; None is that
             of the calibration, or none.
+        slow_above: with method auto and an adapter that is dual, the P(Plan) of its first word above which it
+            works the verdict out first; 0 always does.
         ledger: the file that keeps every reading; None is the one in the user's cache.
         cache: False judges everything again, and keeps nothing after `close`.
         progress: True shows a bar on a terminal and plain lines elsewhere, on standard error; a function is
@@ -110,6 +112,7 @@ class Judge:
         strict: bool = False,
         calibration: str = "",
         abstain_below: float | None = None,
+        slow_above: float = 0.5,
         ledger: str | Path | None = None,
         cache: bool = True,
         progress: bool | Progress = False,
@@ -137,6 +140,7 @@ class Judge:
             strict=strict,
             calibration=calibration,
             abstain_below=abstain_below,
+            slow_above=slow_above,
         )
         self._begin(options, ledger, cache, progress)
 

@@ -15,6 +15,7 @@ from judge.io.criteria import criteria_given
 from judge.methods import (
     AUTO,
     BY_CRITERIA,
+    DUAL,
     FAST,
     LEARNED,
     WAYS,
@@ -28,6 +29,7 @@ from judge.models.adapters import (
     check_method,
     check_ties,
     criteria_of,
+    is_judge,
     method_of,
     read_adapter,
     shipped_adapter,
@@ -94,7 +96,7 @@ class JudgeOptions:
         """
         if self.is_service:
             return self._served()
-        if self.method == AUTO:
+        if self.is_two:
             self._check_auto()
             return Auto(*(part.load(progress, store, load) for part in self.parts))
         adapter = self.adapter
@@ -108,6 +110,20 @@ class JudgeOptions:
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))
         return method
+
+    @property
+    def is_two(self) -> bool:
+        """Whether it is made of two judges: auto, without an adapter that has learned to be both."""
+        return self.method == AUTO and not self.is_dual
+
+    @property
+    def is_dual(self) -> bool:
+        """Whether it names an adapter that judges at once or after a working, as it is asked."""
+        named = self.settings.adapter
+        if named in ("", NO_ADAPTER) or self.backend not in LOCAL:
+            return False
+        adapter = read_adapter(named)
+        return is_judge(adapter) and method_of(adapter) == DUAL[0]
 
     def _check_auto(self) -> None:
         """Raises InputError where the fast one of two judges would know nothing of the criteria."""
@@ -156,8 +172,11 @@ class JudgeOptions:
 
         Where criteria are given it is the one that judges by them.
 
-        Of two that ship for a base model it is the judge of single answers, which no order can move.
+        Of two that ship for a base model it is the judge of single answers, which no order can move. An
+        adapter that has learned to judge at once and after a working is slow or auto by itself.
         """
+        if self.method in (*WAYS, AUTO) and self.is_dual:
+            return DUAL[0] if self.method == FAST else f"{DUAL[0]}-{self.method}"
         if self.method != FAST:
             return WAYS.get(self.method, self.method)
         if self.method_settings.criteria:
@@ -198,10 +217,11 @@ LEAST: dict[str, float] = {
     "concurrency": 1,
     "requests_per_minute": 0,
     "abstain_below": 0.5,
+    "slow_above": 0,
 }
 """The smallest value that makes sense, by option."""
 
-MOST: dict[str, float] = {"abstain_below": 1}
+MOST: dict[str, float] = {"abstain_below": 1, "slow_above": 1}
 """The largest value that makes sense, by option."""
 
 
@@ -225,6 +245,7 @@ def judge_options(
     strict: bool = False,
     calibration: str = "",
     abstain_below: float | None = None,
+    slow_above: float = 0.5,
 ) -> JudgeOptions:
     """The judge that these options name; `judge run --help` says what each of them means.
 
@@ -243,7 +264,11 @@ def judge_options(
         samples=samples,
         vote=vote,
         method_settings=MethodSettings(
-            ties, temperature, max_new_tokens=max_new_tokens, criteria=criteria_given(criteria)
+            ties,
+            temperature,
+            max_new_tokens=max_new_tokens,
+            criteria=criteria_given(criteria),
+            slow_above=float(slow_above),
         ),
         settings=Settings(
             base_model=SIZES.get(base_model, base_model),

@@ -60,6 +60,7 @@ REASONS = (
     "serves until it is stopped",
     "sets up an environment of its own",
     "starts a server",
+    "trains a model",
     "trains for hours",
 )
 """Why a block is not run; there are no other reasons."""

@@ -11,6 +11,7 @@ from judge.methods.asking import answer_values
 from judge.methods.bsm import render_branch, render_score, render_solve
 from judge.methods.cot import ChainOfThought
 from judge.methods.direct import render_direct
+from judge.methods.dual import render_dual
 from judge.methods.rar import RephraseAndRespond, render_judge, render_rephrase
 from judge.methods.s2a import render_answer, render_question
 from judge.methods.score import render_score as render_grade
@@ -102,6 +103,8 @@ RENDERED = {
     "score": render_grade(pair_of(), Order.AB, 0),
     "score_all": render_grade(pair_of(reference="Four.", system="Be brief."), Order.BA, 0),
     "score_two_turns": render_grade(TWO_TURNS, Order.AB, 1),
+    "dual": render_dual(pair_of(), Order.AB, ties=False),
+    "dual_ties": render_dual(pair_of(), Order.BA, ties=True),
     "yes": fill("yes", answer_values(TWO_TURNS.conversation_a, "Be brief.", None)),
     "request": fill("request", {"answer": Span("4", "first")}),
     "usc": render_usc(pair_of(), Order.AB, SAMPLES),

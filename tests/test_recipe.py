@@ -69,14 +69,15 @@ def file(tmp_path):
 def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_the_hub():
     rounds = [f"distilled-0.5b{number}" for number in ("-first", "-second", "")]
     others = [f"{kind}-{size}" for kind in ("embedded", "grade") for size in ("0.5b", "1.5b")]
-    assert [path.stem for path in EVERY] == [*rounds, *others, "oasst2", "plea-0.5b"]
+    assert [path.stem for path in EVERY] == [*rounds, "dual-0.5b", *others, "oasst2", "plea-0.5b"]
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_every_recipe_that_ships_can_be_read_and_is_called_like_its_file(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    larger = dict.fromkeys(("distilled-0.5b-first", "grade-0.5b", "plea-0.5b"), "qwen2.5-coder-1.5b")
+    taught = ("distilled-0.5b-first", "dual-0.5b", "grade-0.5b", "plea-0.5b")
+    larger = dict.fromkeys(taught, "qwen2.5-coder-1.5b")
     assert recipe.collect.teacher.options().settings.base_model == larger.get(path.stem, recipe.student)
     assert not recipe.collect.pairs.unchecked
 
@@ -162,6 +163,7 @@ def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_o
     options = inspect.signature(judge_options).parameters
     own = {"signals", "length", "recorded"}
     left_out = {"strict", "calibration", "abstain_below"}  # which change no reading
+    left_out |= {"slow_above"}  # of a dual adapter, which is no teacher
     assert set(Teacher.model_fields) - own == set(options) - left_out
     differ = ("method", "adapter", *own)
     same = {name: field.default for name, field in Teacher.model_fields.items() if name not in differ}

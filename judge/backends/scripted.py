@@ -17,6 +17,7 @@ Script = Callable[[Prompt, int], str]
 VERDICT_OF = {f"[[{letter}]]": letter for letter in "ABC"}
 UNREADABLE = "Both answers have their merits."
 HIGHEST_GRADE, CHECKED = "[[9]]", "[[Yes]]"
+PLANNED = "Plan\n"
 FRACTION = re.compile(r"\[\[(\d\.\d+)\]\]")
 MIDDLING_LENGTH = 500
 """Characters of an answer that gets the middle grade for its length."""
@@ -79,6 +80,9 @@ class ScriptedBackend:
         reply = self._reply(prompt)
         if (grades := grades_in(reply, choices)) is not None:
             return ChoiceProbabilities(grades, n_words(prompt), len(reply.split()))
+        if not prompt.reply_start and reply.startswith(tuple(choices)):
+            begins = tuple(float(reply.startswith(each)) for each in choices)
+            return ChoiceProbabilities(begins, n_words(prompt), len(reply.split()))
         choice = last_tag(reply, choices)
         if isinstance(choice, Unparsed):
             return Unparsed(choice.reason, reply, n_words(prompt), len(reply.split()))
@@ -107,6 +111,8 @@ def in_form(reply: str, prompt: Prompt) -> str:
     scores = {each: 3 if side == "C" else 4 if each == side else 2 for each in "AB"}
     if prompt.reply_start.startswith("Score "):
         return f"[[{scores[prompt.reply_start[6]]}]]"
+    if prompt.reply_start == PLANNED:
+        return f"1. Content: says what was asked.\nA {scores['A']}, B {scores['B']}. It is a rule.\n{reply}"
     if prompt.reply_start.startswith("Scores: "):
         return f"{scores['A']}]], B [[{scores['B']}]]\nReason: it is a rule."
     if "[[A]]" not in text_of(prompt, "instruction"):

@@ -75,6 +75,12 @@ OPTIONS = {
         max=MOST["abstain_below"],
         help="A verdict whose likelier side has a smaller P is undecided; by default the calibration says.",
     ),
+    "slow_above": typer.Option(
+        min=LEAST["slow_above"],
+        max=MOST["slow_above"],
+        help="With --method auto and a dual adapter: the P(Plan) of its first word above which it works the "
+        "verdict out first; 0 always does, 1 never.",
+    ),
 }
 """How each option of `judge_options` appears on the command line."""
 

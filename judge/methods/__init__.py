@@ -22,6 +22,9 @@ OURS = {
     "bsm": "judge.methods.bsm:BranchSolveMerge",
     "bsm-text": "judge.methods.bsm:TextBranchSolveMerge",
     "checklist": "judge.methods.checklist:Checklist",
+    "dual": "judge.methods.dual:Dual",
+    "dual-slow": "judge.methods.dual:DualSlow",
+    "dual-auto": "judge.methods.dual:DualAuto",
 }
 """Our own. One more needs its file beside these and its line here: docs/how-to/add-a-method.md."""
 
@@ -34,6 +37,9 @@ BY_CRITERIA = ("bsm", "bsm-text", "checklist")
 
 LEARNED = ("direct", "score")
 """Methods that answer in four tokens, and that a student can learn."""
+
+DUAL = ("dual", "dual-slow", "dual-auto")
+"""Methods that ask an adapter which has learned verdicts with and without their workings."""
 
 IN_WORDS = ", ".join(
     f"{word} ({' or '.join(LEARNED) if word == FAST else meant})" for word, meant in WAYS.items()
@@ -110,6 +116,7 @@ class MethodSettings:
         max_new_tokens: longest free reply; None is each step's own.
         store: keeps what several readings share.
         criteria: what to judge by, in place of a plan; a pair's own go before them.
+        slow_above: with dual-auto, the P(Plan) above which a working comes before the verdict.
     """
 
     ties: bool = False
@@ -118,6 +125,7 @@ class MethodSettings:
     max_new_tokens: int | None = None
     store: ReplyStore | None = None
     criteria: tuple[Criterion, ...] = ()
+    slow_above: float = 0.5
 
 
 DEFAULTS = MethodSettings()
@@ -155,7 +163,8 @@ def load_method(
             f"--criteria: method {name} does not judge by criteria. Take one of {', '.join(BY_CRITERIA)}, or "
             "leave --method out."
         )
-    is_exact = method in LEARNED or (method in ("bsm", "checklist") and bool(settings.criteria))
+    by_criteria = method in ("bsm", "checklist") and bool(settings.criteria)
+    is_exact = method in (*LEARNED, DUAL[0]) or by_criteria
     if is_exact and (settings.temperature > 0 or samples > 1):
         raise InputError(f"--method {method}: its probabilities are exact, so there is nothing to sample.")
     if method == "score" and settings.ties:
@@ -163,9 +172,13 @@ def load_method(
             "--method score: grades are rarely equal, so there is no tie to allow. Leave --ties out, or "
             f"judge by --method direct --adapter {NO_ADAPTER}."
         )
-    if method not in LEARNED and backend.engine.adapter != NO_ADAPTER:
+    if method not in (*LEARNED, *DUAL) and backend.engine.adapter != NO_ADAPTER:
         raise InputError(
             f"--method {name} judges with the bare base model: an adapter belongs to {' or '.join(LEARNED)}."
+        )
+    if settings.slow_above != DEFAULTS.slow_above and method != DUAL[2]:
+        raise InputError(
+            f"--slow-above: method {name} has no such choice. Take --method auto with a dual adapter."
         )
     if samples == 1:
         return make(backend, settings)

@@ -22,6 +22,9 @@ from judge.records import NO_ADAPTER, sha256_of_json
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 MANIFEST = "manifest.json"
 SCHEMA = "four-token-judge/adapter/1"
+REPLIES = "replies"
+"""What an adapter learned from that is no judge: replies to rows."""
+
 SHORT = 12
 SHIPPED = Path(__file__).parents[1] / "shipped"
 
@@ -48,7 +51,7 @@ def shipped_adapter(base_model: str, method: str) -> str:
 
 def is_judge(adapter: Adapter) -> bool:
     """Whether it has learned to judge; one that learned replies to rows of any kind has not."""
-    return bool(adapter.manifest["templates"])
+    return bool(adapter.manifest["targets"] != REPLIES)
 
 
 def method_of(adapter: Adapter) -> str:
@@ -125,8 +128,19 @@ def _check_manifest(manifest: Any, file: Path) -> None:
         raise ModelError(f"{file}: its schema is {shown(schema)}. An adapter's manifest has {SCHEMA!r}.")
     try:
         shaped(Manifest, manifest)
+        if manifest["targets"] != REPLIES:
+            refuse_empty(manifest)
     except Misshapen as wrong:
         raise ModelError(f"{file}: {wrong}.") from None
+
+
+def refuse_empty(manifest: Mapping[str, Any]) -> None:
+    """Raises Misshapen where a judge's manifest names no prompt, or no letter."""
+    from judge.io.shapes import Misshapen
+
+    must = {"templates": "a list of prompt names", "letters": "one of AB, ABC, 123456789"}
+    if empty := [key for key in must if not manifest[key]]:
+        raise Misshapen([f"{key}: must be {must[key]} (found: {manifest[key]!r})" for key in empty])
 
 
 # --- whether it fits -------------------------------------------------------------------------------------
@@ -165,7 +179,7 @@ def check_prompts(adapter: Adapter) -> None:
 def check_method(adapter: Adapter, method: str) -> None:
     """Raises InputError if it was trained to be asked by another method."""
     learned = method_of(adapter)
-    if learned != method:
+    if learned != method and not method.startswith(f"{learned}-"):  # dual-slow is asked of what learned dual
         raise InputError(
             f"--method {method}: the adapter {adapter.name} has learned {learned}. Judge with it by "
             f"--method {learned}, or take another adapter."

@@ -26,17 +26,20 @@ class Data(OpenShape):
 
 
 class Manifest(OpenShape):
-    """The part of a manifest that the judge reads; the rest is for people. Its schema was checked before."""
+    """The part of a manifest that the judge reads; the rest is for people. Its schema was checked before.
+
+    `templates` and `letters` are empty where replies to rows were learned, which is no judging.
+    """
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$"), Must("letters, digits and . _ -")]
     targets: Annotated[Literal["hard", "soft", "votes", "replies"], Must("one of hard, soft, votes, replies")]
     base_model: Annotated[Text, Must("text")]
     base_model_hash: Annotated[Sha256, Must("a SHA-256")]
-    templates: Annotated[list[Text], Must("a list of prompt names, empty where it is no judge")]
+    templates: Annotated[list[Text], Must("a list of prompt names")]
     prompts: Annotated[Sha256, Must("a SHA-256")]
     letters: Annotated[
         Literal["AB", "ABC", "123456789", ""],
-        Must("one of AB, ABC, 123456789, or empty where it is no judge"),
+        Must("one of AB, ABC, 123456789"),
     ]
     criteria: Annotated[list[Text], Must("a list of criteria")] = Field(default_factory=list)
     files: Annotated[

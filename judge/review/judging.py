@@ -144,7 +144,7 @@ def models_of(options: JudgeOptions) -> set[Model]:
     Raises:
         JudgeError: the judge cannot be made, for example without its adapter.
     """
-    parts = options.parts if options.method == AUTO else (options,)
+    parts = options.parts if options.is_two else (options,)
     return {Model(p.backend, replace(p.settings, adapter=p.adapter)) for p in parts if p.backend in LOCAL}
 
 
@@ -180,7 +180,7 @@ def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
     Criteria stay with the methods that judge by them, a calibration with the way that it was made for.
     """
     settings: Settings = options.settings
-    if method not in (FAST, AUTO, *LEARNED):
+    if method not in (FAST, AUTO, *LEARNED) and not options.is_dual:
         settings = replace(settings, adapter=NO_ADAPTER)
     own = options.method_settings
     if WAYS.get(method, method) not in BY_CRITERIA:

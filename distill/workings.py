@@ -1,0 +1,186 @@
+"""Workings to learn from: readings of BSM in text as a reply each, and what is left of them at each level."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from distill.dropping import Kind, TracePart, dice_of, drawn_level, dropped
+from distill.examples import VerdictRow, verdict_tokens
+from distill.selection import Dropped, Example
+from distill.traces import Trace
+from judge.backends.tokens import PromptEncoder
+from judge.methods.asking import letters_of
+from judge.methods.dual import render_dual
+from judge.prompts.parsing import spoken
+from judge.prompts.working import Weighed, Working, plan_of
+from judge.records import Choice, Judgment, Order, Reading, Step
+
+REASON = re.compile(r"Reason:\s*(.*)", re.DOTALL)
+SENTENCES = re.compile(r".*[.!?](?=\s|$)", re.DOTALL)
+SCORES = re.compile(r"A ([1-5]), B ([1-5])\.")
+
+NOT_READ = "no working: the pair has none"
+OTHER_VERDICT = "no working: its readings name another winner"
+NO_SCORES = "no working: its readings have no whole scores"
+OTHER_SUMS = "no working: its scores add up to another winner"
+TWO_PLANS = "no working: its orders have different plans"
+
+Workings = Mapping[str, Mapping[Order, Working]]
+"""The workings of each pair, by its content."""
+
+
+# --- from readings ---------------------------------------------------------------------------------------
+
+
+def workings_of(
+    examples: Iterable[Example], traces: Iterable[Trace], ties: bool
+) -> tuple[dict[str, dict[Order, Working]], Counter[str]]:
+    """The workings of the examples' pairs that come to the examples' own choices, and why others have none.
+
+    Both orders of a pair have the same criteria, as a plan depends on the question only; an order whose
+    reading comes to another choice has no working.
+    """
+    by_content = {trace.pair.content_hash: trace for trace in traces}
+    workings: dict[str, dict[Order, Working]] = {}
+    without: Counter[str] = Counter()
+    for example in examples:
+        found = workings_in(by_content.get(example.pair.content_hash), example.choices, ties)
+        if isinstance(found, Dropped):
+            without[found.reason] += 1
+        else:
+            workings[example.pair.content_hash] = found
+    return workings, without
+
+
+def workings_in(
+    trace: Trace | None, choices: Mapping[Order, Choice], ties: bool
+) -> dict[Order, Working] | Dropped:
+    """The workings of one pair, by order, at least one; or why it has none."""
+    if trace is None:
+        return Dropped(NOT_READ)
+    found = {
+        order: working_of(trace.verdict.readings[order], choice, ties) for order, choice in choices.items()
+    }
+    workings = {order: one for order, one in found.items() if isinstance(one, Working)}
+    if not workings:
+        return next(one for one in found.values() if isinstance(one, Dropped))
+    plans = {tuple(weighed.criterion for weighed in one.weighed) for one in workings.values()}
+    return Dropped(TWO_PLANS) if len(plans) > 1 else workings
+
+
+def working_of(reading: Reading, choice: Choice, ties: bool) -> Working | Dropped:
+    """The working of one reading in one order, if it comes to this choice."""
+    if not isinstance(reading, Judgment) or reading.choice is not choice:
+        return Dropped(OTHER_VERDICT)
+    letter = next((each for each, meant in letters_of(ties).items() if meant is choice), None)
+    weighed = [weighed_by(step) for step in reading.steps if step.scores is not None]
+    if letter is None or not weighed or None in weighed:
+        return Dropped(NO_SCORES)
+    given = tuple(one for one in weighed if one is not None)
+    first, second = (sum(one.scores[side] for one in given if one.scores) for side in (0, 1))
+    summed = Choice.TIE if first == second else Choice.FIRST if first > second else Choice.SECOND
+    return Working(given, letter) if summed is choice else Dropped(OTHER_SUMS)
+
+
+def weighed_by(step: Step) -> Weighed | None:
+    """The criterion of a step with its scores and the reason for them; None where a score is not whole."""
+    if step.scores is None or any(score != int(score) for score in step.scores):
+        return None
+    first, second = (int(score) for score in step.scores)
+    return Weighed(in_a_line(step.name), (first, second), reason_in(step.raw))
+
+
+def reason_in(raw: str) -> str:
+    """The reason in a reply, on one line, without a last sentence that was cut; "" where there is none."""
+    found = REASON.search(spoken(raw))
+    whole = SENTENCES.match(found[1]) if found else None
+    return in_a_line(whole[0]) if whole else ""
+
+
+def in_a_line(words: str) -> str:
+    return " ".join(words.split())
+
+
+# --- what is left of them --------------------------------------------------------------------------------
+
+
+def parts_of(working: Working) -> list[TracePart]:
+    """Criteria create, scores cost, reasons close."""
+    parts = []
+    for one in working.weighed:
+        parts.append(TracePart(Kind.CREATE, one.criterion))
+        if one.scores is not None:
+            parts.append(TracePart(Kind.COST, "A {}, B {}.".format(*one.scores)))
+        if one.reason:
+            parts.append(TracePart(Kind.CLOSE, one.reason))
+    return parts
+
+
+def working_from(parts: Iterable[TracePart], letter: str) -> Working:
+    """The working of these parts: scores and a reason are those of the criterion before them."""
+    weighed: list[Weighed] = []
+    for part in parts:
+        if part.kind is Kind.CREATE:
+            weighed.append(Weighed(part.text))
+            continue
+        last = weighed[-1]
+        scored = SCORES.fullmatch(part.text) if part.kind is Kind.COST else None
+        scores = (int(scored[1]), int(scored[2])) if scored else last.scores
+        weighed[-1] = Weighed(last.criterion, scores, part.text if part.kind is Kind.CLOSE else last.reason)
+    return Working(tuple(weighed), letter)
+
+
+def thinned(
+    workings: Mapping[Order, Working], shares: Sequence[float], seed: int, epoch: int, key: str
+) -> dict[Order, Working]:
+    """What one epoch shows of a pair's workings: one level for both orders, and the same criteria in both."""
+    thin = {}
+    for order, working in workings.items():
+        dice = dice_of(seed, epoch, key)
+        level = drawn_level(shares, dice)
+        thin[order] = working_from(dropped(parts_of(working), level, dice), working.letter)
+    return thin
+
+
+# --- rows ------------------------------------------------------------------------------------------------
+
+
+def dual_rows(
+    examples: Sequence[Example],
+    workings: Sequence[Mapping[Order, Working]],
+    encoder: PromptEncoder,
+    end_of_turn: int,
+    ties: bool,
+) -> list[VerdictRow]:
+    """A row for each example and each order that has a working; its letter is the one of the verdict.
+
+    Raises:
+        ModelError: a verdict is not four tokens in this model's tokenizer.
+        PromptTooLong: a prompt has no room for any word of its responses.
+    """
+    asked = [
+        (number, order, working, render_dual(example.pair, order, ties))
+        for number, (example, some) in enumerate(zip(examples, workings, strict=True))
+        for order, working in some.items()
+    ]
+    letters = list(letters_of(ties))
+    rows = []
+    encoded = encoder.encode([prompt for *_, prompt in asked])
+    for (number, order, working, prompt), one in zip(asked, encoded, strict=True):
+        [letter] = encoder.choice_ids([working.letter], prompt.reply_start)
+        verdict = verdict_tokens("a verdict", one, letter, encoder.plain_ids(prompt.reply_end), end_of_turn)
+        targets = (*encoder.plain_ids(plan_of(working)), *verdict)
+        rows.append(
+            VerdictRow(
+                example=number,
+                order=order,
+                ids=(*one.ids[: one.n_prompt], *targets[:-1]),
+                targets=targets,
+                letter=len(targets) - len(verdict) + len(one.ids) - one.n_prompt,
+                weights=tuple(float(each == working.letter) for each in letters),
+                is_trimmed=one.is_trimmed,
+            )
+        )
+    return rows

@@ -1,0 +1,136 @@
+"""One adapter, two systems: a verdict at once, or after a working (Dualformer, arXiv:2410.09918).
+
+What the reply begins with decides: `[[` is a verdict at once, `Plan` a working. An adapter that has learned
+both may be held to either, or be left to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from judge.backends import Backend, ChoiceProbabilities, Completion
+from judge.methods import DEFAULTS, MethodSettings
+from judge.methods.asking import (
+    WRITING,
+    identity_of,
+    letters_of,
+    pair_values,
+    reading_name,
+    sampling_of,
+)
+from judge.methods.direct import choose_letters
+from judge.progress import Progress, silent
+from judge.prompts import fill
+from judge.prompts.working import PLAN, Weighed, parse_working
+from judge.records import Identity, Judgment, Order, Pair, Prompt, Reading, Step, Unparsed
+
+TEMPLATE = "dual"
+MAX_NEW_TOKENS = 512
+
+Items = Sequence[tuple[Pair, Order]]
+
+
+class Dual:
+    """The verdict at once: four tokens, of which the letter is open."""
+
+    name = "dual"
+    writes = False
+
+    def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:
+        self.backend = backend
+        self.ties = settings.ties
+        self.slow_above = settings.slow_above
+        self.sampling = sampling_of(settings, MAX_NEW_TOKENS)
+
+    @property
+    def identity(self) -> Identity:
+        letters = "".join(letters_of(self.ties))
+        sampling = self.sampling if self.writes else None
+        return identity_of(self.backend, self.name, [TEMPLATE], letters, sampling)
+
+    @property
+    def batch_characters(self) -> int:
+        return (WRITING if self.writes else 1) * self.backend.batch_characters
+
+    def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        """Does nothing: no two pairs share a reply."""
+
+    def read(self, items: Items) -> list[Reading]:
+        return choose_letters(self.backend, self.prompts(items), self.ties)
+
+    def prompts(self, items: Items) -> list[Prompt]:
+        return [render_dual(pair, order, self.ties) for pair, order in items]
+
+
+class DualSlow(Dual):
+    """A working first, then its verdict; one that is not finished or does not read as one is Unparsed."""
+
+    name = "dual-slow"
+    writes = True
+
+    def read(self, items: Items) -> list[Reading]:
+        start = f"{PLAN}\n"
+        prompts = [replace(one, reply_start=start, reply_end="") for one in self.prompts(items)]
+        replies = self.backend.complete(prompts, self.sampling)
+        return [verdict_of(start, reply, self.ties) for reply in replies]
+
+
+class DualAuto(DualSlow):
+    """Either, by how the reply would begin: with a working where P(Plan) of the two is above `slow_above`."""
+
+    name = "dual-auto"
+
+    @property
+    def identity(self) -> Identity:
+        made = super().identity
+        return replace(made, decoding=f"{made.decoding}; {PLAN} above {self.slow_above:g}")
+
+    def read(self, items: Items) -> list[Reading]:
+        prompts = self.prompts(items)
+        starts = [prompt.reply_start for prompt in prompts[:1]]
+        bare = [replace(one, reply_start="", reply_end="") for one in prompts]
+        found = self.backend.choose(bare, (*starts, PLAN)) if items else []
+        readings: dict[int, Reading] = {n: one for n, one in enumerate(found) if isinstance(one, Unparsed)}
+        is_slow = {
+            n: one.probabilities[1] > self.slow_above
+            for n, one in enumerate(found)
+            if isinstance(one, ChoiceProbabilities)
+        }
+        for way, method in ((False, Dual), (True, DualSlow)):
+            numbers = [number for number, slow in is_slow.items() if slow is way]
+            if numbers:
+                read = method.read(self, [items[number] for number in numbers])
+                readings |= dict(zip(numbers, read, strict=True))
+        return [readings[number] for number in range(len(items))]
+
+
+def render_dual(pair: Pair, order: Order, ties: bool) -> Prompt:
+    """The prompt that asks for a verdict, at once or after a working; its reply begins as a verdict does."""
+    return fill(TEMPLATE, pair_values(pair, order) | {"ties": ties}, reading_name(pair, order))
+
+
+def verdict_of(start: str, reply: Completion | Unparsed, ties: bool) -> Reading:
+    """The reading that a working states; `start` is what was put into the mouth of its writer."""
+    if isinstance(reply, Unparsed):
+        return reply
+    letters = letters_of(ties)
+    raw = start + reply.text
+    working = parse_working(raw, reply.is_ended, tuple(letters))
+    if isinstance(working, Unparsed):
+        return Unparsed(working.reason, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
+    return Judgment(
+        choice=letters[working.letter],
+        probabilities=None,
+        raw=raw,
+        tokens_in=reply.tokens_in,
+        tokens_out=reply.tokens_out,
+        is_trimmed=reply.is_trimmed,
+        steps=tuple(step_on(one) for one in working.weighed),
+    )
+
+
+def step_on(one: Weighed) -> Step:
+    """A criterion of a working as a step, so that reports show its scores; its tokens are the reading's."""
+    scores = None if one.scores is None else (float(one.scores[0]), float(one.scores[1]))
+    return Step(one.criterion, one.reason, 0, 0, scores)

@@ -1,0 +1,604 @@
+"""A verdict with its working as one reply: written, read, thinned out at random, and learned."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from models import VERDICT_MERGES, make_adapter, make_model
+from pairs import pair_of
+
+from distill import stages
+from distill.clean import HeldOut
+from distill.dropping import (
+    FEWER,
+    NO_CLOSE,
+    NO_COST,
+    NOTHING,
+    WHOLE,
+    Kind,
+    TracePart,
+    dice_of,
+    drawn_level,
+    dropped,
+    n_dropped,
+)
+from distill.folder import RunFolder
+from distill.lessons import DualLessons, lessons_of
+from distill.recipe import LEVELS, read_recipe, recipe_of, recipe_to_json
+from distill.selection import Example, Part, targets
+from distill.stages import run_collect, run_select
+from distill.traces import Trace, read_traces
+from distill.trainstage import run_train
+from distill.workings import (
+    NO_SCORES,
+    NOT_READ,
+    OTHER_SUMS,
+    OTHER_VERDICT,
+    TWO_PLANS,
+    dual_rows,
+    parts_of,
+    reason_in,
+    thinned,
+    working_from,
+    working_of,
+    workings_in,
+    workings_of,
+)
+from judge.backends import ChoiceProbabilities, Completion
+from judge.backends.scripted import ScriptedBackend, text_of
+from judge.backends.tokens import PromptEncoder
+from judge.errors import BadLines, InputError
+from judge.io.pairs import write_pairs
+from judge.methods import MemoryStore, MethodSettings, load_method
+from judge.models.adapters import read_adapter
+from judge.options import JudgeOptions, judge_options
+from judge.orders import combine
+from judge.progress import silent
+from judge.prompts import fingerprint_of
+from judge.prompts.working import Weighed, Working, format_working, parse_working
+from judge.records import Choice, Judgment, Order, Outcome, Step, Unparsed
+
+CLOUDS = Working(
+    (
+        Weighed("Correctness: says which clouds and why.", (4, 2), "B mixes up stratus and cumulus."),
+        Weighed("Form: is short.", (3, 3), "Both are. Neither lists."),
+        Weighed("Care: warns of storms.", (5, 4), "A says when to go in."),
+        Weighed("Sources: names one.", (2, 2)),
+        Weighed("Tone: is friendly.", (3, 2), "B is curt."),
+    ),
+    "A",
+)
+WHOLE_TEXT = """\
+Plan
+1. Correctness: says which clouds and why.
+A 4, B 2. B mixes up stratus and cumulus.
+2. Form: is short.
+A 3, B 3. Both are. Neither lists.
+3. Care: warns of storms.
+A 5, B 4. A says when to go in.
+4. Sources: names one.
+A 2, B 2.
+5. Tone: is friendly.
+A 3, B 2. B is curt.
+[[A]]"""
+AT_LEVEL = {
+    WHOLE: WHOLE_TEXT,
+    NO_CLOSE: """\
+Plan
+1. Correctness: says which clouds and why.
+A 4, B 2.
+2. Form: is short.
+A 3, B 3.
+3. Care: warns of storms.
+A 5, B 4.
+4. Sources: names one.
+A 2, B 2.
+5. Tone: is friendly.
+A 3, B 2.
+[[A]]""",
+    NO_COST: """\
+Plan
+1. Correctness: says which clouds and why.
+2. Form: is short.
+3. Care: warns of storms.
+4. Sources: names one.
+5. Tone: is friendly.
+[[A]]""",
+    FEWER: """\
+Plan
+1. Correctness: says which clouds and why.
+2. Care: warns of storms.
+3. Sources: names one.
+4. Tone: is friendly.
+[[A]]""",
+    NOTHING: "[[A]]",
+}
+WORDS = st.text(st.characters(blacklist_categories=("C", "Z")), min_size=1, max_size=12).map(str.strip)
+LINES = st.lists(WORDS.filter(bool), min_size=1, max_size=4).map(" ".join)
+SCORES = st.tuples(st.integers(1, 5), st.integers(1, 5))
+
+
+# --- written and read ------------------------------------------------------------------------------------
+
+
+def test_a_working_is_written_as_a_plan_with_scores_and_reasons_below_each_criterion():
+    assert format_working(CLOUDS) == WHOLE_TEXT
+    assert parse_working(WHOLE_TEXT, is_ended=True, letters="AB") == CLOUDS
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(Weighed, LINES),
+            st.builds(Weighed, LINES, SCORES, st.one_of(st.just(""), LINES)),
+        ),
+        max_size=12,
+    ),
+    st.sampled_from("ABC"),
+)
+def test_what_is_written_is_read_back(weighed, letter):
+    working = Working(tuple(weighed), letter)
+    assert parse_working(format_working(working), is_ended=True, letters="ABC") == working
+
+
+@given(st.integers(0, len(WHOLE_TEXT) - 1))
+def test_a_reply_that_was_cut_is_never_a_verdict(length):
+    cut = parse_working(WHOLE_TEXT[:length], is_ended=False, letters="AB")
+    assert cut == Unparsed("the working is not finished", raw=WHOLE_TEXT[:length])
+    assert isinstance(parse_working(WHOLE_TEXT[:length], is_ended=True, letters="AB"), Unparsed)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("I prefer [[A]]", "does not end in a verdict"),
+        ("[[C]]", r"verdict \[\[C\]\] is not one of A, B"),
+        ("Plan\n[[A]]", "does not begin with Plan and a criterion"),
+        ("1. Form.\n[[A]]", "does not begin with Plan and a criterion"),
+        ("Plan\n2. Form.\n[[A]]", "neither criterion 1 nor scores"),
+        ("Plan\n1. Form.\n3. Tone.\n[[A]]", "neither criterion 2 nor scores"),
+        ("Plan\nA 4, B 2.\n1. Form.\n[[A]]", "neither criterion 1 nor scores"),
+        ("Plan\n1. Form.\nA 4, B 2.\nA 4, B 2.\n[[A]]", "neither criterion 2 nor scores"),
+        ("Plan\n1. Form.\nA 6, B 2.\n[[A]]", "neither criterion 2 nor scores"),
+        ("Plan\n1. Form.\nA is good.\n[[A]]", "neither criterion 2 nor scores"),
+        ("Plan\n1. Form.\n[[A]]\n[[B]]", "neither criterion 2 nor scores"),
+        ("", "does not end in a verdict"),
+    ],
+)
+def test_anything_else_is_unparsed_with_its_reason(reply, reason):
+    found = parse_working(reply, is_ended=True, letters="AB")
+    assert isinstance(found, Unparsed)
+    assert found.raw == reply
+    assert re.search(reason, found.reason)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"criterion": ""}, "not a line each"),
+        ({"criterion": " a"}, "not a line each"),
+        ({"criterion": "a\nb"}, "not a line each"),
+        ({"reason": "a\nb"}, "not a line each"),
+        ({"scores": (0, 3)}, "not whole numbers from 1 to 5"),
+        ({"scores": None}, "belongs to no scores"),
+    ],
+)
+def test_what_could_not_be_read_back_cannot_be_written(wrong, problem):
+    with pytest.raises(ValueError, match=problem):
+        Weighed(**{"criterion": "Form.", "scores": (3, 2), "reason": "So."} | wrong)
+
+
+# --- left out at random ----------------------------------------------------------------------------------
+
+
+def test_each_level_leaves_out_what_it_says_and_numbers_what_stays():
+    for level, text in AT_LEVEL.items():
+        left = dropped(parts_of(CLOUDS), level, random.Random("a fixed draw"))
+        assert format_working(working_from(left, "A")) == text
+
+
+def test_parts_of_any_trace_of_these_kinds_are_dropped_the_same_way():
+    maze = [
+        *(TracePart(Kind.CREATE, "create 0 1"), TracePart(Kind.COST, "c0 c5")),
+        *(TracePart(Kind.CLOSE, "close 0 1"), TracePart(Kind.COST, "c0 c5")),
+        *(TracePart(Kind.CREATE, "create 0 2"), TracePart(Kind.COST, "c1 c4")),
+    ]
+    texts = [[part.text for part in dropped(maze, level, random.Random(0))] for level in range(5)]
+    assert texts[WHOLE] == [part.text for part in maze]
+    assert texts[NO_COST] == ["create 0 1", "create 0 2"]
+    assert len(texts[FEWER]) in (1, 2)
+    assert texts[NOTHING] == []
+
+
+@given(st.integers(0, 60), st.integers(0, 10**6), st.sampled_from(range(5)))
+def test_what_is_left_keeps_its_order_and_no_criterion_is_half_there(n, seed, level):
+    weighed = tuple(Weighed(f"Criterion {i}.", (1 + i % 5, 3), f"Reason {i}.") for i in range(n))
+    working = Working(weighed, "B")
+    left = working_from(dropped(parts_of(working), level, random.Random(seed)), "B")
+    names = [one.criterion for one in left.weighed]
+    assert names == [one.criterion for one in weighed if one.criterion in names]
+    n_left = len(left.weighed)
+    if level < FEWER:
+        assert n_left == n
+    elif level == FEWER:
+        assert n_left >= min(n, 1)
+        assert abs((n - n_left) - 0.3 * n) <= 1 or n == 1
+    else:
+        assert n_left == 0
+    for one in left.weighed:
+        assert (one.scores is not None) == (level <= NO_CLOSE)
+        assert bool(one.reason) == (level == WHOLE)
+
+
+def test_levels_come_as_often_as_their_shares_say_and_thirty_percent_of_criteria_go():
+    shares, n = [0.4, 0.1, 0.15, 0.05, 0.3], 20_000
+    counts = Counter(drawn_level(shares, dice_of(0, epoch, "pair")) for epoch in range(n))
+    for level, share in enumerate(shares):
+        assert counts[level] / n == pytest.approx(share, abs=4 * (share * (1 - share) / n) ** 0.5)
+    gone = [n_dropped(5, dice_of(0, epoch, "pair").random()) for epoch in range(n)]
+    assert set(gone) == {1, 2}
+    assert sum(gone) / (5 * n) == pytest.approx(0.3, abs=0.01)
+    assert [n_dropped(1, chance) for chance in (0.0, 0.99)] == [0, 0]
+
+
+def test_both_orders_of_a_pair_show_the_same_criteria_and_each_epoch_draws_anew():
+    other = Working(tuple(replace(one, reason="Turned.") for one in CLOUDS.weighed), "B")
+    both = {Order.AB: CLOUDS, Order.BA: other}
+    seen = []
+    for epoch in range(40):
+        thin = thinned(both, [0.2] * 5, 7, epoch, "content")
+        assert thin == thinned(both, [0.2] * 5, 7, epoch, "content")
+        ab, ba = (thin[order] for order in Order)
+        assert [one.criterion for one in ab.weighed] == [one.criterion for one in ba.weighed]
+        assert [one.scores for one in ab.weighed] == [one.scores for one in ba.weighed]
+        assert (ab.letter, ba.letter) == ("A", "B")
+        seen.append(format_working(ab))
+    assert len(set(seen)) > 5
+    assert seen != [format_working(thinned(both, [0.2] * 5, 8, e, "content")[Order.AB]) for e in range(40)]
+
+
+# --- from readings ---------------------------------------------------------------------------------------
+
+
+def reading(choice: Choice, *scored: tuple[float, float], name: str = "Form: is short.") -> Judgment:
+    steps = [Step("branch", "1. Form", 9, 9)]
+    steps += [
+        Step(
+            f"{name} {n}",
+            f"Scores: A [[{a}]], B [[{b}]]\nReason: It is\n so. And then it was cu",
+            9,
+            9,
+            (a, b),
+        )
+        for n, (a, b) in enumerate(scored)
+    ]
+    return Judgment(choice, None, "", 9, 9, steps=tuple(steps))
+
+
+def test_a_reading_becomes_a_working_with_its_criteria_scores_and_whole_sentences_of_its_reasons():
+    found = working_of(reading(Choice.FIRST, (4.0, 2.0), (3.0, 3.0)), Choice.FIRST, ties=False)
+    assert found == Working(
+        (
+            Weighed("Form: is short. 0", (4, 2), "It is so."),
+            Weighed("Form: is short. 1", (3, 3), "It is so."),
+        ),
+        "A",
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (Unparsed("no score", raw=""), OTHER_VERDICT),
+        (reading(Choice.SECOND, (2.0, 4.0)), OTHER_VERDICT),
+        (reading(Choice.FIRST), NO_SCORES),
+        (reading(Choice.FIRST, (4.5, 2.0)), NO_SCORES),
+        (reading(Choice.FIRST, (2.0, 4.0)), OTHER_SUMS),
+    ],
+)
+def test_a_reading_that_comes_to_another_choice_or_says_no_scores_has_none(one, why):
+    assert working_of(one, Choice.FIRST, ties=False).reason == why
+
+
+def test_a_reason_is_what_follows_the_word_without_a_sentence_that_was_cut():
+    assert reason_in("Scores: A [[4]], B [[2]]\nReason: B errs (1.5 is not 2). A does not. The") == (
+        "B errs (1.5 is not 2). A does not."
+    )
+    assert reason_in("Scores: A [[4]], B [[2]]\nReason: no end") == ""
+    assert reason_in("Scores: A [[4]], B [[2]]") == ""
+
+
+def trace_of(ab: Judgment, ba: Judgment, id: str = "p") -> Trace:
+    return Trace(pair_of(id=id), combine(id, {Order.AB: ab, Order.BA: ba}, "judge"))
+
+
+def test_orders_that_come_to_the_pairs_label_have_workings_and_others_none():
+    first, second = reading(Choice.FIRST, (4.0, 2.0)), reading(Choice.SECOND, (2.0, 4.0))
+    both = workings_in(trace_of(first, second), targets(Outcome.A), ties=False)
+    assert {order: one.letter for order, one in both.items()} == {Order.AB: "A", Order.BA: "B"}
+    half = workings_in(trace_of(first, first), targets(Outcome.A), ties=False)
+    assert set(half) == {Order.AB}
+    assert workings_in(trace_of(first, second), targets(Outcome.B), ties=False).reason == OTHER_VERDICT
+    assert workings_in(None, targets(Outcome.A), ties=False).reason == NOT_READ
+    other = reading(Choice.SECOND, (2.0, 4.0), name="Tone: is kind.")
+    assert workings_in(trace_of(first, other), targets(Outcome.A), ties=False).reason == TWO_PLANS
+
+
+# --- judged with -----------------------------------------------------------------------------------------
+
+
+class TwoMinded(ScriptedBackend):
+    """Plans where the first answer says "hard", is in two minds otherwise, and always prefers the first."""
+
+    def __init__(self, working: str = "1. Form: is short.\nA 4, B 2.\n[[A]]", is_ended: bool = True) -> None:
+        super().__init__(lambda prompt, index: "[[A]]")
+        self.working, self.is_ended = working, is_ended
+        self.starts: list[str] = []
+
+    def choose(self, prompts, choices):
+        if choices != ("[[", "Plan"):
+            return super().choose(prompts, choices)
+        assert [prompt.reply_start for prompt in prompts] == [""] * len(prompts)
+        p_plan = [0.9 if "hard" in text_of(prompt, "first") else 0.4 for prompt in prompts]
+        return [ChoiceProbabilities((1 - p, p), 9, 1) for p in p_plan]
+
+    def complete(self, prompts, sampling):
+        self.starts += [prompt.reply_start for prompt in prompts]
+        return [Completion(self.working, 9, 20, self.is_ended) for _ in prompts]
+
+
+ITEMS = [(pair_of("hard", "easy", id="p"), order) for order in Order]
+
+
+def raws(method: str, backend: TwoMinded, **settings: float) -> list[str]:
+    return [one.raw for one in load_method(method, backend, MethodSettings(**settings)).read(ITEMS)]
+
+
+def test_fast_is_four_tokens_slow_a_working_and_auto_what_the_first_word_says():
+    working = "Plan\n1. Form: is short.\nA 4, B 2.\n[[A]]"
+    assert raws("dual", TwoMinded()) == ["[[A]]"] * 2
+    backend = TwoMinded()
+    assert raws("dual-slow", backend) == [working] * 2
+    assert backend.starts == ["Plan\n"] * 2
+    assert raws("dual-auto", TwoMinded()) == [working, "[[A]]"]
+    [slow, fast] = load_method("dual-auto", TwoMinded()).read(ITEMS)
+    assert slow.steps == (Step("Form: is short.", "", 0, 0, (4.0, 2.0)),)
+    assert fast.steps == ()
+    assert raws("dual-auto", TwoMinded(), slow_above=0.95) == ["[[A]]"] * 2
+    assert raws("dual-auto", TwoMinded(), slow_above=0.3) == [working] * 2
+
+
+def test_a_working_that_is_cut_or_odd_is_unparsed_with_all_that_was_said():
+    for backend, reason in (
+        (TwoMinded(is_ended=False), "the working is not finished"),
+        (TwoMinded(working="Well, [[A]]"), "the working does not end in a verdict such as [[A]]"),
+    ):
+        [one, _] = load_method("dual-slow", backend).read(ITEMS)
+        assert isinstance(one, Unparsed)
+        assert (one.reason, one.raw, one.tokens_out) == (reason, f"Plan\n{backend.working}", 20)
+
+
+def test_what_moves_auto_is_part_of_the_judges_name_and_of_no_other_judges():
+    made = [load_method("dual-auto", TwoMinded(), MethodSettings(slow_above=above)) for above in (0.5, 0.7)]
+    assert len({one.identity.fingerprint for one in made}) == 2
+    names = ("dual", "dual-slow", "dual-auto")
+    assert len({load_method(name, TwoMinded()).identity.fingerprint for name in names}) == 3
+    with pytest.raises(InputError, match="--slow-above: method bsm has no such choice"):
+        load_method("bsm", TwoMinded(), MethodSettings(slow_above=0.7))
+
+
+def test_a_verdict_at_once_has_nothing_to_sample_and_a_working_has():
+    with pytest.raises(InputError, match="nothing to sample"):
+        load_method("dual", TwoMinded(), MethodSettings(temperature=0.7))
+    assert load_method("dual-slow", TwoMinded(), MethodSettings(temperature=0.7), samples=3).read(ITEMS)
+
+
+@pytest.mark.slow
+def test_fast_slow_and_auto_are_those_of_the_adapter_where_it_has_learned_both(tiny, tmp_path):
+    adapter = make_adapter(tiny, tmp_path / "both", templates=["dual"], prompts=fingerprint_of("dual"))
+    other = make_adapter(tiny, tmp_path / "other")
+
+    def judged(method: str, folder: Path) -> JudgeOptions:
+        return judge_options(method=method, base_model=str(tiny), adapter=str(folder))
+
+    ways = ("fast", "slow", "auto")
+    assert [judged(way, adapter).asked_by for way in ways] == ["dual", "dual-slow", "dual-auto"]
+    assert [judged(way, adapter).is_two for way in ways] == [False] * 3
+    assert [judged(way, other).asked_by for way in ways[:2]] == ["direct", "bsm"]
+    assert judged("auto", other).is_two
+    for way in ways:
+        assert judged(way, adapter).load(silent, MemoryStore()).identity.adapter == "both"
+    with pytest.raises(InputError, match="the adapter both has learned dual"):
+        judged("direct", adapter).load(silent, MemoryStore())
+
+
+# --- learned ---------------------------------------------------------------------------------------------
+
+PAIRS = [
+    pair_of(f"a long answer to question {n}, and the sun is out", "short", f"Question {n}?", f"p{n}")
+    for n in range(10)
+]
+RUN = RunFolder(Path("runs/dual"))
+
+
+def recipe(model="tiny", teacher=None, levels=(0.2, 0.2, 0.2, 0.2, 0.2), **train):
+    settings = {
+        "method": "dual",
+        "levels": list(levels),
+        "base_model": str(model),
+        "epochs": 2,
+        "learning_rate": 0.01,
+        "rank": 4,
+        "layers": 0.5,
+        "accumulate": 1,
+        "batch_tokens": 8192,
+        "evaluations": 2,
+        "dtype": "float32",
+        "device": "cpu",
+    }
+    values = {
+        "name": "dual",
+        "collect": {
+            "pairs": {"source": "file", "path": "pairs.jsonl"},
+            "teacher": {"backend": "scripted:longer", "method": "bsm-text"} | (teacher or {}),
+        },
+        "select": {"held_out": 0.3},
+        "train": settings | train,
+    }
+    return recipe_of(values, "dual.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"teacher": {"method": "bsm"}}, "collect.teacher.method: a dual student learns what bsm-text wrote"),
+        ({"levels": (0.5, 0.5, 0.5, 0.0, 0.0)}, "train.levels: must be five shares that add up to 1"),
+        ({"levels": (0.5, 0.5)}, "train.levels"),
+        ({"targets": "soft"}, "train.targets: a whole reply is learned as it is written"),
+        ({"symmetry": 1.0}, "train.symmetry: only verdicts alone have a mirror image"),
+        ({"method": "direct"}, "train.levels: only method dual leaves parts out"),
+        ({"method": "direct", "levels": LEVELS, "workings": "x"}, "train.workings: only method dual"),
+    ],
+)
+def test_a_recipe_for_a_dual_student_says_what_does_not_go_together(changes, problem):
+    with pytest.raises(BadLines) as caught:
+        recipe(**changes)
+    assert any(one.startswith(f"dual.yaml: {problem}") for one in caught.value.problems)
+
+
+def test_other_recipes_say_nothing_of_levels_rows_and_workings():
+    values = recipe_to_json(recipe_of({"name": "x"}, "x.yaml"))
+    assert not {"levels", "rows", "workings"} & values["train"].keys()
+    assert recipe_to_json(recipe())["train"]["levels"] == [0.2] * 5
+
+
+def test_the_recipe_in_this_project_is_one_for_a_dual_student():
+    made = read_recipe(Path(__file__).parents[1] / "recipes" / "dual-0.5b.yaml")
+    assert (made.train.method, made.collect.teacher.method) == ("dual", "bsm-text")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("models") / "tiny", VERDICT_MERGES)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stages, "held_out_texts", lambda folder, unchecked: HeldOut({}, {}))
+    write_pairs("pairs.jsonl", PAIRS)
+    return tmp_path
+
+
+def prepared(made, folder=RUN):
+    run_collect(made, folder, None)
+    run_select(made, folder)
+    return lessons_of(made, folder, None)
+
+
+def test_lessons_are_the_workings_of_the_teachers_own_traces(here):
+    lessons = prepared(recipe())
+    assert isinstance(lessons, DualLessons)
+    assert lessons.data["without_working"] == {}
+    assert set(lessons.workings) == {one.pair.content_hash for one in lessons.trained}
+    both = lessons.workings[lessons.trained[0].pair.content_hash]
+    assert format_working(both[Order.AB]) == (
+        "Plan\n1. Content: says what was asked.\nA 4, B 2. it is a rule.\n2. Form: is easy to read.\n"
+        "A 4, B 2. it is a rule.\n3. Care: says nothing wrong.\nA 4, B 2. it is a rule.\n[[A]]"
+    )
+    assert format_working(both[Order.BA]).endswith("[[B]]")
+
+
+def test_winners_may_be_named_by_another_teacher_than_the_one_who_wrote(here):
+    prepared(recipe())
+    other = RunFolder(Path("runs/winners"))
+    lessons = prepared(recipe(teacher={"method": "bsm"}, workings="runs/dual"), other)
+    assert len(lessons.workings) == len(lessons.trained) > 0
+    against = recipe(teacher={"method": "bsm", "backend": "scripted:shorter"}, workings="runs/dual")
+    with pytest.raises(InputError, match=f"no working is left to learn .*{OTHER_VERDICT}"):
+        prepared(against, RunFolder(Path("runs/against")))
+
+
+def test_workings_are_found_by_the_content_of_their_pair(here):
+    lessons = prepared(recipe())
+    traces = read_traces(RUN.traces)
+    found, without = workings_of(lessons.trained, traces[:0], ties=False)
+    assert (found, without) == ({}, {NOT_READ: len(lessons.trained)})
+
+
+@pytest.mark.slow
+def test_rows_end_in_a_verdict_of_four_tokens_and_what_is_looked_at_is_that_alone(here, tiny):
+    from distill.student import Lora, Student
+
+    lessons = prepared(recipe(tiny))
+    student = Student(str(tiny), Lora(4, 8, 0.5), 4096, "cpu", "float32")
+    training = lessons.training(student, here / "t", "k")
+    encoder = student.encoder
+    verdicts = {letter: (*encoder.plain_ids(f"[[{letter}]]"), student.end_of_turn) for letter in "AB"}
+    rows = [row for batch in training.batches for row in batch.rows]
+    assert len(rows) == 2 * 2 * len(lessons.trained)  # epochs, orders
+    assert len({row.targets for row in rows}) > 4
+    for row in rows:
+        letter = "AB"[row.weights.index(1.0)]
+        assert row.targets[-4:] == verdicts[letter]
+        assert row.targets[row.letter] == encoder.plain_ids(letter)[0]
+        assert row.letter == len(row.targets) - 3
+    assert all(row.targets in verdicts.values() for batch in training.held_out for row in batch.rows)
+    n_batches = [len({number for step in training.steps for number in step})]
+    assert n_batches == [len(training.batches)]
+
+
+@pytest.mark.weights
+def test_in_the_real_tokenizer_rows_are_what_a_working_is_as_text_and_each_way_begins_with_one_token(small):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(small)
+    encoder, end = PromptEncoder(tokenizer, 4096, "trim"), tokenizer.eos_token_id
+    example = Example(PAIRS[0], targets(Outcome.A), None, Part.TRAIN)
+    [row] = dual_rows([example], [{Order.AB: CLOUDS}], encoder, end, ties=False)
+    assert list(row.targets) == [*encoder.plain_ids(WHOLE_TEXT), end]
+    assert encoder.choice_ids(["[[", "Plan"], "") == [encoder.plain_ids("[[A]]")[0], row.targets[0]]
+    assert row.targets[:2] == tuple(encoder.plain_ids("Plan\n"))
+
+
+@pytest.mark.slow
+def test_a_killed_dual_training_sees_the_same_batches_and_ends_with_the_same_adapter(here, tiny):
+    made = recipe(tiny)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(stage, done, total):
+        if stage.startswith("training") and done == total - 1:
+            raise Killed
+
+    prepared(made)
+    with pytest.raises(Killed):
+        run_train(made, RUN, None, kill)
+    manifest = run_train(made, RUN, None)
+    whole = RunFolder(Path("runs/whole"))
+    prepared(made, whole)
+    run_train(made, whole, None)
+    weights = [(one.adapter / "adapter_model.safetensors").read_bytes() for one in (RUN, whole)]
+    assert weights[0] == weights[1]
+    assert manifest["loaded_difference"] < 1e-4
+    values = read_adapter(RUN.adapter).manifest
+    assert (values["templates"], values["letters"], values["targets"]) == (["dual"], "AB", "hard")
+    assert json.loads(json.dumps(values["settings"]))["train"]["levels"] == [0.2] * 5
+
+
+@pytest.mark.slow
+def test_a_dual_student_without_held_out_pairs_is_asked_again_about_verdicts_alone(here, tiny):
+    values = recipe(tiny, epochs=1).model_dump()
+    values["select"]["held_out"] = 0.0
+    made = recipe_of(values, "dual.yaml")
+    prepared(made)
+    assert run_train(made, RUN, None)["loaded_difference"] < 1e-4
