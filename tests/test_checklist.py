@@ -13,7 +13,8 @@ from judge.errors import InputError
 from judge.evaluate import judge_pairs
 from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.methods import MethodSettings, load_method
-from judge.methods.checklist import checked, render_check, swapped
+from judge.methods.bsm import expected_scores
+from judge.methods.checklist import render_check, scored, swapped
 from judge.methods.score import answers_of
 from judge.options import judge_options
 from judge.records import Criterion, Order, Outcome, Status, Unparsed
@@ -86,20 +87,26 @@ def test_a_criterion_is_asked_as_a_claim_with_its_words_for_yes_and_no():
 
 
 def test_the_other_order_is_the_mirror_image_bit_for_bit():
-    one = checked(PRICE, probabilities(0.3), probabilities(0.8))
+    one = expected_scores(PRICE, scored(probabilities(0.3)), scored(probabilities(0.8)))
     other = swapped(one)
     assert one.step.scores == pytest.approx((2.2, 4.2))
     assert other.step.scores == one.step.scores[::-1]
     assert other.distributions == one.distributions[::-1]
-    assert one.step.raw == "Answer A: Yes 0.3000\nAnswer B: Yes 0.8000"
-    assert other.step.raw == "Answer A: Yes 0.8000\nAnswer B: Yes 0.3000"
+    assert (
+        one.step.raw
+        == "Score A: 0.7000 0.0000 0.0000 0.0000 0.3000\nScore B: 0.2000 0.0000 0.0000 0.0000 0.8000"
+    )
+    assert (
+        other.step.raw
+        == "Score A: 0.2000 0.0000 0.0000 0.0000 0.8000\nScore B: 0.7000 0.0000 0.0000 0.0000 0.3000"
+    )
     assert swapped(other).step.scores == one.step.scores
     assert (other.step.tokens_in, other.step.tokens_out) == (0, 0)
 
 
 def test_what_cannot_be_read_of_one_answer_is_unparsed_in_both_orders():
     bad = Unparsed("no verdict", "hm", 5, 2)
-    one = checked(PRICE, probabilities(0.3), bad)
+    one = expected_scores(PRICE, scored(probabilities(0.3)), scored(bad))
     assert (one.step.scores, one.reason, one.step.raw, one.step.tokens_in) == (None, "no verdict", "hm", 15)
     assert swapped(one).reason == "no verdict"
     verdicts, _ = judged([PRICED], script=lambda prompt: "Hm.")

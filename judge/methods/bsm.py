@@ -206,13 +206,18 @@ def expected_scores(
         raw = "\n".join(one.raw for one in both if isinstance(one, Unparsed))
         reason = next(one.reason for one in both if isinstance(one, Unparsed))
         return Solved(Step(str(criterion), raw, *tokens), *cuts, reason)
-    raw = "\n".join(
-        f"Score {side}: " + " ".join(f"{p:.4f}" for p in one.probabilities)
-        for side, one in zip(ANSWER_LETTERS, (first, second), strict=True)
+    two = first.probabilities, second.probabilities
+    scores = mean_score(two[0]), mean_score(two[1])
+    step = Step(str(criterion), written(two), *tokens, scores, weight=criterion.weight)
+    return Solved(step, *cuts, distributions=two)
+
+
+def written(distributions: Sequence[Sequence[float]]) -> str:
+    """The probabilities of the scores 1 to 5 of both responses, a line each."""
+    return "\n".join(
+        f"Score {side}: " + " ".join(f"{p:.4f}" for p in one)
+        for side, one in zip(ANSWER_LETTERS, distributions, strict=True)
     )
-    scores = mean_score(first.probabilities), mean_score(second.probabilities)
-    step = Step(str(criterion), raw, *tokens, scores, weight=criterion.weight)
-    return Solved(step, *cuts, distributions=(first.probabilities, second.probabilities))
 
 
 def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion | Unparsed) -> Solved:

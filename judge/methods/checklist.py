@@ -12,13 +12,12 @@ from dataclasses import replace
 
 from judge.backends import ChoiceProbabilities
 from judge.methods.asking import answer_values
-from judge.methods.bsm import BranchSolveMerge, Solved, mean_score
+from judge.methods.bsm import BranchSolveMerge, Solved, expected_scores, written
 from judge.methods.score import Answer, answers_of
 from judge.prompts import fill
-from judge.records import Criterion, Order, Pair, Prompt, Span, Step, Unparsed
+from judge.records import Criterion, Order, Pair, Prompt, Span, Unparsed
 
 ANSWERS = ("Yes", "No")
-SIDES = ("A", "B")
 
 
 class Checklist(BranchSolveMerge):
@@ -41,7 +40,9 @@ class Checklist(BranchSolveMerge):
             for answer in answers_of(pair, Order.AB)
         ]
         chosen = iter(self.backend.choose(prompts, ANSWERS))
-        known = {key: checked(key[1], next(chosen), next(chosen)) for key, _ in different}
+        known = {
+            key: expected_scores(key[1], scored(next(chosen)), scored(next(chosen))) for key, _ in different
+        }
         return [
             known[pair.content_hash, criterion]
             if order is Order.AB
@@ -58,29 +59,12 @@ def render_check(answer: Answer, criterion: Criterion, name: str) -> Prompt:
     return fill("checklist", answer_values(*answer) | values | {"is_told": bool(criterion.scale)}, name)
 
 
-def checked(
-    criterion: Criterion, first: ChoiceProbabilities | Unparsed, second: ChoiceProbabilities | Unparsed
-) -> Solved:
-    """Both answers' scores on a criterion, 1 to 5; the raw text gives the probabilities of Yes."""
-    tokens = first.tokens_in + second.tokens_in, first.tokens_out + second.tokens_out
-    is_trimmed = first.is_trimmed or second.is_trimmed
-    if isinstance(first, Unparsed) or isinstance(second, Unparsed):
-        raw, reason = next((one.raw, one.reason) for one in (first, second) if isinstance(one, Unparsed))
-        return Solved(Step(str(criterion), raw, *tokens), is_trimmed, reason)
-    two = first.probabilities[0], second.probabilities[0]
-    distributions = scores_of(two[0]), scores_of(two[1])
-    scores = mean_score(distributions[0]), mean_score(distributions[1])
-    step = Step(str(criterion), raw_of(two), *tokens, scores, weight=criterion.weight)
-    return Solved(step, is_trimmed, distributions=distributions)
-
-
-def scores_of(p_yes: float) -> tuple[float, ...]:
-    """The probabilities of the scores 1 to 5 of an answer that meets a criterion with probability `p_yes`."""
-    return (1.0 - p_yes, 0.0, 0.0, 0.0, p_yes)
-
-
-def raw_of(two: Sequence[float]) -> str:
-    return "\n".join(f"Answer {side}: Yes {p:.4f}" for side, p in zip(SIDES, two, strict=True))
+def scored(said: ChoiceProbabilities | Unparsed) -> ChoiceProbabilities | Unparsed:
+    """What is said of one answer as probabilities of the scores 1 to 5: Yes is a 5, No a 1."""
+    if isinstance(said, Unparsed):
+        return said
+    yes, no = said.probabilities
+    return replace(said, probabilities=(no, 0.0, 0.0, 0.0, yes))
 
 
 def swapped(solved: Solved) -> Solved:
@@ -89,5 +73,5 @@ def swapped(solved: Solved) -> Solved:
     if solved.distributions is None or step.scores is None:
         return replace(solved, step=step)
     first, second = solved.distributions
-    step = replace(step, raw=raw_of((second[-1], first[-1])), scores=step.scores[::-1])
+    step = replace(step, raw=written((second, first)), scores=step.scores[::-1])
     return replace(solved, step=step, distributions=(second, first))
