@@ -152,8 +152,8 @@ def judges_of(folder: Path) -> dict[str, JudgeOptions]:
     adapter = str(folder / "run" / "adapter")
     return {
         "teacher: 1.5B checklist of the policy": by_policy("checklist"),
-        "student: 0.5B direct": judge_options(method="direct", adapter=adapter),
-        "0.5B base model direct": judge_options(method="direct", adapter="none"),
+        "student: 0.5B score": judge_options(method="score", adapter=adapter),
+        "0.5B score, base model": judge_options(method="score", adapter="none"),
         "0.5B score in the package": judge_options(method="score"),
         "1.5B BSM by the policy": by_policy("bsm"),
     }

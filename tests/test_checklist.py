@@ -14,11 +14,12 @@ from judge.evaluate import judge_pairs
 from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.methods import MethodSettings, load_method
 from judge.methods.bsm import expected_scores
-from judge.methods.checklist import render_check, scored, swapped
+from judge.methods.checklist import Checklist, render_check, scored, swapped
 from judge.methods.score import answers_of
 from judge.options import judge_options
 from judge.records import Criterion, Order, Outcome, Status, Unparsed
 
+NO, YES = (1.0, 0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0, 1.0)
 PLAN = " Price: names the price\n2. Short: is short\n3. Kind: is kind"
 
 
@@ -57,6 +58,21 @@ def test_weights_decide_where_criteria_disagree():
     short, _ = judged([PRICED], (PRICE, Criterion("short", "is short", 3.0)))
     assert (even[0].status, even[0].outcome) == (Status.CONSISTENT, Outcome.TIE)
     assert short[0].outcome is Outcome.B
+
+
+def test_the_probability_is_that_of_a_criterion_drawn_by_its_weight():
+    class Unsure(Asked):
+        def choose(self, prompts, choices):
+            super().choose(prompts, choices)
+            said = [text_of(prompt, "first") == PRICED.response_a for prompt in prompts]
+            return [probabilities(0.75 if is_first else 0.25) for is_first in said]
+
+    price, short = Criterion("price", "", 3.0), Criterion("short")
+    method = load_method("checklist", Unsure(by_policy), MethodSettings(criteria=(price, short)))
+    [verdict] = judge_pairs([PRICED], method)
+    assert (verdict.outcome, verdict.p_a) == (Outcome.A, 0.75)
+    leads = Checklist.p_first(method, [(YES, NO), (NO, YES)], [3, 1])
+    assert leads == pytest.approx((1 + (3 - 1) / 4) / 2)
 
 
 def test_each_answer_is_asked_about_alone_and_once_for_both_orders():

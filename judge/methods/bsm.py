@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import gcd
@@ -45,18 +45,22 @@ SCORES = ("1", "2", "3", "4", "5")
 ANSWER_LETTERS = ("A", "B")
 
 
+Distributions = tuple[tuple[float, ...], tuple[float, ...]]
+"""The probabilities of the scores 1 to 5 of the first and of the second response."""
+
+PFirst = Callable[[Sequence[Distributions], Sequence[int]], float]
+"""The probability that the first response is better, of what each criterion drew and of its whole weight."""
+
+
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """What solve said of one criterion; `step.scores` is None where it could not be read.
-
-    `distributions` are the probabilities of the scores 1 to 5 of the first and of the second response.
-    """
+    """What solve said of one criterion; `step.scores` is None where it could not be read."""
 
     step: Step
     is_trimmed: bool
     cut: Cut | None
     reason: str = ""
-    distributions: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    distributions: Distributions | None = None
 
 
 class BranchSolveMerge:
@@ -110,8 +114,12 @@ class BranchSolveMerge:
             if isinstance(plan, Unparsed):
                 readings.append(Unparsed(f"branch: {plan.reason}", steps[0].raw, steps=steps))
             else:
-                readings.append(merge(steps, list(islice(solved, len(plan.criteria)))))
+                readings.append(merge(steps, list(islice(solved, len(plan.criteria))), self.p_first))
         return readings
+
+    def p_first(self, drawn: Sequence[Distributions], weights: Sequence[int]) -> float:
+        """The probability that the first response has the greater sum of scores."""
+        return p_of_sums(drawn, weights)
 
     def _given(self, pair: Pair) -> tuple[Criterion, ...]:
         """The criteria that stand in the place of a plan, none if there is to be one."""
@@ -231,12 +239,13 @@ def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion | Unpa
     return Solved(replace(step, scores=scores), reply.is_trimmed, reply.cut)
 
 
-def merge(before: tuple[Step, ...], solved: Sequence[Solved]) -> Reading:
+def merge(before: tuple[Step, ...], solved: Sequence[Solved], p_first: PFirst) -> Reading:
     """The reading that the scores add up to; unreadable where those of any criterion are.
 
     Args:
         before: the steps that gave the criteria; none where these were given.
         solved: what was said of each criterion, at least one.
+        p_first: works the probability out that the first response is better.
     """
     tokens = sum(one.step.tokens_in for one in solved), sum(one.step.tokens_out for one in solved)
     is_trimmed, cut = any(one.is_trimmed for one in solved), longest_cut(one.cut for one in solved)
@@ -256,7 +265,10 @@ def merge(before: tuple[Step, ...], solved: Sequence[Solved]) -> Reading:
     )
     choice = Choice.TIE if first == second else Choice.FIRST if first > second else Choice.SECOND
     drawn = [one.distributions for one in solved if one.distributions is not None]
-    probabilities = choice_probabilities(drawn, weights) if drawn else None
+    probabilities = None
+    if drawn:
+        p = p_first(drawn, weights)
+        probabilities = {Choice.FIRST: p, Choice.SECOND: 1.0 - p}
     unit = solved[0].step.weight / weights[0]
     raw = f"{unit * first:.2f} : {unit * second:.2f}"
     return Judgment(choice, probabilities, raw, *tokens, is_trimmed, steps, cut)
@@ -278,10 +290,8 @@ def mean_score(probabilities: Sequence[float]) -> float:
     return min(5.0, max(1.0, mean))
 
 
-def choice_probabilities(
-    drawn: Sequence[tuple[Sequence[float], Sequence[float]]], weights: Sequence[int]
-) -> dict[Choice, float]:
-    """The probability that the first or the second sum is the greater one, equal sums counting half for each.
+def p_of_sums(drawn: Sequence[Distributions], weights: Sequence[int]) -> float:
+    """The probability that the first sum is the greater one, equal sums counting half.
 
     Args:
         drawn: for each criterion the probabilities of 1 to 5 for the first and the second response; scores
@@ -299,4 +309,4 @@ def choice_probabilities(
         difference = longer
     total = sum(difference.values())
     p_first = sum(p for gap, p in difference.items() if gap > 0) + difference.get(0, 0.0) / 2
-    return {Choice.FIRST: p_first / total, Choice.SECOND: 1.0 - p_first / total}
+    return p_first / total

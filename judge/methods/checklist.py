@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from judge.backends import ChoiceProbabilities
 from judge.methods.asking import answer_values
-from judge.methods.bsm import BranchSolveMerge, Solved, expected_scores, written
+from judge.methods.bsm import BranchSolveMerge, Distributions, Solved, expected_scores, written
 from judge.methods.score import Answer, answers_of
 from judge.prompts import fill
 from judge.records import Criterion, Order, Pair, Prompt, Span, Unparsed
@@ -49,6 +49,16 @@ class Checklist(BranchSolveMerge):
             else swapped(known[pair.content_hash, criterion])
             for pair, order, criterion in asked
         ]
+
+    def p_first(self, drawn: Sequence[Distributions], weights: Sequence[int]) -> float:
+        """The probability that the first answer wins on a criterion drawn by its weight.
+
+        It wins where it meets the criterion and the other one does not; where both do alike it is a draw, half
+        for each. So it is above one half where the first sum of scores is the greater one.
+        """
+        leads = [first[-1] - second[-1] for first, second in drawn]
+        lead = sum(times * one for times, one in zip(weights, leads, strict=True)) / sum(weights)
+        return (1.0 + lead) / 2
 
 
 def render_check(answer: Answer, criterion: Criterion, name: str) -> Prompt:
