@@ -41,7 +41,7 @@ from judge.methods import MemoryStore
 from judge.options import judge_options
 from judge.progress import silent
 from judge.provenance import provenance, versions_of, write_result
-from judge.records import Pair
+from judge.records import Pair, sha256_of_json
 
 METHODS = {"direct": 2000, "bsm": 500}
 """Methods of the scripted judge with the pairs they read: half a millisecond each, and some milliseconds."""
@@ -284,6 +284,9 @@ def main() -> None:
         "schema": "four-token-judge/cluster/1",
         **provenance(),
         "ray": versions_of(["ray"])["ray"],
+        "base_model_hash": "",  # scripted judges
+        "seed": 0,  # of the stragglers; what fails is drawn anew each time
+        "data_hash": sha256_of_json([given.pairs, PAIRS_EACH, METHODS]),
         "note": given.note,
         **measured(given.workers, given.pairs),
     }

@@ -534,7 +534,7 @@ RULES = (
     Rule(
         ("collect.teacher.criteria", METHOD),
         lambda r: bool(r.collect.teacher.criteria) and not judges_by_criteria(r),
-        f"only a teacher of method {' or '.join(BY_CRITERIA)} without signals judges by criteria",
+        f"only a teacher of method {', '.join(BY_CRITERIA)} without signals judges by criteria",
     ),
     Rule(
         ("collect.teacher.adapter", METHOD),

@@ -10,6 +10,7 @@ from pairs import pair_of
 
 from judge.backends import ChoiceProbabilities
 from judge.backends.scripted import ScriptedBackend
+from judge.models.adapters import SHIPPED
 from judge.options import judge_options
 from judge.records import Outcome
 from judge.review.judging import Desk, Job, by_method, free_memory_gib, memory_words, models_of
@@ -67,11 +68,12 @@ def test_a_stopped_job_says_so_and_what_was_judged_is_kept(desk):
 
 
 def test_a_slow_method_has_no_adapter_and_a_fast_one_keeps_its_own():
-    options = judge_options(adapter="runs/mine")
+    mine = str(SHIPPED / "qwen2.5-coder-0.5b")
+    options = judge_options(adapter=mine)
     assert by_method(options, "slow").settings.adapter == "none"
     assert by_method(options, "cot").method == "cot"
     for way in ("fast", "auto", "direct", "score"):
-        assert by_method(options, way).settings.adapter == "runs/mine"
+        assert by_method(options, way).settings.adapter == mine
 
 
 def test_a_calibration_stays_with_the_way_that_it_was_made_for():

@@ -53,7 +53,7 @@ class Checklist(BranchSolveMerge):
     def p_first(self, drawn: Sequence[Distributions], weights: Sequence[int]) -> float:
         """The probability that the first answer wins on a criterion drawn by its weight.
 
-        It wins where it meets the criterion and the other one does not; where both do alike it is a draw, half
+        It wins where it meets the criterion and the other one does not; where both do alike, that counts half
         for each. So it is above one half where the first sum of scores is the greater one.
         """
         leads = [first[-1] - second[-1] for first, second in drawn]

@@ -118,7 +118,8 @@ def verdict_of(start: str, reply: Completion | Unparsed, ties: bool) -> Reading:
     raw = start + reply.text
     working = parse_working(raw, reply.is_ended, tuple(letters))
     if isinstance(working, Unparsed):
-        return Unparsed(working.reason, raw, reply.tokens_in, reply.tokens_out, reply.is_trimmed)
+        told = reply.tokens_in, reply.tokens_out, reply.is_trimmed
+        return Unparsed(working.reason, raw, *told, cut=reply.cut)
     return Judgment(
         choice=letters[working.letter],
         probabilities=None,
@@ -127,6 +128,7 @@ def verdict_of(start: str, reply: Completion | Unparsed, ties: bool) -> Reading:
         tokens_out=reply.tokens_out,
         is_trimmed=reply.is_trimmed,
         steps=tuple(step_on(one) for one in working.weighed),
+        cut=reply.cut,
     )
 
 
