@@ -114,7 +114,7 @@ def _connect(ray: Any, cluster: Cluster) -> None:
         except (OSError, ValueError, RuntimeError) as error:
             if cluster.address:
                 why = next(iter(str(error).splitlines()), type(error).__name__)
-                said = f"--on {ENGINE}:{cluster.address}: no cluster answers there ({why})."
+                said = f"--on ray:{cluster.address}: no cluster answers there ({why})."
                 raise BackendError(said) from error
     cores = None if cluster.workers is None else max(1, round(cluster.workers * cluster.cpus))
     try:
