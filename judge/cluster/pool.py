@@ -127,7 +127,7 @@ def _connect(ray: Any, cluster: Cluster) -> None:
         )
     except Exception as error:  # Ray has no class of its own for it
         why = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-        raise BackendError(f"--on {ENGINE}:{LOCAL_CLUSTER}: Ray did not start here ({why}).") from error
+        raise BackendError(f"--on ray:{LOCAL_CLUSTER}: Ray did not start here ({why}).") from error
 
 
 def _knock(address: str) -> None:
@@ -165,7 +165,7 @@ def size_of_pool(cluster: Cluster, needs: Mapping[str, float], there: Mapping[st
         has = ", ".join(f"{there.get(name, 0):g} {name}" for name in names.values())
         wants = ", ".join(f"{needed:g} {names[name]}" for name, needed in needs.items() if needed)
         raise BackendError(
-            f"--on {ENGINE}: the cluster has {has}, and a worker needs {wants}. Give --worker-cpus or "
+            f"--on ray: the cluster has {has}, and a worker needs {wants}. Give --worker-cpus or "
             "--worker-gpus, or --workers where machines join later."
         )
     return size
