@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks.constructed import cell, figures_of
 from judge import Judge
+from judge.drawing.steps import shared_steps
 from judge.io.pairs import write_pairs
 from judge.options import JudgeOptions, judge_options
 from judge.progress import shown_progress
@@ -160,14 +161,16 @@ def judges_of(folder: Path) -> dict[str, JudgeOptions]:
 
 
 def figures(pairs: Sequence[Pair], verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What `benchmarks.constructed` counts, with inconsistent verdicts and tokens a pair."""
+    """What `benchmarks.constructed` counts, with inconsistent verdicts and tokens a pair.
+
+    What several verdicts share, such as the grade of an answer, is counted once.
+    """
+    told = [*(reading for one in verdicts for reading in one.readings.values()), *shared_steps(verdicts)]
     return {
         **figures_of(pairs, verdicts),
         "inconsistent": sum(one.status is Status.INCONSISTENT for one in verdicts),
-        "tokens_in": sum(reading.tokens_in for one in verdicts for reading in one.readings.values())
-        / len(pairs),
-        "tokens_out": sum(reading.tokens_out for one in verdicts for reading in one.readings.values())
-        / len(pairs),
+        "tokens_in": sum(one.tokens_in for one in told) / len(pairs),
+        "tokens_out": sum(one.tokens_out for one in told) / len(pairs),
     }
 
 
