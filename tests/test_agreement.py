@@ -126,6 +126,7 @@ def test_people_agree_with_each_other_on_mt_bench_as_published(data_dir):
     assert 100 * made["strict"] == pytest.approx(68.4, abs=0.05)
 
 
+@pytest.mark.slow
 def test_gpt4_agrees_with_experts_on_mt_bench_as_published(data_dir):
     experts = mt_bench_panel(data_dir)
     sides = sides_of(gpt4(data_dir), experts)

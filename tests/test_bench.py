@@ -105,6 +105,7 @@ def test_every_judge_of_a_run_does_as_it_does_alone(own):
     assert figures_of(together, "third")["unparsed"]["value"] > 0
 
 
+@pytest.mark.slow
 def test_where_some_pairs_cannot_be_judged_the_status_is_3_and_all_is_written(own):
     third = "name=third,backend=scripted:unreadable:3"
     said = bench(
@@ -217,6 +218,7 @@ def test_two_judges_of_one_name_are_refused(own):
     assert "two judges are named longer" in bench("pairs.jsonl", "--votes", "votes.jsonl", *twice, expect=2)
 
 
+@pytest.mark.slow
 def test_every_key_of_a_result_file_is_documented(own):
     found = result("pairs.jsonl", "--votes", "votes.jsonl", "--judge", LONGER)
     documented = set(re.findall(r"`(\w+)`", (CHECKOUT / "docs/result-files.md").read_text("utf-8")))

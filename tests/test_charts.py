@@ -205,6 +205,7 @@ def test_reliability_shows_the_size_of_every_bin():
     assert all(size in texts for size in sizes)
 
 
+@pytest.mark.slow
 def test_charts_have_words_for_those_who_do_not_see_them():
     svgs = all_charts(STUDY)
     labels = [ElementTree.fromstring(svg).attrib["aria-label"] for svg in svgs]

@@ -54,6 +54,7 @@ def test_the_axes_have_units_and_chance_and_the_best_look_are_named():
     assert {"each step", "mean of 5 steps", "held-out pairs", "best, step 30"} <= set(words)
 
 
+@pytest.mark.slow
 def test_chance_depends_on_how_many_letters_there_are():
     assert "chance 1.099" in words_of(curves_of(history(3, n_letters=3), "with ties"))
     assert (0, pytest.approx(1.0986, abs=1e-4)) in [

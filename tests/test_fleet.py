@@ -141,6 +141,7 @@ def calm(pairs):
 # A server dies
 
 
+@pytest.mark.slow
 def test_of_two_servers_one_dies_and_every_pair_has_one_verdict_all_the_same(tmp_path):
     pairs = scored_pairs(40)
     dying, other = DiesAfter(9), Counted()

@@ -38,6 +38,7 @@ def test_figures_are_those_counted_by_hand():
     assert found["moved_high"] - found["moved"] == pytest.approx(4.3027 * 0.1 / 3**0.5, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_judge_that_takes_the_longer_answer_is_fooled_by_every_kind():
     with Judge(backend="scripted:longer", method="direct", cache=False) as judge:
         kinds = measured(judge)

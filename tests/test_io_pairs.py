@@ -628,6 +628,7 @@ def is_short(pair):
 ALL_COLUMNS = (*ROW, "category", "reference", "system", "metadata", "conversation_a", "conversation_b")
 
 
+@pytest.mark.slow
 @ONE_FOLDER_FOR_ALL_EXAMPLES
 @given(files_of(pairs_of_any_kind()))
 def test_pairs_survive_jsonl(tmp_path, pairs):
@@ -635,6 +636,7 @@ def test_pairs_survive_jsonl(tmp_path, pairs):
     assert read_pairs(tmp_path / "pairs.jsonl") == pairs
 
 
+@pytest.mark.slow
 @ONE_FOLDER_FOR_ALL_EXAMPLES
 @given(files_of(pairs_of_any_kind(optional_text=question)))
 def test_pairs_survive_csv(tmp_path, pairs):

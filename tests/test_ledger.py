@@ -272,6 +272,7 @@ def write_batches(path: Path, start: int) -> None:
             ledger.record(judge, entries(4, start=start + 2 * batch))
 
 
+@pytest.mark.slow
 def test_two_processes_write_at_once_from_the_first_moment_on(path: Path) -> None:
     assert run_apart((write_batches, (path, 0)), (write_batches, (path, 50))) == [0, 0]
     assert n_readings(path) == 300  # pairs 0-99 and 50-149, in both orders: half of each is shared

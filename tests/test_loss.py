@@ -48,6 +48,7 @@ def test_replies_of_any_length_add_up_by_row():
     assert by_row(torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), [1, 3, 1]).tolist() == [1.0, 14.0, 16.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_places", [5, 6, 17])
 def test_a_long_reply_is_counted_in_parts_with_the_values_and_gradients_of_the_whole(monkeypatch, n_places):
     hidden, head = some_logits(n_places, 8), some_logits(11, 8)

@@ -153,6 +153,7 @@ def test_each_vote_is_for_the_model_that_its_row_names(data_dir, turn):
     assert found == named
 
 
+@pytest.mark.slow
 def test_a_pair_has_its_category_and_the_reference_of_its_turn(data_dir):
     questions = {row["question_id"]: row for row in published_rows(QUESTIONS, data_dir)}
     dataset = whole(data_dir, None, "all")

@@ -415,6 +415,7 @@ def test_importing_the_backend_brings_no_client():
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["openai", "tenacity"])
 def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
@@ -967,6 +968,7 @@ BLOCKING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "body"), BLOCKING)
 def test_a_prompt_that_a_server_blocks_is_unparsed_and_stops_no_other(status, body):
     class Picky(Chat):
@@ -1036,6 +1038,7 @@ def test_a_refusal_is_one_line_at_the_first_attempt(status, body, words):
     assert [word for word in [server.url, "pair p in order AB", *words] if word not in message] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
 def test_what_may_pass_is_asked_again_and_then_named(status):
     with Fails(status, {"error": {"message": "try later"}}) as server:

@@ -139,6 +139,7 @@ def test_a_teacher_that_learned_votes_is_refused_whatever_its_folder_is_called(h
     assert RUN.manifest("collect") is None
 
 
+@pytest.mark.slow
 def test_another_filter_selects_anew_from_the_same_traces(here, monkeypatch):
     run_collect(recipe("first"), RUN, None)
     refuse_to_judge(monkeypatch)

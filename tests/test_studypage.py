@@ -218,6 +218,7 @@ def test_every_text_of_an_example_can_be_read_as_it_was():
     assert hostile_page().encode()
 
 
+@pytest.mark.slow
 def test_the_page_forbids_scripts_and_loads_nothing():
     html = made(html_with_examples)
     policies = [v for name, v in Page(html).attributes if name == "content" and v and "default-src" in v]

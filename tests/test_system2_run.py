@@ -288,6 +288,7 @@ def scripts_for(name: str, plan: Plan, data: Path | None) -> Scripts:
     return Scripts(answers, said[name], name == "sycophancy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_runs_from_questions_to_a_table_and_a_second_time_for_nothing(name, tmp_path, data_dir):
     task = TASKS[name]
@@ -340,6 +341,7 @@ def test_a_changed_wording_is_another_hash():
     )
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_takes_and_writes_the_result(tmp_path, data_dir, monkeypatch, capsys):
     plan = plan_of(last_letters.TASK, "big", "big", 1, 6)
     monkeypatch.setattr(command, "OwnWorkshop", lambda progress: scripts_for("last-letters", plan, None))
