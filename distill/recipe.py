@@ -157,7 +157,7 @@ class Teacher(Block):
     max_new_tokens: Positive | None = None
     """Longest free reply; null is each method's own."""
     criteria: Annotated[str | list[str], PlainValidator(criteria_value)] = ""
-    """What it judges by instead of a plan, with bsm or bsm-text: a file of lines, or a list of them."""
+    """What it judges by instead of a plan, with bsm, bsm-text or checklist: a file of lines, or a list."""
     max_prompt_tokens: Length = 4096
     """Longest prompt."""
     overflow: Annotated[str, one_of(OVERFLOWS)] = "trim"

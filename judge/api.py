@@ -50,15 +50,15 @@ class Judge:
     or use it in a `with` block, to let go of the ledger's file.
 
     Args:
-        method: direct, score, cot, rar, rar-two-step, s2a, bsm, bsm-text, dual, dual-slow or dual-auto; fast
-            (what its adapter has learned: score or direct), slow (bsm) or auto.
+        method: direct, score, cot, rar, rar-two-step, s2a, bsm, bsm-text, checklist, dual, dual-slow or
+            dual-auto; fast (what its adapter has learned: score or direct), slow (bsm) or auto.
         ties: whether it may call two answers equally good; the distilled judge has not learned to.
         samples: readings per order, of which a vote is taken; more than one needs a temperature.
         vote: majority, or usc (the judge picks the most consistent sample).
         temperature: of slow methods' free replies; 0 always takes the likeliest word.
         max_new_tokens: longest free reply, in tokens; None is each method's own.
-        criteria: what to judge by instead of a plan, by method bsm (which they make the default) or bsm-text:
-            a file of lines such as "price: names the price | weight 2", or such lines in a list.
+        criteria: what to judge by instead of a plan, by method bsm (which they make the default), bsm-text or
+            checklist: a file of lines such as "price: names the price | weight 2", or such lines in a list.
         base_model: small (0.5B) or large (1.5B); a name from `judge models list`, a hub id, a folder, or what
             a server calls its model.
         adapter: folder of a LoRA adapter, "none" for the bare base model; "" is the shipped one, where

@@ -171,11 +171,13 @@ def grades_in(reply: str, choices: Sequence[str]) -> tuple[float, ...] | None:
     Where the choices are Yes and No, a grade of 1 is a sure No and one of 9 a sure Yes.
     """
     found = FRACTION.findall(reply)
-    if not found or not (choices[0].isdecimal() or choices[0] == "Yes"):
+    if not found:
         return None
     grade = float(found[-1])
     if choices[0] == "Yes":
         return (grade - 1) / 8, (9 - grade) / 8
+    if not choices[0].isdecimal():
+        return None
     shares = tuple(max(0.0, 1.0 - abs(int(choice) - grade)) for choice in choices)
     return shares if sum(shares) else None
 
