@@ -522,11 +522,16 @@ def test_soak_with_one_slow_one_failing_and_one_killed_and_started_again(tmp_pat
     servers = (slow, failing, mortal)
     with fleet_of(*servers, patience=Patience(sleep=blink, deadline_s=5), concurrency=8) as backend:
         backend.batch_characters = 2_500  # four batches
+        news = []
+
+        def is_missed():
+            news.extend(backend.news())
+            return any(line.startswith(f"{mortal.url} fails") for line in news)
 
         def outage():
             wait_for(lambda: len(mortal.served) >= 20, within_s=30)
             mortal.kill()
-            time.sleep(0.5)
+            wait_for(is_missed, within_s=30)
             mortal.n_before = len(mortal.served)
             mortal.start_again()
 
@@ -536,7 +541,7 @@ def test_soak_with_one_slow_one_failing_and_one_killed_and_started_again(tmp_pat
             verdicts = judge_pairs(pairs, Direct(backend), ledger)
             [summary] = ledger.summary()
         accident.join()
-        news = backend.news()
+        news.extend(backend.news())
     assert [verdict.pair_id for verdict in verdicts] == [pair.id for pair in pairs]
     assert verdicts == calm(pairs)
     assert (summary.n_readings, summary.n_unparsed) == (2 * len(pairs), 0)
