@@ -19,6 +19,7 @@ from judge.backends.decoding import (
     how_many_fit,
     is_time_to_renew,
     limits_of,
+    next_tokens,
     tokens_in,
 )
 from judge.backends.embedded import EmbeddedBackend
@@ -214,3 +215,29 @@ def test_an_adapter_that_changes_nothing_or_does_not_fit_is_refused(tiny, tmp_pa
     other = make_adapter(wide, tmp_path / "other", **manifest_values(tiny))
     with pytest.raises(ModelError, match="does not fit this base model"):
         EmbeddedBackend(Settings(str(tiny), str(other))).load()
+
+
+def test_draws_are_as_frequent_as_their_probabilities():
+    import torch
+
+    torch.manual_seed(0)
+    chances = torch.tensor([0.05, 0.0, 0.6, 0.0, 0.35, 0.0])
+    n = 20_000
+    for temperature in (1.0, 0.7):
+        wanted = chances ** (1 / temperature)
+        wanted /= wanted.sum()
+        drawn = next_tokens(chances.log().expand(n, -1), temperature)
+        shares = torch.bincount(drawn, minlength=6) / n
+        assert shares[chances == 0].sum() == 0
+        assert torch.allclose(shares, wanted, atol=4 * (0.25 / n) ** 0.5)
+
+
+def test_a_draw_among_many_tokens_finds_the_likely_ones_and_no_other():
+    import torch
+
+    torch.manual_seed(1)
+    logits = torch.full((512, 151_936), float("-inf"), dtype=torch.bfloat16)
+    logits[:, [0, 77, 151_935]] = torch.tensor([1.0, 2.0, 3.0], dtype=torch.bfloat16)
+    drawn = next_tokens(logits, 1.0)
+    assert drawn.dtype == torch.int64
+    assert set(drawn.tolist()) == {0, 77, 151_935}

@@ -107,7 +107,7 @@ def test_another_limit_temperature_or_seed_is_another_reply_and_greedy_has_no_se
 
 
 def test_after_a_failure_only_the_rest_is_asked_in_the_same_batches(ledger):
-    asks = [Ask(f"{number}: say a word") for number in range(300)]
+    asks = [Ask(f"{number}: say a word") for number in range(1000)]
     whole = Counting(lambda prompt, index: words_of(prompt)[:3])
     with Ledger(ledger.path.with_name("other.sqlite")) as other:
         told = [one.text for one in Replies(whole, other).to(asks, 8, 0.7)]

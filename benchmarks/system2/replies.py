@@ -20,8 +20,8 @@ from judge.prompts import plain
 from judge.records import Prompt, Unparsed, sha256_of_json
 
 GREEDY = 0.0
-CHARACTERS_A_REPLY = 125
-"""A backend is asked for 128 replies at a time on a CPU: two for each of the rows that it writes at once, so
+CHARACTERS_A_REPLY = 40
+"""A backend is asked for 400 replies at a time on a CPU: three for each of the rows that it writes at once, so
 that those that end early are replaced, and a kill loses minutes. It looks after memory itself."""
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STEP_ATTENTION = "four_token_step"
-MAX_ROWS = 64
+MAX_ROWS = 128  # with 192 a step writes 7 % more, and the last rows to end wait longer
 MAX_MEMORY_TOKENS = 65_536  # of all rows together: some 800 MB at 0.5B, 1.9 GB at 1.5B
 GPU_MAX_ROWS = 1024
 GPU_MAX_MEMORY_TOKENS = 2_000_000
@@ -204,9 +204,15 @@ def is_time_to_renew(n_rows: int, n_going: int, n_fitting: int) -> bool:
 
 
 def next_tokens(logits: Tensor, temperature: float) -> Tensor:
-    """The next token of each row, int64, shape (rows,): the likeliest one, or a draw at a temperature."""
+    """The next token of each row, int64, shape (rows,): the likeliest one, or a draw at a temperature.
+
+    A draw is where a uniform number of [0, 1) falls among the summed probabilities: one random number a row.
+    `torch.multinomial` draws one for each token of the vocabulary, a quarter of a step's time on a CPU.
+    """
     import torch
 
     if temperature <= 0:
         return logits.max(-1).indices  # argmax does the same in bf16 on a CPU, five times as slowly
-    return torch.multinomial(torch.softmax(logits.float() / temperature, -1), 1)[:, 0]
+    sums = torch.softmax(logits.float() / temperature, -1).cumsum_(-1)
+    drawn = torch.rand(len(sums), 1, device=sums.device) * sums[:, -1:]
+    return torch.searchsorted(sums, drawn, right=True)[:, 0]  # right: what has no probability is never drawn
