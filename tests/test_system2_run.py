@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from benchmarks.system2.plan import (
     begun_plan,
     fitted,
     hours,
+    measured,
     plan_of,
     stages_of,
     total_seconds,
@@ -45,6 +47,7 @@ from judge.backends import Backend, Completion
 from judge.backends.scripted import ScriptedBackend, listed
 from judge.errors import BackendError, InputError
 from judge.ledger.ledger import Ledger
+from judge.prompts import plain
 from judge.records import Prompt, Unparsed
 
 
@@ -220,11 +223,28 @@ def test_a_plan_shrinks_until_it_fits_and_says_where_nothing_does(name):
 def test_the_estimate_counts_what_will_be_written(ledger):
     task = last_letters.TASK
     stages = {one.name: one for one in stages_of(task, Plan("last-letters", "t", "s", 10, 5, 20, 1), 50)}
-    assert stages["System 2, sampled"].written == 15 * 8 * 2 * 80
+    assert stages["System 2, sampled"].written == 15 * 8 * 100
     assert stages["test questions, System 1"].written == 20 * 4
     assert stages["students learn"].learned == 3 * 10 * 6 * 54
     assert hours(1800) == "30 minutes"
     assert hours(5400) == "1.5 hours"
+
+
+def test_the_time_that_a_model_takes_to_load_is_not_measured():
+    class Loading(ScriptedBackend):
+        is_loaded = False
+
+        def complete(self, prompts: Any, sampling: Any) -> list[Completion | Unparsed]:
+            time.sleep(0 if self.is_loaded else 0.5)
+            self.is_loaded = True
+            return super().complete(prompts, sampling)
+
+    backend = Loading(lambda prompt, index: "a b c d e f g h")
+    rates = measured(backend, "How many words are these?")
+    n_read = sum(
+        reply.tokens_in for reply in backend.complete([plain("How many words are these?")] * 64, Sampling(1))
+    )
+    assert rates.read > 2 * n_read  # less than half a second
 
 
 def test_a_run_that_has_begun_keeps_its_sizes_and_refuses_another_teacher(tmp_path):
