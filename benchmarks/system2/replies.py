@@ -21,8 +21,8 @@ from judge.records import Prompt, Unparsed, sha256_of_json
 
 GREEDY = 0.0
 CHARACTERS_A_REPLY = 40
-"""A backend is asked for 400 replies at a time on a CPU: three for each of the rows that it writes at once, so
-that those that end early are replaced, and a kill loses minutes. It looks after memory itself."""
+"""A backend is asked for 400 replies at a time on a CPU: three for each of the rows that it writes at once,
+so that those that end early are replaced, and a kill loses minutes. It looks after memory itself."""
 
 
 @dataclass(frozen=True, slots=True)
