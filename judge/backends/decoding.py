@@ -20,6 +20,9 @@ MAX_MEMORY_TOKENS = 65_536  # of all rows together: some 800 MB at 0.5B, 1.9 GB 
 GPU_MAX_ROWS = 1024
 GPU_MAX_MEMORY_TOKENS = 2_000_000
 GPU_MEMORY_SHARE = 0.2  # of what is free; rows are held twice while they move: 0.35 took 132 of 140 GB
+SEEN_TOGETHER = (
+    32  # a step looks at a multiple of so many places: each new size costs time and stays in memory
+)
 COMPACT_BELOW = 0.75  # rows are moved when less than this share of them goes on unchanged
 
 
@@ -92,12 +95,13 @@ class Memory:
         """Finds, once for all layers, what the rows do not see in the next step."""
         import torch
 
-        self.n_seen = int(self.lengths.max()) + 1
+        longest = int(self.lengths.max()) + 1
+        self.n_seen = min(self.room, -(-longest // SEEN_TOGETHER) * SEEN_TOGETHER)
         places = torch.arange(self.n_seen, device=self.lengths.device)
         self.hidden_places: Tensor = (places > self.lengths[:, None])[:, None, None]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values that can be seen after adding one token per row, (rows, heads, size) each."""
+        """Keys and values of the first `n_seen` places after adding one token per row, as they are kept."""
         import torch
 
         rows = torch.arange(len(self.lengths), device=self.lengths.device)
