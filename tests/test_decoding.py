@@ -241,3 +241,19 @@ def test_a_draw_among_many_tokens_finds_the_likely_ones_and_no_other():
     drawn = next_tokens(logits, 1.0)
     assert drawn.dtype == torch.int64
     assert set(drawn.tolist()) == {0, 77, 151_935}
+
+
+@pytest.mark.parametrize("n_ends", [3, 6, 12])
+def test_rows_that_are_over_and_wait_beside_others_need_no_more_memory(backend, monkeypatch, n_ends):
+    """The longest prompt writes to its limit while rows beside it end and are replaced, then waits for them."""
+    import random
+
+    draw = random.Random(n_ends)
+    sequences = sorted({tuple(draw.choices(range(97, 123), k=draw.randint(3, 9))) for _ in range(60)})
+    loaded = backend._model()
+    monkeypatch.setattr(loaded, "end_ids", lambda: set(range(97, 97 + n_ends)))
+    monkeypatch.setattr("judge.backends.decoding.MAX_ROWS", 8)
+    together, _ = loaded.written(sequences, Sampling(max_new_tokens=16))
+    assert {len(one) for one in together} >= {1, 16}
+    for one, written in zip(sequences, together, strict=True):
+        assert loaded.written([one], Sampling(max_new_tokens=16))[0] == [written]

@@ -110,8 +110,8 @@ class Memory:
         return self.keys[layer][..., : self.n_seen], self.values[layer][:, :, : self.n_seen]
 
     def end_step(self) -> None:
-        """The tokens added in this step stay."""
-        self.lengths += 1
+        """The tokens added in this step stay. A row that is over and waits for others writes on at its end."""
+        self.lengths = (self.lengths + 1).clamp_(max=self.room - 1)
 
     def renewed(self, kept: Sequence[int], new: Memory | None) -> Memory:
         """The rows `kept` and, after them, those of `new`; this memory must not be used any more."""
