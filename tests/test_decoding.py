@@ -245,7 +245,7 @@ def test_a_draw_among_many_tokens_finds_the_likely_ones_and_no_other():
 
 @pytest.mark.parametrize("n_ends", [3, 6, 12])
 def test_rows_that_are_over_and_wait_beside_others_need_no_more_memory(backend, monkeypatch, n_ends):
-    """The longest prompt writes to its limit while rows beside it end and are replaced, then waits for them."""
+    """The longest prompt writes to its limit, and then waits for rows that began after it."""
     import random
 
     draw = random.Random(n_ends)

@@ -110,7 +110,7 @@ class Memory:
         return self.keys[layer][..., : self.n_seen], self.values[layer][:, :, : self.n_seen]
 
     def end_step(self) -> None:
-        """The tokens added in this step stay. A row that is over and waits for others writes on at its end."""
+        """The tokens added in this step stay. A row that is over and waits for others stays at its end."""
         self.lengths = (self.lengths + 1).clamp_(max=self.room - 1)
 
     def renewed(self, kept: Sequence[int], new: Memory | None) -> Memory:
