@@ -7,7 +7,7 @@ import streamlit as st
 from app import shell
 from app.shell import Project
 from judge.drawing.steps import graded_steps, reading_cut_in_words, scores_of, slow_steps
-from judge.methods import AUTO, BY_CRITERIA, METHODS, WAYS
+from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, METHODS, WAYS
 from judge.records import Order, Pair, Reading, Status, Verdict
 from judge.review.explaining import in_pair_names, plan_fault
 from judge.review.judging import Job, by_method
@@ -19,6 +19,7 @@ HOW = {
     "fast": "four tokens",
     "score": "each answer graded alone",
     "slow": "BSM: criteria, scores, sums",
+    "checklist": "each answer alone: does it meet the criterion, yes or no",
     "auto": "fast, slow where in doubt",
 }
 
@@ -48,7 +49,7 @@ def chosen_entry(project: Project) -> IndexEntry:
 def ask(pair: Pair, key: str) -> bool:
     """Lets the reviewer choose a method and shows what it says; whether a verdict is to be seen."""
     names = [*WAYS, AUTO, *(name for name in METHODS.names() if name != WAYS["slow"])]
-    st.session_state.setdefault(f"kept_method_{key}", "slow" if pair.criteria else "fast")
+    st.session_state.setdefault(f"kept_method_{key}", BY_GIVEN if pair.criteria else "fast")
     place = f"job_{key}"
     job: Job | None = st.session_state.get(place)
     is_busy = job is not None and not job.is_over

@@ -624,7 +624,7 @@ def test_try_it_judges_by_the_criteria_that_are_typed_in(open_app):
     session.text_area(key="kept_try_criteria").input("price | weight -1").run()
     assert "criterion 1: weight is '-1'" in session.error[0].value.replace("\\", "")
     session.text_area(key="kept_try_criteria").input("price: names it | weight 2\ntone").run()
-    assert session.session_state["kept_method_try_by_criteria"] == "slow"
+    assert session.session_state["kept_method_try_by_criteria"] == "checklist"
     press(session, "ask_try_by_criteria")
     for _ in range(PATIENCE_S * 10):
         if session.session_state["job_try_by_criteria"].is_over:
