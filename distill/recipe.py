@@ -111,8 +111,8 @@ class Block(Shape):
 class PairSource(Block):
     """Which pairs the teacher reads. They need no label, and labels they have are dropped."""
 
-    source: Literal["oasst", "file"] = "oasst"
-    """oasst: every two first-turn replies to one prompt in OASST messages; file: a file of pairs."""
+    source: Literal["oasst", "file", "hh_rlhf"] = "oasst"
+    """oasst: every two first replies to a prompt; file: a file of pairs; hh_rlhf: its half for training."""
     path: str = ""
     """A pair file, or a file of OASST messages or trees; "" with oasst is the hub's OASST2."""
     split: Text = "train"
@@ -127,6 +127,11 @@ class PairSource(Block):
     """Beside them at most this many pairs of HH-RLHF's half for training, any turn, without their labels."""
     unchecked: bool = False
     """Go on where MT-bench, OASST validation or LLMBar cannot be read to keep them out; reports say so."""
+
+    @property
+    def named(self) -> str:
+        """Where the pairs are from, in words."""
+        return self.path or {"hh_rlhf": "HH-RLHF's half for training"}.get(self.source, "OASST2 of the hub")
 
 
 class Teacher(Block):
@@ -443,6 +448,13 @@ RULES = (
         (PATH, SOURCE),
         lambda r: r.collect.pairs.source == "file" and not r.collect.pairs.path,
         "source file needs the path of a pair file",
+    ),
+    Rule(
+        (SOURCE, PATH, "collect.pairs.hh_rlhf"),
+        lambda r: (
+            r.collect.pairs.source == "hh_rlhf" and bool(r.collect.pairs.path or r.collect.pairs.hh_rlhf)
+        ),
+        "hh_rlhf is read below the folder that JUDGE_DATA names, as many as limit says: leave the others out",
     ),
     Rule(
         (SPLIT, PATH),

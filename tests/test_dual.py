@@ -57,6 +57,7 @@ from judge.backends.scripted import ScriptedBackend, text_of
 from judge.backends.tokens import PromptEncoder
 from judge.errors import BadLines, InputError
 from judge.io.pairs import write_pairs
+from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.models.adapters import read_adapter
 from judge.options import JudgeOptions, judge_options
@@ -515,6 +516,31 @@ def test_lessons_are_the_workings_of_the_teachers_own_traces(here):
         "A 4, B 2. it is a rule.\n3. Care: says nothing wrong.\nA 4, B 2. it is a rule.\n[[A]]"
     )
     assert format_working(both[Order.BA]).endswith("[[B]]")
+
+
+def exported(has_steps: bool) -> Path:
+    """The shard of what the teacher of `RUN` said."""
+    with Ledger(RUN.ledger) as ledger:
+        [shard] = ledger.export(Path("worded" if has_steps else "bare"), has_steps=has_steps)
+    return shard
+
+
+def test_a_shard_with_steps_teaches_as_the_teacher_did_who_is_not_asked_again(here, monkeypatch):
+    before = prepared(recipe())
+    bare, worded = (exported(has_steps) for has_steps in (False, True))
+
+    def refuse(*_):
+        raise AssertionError("the teacher was asked again")
+
+    for name in ("choose", "complete"):
+        monkeypatch.setattr(ScriptedBackend, name, refuse)
+    with pytest.raises(InputError, match=f"no working is left to learn .*{NO_SCORES}.* export --steps"):
+        prepared(recipe(teacher={"recorded": str(bare)}), RunFolder(Path("runs/bare")))
+    clone = RunFolder(Path("runs/clone"))
+    lessons = prepared(recipe(teacher={"recorded": str(worded)}), clone)
+    assert lessons.workings == before.workings
+    assert lessons.source == before.source
+    assert read_traces(clone.traces) == read_traces(RUN.traces)
 
 
 def test_winners_may_be_named_by_another_teacher_than_the_one_who_wrote(here):
