@@ -161,7 +161,7 @@ class JudgeOptions:
         """
         exact = replace(self.method_settings, temperature=0.0)
         whole = replace(self, calibration="", abstain_below=None)
-        return replace(whole, method=FAST, samples=1, method_settings=exact), self.slow
+        return replace(whole, method=FAST, samples=1, method_settings=exact), self.bare(WAYS["slow"])
 
     @property
     def slow(self) -> JudgeOptions:

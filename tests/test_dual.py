@@ -59,6 +59,7 @@ from judge.errors import BadLines, InputError
 from judge.io.pairs import write_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings, load_method
+from judge.methods.auto import is_escalated
 from judge.models.adapters import read_adapter
 from judge.options import JudgeOptions, judge_options
 from judge.orders import combine
@@ -371,8 +372,11 @@ def test_fast_is_four_tokens_slow_a_working_and_auto_what_the_first_word_says():
     assert backend.starts == ["Plan\n"] * 2
     assert raws("dual-auto", TwoMinded()) == [working, "[[A]]"]
     [slow, fast] = load_method("dual-auto", TwoMinded()).read(ITEMS)
-    assert slow.steps == (Step("Form: is short.", "", 0, 0, (4.0, 2.0)),)
-    assert fast.steps == ()
+    chosen = [
+        Step("fast or slow", f"{said}", 0, 0) for said in ("slow: P(slow) 0.9000", "fast: P(slow) 0.4000")
+    ]
+    assert slow.steps == (chosen[0], Step("Form: is short.", "", 0, 0, (4.0, 2.0)))
+    assert fast.steps == (chosen[1],)
     assert raws("dual-auto", TwoMinded(), slow_above=0.95) == ["[[A]]"] * 2
     assert raws("dual-auto", TwoMinded(), slow_above=0.3) == [working] * 2
 
@@ -385,6 +389,17 @@ def test_a_working_that_is_cut_or_odd_is_unparsed_with_all_that_was_said():
         [one, _] = load_method("dual-slow", backend).read(ITEMS)
         assert isinstance(one, Unparsed)
         assert (one.reason, one.raw, one.tokens_out) == (reason, f"Plan\n{backend.working}", 20)
+
+
+def test_a_pair_is_escalated_where_the_adapter_chose_to_be_slow_in_some_order_even_if_it_cannot_be_read():
+    def is_slow(method: str, **settings: float) -> bool:
+        backend = TwoMinded(is_ended=False)
+        read = load_method(method, backend, MethodSettings(**settings)).read(ITEMS)
+        return is_escalated(combine("p", dict(zip(Order, read, strict=True)), "judge"))
+
+    assert is_slow("dual-auto")
+    assert not is_slow("dual-auto", slow_above=0.95)
+    assert not is_slow("dual")
 
 
 def test_what_moves_auto_is_part_of_the_judges_name_and_of_no_other_judges():

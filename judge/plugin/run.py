@@ -18,7 +18,7 @@ from judge.io.criteria import criteria_given
 from judge.io.pairs import pair_from_cells, pair_to_json
 from judge.io.verdicts import UNDECIDED, verdict_from_cells, verdict_to_json
 from judge.ledger.replay import Replay
-from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, METHODS, WAYS
+from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, DUAL, METHODS, WAYS
 from judge.methods.auto import is_escalated
 from judge.options import JudgeOptions
 from judge.plugin.gate import (
@@ -357,11 +357,8 @@ def lines_of(run: SuiteRun) -> list[str]:
         lines.append(f"undecided: {Share(run.n_undecided, n)}, too close to call, left out of every rate")
     if n_unread := statuses.count(Status.UNPARSED):
         lines.append(f"unreadable: {Share(n_unread, n)}, left out of every rate")
-    if run.settings.method == AUTO:
-        slow = [record for record in records if record["escalated"]]
-        lines.append(
-            f"escalated to the slow judge: {Share(len(slow), n)}, {tokens_of(slow):,} tokens for that"
-        )
+    if run.settings.options.asked_by in (AUTO, DUAL[-1]):
+        lines.append(escalated_line(records))
     lines += cannot_tell(run)
     found = run.gate()
     if found is not None:
@@ -382,8 +379,11 @@ def cannot_tell(run: SuiteRun) -> list[str]:
 WITHOUT_GATE = "A run without judge tests is one with --judge-gate= (nothing after it)."
 
 
-def tokens_of(records: Iterable[Record]) -> int:
-    return sum(comparison_in(record).n_tokens for record in records)
+def escalated_line(records: Sequence[Record]) -> str:
+    """How many cases the judge chose to judge slowly, and what each of them took."""
+    slow = [comparison_in(record).n_tokens for record in records if record["escalated"]]
+    took = f", {sum(slow) / len(slow):,.0f} tokens each in the mean" if slow else ""
+    return f"escalated (judged slowly by the judge's own choice): {Share(len(slow), len(records))}{took}"
 
 
 def gate_lines(found: GateResult, is_early: bool, n_left_out: int) -> list[str]:

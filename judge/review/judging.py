@@ -14,7 +14,7 @@ from judge.api import Judge
 from judge.backends import Backend, Settings, load_backend
 from judge.errors import JudgeError
 from judge.ledger.ledger import Ledger, default_path
-from judge.methods import AUTO, BY_CRITERIA, FAST, LEARNED, WAYS
+from judge.methods import AUTO, BY_CRITERIA, DUAL, FAST, LEARNED, WAYS
 from judge.models.basemodels import known_models
 from judge.options import LOCAL, JudgeOptions
 from judge.progress import silent
@@ -177,10 +177,12 @@ def free_memory_gib(meminfo: Path = Path("/proc/meminfo")) -> float | None:
 def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
     """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none.
 
+    One that has learned to be fast and slow stays with both, and with no other method.
+
     Criteria stay with the methods that judge by them, a calibration with the way that it was made for.
     """
     settings: Settings = options.settings
-    if method not in (FAST, AUTO, *LEARNED) and not options.is_dual:
+    if method not in ((*WAYS, AUTO, *DUAL) if options.is_dual else (FAST, AUTO, *LEARNED)):
         settings = replace(settings, adapter=NO_ADAPTER)
     own = options.method_settings
     if WAYS.get(method, method) not in BY_CRITERIA:
