@@ -7,10 +7,10 @@ import streamlit as st
 from app import shell
 from app.shell import Project
 from judge.drawing.steps import graded_steps, reading_cut_in_words, scores_of, slow_steps
-from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, DUAL, METHODS, WAYS
+from judge.methods import AUTO, BY_CRITERIA, DUAL, METHODS, WAYS
 from judge.records import Order, Pair, Reading, Status, Unparsed, Verdict
 from judge.review.explaining import in_pair_names, plan_fault, way_in_words, working_rows
-from judge.review.judging import Job, by_method
+from judge.review.judging import Job, by_method, offered_first
 from judge.review.markup import plain_html
 from judge.review.pairindex import IndexEntry
 from judge.review.settings import started
@@ -58,7 +58,7 @@ def ask(pair: Pair, key: str) -> bool:
     judge = started().judge
     named = DUAL if judge.is_dual else (*DUAL, WAYS["slow"])
     names = [*WAYS, AUTO, *(name for name in METHODS.names() if name not in named)]
-    st.session_state.setdefault(f"kept_method_{key}", BY_GIVEN if pair.criteria else "fast")
+    st.session_state.setdefault(f"kept_method_{key}", offered_first(judge, pair.criteria))
     place = f"job_{key}"
     job: Job | None = st.session_state.get(place)
     is_busy = job is not None and not job.is_over

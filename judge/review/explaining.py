@@ -62,7 +62,8 @@ def working_rows(reading: Reading, order: Order) -> list[dict[str, str]]:
     rows = []
     for step in reading.steps:
         if step.name != FAST_OR_SLOW:
-            a, b = (f"{score:g}" for score in scores_of_step(step, order) or ()) if step.scores else ("", "")
+            scores = scores_of_step(step, order)
+            a, b = ("", "") if scores is None else (f"{scores[0]:g}", f"{scores[1]:g}")
             rows.append(
                 {
                     "criterion": in_pair_names(step.name, order),

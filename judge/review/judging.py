@@ -14,11 +14,11 @@ from judge.api import Judge
 from judge.backends import Backend, Settings, load_backend
 from judge.errors import JudgeError
 from judge.ledger.ledger import Ledger, default_path
-from judge.methods import AUTO, BY_CRITERIA, DUAL, FAST, LEARNED, WAYS
+from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, DUAL, FAST, LEARNED, WAYS
 from judge.models.basemodels import known_models
 from judge.options import LOCAL, JudgeOptions
 from judge.progress import silent
-from judge.records import NO_ADAPTER, Pair, Verdict
+from judge.records import NO_ADAPTER, Criterion, Pair, Verdict
 
 MEMORY_OF_WEIGHTS = 2
 """A model takes about so many times the size of its weights: while they load, they are there twice."""
@@ -172,6 +172,11 @@ def free_memory_gib(meminfo: Path = Path("/proc/meminfo")) -> float | None:
         return None
     found = re.search(r"^MemAvailable: *(\d+) kB$", meminfo.read_text(encoding="utf-8"), re.MULTILINE)
     return int(found[1]) / 2**20 if found else None
+
+
+def offered_first(options: JudgeOptions, criteria: Sequence[Criterion] = ()) -> str:
+    """The method that a page offers first: where there are criteria, a pair's or the judge's, one by them."""
+    return BY_GIVEN if criteria or options.method_settings.criteria else FAST
 
 
 def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
