@@ -15,7 +15,7 @@ from app.shell import Project
 from judge.methods import AUTO, WAYS
 from judge.records import Ballot, Confidence
 from judge.review.assigning import pairs_of
-from judge.review.judging import by_method
+from judge.review.judging import by_method, offered_first
 from judge.review.markup import plain_html
 from judge.review.pairindex import IndexEntry
 from judge.review.placing import placed
@@ -215,7 +215,8 @@ def judge_them(project: Project) -> None:
     if all(entry.id in project.verdicts for entry in project.entries):
         return
     with st.popover("Let the judge read them", icon=":material/balance:"):
-        way = st.segmented_control("How", [*WAYS, AUTO], default="fast") or "fast"
+        first = offered_first(started().judge)
+        way = st.segmented_control("How", list(dict.fromkeys([first, *WAYS, AUTO])), default=first) or first
         options = by_method(started().judge, way)
         shell.say_memory(options)
         n = st.number_input("Pairs", 1, max(1, len(project.entries)), min(100, len(project.entries)))

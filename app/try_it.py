@@ -19,7 +19,7 @@ def page() -> None:
         key="kept_try_criteria",
         height=90,
         placeholder="price: names the price | weight 2",
-        help="Optional, one a line: what slow judges by instead of a plan of its own.",
+        help="Optional, one a line: what checklist and slow judge by instead of a plan of their own.",
     )
     if not prompt.strip():
         st.caption("Write a question and two answers. Nothing is kept but what the judge said.")

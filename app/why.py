@@ -7,18 +7,26 @@ import streamlit as st
 from app import shell
 from app.shell import Project
 from judge.drawing.steps import graded_steps, reading_cut_in_words, scores_of, slow_steps
-from judge.methods import AUTO, BY_CRITERIA, METHODS, WAYS
-from judge.records import Order, Pair, Reading, Status, Verdict
-from judge.review.explaining import in_pair_names, plan_fault
-from judge.review.judging import Job, by_method
+from judge.methods import AUTO, BY_CRITERIA, DUAL, METHODS, WAYS
+from judge.records import Order, Pair, Reading, Status, Unparsed, Verdict
+from judge.review.explaining import in_pair_names, plan_fault, way_in_words, working_rows
+from judge.review.judging import Job, by_method, offered_first
+from judge.review.markup import plain_html
 from judge.review.pairindex import IndexEntry
 from judge.review.settings import started
 
 NEAR = 500
+HOW_DUAL = {
+    "fast": "four tokens",
+    "slow": "criteria, scores and reasons first, by the same adapter",
+    "auto": "fast or slow, as the adapter chooses by its first word",
+}
+"""What ways mean where one adapter is fast and slow."""
 HOW = {
     "fast": "four tokens",
     "score": "each answer graded alone",
     "slow": "BSM: criteria, scores, sums",
+    "checklist": "each answer alone: does it meet the criterion, yes or no",
     "auto": "fast, slow where in doubt",
 }
 
@@ -47,19 +55,22 @@ def chosen_entry(project: Project) -> IndexEntry:
 
 def ask(pair: Pair, key: str) -> bool:
     """Lets the reviewer choose a method and shows what it says; whether a verdict is to be seen."""
-    names = [*WAYS, AUTO, *(name for name in METHODS.names() if name != WAYS["slow"])]
-    st.session_state.setdefault(f"kept_method_{key}", "slow" if pair.criteria else "fast")
+    judge = started().judge
+    named = DUAL if judge.is_dual else (*DUAL, WAYS["slow"])
+    names = [*WAYS, AUTO, *(name for name in METHODS.names() if name not in named)]
+    st.session_state.setdefault(f"kept_method_{key}", offered_first(judge, pair.criteria))
     place = f"job_{key}"
     job: Job | None = st.session_state.get(place)
     is_busy = job is not None and not job.is_over
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control("Method", names, key=f"kept_method_{key}", required=True) or "fast"
         asked = st.button("Ask the judge", type="primary", key=f"ask_{key}", disabled=is_busy)
-    if method in HOW:
-        st.caption(HOW[method])
-    if pair.criteria and WAYS.get(method, method) not in (*BY_CRITERIA, AUTO):
+    options = by_method(judge, method)
+    how = HOW | HOW_DUAL if options.is_dual else HOW
+    if method in how:
+        st.caption(how[method])
+    if pair.criteria and options.asked_by not in (*BY_CRITERIA, AUTO):
         st.caption("This method does not read the pair's criteria.")
-    options = by_method(started().judge, method)
     shell.say_memory(options)
     if asked:
         job = st.session_state[place] = shell.desk().ask(options, [pair])
@@ -73,15 +84,17 @@ def ask(pair: Pair, key: str) -> bool:
     if job.error:
         st.error(shell.plain(job.error))
         return False
-    show(job.verdicts[0], pair)
+    show(job.verdicts[0], pair, options.asked_by)
     return True
 
 
-def show(verdict: Verdict, pair: Pair) -> None:
+def show(verdict: Verdict, pair: Pair, method: str) -> None:
+    """The verdict and all that led to it; `method` is the one that was asked, by its own name."""
     st.html(f"<section class='said' aria-label='Verdict'>{shell.verdict_html(verdict, pair, 'A')}</section>")
     if fault := plan_fault(verdict):
         st.warning(shell.plain(fault))
-    criteria(verdict)
+    if method not in DUAL:
+        criteria(verdict)
     if verdict.status is Status.INCONSISTENT:
         st.caption("It contradicts itself: what each order said, side by side.")
     graded = graded_steps(verdict)
@@ -94,7 +107,9 @@ def show(verdict: Verdict, pair: Pair) -> None:
     for step in slow:
         with st.expander(f"Asked once for both orders: {shell.plain(step.name)}"):
             shell.show_reply(step.raw)
-    if slow or not graded:
+    if method in DUAL:
+        workings(verdict, method)
+    elif slow or not graded:
         by_order(verdict)
     st.caption(shell.plain(f"Judge: {verdict.judge}"))
 
@@ -114,6 +129,26 @@ def by_order(verdict: Verdict) -> None:
             if order is Order.BA and any(in_pair_names(raw, order) != raw for _, raw in replies):
                 with st.expander("As it was written: the answer shown first is called A there"):
                     shell.show_reply("\n\n".join(raw for _, raw in replies))
+
+
+def workings(verdict: Verdict, method: str) -> None:
+    """What an adapter that is fast and slow said in each order: which it was, and its working as a table."""
+    for order in Order:
+        reading = verdict.readings[order]
+        with st.container(border=True):
+            st.subheader(f"{order[0]} shown first", anchor=False)
+            said = [
+                way_in_words(reading, method),
+                f"{reading.tokens_in:,} tokens in, {reading.tokens_out:,} out",
+            ]
+            st.caption(shell.plain("; ".join(filter(None, [*said, reading_cut_in_words(reading)]))))
+            if rows := working_rows(reading, order):
+                shell.table_of([{name: plain_html(cell) for name, cell in row.items()} for row in rows])
+            if not rows or isinstance(reading, Unparsed):
+                shell.show_reply(in_pair_names(reading.raw, order))
+                continue
+            with st.expander("As it was written: the answer shown first is called A there"):
+                shell.show_reply(reading.raw)
 
 
 def replies_of(reading: Reading) -> list[tuple[str, str]]:

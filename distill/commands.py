@@ -49,6 +49,16 @@ LedgerOption = Annotated[
     Path | None,
     typer.Option(help="File of the ledger with the teacher's readings; by default the run's own."),
 ]
+RoundOption = Annotated[
+    int | None,
+    typer.Option(
+        "--round",
+        min=1,
+        metavar="PAIRS",
+        help="Keep what was read after so many pairs each: select and train may go by it, and no more than "
+        "these are read again after an interruption. By default as many as are read best at a time.",
+    ),
+]
 TargetsOption = Annotated[
     tuple[str, Path] | None,
     typer.Option(
@@ -79,12 +89,13 @@ def collect(
     worker_cpus: WorkerCpusOption = None,
     worker_gpus: WorkerGpusOption = None,
     ledger: LedgerOption = None,
+    round_pairs: RoundOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Let the teacher read pairs in both orders. Interrupted, the same command goes on."""
     recipe, run = _run_of(config, limit, folder)
     with method_there(on, shards, workers, worker_cpus, worker_gpus, quiet) as method:
-        _collect(recipe, run, data_dir, ledger, quiet, method=method)
+        _collect(recipe, run, data_dir, ledger, quiet, method=method, round_pairs=round_pairs)
 
 
 def _collect(
@@ -95,13 +106,17 @@ def _collect(
     quiet: bool,
     budget: Budget | None = None,
     method: MethodMaker | None = None,
+    round_pairs: int | None = None,
 ) -> None:
     from distill.stages import run_collect
     from distill.trainstage import try_training
 
     with interruptible(), progress_shown(quiet) as progress:
         trial = partial(try_training, recipe, progress=progress, budget=budget) if budget else None
-        manifest = run_collect(recipe, run, data_folder(data_dir), progress, ledger, budget, trial, method)
+        data = data_folder(data_dir)
+        manifest = run_collect(
+            recipe, run, data, progress, ledger, budget, trial, method, round_pairs=round_pairs
+        )
     check = manifest["contamination"]
     print(f"{manifest['n_pairs']:,} pairs read in both orders by {manifest['inputs']['teacher']}")
     for what, counts in (("left out", manifest["left_out"]), ("not clean", check["dropped"])):
@@ -121,10 +136,12 @@ def select(
 ) -> None:
     """Keep the verdicts that may teach, and say why the others may not."""
     recipe, run = _run_of(config, limit, folder)
-    _select(recipe, run, quiet)
+    if warning := _select(recipe, run, quiet):
+        print(warning)
 
 
-def _select(recipe: Recipe, run: RunFolder, quiet: bool) -> None:
+def _select(recipe: Recipe, run: RunFolder, quiet: bool) -> str:
+    """Selects, and returns what there is to warn of."""
     from distill.selectionreport import format_report
     from distill.stages import run_select
 
@@ -132,6 +149,7 @@ def _select(recipe: Recipe, run: RunFolder, quiet: bool) -> None:
     if not quiet:
         print(format_report(manifest["report"]), end="")
     print(f"Selection: {run.selection}")
+    return str(manifest["warning"])
 
 
 @app.command(

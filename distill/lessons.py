@@ -286,7 +286,8 @@ def with_workings(lessons: VerdictLessons, folder: RunFolder) -> DualLessons:
     if not trained:
         raise InputError(
             f"{traces}: no working is left to learn ({counts_in_words(without)}). They are those of readings "
-            "by bsm-text that come to the same winners as the selection."
+            "by bsm-text that come to the same winners as the selection; a shard has them where it was made "
+            "with `judge ledger export --steps`."
         )
     data["train"] = [one.pair.content_hash for one in trained]
     data["without_working"] = dict(sorted(without.items()))
@@ -358,7 +359,7 @@ def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> Ver
         selected = made_before(recipe, folder, "select")
         examples = read_selection(folder.selection).kept
         source = sha256_of(folder.selection)
-        origin = {"pairs": recipe.collect.pairs.path or "OASST2 of the hub", "selection": source}
+        origin = {"pairs": recipe.collect.pairs.named, "selection": source}
         warning, within = selected["warning"], selected.get("within")
         criteria = selected.get("criteria", ())
     taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")

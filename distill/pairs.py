@@ -1,4 +1,4 @@
-"""Pairs without labels, for a teacher to read: from OASST messages or from any pair file.
+"""Pairs without labels, for a teacher to read: from OASST messages, from HH-RLHF or from any pair file.
 
 Which reply is a comes from a hash of the contents, and nothing that could be a label goes with a pair: ranks,
 votes and gold labels live in metadata, which is dropped, and the pairs of a file get new ids.
@@ -48,8 +48,11 @@ def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[lis
         InputError: the pairs cannot be read, none is left, or all are skipped.
         MissingExtra: the hub's package is not installed.
     """
-    read = pairs_of_file if source.source == "file" else pairs_of_oasst
-    pairs, left_out = read(source, folder)
+    if source.source == "hh_rlhf":
+        pairs, left_out = half_of_hh_rlhf(folder)
+    else:
+        read = pairs_of_file if source.source == "file" else pairs_of_oasst
+        pairs, left_out = read(source, folder)
     if source.hh_rlhf:
         pairs = [*pairs, *pairs_of_hh_rlhf(source.hh_rlhf, folder)]
     once = {pair.content_hash: pair for pair in reversed(pairs)}
@@ -57,7 +60,7 @@ def read_unlabelled(source: PairSource, folder: Path | None = None) -> tuple[lis
     left_out += Counter({DUPLICATE: len(pairs) - len(once)}) + too_long
     if not short:
         reasons = counts_in_words(left_out)
-        raise InputError(f"{source.path or OASST2}: no pair is left (left out: {reasons}).")
+        raise InputError(f"{source.named}: no pair is left (left out: {reasons}).")
     further = sorted(short, key=place_of)[source.skip :]
     kept = further[: source.limit]
     if not kept:
@@ -112,10 +115,15 @@ def pairs_of_file(source: PairSource, folder: Path | None) -> tuple[list[Pair], 
 
 def pairs_of_hh_rlhf(limit: int, folder: Path | None) -> list[Pair]:
     """The first pairs, by place, of HH-RLHF's half for training, without their labels, under new ids."""
-    labelled, _ = labelled_pairs(folder, TRAINING)
-    pairs, _ = usable((pair for pair, _ in labelled), unlabelled)
+    return sorted(half_of_hh_rlhf(folder)[0], key=place_of)[:limit]
+
+
+def half_of_hh_rlhf(folder: Path | None) -> tuple[list[Pair], Counter[str]]:
+    """All pairs of that half, and what was left out."""
+    labelled, broken = labelled_pairs(folder, TRAINING)
+    pairs, same = usable((pair for pair, _ in labelled), unlabelled)
     named = [replace(pair, id=f"pair-{pair.content_hash[:16]}", category=None) for pair in pairs]
-    return sorted(named, key=place_of)[:limit]
+    return named, broken + same
 
 
 # --- from OASST messages ---------------------------------------------------------------------------------

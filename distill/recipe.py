@@ -18,7 +18,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distill.ensemble import signal_options
@@ -31,7 +31,7 @@ from judge.io.files import at_home
 from judge.io.rows import Wrong, shown
 from judge.io.shapes import Shape, problems_of
 from judge.io.yamlblock import read_block
-from judge.methods import BY_CRITERIA, LEARNED, METHODS, VOTES, WAYS
+from judge.methods import BY_CRITERIA, BY_GIVEN, LEARNED, METHODS, VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -111,8 +111,8 @@ class Block(Shape):
 class PairSource(Block):
     """Which pairs the teacher reads. They need no label, and labels they have are dropped."""
 
-    source: Literal["oasst", "file"] = "oasst"
-    """oasst: every two first-turn replies to one prompt in OASST messages; file: a file of pairs."""
+    source: Literal["oasst", "file", "hh_rlhf"] = "oasst"
+    """oasst: every two first replies to a prompt; file: a file of pairs; hh_rlhf: its half for training."""
     path: str = ""
     """A pair file, or a file of OASST messages or trees; "" with oasst is the hub's OASST2."""
     split: Text = "train"
@@ -128,6 +128,11 @@ class PairSource(Block):
     unchecked: bool = False
     """Go on where MT-bench, OASST validation or LLMBar cannot be read to keep them out; reports say so."""
 
+    @property
+    def named(self) -> str:
+        """Where the pairs are from, in words."""
+        return self.path or {"hh_rlhf": "HH-RLHF's half for training"}.get(self.source, "OASST2 of the hub")
+
 
 class Teacher(Block):
     """The judge whose verdicts teach, under the names of the command line's options."""
@@ -137,7 +142,7 @@ class Teacher(Block):
     adapter: Text = NO_ADAPTER
     """Folder of an adapter for it: a student that teaches in a second round; none is the bare base model."""
     method: Annotated[str, AfterValidator(method_name)] = "bsm"
-    """How it judges: a slow method; direct teaches a student what the base model says anyway."""
+    """How it judges: a slow method, by criteria checklist; direct teaches what the base model says anyway."""
     backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
     signals: Mapping[str, float] = Field(default_factory=dict)
@@ -157,7 +162,7 @@ class Teacher(Block):
     max_new_tokens: Positive | None = None
     """Longest free reply; null is each method's own."""
     criteria: Annotated[str | list[str], PlainValidator(criteria_value)] = ""
-    """What it judges by instead of a plan, with bsm, bsm-text or checklist: a file of lines, or a list."""
+    """What it judges by instead of a plan, with checklist, bsm or bsm-text: a file of lines, or a list."""
     max_prompt_tokens: Length = 4096
     """Longest prompt."""
     overflow: Annotated[str, one_of(OVERFLOWS)] = "trim"
@@ -170,6 +175,14 @@ class Teacher(Block):
     """Requests that a server gets at a time."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
     """Requests that a server gets a minute at most; 0 is no limit."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_given(cls, values: Any) -> Any:
+        """Criteria are judged by as everywhere where no method is named."""
+        if isinstance(values, dict) and values.get("criteria"):
+            return {"method": BY_GIVEN} | values
+        return values
 
     def options(self) -> JudgeOptions:
         """The judge, as the command line would name it."""
@@ -435,6 +448,13 @@ RULES = (
         (PATH, SOURCE),
         lambda r: r.collect.pairs.source == "file" and not r.collect.pairs.path,
         "source file needs the path of a pair file",
+    ),
+    Rule(
+        (SOURCE, PATH, "collect.pairs.hh_rlhf"),
+        lambda r: (
+            r.collect.pairs.source == "hh_rlhf" and bool(r.collect.pairs.path or r.collect.pairs.hh_rlhf)
+        ),
+        "hh_rlhf is read below the folder that JUDGE_DATA names, as many as limit says: leave the others out",
     ),
     Rule(
         (SPLIT, PATH),

@@ -91,7 +91,7 @@ class Recorded:
         if missing:
             raise InputError(
                 f"{self._shard}: lacks {len(missing)} of the recipe's pairs, {min(missing)} first. Take the "
-                "shard that was made of these pairs, or leave collect.teacher.recorded out to have the "
-                "teacher read them."
+                "shard that was made of these pairs, a smaller limit where it was made of the first ones, or "
+                "leave collect.teacher.recorded out to have the teacher read them."
             )
         return [known[pair.content_hash, order] for pair, order in items]

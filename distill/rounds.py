@@ -67,11 +67,20 @@ class Told:
         self.progress(stage, done, total)
 
 
-def read_all(judge: Reader, pairs: Sequence[Pair], told: Told, n_read: int = 0) -> list[Verdict]:
+def read_all(
+    judge: Reader,
+    pairs: Sequence[Pair],
+    told: Told,
+    n_read: int = 0,
+    most: int | None = None,
+    keep: Callable[[Sequence[Verdict]], object] = lambda verdicts: None,
+) -> list[Verdict]:
     """A verdict for each pair.
 
     Args:
         n_read: so many of the first pairs were read by a run that was cut; no round reaches over them.
+        most: so many pairs are read in a round at most.
+        keep: takes the verdicts so far after each round that read more than those, the last one left out.
 
     Raises:
         BackendError: the teacher failed. What it said until then is in the ledger.
@@ -82,7 +91,10 @@ def read_all(judge: Reader, pairs: Sequence[Pair], told: Told, n_read: int = 0) 
         told.n_done = len(verdicts)
         end = round_end(told.sizes, told.n_done, BATCHES * judge.batch_characters)
         end = n_read if told.n_done < n_read < end else end
+        end = end if most is None else min(end, told.n_done + most)
         verdicts += judge.judge(pairs[told.n_done : end])
+        if n_read < len(verdicts) < len(pairs):
+            keep(verdicts)
     return verdicts
 
 

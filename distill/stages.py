@@ -55,8 +55,11 @@ def run_collect(
     budget: Budget | None = None,
     trial: Trial | None = None,
     method: MethodMaker | None = None,
+    round_pairs: int | None = None,
 ) -> Manifest:
     """The manifest of the traces: the teacher has read every clean pair in both orders, or the first ones.
+
+    What was read is kept after each round, so that a run which is cut is a run of the pairs before.
 
     Args:
         data: the folder of local copies of data sets; None is the hub.
@@ -64,6 +67,7 @@ def run_collect(
         budget: the time of the whole run; without one all pairs are read.
         trial: tries how long training takes, so that the time is shared out well.
         method: makes a teacher that reads elsewhere.
+        round_pairs: so many pairs are a round at most; None is as many as the teacher reads at a time.
 
     Raises:
         InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
@@ -89,13 +93,40 @@ def run_collect(
         is_same = folder.is_done("collect", inputs_of(recipe, clean_pairs[:n_before], teacher.fingerprint))
         if is_same and (n_before == len(clean_pairs) or is_enough(before, budget)):
             return known(before)
+        told_of = {
+            "left_out": dict(sorted(left_out.items())),
+            "contamination": check_to_json(held_out, dropped),
+            "warning": held_out.warning,
+        }
+
+        def keep(verdicts: Sequence[Verdict]) -> Manifest:
+            return _kept(recipe, folder, judge, clean_pairs, verdicts, told_of, budget)
+
         if budget is None:
-            verdicts = read_all(judge, clean_pairs, told, n_before if is_same else 0)
+            n_read = n_before if is_same else 0
+            verdicts = read_all(judge, clean_pairs, told, n_read, round_pairs, keep)
         else:
             verdicts = _read_in_time(recipe, judge, ledger, clean_pairs, told, budget, trial)
-        read = clean_pairs[: len(verdicts)]
-        teacher = judge.identity  # a server may have taught what it refuses
-        elapsed_s = judge.elapsed_s(read, verdicts)
+        return keep(verdicts)
+
+
+def _kept(
+    recipe: Recipe,
+    folder: RunFolder,
+    judge: Judge,
+    pairs: Sequence[Pair],
+    verdicts: Sequence[Verdict],
+    told_of: Manifest,
+    budget: Budget | None,
+) -> Manifest:
+    """The manifest of the traces of the first pairs, which have these verdicts.
+
+    Args:
+        told_of: what there is to say of the pairs.
+    """
+    read = pairs[: len(verdicts)]
+    teacher = judge.identity  # a server may have taught what it refuses
+    elapsed_s = judge.elapsed_s(read, verdicts)
     folder.begin("collect")  # until here a run that was cut is as good as it was
     inputs = inputs_of(recipe, read, teacher.fingerprint)
     traces = [Trace(pair, verdict) for pair, verdict in zip(read, verdicts, strict=True)]
@@ -105,16 +136,16 @@ def run_collect(
         "settings": recipe_to_json(recipe)["collect"],
         "teacher": asdict(teacher),
         "n_pairs": len(traces),
-        "left_out": dict(sorted(left_out.items())),
-        "contamination": check_to_json(held_out, dropped),
-        "warning": held_out.warning,
+        **told_of,
         "elapsed_s": elapsed_s,
         **provenance(),
     }
-    if criteria := options.method_settings.criteria:
+    if criteria := judge.options.method_settings.criteria:
         found["criteria"] = [criterion.line for criterion in criteria]
     if budget is not None:
-        found["within"] = {"seconds": budget.seconds, "collected": len(read), "of": len(clean_pairs)}
+        found["within"] = {"seconds": budget.seconds, "collected": len(read), "of": len(pairs)}
+    elif len(read) < len(pairs):
+        found["n_unread"] = len(pairs) - len(read)
     return folder.finish("collect", inputs, files, found)
 
 
@@ -207,11 +238,21 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         "name": recipe.name,
         "settings": recipe_to_json(recipe)["select"],
         "report": report_of(selection, traces),
-        "warning": collected["warning"],
+        "warning": " ".join(filter(None, [collected["warning"], unread_warning(collected)])),
         **provenance(),
     }
     found |= {name: collected[name] for name in ("criteria", "within") if name in collected}
     return folder.finish("select", inputs, [folder.selection], found)
+
+
+def unread_warning(collected: Manifest) -> str:
+    """One line where collect was cut, else none."""
+    if not (n_unread := collected.get("n_unread")):
+        return ""
+    return (
+        f"NOT ALL COLLECTED: {n_unread} of {n_unread + collected['n_pairs']} pairs are still to be read. "
+        "`judge distill collect` goes on with them."
+    )
 
 
 def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:

@@ -57,8 +57,8 @@ class Judge:
         vote: majority, or usc (the judge picks the most consistent sample).
         temperature: of slow methods' free replies; 0 always takes the likeliest word.
         max_new_tokens: longest free reply, in tokens; None is each method's own.
-        criteria: what to judge by instead of a plan, by method bsm (which they make the default), bsm-text or
-            checklist: a file of lines such as "price: names the price | weight 2", or such lines in a list.
+        criteria: what to judge by instead of a plan, by method checklist (the default with them), bsm or
+            bsm-text: a file of lines such as "price: names the price | weight 2", or such lines in a list.
         base_model: small (0.5B) or large (1.5B); a name from `judge models list`, a hub id, a folder, or what
             a server calls its model.
         adapter: folder of a LoRA adapter, "none" for the bare base model; "" is the shipped one, where

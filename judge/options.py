@@ -15,6 +15,7 @@ from judge.io.criteria import criteria_given
 from judge.methods import (
     AUTO,
     BY_CRITERIA,
+    BY_GIVEN,
     DUAL,
     FAST,
     LEARNED,
@@ -159,12 +160,20 @@ class JudgeOptions:
         A calibration is that of both together, so neither has it.
         """
         exact = replace(self.method_settings, temperature=0.0)
-        bare = replace(self.settings, adapter=NO_ADAPTER)
         whole = replace(self, calibration="", abstain_below=None)
-        return (
-            replace(whole, method=FAST, samples=1, method_settings=exact),
-            replace(whole, method="bsm", settings=bare),
-        )
+        return replace(whole, method=FAST, samples=1, method_settings=exact), self.bare(WAYS["slow"])
+
+    @property
+    def slow(self) -> JudgeOptions:
+        """The judge that works its verdicts out: an adapter that has learned to, else the bare base model."""
+        if self.is_dual:
+            return replace(self, method="slow", calibration="", abstain_below=None)
+        return self.bare(WAYS["slow"])
+
+    def bare(self, method: str) -> JudgeOptions:
+        """The base model by this method, without an adapter and without what is known of another judge."""
+        settings = replace(self.settings, adapter=NO_ADAPTER)
+        return replace(self, method=method, settings=settings, calibration="", abstain_below=None)
 
     @property
     def asked_by(self) -> str:
@@ -180,7 +189,7 @@ class JudgeOptions:
         if self.method != FAST:
             return WAYS.get(self.method, self.method)
         if self.method_settings.criteria:
-            return WAYS["slow"]
+            return BY_GIVEN
         named = self.settings.adapter
         if named == NO_ADAPTER or self.backend not in LOCAL:
             return WAYS[FAST]

@@ -9,8 +9,8 @@ from judge.backends import load_backend
 from judge.evaluate import judge_pairs
 from judge.methods import load_method
 from judge.prompts.parsing import listed_criteria, parse_plan
-from judge.records import Order
-from judge.review.explaining import in_pair_names, plan_fault
+from judge.records import Choice, Judgment, Order, Step
+from judge.review.explaining import in_pair_names, plan_fault, way_in_words, working_rows
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,51 @@ def test_the_list_has_the_repeated_criteria_that_the_plan_leaves_out():
     reply = "1. Clarity: is clear.\n2. Clarity: is clear.\n3. Care: is right."
     assert [one.name for one in listed_criteria(reply)] == ["Clarity", "Clarity", "Care"]
     assert [one.name for one in parse_plan(reply, True).criteria] == ["Clarity", "Care"]
+
+
+CHOICE = Step("fast or slow", "slow: P(slow) 0.9000", 0, 0)
+WORKED = (
+    CHOICE,
+    Step("Form: is short.", "A is shorter.", 0, 0, (4.0, 2.0)),
+    Step("Tone: is kind.", "", 0, 0),
+)
+
+
+def worked(raw: str, *steps: Step) -> Judgment:
+    return Judgment(Choice.FIRST, None, raw, 9, 9, steps=steps)
+
+
+def test_a_working_is_rows_of_criteria_scores_and_reasons_in_the_pairs_own_names():
+    slow = worked("Plan\n1. Form", *WORKED)
+    tone = {"criterion": "Tone: is kind.", "A": "", "B": "", "reason": ""}
+    form = {"criterion": "Form: is short."}
+    assert working_rows(slow, Order.AB) == [form | {"A": "4", "B": "2", "reason": "A is shorter."}, tone]
+    [turned, _] = working_rows(slow, Order.BA)
+    assert (turned["A"], turned["B"]) == ("2", "4")
+    assert working_rows(worked("Plan\n", Step("Form", "Answer A wins.", 0, 0, (4.0, 2.0))), Order.BA) == [
+        {"criterion": "Form", "A": "2", "B": "4", "reason": "Answer B wins."}
+    ]
+    assert working_rows(worked("[[A]]", CHOICE), Order.AB) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "reading", "words"),
+    [
+        ("dual", worked("[[A]]"), "fast, the verdict at once, as it was asked to"),
+        ("dual-slow", worked("Plan\n1. Form"), "slow, worked out first, as it was asked to"),
+        (
+            "dual-auto",
+            worked("Plan\n1.", *WORKED),
+            "slow, worked out first, by its own choice: P(slow) 0.9000",
+        ),
+        (
+            "dual-auto",
+            worked("[[A]]", Step("fast or slow", "fast: P(slow) 0.4000", 0, 0)),
+            "fast, the verdict at once, by its own choice: P(slow) 0.4000",
+        ),
+        ("dual-auto", worked("[[A]]"), "fast, the verdict at once, by its own choice"),
+        ("direct", worked("[[A]]"), ""),
+    ],
+)
+def test_a_reading_says_which_way_was_taken_and_who_chose_it(method, reading, words):
+    assert way_in_words(reading, method) == words

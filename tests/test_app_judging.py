@@ -11,9 +11,9 @@ from pairs import pair_of
 from judge.backends import ChoiceProbabilities
 from judge.backends.scripted import ScriptedBackend
 from judge.models.adapters import SHIPPED
-from judge.options import judge_options
+from judge.options import JudgeOptions, judge_options
 from judge.records import Outcome
-from judge.review.judging import Desk, Job, by_method, free_memory_gib, memory_words, models_of
+from judge.review.judging import Desk, Job, by_method, free_memory_gib, memory_words, models_of, offered_first
 
 PAIRS = [pair_of("a long answer", "short", f"Question {n}?", f"p{n}") for n in range(4)]
 LONGER = judge_options(backend="scripted:longer")
@@ -74,6 +74,27 @@ def test_a_slow_method_has_no_adapter_and_a_fast_one_keeps_its_own():
     assert by_method(options, "cot").method == "cot"
     for way in ("fast", "auto", "direct", "score"):
         assert by_method(options, way).settings.adapter == mine
+
+
+def test_an_adapter_that_is_fast_and_slow_keeps_both_and_no_other_method_has_it(monkeypatch):
+    monkeypatch.setattr(JudgeOptions, "is_dual", property(lambda self: self.settings.adapter == "both"))
+    options = judge_options(adapter="both")
+    for way in ("fast", "slow", "auto", "dual", "dual-slow", "dual-auto"):
+        assert by_method(options, way).settings.adapter == "both"
+        assert len(models_of(by_method(options, way))) == 1
+    for method in ("bsm", "checklist", "direct", "cot"):
+        assert by_method(options, method).settings.adapter == "none"
+
+
+def test_a_judge_of_criteria_is_offered_by_the_method_that_reads_them():
+    plain, by_criteria = judge_options(), judge_options(criteria=["polite"])
+    assert offered_first(plain) == "fast"
+    assert (
+        offered_first(by_criteria)
+        == offered_first(plain, by_criteria.method_settings.criteria)
+        == "checklist"
+    )
+    assert by_method(by_criteria, offered_first(by_criteria)).method_settings == by_criteria.method_settings
 
 
 def test_a_calibration_stays_with_the_way_that_it_was_made_for():

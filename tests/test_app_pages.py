@@ -15,14 +15,14 @@ import streamlit as st
 from pairs import pair_of
 from streamlit.testing.v1 import AppTest
 
-from judge.backends import Completion
+from judge.backends import Completion, scripted
 from judge.backends.scripted import ScriptedBackend
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.methods import MemoryStore
-from judge.options import judge_options
+from judge.options import JudgeOptions, judge_options
 from judge.progress import silent
 from judge.records import Ballot, Cut, Message, Pair
 from judge.review.pairindex import IndexEntry
@@ -53,7 +53,7 @@ def root(tmp_path, monkeypatch):
 def open_app(root):
     """Starts a session; `verdicts` "" opens the pairs alone."""
 
-    def open_app(pairs="pairs.jsonl", verdicts="verdicts.jsonl"):
+    def open_app(pairs="pairs.jsonl", verdicts="verdicts.jsonl", judge=LONGER):
         start_with(
             AppSettings(
                 root=root,
@@ -61,7 +61,7 @@ def open_app(root):
                 verdicts=verdicts,
                 reviews=root / "reviews.sqlite",
                 ledger=root / "ledger.sqlite",
-                judge=LONGER,
+                judge=judge,
             )
         )
         session = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S).run()
@@ -624,7 +624,7 @@ def test_try_it_judges_by_the_criteria_that_are_typed_in(open_app):
     session.text_area(key="kept_try_criteria").input("price | weight -1").run()
     assert "criterion 1: weight is '-1'" in session.error[0].value.replace("\\", "")
     session.text_area(key="kept_try_criteria").input("price: names it | weight 2\ntone").run()
-    assert session.session_state["kept_method_try_by_criteria"] == "slow"
+    assert session.session_state["kept_method_try_by_criteria"] == "checklist"
     press(session, "ask_try_by_criteria")
     for _ in range(PATIENCE_S * 10):
         if session.session_state["job_try_by_criteria"].is_over:
@@ -679,6 +679,52 @@ def test_the_why_page_calls_answers_alike_in_scores_table_and_replies_of_both_or
     [table] = session.dataframe
     assert table.value["A when A is first"].tolist() == table.value["A when B is first"].tolist() == [4.0] * 3
     assert [one.value for one in session.code if one.value.startswith("A ")] == ["A 12.00 : B 6.00"] * 2
+
+
+def two_minded(prompt, index):
+    """Slow where A is shown first, fast where B is; the longer answer wins."""
+    is_first = "long" in scripted.text_of(prompt, "first")
+    return "Plan" if is_first and not prompt.reply_start else scripted.longer(prompt, index)
+
+
+def test_the_why_page_shows_the_working_of_an_adapter_that_is_fast_and_slow_and_who_chose(
+    open_app, monkeypatch
+):
+    monkeypatch.setitem(scripted.CHARACTERS, "two-minded", two_minded)
+    monkeypatch.setattr(JudgeOptions, "is_dual", property(lambda self: self.settings.adapter != "none"))
+    session = open_app(judge=judge_options(backend="scripted:two-minded"))
+    open_page(session, "Why")
+    html = asked(session, "auto")
+    captions = [one.value.replace("\\", "") for one in session.caption]
+    assert "fast or slow, as the adapter chooses by its first word" in captions
+    assert [one.partition(";")[0] for one in captions if "own choice" in one] == [
+        "slow, worked out first, by its own choice: P(slow) 1.0000",
+        "fast, the verdict at once, by its own choice: P(slow) 0.0000",
+    ]
+    assert [one.value for one in session.subheader if "shown first" in one.value] == [
+        "A shown first",
+        "B shown first",
+    ]
+    [table] = re.findall(r"<table class='rows'>.*?</table>", html)  # of one order: the other gave none
+    assert re.findall(r"scope='col'>(.*?)</th>", table) == ["criterion", "A", "B", "reason"]
+    assert "Content: says what was asked." in table
+    assert "It is a rule." in table
+    assert [one.value for one in session.code if one.value.startswith("Plan")]
+    everything = html + " ".join(captions)
+    assert not re.search(r"BSM|slow judge|models? in memory|eleven", everything)
+
+
+def test_ways_of_one_adapter_are_offered_by_name_to_nobody_else(open_app, monkeypatch):
+    def offered():
+        session = open_app()
+        open_page(session, "Why")
+        return session.segmented_control(key="kept_method_why").options
+
+    assert {"slow", "checklist"} <= set(offered())
+    assert not {"bsm", "dual", "dual-slow", "dual-auto"} & set(offered())
+    monkeypatch.setattr(JudgeOptions, "is_dual", property(lambda self: self.settings.adapter != "none"))
+    assert "bsm" in offered()  # slow is another method there
+    assert not {"dual", "dual-slow", "dual-auto"} & set(offered())
 
 
 def swapped(text):

@@ -225,9 +225,10 @@ def test_every_part_of_the_criteria_is_in_the_fingerprint_and_without_them_it_is
     assert by.decoding == "choice"  # no plan is written
 
 
-def test_criteria_make_bsm_the_default_and_other_methods_refuse_them():
-    assert judge_options(criteria=["x"]).asked_by == "bsm"
-    assert judge_options(criteria=["x"], method="bsm-text").asked_by == "bsm-text"
+def test_criteria_make_checklist_the_default_and_other_methods_refuse_them():
+    assert judge_options(criteria=["x"]).asked_by == "checklist"
+    for method, asked_by in (("bsm", "bsm"), ("slow", "bsm"), ("bsm-text", "bsm-text")):
+        assert judge_options(criteria=["x"], method=method).asked_by == asked_by
     for method, words in (("direct", "method direct does not judge by"), ("auto", "the fast judge of auto")):
         options = judge_options(method=method, criteria=["x"], backend="scripted:first")
         with pytest.raises(InputError, match=f"^--criteria: .*{words}"):

@@ -65,7 +65,12 @@ def recipe(criteria="policy.txt", teacher=(), **more):
         "name": "policy",
         "collect": {
             "pairs": {"source": "file", "path": "pairs.jsonl"},
-            "teacher": {"backend": "scripted:policy", "criteria": criteria, **dict(teacher)},
+            "teacher": {
+                "backend": "scripted:policy",
+                "method": "bsm",
+                "criteria": criteria,
+                **dict(teacher),
+            },
         },
     }
     return recipe_of(values | more, "policy.yaml")
@@ -80,6 +85,13 @@ def test_the_teacher_goes_by_the_policy_and_both_manifests_name_it(here):
         assert trace.verdict.outcome is (Outcome.A if named[trace.pair.id] else Outcome.B)
     assert run_select(recipe(), RUN)["criteria"] == POLICY.splitlines()
     assert len(read_selection(RUN.selection).kept) == len(PAIRS)
+
+
+def test_a_teacher_with_criteria_that_names_no_method_goes_by_a_checklist():
+    values = {"name": "policy", "collect": {"teacher": {"criteria": ["polite"]}}}
+    made = recipe_of(values, "policy.yaml").collect.teacher
+    assert made.method == made.options().asked_by == "checklist"
+    assert recipe_of({"name": "policy"}, "policy.yaml").collect.teacher.method == "bsm"
 
 
 def test_a_changed_policy_is_collected_anew_and_the_same_one_is_not(here):

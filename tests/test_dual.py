@@ -57,7 +57,9 @@ from judge.backends.scripted import ScriptedBackend, text_of
 from judge.backends.tokens import PromptEncoder
 from judge.errors import BadLines, InputError
 from judge.io.pairs import write_pairs
+from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings, load_method
+from judge.methods.auto import is_escalated
 from judge.models.adapters import read_adapter
 from judge.options import JudgeOptions, judge_options
 from judge.orders import combine
@@ -370,8 +372,11 @@ def test_fast_is_four_tokens_slow_a_working_and_auto_what_the_first_word_says():
     assert backend.starts == ["Plan\n"] * 2
     assert raws("dual-auto", TwoMinded()) == [working, "[[A]]"]
     [slow, fast] = load_method("dual-auto", TwoMinded()).read(ITEMS)
-    assert slow.steps == (Step("Form: is short.", "", 0, 0, (4.0, 2.0)),)
-    assert fast.steps == ()
+    chosen = [
+        Step("fast or slow", f"{said}", 0, 0) for said in ("slow: P(slow) 0.9000", "fast: P(slow) 0.4000")
+    ]
+    assert slow.steps == (chosen[0], Step("Form: is short.", "", 0, 0, (4.0, 2.0)))
+    assert fast.steps == (chosen[1],)
     assert raws("dual-auto", TwoMinded(), slow_above=0.95) == ["[[A]]"] * 2
     assert raws("dual-auto", TwoMinded(), slow_above=0.3) == [working] * 2
 
@@ -384,6 +389,17 @@ def test_a_working_that_is_cut_or_odd_is_unparsed_with_all_that_was_said():
         [one, _] = load_method("dual-slow", backend).read(ITEMS)
         assert isinstance(one, Unparsed)
         assert (one.reason, one.raw, one.tokens_out) == (reason, f"Plan\n{backend.working}", 20)
+
+
+def test_a_pair_is_escalated_where_the_adapter_chose_to_be_slow_in_some_order_even_if_it_cannot_be_read():
+    def is_slow(method: str, **settings: float) -> bool:
+        backend = TwoMinded(is_ended=False)
+        read = load_method(method, backend, MethodSettings(**settings)).read(ITEMS)
+        return is_escalated(combine("p", dict(zip(Order, read, strict=True)), "judge"))
+
+    assert is_slow("dual-auto")
+    assert not is_slow("dual-auto", slow_above=0.95)
+    assert not is_slow("dual")
 
 
 def test_what_moves_auto_is_part_of_the_judges_name_and_of_no_other_judges():
@@ -515,6 +531,31 @@ def test_lessons_are_the_workings_of_the_teachers_own_traces(here):
         "A 4, B 2. it is a rule.\n3. Care: says nothing wrong.\nA 4, B 2. it is a rule.\n[[A]]"
     )
     assert format_working(both[Order.BA]).endswith("[[B]]")
+
+
+def exported(has_steps: bool) -> Path:
+    """The shard of what the teacher of `RUN` said."""
+    with Ledger(RUN.ledger) as ledger:
+        [shard] = ledger.export(Path("worded" if has_steps else "bare"), has_steps=has_steps)
+    return shard
+
+
+def test_a_shard_with_steps_teaches_as_the_teacher_did_who_is_not_asked_again(here, monkeypatch):
+    before = prepared(recipe())
+    bare, worded = (exported(has_steps) for has_steps in (False, True))
+
+    def refuse(*_):
+        raise AssertionError("the teacher was asked again")
+
+    for name in ("choose", "complete"):
+        monkeypatch.setattr(ScriptedBackend, name, refuse)
+    with pytest.raises(InputError, match=f"no working is left to learn .*{NO_SCORES}.* export --steps"):
+        prepared(recipe(teacher={"recorded": str(bare)}), RunFolder(Path("runs/bare")))
+    clone = RunFolder(Path("runs/clone"))
+    lessons = prepared(recipe(teacher={"recorded": str(worded)}), clone)
+    assert lessons.workings == before.workings
+    assert lessons.source == before.source
+    assert read_traces(clone.traces) == read_traces(RUN.traces)
 
 
 def test_winners_may_be_named_by_another_teacher_than_the_one_who_wrote(here):

@@ -146,6 +146,21 @@ def test_a_recipe_reads_them_beside_its_other_pairs(tmp_path):
         read_unlabelled(source, None)
 
 
+def test_a_recipe_reads_them_alone_and_counts_what_is_left_out(tmp_path):
+    rows = many()
+    rows[0]["context"] = [{"role": "system", "text": "x"}]
+    folder = folder_of(tmp_path, *rows, rows[1])
+    pairs, left_out = read_unlabelled(PairSource(source="hh_rlhf", limit=7), folder)
+    assert pairs == pairs_of_hh_rlhf(7, folder)
+    n_training = len({pair.content_hash for pair in pairs_of_hh_rlhf(100, folder)})
+    assert left_out["beyond the limit"] == n_training - 7
+    assert left_out["missing text"] == 1
+    with pytest.raises(
+        InputError, match=r"^HH-RLHF's half for training: no pair is left \(left out: .*too long"
+    ):
+        read_unlabelled(PairSource(source="hh_rlhf", max_characters=1), folder)
+
+
 @pytest.mark.slow
 def test_none_of_the_real_pairs_that_teach_begins_as_one_for_settings_does(data_dir):
     pairs = pairs_of_hh_rlhf(10_000, data_dir)

@@ -716,6 +716,8 @@ MISSING = (
 )
 SHARED = {"name": "branch", "tokens_in": 9, "tokens_out": 8, "shared": "ab", "elapsed_s": 2.5}
 
+STEP = {"name": "Clarity", "raw": "A: 4", "tokens_in": 5, "tokens_out": 3, "scores": [4, 2], "shared": ""}
+
 
 def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger) -> None:
     header, good, *_ = lines_in(shard)
@@ -747,6 +749,10 @@ def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger)
         {"recorded_at": "yesterday"},
         {"more": 1},
         {"steps": None},
+        {"steps": [1]},
+        {"steps": [STEP | {"scores": [0, 2]}]},
+        {"steps": [STEP | {"more": 1}]},
+        {"steps": [STEP | {"raw": None}]},
         {"cut": [700, 30_000]},
         {"cut": {"read": 700}},
         {"cut": {"read": -1, "whole": 2}},
@@ -854,6 +860,35 @@ def test_steps_come_back_as_they_were_and_of_shared_ones_the_cost_goes_into_shar
     with Ledger(path) as ledger:
         assert ledger.load(shards) == ImportCounts(0, 1, 0)
         assert ledger.find(fingerprint, [content(0)]) == {(content(0), Order.AB): reading}
+
+
+def test_steps_go_into_shards_with_their_words_where_they_are_asked_for(path: Path, tmp_path: Path) -> None:
+    half = Step("Tone", "half a character: \ud83d", 5, 3, (1.0, 2.0), weight=2.0)
+    whole = with_steps(Judgment(Choice.FIRST, None, "4.00 : 2.50", 14, 11))
+    reading = replace(whole, steps=(*whole.steps, half))
+    kept = replace(reading, steps=(*whole.steps, replace(half, raw="half a character: ?")))
+    with Ledger(path) as ledger:
+        fingerprint = ledger.register(JUDGE)
+        ledger.record(fingerprint, [Entry(content(0), Order.AB, reading, 1.0)])
+        ledger.record(fingerprint, [Entry(content(0), Order.BA, FIRST, 1.0)])
+        ledger.record_replies({"ab": Completion("1. Clarity", 9, 8, is_ended=True)}, 2.5)
+        bare, worded = ledger.export(tmp_path / "bare"), ledger.export(tmp_path / "worded", has_steps=True)
+    assert ["steps" in line for line in lines_in(worded[0])[1:]] == [True, False]
+    with Ledger(tmp_path / "other.sqlite") as other:
+        other.load(worded)
+        assert other.find(fingerprint, [content(0)]) == {
+            (content(0), Order.AB): kept,
+            (content(0), Order.BA): FIRST,
+        }
+        assert other.elapsed(fingerprint, [content(0)], ["ab"]) == 2.0 + 2.5
+        assert other.export(tmp_path / "again", has_steps=True)[0].read_bytes() == worded[0].read_bytes()
+        assert other.export(tmp_path / "again")[0].read_bytes() == bare[0].read_bytes()
+    with Ledger(tmp_path / "late.sqlite") as late:  # which had the reading without its steps
+        late.load(bare)
+        assert late.load(worded) == ImportCounts(0, 2, 0)
+        assert late.load(bare) == ImportCounts(0, 2, 0)
+        assert late.find(fingerprint, [content(0)])[content(0), Order.AB] == kept
+        assert late.export(tmp_path / "third", has_steps=True)[0].read_bytes() == worded[0].read_bytes()
 
 
 def test_shared_replies_are_found_by_key_and_the_first_one_stays(path: Path) -> None:

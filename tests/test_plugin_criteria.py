@@ -28,7 +28,7 @@ def test_the_marker_takes_a_file_beside_the_test_or_lines(project, criteria):
     project.write("tests/test_bot.py", marked(criteria, f'assert {STEPS} == ["price: names it", "short"]'))
     result = project.run()
     result.assert_outcomes(passed=1)
-    assert "/bsm@scripted" in summary(result)  # whatever the method of the run is
+    assert "/checklist@scripted" in summary(result)  # whatever the method of the run is
 
 
 def test_a_pairs_own_criteria_go_before_the_markers(project):
@@ -63,7 +63,7 @@ def test_a_case_with_criteria_is_judged_by_them_and_the_others_as_ever(project):
     result = project.run()
     result.assert_outcomes(passed=3)
     assert "3 comparisons: the new answer won 3" in summary(result)
-    for method in ("direct", "bsm"):
+    for method in ("direct", "checklist"):
         assert f"/{method}@scripted" in summary(result)
 
 
@@ -89,11 +89,24 @@ def test_one_comparison_may_have_criteria(project):
     project.run().assert_outcomes(passed=1)
 
 
+def test_the_reasons_for_a_case_with_criteria_are_its_own_criteria(project):
+    project.write(
+        "test_bot.py",
+        "def test_bot(judge):\n"
+        '    judge.assert_not_worse("Why?", "short", "a longer answer", criteria=["price"], explain=True)\n',
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Scores by criterion*", "*price *"])
+    assert "Content" not in result.stdout.str()  # of a plan
+
+
 def test_a_slow_run_asks_one_judge_for_pairs_with_criteria_and_without(project):
     project.write(
         "judge_cases.jsonl", [*won(1), case("priced", "a longer answer", "short", criteria="price")]
     )
-    assert summary(project.run("--judge-method=slow")).count("/bsm@scripted") == 1
+    text = summary(project.run("--judge-method=slow"))
+    assert (text.count("/bsm@scripted"), text.count("/checklist@")) == (1, 0)
 
 
 def test_the_suites_criteria_are_for_all_that_have_none_of_their_own(project):

@@ -44,4 +44,4 @@ def test_a_failure_tells_both_grades_and_no_order(project):
 def test_with_auto_a_fast_judge_of_single_answers_counts_as_asked_slowly_only_where_it_was(project):
     project.write("judge_cases.jsonl", won(2))
     result = project.run("--judge-method", "auto")
-    assert "escalated to the slow judge: 0.0 % (0/2)" in summary(result)
+    assert "own choice): 0.0 % (0/2)" in summary(result)

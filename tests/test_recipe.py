@@ -261,6 +261,10 @@ def test_an_unknown_key_is_told_the_right_ones():
         # between settings
         ({"collect__pairs__source": "file"}, "collect.pairs.path: source file needs the path of a pair file"),
         (
+            {"collect__pairs__source": "hh_rlhf", "collect__pairs__hh_rlhf": 5},
+            "collect.pairs.source: hh_rlhf is read below the folder that JUDGE_DATA names",
+        ),
+        (
             {"collect__pairs__path": "x.jsonl", "collect__pairs__split": "validation"},
             "collect.pairs.split: only the hub has splits",
         ),

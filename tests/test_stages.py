@@ -119,6 +119,37 @@ def test_a_failure_leaves_no_manifest_and_the_next_run_asks_only_what_is_missing
     ]
 
 
+def test_a_run_that_is_cut_between_rounds_is_one_of_the_pairs_before(here, monkeypatch):
+    choose, asked = ScriptedBackend.choose, []
+
+    def fail_later(self, prompts, choices):
+        if len(asked) == 2:
+            raise BackendError("the power went out")
+        asked.append(len(prompts))
+        return choose(self, prompts, choices)
+
+    monkeypatch.setattr(ScriptedBackend, "choose", fail_later)
+    with pytest.raises(BackendError):
+        run_collect(recipe(), RUN, None, round_pairs=4)
+    monkeypatch.setattr(ScriptedBackend, "choose", choose)
+    [done] = [RUN.manifest("collect")]
+    assert (done["n_pairs"], done["n_unread"]) == (8, 3)
+    selected = run_select(recipe(), RUN)
+    assert selected["warning"].startswith("NOT ALL COLLECTED: 3 of 11 pairs are still to be read.")
+    assert len(read_selection(RUN.selection).kept) == 8
+
+    asked.clear()
+    monkeypatch.setattr(
+        ScriptedBackend, "choose", lambda *given: (asked.append(len(given[1])), choose(*given))[1]
+    )
+    resumed = run_collect(recipe(), RUN, None, round_pairs=4)
+    assert sum(asked) == 3 * 2 * 3 * 2  # pairs, orders, criteria, answers
+    assert "n_unread" not in resumed
+    assert run_select(recipe(), RUN)["warning"] == ""
+    whole = RunFolder(Path("runs/whole"))
+    assert run_collect(recipe(), whole, None)["files"] == resumed["files"]
+
+
 def test_other_settings_another_teacher_or_other_pairs_are_collected_anew(here):
     before = run_collect(recipe(), RUN, None)
     assert run_collect(recipe("shorter"), RUN, None)["inputs"]["teacher"] != before["inputs"]["teacher"]
@@ -184,6 +215,7 @@ def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):
     assert "pairs read in both orders by scripted-longer+none/bsm@scripted#" in said
     assert "left out: 7 beyond the limit" in said
     assert "was done with other settings" in judge("select")
+    assert "5 pairs read" in judge("collect", "--limit", "5", "--round", "2", "--quiet", "--folder", "rounds")
     said = judge("select", "--limit", "5")
     assert "Kept" in said
     assert "100.0 %" in said

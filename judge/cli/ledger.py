@@ -33,12 +33,20 @@ def ledger_export(
     judge: Annotated[
         list[str] | None, typer.Option(help="Only this fingerprint; may be given more than once.")
     ] = None,
+    steps: Annotated[
+        bool,
+        typer.Option(
+            "--steps",
+            help="Also what slow judges wrote on their way, criteria, scores and reasons, for students to "
+            "learn; that may quote the pairs.",
+        ),
+    ] = False,
     ledger: LedgerOption = None,
 ) -> None:
     """Write all judgments as small compressed shards, without any text of the pairs."""
     check_folder(folder)
     with opened_ledger(ledger) as book:
-        for path in book.export(folder, judge):
+        for path in book.export(folder, judge, has_steps=steps):
             print(path)
 
 

@@ -34,9 +34,9 @@ OPTIONS = {
     ),
     "criteria": typer.Option(
         metavar="FILE",
-        help="Judge by these criteria instead of a plan, with bsm, bsm-text or checklist. A file of text, "
-        "one a line: name: description | weight 2 | 1 = what 1 means | 5 = what 5 means; only the name must "
-        "be there.",
+        help="Judge by these criteria instead of a plan, by checklist (the default then), bsm or bsm-text. A "
+        "file of text, one a line: name: description | weight 2 | 1 = what 1 means | 5 = what 5 means; only "
+        "the name must be there.",
     ),
     "base_model": typer.Option(
         help="small or large; a name from `judge models list`, a hub id, a folder, or what a server calls "

@@ -30,6 +30,7 @@ from judge.io.files import cache_folder
 from judge.ledger.shards import (
     ReadingRow,
     cut_text,
+    has_words,
     iso,
     row_of,
     shard_line,
@@ -310,12 +311,17 @@ class Ledger:
             return [JudgeSummary(*row) for row in db.execute(query)]
 
     def export(
-        self, folder: Path, fingerprints: Sequence[str] | None = None, max_bytes: int = 5_000_000
+        self,
+        folder: Path,
+        fingerprints: Sequence[str] | None = None,
+        max_bytes: int = 5_000_000,
+        has_steps: bool = False,
     ) -> list[Path]:
         """Paths of the shards written, by default of all judges. Equal readings give equal bytes.
 
-        A raw reply of more than 16 characters may quote the pair and goes out as null. A shard of the same
-        name is replaced; other files in the folder are left alone.
+        A raw reply of more than 16 characters may quote the pair and goes out as null, and so do steps: with
+        `has_steps` these go out whole. A shard of the same name is replaced; other files in the folder are
+        left alone.
 
         Raises:
             InputError: an unknown fingerprint, `max_bytes` has no room for a single reading, or the folder
@@ -327,10 +333,14 @@ class Ledger:
         if unknown := [name for name in wanted if name not in identities]:
             found = ", ".join(identities) or "none"
             raise InputError(f"{self.path}: no judge {', '.join(unknown)} (found: {found})")
-        return [path for name in wanted for path in self._export(folder, identities[name], max_bytes)]
+        return [
+            path for name in wanted for path in self._export(folder, identities[name], max_bytes, has_steps)
+        ]
 
     def load(self, paths: Iterable[Path]) -> ImportCounts:
         """Import shards, all or none. A reading already there stays; one that differs from it is counted.
+
+        Steps of a shard join a reading that was there without them.
 
         A raw reply that the export left out comes back as "". The reading makes the same verdict all the
         same: status, outcomes and p_a follow from choices and probabilities, never from the raw text.
@@ -374,7 +384,7 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _export(self, folder: Path, identity: Identity, max_bytes: int) -> list[Path]:
+    def _export(self, folder: Path, identity: Identity, max_bytes: int, has_steps: bool) -> list[Path]:
         query = f"""
             SELECT {READING_COLUMNS} FROM readings JOIN judges ON judge = id
             WHERE fingerprint = ? ORDER BY content, "order"
@@ -382,7 +392,7 @@ class Ledger:
         with self._reading() as db:
             rows = map(ReadingRow._make, db.execute(query, (identity.fingerprint,)))
             seconds = _shared_seconds(db, identity.fingerprint)
-            lines = [shard_line(row, seconds) for row in rows]
+            lines = [shard_line(row, seconds, has_steps) for row in rows]
         return write_shards(folder, identity, lines, max_bytes)
 
     @contextmanager
@@ -604,7 +614,12 @@ def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
         return "added"
     query = f'SELECT {READING_COLUMNS} FROM readings WHERE judge = ? AND content = ? AND "order" = ?'
     held = ReadingRow._make(db.execute(query, (judge, row.content, row.order)).fetchone())
-    return "known" if _is_same_reading(held, row) else "differing"
+    if not _is_same_reading(held, row):
+        return "differing"
+    if has_words(row.steps) and not has_words(held.steps):
+        change = 'UPDATE readings SET steps = ? WHERE judge = ? AND content = ? AND "order" = ?'
+        db.execute(change, (row.steps, judge, row.content, row.order))
+    return "known"
 
 
 def _is_same_reading(one: ReadingRow, other: ReadingRow) -> bool:

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from judge.errors import BadLines
 from judge.io.rows import Wrong, shown
 from judge.io.shapes import Must, OpenShape, Sha256, Shape, misshapen, shaped
-from judge.io.verdicts import verdict_from_cells
+from judge.io.verdicts import step_to_json, steps_of, verdict_from_cells
 from judge.ledger.shards import SHARD_SCHEMA, SHARD_VERSION, ReadingRow, iso, probabilities_text, row_of
 from judge.ledger.verdictshards import VERDICTS_SCHEMA
 from judge.records import Identity, Order
@@ -95,6 +95,7 @@ class ShardLine(Shape):
     shared: Annotated[list[SharedStep], Must(f"objects with {', '.join(SharedStep.model_fields)}")] = Field(
         default_factory=list
     )
+    steps: Annotated[list[dict[str, Any]], Must("a list of steps")] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _has_a_choice_or_a_reason(self) -> Self:
@@ -121,7 +122,7 @@ def read_shard(path: Path) -> tuple[Identity, list[ReadingRow]]:
     for number, line in enumerate(lines, start=2):
         try:
             rows.append(_row_in(line))
-        except ValueError as error:
+        except (ValueError, Wrong) as error:
             problems.append(f"{path}:{number}: {error}")
     if problems:
         raise BadLines(problems)
@@ -180,15 +181,23 @@ def _identity_in(line: str, schema: str = SHARD_SCHEMA) -> Identity:
 
 
 def _row_in(line: str) -> ReadingRow:
-    """The row in a shard's later line. Raises ValueError: what was found and what is right."""
+    """The row in a shard's later line. Raises ValueError or Wrong: what was found and what is right."""
     try:
         values = dict(ShardLine.model_validate_json(line))
     except ValidationError as error:
         raise misshapen(error, ShardLine, _object_in(line)) from None
-    shared = [step.model_dump() | {"raw": "", "scores": None} for step in values.pop("shared")]
+    steps = _steps_in(values.pop("steps"), [step.model_dump() for step in values.pop("shared")])
     values["probabilities"] = probabilities_text(values["probabilities"])
     values["cut"] = values["cut"] and json.dumps(values["cut"].model_dump())
-    return ReadingRow(**values, steps=json.dumps(shared) if shared else None)
+    return ReadingRow(**values, steps=json.dumps(steps) if steps else None)
+
+
+def _steps_in(told: list[dict[str, Any]], shared: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps of a line: those that it tells, else those that are shared, which have a cost and no text."""
+    if not told:
+        return [step | {"raw": "", "scores": None} for step in shared]
+    took = {step["shared"]: {"elapsed_s": step["elapsed_s"]} for step in shared}
+    return [step_to_json(step) | took.get(step.shared, {}) for step in steps_of(told, "steps")]
 
 
 def _object_in(line: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Shards: the readings of one judge as gzipped JSON lines, a header first, without the pairs' text.
 
-What several readings share, such as a plan, goes along with each of them as its cost, without text.
-Equal readings give equal bytes. `reading.py` reads them.
+What several readings share, such as a plan, goes along with each of them as its cost, without text. Where
+they are asked for, the steps of each reading go along whole: criteria, scores and reasons, for students to
+learn. Equal readings give equal bytes. `reading.py` reads them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class ReadingRow(NamedTuple):
     """A reading as a row of the ledger's table, without its judge; a line of a shard says the same.
 
     `probabilities`, `steps` and `cut` are JSON text; `raw` is None where a shard left it out. Steps that came
-    in a shard are only the shared ones, without text and with `elapsed_s`.
+    in a shard without words are only the shared ones, without text; all that came in one have `elapsed_s`
+    where they are shared.
     """
 
     content: str
@@ -120,8 +122,13 @@ def _header_of(identity: Identity) -> str:
     return json.dumps(header, ensure_ascii=False)
 
 
-def shard_line(row: ReadingRow, seconds: Mapping[str, float]) -> str:
-    """The row as a line of a shard; `seconds` are those of shared steps, by their `shared`."""
+def shard_line(row: ReadingRow, seconds: Mapping[str, float], has_steps: bool = False) -> str:
+    """The row as a line of a shard.
+
+    Args:
+        seconds: those of shared steps, by their `shared`.
+        has_steps: whether its steps go along with their words.
+    """
     is_short = row.raw is not None and len(row.raw) <= LONGEST_EXPORTED_RAW
     line = row._asdict() | {
         "probabilities": stored_probabilities(row.probabilities),
@@ -129,20 +136,31 @@ def shard_line(row: ReadingRow, seconds: Mapping[str, float]) -> str:
         "is_trimmed": bool(row.is_trimmed),
     }
     del line["steps"], line["cut"]
+    steps = json.loads(row.steps or "[]")
     shared = [
         {name: step[name] for name in SHARED_FIELDS} | {"elapsed_s": seconds.get(step["shared"], 0.0)}
-        for step in json.loads(row.steps or "[]")
+        for step in steps
         if step["shared"]
     ]
-    cut = {"cut": json.loads(row.cut)} if row.cut else {}
-    return json.dumps(line | cut | ({"shared": shared} if shared else {}), ensure_ascii=False)
+    if row.cut:
+        line["cut"] = json.loads(row.cut)
+    if shared:
+        line["shared"] = shared
+    if has_steps and has_words(row.steps):
+        line["steps"] = [{name: step[name] for name in step if name != "elapsed_s"} for step in steps]
+    return json.dumps(line, ensure_ascii=False)
+
+
+def has_words(steps: str | None) -> bool:
+    """Whether steps, as JSON text, say more than what was shared and cost."""
+    return any(step["raw"] or step["scores"] for step in json.loads(steps or "[]"))
 
 
 def _shards(header: str, lines: Sequence[str], max_bytes: int) -> list[bytes]:
     """Shards of at most `max_bytes` that hold all the lines, halved until they fit; none for no lines."""
     if not lines:
         return []
-    shard = gzipped("\n".join((header, *lines, "")).encode())
+    shard = gzipped("\n".join((header, *lines, "")).encode("utf-8", errors="replace"))
     if len(shard) <= max_bytes:
         return [shard]
     if len(lines) == 1:

@@ -35,6 +35,9 @@ WAYS = {FAST: "direct", "slow": "bsm"}
 BY_CRITERIA = ("bsm", "bsm-text", "checklist")
 """Methods that judge by criteria, and so can be given some."""
 
+BY_GIVEN = "checklist"
+"""The one that judges where criteria are given and no method is named."""
+
 LEARNED = ("direct", "score")
 """Methods that answer in four tokens, and that a student can learn."""
 

@@ -9,6 +9,7 @@ from judge.methods import Method
 from judge.orders import combine, is_near_even
 from judge.progress import Progress, silent
 from judge.records import (
+    FAST_OR_SLOW,
     GRADED_ALONE,
     NEAR_EVEN,
     Identity,
@@ -96,6 +97,11 @@ def is_doubtful(verdict: Verdict) -> bool:
 
 
 def is_escalated(verdict: Verdict) -> bool:
-    """Whether the slow judge was asked for a verdict of `Auto`: the fast one's only steps are grades."""
-    steps = (step for reading in verdict.readings.values() for step in reading.steps)
+    """Whether a judge that may be fast and slow was slow in some order.
+
+    Of `Auto` the fast judge's only steps are grades; an adapter that chooses for itself says what it chose.
+    """
+    steps = [step for reading in verdict.readings.values() for step in reading.steps]
+    if chosen := [step.raw for step in steps if step.name == FAST_OR_SLOW]:
+        return any(raw.startswith("slow") for raw in chosen)
     return any(step.name not in GRADED_ALONE for step in steps)

@@ -23,7 +23,7 @@ from judge.methods.direct import choose_letters
 from judge.progress import Progress, silent
 from judge.prompts import fill
 from judge.prompts.working import PLAN, Weighed, parse_working
-from judge.records import Identity, Judgment, Order, Pair, Prompt, Reading, Step, Unparsed
+from judge.records import FAST_OR_SLOW, Identity, Judgment, Order, Pair, Prompt, Reading, Step, Unparsed
 
 TEMPLATE = "dual"
 MAX_NEW_TOKENS = 512
@@ -92,16 +92,17 @@ class DualAuto(DualSlow):
         bare = [replace(one, reply_start="", reply_end="") for one in prompts]
         found = self.backend.choose(bare, (*starts, PLAN)) if items else []
         readings: dict[int, Reading] = {n: one for n, one in enumerate(found) if isinstance(one, Unparsed)}
-        is_slow = {
-            n: one.probabilities[1] > self.slow_above
-            for n, one in enumerate(found)
-            if isinstance(one, ChoiceProbabilities)
+        p_slow = {
+            n: one.probabilities[1] for n, one in enumerate(found) if isinstance(one, ChoiceProbabilities)
         }
-        for way, method in ((False, Dual), (True, DualSlow)):
-            numbers = [number for number, slow in is_slow.items() if slow is way]
-            if numbers:
-                read = method.read(self, [items[number] for number in numbers])
-                readings |= dict(zip(numbers, read, strict=True))
+        for is_slow, method in ((False, Dual), (True, DualSlow)):
+            numbers = [number for number, p in p_slow.items() if (p > self.slow_above) is is_slow]
+            if not numbers:
+                continue
+            read = method.read(self, [items[number] for number in numbers])
+            for number, reading in zip(numbers, read, strict=True):
+                steps = (choice_of(is_slow, p_slow[number]), *reading.steps)
+                readings[number] = replace(reading, steps=steps)
         return [readings[number] for number in range(len(items))]
 
 
@@ -130,6 +131,11 @@ def verdict_of(start: str, reply: Completion | Unparsed, ties: bool) -> Reading:
         steps=tuple(step_on(one) for one in working.weighed),
         cut=reply.cut,
     )
+
+
+def choice_of(is_slow: bool, p_slow: float) -> Step:
+    """The choice of a way as a step, so that it is seen what was chosen and how surely."""
+    return Step(FAST_OR_SLOW, f"{'slow' if is_slow else 'fast'}: P(slow) {p_slow:.4f}", 0, 0)
 
 
 def step_on(one: Weighed) -> Step:

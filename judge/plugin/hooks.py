@@ -33,7 +33,7 @@ TEXTS = {
     "min-readable": "Share of the comparisons that must be readable for the gate to decide; by default 0.8.",
     "ledger": "File of the ledger; by default in the user's cache.",
     "calibration": "File of `judge calibrate`; what it leaves undecided is no evidence either way.",
-    "criteria": "File of criteria for all comparisons that have none of their own; they are judged slowly.",
+    "criteria": "File of criteria for all comparisons that have none of their own; checklist judges by them.",
     "report": "Write an HTML report of all comparisons.",
 }
 FLAGS = {

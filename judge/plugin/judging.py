@@ -59,7 +59,7 @@ class SuiteJudge:
             key: which approved answer, in a test that has several; by default they are numbered.
             cluster: comparisons with one name count as one for the gate's interval; by default those with the
             same first question.
-            criteria: what the slow judge judges by, as lines in a list, or a file of them beside the test.
+            criteria: what it is judged by, as lines in a list, or a file of them beside the test.
 
         Returns:
             The verdict; None where the new answer was just approved.

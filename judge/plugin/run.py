@@ -18,7 +18,7 @@ from judge.io.criteria import criteria_given
 from judge.io.pairs import pair_from_cells, pair_to_json
 from judge.io.verdicts import UNDECIDED, verdict_from_cells, verdict_to_json
 from judge.ledger.replay import Replay
-from judge.methods import AUTO, BY_CRITERIA, METHODS, WAYS
+from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, DUAL, METHODS, WAYS
 from judge.methods.auto import is_escalated
 from judge.options import JudgeOptions
 from judge.plugin.gate import (
@@ -113,15 +113,22 @@ class SuiteRun:
 
     @cached_property
     def slow_judge(self) -> Judge:
-        """The judge that is asked for reasons if a test wants them, and by criteria if a pair has some."""
+        """The judge that is asked for reasons if a test wants them."""
         options = self.settings.options
-        return self._judge_of(options if options.is_service else options.parts[1])
+        return self._judge_of(options if options.is_service else options.slow)
+
+    @cached_property
+    def criteria_judge(self) -> Judge:
+        """The judge of pairs with criteria: the run's own if its method reads them, else by `BY_GIVEN`."""
+        options = self.settings.options
+        is_own = options.is_service or options.asked_by in BY_CRITERIA
+        return self.judge if is_own else self._judge_of(options.bare(BY_GIVEN))
 
     def _judge_of(self, options: JudgeOptions) -> Judge:
         return Judge.of(options, ledger=self.settings.ledger or None, cache=not self.settings.no_cache)
 
     def close(self) -> None:
-        for name in ("judge", "slow_judge"):
+        for name in ("judge", "slow_judge", "criteria_judge"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -142,8 +149,7 @@ class SuiteRun:
 
     def _compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
         """One comparison per pair; either all of them have criteria or none has."""
-        is_read = WAYS.get(self.settings.method, self.settings.method) in BY_CRITERIA
-        judge = self.slow_judge if pairs[0].criteria and not is_read else self.judge
+        judge = self.criteria_judge if pairs[0].criteria else self.judge
         verdicts = judge.judge(pairs)
         self.say(judge.notice)
         return [Comparison(*one) for one in zip(pairs, verdicts, judge.replay.made, strict=True)]
@@ -154,13 +160,18 @@ class SuiteRun:
             self.warnings.append(line)
 
     def criteria(self, pair: Pair) -> str:
-        """The slow judge's scores on each criterion as a table; a sentence if there are none."""
+        """The scores on each criterion as a table, its own or a plan's; a sentence if there are none."""
         from judge.drawing.steps import score_table
 
-        [verdict] = self.slow_judge.judge([pair])
-        if self.settings.options.is_service and verdict.status is not Status.UNPARSED:
-            return score_table(verdict, 100) or "The judge behind the service scores no criteria."
-        return score_table(verdict, 100) or "The slow judge's replies could not be read."
+        judge = self.criteria_judge if pair.criteria else self.slow_judge
+        [verdict] = judge.judge([pair])
+        if table := score_table(verdict, 100):
+            return table
+        if verdict.status is Status.UNPARSED:
+            return "The slow judge's replies could not be read."
+        if self.settings.options.is_service:
+            return "The judge behind the service scores no criteria."
+        return "The slow judge scored no criterion."
 
     def compare_ahead(self, pair: Pair, others: Sequence[Pair]) -> Comparison:
         """The comparison of a pair; others are judged with it, for when they are asked for.
@@ -346,11 +357,8 @@ def lines_of(run: SuiteRun) -> list[str]:
         lines.append(f"undecided: {Share(run.n_undecided, n)}, too close to call, left out of every rate")
     if n_unread := statuses.count(Status.UNPARSED):
         lines.append(f"unreadable: {Share(n_unread, n)}, left out of every rate")
-    if run.settings.method == AUTO:
-        slow = [record for record in records if record["escalated"]]
-        lines.append(
-            f"escalated to the slow judge: {Share(len(slow), n)}, {tokens_of(slow):,} tokens for that"
-        )
+    if run.settings.options.asked_by in (AUTO, DUAL[-1]):
+        lines.append(escalated_line(records))
     lines += cannot_tell(run)
     found = run.gate()
     if found is not None:
@@ -371,8 +379,11 @@ def cannot_tell(run: SuiteRun) -> list[str]:
 WITHOUT_GATE = "A run without judge tests is one with --judge-gate= (nothing after it)."
 
 
-def tokens_of(records: Iterable[Record]) -> int:
-    return sum(comparison_in(record).n_tokens for record in records)
+def escalated_line(records: Sequence[Record]) -> str:
+    """How many cases the judge chose to judge slowly, and what each of them took."""
+    slow = [comparison_in(record).n_tokens for record in records if record["escalated"]]
+    took = f", {sum(slow) / len(slow):,.0f} tokens each in the mean" if slow else ""
+    return f"escalated (judged slowly by the judge's own choice): {Share(len(slow), len(records))}{took}"
 
 
 def gate_lines(found: GateResult, is_early: bool, n_left_out: int) -> list[str]:

@@ -1,12 +1,14 @@
-"""What the Why page says of a slow judge's work: the pair's own names in its replies, faults of its plan."""
+"""What the Why page says of a slow judge's work: the pair's own names, faults of its plan, its working."""
 
 from __future__ import annotations
 
 import re
 
-from judge.drawing.steps import shared_steps
+from judge.drawing.steps import scores_of_step, shared_steps
+from judge.methods import DUAL
 from judge.prompts.parsing import listed_criteria
-from judge.records import Criterion, Order, Verdict
+from judge.prompts.working import PLAN as WORKING
+from judge.records import FAST_OR_SLOW, Criterion, Order, Reading, Verdict
 
 OTHER = {"A": "B", "B": "A"}
 WORDS = r"(?:answers?|responses?|replies|reply|assistants?|scores?|verdict|winner|options?|candidates?)"
@@ -34,6 +36,43 @@ def in_pair_names(text: str, order: Order) -> str:
     if order is Order.AB:
         return text
     return LETTER.sub(lambda found: re.sub(r"\b[AB]\b", lambda name: OTHER[name[0]], found[0]), text)
+
+
+def way_in_words(reading: Reading, method: str) -> str:
+    """Whether an adapter that can be fast and slow was fast or slow in a reading, and who chose that.
+
+    Args:
+        method: the one that was asked; of any but those of such an adapter "" comes back.
+    """
+    if method not in DUAL:
+        return ""
+    way = "slow, worked out first" if reading.raw.startswith(WORKING) else "fast, the verdict at once"
+    if method != DUAL[-1]:
+        return f"{way}, as it was asked to"
+    chosen = next((step.raw for step in reading.steps if step.name == FAST_OR_SLOW), "")
+    return f"{way}, by its own choice" + (f": {chosen.partition(': ')[2]}" if chosen else "")
+
+
+def working_rows(reading: Reading, order: Order) -> list[dict[str, str]]:
+    """The working of a reading as rows of a table: its criteria, the scores of A and B, and the reasons.
+
+    Answers are called as the pair calls them. There are no rows where the verdict was given at once, and
+    cells are "" where the working says nothing.
+    """
+    rows = []
+    for step in reading.steps:
+        if step.name != FAST_OR_SLOW:
+            scores = scores_of_step(step, order)
+            a, b = ("", "") if scores is None else (f"{scores[0]:g}", f"{scores[1]:g}")
+            rows.append(
+                {
+                    "criterion": in_pair_names(step.name, order),
+                    "A": a,
+                    "B": b,
+                    "reason": in_pair_names(step.raw, order),
+                }
+            )
+    return rows
 
 
 def plan_fault(verdict: Verdict) -> str:

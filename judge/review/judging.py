@@ -14,11 +14,11 @@ from judge.api import Judge
 from judge.backends import Backend, Settings, load_backend
 from judge.errors import JudgeError
 from judge.ledger.ledger import Ledger, default_path
-from judge.methods import AUTO, BY_CRITERIA, FAST, LEARNED, WAYS
+from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, DUAL, FAST, LEARNED, WAYS
 from judge.models.basemodels import known_models
 from judge.options import LOCAL, JudgeOptions
 from judge.progress import silent
-from judge.records import NO_ADAPTER, Pair, Verdict
+from judge.records import NO_ADAPTER, Criterion, Pair, Verdict
 
 MEMORY_OF_WEIGHTS = 2
 """A model takes about so many times the size of its weights: while they load, they are there twice."""
@@ -174,13 +174,20 @@ def free_memory_gib(meminfo: Path = Path("/proc/meminfo")) -> float | None:
     return int(found[1]) / 2**20 if found else None
 
 
+def offered_first(options: JudgeOptions, criteria: Sequence[Criterion] = ()) -> str:
+    """The method that a page offers first: where there are criteria, a pair's or the judge's, one by them."""
+    return BY_GIVEN if criteria or options.method_settings.criteria else FAST
+
+
 def by_method(options: JudgeOptions, method: str) -> JudgeOptions:
     """The same judge asked in another way; a named adapter stays with the fast one: slow ones have none.
+
+    One that has learned to be fast and slow stays with both, and with no other method.
 
     Criteria stay with the methods that judge by them, a calibration with the way that it was made for.
     """
     settings: Settings = options.settings
-    if method not in (FAST, AUTO, *LEARNED) and not options.is_dual:
+    if method not in ((*WAYS, AUTO, *DUAL) if options.is_dual else (FAST, AUTO, *LEARNED)):
         settings = replace(settings, adapter=NO_ADAPTER)
     own = options.method_settings
     if WAYS.get(method, method) not in BY_CRITERIA:
