@@ -390,6 +390,11 @@ def test_two_loras_learn_what_the_rows_say_and_generate_it(tiny, nat):
     for sampling in (Sampling(max_new_tokens=16), Sampling(16, temperature=0.05, seed=1)):
         replies = backend.complete(prompts, sampling)
         assert [reply.text for reply in replies] == [row.reply for row in RIGHT_ROWS]
+    model = backend._model()
+    sequences = sorted(one.ids for one in backend.encode(prompts))
+    packed, _ = model.choice_logits(sequences, [40, 41, 42])
+    assert model.can_pack
+    assert torch.allclose(packed, model.plain_logits(sequences, [40, 41, 42]), atol=1e-3)
     adapter = read_adapter(nat)
     assert backend.engine.adapter_hash == adapter.hash
     manifest = adapter.manifest
@@ -558,7 +563,7 @@ def test_a_missing_or_changed_part_is_named(nat, tmp_path, name):
     assert f"{name} changed after the training" in complaint(lambda: read_adapter(folder))
     (folder / name).unlink()
     said = complaint(lambda: read_adapter(folder))
-    assert f"no {name}. An adapter of method nat is a folder with positive/adapter_config.json, " in said
+    assert f"no {name}. An adapter is a folder with positive/adapter_config.json, " in said
     shutil.copyfile(nat / name, folder / name)
     assert read_adapter(folder).hash == before
 
@@ -567,11 +572,14 @@ def test_a_missing_or_changed_part_is_named(nat, tmp_path, name):
 def test_a_manifest_must_say_that_it_is_of_two_loras(nat, tmp_path):
     folder = shutil.copytree(nat, tmp_path / "copy")
     values = json.loads((folder / "manifest.json").read_text("utf-8"))
-    del values["method"], values["files"]["units.safetensors"]
+    for change in ({"files": values["files"] | {"units.safetensors": "0"}}, {"files": {}}):
+        (folder / "manifest.json").write_text(json.dumps(values | change), encoding="utf-8")
+        said = complaint(lambda: read_adapter(folder))
+        assert "files: must be an object with the SHA-256 of each LoRA's two files and of the units" in said
+    del values["method"]
     (folder / "manifest.json").write_text(json.dumps(values), encoding="utf-8")
     said = complaint(lambda: read_adapter(folder))
-    assert "method: missing, must be nat" in said
-    assert "files: must be an object with the SHA-256 of each LoRA's two files and of the units" in said
+    assert "files: must be an object with the SHA-256 of adapter_config.json and adapter_model" in said
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from judge.models.adapters import (
     check_prompts,
     criteria_of,
     files_in,
+    files_of,
     is_judge,
     is_nat,
     method_of,
@@ -109,7 +110,7 @@ def verify(
     say = (lambda line: None) if quiet else print
     with progress_shown(quiet) as progress:
         adapter = read_adapter(folder, partial(hash_and_remember, progress=progress))
-        say(f"files: {', '.join(files_in(adapter.folder))} are those of {MANIFEST}")
+        say(f"files: {', '.join(files_of(adapter.manifest))} are those of {MANIFEST}")
         base = base_model or adapter.manifest["base_model"]
         check_base(adapter, base, basemodels.hash_of(base))
         base_hash = basemodels.verify(base, progress).hash
@@ -203,7 +204,7 @@ def summary(adapter: Adapter, width: int) -> str:
     )
 
 
-def parts_of(adapter: Adapter) -> dict[str, str]:
+def parts_of(adapter: Adapter) -> dict[str, Any]:
     """Of an adapter of method nat: its two LoRAs and the units, what the manifest says of each, its size."""
     if not is_nat(adapter):
         return {}

@@ -8,7 +8,7 @@ The manifest is written last. A folder without one is not an adapter, however co
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,17 @@ def is_judge(adapter: Adapter) -> bool:
     return bool(adapter.manifest["targets"] != REPLIES)
 
 
+def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files that an adapter of this manifest is made of."""
+    return NAT_FILES if manifest.get("method") == NAT else FILES
+
+
+def files_in(folder: Path) -> tuple[str, ...]:
+    """The files that a folder should have to be an adapter, as far as that shows without a manifest."""
+    parts = (folder / POSITIVE, folder / NEGATIVE, folder / UNITS)
+    return NAT_FILES if any(part.exists() for part in parts) else FILES
+
+
 def is_nat(adapter: Adapter) -> bool:
     """Whether it is of two LoRAs and the units that weigh them, which only the embedded backend runs."""
     return adapter.manifest.get("method") == NAT
@@ -104,36 +115,29 @@ def read_adapter(path: str | Path, hashed: Callable[[Path], str] = file_hash) ->
             file is not the one that it was written for.
     """
     folder = at_home(path).resolve()
-    _refuse_missing(folder, str(path))
+    _refuse_missing(folder, str(path), files_in(folder))
     if not (folder / MANIFEST).is_file():
         raise ModelError(
             f"{path}: no {MANIFEST}. It is written last, so the training was not finished, or this adapter "
             "was not made by `judge distill`."
         )
     manifest = _manifest_in(folder / MANIFEST)
-    files = files_in(folder)
-    hashes = {name: hashed(folder / name) for name in files}
-    if changed := [name for name in files if hashes[name] != manifest["files"][name]]:
+    names = files_of(manifest)
+    _refuse_missing(folder, str(path), names)
+    hashes = {name: hashed(folder / name) for name in names}
+    if changed := [name for name in names if hashes[name] != manifest["files"].get(name)]:
         raise ModelError(
             f"{path}: {' and '.join(changed)} changed after the training: its SHA-256 is not the one in "
             f"{MANIFEST}. Copy the folder again, or train again."
         )
-    return Adapter(manifest["name"], folder, sha256_of_json([[n, hashes[n]] for n in files]), manifest)
+    return Adapter(manifest["name"], folder, sha256_of_json([[n, hashes[n]] for n in names]), manifest)
 
 
-def files_in(folder: Path) -> tuple[str, ...]:
-    """The files that an adapter in this folder has beside its manifest, some of which may be missing."""
-    parts = (folder / POSITIVE, folder / NEGATIVE, folder / UNITS)
-    return NAT_FILES if any(part.exists() for part in parts) else FILES
-
-
-def _refuse_missing(folder: Path, path: str) -> None:
-    files = files_in(folder)
-    kind = f"An adapter of method {NAT}" if files == NAT_FILES else "An adapter"
-    what = f"{kind} is a folder with {', '.join(files)} and {MANIFEST}."
+def _refuse_missing(folder: Path, path: str, names: Sequence[str] = FILES) -> None:
+    what = f"An adapter is a folder with {', '.join(names)} and {MANIFEST}."
     if not folder.is_dir():
         raise ModelError(f"{path}: no such folder. {what}")
-    if missing := [name for name in files if not (folder / name).is_file()]:
+    if missing := [name for name in names if not (folder / name).is_file()]:
         raise ModelError(f"{path}: no {', no '.join(missing)}. {what}")
 
 
@@ -150,7 +154,7 @@ def _manifest_in(file: Path) -> dict[str, Any]:
 
 
 def _check_manifest(manifest: Any, file: Path) -> None:
-    """Raises ModelError that names everything wrong with a manifest, which lies beside what it is of."""
+    """Raises ModelError that names everything wrong with a manifest."""
     from judge.io.shapes import Misshapen, shaped
     from judge.models.manifest import Manifest, NatManifest
 
@@ -158,7 +162,7 @@ def _check_manifest(manifest: Any, file: Path) -> None:
     if schema != SCHEMA:
         raise ModelError(f"{file}: its schema is {shown(schema)}. An adapter's manifest has {SCHEMA!r}.")
     try:
-        shaped(NatManifest if files_in(file.parent) == NAT_FILES else Manifest, manifest)
+        shaped(NatManifest if manifest.get("method") == NAT else Manifest, manifest)
         if manifest["targets"] != REPLIES:
             refuse_empty(manifest)
     except Misshapen as wrong:
@@ -239,8 +243,9 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Adapter:
         ModelError: the folder lacks a file of the adapter, or `values` lack what the judge reads.
         InputError: the manifest cannot be written.
     """
-    _refuse_missing(folder, str(folder))
-    hashes = {name: hash_and_remember(folder / name, silent) for name in files_in(folder)}
+    names = files_of(values)
+    _refuse_missing(folder, str(folder), names)
+    hashes = {name: hash_and_remember(folder / name, silent) for name in names}
     manifest = {"schema": SCHEMA, **values, "files": hashes}
     file = folder / MANIFEST
     _check_manifest(manifest, file)

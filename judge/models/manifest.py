@@ -61,5 +61,4 @@ class Manifest(OpenShape):
 class NatManifest(Manifest):
     """The same of an adapter of two LoRAs, a positive and a negative one, and the units that weigh them."""
 
-    method: Annotated[Literal["nat"], Must("nat")]
     files: Annotated[NatFiles, Must("an object with the SHA-256 of each LoRA's two files and of the units")]  # type: ignore[assignment]
