@@ -31,7 +31,7 @@ from judge.backends.openai_server import adapter_name
 from judge.backends.vllm_engine import _Loaded
 from judge.cli.main import app
 from judge.errors import BadLines, InputError, JudgeError, ModelError
-from judge.models.adapters import NAT_FILES, read_adapter, write_manifest
+from judge.models.adapters import FILES, NAT_FILES, read_adapter, write_manifest
 from judge.progress import silent
 
 torch = pytest.importorskip("torch")
@@ -367,6 +367,21 @@ def spread(student: Student) -> None:
     )
 
 
+@pytest.mark.gpu
+def test_on_a_gpu_logits_and_gradients_of_two_loras_are_those_of_the_cpu(tiny, negative):
+    found = []
+    for device in ("cpu", "cuda"):
+        student = NatStudent(read_adapter(negative), str(tiny), Lora(4, 8), 2048, device, "float32")
+        spread(student)
+        asked = [Asked(n, row.prompt, row.reply) for n, row in enumerate(RIGHT_ROWS)]
+        batch = batch_of(reply_rows(asked, student.encoder, student.end_of_turn))
+        logits = student.upper(batch, student.lower(batch.packing)) @ student.head.T
+        logits.square().mean().backward()
+        found.append([logits.detach().cpu(), *(one.grad.cpu() for one in student.parameters.values())])
+    for on_cpu, on_gpu in zip(*found, strict=True):
+        assert torch.allclose(on_cpu, on_gpu, rtol=1e-2, atol=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_saved_adapter_says_what_the_student_said(tiny, negative, tmp_path, dtype):
@@ -415,8 +430,10 @@ def test_each_lora_of_the_folder_loads_in_peft_and_the_negative_is_the_one_that_
 
 
 @pytest.mark.slow
-def test_a_killed_training_of_two_loras_ends_with_the_weights_of_a_whole_one(tiny, negative, tmp_path):
-    settings = {"method": "nat", "negative": str(negative), "epochs": 6, "evaluations": 6}
+@pytest.mark.parametrize("method", ["nat", "nce"])
+def test_a_killed_training_ends_with_the_weights_of_a_whole_one(tiny, negative, nat, tmp_path, method):
+    other = {"negative": str(negative)} if method == "nat" else {"nat": str(nat)}
+    settings = {"method": method, **other, "epochs": 6, "evaluations": 6}
 
     class Killed(BaseException):
         pass
@@ -431,7 +448,8 @@ def test_a_killed_training_of_two_loras_ends_with_the_weights_of_a_whole_one(tin
     assert not (tmp_path / "killed" / "adapter").exists()
     killed = trained(tiny, tmp_path / "killed", rows, held_out=0.4, **settings)
     whole = trained(tiny, tmp_path / "whole", rows, held_out=0.4, **settings)
-    assert all((killed / name).read_bytes() == (whole / name).read_bytes() for name in NAT_FILES)
+    names = NAT_FILES if method == "nat" else FILES
+    assert all((killed / name).read_bytes() == (whole / name).read_bytes() for name in names)
     assert read_adapter(killed).hash == read_adapter(whole).hash
 
 
