@@ -184,7 +184,7 @@ class Student:
             r=lora.rank,
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
-            target_modules=_modules_of(base, self.name, lora.modules or MODULES),
+            target_modules=_modules_of(base, self.name, lora.modules),
             layers_to_transform=list(range(n_layers - n_adapted, n_layers)),
             task_type="CAUSAL_LM",
         )
@@ -321,16 +321,18 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def _modules_of(base: Any, name: str, wanted: Sequence[str]) -> list[str]:
-    """The names of the linear modules that get LoRA.
+    """The names of the linear modules that get LoRA: the wanted ones, or all that there are where none is.
 
     Raises:
-        ModelError: the model is not built as Llama, Qwen and Mistral are.
+        ModelError: the model is not built as Llama, Qwen and Mistral are, or lacks a wanted module.
     """
     body = base.base_model
     present = {one.rpartition(".")[2] for one, _ in body.named_modules()}
-    modules = [one for one in wanted if one in present]
-    if not modules or not hasattr(body, "layers") or not hasattr(body, "norm"):
-        raise ModelError(f"{name}: not built of layers with {', '.join(wanted)}, so it cannot be a student.")
+    modules = [one for one in wanted or MODULES if one in present]
+    is_short = not modules or len(modules) < len(wanted)
+    if is_short or not hasattr(body, "layers") or not hasattr(body, "norm"):
+        names = ", ".join(wanted or MODULES)
+        raise ModelError(f"{name}: not built of layers with {names}, so it cannot be a student.")
     return modules
 
 

@@ -87,7 +87,7 @@ class LoadedModel:
     def _add(self, adapter: Adapter, trial: tuple[list[list[int]], list[int]], is_merged: bool) -> None:
         """Puts the adapter into the model. peft itself only warns where names do not match."""
         try:
-            import peft
+            import peft  # noqa: F401
         except ImportError as error:
             what = 'an adapter needs peft: pip install "four-token-judge[embedded]"'
             raise MissingExtra(f"{what} ({error})") from error
@@ -96,13 +96,7 @@ class LoadedModel:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                wrapped = (
-                    nat_model(self.model, adapter.folder)
-                    if is_nat(adapter)
-                    else peft.PeftModel.from_pretrained(
-                        self.model, adapter.folder, autocast_adapter_dtype=False
-                    )
-                )
+                wrapped = _wrapped(self.model, adapter)
         except (RuntimeError, ValueError, KeyError, OSError) as error:
             what = f"{adapter.folder}: this adapter does not fit this base model"
             raise ModelError(f"{what}: {_first_line(error)}") from error
@@ -354,6 +348,15 @@ class LoadedModel:
             yield
         finally:
             self.model.set_attn_implementation(before)
+
+
+def _wrapped(model: Any, adapter: Adapter) -> Any:
+    """The model with the adapter beside its weights, as a peft model."""
+    import peft
+
+    if is_nat(adapter):
+        return nat_model(model, adapter.folder)
+    return peft.PeftModel.from_pretrained(model, adapter.folder, autocast_adapter_dtype=False)
 
 
 def _attends_plainly(config: Any) -> bool:
