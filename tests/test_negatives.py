@@ -289,6 +289,15 @@ def nat_student(tiny, negative) -> NatStudent:
 
 
 @pytest.mark.slow
+def test_the_modules_that_are_named_get_lora_and_one_that_is_not_there_is_refused(tiny):
+    student = Student(str(tiny), Lora(4, 8, 0.5, modules=tuple(QV)), 2048, "cpu", "float32")
+    assert student.shape["modules"] == QV
+    assert len(student.parameters) == 2 * len(QV)
+    said = complaint(lambda: Student(str(tiny), Lora(4, 8, 0.5, modules=("q_proj", "qkv")), 2048, "cpu"))
+    assert said == "tiny: not built of layers with q_proj, qkv, so it cannot be a student."
+
+
+@pytest.mark.slow
 def test_the_loss_of_signed_rows_is_that_of_each_of_their_tokens(tiny, tmp_path):
     student = Student(str(tiny), Lora(4, 8, 0.5), 2048, "cpu", "float32", seed=3)
     rows = [RIGHT_ROWS[0], Row.of("Say no!", "never", 2.0, WRONG)]
