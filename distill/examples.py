@@ -32,7 +32,8 @@ class TokenRow:
 
     `example` is the number of what it teaches; rows of one example stay in one batch. `ids` are prompt and
     reply without the reply's last token, which is only predicted; `targets` are the reply's tokens, the end
-    of the turn among them. `weight` is how much the row counts beside others.
+    of the turn among them. `weight` is how much the row counts beside others. `is_wrong` says that it is a
+    reply that shall not be given.
 
     Raises:
         ValueError: it has no target, or no token before the first target, or does not count, so it would
@@ -44,6 +45,7 @@ class TokenRow:
     targets: tuple[int, ...]
     is_trimmed: bool
     weight: float = 1.0
+    is_wrong: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < len(self.targets) <= len(self.ids) or not self.weight > 0:
@@ -81,12 +83,13 @@ R = TypeVar("R", bound=TokenRow)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A prompt and the text of the reply that shall be learned; `example` and `weight` as in `TokenRow`."""
+    """A prompt and the text of the reply that shall be learned; the other fields are those of `TokenRow`."""
 
     example: int
     prompt: Prompt
     reply: str
     weight: float = 1.0
+    is_wrong: bool = False
 
 
 def reply_rows(asked: Sequence[Asked], encoder: PromptEncoder, end_of_turn: int) -> list[TokenRow]:
@@ -106,6 +109,7 @@ def reply_rows(asked: Sequence[Asked], encoder: PromptEncoder, end_of_turn: int)
                 targets=targets,
                 is_trimmed=prompt.is_trimmed,
                 weight=one.weight,
+                is_wrong=one.is_wrong,
             )
         )
     return rows

@@ -19,9 +19,9 @@ from distill.contrast import contrast_examples, contrast_kind
 from distill.examples import Asked, TokenRow, VerdictRow, batches_of, reply_rows, teachable, token_rows
 from distill.folder import RunFolder
 from distill.grading import GradeTraining, graded_rows
-from distill.recipe import Recipe, file_at
+from distill.recipe import BY_ROWS, Recipe, file_at
 from distill.replying import ReplyTraining
-from distill.rows import Row, read_rows, row_to_json
+from distill.rows import WRONG, Row, read_rows, row_to_json
 from distill.said import N_COMPARED, Said, SaidReplies, SaidVerdicts, compared
 from distill.selection import Example, Part, part_by, targets
 from distill.selectionfile import example_to_json, read_selection
@@ -31,6 +31,7 @@ from distill.traces import read_traces, shards_of
 from distill.train import Training, VerdictTraining
 from distill.votes import voted_examples
 from distill.workings import Workings, dual_rows, thinned, workings_of
+from distill.wrongtraining import NceTraining, UnlikelihoodTraining
 from judge.backends import Settings
 from judge.errors import InputError
 from judge.io.files import at_home, sha256_of
@@ -212,7 +213,7 @@ class DualLessons(VerdictLessons):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyLessons(Lessons):
-    """Rows whose replies are learned."""
+    """Rows whose replies are learned; by method unlikelihood, wrong ones are unlearned."""
 
     trained: Sequence[Row]
     watched: Sequence[Row]
@@ -229,10 +230,17 @@ class ReplyLessons(Lessons):
             batches_of(self.rows(some, student), settings.batch_tokens)
             for some in (self.trained, self.watched)
         )
-        return ReplyTraining(student, batches, watched, settings, self.recipe.seed, folder, key, clock)
+        parts = (student, batches, watched, settings, self.recipe.seed, folder, key, clock)
+        if settings.method == "nce":
+            return NceTraining(*parts, teacher=replace(self.settings_of(student), adapter=settings.nat))
+        return (UnlikelihoodTraining if settings.method == "unlikelihood" else ReplyTraining)(*parts)
 
     def rows(self, some: Sequence[Row], student: Student) -> list[TokenRow]:
-        asked = [Asked(number, self.named(row), row.reply, row.weight) for number, row in enumerate(some)]
+        has_signs = self.recipe.train.method == "unlikelihood"
+        asked = [
+            Asked(number, self.named(row), row.reply, row.weight, has_signs and row.sign == WRONG)
+            for number, row in enumerate(some)
+        ]
         return reply_rows(asked, student.encoder, student.end_of_turn)
 
     def named(self, row: Row) -> Prompt:
@@ -267,7 +275,7 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
     Raises:
         InputError: nothing is selected by this recipe, votes or rows cannot be read, or nothing is left.
     """
-    if recipe.train.method == "reply":
+    if recipe.train.method in BY_ROWS:
         return reply_lessons(recipe)
     lessons = verdict_lessons(recipe, folder, data)
     return with_workings(lessons, folder) if recipe.train.method == "dual" else lessons
@@ -319,7 +327,7 @@ def reply_lessons(recipe: Recipe) -> ReplyLessons:
 
     Raises:
         BadLines: lines of the file are no rows.
-        InputError: the file cannot be read, or no row is left to train on.
+        InputError: the file cannot be read, no row is left to train on, or the method needs other signs.
     """
     path = recipe.train.rows
     rows = read_rows(file_at(path))
@@ -329,6 +337,7 @@ def reply_lessons(recipe: Recipe) -> ReplyLessons:
     kept, held_out = parts[Part.TRAIN], parts[Part.HELD_OUT]
     if not kept:
         raise InputError(f"{path}: no row of {len(rows)} is left to train on. Give more, or hold out fewer.")
+    check_signs(recipe, rows, kept)
     watched = held_out[: recipe.train.watched]
     found = {
         "rows": path,
@@ -338,6 +347,23 @@ def reply_lessons(recipe: Recipe) -> ReplyLessons:
     }
     source = sha256_of_json([row_to_json(row) for row in rows])
     return ReplyLessons(recipe=recipe, source=source, data=found, trained=kept, watched=watched)
+
+
+def check_signs(recipe: Recipe, rows: Sequence[Row], kept: Sequence[Row]) -> None:
+    """Raises InputError where a method of right rows has wrong ones, or one of both kinds lacks a kind."""
+    path, method = recipe.train.rows, recipe.train.method
+    n_wrong = sum(row.sign == WRONG for row in rows)
+    if method in ("nat", "nce") and n_wrong:
+        raise InputError(
+            f"{path}: {n_wrong} of {len(rows)} rows have sign {WRONG}. Method {method} learns right rows and "
+            "knows the wrong ones by its negative adapter: leave them out."
+        )
+    n_kept = sum(row.sign == WRONG for row in kept)
+    if method == "unlikelihood" and n_kept in (0, len(kept)):
+        raise InputError(
+            f"{path}: {n_kept} of {len(kept)} rows to train on have sign {WRONG}. Method unlikelihood needs "
+            "right rows and wrong ones; with one kind alone take method reply."
+        )
 
 
 def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> VerdictLessons:
@@ -415,12 +441,12 @@ def material_of(pairs: Iterable[Pair]) -> Material:
 
 def templates_of(recipe: Recipe) -> list[str]:
     """The templates of the student's prompts; rows have prompts of their own."""
-    return [] if recipe.train.method == "reply" else [recipe.train.method]
+    return [] if recipe.train.method in BY_ROWS else [recipe.train.method]
 
 
 def choices_of(recipe: Recipe) -> list[str]:
     """What the student may answer in its verdict's open place; nothing where there is no verdict."""
-    if recipe.train.method == "reply":
+    if recipe.train.method in BY_ROWS:
         return []
     return list(GRADES if recipe.train.method == "score" else letters_of(recipe.student_ties))
 

@@ -47,6 +47,24 @@ def log_probabilities(
     return torch.cat([own for own, _ in parts]), torch.cat([some for _, some in parts])
 
 
+def log_probabilities_of(hidden: Tensor, head: Tensor, words: Tensor) -> Tensor:
+    """The log-probability of some words of its own at each place, shape (places, words).
+
+    Over more than `PLACES` places the logits are made once more in the backward pass, as above.
+
+    Args:
+        hidden, head: as above. words: token ids, shape (places, words).
+    """
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    def of_some(some: Tensor, wanted: Tensor) -> Tensor:
+        return (some @ head.T).log_softmax(dim=-1).gather(1, wanted)
+
+    parts = zip(torch.split(hidden, PLACES), torch.split(words, PLACES), strict=True)
+    return torch.cat([checkpoint(of_some, *one, use_reentrant=False) for one in parts])
+
+
 def likeliest(hidden: Tensor, head: Tensor) -> Tensor:
     """The id of the likeliest token at each place, shape (places,); arguments as above, without gradients."""
     import torch

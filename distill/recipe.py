@@ -89,9 +89,25 @@ def folder_name(value: str) -> str:
 
 
 LEVELS = [0.4, 0.1, 0.1, 0.1, 0.3]
-OWN_METHOD = {"rows": "reply", "levels": "dual", "workings": "dual"}
-"""Settings of `train` that only one method reads."""
+BY_ROWS = ("reply", "unlikelihood", "nat", "nce")
+"""Methods of `train` that learn the rows of a file."""
 
+WHOLE_REPLIES = (*BY_ROWS, "dual")
+OWN_METHODS = {
+    "rows": BY_ROWS,
+    "levels": ("dual",),
+    "workings": ("dual",),
+    "negative": ("nat",),
+    "nat": ("nce",),
+}
+"""Settings of `train` that only some methods read."""
+
+PUBLISHED = {"rank": 8, "alpha": 16, "dropout": 0.05}
+"""What nat and nce have of these where a recipe does not say: what their authors had (arXiv:2312.12832)."""
+
+TOP_THIRD = 1 / 3
+
+Module = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 Text = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Portion = Annotated[float, Field(ge=0, le=1)]
@@ -222,8 +238,8 @@ class Train(Block):
 
     base_model: str = ""
     """The student's base model; "" is the teacher's."""
-    method: Literal["direct", "score", "reply", "dual"] = "direct"
-    """direct: reads both answers, in both orders; score: grades each alone; reply, dual: see rows, levels."""
+    method: Literal["direct", "score", "reply", "dual", "unlikelihood", "nat", "nce"] = "direct"
+    """direct, dual: reads both answers, in both orders; score: grades each alone; others: learn rows."""
     targets: Literal["hard", "soft", "votes"] = "hard"
     """hard: the teacher's verdict, as in the paper; soft: its probability; votes: people's votes instead."""
     sharpness: Annotated[float, Field(gt=0)] = 1.0
@@ -241,19 +257,25 @@ class Train(Block):
     constructed: Mapping[str, Weight] = Field(default_factory=dict)
     """Pairs better by construction, for each kept pair: other_request, spoilt_fact, plea."""
     rows: str = ""
-    """With method reply, the file of rows that are learned instead of verdicts: prompt, reply, weight."""
+    """With reply, unlikelihood, nat or nce, the file of rows to learn: prompt, reply, weight, sign."""
+    negative: str = ""
+    """With method nat, the folder of an adapter that learned the wrong traces by method reply."""
+    nat: str = ""
+    """With method nce, the folder of the adapter of method nat that is distilled into one LoRA."""
     levels: Annotated[list[Portion], Field(min_length=5, max_length=5)] = LEVELS
     """With method dual, how often a bsm-text reading is learned whole, or with more and more left out."""
     workings: str = ""
     """With method dual, a run's folder whose teacher is bsm-text, if it is not the one that names winners."""
     rank: Positive = 16
-    """Rank of the LoRA matrices."""
+    """Rank of the LoRA matrices; with nat and nce 8 where it is left out."""
     alpha: Positive = 32
-    """LoRA's scale: what is learned counts alpha / rank times."""
+    """LoRA's scale: what is learned counts alpha / rank times; with nat and nce 16 where it is left out."""
     dropout: Fraction = 0.0
-    """Share of the inputs to LoRA that each step leaves out (dropout); 0 is the fastest."""
-    layers: Annotated[float, Field(gt=0, le=1)] = 1 / 3
-    """Share of the layers, from the top, that get LoRA; those below run once and are kept on disk."""
+    """Share of the inputs to LoRA that each step leaves out; 0 is the fastest; with nat and nce 0.05."""
+    layers: Annotated[float, Field(gt=0, le=1)] = TOP_THIRD
+    """Share of the layers, from the top, that get LoRA; those below run once. nat has its negative's."""
+    modules: list[Module] = Field(default_factory=list)
+    """Which linear layers in these get LoRA, such as [q_proj, v_proj]; [] is all. nat has its negative's."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
     """Largest step of the optimizer, reached after the warm-up; it falls to zero at the end."""
     epochs: Positive = 3
@@ -278,6 +300,13 @@ class Train(Block):
     """auto, cpu or cuda."""
     dtype: Dtype = "auto"
     """auto, bfloat16 or float32."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def as_published(cls, values: Any) -> Any:
+        """The values with what their method's authors had where they say nothing."""
+        is_theirs = isinstance(values, dict) and values.get("method") in ("nat", "nce")
+        return PUBLISHED | values if is_theirs else values
 
 
 class Recipe(Block):
@@ -307,7 +336,7 @@ class Recipe(Block):
     @property
     def has_teacher(self) -> bool:
         """Whether the student learns what a teacher said, and not people's votes or the rows of a file."""
-        return self.train.targets != "votes" and self.train.method != "reply"
+        return self.train.targets != "votes" and self.train.method not in BY_ROWS
 
     @property
     def student_ties(self) -> bool:
@@ -377,9 +406,11 @@ def _with_defaults(values: Mapping[str, Any], wrong: list[ErrorDetails]) -> dict
     """The values without what is wrong in them, so that the rest can be looked at."""
     copy: dict[str, Any] = deepcopy(dict(values))
     for error in wrong:
-        *parents, name = error["loc"]
-        block = reduce(lambda block, parent: block[str(parent)], parents, copy)
-        for key in [key for key in block if str(key) == str(name)]:
+        block: Any = copy
+        name, *inner = map(str, error["loc"])
+        while inner and isinstance(block.get(name), dict):  # a list with something wrong in it goes whole
+            block, (name, *inner) = block[name], inner
+        for key in [key for key in block if str(key) == name]:
             del block[key]
     return {"name": "recipe"} | copy
 
@@ -508,8 +539,28 @@ RULES = (
     ),
     Rule(
         ("train.rows", "train.method"),
-        lambda r: (r.train.method == "reply") != bool(r.train.rows),
-        "a file of rows and method reply need each other",
+        lambda r: (r.train.method in BY_ROWS) != bool(r.train.rows),
+        f"a file of rows and method {', '.join(BY_ROWS[:-1])} or {BY_ROWS[-1]} need each other",
+    ),
+    Rule(
+        ("train.negative", "train.method"),
+        lambda r: (r.train.method == "nat") != bool(r.train.negative),
+        "the folder of an adapter that learned wrong traces and method nat need each other",
+    ),
+    Rule(
+        ("train.nat", "train.method"),
+        lambda r: (r.train.method == "nce") != bool(r.train.nat),
+        "the folder of an adapter of method nat and method nce need each other",
+    ),
+    Rule(
+        ("train.layers", "train.modules", "train.method"),
+        lambda r: r.train.method == "nat" and (r.train.layers != TOP_THIRD or bool(r.train.modules)),
+        "a positive LoRA lies where its negative one does: leave both out",
+    ),
+    Rule(
+        ("train.start_from", "train.method"),
+        lambda r: r.train.method == "nat" and bool(r.train.start_from),
+        "a positive LoRA and its units are always new: leave it out",
     ),
     Rule(
         ("train.levels",),
@@ -533,12 +584,12 @@ RULES = (
     ),
     Rule(
         ("train.targets", "train.method"),
-        lambda r: r.train.targets != "hard" and r.train.method in OWN_METHOD.values(),
+        lambda r: r.train.targets != "hard" and r.train.method in WHOLE_REPLIES,
         "a whole reply is learned as it is written: must be hard",
     ),
     Rule(
         ("train.symmetry", "train.contrast", "train.constraints", "train.constructed", "train.method"),
-        lambda r: r.train.method in OWN_METHOD.values() and makes_more(r),
+        lambda r: r.train.method in WHOLE_REPLIES and makes_more(r),
         "only verdicts alone have a mirror image and can be made by construction: leave it out",
     ),
     Rule(
@@ -585,12 +636,17 @@ RULES = (
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, in the order of the classes above.
 
-    Every default is spelled out, save that there are no criteria, and what only another method reads.
+    Every default is spelled out, save that there are no criteria, that all modules are adapted, and what its
+    method does not read.
     """
     values = recipe.model_dump(mode="json")
-    for name, method in OWN_METHOD.items():
-        if recipe.train.method != method:
+    for name, methods in OWN_METHODS.items():
+        if recipe.train.method not in methods:
             del values["train"][name]
+    if not recipe.train.modules:
+        del values["train"]["modules"]
+    if recipe.train.method == "nat":
+        del values["train"]["layers"]
     if not recipe.collect.teacher.criteria:
         del values["collect"]["teacher"]["criteria"]
     return values

@@ -29,10 +29,14 @@ class ReplyTraining(Training[TokenRow]):
         import torch
 
         hidden = self.student.upper(batch, self.lower.of(batch))
-        whole = -self.log_likelihoods(batch, hidden)
+        whole = self.row_losses(batch, hidden)
         weights = torch.tensor([row.weight for row in batch.rows], device=whole.device)
         lengths = torch.tensor(batch.lengths, device=whole.device)
         return (weights * whole).sum(), (weights * whole.detach() / lengths).sum()
+
+    def row_losses(self, batch: Batch[TokenRow], hidden: Tensor) -> Tensor:
+        """What is minimised of each row, its weight left out, shape (rows,)."""
+        return -self.log_likelihoods(batch, hidden)
 
     def log_likelihoods(self, batch: Batch[TokenRow], hidden: Tensor) -> Tensor:
         """The log-probability of each row's whole reply, shape (rows,)."""
@@ -49,20 +53,24 @@ class ReplyTraining(Training[TokenRow]):
             return [one[:-1].sum().item() for one in torch.split(own, batch.lengths)]
 
     def look(self, step: int) -> HeldOutLook:
-        """What the student says of the held-out rows now; no order, so nothing is inconsistent."""
+        """What the student says of the held-out rows now; no order, so nothing is inconsistent.
+
+        Replies that shall not be given are not compared word for word.
+        """
         import torch
 
         loss = weight = 0.0
-        n_rows = n_right = 0
+        n_rows = n_right = n_compared = 0
         with torch.no_grad():
             for batch in self.held_out:
                 hidden = self.student.upper(batch, self.lower.of(batch))
-                of_rows = (-self.log_likelihoods(batch, hidden)).tolist()
+                of_rows = self.row_losses(batch, hidden).tolist()
                 is_right = (likeliest(hidden, self.student.head) == self.student.targets(batch)).tolist()
                 for row, of_row in zip(batch.rows, of_rows, strict=True):
                     loss += row.weight * of_row / len(row.targets)
                     weight += row.weight
-                    n_right += all(is_right[: len(row.targets)])
+                    n_compared += not row.is_wrong
+                    n_right += not row.is_wrong and all(is_right[: len(row.targets)])
                     is_right = is_right[len(row.targets) :]
                 n_rows += len(batch.rows)
-        return HeldOutLook(step, loss / weight, Share(n_right, n_rows), Share(0, n_rows))
+        return HeldOutLook(step, loss / weight, Share(n_right, n_compared), Share(0, n_rows))

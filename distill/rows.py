@@ -16,20 +16,26 @@ from judge.io.values import text
 from judge.prompts import plain
 from judge.records import Message, Prompt, sha256_of_json
 
-KEYS = ("prompt", "reply", "weight")
+KEYS = ("prompt", "reply", "weight", "sign")
+RIGHT, WRONG = 1, -1
+"""The sign of a right reply, and of one that shall not be given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """What a student shall reply to a prompt. `messages` are the prompt, the last of them a user's.
 
+    `sign` is `RIGHT`, or `WRONG` where the reply is one that it shall not give.
+
     Raises:
-        ValueError: there is no user's message at the end, the reply is empty, or the row does not count.
+        ValueError: there is no user's message at the end, the reply is empty, the row does not count, or its
+            sign is none.
     """
 
     messages: tuple[Message, ...]
     reply: str
     weight: float = 1.0
+    sign: int = RIGHT
 
     def __post_init__(self) -> None:
         if not self.messages or self.messages[-1].role != "user":
@@ -38,12 +44,14 @@ class Row:
             raise ValueError("the reply is empty")
         if not 0 < self.weight < float("inf"):
             raise ValueError(f"the weight is {self.weight}, not a number above 0")
+        if self.sign not in (RIGHT, WRONG):
+            raise ValueError(f"the sign is {self.sign}, not {RIGHT} or {WRONG}")
 
     @classmethod
-    def of(cls, prompt: str | Sequence[Message], reply: str, weight: float = 1.0) -> Row:
+    def of(cls, prompt: str | Sequence[Message], reply: str, weight: float = 1.0, sign: int = RIGHT) -> Row:
         """The row of a prompt that is one user's message of this text, or these messages."""
         messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
-        return cls(messages, reply, weight)
+        return cls(messages, reply, weight, sign)
 
     @property
     def prompt(self) -> Prompt:
@@ -57,8 +65,9 @@ class Row:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (hex) of the prompt and the reply."""
-        return sha256_of_json([[[one.role, one.content] for one in self.messages], self.reply])
+        """SHA-256 (hex) of the prompt and the reply, and of a wrong reply's sign."""
+        sign = [] if self.sign == RIGHT else [self.sign]
+        return sha256_of_json([[[one.role, one.content] for one in self.messages], self.reply, *sign])
 
 
 def write_rows(path: str | Path, rows: Sequence[Row]) -> None:
@@ -67,18 +76,20 @@ def write_rows(path: str | Path, rows: Sequence[Row]) -> None:
 
 
 def row_to_json(row: Row) -> dict[str, Any]:
-    """The row as a line of a file has it: a prompt of one user's message is its text."""
+    """The row as a line of a file has it: a prompt of one user's message is its text; no sign is right."""
     is_text = [one.role for one in row.messages] == ["user"]
     messages = [{"role": one.role, "content": one.content} for one in row.messages]
     return {
         "prompt": row.messages[0].content if is_text else messages,
         "reply": row.reply,
         "weight": float(row.weight),
+        **({} if row.sign == RIGHT else {"sign": row.sign}),
     }
 
 
 def read_rows(path: str | Path) -> list[Row]:
-    """The rows of a JSONL file, one a line: {"prompt": text or messages, "reply": text, "weight": 1.0}.
+    """The rows of a JSONL file, one a line: {"prompt": text or messages, "reply": text, "weight": 1.0,
+    "sign": 1}.
 
     Raises:
         BadLines: some lines are no rows; the error names every one of them.
@@ -88,7 +99,7 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def row_from_cells(cells: Mapping[str, Any]) -> Row:
-    """The row of one JSON object; a weight that is not there is 1."""
+    """The row of one JSON object; a weight that is not there is 1, and so is a sign."""
     if missing := [key for key in KEYS[:2] if cells.get(key) is None]:
         raise Wrong(
             f"missing {' and '.join(missing)} (found: {found(cells)}). Every row needs prompt and reply."
@@ -98,10 +109,13 @@ def row_from_cells(cells: Mapping[str, Any]) -> Row:
     weight = cells.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
         raise Wrong(f"weight is {shown(weight)}. It must be a number above 0.")
+    sign = cells.get("sign", RIGHT)
+    if isinstance(sign, bool) or sign not in (RIGHT, WRONG):
+        raise Wrong(f"sign is {shown(sign)}. It must be {RIGHT} of a right reply, {WRONG} of a wrong one.")
     reply = text(cells["reply"], "reply")
     if not reply:
         raise Wrong("reply is empty. It must be what is to be learned.")
-    return Row(messages_of(cells["prompt"]), reply, float(weight))
+    return Row(messages_of(cells["prompt"]), reply, float(weight), int(sign))
 
 
 def messages_of(value: Any) -> tuple[Message, ...]:

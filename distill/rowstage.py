@@ -1,4 +1,4 @@
-"""Training on rows in one call: what a recipe of method `reply` does, without a file of settings.
+"""Training on rows in one call: what a recipe of a method that learns rows does, without a file of settings.
 
 rows -> the run's folder: rows.jsonl -> the third stage -> adapter, curves, manifest
 """
@@ -23,6 +23,7 @@ def train_rows(
     folder: str | Path,
     *,
     base_model: str = DEFAULT_BASE_MODEL,
+    method: str = "reply",
     name: str = "rows",
     seed: int = 0,
     held_out: float = 0.1,
@@ -36,6 +37,7 @@ def train_rows(
 
     Args:
         folder: the run's folder, which keeps the rows too.
+        method: reply, unlikelihood, nat (with `negative`) or nce (with `nat`).
         held_out: the share of the prompts that is looked at and not trained on; 0 looks at none.
         say: is told before the first step how long a longer training takes, and its memory.
         settings: any setting of a recipe's `train` block, such as epochs or learning_rate.
@@ -49,6 +51,6 @@ def train_rows(
     run = RunFolder(Path(folder))
     run.path.mkdir(parents=True, exist_ok=True)
     write_rows(run.rows, rows)
-    train = {"method": "reply", "rows": str(run.rows), "base_model": base_model, **settings}
+    train = {"method": method, "rows": str(run.rows), "base_model": base_model, **settings}
     values = {"name": name, "seed": seed, "select": {"held_out": held_out}, "train": train}
     return run_train(recipe_of(values, "train_rows"), run, None, progress, say=say)

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from distill.examples import TokenRow
 from distill.frozen import freeze_linear_layers
+from distill.recipe import Module
 from judge.backends import Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
 from judge.backends.loaded import check_device, read_model
@@ -31,7 +32,7 @@ from judge.progress import Progress, silent
 if TYPE_CHECKING:
     from torch import Tensor
 
-MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+MODULES: tuple[str, ...] = get_args(Module)
 MAX_DIFFERENCE = 0.25  # mean over all logits; bf16 noise is about a tenth of it, a wrong mask is whole units
 
 
@@ -39,14 +40,15 @@ MAX_DIFFERENCE = 0.25  # mean over all logits; bf16 noise is about a tenth of it
 class Lora:
     """How an adapter is made.
 
-    `layers` is the share of the layers, from the top, that it changes. `dropout` is the share of its inputs
-    that each step leaves out.
+    `layers` is the share of the layers, from the top, that it changes, and `modules` names the linear ones in
+    them, () all. `dropout` is the share of its inputs that each step leaves out.
     """
 
     rank: int = 16
     alpha: int = 32
     layers: float = 1 / 3
     dropout: float = 0.0
+    modules: tuple[str, ...] = ()
 
 
 R_co = TypeVar("R_co", bound=TokenRow, covariant=True)
@@ -89,6 +91,8 @@ def batch_of(rows: Sequence[R_co]) -> Batch[R_co]:
 class Student:
     """A base model with an adapter that can be trained, on one device in one dtype.
 
+    `called` is what peft calls the adapter that learns.
+
     Args:
         base_model: as in `judge.backends.Settings`.
         lora: the shape of a new adapter; one to go on from has its own.
@@ -100,6 +104,8 @@ class Student:
         MissingExtra: torch, transformers or peft is not installed.
         ModelError: there is no such base model, or its layers are not all of plain causal attention.
     """
+
+    called = "default"
 
     def __init__(
         self,
@@ -114,7 +120,7 @@ class Student:
         progress: Progress = silent,
     ) -> None:
         try:
-            import peft
+            import peft  # noqa: F401
             import torch
         except ImportError as error:
             what = 'training needs: pip install "four-token-judge[embedded,distill]"'
@@ -136,27 +142,15 @@ class Student:
         with torch.no_grad():
             output = base.base_model(torch.tensor([trial], device=self.device), use_cache=False)
             plain = output.last_hidden_state[0, -1].float() @ self.head.T
-        n_layers: int = base.config.num_hidden_layers
-        n_adapted = max(1, round(lora.layers * n_layers))
         torch.manual_seed(seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if start_from:
-                self.config = peft.PeftConfig.from_pretrained(str(start_from.folder))
-            else:
-                self.config = peft.LoraConfig(
-                    r=lora.rank,
-                    lora_alpha=lora.alpha,
-                    lora_dropout=lora.dropout,
-                    target_modules=_modules_of(base, self.name),
-                    layers_to_transform=list(range(n_layers - n_adapted, n_layers)),
-                    task_type="CAUSAL_LM",
-                )
+            self.config = self._config_of(base, lora, start_from)
             self.config.base_model_name_or_path = self.name
             self.config.inference_mode = False
-            self.adapted = peft.get_peft_model(base, copy.deepcopy(self.config), autocast_adapter_dtype=False)
+            self.adapted = self._wrapped(base)
         self.parameters: dict[str, Any] = {  # what learns, by the names that an adapter's file has
-            name.replace(".default.", "."): one
+            name.replace(f".{self.called}.", "."): one
             for name, one in self.adapted.named_parameters()
             if one.requires_grad
         }
@@ -177,6 +171,30 @@ class Student:
         self.adapted.eval()
         if start_from is None:
             self._check_way(trial, plain)
+
+    def _config_of(self, base: Any, lora: Lora, start_from: Adapter | None) -> Any:
+        """peft's configuration of the adapter."""
+        import peft
+
+        if start_from:
+            return peft.PeftConfig.from_pretrained(str(start_from.folder))
+        n_layers: int = base.config.num_hidden_layers
+        n_adapted = max(1, round(lora.layers * n_layers))
+        return peft.LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=_modules_of(base, self.name, lora.modules),
+            layers_to_transform=list(range(n_layers - n_adapted, n_layers)),
+            task_type="CAUSAL_LM",
+        )
+
+    def _wrapped(self, base: Any) -> Any:
+        """The base model with the adapter beside its weights, as a peft model."""
+        import peft
+
+        config = copy.deepcopy(self.config)
+        return peft.get_peft_model(base, config, self.called, autocast_adapter_dtype=False)
 
     # --- the two halves of a pass ------------------------------------------------------------------------
 
@@ -302,17 +320,19 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _modules_of(base: Any, name: str) -> list[str]:
-    """The names of the linear modules that get LoRA.
+def _modules_of(base: Any, name: str, wanted: Sequence[str]) -> list[str]:
+    """The names of the linear modules that get LoRA: the wanted ones, or all that there are where none is.
 
     Raises:
-        ModelError: the model is not built as Llama, Qwen and Mistral are.
+        ModelError: the model is not built as Llama, Qwen and Mistral are, or lacks a wanted module.
     """
     body = base.base_model
     present = {one.rpartition(".")[2] for one, _ in body.named_modules()}
-    modules = [one for one in MODULES if one in present]
-    if not modules or not hasattr(body, "layers") or not hasattr(body, "norm"):
-        raise ModelError(f"{name}: not built of layers with {', '.join(MODULES)}, so it cannot be a student.")
+    modules = [one for one in wanted or MODULES if one in present]
+    is_short = not modules or len(modules) < len(wanted)
+    if is_short or not hasattr(body, "layers") or not hasattr(body, "norm"):
+        names = ", ".join(wanted or MODULES)
+        raise ModelError(f"{name}: not built of layers with {names}, so it cannot be a student.")
     return modules
 
 

@@ -21,6 +21,7 @@ from distill.curves import write_curves
 from distill.estimate import say_estimate
 from distill.folder import RunFolder
 from distill.lessons import Lessons, choices_of, lessons_of, templates_of, trial_lessons
+from distill.natstudent import NatStudent, nat_of, negative_of
 from distill.recipe import Recipe, recipe_to_json, settings_hash
 from distill.said import compared, difference_of
 from distill.stages import Manifest, known
@@ -44,7 +45,14 @@ from judge.errors import InputError
 from judge.evaluate import size_of
 from judge.io.writing import write_whole
 from judge.models import basemodels
-from judge.models.adapters import REPLIES, Adapter, check_fits, read_adapter, write_manifest
+from judge.models.adapters import (
+    REPLIES,
+    Adapter,
+    check_fits,
+    check_one_lora,
+    read_adapter,
+    write_manifest,
+)
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
 from judge.provenance import provenance
@@ -89,6 +97,7 @@ def run_train(
         "base_model": basemodels.hash_of(recipe.student),
         "prompts": fingerprint_of(*templates_of(recipe)),
         "start_from": start.hash if start else "",
+        **others_of(recipe),
     }
     before = folder.manifest("train")
     cut = {"within": known(before)["within"]["seconds"]} if is_enough(before, budget) else {}
@@ -136,7 +145,8 @@ def run_train(
     }
     if within:
         found["within"] = within
-    manifest = folder.finish("train", inputs, [*folder.adapter.iterdir(), folder.curves], found)
+    written_files = [file for file in folder.adapter.rglob("*") if file.is_file()]
+    manifest = folder.finish("train", inputs, [*written_files, folder.curves], found)
     shutil.rmtree(folder.training)
     return manifest
 
@@ -155,6 +165,7 @@ def manifest_of(
         "letters": "".join(choices_of(recipe)),
         **({"criteria": list(lessons.criteria)} if lessons.criteria else {}),
         "lora": student.shape,
+        **(student.parts if isinstance(student, NatStudent) else {}),
         "start_from": None if start is None else round_before(start),
         "data": lessons.data,
         "settings": recipe_to_json(recipe),
@@ -181,9 +192,21 @@ def start_of(recipe: Recipe) -> Adapter | None:
         return None
     adapter = read_adapter(recipe.train.start_from)
     check_fits(adapter, recipe.student, basemodels.hash_of(recipe.student))
+    check_one_lora(adapter, "train.start_from")
     if adapter.manifest["targets"] == "votes" and recipe.train.targets != "votes":
         raise InputError(f"{adapter.folder}: learned people's votes. Only targets votes may go on from it.")
     return adapter
+
+
+def others_of(recipe: Recipe) -> dict[str, str]:
+    """The hashes of the adapters that the recipe's method reads beside the one that it may start from.
+
+    Raises:
+        ModelError, InputError: as `negative_of` and `nat_of` say.
+    """
+    if recipe.train.method == "nat":
+        return {"negative": negative_of(recipe).hash}
+    return {"nat": nat_of(recipe).hash} if recipe.train.method == "nce" else {}
 
 
 def training_of(
@@ -197,9 +220,9 @@ def training_of(
 ) -> Training[Any]:
     """The student with its rows, ready to run."""
     settings = recipe.train
-    student = Student(
+    arguments = (
         recipe.student,
-        Lora(settings.rank, settings.alpha, settings.layers, settings.dropout),
+        Lora(settings.rank, settings.alpha, settings.layers, settings.dropout, tuple(settings.modules)),
         settings.max_prompt_tokens,
         settings.device,
         settings.dtype,
@@ -208,6 +231,8 @@ def training_of(
         settings.checkpointing,
         progress,
     )
+    is_nat = settings.method == "nat"
+    student = NatStudent(negative_of(recipe), *arguments) if is_nat else Student(*arguments)
     key = sha256_of_json([key, student.device, student.dtype])
     return lessons.training(student, folder.training, key, clock)
 

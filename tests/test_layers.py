@@ -45,7 +45,7 @@ FLOORS = (
     ("judge/api.py", "judge/cluster"),
     ("judge/bench", "judge/review", "judge/ranking"),
     ("judge/serve",),
-    ("judge/plugin", "judge/frameworks", "judge/cli"),
+    ("judge/plugin", "judge/frameworks", "judge/cli", "distill/negatives"),
     ("judge/__init__.py", "judge/__main__.py", "distill", "app"),
     ("benchmarks",),
 )

@@ -69,7 +69,15 @@ def file(tmp_path):
 def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_the_hub():
     rounds = [f"distilled-0.5b{number}" for number in ("-first", "-second", "")]
     others = [f"{kind}-{size}" for kind in ("embedded", "grade") for size in ("0.5b", "1.5b")]
-    assert [path.stem for path in EVERY] == [*rounds, "dual-0.5b", *others, "oasst2", "plea-0.5b"]
+    assert [path.stem for path in EVERY] == [
+        *rounds,
+        "dual-0.5b",
+        *others,
+        "nat-0.5b",
+        "nce-0.5b",
+        "oasst2",
+        "plea-0.5b",
+    ]
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)

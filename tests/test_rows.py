@@ -68,7 +68,7 @@ def test_a_weight_that_is_not_there_is_one(tmp_path):
 def test_every_wrong_line_is_named_with_what_is_right(tmp_path):
     lines = {
         "missing reply (found: prompt). Every row needs prompt and reply.": {"prompt": "a"},
-        "the unknown key 'wieght'. A row has prompt, reply, weight.": {
+        "the unknown key 'wieght'. A row has prompt, reply, weight, sign.": {
             "prompt": "a",
             "reply": "b",
             "wieght": 2,
@@ -142,8 +142,14 @@ def test_rows_of_one_prompt_are_on_one_side_whatever_is_held_out(tmp_path):
 @pytest.mark.parametrize(
     ("train", "problem"),
     [
-        ({"rows": ""}, "train.rows: a file of rows and method reply need each other (found: train.rows ''"),
-        ({"method": "direct"}, "train.rows: a file of rows and method reply need each other"),
+        (
+            {"rows": ""},
+            "train.rows: a file of rows and method reply, unlikelihood, nat or nce need each other (",
+        ),
+        (
+            {"method": "direct"},
+            "train.rows: a file of rows and method reply, unlikelihood, nat or nce need each other",
+        ),
         ({"targets": "soft"}, "train.targets: a whole reply is learned as it is written: must be hard"),
         ({"contrast": 0.5}, "train.symmetry: only verdicts alone have a mirror image"),
     ],

@@ -22,12 +22,13 @@ from judge.backends.decoding import (
     register_step_attention,
 )
 from judge.backends.gathered import padded_places
+from judge.backends.integration import nat_model
 from judge.backends.last_layer import only_at
 from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
 from judge.backends.tokens import PromptEncoder
 from judge.errors import BackendError, MissingExtra, ModelError
 from judge.models import basemodels
-from judge.models.adapters import Adapter, check_fits, read_adapter
+from judge.models.adapters import Adapter, check_fits, check_one_lora, is_nat, read_adapter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,6 +63,8 @@ class LoadedModel:
         folder = base.folder
         if adapter:
             check_fits(adapter, settings.base_model, base.hash)
+            if is_merged:
+                check_one_lora(adapter, "merging")
         register_attention()
         register_step_attention()
         self.model: Any
@@ -84,7 +87,7 @@ class LoadedModel:
     def _add(self, adapter: Adapter, trial: tuple[list[list[int]], list[int]], is_merged: bool) -> None:
         """Puts the adapter into the model. peft itself only warns where names do not match."""
         try:
-            import peft
+            import peft  # noqa: F401
         except ImportError as error:
             what = 'an adapter needs peft: pip install "four-token-judge[embedded]"'
             raise MissingExtra(f"{what} ({error})") from error
@@ -93,9 +96,7 @@ class LoadedModel:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                wrapped = peft.PeftModel.from_pretrained(
-                    self.model, adapter.folder, autocast_adapter_dtype=False
-                )
+                wrapped = _wrapped(self.model, adapter)
         except (RuntimeError, ValueError, KeyError, OSError) as error:
             what = f"{adapter.folder}: this adapter does not fit this base model"
             raise ModelError(f"{what}: {_first_line(error)}") from error
@@ -304,6 +305,13 @@ class LoadedModel:
         finally:
             torch.set_float32_matmul_precision(before)
 
+    def hidden_states(self, packing: Packing) -> Tensor:
+        """The last hidden state of every token of the row, shape (tokens, size), without gradients."""
+        import torch
+
+        with torch.inference_mode(), _out_of_memory_named():
+            return self._packed_pass(packing)
+
     def _packed_pass(self, packing: Packing, cache: Any = None) -> Tensor:
         """The hidden state of every token of the row, shape (tokens, size); keys and values go to `cache`."""
         import torch
@@ -340,6 +348,15 @@ class LoadedModel:
             yield
         finally:
             self.model.set_attn_implementation(before)
+
+
+def _wrapped(model: Any, adapter: Adapter) -> Any:
+    """The model with the adapter beside its weights, as a peft model."""
+    import peft
+
+    if is_nat(adapter):
+        return nat_model(model, adapter.folder)
+    return peft.PeftModel.from_pretrained(model, adapter.folder, autocast_adapter_dtype=False)
 
 
 def _attends_plainly(config: Any) -> bool:

@@ -24,7 +24,7 @@ from judge.backends.fleet import server_of
 from judge.backends.tokens_way import TokensWay, last_part
 from judge.errors import BackendError
 from judge.io.files import at_home
-from judge.models.adapters import MANIFEST, read_adapter
+from judge.models.adapters import MANIFEST, check_one_lora, read_adapter
 from judge.records import Engine, Prompt, Unparsed
 
 BATCH_CHARACTERS = 200_000  # of pairs, for one address
@@ -177,4 +177,8 @@ def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
 def adapter_name(settings: Settings) -> str:
     """What the server is asked for: the name in the adapter's manifest, else its folder's."""
     folder = at_home(settings.adapter).resolve()
-    return read_adapter(folder).name if (folder / MANIFEST).is_file() else folder.name
+    if not (folder / MANIFEST).is_file():
+        return folder.name
+    adapter = read_adapter(folder)
+    check_one_lora(adapter, "a server")
+    return adapter.name

@@ -25,7 +25,7 @@ from judge.backends.tokens import Encoded, PromptEncoder, around
 from judge.errors import BackendError, InputError, MissingExtra, ModelError
 from judge.io.files import error_line
 from judge.models import basemodels
-from judge.models.adapters import Adapter, check_fits, read_adapter
+from judge.models.adapters import Adapter, check_fits, check_one_lora, read_adapter
 from judge.records import Engine, Prompt, Unparsed
 
 REPLY_TOKENS = 2048  # room for the longest reply, kept beside the longest prompt
@@ -154,8 +154,10 @@ class _Loaded:
     """The engine, the tokenizer and the ways through them."""
 
     def __init__(self, settings: Settings, device: str, dtype: str) -> None:
-        _import_vllm(device)
         adapter = read_adapter(settings.adapter) if settings.adapter else None
+        if adapter:
+            check_one_lora(adapter, "vLLM")
+        _import_vllm(device)
         base = basemodels.fetch(settings.base_model, settings.progress)
         folder = base.folder
         if adapter:

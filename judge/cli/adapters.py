@@ -17,14 +17,20 @@ from judge.io.wording import one_line
 from judge.models.adapters import (
     FILES,
     MANIFEST,
+    NEGATIVE,
+    POSITIVE,
     SHIPPED,
     SHORT,
+    UNITS,
     Adapter,
     as_json,
     check_base,
     check_prompts,
     criteria_of,
+    files_in,
+    files_of,
     is_judge,
+    is_nat,
     method_of,
     read_adapter,
 )
@@ -104,7 +110,7 @@ def verify(
     say = (lambda line: None) if quiet else print
     with progress_shown(quiet) as progress:
         adapter = read_adapter(folder, partial(hash_and_remember, progress=progress))
-        say(f"files: {', '.join(FILES)} are those of {MANIFEST}")
+        say(f"files: {', '.join(files_of(adapter.manifest))} are those of {MANIFEST}")
         base = base_model or adapter.manifest["base_model"]
         check_base(adapter, base, basemodels.hash_of(base))
         base_hash = basemodels.verify(base, progress).hash
@@ -117,6 +123,10 @@ def verify(
         pairs = example_pairs()
         beside = probabilities_of_a(EmbeddedBackend(settings), pairs, asked_by)
         say("answers: it changes those of the base model")
+        if is_nat(adapter):
+            say("merged: never, as its units weigh the two LoRAs anew at every token")
+            print(f"{adapter.name} is whole and fits.")
+            return
         merged = probabilities_of_a(EmbeddedBackend(settings, is_merged=True), pairs, asked_by)
     comparison = compared(beside, merged)
     if not comparison.is_close:
@@ -126,9 +136,13 @@ def verify(
 
 
 def folders_in(roots: Iterable[Path]) -> list[Path]:
-    """Folders with a file of an adapter: the roots themselves, and those up to two levels below."""
-    patterns = [f"{below}{name}" for below in ("", "*/", "*/*/") for name in FILES]
-    return sorted({file.parent for root in roots for pattern in patterns for file in root.glob(pattern)})
+    """Folders with a file of an adapter: the roots themselves, and those up to two levels below.
+
+    The two LoRAs of an adapter of method nat are parts of it, not adapters.
+    """
+    patterns = [f"{below}{name}" for below in ("", "*/", "*/*/") for name in (*FILES, UNITS)]
+    found = {file.parent for root in roots for pattern in patterns for file in root.glob(pattern)}
+    return sorted(one for one in found if files_in(one.parent) == FILES)
 
 
 def summary_line(adapter: Adapter, folder: Path) -> str:
@@ -159,7 +173,7 @@ def summary(adapter: Adapter, width: int) -> str:
         else "those of its rows",
         "Answers": " or ".join(manifest["letters"]),
         "Criteria": "; ".join(criteria_of(adapter)),
-        "LoRA": lora,
+        **(parts_of(adapter) or {"LoRA": lora}),
         learned: f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",
         "Contrast pairs": data.get("contrast"),
         "Constraints": data.get("constraints"),
@@ -188,6 +202,22 @@ def summary(adapter: Adapter, width: int) -> str:
         for label, value in rows.items()
         if (text := told_value(value))
     )
+
+
+def parts_of(adapter: Adapter) -> dict[str, Any]:
+    """Of an adapter of method nat: its two LoRAs and the units, what the manifest says of each, its size."""
+    if not is_nat(adapter):
+        return {}
+    manifest, weights = adapter.manifest, FILES[1]
+    negative = {"name": "", "hash": "", "lora": {}} | manifest.get("negative", {})
+    was = f"{negative['name']}, hash {negative['hash'][:SHORT]}, {told_value(negative['lora'])}"
+    told = {
+        "Positive LoRA": (f"{POSITIVE}/{weights}", told_value(manifest.get("lora"))),
+        "Negative LoRA": (f"{NEGATIVE}/{weights}", was),
+        "Units": (UNITS, told_value(manifest.get("units"))),
+    }
+    sizes = {part: (adapter.folder / file).stat().st_size / 1e6 for part, (file, _) in told.items()}
+    return {part: f"{words}, {sizes[part]:,.2f} MB" for part, (_, words) in told.items()}
 
 
 def rounds_before(manifest: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,14 @@
 """LoRA adapters in folders, as peft writes them, each with a manifest: what it is and how it was made.
 
+One of method nat is two of them, a positive and a negative one, and the units that weigh them.
+
 The manifest is written last. A folder without one is not an adapter, however complete its weights look.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,11 @@ from judge.prompts import fingerprint_of
 from judge.records import NO_ADAPTER, sha256_of_json
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
+POSITIVE, NEGATIVE, UNITS = "positive", "negative", "units.safetensors"
+NAT = "nat"
+"""What the manifest of an adapter of two LoRAs and the units that weigh them says of its `method`."""
+
+NAT_FILES = (*(f"{part}/{name}" for part in (POSITIVE, NEGATIVE) for name in FILES), UNITS)
 MANIFEST = "manifest.json"
 SCHEMA = "four-token-judge/adapter/1"
 REPLIES = "replies"
@@ -33,7 +40,8 @@ SHIPPED = Path(__file__).parents[1] / "shipped"
 class Adapter:
     """An adapter that can be loaded.
 
-    `hash` is the SHA-256 (hex) over the hashes of its weights and configuration; `name` is the manifest's.
+    `hash` is the SHA-256 (hex) over the hashes of its weights and configuration, in all of its parts; `name`
+    is the manifest's.
     """
 
     name: str
@@ -52,6 +60,31 @@ def shipped_adapter(base_model: str, method: str) -> str:
 def is_judge(adapter: Adapter) -> bool:
     """Whether it has learned to judge; one that learned replies to rows of any kind has not."""
     return bool(adapter.manifest["targets"] != REPLIES)
+
+
+def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files that an adapter of this manifest is made of."""
+    return NAT_FILES if manifest.get("method") == NAT else FILES
+
+
+def files_in(folder: Path) -> tuple[str, ...]:
+    """The files that a folder should have to be an adapter, as far as that shows without a manifest."""
+    parts = (folder / POSITIVE, folder / NEGATIVE, folder / UNITS)
+    return NAT_FILES if any(part.exists() for part in parts) else FILES
+
+
+def is_nat(adapter: Adapter) -> bool:
+    """Whether it is of two LoRAs and the units that weigh them, which only the embedded backend runs."""
+    return adapter.manifest.get("method") == NAT
+
+
+def check_one_lora(adapter: Adapter, what: str) -> None:
+    """Raises ModelError if it is of method nat; `what` says what needs a single LoRA."""
+    if is_nat(adapter):
+        raise ModelError(
+            f"{adapter.folder}: {what} takes a single LoRA, and this adapter of method {NAT} is two and the "
+            "units that weigh them. Run it with --backend embedded, or distil it into one LoRA by method nce."
+        )
 
 
 def method_of(adapter: Adapter) -> str:
@@ -82,27 +115,29 @@ def read_adapter(path: str | Path, hashed: Callable[[Path], str] = file_hash) ->
             file is not the one that it was written for.
     """
     folder = at_home(path).resolve()
-    _refuse_missing(folder, str(path))
+    _refuse_missing(folder, str(path), files_in(folder))
     if not (folder / MANIFEST).is_file():
         raise ModelError(
             f"{path}: no {MANIFEST}. It is written last, so the training was not finished, or this adapter "
             "was not made by `judge distill`."
         )
     manifest = _manifest_in(folder / MANIFEST)
-    hashes = {name: hashed(folder / name) for name in FILES}
-    if changed := [name for name in FILES if hashes[name] != manifest["files"][name]]:
+    names = files_of(manifest)
+    _refuse_missing(folder, str(path), names)
+    hashes = {name: hashed(folder / name) for name in names}
+    if changed := [name for name in names if hashes[name] != manifest["files"].get(name)]:
         raise ModelError(
             f"{path}: {' and '.join(changed)} changed after the training: its SHA-256 is not the one in "
             f"{MANIFEST}. Copy the folder again, or train again."
         )
-    return Adapter(manifest["name"], folder, sha256_of_json([[n, hashes[n]] for n in FILES]), manifest)
+    return Adapter(manifest["name"], folder, sha256_of_json([[n, hashes[n]] for n in names]), manifest)
 
 
-def _refuse_missing(folder: Path, path: str) -> None:
-    what = f"An adapter is a folder with {', '.join(FILES)} and {MANIFEST}."
+def _refuse_missing(folder: Path, path: str, names: Sequence[str] = FILES) -> None:
+    what = f"An adapter is a folder with {', '.join(names)} and {MANIFEST}."
     if not folder.is_dir():
         raise ModelError(f"{path}: no such folder. {what}")
-    if missing := [name for name in FILES if not (folder / name).is_file()]:
+    if missing := [name for name in names if not (folder / name).is_file()]:
         raise ModelError(f"{path}: no {', no '.join(missing)}. {what}")
 
 
@@ -121,13 +156,13 @@ def _manifest_in(file: Path) -> dict[str, Any]:
 def _check_manifest(manifest: Any, file: Path) -> None:
     """Raises ModelError that names everything wrong with a manifest."""
     from judge.io.shapes import Misshapen, shaped
-    from judge.models.manifest import Manifest
+    from judge.models.manifest import Manifest, NatManifest
 
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if schema != SCHEMA:
         raise ModelError(f"{file}: its schema is {shown(schema)}. An adapter's manifest has {SCHEMA!r}.")
     try:
-        shaped(Manifest, manifest)
+        shaped(NatManifest if manifest.get("method") == NAT else Manifest, manifest)
         if manifest["targets"] != REPLIES:
             refuse_empty(manifest)
     except Misshapen as wrong:
@@ -208,8 +243,9 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Adapter:
         ModelError: the folder lacks a file of the adapter, or `values` lack what the judge reads.
         InputError: the manifest cannot be written.
     """
-    _refuse_missing(folder, str(folder))
-    hashes = {name: hash_and_remember(folder / name, silent) for name in FILES}
+    names = files_of(values)
+    _refuse_missing(folder, str(folder), names)
+    hashes = {name: hash_and_remember(folder / name, silent) for name in names}
     manifest = {"schema": SCHEMA, **values, "files": hashes}
     file = folder / MANIFEST
     _check_manifest(manifest, file)

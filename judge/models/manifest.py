@@ -18,6 +18,16 @@ class Files(OpenShape):
     weights: Sha256 = Field(alias="adapter_model.safetensors")
 
 
+class NatFiles(OpenShape):
+    """The SHA-256 of each file of an adapter of method nat."""
+
+    positive_config: Sha256 = Field(alias="positive/adapter_config.json")
+    positive_weights: Sha256 = Field(alias="positive/adapter_model.safetensors")
+    negative_config: Sha256 = Field(alias="negative/adapter_config.json")
+    negative_weights: Sha256 = Field(alias="negative/adapter_model.safetensors")
+    units: Sha256 = Field(alias="units.safetensors")
+
+
 class Data(OpenShape):
     """The pairs or rows that were seen in training, by the SHA-256 of their contents."""
 
@@ -46,3 +56,9 @@ class Manifest(OpenShape):
         Files, Must("an object with the SHA-256 of adapter_config.json and adapter_model.safetensors")
     ]
     data: Annotated[Data, Must("an object with the lists train and held_out, of SHA-256s of pairs' contents")]
+
+
+class NatManifest(Manifest):
+    """The same of an adapter of two LoRAs, a positive and a negative one, and the units that weigh them."""
+
+    files: Annotated[NatFiles, Must("an object with the SHA-256 of each LoRA's two files and of the units")]  # type: ignore[assignment]

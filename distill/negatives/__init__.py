@@ -1,0 +1,1 @@
+"""What wrong traces teach, as plain functions: losses over them, and what a model of two LoRAs says."""
