@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,10 +46,10 @@ from benchmarks.controls.students import (
     BATCH_TOKENS,
     LEARNERS,
     MULTIPLE,
+    Course,
     Row,
     Training,
     batches_of,
-    mazes_of_step,
     padded_length,
     reply_loss,
     row_of,
@@ -274,13 +275,26 @@ def test_the_dual_student_sees_the_levels_as_often_as_the_paper_says_and_the_oth
 
 
 def test_each_epoch_has_every_maze_once_in_an_order_of_its_own():
-    places = [place for number in range(1, 9) for place in mazes_of_step(number, 16, 6, seed=5)]
+    course = Course(mazes(16), LEARNERS["dual"].levels, n_steps=8, a_step=6, seed=5)
+    places = [place for number in range(1, 9) for place in course.places(number)]
     assert [epoch for epoch, _ in places] == [0] * 16 + [1] * 16 + [2] * 16
     orders = [[maze for epoch, maze in places if epoch == each] for each in range(3)]
     assert all(sorted(order) == list(range(16)) for order in orders)
     assert orders[0] != orders[1]
-    assert mazes_of_step(2, 16, 6, seed=5) == places[6:12]
-    assert mazes_of_step(2, 16, 6, seed=6) != places[6:12]
+    assert course.places(2) == places[6:12]
+    assert replace(course, seed=6).places(2) != places[6:12]
+
+
+def test_the_same_seed_shows_the_same_rows_and_all_students_the_same_mazes():
+    coder, some = Coder(4), mazes(16)
+    seen = {}
+    for name, learner in LEARNERS.items():
+        course = Course(some, learner.levels, n_steps=8, a_step=6, seed=5)
+        rows = course.rows(4, coder)
+        assert rows == course.rows(4, coder)
+        assert rows != replace(course, seed=6).rows(4, coder)
+        seen[name] = [row.prompt for row in rows]
+    assert seen["solution"] == seen["complete"] == seen["dual"]
 
 
 def test_batches_hold_all_rows_by_length_and_no_more_tokens_than_fit():
@@ -336,8 +350,8 @@ def test_writing_with_kept_keys_gives_what_reading_all_again_gives():
 def training(folder: Path, n_steps: int = 7, key: str = "one", seed: int = 0) -> Training:
     coder = Coder(4)
     model = new_model(TINY, len(coder.words), seed)
-    levels = LEARNERS["dual"].levels
-    return Training(model, coder, mazes(10), levels, n_steps, 4, seed, folder / "student.pt", key)
+    course = Course(mazes(10), LEARNERS["dual"].levels, n_steps, 4, seed)
+    return Training(model, coder, course, folder / "student.pt", key)
 
 
 def weights(one: Training) -> list[list[float]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.controls.mazes import Maze, Splits, drawn_splits, search
 from benchmarks.controls.model import Shape, new_model, written
-from benchmarks.controls.students import LEARNERS, Training
+from benchmarks.controls.students import LEARNERS, Course, Training
 from benchmarks.controls.words import FAST, Coder, parts_of, prompt_words, reply_words
 from benchmarks.system2.plan import hours
 from judge.errors import InputError
@@ -83,17 +83,19 @@ def measured(plan: Plan, folder: Path) -> Rates:
     model = new_model(scale.shape, len(coder.words), plan.seed)
     step_s = {}
     for name, learner in LEARNERS.items():
-        tried = Training(
-            *(model, coder, splits.train, learner.levels, TRIED_STEPS + 1, MAZES_A_STEP, plan.seed),
-            *(folder / "tried", ""),
-        )
-        tried.step()  # the first one sets things up
-        step_s[name] = seconds(lambda tried=tried: [tried.step() for _ in range(TRIED_STEPS)]) / TRIED_STEPS
+        course = Course(splits.train, learner.levels, TRIED_STEPS + 1, MAZES_A_STEP, plan.seed)
+        step_s[name] = step_seconds(Training(model, coder, course, folder / "tried.pt", ""))
     n_alike = max(1, len(splits.test) // n_lengths(splits.test))
     prompts = [coder.ids(prompt_words(splits.test[0]))] * n_alike
     first, never = coder.ids([FAST])[0], len(coder.words)
     word_s = seconds(lambda: written(model, prompts, first, never, TRIED_WORDS)) / TRIED_WORDS
     return Rates(step_s, word_s)
+
+
+def step_seconds(training: Training) -> float:
+    """Seconds of a step, after one that sets things up. Nothing is kept."""
+    training.step()
+    return seconds(lambda: [training.step() for _ in range(TRIED_STEPS)]) / TRIED_STEPS
 
 
 def seconds(work: Callable[[], object]) -> float:

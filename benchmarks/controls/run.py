@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.controls.mazes import LEAST_WALLS, MOST_WALLS, Maze, Splits
 from benchmarks.controls.model import n_weights, new_model, written
 from benchmarks.controls.plan import MAZES_A_STEP, SCALES, Plan, longest_reply
-from benchmarks.controls.students import LEARNERS, LEARNING_RATE, WARMUP, Learned, Learner, Training
+from benchmarks.controls.students import LEARNERS, LEARNING_RATE, WARMUP, Course, Learned, Learner, Training
 from benchmarks.controls.words import (
     END,
     FAST,
@@ -69,10 +69,8 @@ def taught(one: Run, name: str, learner: Learner) -> tuple[Any, Learned]:
     plan, scale = one.plan, SCALES[one.plan.scale]
     model = new_model(scale.shape, len(one.coder.words), plan.seed)
     key = sha256_of_json([asdict(plan), asdict(scale), learner.levels, one.splits.hash])
-    training = Training(
-        *(model, one.coder, one.splits.train, learner.levels, plan.steps, MAZES_A_STEP, plan.seed),
-        *(one.folder / "students" / f"{name}.pt", key),
-    )
+    course = Course(one.splits.train, learner.levels, plan.steps, MAZES_A_STEP, plan.seed)
+    training = Training(model, one.coder, course, one.folder / "students" / f"{name}.pt", key)
     return model, training.run(one.progress, learner.what)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -79,15 +79,34 @@ def row_of(maze: Maze, levels: Sequence[float], seed: int, epoch: int, coder: Co
     return Row(coder.ids(prompt_words(maze)), coder.ids(reply_words(parts, found.path)))
 
 
-def mazes_of_step(number: int, n_mazes: int, a_step: int, seed: int) -> list[tuple[int, int]]:
-    """The epoch and the maze's number, of each maze of a step; steps are counted from 1.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a student learns from: mazes, `a_step` of them in each step, and how often each level is drawn."""
 
-    Each epoch has the mazes in an order of its own.
-    """
-    places = range((number - 1) * a_step, number * a_step)
-    return [
-        (place // n_mazes, order_of(n_mazes, seed, place // n_mazes)[place % n_mazes]) for place in places
-    ]
+    mazes: Sequence[Maze]
+    levels: Sequence[float]
+    n_steps: int
+    a_step: int
+    seed: int
+
+    def places(self, number: int) -> list[tuple[int, int]]:
+        """The epoch and the maze's number, of each maze of a step; steps are counted from 1.
+
+        Each epoch has the mazes in an order of its own.
+        """
+        n_mazes = len(self.mazes)
+        places = range((number - 1) * self.a_step, number * self.a_step)
+        return [
+            (place // n_mazes, order_of(n_mazes, self.seed, place // n_mazes)[place % n_mazes])
+            for place in places
+        ]
+
+    def rows(self, number: int, coder: Coder) -> list[Row]:
+        """What a step shows."""
+        return [
+            row_of(self.mazes[maze], self.levels, self.seed, epoch, coder)
+            for epoch, maze in self.places(number)
+        ]
 
 
 @lru_cache(maxsize=2)
@@ -95,11 +114,11 @@ def order_of(n_mazes: int, seed: int, epoch: int) -> list[int]:
     return shuffled_items(range(n_mazes), seed, epoch)
 
 
-def batches_of(rows: Sequence[Row], most_tokens: int = BATCH_TOKENS) -> list[list[Row]]:
-    """The rows by their length, in batches of so many tokens at most, what is padded counted too."""
+def batches_of(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows by their length, in batches of `BATCH_TOKENS` at most, what is padded counted too."""
     batches: list[list[Row]] = []
     for row in sorted(rows, key=len, reverse=True):
-        if not batches or padded_length(batches[-1]) * (len(batches[-1]) + 1) > most_tokens:
+        if not batches or padded_length(batches[-1]) * (len(batches[-1]) + 1) > BATCH_TOKENS:
             batches.append([])
         batches[-1].append(row)
     return batches
@@ -159,11 +178,9 @@ class Learned:
 
 
 class Training:
-    """A model, the mazes that it learns from, and how far it has come.
+    """A model, what it learns from, and how far it has come.
 
     Args:
-        levels: how often each level is drawn.
-        a_step: mazes of one step.
         path: of the checkpoint, which is the student when all steps are done.
         key: a hash of all that the run depends on; a checkpoint with another key is ignored.
         clock: seconds, for how often checkpoints are written and how long the steps took.
@@ -173,19 +190,14 @@ class Training:
         self,
         model: Any,
         coder: Coder,
-        mazes: Sequence[Maze],
-        levels: Sequence[float],
-        n_steps: int,
-        a_step: int,
-        seed: int,
+        course: Course,
         path: Path,
         key: str,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         import torch
 
-        self.model, self.coder, self.mazes, self.levels = model, coder, mazes, levels
-        self.n_steps, self.a_step, self.seed = n_steps, a_step, seed
+        self.model, self.coder, self.course = model, coder, course
         self.path, self.key, self.clock = path, key, clock
         self.learned = Learned()
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
@@ -193,30 +205,26 @@ class Training:
     def run(self, progress: Progress = silent, what: str = "learning") -> Learned:
         """All steps, from the last checkpoint on where there is one."""
         self.go_on()
-        learned = self.learned
+        learned, n_steps = self.learned, self.course.n_steps
         began, before_s = self.clock(), learned.elapsed_s
         saved_at = began
-        while learned.n_steps < self.n_steps:
+        while learned.n_steps < n_steps:
             self.step()
             learned.elapsed_s = before_s + self.clock() - began
             total, n_words = learned.losses[-1]
-            progress(f"{what}, loss {total / n_words:.3f} a word", learned.n_steps, self.n_steps)
-            if learned.n_steps == self.n_steps or self.clock() - saved_at > CHECKPOINT_EVERY_S:
+            progress(f"{what}, loss {total / n_words:.3f} a word", learned.n_steps, n_steps)
+            if learned.n_steps == n_steps or self.clock() - saved_at > CHECKPOINT_EVERY_S:
                 self.save()
                 saved_at = self.clock()
         return learned
-
-    def rows(self, number: int) -> Iterator[Row]:
-        """The rows of a step."""
-        for epoch, maze in mazes_of_step(number, len(self.mazes), self.a_step, self.seed):
-            yield row_of(self.mazes[maze], self.levels, self.seed, epoch, self.coder)
 
     def step(self) -> None:
         """The next step: every word of its replies counts as much as any other."""
         import torch
 
-        learned, number = self.learned, self.learned.n_steps + 1
-        rows = list(self.rows(number))
+        learned, n_steps = self.learned, self.course.n_steps
+        number = learned.n_steps + 1
+        rows = self.course.rows(number, self.coder)
         n_words = sum(len(row.reply) for row in rows)
         [pad] = self.coder.ids([PAD])
         total = 0.0
@@ -226,11 +234,11 @@ class Training:
             (loss / n_words).backward()  # type: ignore[no-untyped-call]
             total += loss.item()
         for group in self.optimizer.param_groups:
-            group["lr"] = rate_at(number, self.n_steps, LEARNING_RATE, WARMUP)
+            group["lr"] = rate_at(number, n_steps, LEARNING_RATE, WARMUP)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        if (number - 1) * N_LOSSES // self.n_steps >= len(learned.losses):
+        if (number - 1) * N_LOSSES // n_steps >= len(learned.losses):
             learned.losses.append((0.0, 0))
         before, n_before = learned.losses[-1]
         learned.losses[-1] = (before + total, n_before + n_words)
