@@ -289,6 +289,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "calibration": calibrated.table_of,
     "cluster": lambda results: cluster.table_of(*results),
     "constructed": constructed.table_of,
+    "control-mazes": controls.table_of,
     "hostile": hostile.table_of,
     "policy": policy.table_of,
     "signals": signals.table_of,
@@ -306,7 +307,6 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "glossary": glossary_list,
     "power": lambda results: power.table(*results),
     "commands": lambda results: commandline.reference(*results),
-    "control-mazes": lambda results: controls.table(*results),
     "system2-signals": lambda results: system2.signal_table(*results),
     **{
         f"system2-{task}": partial(lambda task, results: system2.table_of(task, *results), task)

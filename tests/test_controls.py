@@ -504,6 +504,7 @@ def row(student: str, way: str, marks: str, tokens: list[int], n_fast: int) -> d
 
 
 MEASURED = {
+    "schema": SCHEMA,
     "cpu": "a processor",
     "mazes": {"size": 10},
     "n_mazes": {"train": 12_000, "held_out": 2, "test": 4},
@@ -520,7 +521,7 @@ MEASURED = {
 
 
 def test_the_table_shows_dashes_until_it_is_measured():
-    heads, _, *rows, _, note = figures.table_of(None).splitlines()
+    heads, _, *rows, _, note = figures.table_of([]).splitlines()
     assert heads.startswith(
         "| student | asked | paper, 30 x 30: optimal, % | tokens of trace | ours, 10 x 10"
     )
@@ -530,7 +531,7 @@ def test_the_table_shows_dashes_until_it_is_measured():
 
 
 def test_the_table_shows_shares_and_lengths_with_intervals_beside_the_papers():
-    _, _, *rows, _, note = figures.table_of(MEASURED).splitlines()
+    _, _, *rows, _, note = figures.table_of([MEASURED]).splitlines()
     assert rows[0] == "| solution only | fast | 30.0 | - | 25.0 (4.6-69.9) | 50.0 (15.0-85.0) | - |"
     # The mean of 100, 200, 300, 400 is 250, the standard error sqrt(16667 / 4) = 64.5, and 1.96 of it 126.5.
     assert rows[2].endswith("| 1,538 | 75.0 (30.1-95.4) | 75.0 (30.1-95.4) | 250 (123-377) |")
@@ -540,10 +541,6 @@ def test_the_table_shows_shares_and_lengths_with_intervals_beside_the_papers():
     assert "left the trace out in 1 of 4 mazes" in note
 
 
-def test_a_result_of_another_schema_is_refused(tmp_path):
-    path = tmp_path / figures.RESULT
-    path.parent.mkdir(parents=True)
-    assert figures.result_of(tmp_path) is None
-    path.write_text(json.dumps({"schema": "something/1"}))
-    with pytest.raises(InputError, match="It must be four-token-judge/controls/1"):
-        figures.result_of(tmp_path)
+def test_a_result_of_another_schema_is_refused():
+    with pytest.raises(InputError, match=r"schema something/1; this table reads four-token-judge/controls/1"):
+        figures.table_of([{**MEASURED, "schema": "something/1"}])

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.controls.run import OPTIMAL, SCHEMA, SOLVED
 from benchmarks.controls.students import LEARNERS
 from distill.ensemble import wilson
 from judge.errors import InputError
-from judge.provenance import CHECKOUT
 
 Result = Mapping[str, Any]
-
-RESULT = Path("benchmarks") / "results" / "controls-mazes.json"
 
 PAPER: Mapping[tuple[str, str], tuple[float, int | None]] = {
     ("solution", "fast"): (30.0, None),
@@ -30,28 +25,15 @@ PAPER: Mapping[tuple[str, str], tuple[float, int | None]] = {
 CONTRASTS = ((("dual", "fast"), ("solution", "fast")), (("dual", "slow"), ("complete", "slow")))
 
 
-def result_of(checkout: Path = CHECKOUT) -> Result | None:
-    """The committed result; None where it has not been measured.
+def table_of(results: Sequence[Result]) -> str:
+    """The paper's figures, ours where they were measured, and what they rest on.
 
     Raises:
-        InputError: the file is of another schema.
+        InputError: the result is of another schema.
     """
-    path = checkout / RESULT
-    if not path.is_file():
-        return None
-    result: Result = json.loads(path.read_text(encoding="utf-8"))
-    if result.get("schema") != SCHEMA:
-        raise InputError(f"{path}: schema {result.get('schema')}. It must be {SCHEMA}.")
-    return result
-
-
-def table() -> str:
-    """The table of the page."""
-    return table_of(result_of())
-
-
-def table_of(result: Result | None) -> str:
-    """The paper's figures, ours where they were measured, and what they rest on."""
+    [result] = results or [None]
+    if result and result["schema"] != SCHEMA:
+        raise InputError(f"a result file of schema {result['schema']}; this table reads {SCHEMA}.")
     size = result["mazes"]["size"] if result else 10
     ours = f"ours, {size} x {size}"
     lines = [
@@ -114,7 +96,7 @@ def notes_of(result: Result | None) -> list[str]:
         f"{result['training']['mazes_a_step']} mazes, {n['train']:,} mazes to learn from, {n['test']} to "
         "measure; 95 % intervals over mazes (shares: Wilson). In points of optimal mazes, "
         f"{'; '.join(apart)}. Asked without a first word, the dual student left the trace out in "
-        f"{auto['n_fast']} of {len(auto['marks'])} mazes. `{RESULT.name}`, on {result['cpu']}.",
+        f"{auto['n_fast']} of {len(auto['marks'])} mazes. On {result['cpu']}.",
     ]
 
 
