@@ -35,6 +35,7 @@ def new_model(shape: Shape, n_words: int, seed: int) -> Any:
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,
+        initializer_range=shape.hidden**-0.5,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=None,
