@@ -43,7 +43,8 @@ def new_model(shape: Shape, n_words: int, seed: int) -> Any:
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Qwen2ForCausalLM(config).float()
+        model: Any = Qwen2ForCausalLM(config)
+        return model
 
 
 def n_weights(model: Any) -> int:
