@@ -31,7 +31,7 @@ def table_of(results: Sequence[Result]) -> str:
     Raises:
         InputError: the result is of another schema.
     """
-    [result] = results or [None]
+    result = results[0] if results else None
     if result and result["schema"] != SCHEMA:
         raise InputError(f"a result file of schema {result['schema']}; this table reads {SCHEMA}.")
     size = result["mazes"]["size"] if result else 10
