@@ -31,6 +31,7 @@ from benchmarks import (
     speed,
     training,
 )
+from benchmarks.controls import figures as controls
 from benchmarks.pictures import picture_of
 from benchmarks.system2 import figures as system2
 from benchmarks.system2.chart import CHARTS, chart_of
@@ -288,6 +289,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "calibration": calibrated.table_of,
     "cluster": lambda results: cluster.table_of(*results),
     "constructed": constructed.table_of,
+    "control-mazes": controls.table_of,
     "hostile": hostile.table_of,
     "policy": policy.table_of,
     "signals": signals.table_of,

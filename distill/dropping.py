@@ -2,7 +2,8 @@
 
 Dualformer (Su et al., arXiv:2410.09918) drops the clauses of a search: at level 1 those that close a node,
 at level 2 also the costs, at level 3 also 30 % of those that create a node, at level 4 the whole trace. Any
-trace whose parts are of these three kinds can be dropped from in the same way.
+trace whose parts are of these three kinds can be dropped from in the same way: the workings of a judge, and
+the searches in mazes that are the control of it.
 """
 
 from __future__ import annotations
@@ -68,6 +69,18 @@ def dropped(parts: Sequence[TracePart], level: int, dice: random.Random) -> tupl
         gone = set(dice.sample(range(len(kept)), n_dropped(len(kept), dice.random())))
         kept = [part for number, part in enumerate(kept) if number not in gone]
     return tuple(kept)
+
+
+def drawn_parts(
+    parts: Sequence[TracePart], shares: Sequence[float], seed: int, epoch: int, key: str
+) -> tuple[TracePart, ...]:
+    """What one epoch shows of a trace: its parts at a level that is drawn for it.
+
+    Traces of one key and as many create parts lose the same of these.
+    """
+    dice = dice_of(seed, epoch, key)
+    level = drawn_level(shares, dice)
+    return dropped(parts, level, dice)
 
 
 def n_dropped(n_parts: int, chance: float) -> int:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from distill.dropping import Kind, TracePart, dice_of, drawn_level, dropped
+from distill.dropping import Kind, TracePart, drawn_parts
 from distill.examples import VerdictRow, verdict_tokens
 from distill.selection import Dropped, Example
 from distill.traces import Trace
@@ -136,12 +136,10 @@ def thinned(
     workings: Mapping[Order, Working], shares: Sequence[float], seed: int, epoch: int, key: str
 ) -> dict[Order, Working]:
     """What one epoch shows of a pair's workings: one level for both orders, and the same criteria in both."""
-    thin = {}
-    for order, working in workings.items():
-        dice = dice_of(seed, epoch, key)
-        level = drawn_level(shares, dice)
-        thin[order] = working_from(dropped(parts_of(working), level, dice), working.letter)
-    return thin
+    return {
+        order: working_from(drawn_parts(parts_of(working), shares, seed, epoch, key), working.letter)
+        for order, working in workings.items()
+    }
 
 
 # --- rows ------------------------------------------------------------------------------------------------
