@@ -117,21 +117,34 @@ def select(
     config: ConfigOption,
     limit: LimitOption = None,
     folder: FolderOption = None,
+    keep_dropped: Annotated[
+        bool,
+        typer.Option(
+            "--keep-dropped",
+            help="Also write every reading of a teacher that says how it came to its verdict, those that the "
+            "filter drops too, as rows: right.jsonl and wrong.jsonl, by the pair's winner.",
+        ),
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Keep the verdicts that may teach, and say why the others may not."""
     recipe, run = _run_of(config, limit, folder)
-    _select(recipe, run, quiet)
+    _select(recipe, run, quiet, keep_dropped)
 
 
-def _select(recipe: Recipe, run: RunFolder, quiet: bool) -> None:
+def _select(recipe: Recipe, run: RunFolder, quiet: bool, keep_dropped: bool = False) -> None:
+    from distill.keeping import format_kept
     from distill.selectionreport import format_report
     from distill.stages import run_select
 
-    manifest = run_select(recipe, run)
+    manifest = run_select(recipe, run, keep_dropped)
     if not quiet:
         print(format_report(manifest["report"]), end="")
+        if keep_dropped:
+            print(format_kept(manifest["readings"]), end="")
     print(f"Selection: {run.selection}")
+    if keep_dropped:
+        print(f"Readings: {run.right} and {run.wrong}")
 
 
 @app.command(

@@ -6,7 +6,7 @@ The manifest is written last. A folder without one is not an adapter, however co
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,16 @@ from judge.prompts import fingerprint_of
 from judge.records import NO_ADAPTER, sha256_of_json
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
+HEAD = "head.safetensors"
+"""What a ranker has beside `FILES`: the weights of its linear head, by `weight` and `bias`."""
+
 MANIFEST = "manifest.json"
 SCHEMA = "four-token-judge/adapter/1"
 REPLIES = "replies"
 """What an adapter learned from that is no judge: replies to rows."""
+
+RANKS = "ranks"
+"""What a ranker learned, which is no judge either: which traces are right."""
 
 SHORT = 12
 SHIPPED = Path(__file__).parents[1] / "shipped"
@@ -50,12 +56,27 @@ def shipped_adapter(base_model: str, method: str) -> str:
 
 
 def is_judge(adapter: Adapter) -> bool:
-    """Whether it has learned to judge; one that learned replies to rows of any kind has not."""
-    return bool(adapter.manifest["targets"] != REPLIES)
+    """Whether it has learned to judge; one that learned replies to rows of any kind, or to rank, has not."""
+    return adapter.manifest["targets"] not in (REPLIES, RANKS)
+
+
+def is_ranker(adapter: Adapter) -> bool:
+    """Whether it has learned to tell right traces from wrong ones."""
+    return bool(adapter.manifest["targets"] == RANKS)
+
+
+def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files that an adapter of this manifest is made of."""
+    return (*FILES, HEAD) if manifest["targets"] == RANKS else FILES
 
 
 def method_of(adapter: Adapter) -> str:
     """The method that it has learned to answer. Raises InputError where it has learned no judging."""
+    if is_ranker(adapter):
+        raise InputError(
+            f"{adapter.folder}: the adapter {adapter.name} has learned to rank traces, so it is no judge. "
+            "Give it as --ranker, with --vote ranked."
+        )
     if not is_judge(adapter):
         raise InputError(
             f"{adapter.folder}: the adapter {adapter.name} has learned replies to rows, so it is no judge. "
@@ -89,20 +110,22 @@ def read_adapter(path: str | Path, hashed: Callable[[Path], str] = file_hash) ->
             "was not made by `judge distill`."
         )
     manifest = _manifest_in(folder / MANIFEST)
-    hashes = {name: hashed(folder / name) for name in FILES}
-    if changed := [name for name in FILES if hashes[name] != manifest["files"][name]]:
+    names = files_of(manifest)
+    _refuse_missing(folder, str(path), names)
+    hashes = {name: hashed(folder / name) for name in names}
+    if changed := [name for name in names if hashes[name] != manifest["files"].get(name)]:
         raise ModelError(
             f"{path}: {' and '.join(changed)} changed after the training: its SHA-256 is not the one in "
             f"{MANIFEST}. Copy the folder again, or train again."
         )
-    return Adapter(manifest["name"], folder, sha256_of_json([[n, hashes[n]] for n in FILES]), manifest)
+    return Adapter(manifest["name"], folder, sha256_of_json([[n, hashes[n]] for n in names]), manifest)
 
 
-def _refuse_missing(folder: Path, path: str) -> None:
-    what = f"An adapter is a folder with {', '.join(FILES)} and {MANIFEST}."
+def _refuse_missing(folder: Path, path: str, names: Sequence[str] = FILES) -> None:
+    what = f"An adapter is a folder with {', '.join(names)} and {MANIFEST}."
     if not folder.is_dir():
         raise ModelError(f"{path}: no such folder. {what}")
-    if missing := [name for name in FILES if not (folder / name).is_file()]:
+    if missing := [name for name in names if not (folder / name).is_file()]:
         raise ModelError(f"{path}: no {', no '.join(missing)}. {what}")
 
 
@@ -128,7 +151,7 @@ def _check_manifest(manifest: Any, file: Path) -> None:
         raise ModelError(f"{file}: its schema is {shown(schema)}. An adapter's manifest has {SCHEMA!r}.")
     try:
         shaped(Manifest, manifest)
-        if manifest["targets"] != REPLIES:
+        if manifest["targets"] not in (REPLIES, RANKS):
             refuse_empty(manifest)
     except Misshapen as wrong:
         raise ModelError(f"{file}: {wrong}.") from None
@@ -208,8 +231,9 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Adapter:
         ModelError: the folder lacks a file of the adapter, or `values` lack what the judge reads.
         InputError: the manifest cannot be written.
     """
-    _refuse_missing(folder, str(folder))
-    hashes = {name: hash_and_remember(folder / name, silent) for name in FILES}
+    names = files_of(values)
+    _refuse_missing(folder, str(folder), names)
+    hashes = {name: hash_and_remember(folder / name, silent) for name in names}
     manifest = {"schema": SCHEMA, **values, "files": hashes}
     file = folder / MANIFEST
     _check_manifest(manifest, file)
