@@ -181,6 +181,27 @@ def _train(
 
 
 @app.command(
+    epilog="Example: judge distill ranker --config mine.yaml, after judge distill select --keep-dropped"
+)
+def ranker(
+    config: ConfigOption,
+    limit: LimitOption = None,
+    folder: FolderOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train what tells right readings from wrong ones, for --vote ranked. Interrupted, it goes on."""
+    recipe, run = _run_of(config, limit, folder)
+    from distill.negatives.ranker import format_ranked, run_rank
+
+    with interruptible(), progress_shown(quiet) as progress:
+        say = None if quiet else partial(print, flush=True)
+        manifest = run_rank(recipe, run, progress, say)
+    if not quiet:
+        print(format_ranked(manifest["metrics"]))
+    print(f"Ranker: {run.ranker}")
+
+
+@app.command(
     "all",
     epilog="Examples: judge distill all --config recipes/embedded-0.5b.yaml --limit 200. "
     "judge distill all --config mine.yaml --within 1h30m",
