@@ -191,7 +191,7 @@ def ranker(
 ) -> None:
     """Train what tells right readings from wrong ones, for --vote ranked. Interrupted, it goes on."""
     recipe, run = _run_of(config, limit, folder)
-    from distill.negatives.ranker import format_ranked, run_rank
+    from distill.ranker import format_ranked, run_rank
 
     with interruptible(), progress_shown(quiet) as progress:
         say = None if quiet else partial(print, flush=True)
