@@ -180,16 +180,14 @@ def _train(
     print(f"Adapter: {run.adapter}")
 
 
-@app.command(
-    epilog="Example: judge distill ranker --config mine.yaml, after judge distill select --keep-dropped"
-)
+@app.command(epilog="Example: judge distill ranker --config mine.yaml")
 def ranker(
     config: ConfigOption,
     limit: LimitOption = None,
     folder: FolderOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Train what tells right readings from wrong ones, for --vote ranked. Interrupted, it goes on."""
+    """Train what tells right readings from wrong ones, which select --keep-dropped keeps; for --vote ranked."""
     recipe, run = _run_of(config, limit, folder)
     from distill.ranker import format_ranked, run_rank
 
