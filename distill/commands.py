@@ -187,7 +187,7 @@ def ranker(
     folder: FolderOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Train what tells right readings from wrong ones, which select --keep-dropped keeps; for --vote ranked."""
+    """Train a ranker for --vote ranked on the readings that select --keep-dropped keeps."""
     recipe, run = _run_of(config, limit, folder)
     from distill.ranker import format_ranked, run_rank
 

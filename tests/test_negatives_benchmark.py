@@ -221,6 +221,8 @@ def test_a_run_has_a_row_for_every_student_and_every_vote(whole):
     assert all(len(marks) == 6 for marks in rows.values())
     assert rows["positive"] == rows["nat"] == "111111"
     assert rows["negative"] == "000000"
+    intervals = {row["name"]: row["right"] for row in result["rows"]}
+    assert intervals["negative"] == {"value": 0.0, "low": 0.0, "high": pytest.approx(0.390, abs=1e-3), "n": 6}
     assert result["overlap"] == {"both": 0, "only_positive": 6, "only_negative": 0, "neither": 0}
     assert result["chains"] == {"right": 18, "wrong": 6, "left_out": {}}
     assert set(scripts.taught) == set(STUDENTS)
@@ -254,13 +256,13 @@ def test_without_wrong_chains_there_is_nothing_to_learn(tmp_path, data_dir):
 
 def test_the_table_has_the_papers_figures_and_ours_where_they_are_measured(whole, tmp_path):
     empty = figures.table_of(tmp_path)
-    assert "| negative assistant (NAT) | 6.8 | - | - |" in empty
+    assert "| negative assistant (NAT) | 6.81 | - | - |" in empty
     assert "Ours have not been measured" in empty
     path = figures.result_path(tmp_path)
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(whole[2]), encoding="utf-8")
     table = figures.table_of(tmp_path)
-    assert re.search(r"\| right chains alone \| 5\.3 \| 100\.0 \(61\.0-100\.0\) \|", table)
+    assert re.search(r"\| right chains alone \| 5\.29 \| 100\.0 \(61\.0-100\.0\) \|", table)
     assert "18 right and 6 wrong ones, 0 left out" in table
     assert "solve 0 questions both, 6 the first alone" in table
     path.write_text('{"schema": "other"}', encoding="utf-8")

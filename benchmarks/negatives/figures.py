@@ -12,7 +12,6 @@ from benchmarks.system2.figures import (
     Result,
     cell_of,
     figure_of,
-    paper_cell,
     percent,
     result_in,
     tokens_of,
@@ -51,7 +50,7 @@ def rows_of(result: Result | None) -> list[str]:
     for name, what in NAMES.items():
         figure, paper = figure_of(result, name, ""), PAPER.get(name)
         if figure is not None or paper is not None:
-            cells = [what, paper_cell(paper), cell_of(figure), tokens_of(result, name)]
+            cells = [what, "-" if paper is None else f"{paper:.2f}", cell_of(figure), tokens_of(result, name)]
             lines.append(f"| {' | '.join(cells)} |")
     return lines
 

@@ -24,6 +24,7 @@ from benchmarks.system2.reading import is_right
 from benchmarks.system2.run import RIGHT, UNREAD, UNTAUGHT, WRONG, Questions, Run, made_with, row_of
 from benchmarks.system2.students import Lesson, Student
 from benchmarks.system2.task import Answer, Question, Split
+from distill.ensemble import wilson
 from judge.backends import Backend
 from judge.errors import InputError
 from judge.io.writing import write_whole
@@ -79,7 +80,7 @@ def run(
         "schema": SCHEMA,
         "n_voting": N_VOTING,
         "chains": chains_told(chains),
-        "rows": rows,
+        "rows": [row | {"right": interval_of(row["marks"][""])} for row in rows],
         "overlap": overlap(*(marks_of(rows, name) for name in ("positive", "negative"))),
         "ranker": ranker_told(questions[Split.TEST], voting),
     }
@@ -253,6 +254,13 @@ def mark_of(taught: Taught, question: Question) -> str:
 
 def marks_of(rows: Sequence[Mapping[str, Any]], name: str) -> str:
     return next(str(row["marks"][""]) for row in rows if row["name"] == name)
+
+
+def interval_of(marks: str) -> dict[str, float]:
+    """The share of right answers with its 95 % interval over questions (Wilson)."""
+    share = marks.count(RIGHT) / len(marks)
+    low, high = wilson(share, len(marks))
+    return {"value": share, "low": low, "high": high, "n": len(marks)}
 
 
 def overlap(positive: str, negative: str) -> dict[str, int]:
