@@ -306,7 +306,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "glossary": glossary_list,
     "power": lambda results: power.table(*results),
     "commands": lambda results: commandline.reference(*results),
-    "negatives-gsm8k": lambda results: negatives.table_of(*results),
+    "negatives-gsm8k": lambda results: negatives.table_of(),
     "system2-signals": lambda results: system2.signal_table(*results),
     **{
         f"system2-{task}": partial(lambda task, results: system2.table_of(task, *results), task)
