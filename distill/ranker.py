@@ -45,7 +45,7 @@ EVEN = 0.5
 """A new ranker says this of every trace; a trace above it is called right."""
 
 N_COMPARED = 16
-MAX_LOADED_DIFFERENCE = 0.02
+MAX_LOADED_DIFFERENCE = 0.05
 """How far the scores of the written ranker may be from the student's, the mean over `N_COMPARED` traces."""
 
 
