@@ -32,6 +32,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.controls import figures as controls
+from benchmarks.negatives import figures as negatives
 from benchmarks.pictures import picture_of
 from benchmarks.system2 import figures as system2
 from benchmarks.system2.chart import CHARTS, chart_of
@@ -307,6 +308,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "glossary": glossary_list,
     "power": lambda results: power.table(*results),
     "commands": lambda results: commandline.reference(*results),
+    "negatives-gsm8k": lambda results: negatives.table_of(),
     "system2-signals": lambda results: system2.signal_table(*results),
     **{
         f"system2-{task}": partial(lambda task, results: system2.table_of(task, *results), task)

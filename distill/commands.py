@@ -132,23 +132,36 @@ def select(
     config: ConfigOption,
     limit: LimitOption = None,
     folder: FolderOption = None,
+    keep_dropped: Annotated[
+        bool,
+        typer.Option(
+            "--keep-dropped",
+            help="Also write every reading of a teacher that says how it came to its verdict, those that the "
+            "filter drops too, as rows: right.jsonl and wrong.jsonl, by the pair's winner.",
+        ),
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Keep the verdicts that may teach, and say why the others may not."""
     recipe, run = _run_of(config, limit, folder)
-    if warning := _select(recipe, run, quiet):
+    if warning := _select(recipe, run, quiet, keep_dropped):
         print(warning)
 
 
-def _select(recipe: Recipe, run: RunFolder, quiet: bool) -> str:
+def _select(recipe: Recipe, run: RunFolder, quiet: bool, keep_dropped: bool = False) -> str:
     """Selects, and returns what there is to warn of."""
+    from distill.keeping import format_kept
     from distill.selectionreport import format_report
     from distill.stages import run_select
 
-    manifest = run_select(recipe, run)
+    manifest = run_select(recipe, run, keep_dropped)
     if not quiet:
         print(format_report(manifest["report"]), end="")
+        if keep_dropped:
+            print(format_kept(manifest["readings"]), end="")
     print(f"Selection: {run.selection}")
+    if keep_dropped:
+        print(f"Readings: {run.right} and {run.wrong}")
     return str(manifest["warning"])
 
 
@@ -183,6 +196,25 @@ def _train(
         print(manifest["warning"])
     print(f"Curves: {run.curves}")
     print(f"Adapter: {run.adapter}")
+
+
+@app.command(epilog="Example: judge distill ranker --config mine.yaml")
+def ranker(
+    config: ConfigOption,
+    limit: LimitOption = None,
+    folder: FolderOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a ranker for --vote ranked on the readings that select --keep-dropped keeps."""
+    recipe, run = _run_of(config, limit, folder)
+    from distill.ranker import format_ranked, run_rank
+
+    with interruptible(), progress_shown(quiet) as progress:
+        say = None if quiet else partial(print, flush=True)
+        manifest = run_rank(recipe, run, progress, say)
+    if not quiet:
+        print(format_ranked(manifest["metrics"]))
+    print(f"Ranker: {run.ranker}")
 
 
 @app.command(

@@ -2,8 +2,11 @@
 
     collect.json      traces/              the teacher's verdicts with all steps
     select.json       selection.jsonl.gz   what the student learns from
+                      right.jsonl          with `--keep-dropped`, the readings that name their pair's winner
+                      wrong.jsonl          and those that name the other response
     train.json        adapter/             the student, with a manifest of its own
                       curves.svg           its loss, and what it said of the held-out pairs
+    rank.json         ranker/              what tells right readings from wrong ones
     ledger.sqlite                          every reading as it was made, so that nothing is judged twice
 
 The JSON file of a stage is its manifest. It is written last: a stage without one is not done.
@@ -50,6 +53,25 @@ class RunFolder:
     @property
     def selection(self) -> Path:
         return self.path / "selection.jsonl.gz"
+
+    @property
+    def right(self) -> Path:
+        """Rows of the readings that name their pair's winner."""
+        return self.path / "right.jsonl"
+
+    @property
+    def wrong(self) -> Path:
+        """Rows of the readings that name the other response, or a tie."""
+        return self.path / "wrong.jsonl"
+
+    @property
+    def ranker(self) -> Path:
+        return self.path / "ranker"
+
+    @property
+    def ranking(self) -> Path:
+        """What a ranker's training needs to go on. Gone when it is done."""
+        return self.path / "ranking"
 
     @property
     def rows(self) -> Path:

@@ -31,7 +31,7 @@ from judge.io.files import at_home
 from judge.io.rows import Wrong, shown
 from judge.io.shapes import Shape, problems_of
 from judge.io.yamlblock import read_block
-from judge.methods import BY_CRITERIA, BY_GIVEN, LEARNED, METHODS, VOTES, WAYS
+from judge.methods import BY_CRITERIA, BY_GIVEN, LEARNED, METHODS, PLAIN_VOTES, WAYS
 from judge.models.separation import VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -42,7 +42,7 @@ CHANGE_NOTHING = {"concurrency", "requests_per_minute", "recorded"}
 NO_PROBABILITIES = ("cot",)
 SUM_TOLERANCE = 1e-6
 
-Stage = Literal["collect", "select", "train"]
+Stage = Literal["collect", "select", "train", "rank"]
 
 
 def one_of(names: Collection[str]) -> AfterValidator:
@@ -171,7 +171,7 @@ class Teacher(Block):
     """Whether it may call two answers equally good; the student may then, too, if its verdicts teach."""
     samples: Positive = 1
     """How many times it reads each order and votes."""
-    vote: Annotated[str, one_of(VOTES)] = "majority"
+    vote: Annotated[str, one_of(PLAIN_VOTES)] = "majority"
     """How samples vote: majority, or usc, where the model picks the most consistent one."""
     temperature: Weight = 0.0
     """Of its free replies; 0 always takes the likeliest word."""
@@ -661,7 +661,8 @@ def settings_hash(recipe: Recipe, stage: Stage) -> str:
     values = recipe_to_json(recipe)
     teacher = values["collect"]["teacher"]
     values["collect"]["teacher"] = {key: teacher[key] for key in teacher if key not in CHANGE_NOTHING}
-    parts = {"collect": ("collect",), "select": ("seed", "collect", "select"), "train": tuple(values)}
+    whole = tuple(values)
+    parts = {"collect": ("collect",), "select": ("seed", "collect", "select"), "train": whole, "rank": whole}
     return sha256_of_json({name: values[name] for name in parts[stage]})
 
 

@@ -17,6 +17,8 @@ from judge.prompts import plain
 from judge.records import Message, Prompt, sha256_of_json
 
 KEYS = ("prompt", "reply", "weight", "sign")
+NOTES = ("pair_id", "order", "reason")
+"""What a line may say beside: where a row comes from, which nothing learns from."""
 RIGHT, WRONG = 1, -1
 """The sign of a right reply, and of one that shall not be given."""
 
@@ -104,7 +106,7 @@ def row_from_cells(cells: Mapping[str, Any]) -> Row:
         raise Wrong(
             f"missing {' and '.join(missing)} (found: {found(cells)}). Every row needs prompt and reply."
         )
-    if unknown := [key for key in cells if key not in KEYS]:
+    if unknown := [key for key in cells if key not in (*KEYS, *NOTES)]:
         raise Wrong(f"the unknown key {shown(unknown[0])}. A row has {', '.join(KEYS)}.")
     weight = cells.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:

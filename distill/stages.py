@@ -13,6 +13,7 @@ from typing import Any
 
 from distill.clean import check_to_json, clean, held_out_texts
 from distill.folder import RunFolder
+from distill.keeping import check_traced, kept_readings, write_readings
 from distill.pairs import read_unlabelled
 from distill.recipe import VOTES_DO_NOT_TEACH, Recipe, Stage, recipe_to_json, settings_hash
 from distill.rounds import Told, read_all, read_within
@@ -215,15 +216,26 @@ def selected(recipe: Recipe, traces: Sequence[Trace]) -> Selection:
     return select(traces, it.filter, it.margin, it.balance_length, it.held_out, recipe.seed)
 
 
-def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
+def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) -> Manifest:
     """The manifest of the selection: which traces the student learns from, and why the others are not used.
 
+    Args:
+        keep_dropped: whether to write every reading, those of dropped pairs too, as a row: right or wrong. A
+            selection that was made so also counts as one made without.
+
     Raises:
-        InputError: collect is not done, its traces have changed since, or nothing is left to learn from.
+        InputError: collect is not done, its traces have changed since, nothing is left to learn from, or
+            readings are to be kept that say nothing.
     """
+    if keep_dropped:
+        check_traced(recipe)
     collected = made_before(recipe, folder, "collect")
-    inputs = {"recipe": settings_hash(recipe, "select"), "traces": sha256_of_json(collected["files"])}
-    if folder.is_done("select", inputs):
+    inputs: dict[str, Any] = {
+        "recipe": settings_hash(recipe, "select"),
+        "traces": sha256_of_json(collected["files"]),
+    }
+    both = inputs | {"keep_dropped": True}
+    if folder.is_done("select", both) or (not keep_dropped and folder.is_done("select", inputs)):
         return known(folder.manifest("select"))
     folder.begin("select")
     traces = read_traces(folder.traces)
@@ -242,7 +254,13 @@ def run_select(recipe: Recipe, folder: RunFolder) -> Manifest:
         **provenance(),
     }
     found |= {name: collected[name] for name in ("criteria", "within") if name in collected}
-    return folder.finish("select", inputs, [folder.selection], found)
+    if not keep_dropped:
+        return folder.finish("select", inputs, [folder.selection], found)
+    kept = kept_readings(recipe, traces, selection)
+    write_readings(folder.right, kept.right)
+    write_readings(folder.wrong, kept.wrong)
+    found["readings"] = kept.counts
+    return folder.finish("select", both, [folder.selection, folder.right, folder.wrong], found)
 
 
 def unread_warning(collected: Manifest) -> str:

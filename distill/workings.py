@@ -13,18 +13,14 @@ from distill.traces import Trace
 from judge.backends.tokens import PromptEncoder
 from judge.methods.asking import letters_of
 from judge.methods.dual import render_dual
-from judge.prompts.parsing import spoken
+from judge.methods.traced import working_in
 from judge.prompts.working import Weighed, Working, plan_of
-from judge.records import Choice, Judgment, Order, Reading, Step
+from judge.records import Choice, Judgment, Order, Reading, Unparsed
 
-REASON = re.compile(r"Reason:\s*(.*)", re.DOTALL)
-SENTENCES = re.compile(r".*[.!?](?=\s|$)", re.DOTALL)
 SCORES = re.compile(r"A ([1-5]), B ([1-5])\.")
 
 NOT_READ = "no working: the pair has none"
 OTHER_VERDICT = "no working: its readings name another winner"
-NO_SCORES = "no working: its readings have no whole scores"
-OTHER_SUMS = "no working: its scores add up to another winner"
 TWO_PLANS = "no working: its orders have different plans"
 
 Workings = Mapping[str, Mapping[Order, Working]]
@@ -74,33 +70,8 @@ def working_of(reading: Reading, choice: Choice, ties: bool) -> Working | Droppe
     """The working of one reading in one order, if it comes to this choice."""
     if not isinstance(reading, Judgment) or reading.choice is not choice:
         return Dropped(OTHER_VERDICT)
-    letter = next((each for each, meant in letters_of(ties).items() if meant is choice), None)
-    weighed = [weighed_by(step) for step in reading.steps if step.scores is not None]
-    if letter is None or not weighed or None in weighed:
-        return Dropped(NO_SCORES)
-    given = tuple(one for one in weighed if one is not None)
-    first, second = (sum(one.scores[side] for one in given if one.scores) for side in (0, 1))
-    summed = Choice.TIE if first == second else Choice.FIRST if first > second else Choice.SECOND
-    return Working(given, letter) if summed is choice else Dropped(OTHER_SUMS)
-
-
-def weighed_by(step: Step) -> Weighed | None:
-    """The criterion of a step with its scores and the reason for them; None where a score is not whole."""
-    if step.scores is None or any(score != int(score) for score in step.scores):
-        return None
-    first, second = (int(score) for score in step.scores)
-    return Weighed(in_a_line(step.name), (first, second), reason_in(step.raw))
-
-
-def reason_in(raw: str) -> str:
-    """The reason in a reply, on one line, without a last sentence that was cut; "" where there is none."""
-    found = REASON.search(spoken(raw))
-    whole = SENTENCES.match(found[1]) if found else None
-    return in_a_line(whole[0]) if whole else ""
-
-
-def in_a_line(words: str) -> str:
-    return " ".join(words.split())
+    working = working_in(reading, ties)
+    return Dropped(working.reason) if isinstance(working, Unparsed) else working
 
 
 # --- what is left of them --------------------------------------------------------------------------------

@@ -54,7 +54,8 @@ class Judge:
             dual-auto; fast (what its adapter has learned: score or direct), slow (bsm) or auto.
         ties: whether it may call two answers equally good; the distilled judge has not learned to.
         samples: readings per order, of which a vote is taken; more than one needs a temperature.
-        vote: majority, or usc (the judge picks the most consistent sample).
+        vote: majority, usc (the judge picks the most consistent sample), ranked (a sample counts 1 + the
+            ranker's score) or probability (it counts by how likely the model is to write it).
         temperature: of slow methods' free replies; 0 always takes the likeliest word.
         max_new_tokens: longest free reply, in tokens; None is each method's own.
         criteria: what to judge by instead of a plan, by method checklist (the default with them), bsm or
@@ -80,6 +81,7 @@ class Judge:
             of the calibration, or none.
         slow_above: with method auto and an adapter that is dual, the P(Plan) of its first word above which it
             works the verdict out first; 0 always does.
+        ranker: with vote ranked, the folder of a ranker of the same base model.
         ledger: the file that keeps every reading; None is the one in the user's cache.
         cache: False judges everything again, and keeps nothing after `close`.
         progress: True shows a bar on a terminal and plain lines elsewhere, on standard error; a function is
@@ -113,6 +115,7 @@ class Judge:
         calibration: str = "",
         abstain_below: float | None = None,
         slow_above: float = 0.5,
+        ranker: str = "",
         ledger: str | Path | None = None,
         cache: bool = True,
         progress: bool | Progress = False,
@@ -141,6 +144,7 @@ class Judge:
             calibration=calibration,
             abstain_below=abstain_below,
             slow_above=slow_above,
+            ranker=ranker,
         )
         self._begin(options, ledger, cache, progress)
 

@@ -19,10 +19,12 @@ from judge.methods import (
     DUAL,
     FAST,
     LEARNED,
+    RANKED,
     WAYS,
     Method,
     MethodSettings,
     ReplyStore,
+    TraceRanker,
     load_method,
 )
 from judge.methods.auto import Auto
@@ -64,6 +66,7 @@ class JudgeOptions:
     settings: Settings = field(default_factory=Settings)
     calibration: str = ""
     abstain_below: float | None = None
+    ranker: str = ""
 
     @cached_property
     def rule(self) -> Rule | None:
@@ -104,13 +107,36 @@ class JudgeOptions:
         backend = load(self.backend, replace(self.settings, adapter=adapter, progress=progress))
         settings = replace(self.method_settings, store=store)
         asked_by = self.asked_by
-        method = load_method(asked_by, backend, settings, self.samples, self.vote)
+        ranker = self._ranker(progress)
+        method = load_method(asked_by, backend, settings, self.samples, self.vote, ranker)
         if adapter and adapter == self.settings.adapter and self.backend in LOCAL:
             check_method(read_adapter(adapter), asked_by)
         # An adapter that only a server knows, by name, has no hash and no manifest here.
         if settings.ties and adapter and backend.engine.adapter_hash:
             check_ties(read_adapter(adapter))
         return method
+
+    def _ranker(self, progress: Progress) -> TraceRanker | None:
+        """What weighs the samples, loaded at the first of them; None where the vote is another one.
+
+        Raises:
+            InputError: a ranked vote on another backend, or a ranker without one.
+            ModelError: the ranker is no adapter, or one of another base model.
+        """
+        if self.vote != RANKED:
+            if self.ranker:
+                raise InputError(f"--ranker {self.ranker}: only --vote ranked has a ranker.")
+            return None
+        if self.backend != "embedded":
+            raise InputError(
+                f"--vote ranked: the ranker reads traces in this process, and --backend {self.backend} does "
+                "not judge in it. Take --backend embedded, or --vote majority."
+            )
+        if not self.ranker:
+            return None
+        from judge.backends.ranker import Ranker
+
+        return Ranker(self.ranker, replace(self.settings, progress=progress))
 
     @property
     def is_two(self) -> bool:
@@ -161,7 +187,9 @@ class JudgeOptions:
         """
         exact = replace(self.method_settings, temperature=0.0)
         whole = replace(self, calibration="", abstain_below=None)
-        return replace(whole, method=FAST, samples=1, method_settings=exact), self.bare(WAYS["slow"])
+        return replace(
+            whole, method=FAST, samples=1, vote="majority", ranker="", method_settings=exact
+        ), self.bare(WAYS["slow"])
 
     @property
     def slow(self) -> JudgeOptions:
@@ -255,6 +283,7 @@ def judge_options(
     calibration: str = "",
     abstain_below: float | None = None,
     slow_above: float = 0.5,
+    ranker: str = "",
 ) -> JudgeOptions:
     """The judge that these options name; `judge run --help` says what each of them means.
 
@@ -292,6 +321,7 @@ def judge_options(
         ),
         calibration=calibration,
         abstain_below=abstain_below,
+        ranker=ranker,
     )
 
 

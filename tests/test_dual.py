@@ -38,14 +38,11 @@ from distill.stages import run_collect, run_select
 from distill.traces import Trace, read_traces
 from distill.trainstage import run_train
 from distill.workings import (
-    NO_SCORES,
     NOT_READ,
-    OTHER_SUMS,
     OTHER_VERDICT,
     TWO_PLANS,
     dual_rows,
     parts_of,
-    reason_in,
     thinned,
     working_from,
     working_of,
@@ -60,6 +57,7 @@ from judge.io.pairs import write_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.methods.auto import is_escalated
+from judge.methods.traced import NO_SCORES, OTHER_SUMS, reason_in
 from judge.models.adapters import read_adapter
 from judge.options import JudgeOptions, judge_options
 from judge.orders import combine

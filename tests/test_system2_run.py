@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.system2 import __main__ as command
-from benchmarks.system2 import gsm8k, last_letters, sycophancy
+from benchmarks.system2 import beginning, gsm8k, last_letters, sycophancy
 from benchmarks.system2.filters import (
     NO_MAJORITY,
     NOT_PICKED,
@@ -364,7 +364,7 @@ def test_a_changed_wording_is_another_hash():
 def test_the_command_says_what_it_takes_and_writes_the_result(tmp_path, data_dir, monkeypatch, capsys):
     plan = plan_of(last_letters.TASK, "big", "big", 1, 6)
     monkeypatch.setattr(command, "OwnWorkshop", lambda progress: scripts_for("last-letters", plan, None))
-    monkeypatch.setattr(command, "measured", lambda backend, text: RATES)
+    monkeypatch.setattr(beginning, "measured", lambda backend, text: RATES)
     arguments = ["last-letters", str(tmp_path / "run"), "--teacher", "big", "--limit", "6", "--seeds", "1"]
     command.main([*arguments, "--out", str(tmp_path / "result.json")])
     assert "last-letters: about" in capsys.readouterr().out

@@ -11,20 +11,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.system2.plan import (
-    Plan,
-    Rates,
-    begun_plan,
-    estimate_words,
-    fitted,
-    measured,
-    plan_of,
-    question_tokens_of,
-    write_plan,
-)
+from benchmarks.system2.beginning import begun
+from benchmarks.system2.plan import plan_of
 from benchmarks.system2.run import run
-from benchmarks.system2.students import OwnWorkshop, Workshop
-from benchmarks.system2.task import Split, Task
+from benchmarks.system2.students import OwnWorkshop
 from benchmarks.system2.tasks import TASKS
 from judge.datasets.dataset import data_folder
 from judge.errors import JudgeError
@@ -32,26 +22,7 @@ from judge.io.durations import seconds_in
 from judge.progress import shown_progress
 from judge.provenance import write_result
 
-PLAN = "plan.json"
 TEACHER = "qwen2.5-coder-1.5b"
-
-
-def begun(
-    task: Task, plan: Plan, folder: Path, workshop: Workshop, data: Path | None, within_s: float
-) -> tuple[Plan, str]:
-    """The plan of the run, which the folder now has, and the estimate in words."""
-    texts = [question.text for question in task.questions(Split.TEST, plan.test, data)]
-    tokens, longest = question_tokens_of(texts), max(texts, key=len)
-
-    def rates_of(base_model: str) -> Rates:
-        return measured(workshop.load(base_model, None), longest)
-
-    before = begun_plan(folder / PLAN, plan)
-    teacher = rates_of(plan.teacher)
-    student = teacher if plan.student == plan.teacher else rates_of(plan.student)
-    plan = before or fitted(task, plan, within_s, tokens, teacher, student)
-    write_plan(folder / PLAN, plan)
-    return plan, estimate_words(task, plan, tokens, teacher, student)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

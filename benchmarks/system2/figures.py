@@ -46,12 +46,20 @@ def result_of(task: str, checkout: Path = CHECKOUT) -> Result | None:
     Raises:
         InputError: the file is of another schema.
     """
-    path = result_path(task, checkout)
+    return result_in(result_path(task, checkout), SCHEMA)
+
+
+def result_in(path: Path, schema: str) -> Result | None:
+    """The result in a file; None where there is none.
+
+    Raises:
+        InputError: the file is of another schema.
+    """
     if not path.is_file():
         return None
     result: Result = json.loads(path.read_text(encoding="utf-8"))
-    if result.get("schema") != SCHEMA:
-        raise InputError(f"{path}: schema {result.get('schema')}. It must be {SCHEMA}.")
+    if result.get("schema") != schema:
+        raise InputError(f"{path}: schema {result.get('schema')}. It must be {schema}.")
     return result
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.system2.task import Procedure, Split, Task
@@ -73,15 +74,19 @@ def plan_of(task: Task, teacher: str, student: str, seeds: int, limit: int | Non
     )
 
 
+def tokens_asked(
+    question_tokens: float, procedure: Procedure, n_questions: float, n_samples: int = 1
+) -> dict[str, float]:
+    """The tokens that are `read` and `written` where questions are answered by a procedure."""
+    written = n_questions * n_samples * len(procedure.steps) * procedure.usual_tokens
+    # Samples of one prompt share its beginning; a second step reads what each sample wrote before.
+    again = n_samples * (len(procedure.steps) - 1) * (question_tokens + procedure.usual_tokens)
+    return {"read": n_questions * (question_tokens + again), "written": written}
+
+
 def stages_of(task: Task, plan: Plan, question_tokens: float) -> Iterator[Stage]:
     """The parts of a run in their order, if a question has so many tokens in the mean."""
-
-    def asked(procedure: Procedure, n_questions: float, n_samples: int = 1) -> dict[str, float]:
-        written = n_questions * n_samples * len(procedure.steps) * procedure.usual_tokens
-        # Samples of one prompt share its beginning; a second step reads what each sample wrote before.
-        again = n_samples * (len(procedure.steps) - 1) * (question_tokens + procedure.usual_tokens)
-        return {"read": n_questions * (question_tokens + again), "written": written}
-
+    asked = partial(tokens_asked, question_tokens)
     teacher, learned = task.system_2[task.teacher], plan.train + plan.held_out
     yield Stage("System 2, sampled", False, **asked(teacher, learned, task.n_samples))
     yield Stage("System 1, sampled", False, **asked(task.system_1, plan.train, task.n_samples))
@@ -99,22 +104,42 @@ def seconds_of(stage: Stage, rates: Rates) -> float:
     return (stage.read + 2 * stage.learned) / rates.read + stage.written / rates.written
 
 
-def total_seconds(task: Task, plan: Plan, question_tokens: float, teacher: Rates, student: Rates) -> float:
-    stages = stages_of(task, plan, question_tokens)
-    return sum(seconds_of(one, student if one.is_student else teacher) for one in stages)
+StagesOf = Callable[[Task, Plan, float], Iterable[Stage]]
+"""(task, plan, tokens of a question in the mean) -> the parts of a run."""
+
+
+def total_seconds(
+    task: Task,
+    plan: Plan,
+    question_tokens: float,
+    teacher: Rates,
+    student: Rates,
+    stages: StagesOf = stages_of,
+) -> float:
+    parts = stages(task, plan, question_tokens)
+    return sum(seconds_of(one, student if one.is_student else teacher) for one in parts)
 
 
 def fitted(
-    task: Task, plan: Plan, within_s: float, question_tokens: float, teacher: Rates, student: Rates
+    task: Task,
+    plan: Plan,
+    within_s: float,
+    question_tokens: float,
+    teacher: Rates,
+    student: Rates,
+    stages: StagesOf = stages_of,
 ) -> Plan:
     """The plan with fewer seeds, then fewer questions, until it fits into so many seconds.
+
+    Args:
+        stages: the parts of such a run.
 
     Raises:
         InputError: not even the least plan fits.
     """
 
     def fits(one: Plan) -> bool:
-        return total_seconds(task, one, question_tokens, teacher, student) <= SAFETY * within_s
+        return total_seconds(task, one, question_tokens, teacher, student, stages) <= SAFETY * within_s
 
     while not fits(plan):
         if plan.seeds > 1:
@@ -127,7 +152,7 @@ def fitted(
             test=shrunk(plan.test, Split.TEST),
         )
         if smaller == plan:
-            needed = total_seconds(task, plan, question_tokens, teacher, student) / SAFETY
+            needed = total_seconds(task, plan, question_tokens, teacher, student, stages) / SAFETY
             raise InputError(f"--within: {task.name} takes {hours(needed)} at least. Give it more time.")
         plan = smaller
     return plan
@@ -164,11 +189,18 @@ def hours(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{max(1, round(seconds / 60))} minutes"
 
 
-def estimate_words(task: Task, plan: Plan, question_tokens: float, teacher: Rates, student: Rates) -> str:
+def estimate_words(
+    task: Task,
+    plan: Plan,
+    question_tokens: float,
+    teacher: Rates,
+    student: Rates,
+    stages: StagesOf = stages_of,
+) -> str:
     """The whole estimate and its parts, a line each."""
     parts = [
         (one.name, seconds_of(one, student if one.is_student else teacher))
-        for one in stages_of(task, plan, question_tokens)
+        for one in stages(task, plan, question_tokens)
     ]
     sizes = f"{plan.train} questions to learn from, {plan.held_out} held out, {plan.test} to measure"
     total = f"{task.name}: about {hours(sum(s for _, s in parts))} ({sizes}, seeds: {plan.seeds})"

@@ -20,6 +20,7 @@ from benchmarks.system2.replies import Replies
 from benchmarks.system2.students import TRAINING, Lesson, Student, Workshop
 from benchmarks.system2.task import Procedure, Question, Split, Task
 from distill.advice import is_large
+from judge.backends import Backend
 from judge.errors import InputError
 from judge.ledger.ledger import Ledger
 from judge.progress import Progress, silent
@@ -55,7 +56,11 @@ class Run:
         """A model that answers. A stage lets go of its model when it returns, so that one is in memory."""
         gc.collect()
         backend = self.workshop.load(base_model, adapter)
-        return backend.engine, Replies(backend, self.ledger, progress=self.progress)
+        return backend.engine, self.replies(backend)
+
+    def replies(self, backend: Backend) -> Replies:
+        """What a backend replies, kept in the run's ledger."""
+        return Replies(backend, self.ledger, progress=self.progress)
 
 
 @dataclass(frozen=True, slots=True)

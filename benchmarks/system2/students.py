@@ -63,16 +63,22 @@ class OwnWorkshop:
     def teach(
         self, lessons: Sequence[Lesson], base_model: str, folder: Path, seed: int, epochs: int
     ) -> Student:
-        """Trained by `distill`; none of the rows is held out, since each task has questions for that."""
+        """Trained by `distill` to give each reply."""
+        rows = [Row.of(one.asked, one.reply) for one in lessons]
+        return self.trained(rows, base_model, folder, seed, epochs=epochs, **TRAINING)
+
+    def trained(
+        self, rows: Sequence[Row], base_model: str, folder: Path, seed: int, **settings: Any
+    ) -> Student:
+        """None of the rows is held out, since each task has questions for that."""
         manifest = train_rows(
-            [Row.of(one.asked, one.reply) for one in lessons],
+            rows,
             folder,
             base_model=base_model,
             name=folder.name,
             seed=seed,
             held_out=0.0,
             progress=self.progress,
-            epochs=epochs,
-            **TRAINING,
+            **settings,
         )
         return Student(base_model, folder / "adapter", manifest["metrics"]["n_steps"])

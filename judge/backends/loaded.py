@@ -261,6 +261,22 @@ class LoadedModel:
             # float32: bf16 logits near 20 move in steps of 0.125 and would make false ties.
             return (hidden.float() @ rows.float().T).cpu(), len(packing.ids)
 
+    def end_states(self, sequences: Sequence[Sequence[int]]) -> Tensor:
+        """The last hidden state of the last token of each sequence, float32, shape (sequences, size).
+
+        The sequences are sorted and different.
+        """
+        import torch
+
+        with torch.inference_mode(), _out_of_memory_named():
+            if self.can_pack:
+                packing = pack(sequences)
+                with only_at(self.model.base_model, packing.ends):
+                    return self._packed_pass(packing)[packing.ends].float().cpu()
+            inputs = [torch.tensor([list(one)], device=self.device) for one in sequences]
+            states = [self.model.base_model(one, use_cache=False).last_hidden_state[0, -1] for one in inputs]
+            return torch.stack(states).float().cpu()
+
     def log_likelihoods(self, sequences: Sequence[tuple[Sequence[int], int]]) -> tuple[list[float], int]:
         """The log-probability of each sequence from its token number `start` on; tokens computed.
 

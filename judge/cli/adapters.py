@@ -40,6 +40,7 @@ TAUGHT_BY = {
     "hard": "the winners that a slow judge named",
     "soft": "the probabilities that a slow judge gave",
     "replies": "replies to prompts, as rows of a file have them: it is no judge",
+    "ranks": "right and wrong traces, as rows of two files have them: it ranks what a judge wrote",
     "votes": "HUMAN VOTES: it was fine-tuned on what people voted, not on a judge's verdicts",
 }
 SHOWN_BEFORE = ("train", "held_out", "contrast", "constraints")
@@ -148,7 +149,7 @@ def folders_in(roots: Iterable[Path]) -> list[Path]:
 def summary_line(adapter: Adapter, folder: Path) -> str:
     """An adapter on one line of the list."""
     manifest = adapter.manifest
-    targets = {"votes": "human votes", "replies": "replies"}.get(
+    targets = {"votes": "human votes", "replies": "replies", "ranks": "ranker"}.get(
         manifest["targets"], f"{manifest['targets']} targets"
     )
     learned = f"{len(manifest['data']['train']):,} {'pairs' if is_judge(adapter) else 'rows'}"

@@ -25,7 +25,10 @@ OPTIONS = {
     "samples": typer.Option(
         min=LEAST["samples"], help="Read each order so many times and vote; needs --temperature."
     ),
-    "vote": typer.Option(help="majority, or usc: the judge picks the most consistent sample."),
+    "vote": typer.Option(
+        help="majority; usc: the judge picks the most consistent sample; ranked: a sample counts 1 + the "
+        "score that --ranker gives it; probability: it counts by how likely the model is to write it."
+    ),
     "temperature": typer.Option(
         min=LEAST["temperature"], help="Of slow methods' free replies; 0 always takes the likeliest word."
     ),
@@ -81,6 +84,9 @@ OPTIONS = {
         max=MOST["slow_above"],
         help="With --method auto and a dual adapter: the P(Plan) of its first word above which it works the "
         "verdict out first; 0 always does, 1 never.",
+    ),
+    "ranker": typer.Option(
+        help="With --vote ranked: the folder of a ranker, which `judge distill ranker` makes."
     ),
 }
 """How each option of `judge_options` appears on the command line."""

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from judge.backends import Backend, Completion
 from judge.errors import InputError
 from judge.progress import Progress, silent
-from judge.records import NO_ADAPTER, Criterion, Identity, Order, Pair, Reading
+from judge.records import NO_ADAPTER, Criterion, Identity, Order, Pair, Prompt, Reading, Unparsed
 from judge.registry import Registry, lacks, object_at
 
 OURS = {
@@ -41,6 +41,9 @@ BY_GIVEN = "checklist"
 LEARNED = ("direct", "score")
 """Methods that answer in four tokens, and that a student can learn."""
 
+TRACED = ("cot", "bsm-text", "dual-slow", "dual-auto")
+"""Methods whose readings are traces: they write how they came to the verdict."""
+
 DUAL = ("dual", "dual-slow", "dual-auto")
 """Methods that ask an adapter which has learned verdicts with and without their workings."""
 
@@ -53,7 +56,10 @@ AUTO = "auto"
 """Fast first, then slow if that leaves doubt: two methods in one, see `judge.methods.auto`."""
 
 VOTE = "judge.methods.voting:Vote"
-VOTES = ("majority", "usc")
+WEIGHED_VOTE = "judge.methods.weighing:WeighedVote"
+PLAIN_VOTES = ("majority", "usc")
+RANKED, PROBABILITY = "ranked", "probability"
+VOTES = (*PLAIN_VOTES, RANKED, PROBABILITY)
 
 
 class Method(Protocol):
@@ -89,6 +95,17 @@ class ReplyStore(Protocol):
 
     def record_replies(self, replies: Mapping[str, Completion], elapsed_s: float) -> None:
         """Keeps these replies, which together took `elapsed_s` seconds."""
+
+
+class TraceRanker(Protocol):
+    """What says how right a trace looks; `judge.backends.ranker` is one."""
+
+    @property
+    def name(self) -> str:
+        """What fingerprints call it."""
+
+    def scores(self, traces: Sequence[tuple[Prompt, str]]) -> list[float | Unparsed]:
+        """A score from 0 to 1 for each prompt and the reply to it; Unparsed where a prompt does not fit."""
 
 
 class MemoryStore:
@@ -146,9 +163,17 @@ def method_names() -> list[str]:
 
 
 def load_method(
-    name: str, backend: Backend, settings: MethodSettings = DEFAULTS, samples: int = 1, vote: str = "majority"
+    name: str,
+    backend: Backend,
+    settings: MethodSettings = DEFAULTS,
+    samples: int = 1,
+    vote: str = "majority",
+    ranker: TraceRanker | None = None,
 ) -> Method:
     """The method of that name ("bsm", or an everyday word such as "slow"), or a vote over samples of it.
+
+    Args:
+        ranker: of a ranked vote, and of no other.
 
     Raises:
         InputError: there is no such method or vote, or the two do not go together.
@@ -183,10 +208,26 @@ def load_method(
         raise InputError(
             f"--slow-above: method {name} has no such choice. Take --method auto with a dual adapter."
         )
+    if vote not in PLAIN_VOTES:
+        _check_weighed(vote, name, method, samples)
     if samples == 1:
         return make(backend, settings)
     if settings.temperature <= 0:
         raise InputError(f"--samples {samples}: at temperature 0 all are alike. Give --temperature 0.7.")
     each = [make(backend, replace(settings, seed=settings.seed + i)) for i in range(samples)]
-    vote_over = cast("Callable[[list[Method], str], Method]", object_at(VOTE))
-    return vote_over(each, vote)
+    if vote in PLAIN_VOTES:
+        vote_over = cast("Callable[[list[Method], str], Method]", object_at(VOTE))
+        return vote_over(each, vote)
+    weighed = cast("Callable[..., Method]", object_at(WEIGHED_VOTE))
+    return weighed(each, vote, method, settings.ties, ranker)
+
+
+def _check_weighed(vote: str, name: str, method: str, samples: int) -> None:
+    """Raises InputError where there is nothing to weigh: one sample, or no traces."""
+    if samples == 1:
+        raise InputError(f"--vote {vote}: it weighs several samples. Give --samples 8 --temperature 0.7.")
+    if method not in TRACED:
+        raise InputError(
+            f"--vote {vote}: method {name} does not write how it came to its verdict. Take one of "
+            f"{', '.join(TRACED)}."
+        )

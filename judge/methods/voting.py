@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,6 +30,10 @@ from judge.records import (
 )
 
 UNREADABLE = "unreadable"
+INNER_STEP = re.compile(r"sample \d+, ")
+WHOLE_SAMPLE = re.compile(r"sample \d+: (.*)", re.DOTALL)
+"""How steps are called that belong to a sample, and the one that is the sample; see `voted`."""
+
 SAMPLE_LETTERS = ascii_uppercase[3:]
 """What usc calls the samples; not A, B and C, which name answers."""
 
@@ -137,6 +142,29 @@ def voted(
         steps=tuple(steps),
         cut=longest_cut(one.cut for one in asked),
     )
+
+
+def samples_of(reading: Reading) -> list[Reading]:
+    """The samples that a vote was taken over, as `voted` kept them; the reading alone where it is no vote.
+
+    Of a sample its choice, text, tokens and steps come back. Its probabilities are not kept.
+    """
+    samples: list[Reading] = []
+    steps: list[Step] = []
+    for step in reading.steps:
+        inner = INNER_STEP.match(step.name)
+        whole = WHOLE_SAMPLE.match(step.name)
+        if inner is not None:
+            steps.append(replace(step, name=step.name[inner.end() :]))
+        elif whole is not None:
+            cost = step.tokens_in, step.tokens_out, False, tuple(steps)
+            said = whole[1]
+            if said in list(Choice):
+                samples.append(Judgment(Choice(said), None, step.raw, *cost))
+            else:
+                samples.append(Unparsed(said.removeprefix(f"{UNREADABLE}: "), step.raw, *cost))
+            steps = []
+    return samples or [reading]
 
 
 def _steps_of(number: int, reading: Reading) -> list[Step]:

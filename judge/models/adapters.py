@@ -27,10 +27,16 @@ NAT = "nat"
 """What the manifest of an adapter of two LoRAs and the units that weigh them says of its `method`."""
 
 NAT_FILES = (*(f"{part}/{name}" for part in (POSITIVE, NEGATIVE) for name in FILES), UNITS)
+HEAD = "head.safetensors"
+"""What a ranker has beside `FILES`: the weights of its linear head, by `weight` and `bias`."""
+
 MANIFEST = "manifest.json"
 SCHEMA = "four-token-judge/adapter/1"
 REPLIES = "replies"
 """What an adapter learned from that is no judge: replies to rows."""
+
+RANKS = "ranks"
+"""What a ranker learned, which is no judge either: which traces are right."""
 
 SHORT = 12
 SHIPPED = Path(__file__).parents[1] / "shipped"
@@ -58,13 +64,20 @@ def shipped_adapter(base_model: str, method: str) -> str:
 
 
 def is_judge(adapter: Adapter) -> bool:
-    """Whether it has learned to judge; one that learned replies to rows of any kind has not."""
-    return bool(adapter.manifest["targets"] != REPLIES)
+    """Whether it has learned to judge; one that learned replies to rows of any kind, or to rank, has not."""
+    return adapter.manifest["targets"] not in (REPLIES, RANKS)
+
+
+def is_ranker(adapter: Adapter) -> bool:
+    """Whether it has learned to tell right traces from wrong ones."""
+    return bool(adapter.manifest["targets"] == RANKS)
 
 
 def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """The files that an adapter of this manifest is made of."""
-    return NAT_FILES if manifest.get("method") == NAT else FILES
+    if manifest.get("method") == NAT:
+        return NAT_FILES
+    return (*FILES, HEAD) if manifest["targets"] == RANKS else FILES
 
 
 def files_in(folder: Path) -> tuple[str, ...]:
@@ -89,6 +102,11 @@ def check_one_lora(adapter: Adapter, what: str) -> None:
 
 def method_of(adapter: Adapter) -> str:
     """The method that it has learned to answer. Raises InputError where it has learned no judging."""
+    if is_ranker(adapter):
+        raise InputError(
+            f"{adapter.folder}: the adapter {adapter.name} has learned to rank traces, so it is no judge. "
+            "Give it as --ranker, with --vote ranked."
+        )
     if not is_judge(adapter):
         raise InputError(
             f"{adapter.folder}: the adapter {adapter.name} has learned replies to rows, so it is no judge. "
@@ -163,7 +181,7 @@ def _check_manifest(manifest: Any, file: Path) -> None:
         raise ModelError(f"{file}: its schema is {shown(schema)}. An adapter's manifest has {SCHEMA!r}.")
     try:
         shaped(NatManifest if manifest.get("method") == NAT else Manifest, manifest)
-        if manifest["targets"] != REPLIES:
+        if manifest["targets"] not in (REPLIES, RANKS):
             refuse_empty(manifest)
     except Misshapen as wrong:
         raise ModelError(f"{file}: {wrong}.") from None

@@ -38,11 +38,15 @@ class Data(OpenShape):
 class Manifest(OpenShape):
     """The part of a manifest that the judge reads; the rest is for people. Its schema was checked before.
 
-    `templates` and `letters` are empty where replies to rows were learned, which is no judging.
+    `templates` and `letters` are empty where replies to rows were learned, or which traces are right: that is
+    no judging.
     """
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$"), Must("letters, digits and . _ -")]
-    targets: Annotated[Literal["hard", "soft", "votes", "replies"], Must("one of hard, soft, votes, replies")]
+    targets: Annotated[
+        Literal["hard", "soft", "votes", "replies", "ranks"],
+        Must("one of hard, soft, votes, replies, ranks"),
+    ]
     base_model: Annotated[Text, Must("text")]
     base_model_hash: Annotated[Sha256, Must("a SHA-256")]
     templates: Annotated[list[Text], Must("a list of prompt names")]

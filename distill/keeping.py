@@ -1,0 +1,160 @@
+"""Readings that are kept whatever the filter does: as rows, right or wrong by their pair's winner.
+
+A student may learn from wrong readings too, and a ranker learns to tell them from right ones (Li et al.,
+arXiv:2312.12832). No person's label is looked at: a pair's winner is what the filter names, and for a pair
+that it drops the response that the teacher finds likelier in the mean of both orders, where it says that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.recipe import Recipe
+from distill.rows import Row, row_to_json
+from distill.selection import (
+    SURPLUS,
+    Dropped,
+    Example,
+    Part,
+    Selection,
+    by_mean_of_orders,
+    part_of,
+    taught,
+)
+from distill.selectionreport import aligned, by_frequency
+from distill.traces import Trace
+from judge.errors import InputError
+from judge.io.rows import write_json_lines
+from judge.methods import TRACED, WAYS
+from judge.methods.traced import traced
+from judge.methods.voting import samples_of
+from judge.orders import outcome_of
+from judge.records import Choice, Order, Outcome, Reading, Unparsed
+
+KEPT = "its pair is kept"
+HELD_OUT = "its prompt is held out"
+NO_WINNER = "its pair has no winner"
+UNREAD = "could not be read"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReading:
+    """A reading as a row, and where it comes from; `reason` is why the filter dropped its pair, or `KEPT`."""
+
+    row: Row
+    pair_id: str
+    order: Order
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReadings:
+    """Readings that name their pair's winner, those that do not, and how many are neither, by reason."""
+
+    right: Sequence[KeptReading]
+    wrong: Sequence[KeptReading]
+    left_out: Mapping[str, int]
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """How many there are of each, by the reason of their pair, as plain JSON values."""
+        sides = {"right": self.right, "wrong": self.wrong}
+        counted = {name: by_frequency(Counter(one.reason for one in some)) for name, some in sides.items()}
+        return {**counted, "left_out": by_frequency(self.left_out)}
+
+
+def check_traced(recipe: Recipe) -> None:
+    """Raises InputError where the teacher's readings do not say how they came to their verdicts."""
+    if method_of(recipe) not in TRACED:
+        raise InputError(
+            f"--keep-dropped: the teacher's method is {recipe.collect.teacher.method}, whose readings say "
+            f"nothing that could be learned. It must be one of {', '.join(TRACED)}."
+        )
+
+
+def method_of(recipe: Recipe) -> str:
+    method = recipe.collect.teacher.method
+    return WAYS.get(method, method)
+
+
+def kept_readings(recipe: Recipe, traces: Sequence[Trace], selection: Selection) -> KeptReadings:
+    """All readings of the traces, ordered by their pairs' content; of a vote each sample is one."""
+    examples = {one.pair.id: one for one in selection.kept}
+    right: list[KeptReading] = []
+    wrong: list[KeptReading] = []
+    left_out: Counter[str] = Counter()
+    for trace in sorted(traces, key=lambda one: (one.pair.content_hash, one.pair.id)):
+        example = examples.get(trace.pair.id)
+        reason = KEPT if example else why_dropped(trace, selection)
+        winner = example.winner if example else likelier(trace)
+        for order, reading in readings_of(trace):
+            found = row_of(recipe, trace, order, reading)
+            if isinstance(found, Dropped):
+                left_out[found.reason] += 1
+            elif is_held_out(trace, selection):
+                left_out[HELD_OUT] += 1
+            elif winner is None:
+                left_out[NO_WINNER] += 1
+            else:
+                row, choice = found
+                side = right if outcome_of(choice, order) is winner else wrong
+                side.append(KeptReading(row, trace.pair.id, order, reason))
+    return KeptReadings(right, wrong, left_out)
+
+
+def readings_of(trace: Trace) -> Iterator[tuple[Order, Reading]]:
+    for order in Order:
+        for reading in samples_of(trace.verdict.readings[order]):
+            yield order, reading
+
+
+def row_of(recipe: Recipe, trace: Trace, order: Order, reading: Reading) -> tuple[Row, Choice] | Dropped:
+    """The reading as a row with its choice; or why it is none."""
+    if isinstance(reading, Unparsed):
+        return Dropped(UNREAD)
+    found = traced(trace.pair, order, reading, method_of(recipe), recipe.collect.teacher.ties)
+    if isinstance(found, Unparsed):
+        return Dropped(found.reason)
+    return Row(found.messages, found.reply), reading.choice
+
+
+def is_held_out(trace: Trace, selection: Selection) -> bool:
+    return part_of(trace.pair, selection.held_out, selection.seed) is Part.HELD_OUT
+
+
+def why_dropped(trace: Trace, selection: Selection) -> str:
+    """Why the filter dropped a pair; the balance of lengths is the one reason that is not in the pair."""
+    found = taught(trace, selection.filter, selection.margin, selection.held_out, selection.seed)
+    return found.reason if isinstance(found, Dropped) else SURPLUS
+
+
+def likelier(trace: Trace) -> Outcome | None:
+    """The response with the greater P in the mean of both orders; None where the teacher does not say."""
+    choices = by_mean_of_orders(trace.verdict)
+    if isinstance(choices, Dropped):
+        return None
+    return Example(trace.pair, choices, None, Part.TRAIN).winner
+
+
+def write_readings(path: Path, readings: Sequence[KeptReading]) -> None:
+    """Writes rows that say where they come from. Raises InputError where they cannot be written."""
+    write_json_lines(path, map(reading_to_json, readings))
+
+
+def reading_to_json(one: KeptReading) -> dict[str, Any]:
+    where = {"pair_id": one.pair_id, "order": one.order.value, "reason": one.reason}
+    return row_to_json(one.row) | where
+
+
+def format_kept(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """The counts as text: a line for right, wrong and left out, and one for each reason."""
+    rows = []
+    names = {"right": "Right readings", "wrong": "Wrong readings", "left_out": "Left out"}
+    for key, name in names.items():
+        rows.append((name, [f"{sum(counts[key].values()):,}"]))
+        rows += [(f"  {reason}", [f"{n:,}"]) for reason, n in counts[key].items()]
+    return aligned(rows)
