@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.negatives import __main__ as command
-from benchmarks.negatives import figures, students
+from benchmarks.negatives import figures
 from benchmarks.negatives.chains import (
     N_VOTING,
     REPEATED,
@@ -24,7 +24,7 @@ from benchmarks.negatives.chains import (
     stages_of,
 )
 from benchmarks.negatives.run import SCHEMA, VOTES, kept, overlap, run
-from benchmarks.negatives.students import WRONG, lesson_of
+from benchmarks.negatives.students import lesson_of
 from benchmarks.negatives.votes import weighed
 from benchmarks.system2 import beginning
 from benchmarks.system2.filters import NO_MAJORITY, Dropped, Target
@@ -76,25 +76,13 @@ def test_each_student_learns_its_own_chains(how, replies, own):
     rows, settings = lesson_of(how, CHAINS, MADE)
     assert [row.reply for row in rows] == replies
     assert {key: settings[key] for key in ("method", "negative", "nat") if key in settings} == own
-    assert ("layers" in settings) is (how != "nat")  # which has those of its negative
+    assert ("layers" in settings) is ("modules" in settings) is (how != "nat")  # it has its negative one's
 
 
-@dataclass
-class Told:
-    """A row that remembers all that it was told."""
-
-    said: dict[str, Any]
-
-    @classmethod
-    def of(cls, asked: str, reply: str, **said: Any) -> Told:
-        return cls({"reply": reply, **said})
-
-
-def test_what_is_unlearned_is_told_by_its_sign(monkeypatch):
-    monkeypatch.setattr(students, "Row", Told)
+def test_what_is_unlearned_is_told_by_its_sign():
     rows, settings = lesson_of("unlikelihood", CHAINS, MADE)
     assert settings["method"] == "unlikelihood"
-    assert [row.said for row in rows] == [{"reply": "right"}, *[{"reply": "wrong", **WRONG}] * 2]
+    assert [(row.reply, row.sign) for row in rows] == [("right", 1), ("wrong", -1), ("wrong", -1)]
 
 
 # --- votes -----------------------------------------------------------------------------------------------

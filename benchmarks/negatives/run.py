@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.negatives.chains import N_VOTING, STUDENTS, TASK, Chains, parted
-from benchmarks.negatives.students import Workshop
+from benchmarks.negatives.students import ADAPTED, Workshop
 from benchmarks.negatives.votes import weighed
 from benchmarks.system2.filters import Target, Taught, majority, picked
 from benchmarks.system2.following import Followed, sampled
@@ -75,9 +75,11 @@ def run(
         rows += [student_row(one, questions, *each) for each in made.items()]
         voting = weighed_votes(one, workshop, questions, made["positive"], chains)
         rows += vote_rows(one, questions[Split.TEST], voting)
+    told = made_with(one, questions, teacher)
     return {
-        **{key: value for key, value in made_with(one, questions, teacher).items() if key != "filter"},
+        **{key: value for key, value in told.items() if key != "filter"},
         "schema": SCHEMA,
+        "training": told["training"] | ADAPTED,
         "n_voting": N_VOTING,
         "chains": chains_told(chains),
         "rows": [row | {"right": interval_of(row["marks"][""])} for row in rows],

@@ -5,7 +5,6 @@ All replies are in the folder's ledger and all students in folders of their own;
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +53,6 @@ class Run:
 
     def model(self, base_model: str, adapter: Path | None = None) -> tuple[Engine, Replies]:
         """A model that answers. A stage lets go of its model when it returns, so that one is in memory."""
-        gc.collect()
         backend = self.workshop.load(base_model, adapter)
         return backend.engine, self.replies(backend)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,8 @@ class OwnWorkshop:
     progress: Progress = silent
 
     def load(self, base_model: str, adapter: Path | None) -> Backend:
-        """The embedded backend. A prompt that is too long raises."""
+        """The embedded backend, in the memory of the one before. A prompt that is too long raises."""
+        gc.collect()
         where = "" if adapter is None else str(adapter)
         return load_backend(
             "embedded",
