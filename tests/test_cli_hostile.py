@@ -36,6 +36,7 @@ VERBS = {
     "distill collect": ["distill", "collect", "--config", "recipe.yaml"],
     "distill select": ["distill", "select", "--config", "recipe.yaml"],
     "distill train": ["distill", "train", "--config", "recipe.yaml"],
+    "distill ranker": ["distill", "ranker", "--config", "recipe.yaml"],
     "distill all": ["distill", "all", "--config", "recipe.yaml"],
     "models list": ["models", "list"],
     "models fetch": ["models", "fetch", "none-such"],

@@ -123,6 +123,7 @@ def test_deaths_lose_no_pair_and_a_poisonous_pair_is_unparsed(ray_here, tmp_path
     assert "1,000 pairs cost" in done.stderr
 
 
+@pytest.mark.long
 def test_a_killed_driver_goes_on_where_it_was(ray_here, tmp_path):
     """Whole shards stay as they are, and no pair of them is asked again; the ledger takes them in the end."""
     pairs = pairs_with(400, **{f"p{n}": "SLOW" for n in range(400)})

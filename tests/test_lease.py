@@ -133,7 +133,7 @@ def lease(stage: Path, out: str, *options: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_kind_of_step_runs_on_a_cpu_and_a_failing_one_stops_no_other(stage):
     steps = (
         "parity,signals,student:grade-0.5b,student:pair-0.5b,student:nobody,bench:grade-0.5b,bare:score,"

@@ -157,7 +157,7 @@ def is_right(verdict):
     return verdict["status"] != "unparsed" and p_ab == pytest.approx((n % 99 + 1) / 100)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_2000_pairs_are_judged_once_each_by_a_process_that_is_killed_twice(tmp_path):
     pairs = write_pairs(tmp_path / "p.jsonl", range(N_PAIRS))
     out, ledger = tmp_path / "v.jsonl", tmp_path / "l.sqlite"

@@ -120,7 +120,7 @@ def test_the_adapter_loads_and_its_manifest_says_how_it_was_made(here, tiny):
 
 
 def test_a_longer_training_says_first_what_it_takes_and_learns_the_same(here, tiny):
-    made = recipe(tiny, epochs=20, batch_tokens=512, patience=0)
+    made = recipe(tiny, epochs=5, batch_tokens=512, patience=0)
     before = trained(made)
     shutil.rmtree(RUN.adapter)
     said: list[str] = []

@@ -6,7 +6,6 @@ samples in files; the result is made of them.
 
 from __future__ import annotations
 
-import gc
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +109,6 @@ def made_students(one: Run, workshop: Workshop, chains: Chains) -> dict[str, Stu
     """Every student by its name, in an order in which those come first that others are made of."""
     made: dict[str, Student] = {}
     for how in STUDENTS:
-        gc.collect()
         folder = one.folder / "students" / how
         made[how] = workshop.learn(how, chains, one.plan.student, folder, 0, TASK.epochs, made)
     return made
@@ -151,7 +149,6 @@ class Drawn:
 
 def drawn(one: Run, workshop: Workshop, test: Sequence[Question], student: Student) -> Drawn:
     """The samples of a student. Its model is let go of when this returns."""
-    gc.collect()
     backend = workshop.load(student.base_model, student.adapter)
     samples = sampled(TASK.system_1, test, N_VOTING, one.replies(backend), "sampling to vote")
     chains = [
@@ -170,7 +167,6 @@ def weighed_votes(
     """The samples of a student with what each of them weighs, by a ranker that the chains have taught."""
     plan = one.plan
     found = drawn(one, workshop, questions[Split.TEST], student)
-    gc.collect()
     ranker = workshop.rank(taught, plan.student, one.folder / "ranker", 0, TASK.epochs)
     key = sha256_of_json([found.key, chains_hash(taught.right), chains_hash(taught.wrong)])
     path = one.folder / "scores.json"

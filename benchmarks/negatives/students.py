@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Workshop(students.Workshop, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnWorkshop(students.OwnWorkshop):
-    """Models on this machine."""
+    """Models on this machine, one after the other in memory."""
 
     def learn(
         self,
@@ -64,6 +65,7 @@ class OwnWorkshop(students.OwnWorkshop):
         return self.trained(rows, base_model, folder, seed, epochs=epochs, **settings)
 
     def rank(self, chains: Chains, base_model: str, folder: Path, seed: int, epochs: int) -> Path:
+        gc.collect()
         train_ranker(
             rows_of(chains.right),
             rows_of(chains.wrong),
