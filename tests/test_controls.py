@@ -34,11 +34,9 @@ from benchmarks.controls.plan import (
     Plan,
     Rates,
     Scale,
-    begun_plan,
     fitted,
     learning_s,
     plan_of,
-    write_plan,
     writing_s,
 )
 from benchmarks.controls.run import OPTIMAL, SCHEMA, SOLVED, UNREAD, WRONG, mark_of, run
@@ -68,6 +66,7 @@ from benchmarks.controls.words import (
     read_reply,
     reply_words,
 )
+from benchmarks.system2.plan import begun_plan, write_plan
 from distill.dropping import FEWER, NO_CLOSE, NO_COST, NOTHING, WHOLE, Kind, dropped
 from judge.errors import InputError
 from judge.records import Unparsed

@@ -11,8 +11,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.controls.plan import begun_plan, estimate_words, fitted, measured, plan_of, write_plan
+from benchmarks.controls.plan import estimate_words, fitted, measured, plan_of
 from benchmarks.controls.run import run
+from benchmarks.system2.plan import begun_plan, write_plan
 from judge.errors import JudgeError
 from judge.io.durations import seconds_in
 from judge.progress import shown_progress

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.controls.mazes import Maze, Splits, drawn_splits, search
 from benchmarks.controls.model import Shape, new_model, written
@@ -14,7 +14,6 @@ from benchmarks.controls.students import LEARNERS, Course, Training
 from benchmarks.controls.words import FAST, Coder, parts_of, prompt_words, reply_words
 from benchmarks.system2.plan import hours
 from judge.errors import InputError
-from judge.io.writing import write_whole
 
 LEAST_MAZES, MOST_MAZES = 10_000, 50_000
 LEAST_STEPS = 500
@@ -55,6 +54,8 @@ class Plan:
     held_out: int
     test: int
     steps: int
+
+    FIXED: ClassVar[tuple[str, ...]] = ("scale", "seed")
 
     def splits(self) -> Splits:
         return drawn_splits(self.seed, SCALES[self.scale].size, self.train, self.held_out, self.test)
@@ -159,30 +160,3 @@ def estimate_words(plan: Plan, rates: Rates) -> str:
         f"{plan.test} to measure)"
     )
     return "\n".join([total, *(f"  {name}: {hours(each)}" for name, each in parts.items())])
-
-
-# --- kept ------------------------------------------------------------------------------------------------
-
-
-def begun_plan(path: Path, wanted: Plan) -> Plan | None:
-    """The plan of the run that has begun there, which keeps its sizes; None where none has.
-
-    Raises:
-        InputError: the file is no plan, or the run that has begun is another one.
-    """
-    if not path.is_file():
-        return None
-    try:
-        begun = Plan(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: no plan of a run ({error}). Remove it, or name another folder.") from error
-    for name in ("scale", "seed"):
-        found, other = getattr(begun, name), getattr(wanted, name)
-        if found != other:
-            what = f"this run has {name} {found}, and {other} was asked for"
-            raise InputError(f"{path}: {what}. Name another folder.")
-    return begun
-
-
-def write_plan(path: Path, plan: Plan) -> None:
-    write_whole(path, json.dumps(asdict(plan)) + "\n", parents=True)

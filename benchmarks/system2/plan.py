@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from benchmarks.system2.task import Procedure, Split, Task
 from judge.backends import Backend, Sampling
@@ -42,6 +43,8 @@ class Plan:
     held_out: int
     test: int
     seeds: int
+
+    FIXED: ClassVar[tuple[str, ...]] = ("task", "teacher", "student")
 
     def n(self, split: Split) -> int:
         return {Split.TRAIN: self.train, Split.HELD_OUT: self.held_out, Split.TEST: self.test}[split]
@@ -207,7 +210,17 @@ def estimate_words(
     return "\n".join([total, *(f"  {name}: {hours(seconds)}" for name, seconds in parts)])
 
 
-def begun_plan(path: Path, wanted: Plan) -> Plan | None:
+class Planned(Protocol):
+    """A dataclass of plain values; two plans that differ in a field of `FIXED` are of two runs."""
+
+    FIXED: ClassVar[tuple[str, ...]]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+P = TypeVar("P", bound=Planned)
+
+
+def begun_plan(path: Path, wanted: P) -> P | None:
     """The plan of the run that has begun there, which keeps its sizes; None where none has.
 
     Raises:
@@ -216,16 +229,16 @@ def begun_plan(path: Path, wanted: Plan) -> Plan | None:
     if not path.is_file():
         return None
     try:
-        begun = Plan(**json.loads(path.read_text(encoding="utf-8")))
+        begun = type(wanted)(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: no plan of a run ({error}). Remove it, or name another folder.") from error
-    for field in ("task", "teacher", "student"):
-        found, other = getattr(begun, field), getattr(wanted, field)
+    for name in wanted.FIXED:
+        found, other = getattr(begun, name), getattr(wanted, name)
         if found != other:
-            what = f"this run has {field} {found}, and {other} was asked for"
+            what = f"this run has {name} {found}, and {other} was asked for"
             raise InputError(f"{path}: {what}. Name another folder.")
     return begun
 
 
-def write_plan(path: Path, plan: Plan) -> None:
+def write_plan(path: Path, plan: Planned) -> None:
     write_whole(path, json.dumps(asdict(plan)) + "\n", parents=True)
