@@ -13,13 +13,11 @@ from pathlib import Path
 
 from benchmarks.controls.plan import estimate_words, fitted, measured, plan_of
 from benchmarks.controls.run import run
-from benchmarks.system2.plan import begun_plan, write_plan
+from benchmarks.system2.plan import PLAN, begun_plan, write_plan
 from judge.errors import JudgeError
 from judge.io.durations import seconds_in
 from judge.progress import shown_progress
 from judge.provenance import write_result
-
-PLAN = "plan.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +64,6 @@ class OwnWorkshop(students.OwnWorkshop):
         return self.trained(rows, base_model, folder, seed, epochs=epochs, **settings)
 
     def rank(self, chains: Chains, base_model: str, folder: Path, seed: int, epochs: int) -> Path:
-        gc.collect()
         train_ranker(
             rows_of(chains.right),
             rows_of(chains.wrong),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.system2.plan import (
+    PLAN,
     Plan,
     Rates,
     StagesOf,
@@ -18,8 +19,6 @@ from benchmarks.system2.plan import (
 )
 from benchmarks.system2.students import Workshop
 from benchmarks.system2.task import Split, Task
-
-PLAN = "plan.json"
 
 
 def begun(

@@ -17,6 +17,9 @@ from judge.io.writing import write_whole
 from judge.prompts import plain
 from judge.records import Prompt
 
+PLAN = "plan.json"
+"""The plan's file in the folder of a run."""
+
 CHARACTERS_A_TOKEN = 4
 STUDENTS = 3
 """Of each seed: taught by what the filter keeps, by the first samples, and by System 1."""

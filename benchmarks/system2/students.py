@@ -73,7 +73,6 @@ class OwnWorkshop:
         self, rows: Sequence[Row], base_model: str, folder: Path, seed: int, **settings: Any
     ) -> Student:
         """None of the rows is held out, since each task has questions for that."""
-        gc.collect()
         manifest = train_rows(
             rows,
             folder,
