@@ -412,6 +412,7 @@ def test_the_stronger_maker_wins_at_like_length():
         assert worse.endswith(".")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_in_a_ladder_the_longer_answer_wins_as_often_as_not(seed):
     longer = Counter(

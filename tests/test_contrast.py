@@ -283,6 +283,7 @@ def test_without_another_prompt_its_place_is_taken_by_another_kind():
 # --- length
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_length_does_not_say_which_answer_is_worse(seed):
     made = contrast_examples(examples_of(400, seed), 1, seed)

@@ -86,6 +86,7 @@ def test_a_smoothed_value_is_the_mean_of_its_neighbours():
 # --- what it can be made of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("history", "is_there", "is_not"),
     [
@@ -117,6 +118,7 @@ def test_thousands_of_steps_make_no_huge_file():
     assert len(svg) < 400_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("title", "shown"),
     [

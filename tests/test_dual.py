@@ -238,6 +238,7 @@ def test_what_is_left_keeps_its_order_and_no_criterion_is_half_there(n, seed, le
         assert bool(one.reason) == (level == WHOLE)
 
 
+@pytest.mark.slow
 def test_levels_come_as_often_as_their_shares_say_and_thirty_percent_of_criteria_go():
     shares, n = [0.4, 0.1, 0.15, 0.05, 0.3], 20_000
     counts = Counter(drawn_level(shares, dice_of(0, epoch, "pair")) for epoch in range(n))

@@ -158,6 +158,7 @@ def test_of_two_servers_one_dies_and_every_pair_has_one_verdict_all_the_same(tmp
     assert backend.news() == ()
 
 
+@pytest.mark.slow
 def test_a_run_says_which_address_failed():
     dying, other = DiesAfter(3), Counted()
     with dying, other, Judge(backend=f"server:{dying.url},{other.url}", base_model="m", cache=False) as judge:
@@ -210,6 +211,7 @@ def test_a_prompt_that_fails_everywhere_stops_the_run_in_one_line_that_names_it(
         backend.choose(prompts_of(scored_pairs(20)), "AB")
 
 
+@pytest.mark.slow
 def test_an_address_that_wants_a_pause_gets_one_while_the_others_go_on():
     class Busy(Counted):
         def answer(self, path, body):
@@ -343,6 +345,7 @@ def test_one_that_comes_back_as_another_model_is_used_no_more_and_that_is_said_o
     assert changing.n_back == 1
 
 
+@pytest.mark.slow
 def test_what_one_address_alone_refuses_is_learnt_of_that_one_and_leaves_it_out():
     class Picky(Counted):
         def answer(self, path, body):
@@ -487,6 +490,7 @@ def test_two_services_are_one_judge_and_one_that_stops_is_no_loss(tmp_path):
     assert line.startswith(f"{other.url} fails")
 
 
+@pytest.mark.slow
 def test_services_of_two_judges_are_refused_at_the_start():
     with serving() as one, serving("scripted:first") as other:
         backend = ServiceBackend(f"{one.url},{other.url}", patience=QUICK)

@@ -138,6 +138,7 @@ def test_without_a_difference_it_rarely_fails(n_cases, level, ties):
     assert (high < EVEN_RATE).mean() <= (MAX_FALSE if level == LEVEL else 0.03)
 
 
+@pytest.mark.slow
 def test_without_a_difference_it_rarely_fails_where_cases_come_in_clusters():
     """Five answers a question, each question leaning one way; sizes differ as well."""
     dice = np.random.default_rng(1)
@@ -233,6 +234,7 @@ def test_the_interval_of_all_times_holds_at_all_times():
 # --- the table of power
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_cases", "win_rate", "margin"), [(25, 0.3, 0.05), (200, 0.35, 0.0), (60, 0.45, 0.05)]
 )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
 from itertools import chain
@@ -208,12 +209,23 @@ def imports_in(sources: Mapping[str, str]) -> dict[str, set[str]]:
 
 def imported_names(source: str, package: str) -> Iterator[str]:
     """Dotted names of all imports, those inside functions too; `from a import b` gives `a.b`."""
+    for level, module, name in imports_of(source):
+        if name is None:
+            yield module
+        else:
+            yield f"{resolve_name('.' * level + module, package)}.{name}"
+
+
+@cache
+def imports_of(source: str) -> list[tuple[int, str, str | None]]:
+    """All imports of a source as (dots, module, name); the name is None for `import module`."""
+    found: list[tuple[int, str, str | None]] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [(0, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), package)
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            found += [(node.level, node.module or "", alias.name) for alias in node.names]
+    return found
 
 
 def imported_files(names: Iterable[str], file_of: Mapping[str, str]) -> set[str]:

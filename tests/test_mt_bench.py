@@ -113,6 +113,7 @@ def test_every_voted_pair_is_there_once_whichever_way_round_its_votes_name_it(da
     assert all(pair.conversation_a[-1].role == "assistant" for pair in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("turn", "digits"),
     [
@@ -136,6 +137,7 @@ def test_each_side_keeps_its_own_models_text(data_dir):
             assert response == text_of[pair.metadata["question_id"], pair.metadata[f"model_{side}"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [1, 2])
 def test_each_vote_is_for_the_model_that_its_row_names(data_dir, turn):
     dataset = whole(data_dir, turn, "experts")

@@ -82,6 +82,7 @@ def test_no_sequences_make_no_batches():
     assert batches_of([], 10) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", [0, 40, 300])
 def test_packed_attention_is_causal_attention_over_each_sequence(head):
     torch = pytest.importorskip("torch")

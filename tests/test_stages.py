@@ -119,6 +119,7 @@ def test_a_failure_leaves_no_manifest_and_the_next_run_asks_only_what_is_missing
     ]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cut_between_rounds_is_one_of_the_pairs_before(here, monkeypatch):
     choose, asked = ScriptedBackend.choose, []
 
