@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Never
 
 from judge.backends import load_backend, news_of, systems_of
 from judge.errors import InputError
-from judge.evaluate import is_identical, judge_pairs
+from judge.evaluate import is_identical, judge_pairs, judge_until
+from judge.io.durations import over_after, seconds_in
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
@@ -233,19 +234,25 @@ class Judge:
         [verdict] = self.judge([Pair.of(prompt, a, b, reference=reference, system=system)])
         return verdict
 
-    def judge(self, pairs: Iterable[Pair]) -> list[Verdict]:
-        """One verdict per pair, in the pairs' order.
+    def judge(self, pairs: Iterable[Pair], *, within: str | None = None) -> list[Verdict]:
+        """One verdict per pair, in the pairs' order; with `within` perhaps of some pairs only.
 
         What the ledger knows is not asked again, save for what could not be read; `replay` then says how
         much that was. Two equal answers are a tie, and no model is asked. A run that was interrupted goes on
         where it was, and ends with the same verdicts. Some seconds at most for one pair; for many, see
         `Judge`.
 
+        Args:
+            within: a time such as "30m" after which no further batch is begun. The verdicts are then of the
+                pairs that were judged, which are a sample of all that has nothing to do with length; the same
+                call goes on.
+
         Raises:
-            InputError: something that is not a pair, or a calibration of another judge.
+            InputError: something that is not a pair, a calibration of another judge, or no time.
             BackendError: the engine failed. Every batch before that is in the ledger.
         """
         wanted = _pairs_of(pairs)
+        is_over = None if within is None else over_after(seconds_in(within, "within"))
         with self._lock, self._progress_shown():
             # A server may become another judge as it is asked; of all others it is known before any work.
             if not self.options.backend.startswith("server:"):
@@ -257,7 +264,9 @@ class Judge:
                 nonlocal made
                 made = self._ledger.made(fingerprint, asked)
 
-            verdicts = judge_pairs(wanted, self._method, self._ledger, self._tell, look_up)
+            found = judge_until(wanted, self._method, is_over, self._ledger, self._tell, look_up)
+            verdicts = [verdict for verdict in found if verdict is not None]
+            wanted = [pair for pair, verdict in zip(wanted, found, strict=True) if verdict is not None]
             self._remember(wanted)
             read_by = self._method.identity
             noticed = self._ledger.noticed(read_by.fingerprint, systems_of(self._method.backend))

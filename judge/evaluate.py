@@ -22,6 +22,23 @@ def judge_pairs(
 ) -> list[Verdict]:
     """One verdict per pair, in the pairs' order. What the ledger knows is not judged again.
 
+    Raises:
+        BackendError: the engine failed. Every batch before that is in the ledger.
+    """
+    verdicts = judge_until(pairs, method, None, ledger, progress, begun)
+    return [verdict for verdict in verdicts if verdict is not None]  # all of them
+
+
+def judge_until(
+    pairs: Sequence[Pair],
+    method: Method,
+    is_over: Callable[[], bool] | None,
+    ledger: Ledger | None = None,
+    progress: Progress = silent,
+    begun: Callable[[str], None] = lambda fingerprint: None,
+) -> list[Verdict | None]:
+    """The same, with None for each pair that was not judged when it was over.
+
     Two equal answers are a tie, and nobody is asked. A reading that could not be read is asked again, and its
     pair alone where the others of its batch are known.
 
@@ -32,7 +49,11 @@ def judge_pairs(
     A server that teaches what it refuses is another judge from then on. Its verdicts are begun anew, and what
     the ledger knows of that one is not judged again.
 
+    Where it may be over before all are judged, batches come in an order that has nothing to do with length,
+    so that what is judged by then is a fair sample of the pairs.
+
     Args:
+        is_over: no further batch is begun once this is true; None judges all pairs.
         begun: is told the judge's fingerprint before the ledger is asked, and again where it changes.
 
     Raises:
@@ -40,7 +61,7 @@ def judge_pairs(
     """
     while True:
         try:
-            return _judged(pairs, method, ledger, progress, begun)
+            return _judged(pairs, method, is_over, ledger, progress, begun)
         except EngineChanged:  # a server can teach only so much
             continue
 
@@ -48,10 +69,11 @@ def judge_pairs(
 def _judged(
     pairs: Sequence[Pair],
     method: Method,
+    is_over: Callable[[], bool] | None,
     ledger: Ledger | None,
     progress: Progress,
     begun: Callable[[str], None],
-) -> list[Verdict]:
+) -> list[Verdict | None]:
     """The verdicts of one fingerprint. Raises EngineChanged where the method has another one meanwhile."""
     fingerprint = method.identity.fingerprint if ledger is None else ledger.register(method.identity)
     begun(fingerprint)
@@ -61,7 +83,10 @@ def _judged(
     todo = [left for batch in batches if (left := _left_of(batch, known))]
     if ledger is not None:
         ledger.forget_replies(_unreadable_steps(todo, known))
-    method.prepare([pair for batch in todo for pair in batch], progress)
+    if is_over is None:
+        method.prepare([pair for batch in todo for pair in batch], progress)
+    else:
+        todo.sort(key=lambda batch: batch[0].content_hash)
 
     n_characters = sum(map(size_of, contents.values()))
     n_left = sum(size_of(pair) for batch in todo for pair in batch)
@@ -73,6 +98,10 @@ def _judged(
 
     show_progress()
     for batch in todo:
+        if is_over is not None:
+            if is_over():
+                break
+            method.prepare(batch)
         entries = read_batch(batch, method)
         if ledger is not None:
             ledger.record(fingerprint, entries)
@@ -156,7 +185,9 @@ def _unreadable_steps(batches: Sequence[Sequence[Pair]], known: dict[tuple[str, 
     }
 
 
-def _verdict_of(pair: Pair, known: dict[tuple[str, Order], Reading], fingerprint: str) -> Verdict:
+def _verdict_of(pair: Pair, known: dict[tuple[str, Order], Reading], fingerprint: str) -> Verdict | None:
     if is_identical(pair):
         return combine(pair.id, dict.fromkeys(Order, IDENTICAL), fingerprint)
-    return combine(pair.id, {order: known[pair.content_hash, order] for order in Order}, fingerprint)
+    readings = {order: known.get((pair.content_hash, order)) for order in Order}
+    whole = {order: reading for order, reading in readings.items() if reading is not None}
+    return combine(pair.id, whole, fingerprint) if len(whole) == len(Order) else None

@@ -56,6 +56,15 @@ def test_lists_go_in_and_lists_of_equal_length_come_out(longer):
     assert [verdict.pair_id for verdict in longer.judge(iter(twice))] == [pair.id for pair in twice]
 
 
+def test_with_no_time_there_are_the_verdicts_that_the_ledger_knows(longer):
+    judged = longer.judge(FOUR_PAIRS[:2], within="1h")
+    assert [verdict.pair_id for verdict in judged] == [pair.id for pair in FOUR_PAIRS[:2]]
+    assert longer.judge(FOUR_PAIRS, within="0s") == judged
+    assert len(longer.replay.made) == 2
+    with pytest.raises(InputError, match=r"^within: 'soon'\. It must be a time"):
+        longer.judge(FOUR_PAIRS, within="soon")
+
+
 def test_what_the_ledger_knows_is_not_asked_again(tmp_path):
     with Judge(backend="scripted:longer", ledger=tmp_path / "ledger.sqlite") as first:
         verdicts = first.judge(FOUR_PAIRS)

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from judge._version import __version__
 from judge.cli import main as cli
 from judge.cli.main import app
+from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
 from judge.records import Outcome, Status
@@ -180,6 +181,23 @@ def test_run_reads_pairs_from_standard_input(run, pairs_file):
 
 
 @pytest.mark.slow
+def test_a_run_whose_time_is_up_writes_what_was_judged_and_goes_on(run, pairs_file, tmp_path):
+    out = tmp_path / "v.jsonl"
+    some = ("--limit", 2, "--method", "direct", "--backend", "scripted:longer")
+    given = ("run", pairs_file, "--out", out, *some[2:])
+    assert run("run", pairs_file, "--out", out, *some).returncode == 0
+    late = run(*given, "--within", "0s")
+    assert late.returncode == 3
+    assert len(read_verdicts(out)) == 2
+    n_all = len(read_pairs(pairs_file))
+    assert f"The time of --within is up: {n_all - 2} of {n_all} pairs are not judged." in late.stderr
+    assert run(*given, "--within", "1h").returncode == 0
+    assert len(read_verdicts(out)) == n_all
+    wrong = run(*given, "--within", "a while")
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("--within: 'a while'. It must be a time such as 90s") == 1
+
+
 def test_limit_takes_the_first_pairs_and_with_a_seed_a_sample_that_repeats(run, tmp_path):
     write_pairs(tmp_path / "many.jsonl", [pair_of(str(i), "b", id=f"p{i:02}") for i in range(30)])
 

@@ -30,7 +30,7 @@ from judge.cluster.pool import Cluster, Pool, cluster_of, connected, needs_of, s
 from judge.cluster.sources import Source, files_of, sources_of
 from judge.cluster.storage import below, names_in, put_whole
 from judge.cluster.watch import Watch, cost_in_words, in_words
-from judge.cluster.worker import BlockReader, Done, Failed, Task, Told, Worker
+from judge.cluster.worker import BlockReader, Done, Failed, Late, Task, Told, Worker
 from judge.errors import BackendError, BadLines, InputError, MissingExtra, ModelError, PromptTooLong
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
@@ -408,11 +408,18 @@ def test_a_machine_that_cannot_make_the_judge_fails_at_its_blocks_alone(many, mo
 
     monkeypatch.setattr(running, "BlockReader", no_weights)
     monkeypatch.setattr(running.time, "sleep", rests.append)
-    actor = running.PoolWorker(LONGER, "judge", "shards", None)
+    actor = running.PoolWorker(LONGER, "judge", "shards", None, None)
     task = task_of(many, Reads())
     made = actor(pa.table({"item": [pickle.dumps(task)]}))
     assert pickle.loads(made["item"][0].as_py()) == Failed(task.name, 100, "no weights here")
     assert rests == [5.0]
+
+
+def test_a_block_is_not_begun_when_the_time_is_up(many):
+    actor = running.PoolWorker(LONGER, "judge", "shards", None, ends_at=0.0)
+    task = task_of(many, Reads())
+    made = actor(pa.table({"item": [pickle.dumps(task)]}))
+    assert pickle.loads(made["item"][0].as_py()) == Late(task.name, 100)
 
 
 # --- shards ---------------------------------------------------------------------------------------------
@@ -582,6 +589,19 @@ def test_what_fails_everywhere_ends_the_run_with_its_reason(monkeypatch):
     assert rounds == [["a", "b", "c", "d"], ["c"]]
     assert watch.n_done == 30
     assert told == "10 pairs could not be judged: no room for c. What was done is kept."
+
+
+def test_blocks_that_were_not_begun_in_time_are_told_and_not_handed_out_again(monkeypatch):
+    def worked(tasks, pool):
+        yield Done("a", {"pairs": 10}, 1.0)
+        yield Failed("b", 10, "no room for b")
+        yield from (Late(task.name, 10) for task in tasks if task.name in "cd" or len(tasks) == 1)
+
+    monkeypatch.setattr(running, "worked", worked)
+    with pytest.raises(BackendError, match="no room for b"):
+        running.judge_blocks(FOUR[1:2], Pool(object, (), 9), Watch(40, 0, 9))
+    monkeypatch.setattr(running, "worked", lambda tasks, pool: (Late(task.name, 10) for task in tasks))
+    assert running.judge_blocks(FOUR, Pool(object, (), 9), Watch(40, 0, 9)) == dict.fromkeys("abcd", 10)
 
 
 def test_failures_one_after_the_other_end_the_run_before_all_blocks_were_tried(monkeypatch):

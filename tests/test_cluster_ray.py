@@ -206,6 +206,30 @@ def test_a_folder_of_any_forms_has_the_verdicts_of_one_process(shared, tmp_path)
     assert "300 of them had whole shards; 0 were judged" in said
 
 
+def test_a_run_whose_time_is_up_writes_what_was_judged_and_goes_on(shared, tmp_path, monkeypatch):
+    """All blocks in time, then with half of the shards gone and no time, then with none left."""
+    monkeypatch.chdir(tmp_path)
+    pairs = pairs_with(200)
+    write_pairs("pairs.jsonl", pairs)
+    given = ("run", "pairs.jsonl", "--method", "direct", "--backend", "scripted:longer", *ON)
+    judge(*given, "--out", "out.jsonl", "--within", "1h")
+    assert read_verdicts("out.jsonl") == expected_of(pairs)
+    folder = Path("out.jsonl.shards")
+    shards = sorted(folder.glob("*.jsonl.gz"))
+    for path in (*shards[::2], folder / "manifest.json"):
+        path.unlink()
+    told = judge(*given, "--out", "out.jsonl", "--within", "0s", expect=3)
+    found = read_verdicts("out.jsonl")
+    assert 0 < len(found) < 200
+    assert f"The time of --within is up: {200 - len(found)} of 200 pairs are not judged." in told
+    assert not (folder / "manifest.json").exists(), "a manifest is of a whole run"
+    for path in shards[1::2]:
+        path.unlink()
+    early = judge(*given, "--out", "out.jsonl", "--within", "0s", expect=2)
+    assert "--within: 0s were up before a block was judged. Give more time." in early
+    assert read_verdicts("out.jsonl") == found
+
+
 def test_bad_lines_are_told_before_anything_is_judged(shared, tmp_path):
     (tmp_path / "pairs.jsonl").write_text(
         '{"prompt": "2 + 2?", "response_a": "4", "response_b": "5"}\n{"id": "x"}\n'

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import median, quantiles
 
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends.scripted import ScriptedBackend, longer, text_of
 from judge.errors import BackendError
-from judge.evaluate import judge_pairs, planned, size_of
+from judge.evaluate import judge_pairs, judge_until, planned, size_of
 from judge.io.verdicts import verdict_from_cells, verdict_to_json
 from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings
@@ -74,6 +75,42 @@ def test_a_run_that_broke_keeps_its_whole_batches_and_goes_on_with_the_rest(ledg
     resumed = Counting()
     assert judge_pairs(pairs, Direct(resumed), ledger) == unbroken
     assert broken.n_asked + resumed.n_asked == 2 * len(pairs)
+
+
+def over_after_batches(n):
+    """Over once this was asked `n` times."""
+    asked = iter([False] * n)
+    return lambda: next(asked, True)
+
+
+def test_no_batch_is_begun_when_it_is_over_and_the_same_call_goes_on(ledger):
+    pairs = many_pairs(12)
+    whole = judge_pairs(pairs, Direct(Counting()))
+    first = judge_until(pairs, Direct(Counting()), over_after_batches(3), ledger)
+    n_judged = sum(verdict is not None for verdict in first)
+    assert 0 < n_judged < len(pairs)
+    assert all(mine in (None, its) for mine, its in zip(first, whole, strict=True))
+    assert judge_until(pairs, Direct(Counting()), over_after_batches(0), ledger) == first
+    rest = Counting()
+    assert judge_until(pairs, Direct(rest), over_after_batches(99), ledger) == whole
+    assert rest.n_asked == 2 * (len(pairs) - n_judged)
+
+
+def test_what_is_judged_by_then_is_neither_the_longest_nor_the_shortest():
+    pairs = [pair_of("a" * 1_000 * (1 + n // 10), "b" * n, id=f"p{n}") for n in range(200)]
+    found = judge_until(pairs, Direct(Counting()), over_after_batches(40))
+    judged = [size_of(pair) for pair, verdict in zip(pairs, found, strict=True) if verdict is not None]
+    assert 20 < len(judged) < 100
+    shorter, _, longer = quantiles(map(size_of, pairs), n=4)
+    assert shorter < median(judged) < longer
+
+
+def test_plans_are_written_for_the_batches_that_are_begun_alone():
+    pairs = [replace(one, id=f"p{n}") for n, one in enumerate(many_pairs(12))]
+    few, all_of_them = Counting(), Counting()
+    judge_until(pairs, BranchSolveMerge(few), over_after_batches(1))
+    judge_until(pairs, BranchSolveMerge(all_of_them), over_after_batches(99))
+    assert 0 < few.n_asked < all_of_them.n_asked
 
 
 def test_a_failure_is_not_kept(ledger):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judge.cli.console import NOT_ALL_JUDGED, check_writable, interruptible, progress_shown
+from judge.cli.console import NOT_ALL_JUDGED, check_writable, interruptible, progress_shown, time_is_up
 from judge.errors import InputError
 from judge.options import JudgeOptions
 
@@ -111,6 +111,7 @@ def run_there(
     mapping: str,
     limit: int | None,
     seed: int | None,
+    within: str | None,
     price: float | None,
     no_cache: bool,
     quiet: bool,
@@ -118,12 +119,14 @@ def run_there(
     """Judges on a cluster, and writes the verdicts in the input's order.
 
     Raises:
-        InputError: the pairs, the folder of shards or the file of verdicts are wrong.
+        InputError: the pairs, the folder of shards or the file of verdicts are wrong, or the time of `within`
+            was up before a block was judged.
         BackendError: the cluster or the judge cannot work.
     """
     from judge.cluster.merging import total_of, write_merged
     from judge.cluster.pool import connected
     from judge.cluster.running import judge_there, write_manifest
+    from judge.io.durations import seconds_in
 
     check_writable(out, (pairs,), (".jsonl",))
     if shards is None and out == "-":
@@ -135,6 +138,7 @@ def run_there(
             print(line, file=sys.stderr, flush=True)
 
     started = time.perf_counter()
+    ends_at = None if within is None else time.time() + seconds_in(within, "--within")
     with interruptible(), progress_shown(quiet) as progress, connected(cluster):
         made = judge_there(
             pairs,
@@ -148,23 +152,30 @@ def run_there(
             seed=seed,
             is_fresh=no_cache,
             price=price,
+            ends_at=ends_at,
         )
+        if made.n_late == made.n_pairs:
+            raise InputError(f"--within: {within} were up before a block was judged. Give more time.")
         counts = write_merged(out, made.shards, made.names)
-        write_manifest(made, pairs, counts)
+        if not made.n_late:
+            write_manifest(made, pairs, counts)
     total = total_of(counts)
     _say_end(say, made, total, time.perf_counter() - started, price)
     if out != "-":
         say(f"Verdicts: {out}")
-    if total["unparsed"]:
+    if made.n_late:
+        say(time_is_up(made.n_late, made.n_pairs))
+    if made.n_late or total["unparsed"]:
         raise typer.Exit(NOT_ALL_JUDGED)
 
 
 def _say_end(say: Say, made: Made, total: Mapping[str, int], elapsed_s: float, price: float | None) -> None:
     from judge.cluster.watch import cost_in_words, in_words
 
-    n_new = made.n_pairs - made.n_known
+    n_judged = made.n_pairs - made.n_late
+    n_new = n_judged - made.n_known
     say(
-        f"{made.n_pairs:,} pairs in both orders: {total['consistent']:,} consistent, "
+        f"{n_judged:,} pairs in both orders: {total['consistent']:,} consistent, "
         f"{total['inconsistent']:,} inconsistent, {total['unparsed']:,} unparsed."
     )
     say(f"{made.n_known:,} of them had whole shards; {n_new:,} were judged in {in_words(elapsed_s)}.")

@@ -41,8 +41,14 @@ NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Ask everything again, and keep nothing in the ledger.")
 ]
 NOT_ALL_JUDGED = 3
-"""Exit status of `judge run` and `judge bench` where a pair stayed unparsed."""
+"""Exit status of `judge run` and `judge bench` where a pair stayed unparsed, or `--within` was up before."""
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+
+
+def time_is_up(n_left: int, n_pairs: int) -> str:
+    """What to tell where `--within` ended a run."""
+    left = f"{n_left:,} of {n_pairs:,} pairs are not judged"
+    return f"The time of --within is up: {left}. The same command goes on."
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from judge.cli.console import (
     check_writable,
     interruptible,
     show_study,
+    time_is_up,
     write,
 )
 from judge.cli.ledger import app as ledger_app
@@ -281,6 +282,14 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
     ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Begin nothing new after this time (90s, 9m, 2h, 1h30m), and write what was judged; the "
+            "same command goes on.",
+        ),
+    ] = None,
     mapping: forms.MapOption = "",
     on: cluster.OnOption = "",
     shards: cluster.ShardsOption = None,
@@ -294,12 +303,18 @@ def run(
     *,
     judge: JudgeOptions,
 ) -> None:
-    """Judge a file of pairs in both orders. Exit status 0: all were judged; 3: some are unparsed."""
+    """Judge a file of pairs in both orders. Exit status 0: all were judged; 3: some were not."""
+    if within is not None:
+        from judge.io.durations import seconds_in
+
+        seconds_in(within, "--within")
     if on:
         if ledger is not None:
             raise InputError("--ledger: with --on shards are the record. `judge ledger import` takes them.")
         where = cluster.cluster_of(on, workers, worker_cpus, worker_gpus)
-        cluster.run_there(pairs, out, where, shards, judge, mapping, limit, seed, price, no_cache, quiet)
+        cluster.run_there(
+            pairs, out, where, shards, judge, mapping, limit, seed, within, price, no_cache, quiet
+        )
         return
     cluster.refuse_alone(
         shards=shards, workers=workers, worker_cpus=worker_cpus, worker_gpus=worker_gpus, price=price
@@ -313,8 +328,10 @@ def run(
     chosen = sample(read_pairs(pairs, silent if quiet else told, mapping), limit, seed)
     with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
         started = time.perf_counter()
-        verdicts = asked.judge(chosen)
+        verdicts = asked.judge(chosen, within=within)
         elapsed_s = time.perf_counter() - started
+    n_chosen, judged = len(chosen), {verdict.pair_id for verdict in verdicts}
+    chosen = [pair for pair in chosen if pair.id in judged]
     if is_table(out):
         write_frame(out, verdicts_to_frame(verdicts, chosen))
     else:
@@ -323,7 +340,9 @@ def run(
         _print_findings(verdicts, chosen, elapsed_s, out, asked)
         if asked.tokens_computed:
             print(f"Prompt tokens computed: {asked.tokens_computed:,}", file=sys.stderr)
-    if any(verdict.status is Status.UNPARSED for verdict in verdicts):
+        if n_left := n_chosen - len(chosen):
+            print(time_is_up(n_left, n_chosen), file=sys.stderr)
+    if len(chosen) < n_chosen or any(verdict.status is Status.UNPARSED for verdict in verdicts):
         raise typer.Exit(NOT_ALL_JUDGED)
 
 

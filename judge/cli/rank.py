@@ -56,7 +56,8 @@ def rank(
         ),
     ] = None,
     within: Annotated[
-        str | None, typer.Option(help="Ask nothing new after this time: 90s, 9m, 2h or 1h30m.")
+        str | None,
+        typer.Option(metavar="TIME", help="Ask nothing new after this time: 90s, 9m, 2h or 1h30m."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the order in which prompts are used.")] = 0,
     out: Annotated[str | None, typer.Option(help="Write the ranking as JSON; - is standard output.")] = None,

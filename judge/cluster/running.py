@@ -33,6 +33,7 @@ from judge.cluster.worker import (
     BlockReader,
     Done,
     Failed,
+    Late,
     Task,
     Told,
     Worker,
@@ -59,15 +60,19 @@ class PoolWorker:
     The judge is made for the first block: a machine that cannot make it fails at blocks, and not as a whole.
     """
 
-    def __init__(self, options: JudgeOptions, judge: str, shards: str, attempts: Any) -> None:
+    def __init__(
+        self, options: JudgeOptions, judge: str, shards: str, attempts: Any, ends_at: float | None
+    ) -> None:
         self._options, self._judge, self._shards = options, judge, shards
-        self._attempts = Elsewhere(attempts)
+        self._attempts, self._ends_at = Elsewhere(attempts), ends_at
         self._worker: Worker | None = None
 
     def __call__(self, table: Any) -> Any:
         return made_of(table, self._work)
 
-    def _work(self, task: Task) -> Done | Failed:
+    def _work(self, task: Task) -> Done | Failed | Late:
+        if self._ends_at is not None and time.time() >= self._ends_at:
+            return Late(task.name, task.block.n_pairs)
         try:
             self._worker = self._worker or self._made()
         except JudgeError as error:
@@ -158,9 +163,10 @@ def settled_options(options: JudgeOptions) -> JudgeOptions:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A run whose shards are all whole, in the input's order. `n_known` were there before, of `n_pairs`.
+    """The whole shards of a run, in the input's order. `n_known` pairs were there before, of `n_pairs`.
 
-    `worker_s` are the seconds of all workers together, `elapsed_s` those that the clock counted.
+    `n_late` were not judged, as the time was up. `worker_s` are the seconds of all workers together,
+    `elapsed_s` those that the clock counted.
     """
 
     told: Told
@@ -168,6 +174,7 @@ class Made:
     names: Sequence[str]
     n_pairs: int
     n_known: int
+    n_late: int
     n_workers: int
     worker_s: float
     elapsed_s: float
@@ -185,11 +192,13 @@ def judge_there(
     seed: int | None = None,
     is_fresh: bool = False,
     price: float | None = None,
+    ends_at: float | None = None,
 ) -> Made:
     """Judges a file or a folder of pairs on a connected cluster, and leaves a shard for each block.
 
     Args:
         shards: the folder of the shards, which all machines reach under this name.
+        ends_at: no block is begun from this time on, in seconds since 1970 by each machine's clock.
         is_fresh: judge what has a shard, too.
         price: of one worker for an hour.
 
@@ -212,10 +221,20 @@ def judge_there(
     n_left = sum(task.block.n_pairs for task in todo)
     say(f"{n_pairs:,} pairs in {len(blocks):,} blocks, {n_left:,} of them to judge on {n_workers} workers.")
     attempts = ray.remote(Counted).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
-    pool = Pool(PoolWorker, (options, told.judge, shards, attempts), n_workers, needs)
+    pool = Pool(PoolWorker, (options, told.judge, shards, attempts, ends_at), n_workers, needs)
     watch = Watch(n_pairs, n_pairs - n_left, n_workers, say, progress, price)
-    judge_blocks(todo, pool, watch, is_strict=options.settings.strict)
-    return Made(told, shards, names, n_pairs, n_pairs - n_left, n_workers, watch.worker_s, watch.elapsed_s)
+    late = judge_blocks(todo, pool, watch, is_strict=options.settings.strict)
+    return Made(
+        told=told,
+        shards=shards,
+        names=[name for name in names if name not in late],
+        n_pairs=n_pairs,
+        n_known=n_pairs - n_left,
+        n_late=sum(late.values()),
+        n_workers=n_workers,
+        worker_s=watch.worker_s,
+        elapsed_s=watch.elapsed_s,
+    )
 
 
 def block_bytes(sources: Sequence[Source], told: Told, n_workers: int, shards: str) -> int:
@@ -242,26 +261,38 @@ def block_bytes(sources: Sequence[Source], told: Told, n_workers: int, shards: s
     return size
 
 
-def judge_blocks(todo: Sequence[Task], pool: Pool, watch: Watch, is_strict: bool = False) -> None:
+def judge_blocks(
+    todo: Sequence[Task], pool: Pool, watch: Watch, is_strict: bool = False
+) -> Mapping[str, int]:
     """Has every block judged; those that failed again at the end, as long as that gets some of them done.
+
+    Returns:
+        The blocks that were not begun, as the time was up, with the numbers of their pairs.
 
     Raises:
         BackendError: what is left fails everywhere, so many blocks failed one after the other that the rest
             would, too, or one failed in a strict run.
     """
     left = list(todo)
+    late: dict[str, int] = {}
     while left:
-        failed = _round(left, pool, watch, is_strict)
+        failed = _round(left, pool, watch, is_strict, late)
         if len(failed) == len(left):
             raise BackendError(_told_of(failed))
         left = [task for task in left if task.name in failed]
+    return late
 
 
-def _round(tasks: Sequence[Task], pool: Pool, watch: Watch, is_strict: bool) -> dict[str, Failed]:
-    """Hands out each block once; the failures by their names."""
+def _round(
+    tasks: Sequence[Task], pool: Pool, watch: Watch, is_strict: bool, late: dict[str, int]
+) -> dict[str, Failed]:
+    """Hands out each block once; the failures by their names. Adds those that were not begun to `late`."""
     failed: dict[str, Failed] = {}
     n_in_a_row = 0
     for made in worked(tasks, pool):
+        if isinstance(made, Late):
+            late[made.name] = made.n_pairs
+            continue
         if isinstance(made, Done):
             n_in_a_row = 0
             watch.done(made)

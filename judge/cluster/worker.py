@@ -53,6 +53,14 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A block that nobody began, as the time of the run was up."""
+
+    name: str
+    n_pairs: int
+
+
 class Reader(Protocol):
     """What makes verdicts of pairs; `BlockReader` is one."""
 

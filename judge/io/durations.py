@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 
 from judge.errors import InputError
 from judge.io.rows import shown
@@ -21,3 +23,9 @@ def seconds_in(text: str, option: str) -> float:
         raise InputError(f"{option}: {shown(text)}. It must be a time such as 90s, 9m, 2h or 1h30m.")
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return 3600.0 * hours + 60 * minutes + seconds
+
+
+def over_after(seconds: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """Whether so many seconds have passed since this call."""
+    ends_at = clock() + seconds
+    return lambda: clock() >= ends_at
