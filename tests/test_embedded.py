@@ -11,6 +11,7 @@ from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
 from judge.backends import Sampling, Settings
 from judge.backends.embedded import EmbeddedBackend
+from judge.backends.loaded import LoadedModel
 from judge.errors import BackendError, InputError, ModelError, PromptTooLong
 from judge.evaluate import judge_pairs
 from judge.methods import MethodSettings
@@ -174,8 +175,10 @@ def test_packed_bf16_weights_change_probabilities_by_rounding_only(tiny):
     assert packed.complete(prompts[:1], Sampling(max_new_tokens=3))[0].tokens_out <= 3
 
 
-def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tiny, monkeypatch):
+def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tiny, monkeypatch, tmp_path):
     import torch
+
+    monkeypatch.setenv("JUDGE_CACHE", str(tmp_path))  # where nothing has passed a trial
 
     def spoil(body):
         with torch.no_grad():
@@ -184,6 +187,36 @@ def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tin
     monkeypatch.setattr("judge.backends.loaded.pack_linear_layers", spoil)
     with pytest.raises(ModelError, match="--dtype float32"):
         EmbeddedBackend(Settings(str(tiny), dtype="float32")).load()
+
+
+def test_a_model_that_passed_its_trial_is_not_tried_again_until_something_is_another(
+    tiny, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "cache"))
+    n_tried: list[int] = []
+    trial = LoadedModel._trial
+    monkeypatch.setattr(LoadedModel, "_trial", lambda self: n_tried.append(1) or trial(self))
+
+    def chosen(dtype="float32"):
+        return EmbeddedBackend(Settings(str(tiny), dtype=dtype)).choose(prompts_of(FOUR_PAIRS), "AB")
+
+    assert chosen() == chosen()
+    assert len(n_tried) == 1
+    chosen("bfloat16")
+    assert len(n_tried) == 2
+    monkeypatch.setattr("judge.backends.tried.version_of", lambda package: "another")
+    chosen()
+    assert len(n_tried) == 3
+    for one in (tmp_path / "cache/trials").iterdir():
+        one.write_text("perhaps")
+    chosen()
+    assert len(n_tried) == 4, "what is in the cache says nothing"
+
+
+def test_a_cache_that_cannot_be_written_makes_a_load_no_worse(tiny, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("JUDGE_CACHE", str(tmp_path / "file"))
+    assert EmbeddedBackend(Settings(str(tiny), dtype="float32"))._model().can_pack
 
 
 def test_a_folder_that_is_no_model_is_one_clear_line(tmp_path):

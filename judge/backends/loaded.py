@@ -26,6 +26,7 @@ from judge.backends.integration import nat_model
 from judge.backends.last_layer import only_at
 from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
 from judge.backends.tokens import PromptEncoder
+from judge.backends.tried import Tried
 from judge.errors import BackendError, MissingExtra, ModelError
 from judge.models import basemodels
 from judge.models.adapters import Adapter, check_fits, check_one_lora, is_nat, read_adapter
@@ -72,27 +73,44 @@ class LoadedModel:
         self.device = device
         self.encoder = PromptEncoder(self.tokenizer, settings.max_prompt_tokens, settings.overflow)
         self.batch_tokens = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
+        tried = Tried(base.hash, adapter.hash if adapter else "", is_merged, device, dtype)
+        if (can_pack := tried.remembered()) is not None:
+            if adapter:
+                self._add(adapter, is_merged)
+            self._lay_out()
+            self.can_pack = can_pack
+            return
         trial = self._trial()
-        if adapter:
-            self._add(adapter, trial, is_merged)
         plain = self.plain_logits(*trial)
-        if device == "cpu":
-            pack_linear_layers(self.model.base_model)
-            keep_large_buffers()  # after packing, so that the dense weights are really freed
+        if adapter:
+            without = plain
+            self._add(adapter, is_merged)
+            plain = self.plain_logits(*trial)
+            if plain.equal(without):  # peft itself only warns where names do not match
+                raise ModelError(
+                    f"{adapter.folder}: this adapter changes nothing about this base model's answers."
+                )
+        self._lay_out()
         self.can_pack = _attends_plainly(self.model.config) and _agree(plain, self._packed_logits(*trial)[0])
         if not self.can_pack and not _agree(plain, self.plain_logits(*trial)):
             what = "this model's layers are not what their names say, so bf16 cannot be laid out for this CPU"
             raise ModelError(f"{folder}: {what}. Use --dtype float32.")
+        tried.remember(self.can_pack)
 
-    def _add(self, adapter: Adapter, trial: tuple[list[list[int]], list[int]], is_merged: bool) -> None:
-        """Puts the adapter into the model. peft itself only warns where names do not match."""
+    def _lay_out(self) -> None:
+        """Lays the weights out for this CPU; nothing on a GPU."""
+        if self.device == "cpu":
+            pack_linear_layers(self.model.base_model)
+            keep_large_buffers()  # after packing, so that the dense weights are really freed
+
+    def _add(self, adapter: Adapter, is_merged: bool) -> None:
+        """Puts the adapter into the model."""
         try:
             import peft  # noqa: F401
         except ImportError as error:
             what = 'an adapter needs peft: pip install "four-token-judge[embedded]"'
             raise MissingExtra(f"{what} ({error})") from error
 
-        without = self.plain_logits(*trial)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -100,13 +118,7 @@ class LoadedModel:
         except (RuntimeError, ValueError, KeyError, OSError) as error:
             what = f"{adapter.folder}: this adapter does not fit this base model"
             raise ModelError(f"{what}: {_first_line(error)}") from error
-        self.model = wrapped.get_base_model().eval()
-        if self.plain_logits(*trial).equal(without):
-            raise ModelError(
-                f"{adapter.folder}: this adapter changes nothing about this base model's answers."
-            )
-        if is_merged:
-            self.model = wrapped.merge_and_unload().eval()
+        self.model = (wrapped.merge_and_unload() if is_merged else wrapped.get_base_model()).eval()
 
     def choice_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> tuple[Tensor, int]:
         """Float32 logits of the tokens `ids` after each sequence, shape (sequences, ids); tokens computed."""
