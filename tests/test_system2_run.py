@@ -226,7 +226,7 @@ def test_the_estimate_counts_what_will_be_written(ledger):
     stages = {one.name: one for one in stages_of(task, Plan("last-letters", "t", "s", 10, 5, 20, 1), 50)}
     assert stages["System 2, sampled"].written == 15 * 8 * 100
     assert stages["test questions, System 1"].written == 20 * 4
-    assert stages["students learn"].learned == 3 * 10 * 6 * 54
+    assert stages["students learn"].learned == 2 * 3 * 10 * 6 * 54, "all layers, and not half of them"
     assert hours(1800) == "30 minutes"
     assert hours(5400) == "1.5 hours"
 
@@ -281,7 +281,7 @@ class Scripts:
         return ScriptedBackend(lambda prompt, index: self.known_in(words_of(prompt)), name)
 
     def teach(
-        self, lessons: Sequence[Lesson], base_model: str, folder: Path, seed: int, epochs: int
+        self, lessons: Sequence[Lesson], base_model: str, folder: Path, seed: int, epochs: int, layers: float
     ) -> Student:
         self.taught[folder.name] = lessons
         return Student(base_model, folder, 100 + seed)

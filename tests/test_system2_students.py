@@ -18,13 +18,13 @@ EPOCHS = 30
 
 def test_a_student_replies_what_it_was_taught_and_is_not_trained_twice(tmp_path, monkeypatch):
     # A random model has further to go than a real one.
-    monkeypatch.setattr(students, "TRAINING", {**students.TRAINING, "learning_rate": 0.02, "layers": 1.0})
+    monkeypatch.setattr(students, "TRAINING", {**students.TRAINING, "learning_rate": 0.02})
     base = str(make_model(tmp_path / "tiny", VERDICT_MERGES))
     workshop, folder = OwnWorkshop(), tmp_path / "distilled-0"
-    student = workshop.teach(LESSONS, base, folder, seed=0, epochs=EPOCHS)
+    student = workshop.teach(LESSONS, base, folder, seed=0, epochs=EPOCHS, layers=1.0)
     assert (student.base_model, student.adapter, student.n_steps) == (base, folder / "adapter", EPOCHS)
     before = {path: path.stat().st_mtime_ns for path in student.adapter.iterdir()}
-    assert workshop.teach(LESSONS, base, folder, seed=0, epochs=EPOCHS) == student
+    assert workshop.teach(LESSONS, base, folder, seed=0, epochs=EPOCHS, layers=1.0) == student
     assert {path: path.stat().st_mtime_ns for path in student.adapter.iterdir()} == before
 
     asks = [Ask(one.asked) for one in LESSONS]

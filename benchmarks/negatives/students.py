@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from benchmarks.negatives.chains import Chains
 from benchmarks.system2 import students
 from benchmarks.system2.students import TRAINING, Lesson, Student
+from benchmarks.system2.task import LAYERS
 from distill.ranker import train_ranker
 from distill.rows import WRONG, Row
 from judge.backends import Settings
@@ -18,10 +19,8 @@ from judge.errors import BackendError
 from judge.prompts import plain
 from judge.records import Unparsed
 
-ADAPTED: Mapping[str, Any] = {"layers": TRAINING["layers"], "modules": ["q_proj", "v_proj"]}
+ADAPTED: Mapping[str, Any] = {"layers": LAYERS, "modules": ["q_proj", "v_proj"]}
 """Where every student's LoRA lies, as in the paper; NAT takes its negative one's place, with units in it."""
-
-ALIKE: Mapping[str, Any] = {name: value for name, value in TRAINING.items() if name not in ADAPTED}
 
 
 class Workshop(students.Workshop, Protocol):
@@ -73,6 +72,7 @@ class OwnWorkshop(students.OwnWorkshop):
             seed=seed,
             progress=self.progress,
             epochs=epochs,
+            layers=LAYERS,
             **TRAINING,
         )
         return folder / "ranker"
@@ -95,7 +95,7 @@ def rows_of(lessons: Sequence[Lesson], **said: Any) -> list[Row]:
 def lesson_of(how: str, chains: Chains, made: Mapping[str, Student]) -> tuple[list[Row], dict[str, Any]]:
     """The rows that a student learns, and the settings of its training beside its epochs."""
     right, wrong = rows_of(chains.right), rows_of(chains.wrong)
-    learned = {**ALIKE, **ADAPTED}
+    learned = {**TRAINING, **ADAPTED}
     if how == "positive":
         return right, learned
     if how == "negative":
@@ -105,5 +105,5 @@ def lesson_of(how: str, chains: Chains, made: Mapping[str, Student]) -> tuple[li
     if how == "unlikelihood":
         return [*right, *rows_of(chains.wrong, sign=WRONG)], {**learned, "method": how}
     if how == "nat":
-        return right, {**ALIKE, "method": how, "negative": str(made["negative"].adapter)}
+        return right, {**TRAINING, "method": how, "negative": str(made["negative"].adapter)}
     return right, {**learned, "method": "nce", "nat": str(made["nat"].adapter)}

@@ -47,4 +47,5 @@ TASK = Task(
     n_samples=8,
     epochs=6,
     sizes={Split.TRAIN: 200, Split.HELD_OUT: 60, Split.TEST: 200},
+    layers=1.0,  # how a word is spelt is known far down
 )

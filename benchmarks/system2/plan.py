@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from benchmarks.system2.task import Procedure, Split, Task
+from benchmarks.system2.task import LAYERS, Procedure, Split, Task
 from judge.backends import Backend, Sampling
 from judge.errors import InputError
 from judge.io.writing import write_whole
@@ -100,13 +100,14 @@ def stages_of(task: Task, plan: Plan, question_tokens: float) -> Iterator[Stage]
         yield Stage(f"test questions, {procedure.what}", False, **asked(procedure, plan.test))
     row = question_tokens + task.system_1.usual_tokens
     n_students = STUDENTS * plan.seeds
-    yield Stage("students learn", True, learned=n_students * plan.train * task.epochs * row)
+    learned_by_half = n_students * plan.train * task.epochs * row * task.layers / LAYERS
+    yield Stage("students learn", True, learned=learned_by_half)
     yield Stage("students answer", True, **asked(task.system_1, n_students * plan.test + 2 * plan.held_out))
 
 
 def seconds_of(stage: Stage, rates: Rates) -> float:
-    """Seconds of a stage. A token that is learned from costs as much as two that are read: half of the layers
-    are frozen and run once, the others run forwards and backwards."""
+    """Seconds of a stage. A token that half of the layers learn from costs as much as two that are read: the
+    others are frozen and run once, these run forwards and backwards."""
     return (stage.read + 2 * stage.learned) / rates.read + stage.written / rates.written
 
 

@@ -131,7 +131,7 @@ def made_with(one: Run, questions: Questions, teacher: Engine) -> dict[str, Any]
         "filter": task.filter,
         "n_samples": task.n_samples,
         "temperature": TEMPERATURE,
-        "training": {**TRAINING, "epochs": task.epochs},
+        "training": {**TRAINING, "epochs": task.epochs, "layers": task.layers},
     }
 
 
@@ -214,7 +214,10 @@ def made_students(one: Run, questions: Questions, lessons: Lessons) -> Iterator[
                 if isinstance(target, Target)
             ]
             folder = one.folder / "students" / f"{name}-{seed}"
-            yield name, seed, one.workshop.teach(rows, one.plan.student, folder, seed, one.task.epochs)
+            taught = one.workshop.teach(
+                rows, one.plan.student, folder, seed, one.task.epochs, one.task.layers
+            )
+            yield name, seed, taught
 
 
 def measured_student(

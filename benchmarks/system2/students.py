@@ -14,8 +14,8 @@ from distill.rowstage import train_rows
 from judge.backends import Backend, Settings, load_backend
 from judge.progress import Progress, silent
 
-TRAINING: Mapping[str, Any] = {"batch_tokens": 512, "layers": 0.5, "learning_rate": 3e-4}
-"""How all students are trained; the number of epochs is the task's."""
+TRAINING: Mapping[str, Any] = {"batch_tokens": 512, "learning_rate": 3e-4}
+"""How all students are trained; the number of epochs and of layers is the task's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Workshop(Protocol):
         """A base model that answers, with or without an adapter."""
 
     def teach(
-        self, lessons: Sequence[Lesson], base_model: str, folder: Path, seed: int, epochs: int
+        self, lessons: Sequence[Lesson], base_model: str, folder: Path, seed: int, epochs: int, layers: float
     ) -> Student:
         """A student of these lessons. The same call again trains nothing twice; a killed one goes on."""
 
@@ -63,11 +63,11 @@ class OwnWorkshop:
         )
 
     def teach(
-        self, lessons: Sequence[Lesson], base_model: str, folder: Path, seed: int, epochs: int
+        self, lessons: Sequence[Lesson], base_model: str, folder: Path, seed: int, epochs: int, layers: float
     ) -> Student:
         """Trained by `distill` to give each reply."""
         rows = [Row.of(one.asked, one.reply) for one in lessons]
-        return self.trained(rows, base_model, folder, seed, epochs=epochs, **TRAINING)
+        return self.trained(rows, base_model, folder, seed, epochs=epochs, layers=layers, **TRAINING)
 
     def trained(
         self, rows: Sequence[Row], base_model: str, folder: Path, seed: int, **settings: Any

@@ -18,6 +18,9 @@ Answer = str | Unparsed
 
 ANSWER_ONLY = "Reply with the answer only, without any other word."
 END_WITH = "Only after that, as the last line, write: The answer is ..."
+LAYERS = 0.5
+"""The upper share of a student's layers that learn, where a task does not say otherwise."""
+
 WORK_OUT = f"Write down how you work out the answer, one line for each piece. {END_WITH}"
 
 
@@ -77,6 +80,7 @@ class Task:
         filter: how samples become a target, one of `filters.FILTERS`. n_samples: how many there are.
         epochs: how often a student sees each row, so that there are a hundred steps or more.
         sizes: how many questions each split has where there is time.
+        layers: the upper share of a student's layers that learn; those below cost next to nothing.
     """
 
     name: str
@@ -91,6 +95,7 @@ class Task:
     n_samples: int
     epochs: int
     sizes: Mapping[Split, int]
+    layers: float = LAYERS
 
 
 def at_once(question: str, before: Sequence[str]) -> str:
