@@ -2,6 +2,7 @@
 
 `python -m benchmarks.speed` judges real MT-bench pairs in both orders with both, in turns, so that a noisy
 machine is noisy to both. Each runs in a process of its own: peak memory and allocator settings stay apart.
+Both compute in the dtype that is fastest on this CPU. On a slow one it ends after fewer rounds.
 With `--training` it measures training instead, see `benchmarks.training`.
 """
 
@@ -13,7 +14,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,31 @@ from judge.provenance import of_sample, peak_rss, provenance, write_result
 from judge.records import Order, Pair
 
 MT_BENCH_DATA = "MT-bench turn 1"
+LIMIT_S = 240.0
+"""No round is begun that would end later than this, in seconds after the first one began."""
+
+CLASSES = (
+    ("amx_bf16", "AMX"),
+    ("avx512_bf16", "AVX512-BF16"),
+    ("avx512f", "AVX512"),
+    ("avx2", "AVX2"),
+    ("i8mm", "ARM with i8mm"),
+)
+"""Classes of CPU by an instruction set, the fastest first."""
+
+OLDER_CPU = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+"""Environment variables that make oneDNN and torch compute as on an older CPU."""
+
+COLUMNS = (
+    "CPU, dtype",
+    "prompt tokens/s",
+    "plain loop",
+    "times as quick",
+    "s a pair, both orders",
+    "share of the matmul rate, GFLOP/s",
+    "peak memory (plain loop), GiB",
+    "imports + load, warm (cold), s",
+)
 _state: dict[str, Any] = {}  # what a worker process keeps between calls
 
 
@@ -75,8 +101,8 @@ def judge_embedded(batches: Sequence[Sequence[Pair]]) -> dict[str, Any]:
     }
 
 
-def start_plain(base_model: str) -> float:
-    """Loads the model as any script would; seconds."""
+def start_plain(base_model: str, dtype: str) -> float:
+    """Loads the model as any script would, in this dtype; seconds."""
     started = time.perf_counter()
     import torch
     import transformers
@@ -85,7 +111,7 @@ def start_plain(base_model: str) -> float:
     logging.disable_progress_bar()
     folder = basemodels.fetch(base_model).folder
     _state["tokenizer"] = transformers.AutoTokenizer.from_pretrained(folder)
-    model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
     _state["model"] = model.eval()
     return time.perf_counter() - started
 
@@ -144,20 +170,15 @@ def matmul_shapes(config: dict[str, int]) -> list[tuple[int, int]]:
 
 
 def matmul_rate(config: dict[str, int], n_rows: int, dtype: str, seconds: float = 2.0) -> float:
-    """Best rate of torch on one block's matrix shapes, in FLOP/s (int8: operations/s)."""
+    """Best rate of torch on one block's matrix shapes, in FLOP/s."""
     import torch
 
     n_copies = 4  # more than the cache holds, as in a model
     work: list[Callable[[], Any]] = []
     for inputs, outputs in matmul_shapes(config):
-        if dtype == "int8":
-            x = torch.randint(-100, 100, (n_rows, inputs), dtype=torch.int8)
-            weights = [torch.randint(-100, 100, (inputs, outputs), dtype=torch.int8) for _ in range(n_copies)]
-            work += [partial(torch._int_mm, x, w) for w in weights]
-        else:
-            x = torch.randn(n_rows, inputs).to(getattr(torch, dtype))
-            weights = [torch.randn(outputs, inputs).to(x.dtype) for _ in range(n_copies)]
-            work += [partial(torch.nn.functional.linear, x, w) for w in weights]
+        x = torch.randn(n_rows, inputs).to(getattr(torch, dtype))
+        weights = [torch.randn(outputs, inputs).to(x.dtype) for _ in range(n_copies)]
+        work += [partial(torch.nn.functional.linear, x, w) for w in weights]
     operations = 2 * n_rows * sum(k * n for k, n in matmul_shapes(config)) * n_copies
     best = 0.0
     deadline = time.perf_counter() + seconds
@@ -178,34 +199,40 @@ def forget_cached(folder: Path) -> None:
 
 
 def measure(base_model: str, pairs: Sequence[Pair], n_rounds: int) -> dict[str, Any]:
-    """Everything that the table shows."""
+    """Everything that the table shows; `judged` are the pairs of the rounds that `LIMIT_S` had room for."""
     folder = basemodels.fetch(base_model).folder
     config = sizes_of(folder)
+    backend = EmbeddedBackend(Settings(base_model, device="cpu"))
+    dtype = backend.engine.dtype
     forget_cached(folder)
     cold = in_fresh_process(start_embedded, base_model)
     warm = in_fresh_process(start_embedded, base_model)
-    batches = planned(pairs, EmbeddedBackend(Settings(base_model)).batch_characters)
+    batches = planned(pairs, backend.batch_characters)
     rounds: list[dict[str, Any]] = []
+    judged: list[Pair] = []
     with one_process() as embedded, one_process() as plain, one_process() as matrices:
         embedded.submit(start_embedded, base_model).result()
-        plain.submit(start_plain, base_model).result()
+        plain.submit(start_plain, base_model, dtype).result()
         for worker, judge in ((embedded, judge_embedded), (plain, judge_plain)):
             worker.submit(judge, [pairs[:1]]).result()
+        started = time.perf_counter()
         for number in range(n_rounds):
             part = batches[number::n_rounds]
             ours = embedded.submit(judge_embedded, part).result()
-            rate = matrices.submit(matmul_rate, config, ours["rows"], "bfloat16").result()
+            rate = matrices.submit(matmul_rate, config, ours["rows"], dtype).result()
             theirs = plain.submit(judge_plain, part).result()
             ours["flops"] = flops_of(config, ours.pop("segments"))
-            rounds.append({"embedded": ours, "plain": theirs, "matmul_bf16": rate})
+            rounds.append({"embedded": ours, "plain": theirs, "matmul_flops": rate})
+            judged += [pair for batch in part for pair in batch]
             print(f"round {number + 1} of {n_rounds}: {line_of(rounds[-1])}", flush=True)
-        rows = round(statistics.mean(one["embedded"]["rows"] for one in rounds))
-        int8 = matrices.submit(matmul_rate, config, rows, "int8").result()
+            if (time.perf_counter() - started) * (number + 2) / (number + 1) > LIMIT_S:
+                break
         rss = {"embedded": embedded.submit(peak_rss).result(), "plain": plain.submit(peak_rss).result()}
     return {
+        "judged": judged,
+        "dtype": dtype,
         "load_cold": cold,
         "load_warm": warm,
-        "matmul_int8": int8,
         "peak_rss": rss,
         "rounds": [summary_of(one) for one in rounds],
     }
@@ -219,7 +246,7 @@ def summary_of(one: dict[str, Any]) -> dict[str, Any]:
         "embedded_s": ours["elapsed_s"],
         "plain_s": theirs["elapsed_s"],
         "plain_tokens": theirs["tokens"],
-        "matmul_bf16": one["matmul_bf16"],
+        "matmul_flops": one["matmul_flops"],
         "achieved_flops": ours["flops"] / ours["elapsed_s"],
         "rows": ours["rows"],
     }
@@ -231,8 +258,8 @@ def line_of(one: dict[str, Any]) -> str:
         f"embedded {summary['tokens'] / summary['embedded_s']:.0f} prompt tokens/s, "
         f"plain loop {summary['plain_tokens'] / summary['plain_s']:.0f}, "
         f"{summary['plain_s'] / summary['embedded_s']:.2f} times as quick, "
-        f"{100 * summary['achieved_flops'] / summary['matmul_bf16']:.0f} % of the matmul rate "
-        f"({summary['matmul_bf16'] / 1e9:.0f} GFLOP/s)"
+        f"{100 * summary['achieved_flops'] / summary['matmul_flops']:.0f} % of the matmul rate "
+        f"({summary['matmul_flops'] / 1e9:.0f} GFLOP/s)"
     )
 
 
@@ -250,34 +277,57 @@ def sizes_of(folder: Path) -> dict[str, int]:
     }
 
 
-def table_of(result: dict[str, Any]) -> str:
-    """The figures as Markdown. Rates are totals over all rounds.
+def table_of(results: Sequence[Mapping[str, Any]]) -> str:
+    """A row a result: a class of CPU. Rates are totals over all rounds."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
+    lines += [f"| {' | '.join(row_of(one))} |" for one in results]
+    return "\n".join([*lines, "", *(f"- {caption_of(one)}" for one in results)])
 
-    The share is the median round's, of the best matmul rate of all rounds: noise slows the measured matmul
-    rate as well, so the rate of the same round would flatter.
-    """
-    rounds, rss = result["rounds"], result["peak_rss"]
-    cold, warm = result["load_cold"], result["load_warm"]
 
-    def total(name: str) -> float:
-        return float(sum(one[name] for one in rounds))
+def row_of(result: Mapping[str, Any]) -> list[str]:
+    """The cells of a class of CPU."""
+    rss, cold, warm = result["peak_rss"], result["load_cold"], result["load_warm"]
+    ours_s, theirs_s = total(result, "embedded_s"), total(result, "plain_s")
+    return [
+        f"{class_of(result)}, {result['dtype']}",
+        f"{total(result, 'tokens') / ours_s:.0f}",
+        f"{total(result, 'plain_tokens') / theirs_s:.0f}",
+        f"{theirs_s / ours_s:.2f}",
+        f"{ours_s / result['n_pairs']:.2f}",
+        f"{100 * share_of(result):.0f} % of {best_rate(result) / 1e9:.0f}",
+        f"{rss['embedded'] / 2**30:.2f} ({rss['plain'] / 2**30:.2f})",
+        f"{warm['imports_s']:.1f} + {warm['load_s']:.1f} ({cold['load_s']:.1f})",
+    ]
 
-    ours_s, theirs_s, n_pairs = total("embedded_s"), total("plain_s"), result["n_pairs"]
-    bf16 = max(one["matmul_bf16"] for one in rounds)
-    share = statistics.median(one["achieved_flops"] for one in rounds) / bf16
-    return f"""\
-| {result["base_model"]}, {result["cores"]} cores of {result["cpu"]} | embedded | plain loop |
-| --- | --- | --- |
-| prompt tokens/s | {total("tokens") / ours_s:.0f} | {total("plain_tokens") / theirs_s:.0f} |
-| pairs/s, both orders | {n_pairs / ours_s:.2f} | {n_pairs / theirs_s:.2f} |
-| peak memory (RSS), GiB | {rss["embedded"] / 2**30:.2f} | {rss["plain"] / 2**30:.2f} |
-| load, warm (cold), s | {warm["load_s"]:.1f} ({cold["load_s"]:.1f}) | - |
-| imports before it, s | {warm["imports_s"]:.1f} | - |
 
-{theirs_s / ours_s:.2f} times as quick as the plain loop. Of {total("tokens"):,.0f} prompt tokens
-{total("tokens_computed"):,.0f} were computed, shared beginnings once; over these alone prefill reaches
-{100 * share:.1f} % of the best bf16 matmul rate on the model's own matrix shapes
-({bf16 / 1e9:.0f} GFLOP/s; int8 {result["matmul_int8"] / 1e9:.0f} GOP/s)."""
+def caption_of(result: Mapping[str, Any]) -> str:
+    """What a row stands on, in one sentence."""
+    tokens, computed = total(result, "tokens"), total(result, "tokens_computed")
+    older = "".join(f", {name}={value}" for name, value in result["imitated"].items())
+    machine = f"{result['cores']} cores of {result['cpu']}{older}"
+    sample = f"{result['n_pairs']} pairs of {result['data']}, {result['base_model']}"
+    counts = f"of {tokens:,.0f} prompt tokens {computed:,.0f} were computed"
+    return f"{class_of(result)}: {machine}; {sample}; {counts}."
+
+
+def class_of(result: Mapping[str, Any]) -> str:
+    """The class of a CPU: the highest of its instruction sets that counts."""
+    there = set(result["instruction_sets"])
+    return next((name for flag, name in CLASSES if flag in there), "other")
+
+
+def total(result: Mapping[str, Any], name: str) -> float:
+    return float(sum(one[name] for one in result["rounds"]))
+
+
+def best_rate(result: Mapping[str, Any]) -> float:
+    """The best matrix product of all rounds: noise slows the measured rate, which then flatters."""
+    return float(max(one["matmul_flops"] for one in result["rounds"]))
+
+
+def share_of(result: Mapping[str, Any]) -> float:
+    """The median round's share of that rate, over the tokens that were computed."""
+    return statistics.median(one["achieved_flops"] for one in result["rounds"]) / best_rate(result)
 
 
 def main() -> None:
@@ -293,22 +343,21 @@ def main() -> None:
     data = data_folder(given.data_dir)
     if given.training:
         pairs = training.sample(data, given.pairs, given.seed)
-        schema, name, measured, table = (
-            "training-speed",
-            training.DATA_NAME,
-            training.measure,
-            training.table_of,
-        )
+        schema, name = "training-speed/1", training.DATA_NAME
+        measured, table = training.measure, training.table_of
     else:
         pairs = random.Random(given.seed).sample(voted_pairs(data), given.pairs)
-        schema, name, measured, table = "speed", MT_BENCH_DATA, measure, table_of
+        schema, name = "speed/2", MT_BENCH_DATA
+        measured, table = measure, table_of
+    figures = measured(given.base_model, pairs, given.rounds)
     result = {
-        "schema": f"four-token-judge/{schema}/1",
+        "schema": f"four-token-judge/{schema}",
         **provenance(),
-        **of_sample(given.base_model, name, pairs, given.seed),
-        **measured(given.base_model, pairs, given.rounds),
+        "imitated": {name: os.environ[name] for name in OLDER_CPU if name in os.environ},
+        **of_sample(given.base_model, name, figures.pop("judged", pairs), given.seed),
+        **figures,
     }
-    print(table(result))
+    print(table([result]))
     write_result(given.out, result)
 
 

@@ -282,9 +282,9 @@ def refuse_other_schema(result: Result) -> None:
 
 
 TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
-    "speed": lambda results: speed.table_of(*results),
+    "speed": speed.table_of,
     "plugin": lambda results: plugin.table_of(*results),
-    "training": lambda results: training.table_of(*results),
+    "training": training.table_of,
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,
     "calibration": calibrated.table_of,

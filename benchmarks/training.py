@@ -113,8 +113,9 @@ def measure(base_model: str, pairs: Sequence[Pair], n_rounds: int) -> dict[str, 
     return {"peak_rss": rss, "rounds": rounds}
 
 
-def table_of(result: dict[str, Any]) -> str:
-    """The figures as Markdown. Rates are totals over all rounds."""
+def table_of(results: Sequence[dict[str, Any]]) -> str:
+    """The figures of one result as Markdown. Rates are totals over all rounds."""
+    [result] = results
     rounds, rss = result["rounds"], result["peak_rss"]
 
     def total(name: str) -> float:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from models import make_model
 
-from benchmarks.speed import flops_of, matmul_rate, sizes_of, table_of
+from benchmarks.speed import class_of, flops_of, matmul_rate, sizes_of, table_of
 
 ONE_LAYER = {"hidden": 4, "inner": 8, "layers": 1, "heads": 2, "kv_heads": 1, "head_size": 2}
 
@@ -33,23 +33,45 @@ def test_the_sizes_are_those_of_the_models_own_weights(tmp_path):
     assert no_attention == 2 * sum(weight.numel() for weight in matrices)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_the_matmul_rate_is_a_positive_number(dtype):
     pytest.importorskip("torch")
     config = {**ONE_LAYER, "hidden": 64, "inner": 64, "head_size": 32}
     assert matmul_rate(config, 64, dtype, seconds=0.05) > 0
 
 
-def test_the_table_divides_totals_by_totals():
+def result_on(*sets, dtype="bfloat16", **changes):
     one = {"tokens": 100, "tokens_computed": 80, "plain_tokens": 100, "rows": 40}
-    one |= {"embedded_s": 2.0, "plain_s": 4.0, "matmul_bf16": 2e11, "achieved_flops": 1e11}
-    slow = one | {"matmul_bf16": 1e11}  # a disturbed measurement of the rate must not flatter
-    result = {"rounds": [one, slow], "n_pairs": 8, "base_model": "m", "cores": 2, "cpu": "c"}
-    result |= {"peak_rss": {"embedded": 2**31, "plain": 2**30}, "matmul_int8": 1e12}
+    one |= {"embedded_s": 2.0, "plain_s": 4.0, "matmul_flops": 2e11, "achieved_flops": 1e11}
+    slow = one | {"matmul_flops": 1e11}  # a disturbed measurement of the rate must not flatter
+    result = {"rounds": [one, slow], "n_pairs": 8, "base_model": "m", "cores": 2, "cpu": "c", "data": "d"}
+    result |= {"peak_rss": {"embedded": 2**31, "plain": 2**30}, "dtype": dtype, "imitated": {}}
     result |= {"load_warm": {"imports_s": 3.0, "load_s": 2.0}, "load_cold": {"imports_s": 3.0, "load_s": 9.0}}
-    table = table_of(result)
-    assert "| prompt tokens/s | 50 | 25 |" in table
-    assert "| pairs/s, both orders | 2.00 | 1.00 |" in table
-    assert "| load, warm (cold), s | 2.0 (9.0) |" in table
-    assert "2.00 times as quick" in table
-    assert "50.0 % of the best bf16 matmul rate" in table
+    return result | {"instruction_sets": list(sets)} | changes
+
+
+def test_the_table_divides_totals_by_totals():
+    table = table_of([result_on("avx2", "avx512_bf16", "avx512f")])
+    row = "| AVX512-BF16, bfloat16 | 50 | 25 | 2.00 | 0.50 | 50 % of 200 | 2.00 (1.00) | 3.0 + 2.0 (9.0) |"
+    assert row in table.splitlines()
+    assert "- AVX512-BF16: 2 cores of c; 8 pairs of d, m; of 200 prompt tokens 160 were computed." in table
+
+
+def test_each_class_of_cpu_has_a_row_and_says_what_it_was_imitated_with():
+    older = result_on("avx2", dtype="float32", imitated={"ONEDNN_MAX_CPU_ISA": "AVX2"})
+    table = table_of([result_on("avx2", "amx_bf16"), older]).splitlines()
+    assert [line.split(" | ")[0] for line in table[2:4]] == ["| AMX, bfloat16", "| AVX2, float32"]
+    assert "AVX2: 2 cores of c, ONEDNN_MAX_CPU_ISA=AVX2; 8 pairs" in table[-1]
+
+
+@pytest.mark.parametrize(
+    ("sets", "named"),
+    [
+        ((), "other"),
+        (("avx2", "avx_vnni"), "AVX2"),
+        (("bf16", "i8mm"), "ARM with i8mm"),
+        (("avx2", "avx512f"), "AVX512"),
+    ],
+)
+def test_a_cpu_is_named_by_the_best_that_it_has(sets, named):
+    assert class_of(result_on(*sets)) == named
