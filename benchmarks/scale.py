@@ -63,14 +63,16 @@ def machines(
     speed: Mapping[str, Any], methods: Mapping[str, Any], bench: Mapping[str, Any]
 ) -> Iterator[Machine]:
     """Each class that was measured, by its result file."""
-    cpu = f"{speed['cores']} cores of {speed['cpu']}"
+    cpu, of_methods = (f"{one['cores']} cores of {one['cpu']}" for one in (speed, methods))
     elapsed_s = sum(one["embedded_s"] for one in speed["rounds"])
     tokens = sum(one["tokens"] for one in speed["rounds"])
     yield Machine(cpu, "0.5B direct, embedded", speed["n_pairs"] / elapsed_s, tokens / elapsed_s)
     for row in methods["rows"]:
         if row["engine"] == "vllm" and row["method"] == "direct":
             elapsed_s = row["judging"]["elapsed_s"]
-            yield Machine(cpu, "0.5B direct, vLLM", row["n_pairs"] / elapsed_s, row["tokens_in"] / elapsed_s)
+            yield Machine(
+                of_methods, "0.5B direct, vLLM", row["n_pairs"] / elapsed_s, row["tokens_in"] / elapsed_s
+            )
     [cost] = [judge["cost"] for judge in bench["judges"] if judge["name"] == GPU]
     yield Machine(
         "one NVIDIA H200", f"{GPU}, embedded", 1 / cost["elapsed_s"], cost["tokens_in"] / cost["elapsed_s"]

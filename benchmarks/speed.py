@@ -327,7 +327,7 @@ def best_rate(result: Mapping[str, Any]) -> float:
 
 def share_of(result: Mapping[str, Any]) -> float:
     """The median round's share of that rate, over the tokens that were computed."""
-    return statistics.median(one["achieved_flops"] for one in result["rounds"]) / best_rate(result)
+    return float(statistics.median(one["achieved_flops"] for one in result["rounds"]) / best_rate(result))
 
 
 def main() -> None:
