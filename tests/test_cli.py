@@ -193,6 +193,10 @@ def test_a_run_whose_time_is_up_writes_what_was_judged_and_goes_on(run, pairs_fi
     assert f"The time of --within is up: {n_all - 2} of {n_all} pairs are not judged." in late.stderr
     assert run(*given, "--within", "1h").returncode == 0
     assert len(read_verdicts(out)) == n_all
+    none = run(*given, "--within", "0s", "--no-cache")
+    assert none.returncode == 2
+    assert "--within: 0s were up before a pair was judged. Give more time." in none.stderr
+    assert len(read_verdicts(out)) == n_all, "the file that was there is kept"
     wrong = run(*given, "--within", "a while")
     assert wrong.returncode == 2
     assert wrong.stderr.count("--within: 'a while'. It must be a time such as 90s") == 1

@@ -57,11 +57,22 @@ def test_the_committed_result_says_that_a_home_for_each_question_saves_tokens():
         assert runs[1, AT_ONE]["tokens_computed"] < at_one["tokens_computed"] < anywhere["tokens_computed"]
 
 
+VLLM_ROW = {
+    "engine": "vllm",
+    "method": "direct",
+    "judging": {"elapsed_s": 5.0},
+    "n_pairs": 10,
+    "tokens_in": 2500,
+}
+
+
 def test_a_machine_takes_as_many_days_as_its_rate_says():
     speed = {"cores": 2, "cpu": "C", "n_pairs": 20, "rounds": [{"embedded_s": 10.0, "tokens": 3000}] * 4}
-    methods = {"rows": []}
+    methods = {"cores": 4, "cpu": "D", "rows": [VLLM_ROW]}
     bench = {"judges": [{"name": scale.GPU, "cost": {"elapsed_s": 0.02, "tokens_in": 1200}}]}
-    cpu, gpu = scale.machines(speed, methods, bench)
+    cpu, vllm, gpu = scale.machines(speed, methods, bench)
+    assert (cpu.name, vllm.name) == ("2 cores of C", "4 cores of D"), "each on the machine of its own file"
+    assert (vllm.pairs_per_s, vllm.tokens_per_s) == (2, 500)
     assert (cpu.pairs_per_s, cpu.tokens_per_s) == (0.5, 300)
     assert (gpu.pairs_per_s, gpu.tokens_per_s) == (50, 60_000)
     assert gpu.days_for(50 * 86_400) == pytest.approx(1)

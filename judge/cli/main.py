@@ -330,6 +330,8 @@ def run(
         started = time.perf_counter()
         verdicts = asked.judge(chosen, within=within)
         elapsed_s = time.perf_counter() - started
+    if chosen and not verdicts:
+        raise InputError(f"--within: {within} were up before a pair was judged. Give more time.")
     n_chosen, judged = len(chosen), {verdict.pair_id for verdict in verdicts}
     chosen = [pair for pair in chosen if pair.id in judged]
     if is_table(out):
