@@ -36,12 +36,13 @@ from judge.cluster.worker import BlockReader, Done, Failed, Task, Worker
 from judge.errors import InputError
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
+from judge.hardware import versions_of
 from judge.io.verdicts import write_verdicts
 from judge.ledger.verdictshards import verdict_shard
 from judge.methods import MemoryStore
 from judge.options import judge_options
 from judge.progress import silent
-from judge.provenance import provenance, versions_of, write_result
+from judge.provenance import provenance, write_result
 from judge.records import Pair, sha256_of_json
 
 METHODS = {"direct": 2000, "bsm": 500}

@@ -1,10 +1,11 @@
-"""What this machine computes with: its CPU, the CPU's instruction sets, a GPU. Nothing heavy is loaded."""
+"""What this machine computes with: its CPU with its instruction sets, a GPU, packages. Loads nothing heavy."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -71,6 +72,17 @@ def has_gpu() -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return not version.endswith("+cpu") and Path("/dev/nvidiactl").exists()
+
+
+def versions_of(packages: Sequence[str]) -> dict[str, str]:
+    """The versions of those that are installed."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def cpu_lines() -> list[str]:

@@ -9,11 +9,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from judge.hardware import cpu_name, instruction_sets
+from judge.hardware import cpu_name, instruction_sets, versions_of
 from judge.io.writing import write_whole
 from judge.models import basemodels
 from judge.records import Pair, sha256_of_json
@@ -62,16 +61,6 @@ def gpu_name() -> str:
     """The first CUDA GPU, if a judge in this process could have used it; else "none"."""
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name(0) if torch and torch.cuda.is_available() else "none"
-
-
-def versions_of(packages: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def of_sample(base_model: str, data: str, pairs: Sequence[Pair], seed: int) -> dict[str, Any]:

@@ -204,7 +204,7 @@ def test_a_model_that_passed_its_trial_is_not_tried_again_until_something_is_ano
     assert len(n_tried) == 1
     chosen("bfloat16")
     assert len(n_tried) == 2
-    monkeypatch.setattr("judge.backends.tried.version_of", lambda package: "another")
+    monkeypatch.setattr("judge.backends.tried.versions_of", lambda packages: {"torch": "another"})
     chosen()
     assert len(n_tried) == 3
     for one in (tmp_path / "cache/trials").iterdir():

@@ -9,7 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judge.provenance import as_json, commit_of, provenance, versions_of
+from judge.hardware import versions_of
+from judge.provenance import as_json, commit_of, provenance
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

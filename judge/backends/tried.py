@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from judge.errors import InputError
-from judge.hardware import cpu_name, instruction_sets
+from judge.hardware import cpu_name, instruction_sets, versions_of
 from judge.io.files import cache_folder
 from judge.io.writing import write_whole
 from judge.records import sha256_of_json
@@ -53,23 +52,15 @@ class Tried:
 
 def kind_of_machine(device: str) -> list[object]:
     """All but the model that a trial depends on."""
-    versions = [version_of(package) for package in PACKAGES]
     told = [os.environ.get(name, "") for name in TOLD]
     return [
-        versions,
+        versions_of(PACKAGES),
         told,
         code_hash(),
         cpu_name(),
         instruction_sets(),
         gpu_name() if device == "cuda" else "",
     ]
-
-
-def version_of(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def code_hash() -> str:

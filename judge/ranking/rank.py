@@ -8,7 +8,7 @@ from pathlib import Path
 
 from judge.api import Judge
 from judge.errors import InputError
-from judge.io.durations import seconds_in
+from judge.io.durations import over_after, seconds_in
 from judge.progress import Progress, silent
 from judge.ranking.answers import Answers, read_answers
 from judge.ranking.asking import Asker, Judging, asker_of
@@ -69,11 +69,11 @@ def rank_answers(
     """The same of answers that were read; `say` is told after each round what is still in doubt."""
     asker = asker_of(judge, answers)
     most = asker.n_all if budget is None else min(budget, asker.n_all)
-    ends_at = None if within_s is None else clock() + within_s
+    is_late = None if within_s is None else over_after(within_s, clock)
 
     def is_over() -> bool:
         progress(f"comparing, {asker.n_asked:,} of {most:,} {asker.noun}s", asker.n_asked, most)
-        return ends_at is not None and clock() >= ends_at
+        return is_late is not None and is_late()
 
     order = order_of_prompts(answers.n_prompts, seed)
     reason = judged_until(asker, most, order, is_over, say)
