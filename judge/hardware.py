@@ -1,4 +1,4 @@
-"""What this machine computes with: its CPU with its instruction sets, a GPU, packages; nothing heavy loads."""
+"""What this machine computes with: its CPU, its instruction sets, a GPU, packages. Loads nothing heavy."""
 
 from __future__ import annotations
 
