@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,15 @@ def as_json(value: Any, indent: str = "") -> str:
 
 
 def peak_rss() -> int:
-    """Peak memory of this process until now, in bytes. Raises ImportError where no Unix counts it."""
+    """Peak memory of this process until now, in bytes. Raises ImportError where no Unix counts it.
+
+    On Linux not by `getrusage`, which counts a process's peak from before the program was started in it: a
+    large parent's own.
+    """
+    with suppress(OSError), Path("/proc/self/status").open(encoding="ascii") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

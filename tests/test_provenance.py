@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,3 +81,20 @@ def test_the_machine_and_the_versions_are_named():
     assert found["cpu"]
     assert "numpy" in found["versions"]
     assert versions_of(["no-such-package-anywhere"]) == {}
+
+
+OWN = """
+from judge.provenance import peak_rss
+before = peak_rss()
+kept = bytearray(200 * 2**20)
+print(before, peak_rss())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere getrusage is all there is")
+def test_a_programs_peak_memory_is_its_own_and_not_that_of_the_process_that_started_it():
+    held = bytearray(b"x" * (300 * 2**20))
+    done = subprocess.run([sys.executable, "-c", OWN], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert before < len(held) / 2
+    assert 200 * 2**20 <= after - before < 220 * 2**20
