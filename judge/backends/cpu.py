@@ -7,12 +7,14 @@ step gained.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+LET_GO_EVERY = 256 * 2**20  # bytes of weights
 PACKED_FOR_ROWS = 2048  # the packed layout is chosen for batches of about this many tokens
 
 
@@ -59,20 +61,26 @@ def packable_below(module: Any) -> list[Any]:
     ]
 
 
-def pack_linear_layers(module: Any) -> int:
+def pack_linear_layers(module: Any, let_go: Callable[[], None] = lambda: None) -> int:
     """Lays out the weights of bf16 blocks as oneDNN wants them, in place; returns how many it packed.
 
     Otherwise oneDNN rearranges each matrix in each call. Gated SiLU blocks are fused: the activation and the
     product are computed while the matrix product is still in registers. The dense weights are freed. The
-    module is a model's body, without the layer that makes logits.
+    module is a model's body, without the layer that makes logits. `let_go` is called now and then: what the
+    packed weights were read from is not needed any more.
     """
     import torch
 
     if not can_pack():
         return 0
     ops, layers = torch.ops.mkldnn, packable_below(module)
+    n_bytes = 0
     for layer in layers:
+        n_bytes += layer.weight.nbytes
         _pack(layer, ops)
+        if n_bytes >= LET_GO_EVERY:
+            let_go()
+            n_bytes = 0
     for block in module.modules():
         if _is_gated_silu(block):
             _fuse(block, ops)

@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from judge.backends.decoding import (
     next_tokens,
     register_step_attention,
 )
+from judge.backends.footprint import can_widen, drop_pages, narrow_dtype_of, wide_head, widen
 from judge.backends.gathered import padded_places
 from judge.backends.integration import nat_model
 from judge.backends.last_layer import only_at
@@ -52,7 +54,7 @@ class LoadedModel:
 
     def __init__(self, settings: Settings, device: str, dtype: str, is_merged: bool = False) -> None:
         try:
-            import torch  # noqa: F401
+            import torch
             import transformers  # noqa: F401
         except ImportError as error:
             what = 'the embedded backend needs: pip install "four-token-judge[embedded]"'
@@ -69,8 +71,10 @@ class LoadedModel:
         register_attention()
         register_step_attention()
         self.model: Any
-        self.tokenizer, self.model = read_model(folder, device, dtype)
+        self._folder = folder
+        self.tokenizer, self.model = read_small(folder, device, dtype)
         self.device = device
+        self._itemsize = getattr(torch, dtype).itemsize
         self.encoder = PromptEncoder(self.tokenizer, settings.max_prompt_tokens, settings.overflow)
         self.batch_tokens = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
         tried = Tried(base.hash, adapter.hash if adapter else "", is_merged, device, dtype)
@@ -100,7 +104,10 @@ class LoadedModel:
     def _lay_out(self) -> None:
         """Lays the weights out for this CPU; nothing on a GPU."""
         if self.device == "cpu":
-            pack_linear_layers(self.model.base_model)
+            let_go = partial(drop_pages, self._folder)
+            let_go()  # of what the trial looked at
+            pack_linear_layers(self.model.base_model, let_go)
+            let_go()
             keep_large_buffers()  # after packing, so that the dense weights are really freed
 
     def _add(self, adapter: Adapter, is_merged: bool) -> None:
@@ -150,7 +157,7 @@ class LoadedModel:
         return replies, sum(map(len, sequences))
 
     def _limits(self) -> Limits:
-        return limits_of(self.model.config.get_text_config(), self.device, self.model.dtype.itemsize)
+        return limits_of(self.model.config.get_text_config(), self.device, self._itemsize)
 
     def written(
         self, sequences: Sequence[tuple[int, ...]], sampling: Sampling
@@ -168,7 +175,7 @@ class LoadedModel:
         tokens = torch.empty(0, dtype=torch.int64, device=self.device)  # the newest one of each row
         memory: Memory | None = None
         n_started = n_computed = 0
-        with torch.inference_mode(), _out_of_memory_named():
+        with torch.inference_mode(), _out_of_memory_named(), wide_head(self.model):
             while True:
                 going = [i for i, row in enumerate(rows) if not _is_over(written[row], ends, n_new)]
                 waiting = (len(sequences[i]) for i in range(n_started, len(sequences)))
@@ -241,7 +248,7 @@ class LoadedModel:
         decoding: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0}
         if sampling.temperature > 0:
             decoding |= {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
-        with torch.inference_mode(), _out_of_memory_named():
+        with torch.inference_mode(), _out_of_memory_named(), wide_head(self.model):
             output = self.model.generate(
                 padded.to(self.device),
                 attention_mask=mask.to(self.device),
@@ -308,8 +315,8 @@ class LoadedModel:
             targets += ids[start:]
             owners += [number] * (len(ids) - start)
         totals = torch.zeros(len(sequences), dtype=torch.float64)
-        weight = self.model.get_output_embeddings().weight
-        with torch.inference_mode(), _out_of_memory_named():
+        with torch.inference_mode(), _out_of_memory_named(), wide_head(self.model):
+            weight = self.model.get_output_embeddings().weight
             hidden = self._packed_pass(packing)
             for first in range(0, len(places), LIKELIHOOD_ROWS):
                 some = slice(first, first + LIKELIHOOD_ROWS)
@@ -358,7 +365,7 @@ class LoadedModel:
         """The same by the model's own pass, one sequence at a time; for models that cannot be packed."""
         import torch
 
-        with torch.inference_mode(), _out_of_memory_named():
+        with torch.inference_mode(), _out_of_memory_named(), wide_head(self.model):
             inputs = [torch.tensor([list(sequence)], device=self.device) for sequence in sequences]
             rows = [self.model(one, use_cache=False, logits_to_keep=1).logits[0, -1] for one in inputs]
             return torch.stack([row[list(ids)].float() for row in rows]).cpu()
@@ -453,3 +460,19 @@ def read_model(folder: Path, device: str, dtype: str) -> tuple[Any, Any]:
         if was_on:
             logging.enable_progress_bar()
     return tokenizer, model.to(device).eval()
+
+
+def read_small(folder: Path, device: str, dtype: str) -> tuple[Any, Any]:
+    """The same, in as little memory as float32 needs on a CPU; for a model that learns nothing.
+
+    Raises:
+        ModelError: as `read_model`.
+    """
+    stored = narrow_dtype_of(folder) if (device, dtype) == ("cpu", "float32") else ""
+    if not stored:
+        return read_model(folder, device, dtype)
+    tokenizer, model = read_model(folder, device, stored)
+    if not can_widen(model):
+        return read_model(folder, device, dtype)
+    widen(model, folder)
+    return tokenizer, model
