@@ -22,6 +22,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.cluster import write_scripted
+from benchmarks.cpus import imitated, machine_of
 from benchmarks.processes import in_fresh_process
 from benchmarks.system2.words import WORDS
 from judge.backends import Settings
@@ -153,7 +154,7 @@ def numbers_table(results: Sequence[Mapping[str, Any]]) -> str:
         f"{one['again_s']:.1f} | {one['peak_rss'] / 2**20:.0f} |"
         for one in result["numbers"]
     ]
-    return "\n".join([*lines, "", machine_of(result)])
+    return "\n".join([*lines, "", f"{machine_of(result)}."])
 
 
 def lengths_table(results: Sequence[Mapping[str, Any]]) -> str:
@@ -168,7 +169,7 @@ def lengths_table(results: Sequence[Mapping[str, Any]]) -> str:
         f"{one['tokens'] / one['elapsed_s']:,.0f} | {one['peak_rss'] / 2**30:.2f} |"
         for one in result["lengths"]
     ]
-    return "\n".join([*lines, "", f"{result['base_model']}, {dtype_of(result)}; {machine_of(result)}"])
+    return "\n".join([*lines, "", f"{result['base_model']}, {dtype_of(result)}; {machine_of(result)}."])
 
 
 def cores_table(results: Sequence[Mapping[str, Any]]) -> str:
@@ -180,11 +181,7 @@ def cores_table(results: Sequence[Mapping[str, Any]]) -> str:
         f"| {one['threads']} | {one['elapsed_s'] / one['pairs']:.2f} | {alone / one['elapsed_s']:.2f} |"
         for one in result["cores_used"]
     ]
-    return "\n".join([*lines, "", f"{result['base_model']}, {dtype_of(result)}; {machine_of(result)}"])
-
-
-def machine_of(result: Mapping[str, Any]) -> str:
-    return f"{result['cores']} cores of {result['cpu']}."
+    return "\n".join([*lines, "", f"{result['base_model']}, {dtype_of(result)}; {machine_of(result)}."])
 
 
 def dtype_of(result: Mapping[str, Any]) -> str:
@@ -206,6 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     result = {
         "schema": SCHEMA,
         **provenance(),
+        "imitated": imitated(),
         "base_model": given.base_model,
         "base_model_hash": basemodels.hash_of(given.base_model),
         "data": "made for this: everyday words, drawn at random",

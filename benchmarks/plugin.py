@@ -13,13 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cpus import class_of, imitated, machine_of
 from judge.backends import DEFAULT_BASE_MODEL
 from judge.datasets import hh_rlhf
 from judge.datasets.dataset import Wanted, data_folder, stratified
+from judge.models.adapters import read_adapter, shipped_adapter
 from judge.provenance import of_sample, provenance, write_result
 from judge.records import Pair
 
@@ -69,7 +71,7 @@ def round_of(pairs: Sequence[Pair]) -> dict[str, Any]:
         }
 
 
-def figures_of(result: dict[str, Any]) -> dict[str, float]:
+def figures_of(result: Mapping[str, Any]) -> dict[str, float]:
     """Medians over the rounds, in seconds."""
 
     def median(name: str) -> float:
@@ -85,23 +87,34 @@ def figures_of(result: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def table_of(result: dict[str, Any]) -> str:
-    """The figures as Markdown."""
-    s = figures_of(result)
-    n = result["n_pairs"]
-    again = [one["again"]["torch"] for one in result["rounds"]]
-    loaded = "does not load" if not any(again) else "loads"
-    return f"""\
-| {result["base_model"]}, distilled, {result["cores"]} cores of {result["cpu"]} | seconds |
-| --- | --- |
-| {n} cases, both orders, nothing judged before | {s["all"]:.1f} |
-| of this, until the first case can be judged | {s["startup"]:.1f} |
-| each case | {s["case"]:.2f} |
-| the same {n} cases again: all verdicts are in the ledger | {s["again"]:.2f} |
-| pytest with the plugin and one test that judges nothing | {s["plain"]:.2f} |
+def table_of(results: Sequence[Mapping[str, Any]]) -> str:
+    """The figures as Markdown, a column a class of CPU, and what they stand on."""
+    [n] = {one["n_pairs"] for one in results}
+    figures = [figures_of(one) for one in results]
+    rows = {
+        f"{n} cases, nothing judged before": ("all", 1),
+        "of this, until the first case can be judged": ("startup", 1),
+        "each case": ("case", 2),
+        f"the same {n} cases again: all verdicts are in the ledger": ("again", 2),
+        "pytest with the plugin and one test that judges nothing": ("plain", 2),
+    }
+    heads = [f"{class_of(one)}, s" for one in results]
+    lines = [f"| | {' | '.join(heads)} |", "| --- " * (len(heads) + 1) + "|"]
+    for label, (name, digits) in rows.items():
+        lines.append(f"| {label} | {' | '.join(f'{one[name]:.{digits}f}' for one in figures)} |")
+    return "\n".join([*lines, "", *map(caption_of, results)])
 
-Wall-clock of the whole pytest process, median of {len(result["rounds"])} rounds; the second run {loaded}
-PyTorch. {n} pairs of {result["data"]}."""
+
+def caption_of(result: Mapping[str, Any]) -> str:
+    """What a column stands on, in one sentence."""
+    loaded = any(one["again"]["torch"] for one in result["rounds"])
+    parts = [
+        machine_of(result),
+        f"{result['adapter']} of {result['base_model']}, {result['n_pairs']} pairs of {result['data']}",
+        f"the whole pytest process, median of {len(result['rounds'])} rounds",
+        f"the second run {'loads' if loaded else 'does not load'} PyTorch",
+    ]
+    return f"- {class_of(result)}: {'; '.join(parts)}."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,14 +127,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = hh_rlhf.read(Wanted(data_folder(given.data_dir)))
     ids = stratified(data.pairs, given.cases, 0)
     pairs = [pair for pair in data.pairs if pair.id in ids]
+    adapter = read_adapter(shipped_adapter(DEFAULT_BASE_MODEL, "score"))
     result = {
-        "schema": "four-token-judge/plugin/1",
-        **of_sample(DEFAULT_BASE_MODEL, data.name, pairs, 0),
-        "rounds": [round_of(pairs) for _ in range(given.rounds)],
+        "schema": "four-token-judge/plugin/2",
         **provenance(),
+        "imitated": imitated(),
+        **of_sample(DEFAULT_BASE_MODEL, data.name, pairs, 0),
+        "adapter": adapter.name,
+        "adapter_hash": adapter.hash,
+        "rounds": [round_of(pairs) for _ in range(given.rounds)],
     }
     write_result(given.out, result)
-    print(table_of(result))
+    print(table_of([result]))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import training
+from benchmarks.cpus import class_of, imitated, machine_of
 from benchmarks.processes import in_fresh_process, one_process
 from distill.examples import VERDICT_TOKENS
 from judge.backends import Settings
@@ -34,18 +35,6 @@ from judge.records import Order, Pair
 MT_BENCH_DATA = "MT-bench turn 1"
 LIMIT_S = 240.0
 """No round is begun that would end later than this, in seconds after the first one began."""
-
-CLASSES = (
-    ("amx_bf16", "AMX"),
-    ("avx512_bf16", "AVX512-BF16"),
-    ("avx512f", "AVX512"),
-    ("avx2", "AVX2"),
-    ("i8mm", "ARM with i8mm"),
-)
-"""Classes of CPU by an instruction set, the fastest first."""
-
-OLDER_CPU = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
-"""Environment variables that make oneDNN and torch compute as on an older CPU."""
 
 COLUMNS = (
     "CPU, dtype",
@@ -303,17 +292,9 @@ def row_of(result: Mapping[str, Any]) -> list[str]:
 def caption_of(result: Mapping[str, Any]) -> str:
     """What a row stands on, in one sentence."""
     tokens, computed = total(result, "tokens"), total(result, "tokens_computed")
-    older = "".join(f", {name}={value}" for name, value in result["imitated"].items())
-    machine = f"{result['cores']} cores of {result['cpu']}{older}"
     sample = f"{result['n_pairs']} pairs of {result['data']}, {result['base_model']}"
     counts = f"of {tokens:,.0f} prompt tokens {computed:,.0f} were computed"
-    return f"{class_of(result)}: {machine}; {sample}; {counts}."
-
-
-def class_of(result: Mapping[str, Any]) -> str:
-    """The class of a CPU: the highest of its instruction sets that counts."""
-    there = set(result["instruction_sets"])
-    return next((name for flag, name in CLASSES if flag in there), "other")
+    return f"{class_of(result)}: {machine_of(result)}; {sample}; {counts}."
 
 
 def total(result: Mapping[str, Any], name: str) -> float:
@@ -353,7 +334,7 @@ def main() -> None:
     result = {
         "schema": f"four-token-judge/{schema}",
         **provenance(),
-        "imitated": {name: os.environ[name] for name in OLDER_CPU if name in os.environ},
+        "imitated": imitated(),
         **of_sample(given.base_model, name, figures.pop("judged", pairs), given.seed),
         **figures,
     }

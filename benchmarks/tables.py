@@ -284,7 +284,7 @@ def refuse_other_schema(result: Result) -> None:
 
 TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "speed": speed.table_of,
-    "plugin": lambda results: plugin.table_of(*results),
+    "plugin": plugin.table_of,
     "training": training.table_of,
     "methods": lambda results: methods.table_of(*results),
     "branch": branch.table_of,

@@ -51,6 +51,7 @@ def result_of() -> dict:
         **provenance(),
         "cpu": "A CPU",
         "cores": 2,
+        "imitated": {},
         "base_model": "tiny",
         "numbers": [{"pairs": 2000, "elapsed_s": 1.0, "again_s": 0.5, "peak_rss": 2**28}],
         "lengths": [point],
