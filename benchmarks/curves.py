@@ -53,6 +53,7 @@ try:
 finally:
     print("PEAK", peak_rss(), file=sys.stderr)
 """
+"""The command line as a program that tells its peak memory at the end."""
 
 # --- the number of pairs ----------------------------------------------------------------------------------
 
@@ -169,7 +170,7 @@ def lengths_table(results: Sequence[Mapping[str, Any]]) -> str:
         f"{one['tokens'] / one['elapsed_s']:,.0f} | {one['peak_rss'] / 2**30:.2f} |"
         for one in result["lengths"]
     ]
-    return "\n".join([*lines, "", f"{result['base_model']}, {dtype_of(result)}; {machine_of(result)}."])
+    return "\n".join([*lines, "", judge_of(result)])
 
 
 def cores_table(results: Sequence[Mapping[str, Any]]) -> str:
@@ -181,11 +182,13 @@ def cores_table(results: Sequence[Mapping[str, Any]]) -> str:
         f"| {one['threads']} | {one['elapsed_s'] / one['pairs']:.2f} | {alone / one['elapsed_s']:.2f} |"
         for one in result["cores_used"]
     ]
-    return "\n".join([*lines, "", f"{result['base_model']}, {dtype_of(result)}; {machine_of(result)}."])
+    return "\n".join([*lines, "", judge_of(result)])
 
 
-def dtype_of(result: Mapping[str, Any]) -> str:
-    return str(result["lengths"][0]["dtype"])
+def judge_of(result: Mapping[str, Any]) -> str:
+    """What judged, and on what."""
+    [dtype] = {one["dtype"] for one in result["lengths"]}
+    return f"{result['base_model']}, {dtype}; {machine_of(result)}."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

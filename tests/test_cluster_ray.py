@@ -25,6 +25,7 @@ from rankings import write_outputs
 from typer.testing import CliRunner
 
 from benchmarks.cluster import write_scripted
+from benchmarks.curves import RUN
 from distill import stages
 from distill.clean import HeldOut
 from distill.folder import RunFolder
@@ -341,15 +342,6 @@ def test_tens_of_thousands_of_pairs(ray_here, tmp_path):
 
 
 TENS_OF_THOUSANDS = 50_000
-DRIVER = """
-import sys
-from judge.cli.main import main
-from judge.provenance import peak_rss
-try:
-    main()
-finally:
-    print("PEAK", peak_rss(), file=sys.stderr)
-"""
 
 
 def timed_run(ray_here: Ray, folder: Path, n: int) -> tuple[float, int]:
@@ -357,7 +349,7 @@ def timed_run(ray_here: Ray, folder: Path, n: int) -> tuple[float, int]:
     command = ray_here.command(folder / "pairs.jsonl", folder / "out.jsonl", judge="scripted:longer")
     started = time.monotonic()
     done = subprocess.run(
-        [command[0], "-c", DRIVER, *command[3:]],
+        [command[0], "-c", RUN, *command[3:]],
         env=ray_here.environment,
         capture_output=True,
         text=True,
