@@ -1,7 +1,8 @@
-"""Whether distilling is worth a night, told before it: how sure of itself the teacher is.
+"""Whether distilling is worth a night: how sure of itself the teacher is, and how soon a student follows.
 
-What System 2 does distils where it says the same thing each time it is asked, and where a student that is
-shown some of it soon gives the rest (docs/system2.md has both figures of four tasks).
+What a teacher does distils where a student that is shown some of it soon gives the rest. That the teacher
+says the same each time it is asked tells how clean its targets are, not whether they can be learned:
+docs/system2.md has both figures of tasks that distil and of tasks that do not.
 """
 
 from __future__ import annotations
@@ -15,9 +16,6 @@ from judge.records import Choice, Judgment, Order, Outcome, Reading, Share
 
 LARGE = 0.75
 """A majority is large if this part of all samples says the same; unread ones are among all."""
-
-ENOUGH_LARGE = 0.5
-"""Share of the questions with a large majority from which distilling was worth it."""
 
 ENOUGH_CLOSED = 0.25
 """So much of the gap from its first fit to a full one should a student close in a hundred steps."""
@@ -56,10 +54,9 @@ def parts_of(reading: Reading) -> dict[Choice, float]:
 
 def advice_of(large: Share) -> dict[str, str]:
     """What to tell somebody who is about to train, a line for each of the two signs."""
-    is_enough = large.value is not None and large.value >= ENOUGH_LARGE
-    verdict = "training is worth a try" if is_enough else "the teacher is unsure, ask it in another way first"
-    share, gap = f"{100 * ENOUGH_LARGE:.0f} % or more", f"{100 * ENOUGH_CLOSED:.0f} %"
     return {
-        "Large majority": f"{percent(large, digits=1)} of the pairs ({share}): {verdict}",
-        "After 100 steps": f"stop unless the student has closed {gap} of the gap to the held-out pairs",
+        "Large majority": f"{percent(large, digits=1)} of the pairs: tells how clean the targets are",
+        "After 100 steps": (
+            f"stop unless the student has closed {100 * ENOUGH_CLOSED:.0f} % of the gap to the held-out pairs"
+        ),
     }

@@ -531,7 +531,7 @@ A won                          66.7 % (2/3) of the kept, 66.7 % (2/3) of all dec
 Tokens a pair                  200.0 in, 19.0 out
 Train                          3 pairs of 2 prompts
 Held out                       0 pairs of 0 prompts
-Large majority                 60.0 % (3/5) of the pairs (50 % or more): training is worth a try
+Large majority                 60.0 % (3/5) of the pairs: tells how clean the targets are
 After 100 steps                stop unless the student has closed 25 % of the gap to the held-out pairs
 
 By category    pairs  kept          inconsistent  unparsed      longer won (kept)  A won (kept)
