@@ -180,7 +180,7 @@ def test_weights_whose_layout_changed_the_answers_are_refused_and_never_used(tin
 
     monkeypatch.setenv("JUDGE_CACHE", str(tmp_path))  # where nothing has passed a trial
 
-    def spoil(body):
+    def spoil(body, let_go):
         with torch.no_grad():
             body.get_input_embeddings().weight.mul_(-30)
 
