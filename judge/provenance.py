@@ -103,9 +103,9 @@ def peak_rss() -> int:
     On Linux not by `getrusage`, which counts a process's peak from before the program was started in it: a
     large parent's own.
     """
-    with suppress(OSError), Path("/proc/self/status").open(encoding="ascii") as status:
+    with suppress(OSError), Path("/proc/self/status").open("rb") as status:
         for line in status:
-            if line.startswith("VmHWM:"):
+            if line.startswith(b"VmHWM:"):
                 return int(line.split()[1]) * 1024
     import resource
 
