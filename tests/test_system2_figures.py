@@ -106,6 +106,9 @@ def test_a_result_of_another_schema_is_refused(tmp_path):
 def test_the_cheap_tests_figures_are_counted_by_hand(measured):
     assert large_share(RESULT) == 0.6
     assert gap_closed(RESULT) == 0.5
+    constant = {**RESULT["signal"], "fit_constant": 12}
+    assert gap_closed({**RESULT, "signal": constant}) == 0, "it says one word to everything"
+    assert gap_closed({**RESULT, "signal": constant | {"fit_constant": 2}}) == 0.5
     assert has_distilled(RESULT, "")
     assert not has_distilled({**RESULT, "rows": [row("system-1", "1110"), row("distilled", "1111", 0)]}, "")
     assert "| last-letters | 60 | 50 | yes |" in signal_table()

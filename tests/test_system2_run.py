@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,7 @@ from benchmarks.system2.plan import (
     total_seconds,
     write_plan,
 )
+from benchmarks.system2.reading import key_of
 from benchmarks.system2.replies import Ask, Replies
 from benchmarks.system2.run import CONTROL, DISTILLED, SCHEMA, UNFILTERED, prompts_of, run
 from benchmarks.system2.students import Lesson, Student
@@ -331,6 +333,8 @@ def test_a_task_runs_from_questions_to_a_table_and_a_second_time_for_nothing(nam
     assert (targets["kept"], targets["right"], targets["dropped"]) == (6, 6, {})
     assert (result["signal"]["large"], result["signal"]["fit_after"], result["signal"]["n_fit"]) == (6, 6, 6)
     assert result["signal"]["fit_before"] < 6
+    held_out = Counter(key_of(one.answer) for one in task.questions(Split.HELD_OUT, 6, data_dir))
+    assert result["signal"]["fit_constant"] == max(held_out.values())
     lessons = scripts.taught[f"{DISTILLED}-0"]
     train = task.questions(Split.TRAIN, 6, data_dir)
     assert [one.asked for one in lessons] == [at_once(one.text, ()) for one in train]

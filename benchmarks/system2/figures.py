@@ -155,9 +155,17 @@ def notes_of(task: Task, result: Result | None) -> list[str]:
         "",
         f"Large majority: {percent(signal['large'], signal['n'])} of the questions. Held-out targets that "
         f"the student gives: {percent(signal['fit_before'], signal['n_fit'])} before, "
-        f"{percent(signal['fit_after'], signal['n_fit'])} after {signal['n_steps']} steps.",
+        f"{percent(signal['fit_after'], signal['n_fit'])} after {signal['n_steps']} steps"
+        f"{constant_words(signal)}.",
     ]
     return lines
+
+
+def constant_words(signal: Mapping[str, Any]) -> str:
+    """What always giving one answer would come to, where that was counted."""
+    if "fit_constant" not in signal:
+        return ""
+    return f"; always the most frequent one: {percent(signal['fit_constant'], signal['n_fit'])}"
 
 
 def percent(count: int, total: int) -> str:
@@ -173,10 +181,16 @@ def large_share(result: Result) -> float:
 
 
 def gap_closed(result: Result) -> float:
-    """What part of the way to all held-out targets the student went in its training; 1 is all of it."""
+    """What part of the way to all held-out targets the student went in its training; 1 is all of it.
+
+    The way begins at what the bare model gives, or at what always giving the most frequent target gives,
+    where that is more: a student that says one word to everything has learned nothing. In a result of before
+    that was counted it begins at the bare model.
+    """
     signal = result["signal"]
-    missing = signal["n_fit"] - signal["fit_before"]
-    return float((signal["fit_after"] - signal["fit_before"]) / missing) if missing else 1.0
+    start = max(signal["fit_before"], signal.get("fit_constant", 0))
+    missing = signal["n_fit"] - start
+    return float((signal["fit_after"] - start) / missing) if missing else 1.0
 
 
 def has_distilled(result: Result, kind: str) -> bool:

@@ -101,6 +101,7 @@ def run(
         "signal": {
             "large": sum(is_large(target.share) for target in kept_of(lessons.by_student[DISTILLED])),
             "n": len(train),
+            "fit_constant": most_frequent(lessons.held_out),
             "fit_before": before,
             "fit_after": after,
             "n_fit": len(kept_of(lessons.held_out)),
@@ -235,6 +236,12 @@ def fit(one: Run, questions: Questions, lessons: Lessons, student: Student | Non
     done = followed(one.task.system_1, [question for question, _ in aims], replies, "fitting")
     answers = [one.task.answer_in(way.reply) for way in done]
     return sum(is_right(answer, target.answer) for answer, (_, target) in zip(answers, aims, strict=True))
+
+
+def most_frequent(each: Sequence[Taught]) -> int:
+    """How many targets somebody gives who always gives the most frequent one."""
+    counts = Counter(key_of(target.answer) for target in kept_of(each))
+    return max(counts.values(), default=0)
 
 
 def targets_told(each: Sequence[Taught], questions: Sequence[Question]) -> dict[str, Any]:
