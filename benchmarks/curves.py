@@ -90,7 +90,7 @@ def timed_run(folder: Path) -> tuple[float, int]:
 
 
 def pairs_of(n_words: int, n: int) -> list[Pair]:
-    """So many pairs of two answers that have so many words together, a random half each."""
+    """So many pairs of two answers of random words, so many in both together, half of them in each."""
     random = Random(repr((SEED, n_words)))
 
     def text(n: int) -> str:
@@ -107,9 +107,9 @@ def judged(base_model: str, n_words: int, n: int, threads: int) -> dict[str, Any
     torch.set_num_threads(threads)
     backend = EmbeddedBackend(Settings(base_model, device="cpu", max_prompt_tokens=2 * max(LENGTHS)))
     method, pairs = Direct(backend), pairs_of(n_words, n + 1)
-    list(read_batch(pairs[n:], method))
+    read_batch(pairs[n:], method)
     before, started = backend.tokens_computed, time.perf_counter()
-    entries = list(read_batch(pairs[:n], method))
+    entries = read_batch(pairs[:n], method)
     elapsed_s = time.perf_counter() - started
     return {
         "words": n_words,
