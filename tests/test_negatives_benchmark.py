@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Sequence
@@ -20,12 +21,14 @@ from benchmarks.negatives.chains import (
     TASK,
     UNREAD,
     Chains,
+    extended,
     parted,
     stages_of,
 )
 from benchmarks.negatives.run import SCHEMA, VOTES, kept, overlap, run
 from benchmarks.negatives.students import lesson_of
 from benchmarks.negatives.votes import weighed
+from benchmarks.negatives.written import CHAINS as CHAINS_FILE
 from benchmarks.system2 import beginning
 from benchmarks.system2.filters import NO_MAJORITY, Dropped, Target
 from benchmarks.system2.following import Followed
@@ -56,6 +59,15 @@ def test_chains_are_parted_by_the_known_answer_and_equal_ones_count_once():
     assert [one.reply for one in chains.wrong] == [said[2]]
     assert chains.left_out == {UNREAD: 1, REPEATED: 1}
     assert all(str(one.asked).startswith("What is 2 + 2?\n\nThink step by step.") for one in chains.right)
+
+
+def test_a_students_own_chains_are_added_where_they_are_right_and_new():
+    question = Question("What is 2 + 2?", "4")
+    said = ["2 * 2 = 4.\nThe answer is 4.", "1 + 3 = 4.\nThe answer is 4.", "The answer is 5."]
+    chains = parted(TASK, [question], [[Followed(said[0], 1, 1), Followed("The answer is 6.", 1, 1)]])
+    more = extended(TASK, chains, [question], [[Followed(one, 1, 1) for one in said]])
+    assert [one.reply for one in more.right] == said[:2]
+    assert (more.wrong, more.left_out) == (chains.wrong, chains.left_out)
 
 
 CHAINS = Chains([Lesson("1?", "right")], [Lesson("1?", "wrong"), Lesson("2?", "wrong")], {})
@@ -212,8 +224,10 @@ def test_a_run_has_a_row_for_every_student_and_every_vote(whole):
     intervals = {row["name"]: row["right"] for row in result["rows"]}
     assert intervals["negative"] == {"value": 0.0, "low": 0.0, "high": pytest.approx(0.390, abs=1e-3), "n": 6}
     assert result["overlap"] == {"both": 0, "only_positive": 6, "only_negative": 0, "neither": 0}
-    assert result["chains"] == {"right": 18, "wrong": 6, "left_out": {}}
-    assert set(scripts.taught) == set(STUDENTS)
+    assert result["chains"] == {"right": 18, "wrong": 6, "left_out": {}, "own": 12}
+    assert {how: len(chains.right) for how, chains in scripts.taught.items()} == {
+        how: 30 if how == "nce" else 18 for how in STUDENTS
+    }
     assert json.loads(json.dumps(result)) == result
 
 
@@ -230,6 +244,54 @@ def test_a_second_run_asks_and_weighs_nothing(whole, data_dir):
     mute = Scripts({})
     assert run(plan_for(), folder, mute, data_dir)["rows"] == result["rows"]
     assert mute.n_scored == 0
+
+
+def test_students_are_made_of_a_file_of_chains_without_asking_for_them(whole, tmp_path, data_dir):
+    folder, scripts, result = whole
+    train = [one.text for one in TASK.questions(Split.TRAIN, 6, data_dir)]
+
+    class Silent(Scripts):
+        def teacher(self, prompt: Prompt, index: int) -> str:
+            assert not any(text in words_of(prompt) for text in train), "a chain was asked for"
+            return super().teacher(prompt, index)
+
+    again = run(plan_for(), tmp_path, Silent(scripts.answers), data_dir, written=folder / CHAINS_FILE)
+    assert again["chains"] == result["chains"]
+    assert (tmp_path / CHAINS_FILE).read_bytes() == (folder / CHAINS_FILE).read_bytes()
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def test_a_file_of_chains_tells_right_from_wrong_and_has_no_question(whole):
+    folder, scripts, _ = whole
+    header, *lines = lines_of(folder / CHAINS_FILE)
+    assert header["base_model"] == "big"
+    assert [line["right"] for line in lines] == [True, True, False, True] * 6
+    text = json.dumps(lines)
+    assert not any(question in text for question in scripts.answers)
+
+
+def broken(header: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {
+        r"chains of base_model other; this run needs those of big\.": [
+            {**header, "base_model": "other"},
+            *lines,
+        ],
+        r"3 chains to question 6 of 6; this run needs 4\.": [header, *lines[:-1]],
+        r"no file of chains \(KeyError\)": [header, {"question": "of what?"}],
+    }
+
+
+@pytest.mark.parametrize("complaint", broken({}, []))
+def test_another_file_of_chains_is_refused(whole, tmp_path, data_dir, complaint):
+    folder, scripts, _ = whole
+    header, *lines = lines_of(folder / CHAINS_FILE)
+    path = tmp_path / "other.jsonl"
+    path.write_text("\n".join(map(json.dumps, broken(header, lines)[complaint])), encoding="utf-8")
+    with pytest.raises(InputError, match=complaint):
+        run(plan_for(), tmp_path / "run", Scripts(scripts.answers), data_dir, written=path)
 
 
 def test_without_wrong_chains_there_is_nothing_to_learn(tmp_path, data_dir):
@@ -251,7 +313,7 @@ def test_the_table_has_the_papers_figures_and_ours_where_they_are_measured(whole
     path.write_text(json.dumps(whole[2]), encoding="utf-8")
     table = figures.table_of(tmp_path)
     assert re.search(r"\| right chains alone \| 5\.29 \| 100\.0 \(61\.0-100\.0\) \|", table)
-    assert "18 right and 6 wrong ones, 0 left out" in table
+    assert "18 right and 6 wrong ones, 0 left out; NAT added 12 right ones of its own for NCE" in table
     assert "solve 0 questions both, 6 the first alone" in table
     path.write_text('{"schema": "other"}', encoding="utf-8")
     with pytest.raises(InputError, match=r"schema other\. It must be four-token-judge/negatives/1"):
@@ -262,7 +324,8 @@ def test_the_estimate_counts_each_chain_that_is_written_and_learned():
     stages = {one.name: one for one in stages_of(TASK, plan_for(10), 50)}
     assert stages["chains, sampled"].written == 10 * 4 * 100
     assert stages["samples to vote"].written == 10 * 8 * 100
-    assert stages["students and ranker learn"].learned == 5.5 * 10 * 4 * 3 * 150
+    assert stages["samples to learn from too"].written == 10 * 2 * 100
+    assert stages["students and ranker learn"].learned == 5.5 * 10 * 4 * 150
 
 
 def test_the_command_says_what_it_takes_and_writes_the_result(tmp_path, data_dir, monkeypatch, capsys):

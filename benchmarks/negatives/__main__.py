@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--within", metavar="TIME", default="3h", help="fewer questions where needed; 3h by default"
     )
     parser.add_argument("--data-dir", type=Path, help="folder of local copies; by default JUDGE_DATA")
+    parser.add_argument(
+        "--chains", type=Path, help="the teacher's chains in a file of an earlier run, FOLDER/chains.jsonl.gz"
+    )
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args(arguments)
     data = data_folder(given.data_dir)
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             plan = plan_of(TASK, given.teacher, given.student, 1, given.limit)
             plan, words = begun(TASK, plan, given.folder, workshop, data, within_s, stages_of)
             print(words, flush=True)
-            result = run(plan, given.folder, workshop, data, progress)
+            result = run(plan, given.folder, workshop, data, progress, given.chains)
     except JudgeError as error:
         parser.exit(2, f"{error}\n")
     write_result(given.out or given.folder / "result.json", result)

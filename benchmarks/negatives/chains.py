@@ -22,9 +22,14 @@ TASK = replace(
     name="negatives-gsm8k",
     system_1=Procedure("CoT, no example", (gsm8k.step_by_step,), 400, USUAL_TOKENS),
     n_samples=4,
-    sizes={Split.TRAIN: 750, Split.HELD_OUT: 0, Split.TEST: 300},
+    epochs=1,
+    sizes={Split.TRAIN: 500, Split.HELD_OUT: 0, Split.TEST: 300},
 )
-"""Students are asked to think step by step, and never at once."""
+"""Students are asked to think step by step, and never at once. In the hours that two cores have, more chains
+seen once teach more than a few seen often."""
+
+N_OWN = 2
+"""Samples that the student of two LoRAs writes to each training question, for the one LoRA to learn too."""
 
 N_VOTING = 8
 """Samples of one student for each test question, of which votes are taken."""
@@ -38,7 +43,7 @@ STUDENTS = {
     "mix": "right and wrong chains alike (MIX)",
     "unlikelihood": "right chains learned, wrong ones unlearned",
     "nat": "negative assistant (NAT)",
-    "nce": "the same in one LoRA (NCE)",
+    "nce": "the same in one LoRA, with its own chains (NCE)",
 }
 """What each student learns; later ones are made of earlier ones."""
 
@@ -76,6 +81,15 @@ def parted(task: Task, questions: Sequence[Question], samples: Sequence[Sequence
     return Chains(right, wrong, left_out)
 
 
+def extended(
+    task: Task, chains: Chains, questions: Sequence[Question], own: Sequence[Sequence[Followed]]
+) -> Chains:
+    """The chains with those right ones that a student wrote itself and that are not among them."""
+    there = set(chains.right)
+    new = [one for one in parted(task, questions, own).right if one not in there]
+    return replace(chains, right=[*chains.right, *new])
+
+
 def stages_of(task: Task, plan: Plan, question_tokens: float) -> Iterator[Stage]:
     """The parts of the control in their order, if a question has so many tokens in the mean."""
     teacher, student = task.system_2[task.teacher], task.system_1
@@ -87,6 +101,7 @@ def stages_of(task: Task, plan: Plan, question_tokens: float) -> Iterator[Stage]
 
     yield Stage("chains, sampled", False, **asked(teacher, plan.train, task.n_samples))
     yield Stage("test questions, teacher", False, **asked(teacher, plan.test))
+    yield Stage("samples to learn from too", True, **asked(student, plan.train, N_OWN))
     yield Stage("students and ranker learn", True, learned=ROWS_OF_STUDENTS * n_chains * task.epochs * chain)
     yield Stage("students solve", True, **asked(student, (1 + len(STUDENTS)) * plan.test))
     yield Stage("samples to vote", True, **asked(student, plan.test, N_VOTING))

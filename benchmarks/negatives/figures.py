@@ -63,7 +63,8 @@ def notes_of(result: Result | None) -> list[str]:
     return [
         f"{result['base_model']} wrote {result['n_samples']} chains to each of {n['train']} questions: "
         f"{chains['right']} right and {chains['wrong']} wrong ones, {sum(chains['left_out'].values())} left "
-        f"out. {n['test']} questions to measure, greedy, 95 % intervals over questions (Wilson); "
+        f"out; NAT added {chains['own']} right ones of its own for NCE. {n['test']} questions to measure, "
+        "greedy, 95 % intervals over questions (Wilson); "
         f"`{result_path().name}`, on {machine_of(result)}.",
         "",
         overlap_words(result["overlap"]),

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.negatives.chains import N_VOTING, STUDENTS, TASK, Chains, parted
+from benchmarks.negatives.chains import N_OWN, N_VOTING, STUDENTS, TASK, Chains, extended, parted
 from benchmarks.negatives.students import ADAPTED, Workshop
 from benchmarks.negatives.votes import weighed
+from benchmarks.negatives.written import CHAINS, read_chains, write_chains
 from benchmarks.system2.filters import Target, Taught, majority, picked
 from benchmarks.system2.following import Followed, sampled
 from benchmarks.system2.plan import Plan
@@ -57,20 +58,29 @@ class Voting:
 
 
 def run(
-    plan: Plan, folder: Path, workshop: Workshop, data: Path | None = None, progress: Progress = silent
+    plan: Plan,
+    folder: Path,
+    workshop: Workshop,
+    data: Path | None = None,
+    progress: Progress = silent,
+    written: Path | None = None,
 ) -> dict[str, Any]:
     """The result of the control, as plain JSON values.
 
+    Args:
+        written: a file of the teacher's chains, which is then not asked for them.
+
     Raises:
-        InputError: the questions cannot be read, or no right or no wrong chain was written.
+        InputError: the questions cannot be read, no right or no wrong chain was written, or the file of
+            chains is not of these questions and this teacher.
         BackendError: an engine failed. What was done before is kept.
     """
     questions = {split: TASK.questions(split, plan.n(split), data) for split in (Split.TRAIN, Split.TEST)}
     with Ledger(folder / "ledger.sqlite") as ledger:
         one = Run(TASK, plan, folder, workshop, ledger, progress)
-        chains, teacher, rows = taught_by_teacher(one, questions)
+        chains, teacher, rows = taught_by_teacher(one, questions, written)
         rows.append(row_of(one, questions, UNTAUGHT, "not taught", *one.model(plan.student)))
-        made = made_students(one, workshop, chains)
+        made, n_own = made_students(one, workshop, questions[Split.TRAIN], chains)
         rows += [student_row(one, questions, *each) for each in made.items()]
         voting = weighed_votes(one, workshop, questions, made["positive"], chains)
         rows += vote_rows(one, questions[Split.TEST], voting)
@@ -80,7 +90,7 @@ def run(
         "schema": SCHEMA,
         "training": told["training"] | ADAPTED,
         "n_voting": N_VOTING,
-        "chains": chains_told(chains),
+        "chains": chains_told(chains) | {"own": n_own},
         "rows": [row | {"right": interval_of(row["marks"][""])} for row in rows],
         "overlap": overlap(*(marks_of(rows, name) for name in ("positive", "negative"))),
         "ranker": ranker_told(questions[Split.TEST], voting),
@@ -90,12 +100,18 @@ def run(
 # --- chains and students ---------------------------------------------------------------------------------
 
 
-def taught_by_teacher(one: Run, questions: Questions) -> tuple[Chains, Engine, list[dict[str, Any]]]:
+def taught_by_teacher(
+    one: Run, questions: Questions, written: Path | None
+) -> tuple[Chains, Engine, list[dict[str, Any]]]:
     """The teacher's chains, and its own row of the table."""
     engine, replies = one.model(one.plan.teacher)
     procedure = TASK.system_2[TASK.teacher]
     train = questions[Split.TRAIN]
-    samples = sampled(procedure, train, TASK.n_samples, replies, "sampling chains")
+    if written is None:
+        samples = sampled(procedure, train, TASK.n_samples, replies, "sampling chains")
+    else:
+        samples = read_chains(written, TASK, engine, train)
+    write_chains(one.folder / CHAINS, TASK, engine, train, samples)
     chains = parted(TASK, train, samples)
     if not chains.right or not chains.wrong:
         raise InputError(
@@ -105,13 +121,25 @@ def taught_by_teacher(one: Run, questions: Questions) -> tuple[Chains, Engine, l
     return chains, engine, [row_of(one, questions, TASK.teacher, "the teacher", engine, replies)]
 
 
-def made_students(one: Run, workshop: Workshop, chains: Chains) -> dict[str, Student]:
-    """Every student by its name, in an order in which those come first that others are made of."""
+def made_students(
+    one: Run, workshop: Workshop, train: Sequence[Question], chains: Chains
+) -> tuple[dict[str, Student], int]:
+    """Every student by its name, in an order in which those come first that others are made of; and how many
+    chains of its own NAT adds for NCE."""
     made: dict[str, Student] = {}
+    n_before = len(chains.right)
     for how in STUDENTS:
+        if how == "nce":
+            chains = extended(TASK, chains, train, own_chains(one, train, made["nat"]))
         folder = one.folder / "students" / how
         made[how] = workshop.learn(how, chains, one.plan.student, folder, 0, TASK.epochs, made)
-    return made
+    return made, len(chains.right) - n_before
+
+
+def own_chains(one: Run, train: Sequence[Question], student: Student) -> list[list[Followed]]:
+    """What a student writes itself to the training questions. Its model is let go of when this returns."""
+    _, replies = one.model(student.base_model, student.adapter)
+    return sampled(TASK.system_1, train, N_OWN, replies, "sampling to learn from too")
 
 
 def student_row(one: Run, questions: Questions, how: str, student: Student) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from benchmarks.system2 import students
 from benchmarks.system2.students import TRAINING, Lesson, Student
 from benchmarks.system2.task import LAYERS
 from distill.ranker import train_ranker
+from distill.recipe import PUBLISHED
 from distill.rows import WRONG, Row
 from judge.backends import Settings
 from judge.backends.ranker import Ranker
@@ -19,8 +20,9 @@ from judge.errors import BackendError
 from judge.prompts import plain
 from judge.records import Unparsed
 
-ADAPTED: Mapping[str, Any] = {"layers": LAYERS, "modules": ["q_proj", "v_proj"]}
-"""Where every student's LoRA lies, as in the paper; NAT takes its negative one's place, with units in it."""
+ADAPTED: Mapping[str, Any] = {"layers": LAYERS, "modules": ["q_proj", "v_proj"], **PUBLISHED}
+"""Every student's LoRA: of the paper's size and in the paper's places, in the upper layers alone. NAT takes
+its negative one's place, with units in it."""
 
 
 class Workshop(students.Workshop, Protocol):
