@@ -19,6 +19,7 @@ from benchmarks.system2.task import (
 from benchmarks.system2.words import WORDS
 
 NAME = "last-letters"
+# Words have three or four letters: a small teacher spells longer ones now in one way, now in another.
 SHARES = {Split.TRAIN: 50, Split.HELD_OUT: 20, Split.TEST: 30}
 """Hundredths of the words: no word is in two splits."""
 
@@ -46,6 +47,6 @@ TASK = Task(
     filter="majority",
     n_samples=8,
     epochs=6,
-    sizes={Split.TRAIN: 200, Split.HELD_OUT: 60, Split.TEST: 200},
+    sizes={Split.TRAIN: 300, Split.HELD_OUT: 60, Split.TEST: 200},
     layers=1.0,  # how a word is spelt is known far down
 )

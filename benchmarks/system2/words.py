@@ -1,4 +1,4 @@
-"""Everyday English words and given names, one list each, from which questions are made."""
+"""Short English words and given names, one list each, from which questions are made."""
 
 from __future__ import annotations
 
