@@ -34,7 +34,7 @@ def write_chains(
         {
             "question": hash_of(question),
             "reply": one.reply,
-            "right": mark_of(task, one.reply, question),
+            "right": whether_right(task, one.reply, question),
             "tokens_in": one.tokens_in,
             "tokens_out": one.tokens_out,
         }
@@ -95,7 +95,7 @@ def hash_of(question: Question) -> str:
     return sha256_of_json(question.text)
 
 
-def mark_of(task: Task, reply: str, question: Question) -> bool | None:
+def whether_right(task: Task, reply: str, question: Question) -> bool | None:
     """Whether a chain comes to the known answer; None where it comes to none."""
     answer = task.answer_in(reply)
     return None if isinstance(answer, Unparsed) else is_right(answer, question.answer)
