@@ -260,6 +260,16 @@ def test_students_are_made_of_a_file_of_chains_without_asking_for_them(whole, tm
     assert (tmp_path / CHAINS_FILE).read_bytes() == (folder / CHAINS_FILE).read_bytes()
 
 
+def test_the_teacher_is_asked_for_the_chains_that_a_file_lacks(whole, tmp_path, data_dir):
+    folder, scripts, result = whole
+    header, *lines = lines_of(folder / CHAINS_FILE)
+    path = tmp_path / "five.jsonl"
+    path.write_text("\n".join(map(json.dumps, [header, *lines[:-4]])), encoding="utf-8")
+    again = run(plan_for(), tmp_path, Scripts(scripts.answers), data_dir, written=path)
+    assert again["chains"] == result["chains"]
+    assert lines_of(tmp_path / CHAINS_FILE)[:-4] == [header, *lines[:-4]]
+
+
 def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
 
@@ -280,6 +290,7 @@ def broken(header: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, lis
             *lines,
         ],
         r"3 chains to question 6 of 6; this run needs 4\.": [header, *lines[:-1]],
+        r"chains of prompts none; this run needs those of": [{**header, "prompts": "none"}, *lines],
         r"no file of chains \(KeyError\)": [header, {"question": "of what?"}],
     }
 

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.negatives.chains import N_OWN, N_VOTING, STUDENTS, TASK, Chains, extended, parted
 from benchmarks.negatives.students import ADAPTED, Workshop
 from benchmarks.negatives.votes import weighed
-from benchmarks.negatives.written import CHAINS, read_chains, write_chains
+from benchmarks.negatives.written import CHAINS, hash_of, read_chains, write_chains
 from benchmarks.system2.filters import Target, Taught, majority, picked
 from benchmarks.system2.following import Followed, sampled
 from benchmarks.system2.plan import Plan
@@ -68,11 +68,11 @@ def run(
     """The result of the control, as plain JSON values.
 
     Args:
-        written: a file of the teacher's chains, which is then not asked for them.
+        written: a file of the teacher's chains, which is then not asked for those.
 
     Raises:
         InputError: the questions cannot be read, no right or no wrong chain was written, or the file of
-            chains is not of these questions and this teacher.
+            chains is another teacher's.
         BackendError: an engine failed. What was done before is kept.
     """
     questions = {split: TASK.questions(split, plan.n(split), data) for split in (Split.TRAIN, Split.TEST)}
@@ -107,10 +107,11 @@ def taught_by_teacher(
     engine, replies = one.model(one.plan.teacher)
     procedure = TASK.system_2[TASK.teacher]
     train = questions[Split.TRAIN]
-    if written is None:
-        samples = sampled(procedure, train, TASK.n_samples, replies, "sampling chains")
-    else:
-        samples = read_chains(written, TASK, engine, train)
+    known = {} if written is None else read_chains(written, TASK, engine)
+    new = [question for question in train if hash_of(question) not in known]
+    asked = sampled(procedure, new, TASK.n_samples, replies, "sampling chains")
+    known |= {hash_of(question): each for question, each in zip(new, asked, strict=True)}
+    samples = [known[hash_of(question)] for question in train]
     write_chains(one.folder / CHAINS, TASK, engine, train, samples)
     chains = parted(TASK, train, samples)
     if not chains.right or not chains.wrong:

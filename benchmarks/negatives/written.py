@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.system2.following import TEMPERATURE, Followed
 from benchmarks.system2.reading import is_right
+from benchmarks.system2.run import prompts_of
 from benchmarks.system2.task import Question, Task
 from judge.errors import InputError
 from judge.io.content import plain_content
@@ -45,13 +46,11 @@ def write_chains(
     write_whole(path, gzipped(text.encode()), parents=True)
 
 
-def read_chains(
-    path: Path, task: Task, engine: Engine, questions: Sequence[Question]
-) -> list[list[Followed]]:
-    """The samples of each question, as the teacher wrote them.
+def read_chains(path: Path, task: Task, engine: Engine) -> dict[str, list[Followed]]:
+    """The samples of each question in the file, by the question's hash.
 
     Raises:
-        InputError: the file is no file of chains, they are another teacher's, or a question has none there.
+        InputError: the file is no file of chains, they are another teacher's, or a question has too few.
     """
     content = plain_content(bytes_of(path), str(path))
     try:
@@ -68,14 +67,13 @@ def read_chains(
     for name, wanted in header_of(task, engine).items():
         if found[name] != wanted:
             raise InputError(f"{path}: chains of {name} {found[name]}; this run needs those of {wanted}.")
-    for number, question in enumerate(questions, start=1):
-        n = len(samples.get(hash_of(question), []))
-        if n != task.n_samples:
+    for number, each in enumerate(samples.values(), start=1):
+        if len(each) != task.n_samples:
             raise InputError(
-                f"{path}: {n} chains to question {number} of {len(questions)}; "
+                f"{path}: {len(each)} chains to question {number} of {len(samples)}; "
                 f"this run needs {task.n_samples}."
             )
-    return [samples[hash_of(question)] for question in questions]
+    return samples
 
 
 def header_of(task: Task, engine: Engine) -> dict[str, Any]:
@@ -85,6 +83,7 @@ def header_of(task: Task, engine: Engine) -> dict[str, Any]:
         "base_model": engine.base_model,
         "base_model_hash": engine.base_model_hash,
         "asked": task.teacher,
+        "prompts": prompts_of(task),
         "n_samples": task.n_samples,
         "temperature": TEMPERATURE,
     }
