@@ -25,9 +25,9 @@ from benchmarks.negatives.chains import (
     parted,
     stages_of,
 )
-from benchmarks.negatives.run import SCHEMA, VOTES, kept, overlap, run
+from benchmarks.negatives.run import SCHEMA, VOTES, kept, overlap, pairs_of, run
 from benchmarks.negatives.students import lesson_of
-from benchmarks.negatives.votes import weighed
+from benchmarks.negatives.votes import plurality, weighed
 from benchmarks.negatives.written import CHAINS as CHAINS_FILE
 from benchmarks.system2 import beginning
 from benchmarks.system2.filters import NO_MAJORITY, Dropped, Target
@@ -112,6 +112,20 @@ def test_what_is_unlearned_is_told_by_its_sign():
 )
 def test_the_answer_that_weighs_most_wins(answers, weights, found):
     assert weighed(answers, weights) == found
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        (["5", "7", "7"], Target("7", 2, 3)),
+        (["7", "5", LOST], Target("7", 1, 3)),
+        (["5", "7", "7", "5."], Target("5", 2, 4)),
+        ([LOST, LOST, "7"], Target("7", 1, 3)),
+        ([LOST], Dropped("no answer could be read")),
+    ],
+)
+def test_of_equally_frequent_answers_the_first_wins(answers, found):
+    assert plurality(answers) == found
 
 
 def test_the_overlap_counts_who_solves_what():
@@ -237,6 +251,17 @@ def test_a_ranker_that_knows_turns_a_wrong_majority(whole):
     assert rows["vote-ranked"].count("1") > rows["vote-majority"].count("1")
     assert whole[2]["ranker"]["n"] == 6 * N_VOTING == whole[2]["ranker"]["agrees"]
     assert 0 < whole[2]["ranker"]["samples_right"] < 6 * N_VOTING
+    assert whole[2]["ranker"]["ordered"] == whole[2]["ranker"]["pairs"] > 0
+
+
+def test_pairs_are_of_a_right_and_a_wrong_sample():
+    assert pairs_of([(0.4, True), (0.1, False), (0.2, True), (0.3, False)]) == [
+        (0.4, 0.1),
+        (0.4, 0.3),
+        (0.2, 0.1),
+        (0.2, 0.3),
+    ]
+    assert pairs_of([(0.4, True)]) == pairs_of([]) == []
 
 
 def test_a_second_run_asks_and_weighs_nothing(whole, data_dir):

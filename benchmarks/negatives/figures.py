@@ -59,7 +59,7 @@ def notes_of(result: Result | None) -> list[str]:
     """Under the table: what was learned from, what two students solve together, what the ranker knows."""
     if result is None:
         return ["Ours have not been measured: `python -m benchmarks.negatives FOLDER`."]
-    n, chains, ranker = result["n_questions"], result["chains"], result["ranker"]
+    n, chains = result["n_questions"], result["chains"]
     return [
         f"{result['base_model']} wrote {result['n_samples']} chains to each of {n['train']} questions: "
         f"{chains['right']} right and {chains['wrong']} wrong ones, {sum(chains['left_out'].values())} left "
@@ -69,8 +69,7 @@ def notes_of(result: Result | None) -> list[str]:
         "",
         overlap_words(result["overlap"]),
         "",
-        f"The ranker is right of {percent(ranker['agrees'], ranker['n'])} of the samples, of which "
-        f"{percent(ranker['samples_right'], ranker['n'])} are right.",
+        ranker_words(result["ranker"]),
     ]
 
 
@@ -79,6 +78,15 @@ def overlap_words(overlap: dict[str, Any]) -> str:
         f"The students of right and of wrong chains solve {overlap['both']} questions both, "
         f"{overlap['only_positive']} the first alone, {overlap['only_negative']} the second alone, "
         f"{overlap['neither']} neither."
+    )
+
+
+def ranker_words(ranker: dict[str, Any]) -> str:
+    sides, right = (percent(ranker[name], ranker["n"]) for name in ("agrees", "samples_right"))
+    return (
+        f"The ranker puts {sides} of the samples on the right side of one half, where {right} are right. Of "
+        f"{ranker['pairs']} pairs of a right and a wrong sample to one question it scores the right one "
+        f"higher in {percent(ranker['ordered'], ranker['pairs'])}."
     )
 
 

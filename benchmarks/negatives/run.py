@@ -10,12 +10,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks.negatives.chains import N_OWN, N_VOTING, STUDENTS, TASK, Chains, extended, parted
 from benchmarks.negatives.students import ADAPTED, Workshop
-from benchmarks.negatives.votes import weighed
+from benchmarks.negatives.votes import plurality, weighed
 from benchmarks.negatives.written import CHAINS, hash_of, read_chains, write_chains
 from benchmarks.system2.filters import Target, Taught, majority, picked
 from benchmarks.system2.following import Followed, sampled
@@ -37,6 +38,7 @@ from judge.records import Engine, Unparsed, sha256_of_json
 SCHEMA = "four-token-judge/negatives/1"
 VOTES = {
     "vote-majority": "majority",
+    "vote-plurality": "majority, of equals the one said first",
     "vote-probability": "weighed by probability",
     "vote-ranked": "ranked",
     "vote-usc": "universal self-consistency",
@@ -248,6 +250,7 @@ def vote_rows(one: Run, test: Sequence[Question], voting: Voting) -> list[dict[s
     answers = voting.answers
     found: dict[str, list[Taught]] = {
         "vote-majority": [majority(each) for each in answers],
+        "vote-plurality": [plurality(each) for each in answers],
         "vote-probability": [weighed(*two) for two in zip(answers, voting.probabilities, strict=True)],
         "vote-ranked": [weighed(*two) for two in zip(answers, ranks, strict=True)],
         "vote-usc": picked(test, voting.samples, answers, replies),
@@ -301,17 +304,34 @@ def overlap(positive: str, negative: str) -> dict[str, int]:
     }
 
 
-def ranker_told(test: Sequence[Question], voting: Voting) -> dict[str, int]:
-    """How many samples of the test questions the ranker puts on the right side of one half, and how many
-    of all are right; unread ones are not counted."""
+def ranker_told(test: Sequence[Question], voting: Voting) -> dict[str, float]:
+    """What the ranker knows of the samples of the test questions; unread ones are not counted.
+
+    `agrees` counts those on the right side of one half, of `n` in all, of which `samples_right` are right.
+    A vote needs something else: of the `pairs` of a right and a wrong sample to one question, `ordered`
+    counts those whose right one scores higher; equal scores count half.
+    """
     told = [
-        (score > EVEN, is_right(answer, question.answer))
+        [
+            (score, is_right(answer, question.answer))
+            for answer, score in zip(answers, scores, strict=True)
+            if not isinstance(answer, Unparsed)
+        ]
         for question, answers, scores in zip(test, voting.answers, voting.scores, strict=True)
-        for answer, score in zip(answers, scores, strict=True)
-        if not isinstance(answer, Unparsed)
     ]
+    all_told = [one for each in told for one in each]
+    pairs = [two for each in told for two in pairs_of(each)]
     return {
-        "agrees": sum(said is right for said, right in told),
-        "samples_right": sum(right for _, right in told),
-        "n": len(told),
+        "agrees": sum((score > EVEN) is right for score, right in all_told),
+        "samples_right": sum(right for _, right in all_told),
+        "n": len(all_told),
+        "ordered": sum((r > w) + (r == w) / 2 for r, w in pairs),
+        "pairs": len(pairs),
     }
+
+
+def pairs_of(scored: Sequence[tuple[float, bool]]) -> list[tuple[float, float]]:
+    """The scores of every right sample of a question beside those of every wrong one."""
+    right = [score for score, is_one in scored if is_one]
+    wrong = [score for score, is_one in scored if not is_one]
+    return list(product(right, wrong))

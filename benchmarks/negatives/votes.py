@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.system2.filters import NO_MAJORITY, UNREAD, Dropped, Taught, target_of
 from benchmarks.system2.reading import key_of
 from benchmarks.system2.task import Answer
 from judge.records import Unparsed
+
+
+def plurality(answers: Sequence[Answer]) -> Taught:
+    """The most frequent answer, and of equally frequent ones the one said first: a fair lot, as samples have
+    no order. Unread samples do not vote."""
+    votes = Counter(key_of(one) for one in answers if not isinstance(one, Unparsed))
+    return target_of(votes.most_common(1)[0][0], answers) if votes else Dropped(UNREAD)
 
 
 def weighed(answers: Sequence[Answer], weights: Sequence[float]) -> Taught:
