@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from distill.clean import clean, held_out_texts
-from distill.construct import ConstructKind, held_out_of
+from distill.construct import ConstructKind, held_out_of, material_of
 from distill.ensemble import wilson
-from distill.lessons import material_of
 from distill.pairs import read_unlabelled
 from distill.recipe import read_recipe
 from judge import Judge

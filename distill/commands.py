@@ -166,6 +166,39 @@ def _select(recipe: Recipe, run: RunFolder, quiet: bool, keep_dropped: bool = Fa
 
 
 @app.command(
+    epilog="Example: judge distill answers --config recipes/ladder-0.5b.yaml "
+    "--maker large=qwen2.5-coder-1.5b --maker small=qwen2.5-coder-0.5b "
+    "--maker half=qwen2.5-coder-0.5b:half --out answers.jsonl.gz"
+)
+def answers(
+    config: ConfigOption,
+    maker: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=BASE_MODEL[:half]",
+            help="Who answers, the strongest first: a base model, or one that is shown half of each request.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The file of answers, which train.answers names.")],
+    limit: LimitOption = None,
+    folder: FolderOption = None,
+    data_dir: DataOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Let makers of known strength answer the pairs' requests, for constructed pairs of kind ladder."""
+    from distill.answers import Maker, write_answers
+    from distill.stages import clean_requests
+    from judge.ledger.ledger import Ledger
+
+    recipe, run = _run_of(config, limit, folder)
+    makers = [Maker.of(one) for one in maker]
+    with interruptible(), progress_shown(quiet) as progress, Ledger(run.ledger) as ledger:
+        requests = clean_requests(recipe, data_folder(data_dir))
+        n = write_answers(out, requests, makers, ledger, recipe.seed, progress)
+    print(f"{n:,} requests answered by {', '.join(one.name for one in makers)}: {out}")
+
+
+@app.command(
     epilog="Examples: judge distill train --config recipes/embedded-0.5b.yaml --limit 200. "
     "judge distill train --config mine.yaml --targets votes votes.jsonl"
 )

@@ -52,6 +52,10 @@ CREATIVE = re.compile(
 """Requests whose answers are made up: no fact in them is wrong."""
 
 
+SINGLE_TURN = 2
+"""Messages of a conversation with one request and its answer."""
+
+
 class ConstructKind(StrEnum):
     """How a pair was made."""
 
@@ -75,6 +79,15 @@ class Material:
     replies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ladder: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     makers: Sequence[str] = ()
+
+
+def material_of(pairs: Iterable[Pair]) -> Material:
+    """The requests of single-turn pairs with their replies, of which others are made."""
+    replies: dict[str, list[str]] = {}
+    for pair in pairs:
+        if len(pair.conversation_a) == len(pair.conversation_b) == SINGLE_TURN:
+            replies.setdefault(pair.prompt, []).extend([pair.response_a, pair.response_b])
+    return Material({request: sorted(set(some)) for request, some in replies.items()})
 
 
 @dataclass(frozen=True, slots=True)

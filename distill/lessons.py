@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from distill.answers import read_answers
 from distill.constraints import asked_of, constraint_examples
-from distill.construct import Material, constructed, constructed_kind
+from distill.construct import constructed, constructed_kind, material_of
 from distill.contrast import contrast_examples, contrast_kind
 from distill.examples import Asked, TokenRow, VerdictRow, batches_of, reply_rows, teachable, token_rows
 from distill.folder import RunFolder
@@ -53,9 +54,6 @@ TYPICAL = (
     ),
 ) * 5
 """A working of the usual length."""
-
-SINGLE_TURN = 2
-"""Messages of a conversation with one request and its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,7 +393,7 @@ def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> Ver
         raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
     contrast = contrast_examples(kept, settings.contrast, recipe.seed) if settings.contrast else []
     constraints = constraint_examples(kept, settings.constraints, recipe.seed) if settings.constraints else []
-    made = made_examples(kept, settings.constructed, recipe.seed)
+    made = made_examples(kept, settings.constructed, settings.answers, recipe.seed)
     watched = [one for one in taught if one.part is Part.HELD_OUT][: settings.watched]
     found = {
         "train": [one.pair.content_hash for one in kept],
@@ -419,21 +417,21 @@ def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> Ver
     )
 
 
-def made_examples(kept: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:
-    """Pairs constructed of the requests and the replies that are learned from, each kind by its share."""
+def made_examples(
+    kept: Sequence[Example], shares: Mapping[str, float], answers: str, seed: int
+) -> list[Example]:
+    """Pairs constructed of the requests and the replies that are learned from, each kind by its share.
+
+    Args:
+        answers: the file of the makers' answers, or "".
+    """
     if not shares:
         return []
     material = material_of([one.pair for one in kept])
+    if answers:
+        written = read_answers(at_home(answers))
+        material = replace(material, ladder=written.of(list(material.replies)), makers=written.makers)
     return constructed(shares, material, round(sum(shares.values()) * len(kept)), seed)
-
-
-def material_of(pairs: Iterable[Pair]) -> Material:
-    """The requests of single-turn pairs with their replies, of which others are made."""
-    replies: dict[str, list[str]] = {}
-    for pair in pairs:
-        if len(pair.conversation_a) == len(pair.conversation_b) == SINGLE_TURN:
-            replies.setdefault(pair.prompt, []).extend([pair.response_a, pair.response_b])
-    return Material({request: sorted(set(some)) for request, some in replies.items()})
 
 
 # --- what the student is asked ---------------------------------------------------------------------------

@@ -255,7 +255,9 @@ class Train(Block):
     constraints: Weight = 0.0
     """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
     constructed: Mapping[str, Weight] = Field(default_factory=dict)
-    """Pairs better by construction, for each kept pair: other_request, spoilt_fact, plea."""
+    """Pairs better by construction, for each kept pair: other_request, spoilt_fact, plea, ladder."""
+    answers: str = ""
+    """With ladder, the file of answers by makers of known strength that `judge distill answers` writes."""
     rows: str = ""
     """With reply, unlikelihood, nat or nce, the file of rows to learn: prompt, reply, weight, sign."""
     negative: str = ""
@@ -543,6 +545,11 @@ RULES = (
         f"a file of rows and method {', '.join(BY_ROWS[:-1])} or {BY_ROWS[-1]} need each other",
     ),
     Rule(
+        ("train.answers", "train.constructed"),
+        lambda r: bool(r.train.constructed.get("ladder")) != bool(r.train.answers),
+        "a file of answers and constructed pairs of kind ladder need each other",
+    ),
+    Rule(
         ("train.negative", "train.method"),
         lambda r: (r.train.method == "nat") != bool(r.train.negative),
         "the folder of an adapter that learned wrong traces and method nat need each other",
@@ -636,15 +643,16 @@ RULES = (
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, in the order of the classes above.
 
-    Every default is spelled out, save that there are no criteria, that all modules are adapted, and what its
-    method does not read.
+    Every default is spelled out, save that there are no criteria and no file of answers, that all modules are
+    adapted, and what its method does not read.
     """
     values = recipe.model_dump(mode="json")
     for name, methods in OWN_METHODS.items():
         if recipe.train.method not in methods:
             del values["train"][name]
-    if not recipe.train.modules:
-        del values["train"]["modules"]
+    for name in ("modules", "answers"):
+        if not values["train"][name]:
+            del values["train"][name]
     if recipe.train.method == "nat":
         del values["train"]["layers"]
     if not recipe.collect.teacher.criteria:

@@ -6,12 +6,13 @@ teacher said is in the ledger of the run's folder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.clean import check_to_json, clean, held_out_texts
+from distill.clean import HeldOut, check_to_json, clean, held_out_texts
+from distill.construct import material_of
 from distill.folder import RunFolder
 from distill.keeping import check_traced, kept_readings, write_readings
 from distill.pairs import read_unlabelled
@@ -74,12 +75,8 @@ def run_collect(
         InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
         BackendError: the teacher failed. What it said until then is in the ledger.
     """
-    source = recipe.collect.pairs
-    pairs, left_out = read_unlabelled(source, data)
-    held_out = held_out_texts(data, source.unchecked)
-    clean_pairs, dropped = clean(pairs, held_out)
-    if not clean_pairs:
-        raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean ({counts_in_words(dropped)}).")
+    source = clean_source(recipe, data)
+    clean_pairs = source.pairs
     options = recipe.collect.teacher.options()
     told = Told(progress)
     with (
@@ -95,9 +92,9 @@ def run_collect(
         if is_same and (n_before == len(clean_pairs) or is_enough(before, budget)):
             return known(before)
         told_of = {
-            "left_out": dict(sorted(left_out.items())),
-            "contamination": check_to_json(held_out, dropped),
-            "warning": held_out.warning,
+            "left_out": dict(sorted(source.left_out.items())),
+            "contamination": check_to_json(source.held_out, source.dropped),
+            "warning": source.held_out.warning,
         }
 
         def keep(verdicts: Sequence[Verdict]) -> Manifest:
@@ -109,6 +106,41 @@ def run_collect(
         else:
             verdicts = _read_in_time(recipe, judge, ledger, clean_pairs, told, budget, trial)
         return keep(verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanSource:
+    """A recipe's pairs without those that share a text with a test set; what was left out before, by reason;
+    the test sets; and what was not clean."""
+
+    pairs: Sequence[Pair]
+    left_out: Mapping[str, int]
+    held_out: HeldOut
+    dropped: Mapping[str, int]
+
+
+def clean_source(recipe: Recipe, data: Path | None) -> CleanSource:
+    """The pairs that the recipe's teacher may read.
+
+    Raises:
+        InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
+    """
+    source = recipe.collect.pairs
+    pairs, left_out = read_unlabelled(source, data)
+    held_out = held_out_texts(data, source.unchecked)
+    clean_pairs, dropped = clean(pairs, held_out)
+    if not clean_pairs:
+        raise InputError(f"{recipe.name}: none of {len(pairs)} pairs is clean ({counts_in_words(dropped)}).")
+    return CleanSource(clean_pairs, left_out, held_out, dropped)
+
+
+def clean_requests(recipe: Recipe, data: Path | None) -> list[str]:
+    """The requests of the recipe's clean pairs with a single turn, each once.
+
+    Raises:
+        InputError: as for `clean_source`.
+    """
+    return list(material_of(clean_source(recipe, data).pairs).replies)
 
 
 def _kept(

@@ -43,6 +43,7 @@ from distill.within import (
 )
 from judge.errors import InputError
 from judge.evaluate import size_of
+from judge.io.files import at_home, sha256_of
 from judge.io.writing import write_whole
 from judge.models import basemodels
 from judge.models.adapters import (
@@ -199,11 +200,13 @@ def start_of(recipe: Recipe) -> Adapter | None:
 
 
 def others_of(recipe: Recipe) -> dict[str, str]:
-    """The hashes of the adapters that the recipe's method reads beside the one that it may start from.
+    """The hashes of what the recipe reads beside its lessons and the adapter that it may start from.
 
     Raises:
         ModelError, InputError: as `negative_of` and `nat_of` say.
     """
+    if recipe.train.answers:
+        return {"answers": sha256_of(at_home(recipe.train.answers))}
     if recipe.train.method == "nat":
         return {"negative": negative_of(recipe).hash}
     return {"nat": nat_of(recipe).hash} if recipe.train.method == "nce" else {}

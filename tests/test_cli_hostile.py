@@ -35,6 +35,10 @@ VERBS = {
     "app": ["app", "--no-browser"],
     "distill collect": ["distill", "collect", "--config", "recipe.yaml"],
     "distill select": ["distill", "select", "--config", "recipe.yaml"],
+    "distill answers": [
+        *("distill", "answers", "--config", "recipe.yaml"),
+        *("--maker", "large=none", "--out", "answers.jsonl.gz"),
+    ],
     "distill train": ["distill", "train", "--config", "recipe.yaml"],
     "distill ranker": ["distill", "ranker", "--config", "recipe.yaml"],
     "distill all": ["distill", "all", "--config", "recipe.yaml"],

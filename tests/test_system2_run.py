@@ -41,11 +41,11 @@ from benchmarks.system2.plan import (
     write_plan,
 )
 from benchmarks.system2.reading import key_of
-from benchmarks.system2.replies import Ask, Replies
 from benchmarks.system2.run import CONTROL, DISTILLED, SCHEMA, UNFILTERED, prompts_of, run
 from benchmarks.system2.students import Lesson, Student
 from benchmarks.system2.task import Procedure, Question, Split, at_once
 from benchmarks.system2.tasks import TASKS
+from distill.replies import Ask, Replies
 from judge.backends import Backend, Completion, Sampling
 from judge.backends.scripted import ScriptedBackend, listed
 from judge.errors import BackendError, InputError

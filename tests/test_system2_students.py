@@ -6,8 +6,8 @@ import pytest
 from models import VERDICT_MERGES, make_model
 
 from benchmarks.system2 import students
-from benchmarks.system2.replies import Ask, Replies
 from benchmarks.system2.students import Lesson, OwnWorkshop
+from distill.replies import Ask, Replies
 from judge.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,8 @@ from string import ascii_uppercase
 
 from benchmarks.system2.following import Followed
 from benchmarks.system2.reading import key_of
-from benchmarks.system2.replies import Ask, Replies
 from benchmarks.system2.task import Answer, Question, Task
+from distill.replies import Ask, Replies
 from judge.errors import InputError
 from judge.records import Unparsed
 

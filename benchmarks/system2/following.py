@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.system2.replies import GREEDY, Ask, Replies
 from benchmarks.system2.task import Procedure, Question
+from distill.replies import GREEDY, Ask, Replies
 
 TEMPERATURE = 0.7
 """At which samples are drawn; figures of the test questions are greedy."""

@@ -15,10 +15,10 @@ from benchmarks.system2.filters import NONE, Target, Taught, taught
 from benchmarks.system2.following import TEMPERATURE, Followed, followed, sampled
 from benchmarks.system2.plan import Plan
 from benchmarks.system2.reading import is_right, key_of
-from benchmarks.system2.replies import Replies
 from benchmarks.system2.students import TRAINING, Lesson, Student, Workshop
 from benchmarks.system2.task import Procedure, Question, Split, Task
 from distill.advice import is_large
+from distill.replies import Replies
 from judge.backends import Backend
 from judge.errors import InputError
 from judge.ledger.ledger import Ledger

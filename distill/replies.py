@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from benchmarks.system2.task import Asked
 from judge.backends import Backend, Completion, Sampling
 from judge.errors import BackendError
 from judge.ledger.ledger import Ledger
 from judge.progress import Progress, silent
 from judge.prompts import plain
-from judge.records import Prompt, Unparsed, sha256_of_json
+from judge.records import Message, Prompt, Unparsed, sha256_of_json
 
 GREEDY = 0.0
 CHARACTERS_A_REPLY = 40
@@ -27,9 +26,9 @@ so that those that end early are replaced, and a kill loses minutes. It looks af
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One reply that is wanted: to what, and the how many-th sample."""
+    """One reply that is wanted: to what (a user's message, or a conversation), and the how many-th sample."""
 
-    asked: Asked
+    asked: str | tuple[Message, ...]
     number: int = 0
 
 

@@ -1,0 +1,164 @@
+"""Answers by makers of known strength: written once, kept without the requests, made into ladder pairs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections import Counter
+
+import pytest
+
+from distill.answers import HALF, SCHEMA, Maker, hash_of, read_answers, write_answers
+from distill.construct import ConstructKind, constructed_kind
+from distill.ladder import half_of
+from distill.lessons import made_examples
+from distill.recipe import recipe_of, recipe_to_json
+from distill.selection import Example, Part, targets
+from judge.backends.scripted import ScriptedBackend
+from judge.errors import BadLines, InputError
+from judge.ledger.ledger import Ledger
+from judge.records import Outcome, Pair
+
+THINGS = ("bees", "tides", "maps", "bells", "roads", "seeds", "lamps", "coins", "reeds", "kites")
+REQUESTS = [f"Please tell me all about the {one}, and why they matter so much" for one in THINGS]
+N = len(REQUESTS)
+N_HALVES = len({half_of(one, 0) for one in REQUESTS})
+"""Requests of which the same half is shown are one question."""
+SYLLABLES = ("ba", "do", "ki", "lu", "me", "no", "ru", "sa", "ti", "vo")
+LARGE, SMALL, HIDDEN = (Maker.of(one) for one in ("large=big", "small=little", "hidden=little:half"))
+
+
+def words_of(prompt):
+    return "".join(span.text for _, spans in prompt.messages for span in spans)
+
+
+class Loader:
+    """Makers whose answers name them and what they were asked, and go on in words of their own."""
+
+    def __init__(self):
+        self.asked = Counter()
+
+    def __call__(self, base_model):
+        def said(prompt, _):
+            self.asked[base_model] += 1
+            dice = random.Random(f"{base_model} {words_of(prompt)}")
+            said = [
+                " ".join("".join(dice.choices(SYLLABLES, k=3)) for _ in range(9))
+                for _ in range(dice.randint(2, 4))
+            ]
+            return f"{base_model} was asked: {words_of(prompt)}. " + " ".join(f"{one}." for one in said)
+
+        return ScriptedBackend(said, base_model)
+
+
+@pytest.fixture
+def written(tmp_path):
+    loader = Loader()
+    path = tmp_path / "answers.jsonl.gz"
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        n = write_answers(path, [*REQUESTS, "Why?"], [LARGE, SMALL, HIDDEN], ledger, loader=loader)
+        assert n == N + 1
+    return path, loader
+
+
+def test_each_maker_answers_each_request_and_the_weakest_sees_half(written):
+    path, loader = written
+    answers = read_answers(path)
+    assert answers.makers == ("large", "small", "hidden")
+    found = answers.of([*REQUESTS, "never asked"])
+    assert set(found) == set(REQUESTS)
+    for request, said in found.items():
+        assert said["large"].startswith("big was")
+        assert request in said["large"]
+        assert said["small"].startswith("little was")
+        assert request in said["small"]
+        assert half_of(request, 0) in said["hidden"]
+        assert request not in said["hidden"]
+    assert set(answers.of(["Why?"])["Why?"]) == {"large", "small"}, "half of it is nothing"
+    assert loader.asked == {"big": N + 1, "little": N + 1 + N_HALVES}
+
+
+def test_the_file_has_no_request_and_says_how_it_was_made(written):
+    header, *lines = (json.loads(line) for line in gzip.decompress(written[0].read_bytes()).splitlines())
+    assert header["schema"] == SCHEMA
+    assert header["makers"][2] == {
+        "name": "hidden",
+        "base_model": "little",
+        "sees_half": True,
+        "base_model_hash": "",
+    }
+    assert {line["request"] for line in lines} == {hash_of(one) for one in [*REQUESTS, "Why?"]}
+
+
+def test_what_was_said_is_not_asked_for_again(written, tmp_path):
+    path, loader = written
+    before = path.read_bytes()
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        write_answers(path, [*REQUESTS[::-1], "Why?"], [LARGE, SMALL, HIDDEN], ledger, loader=loader)
+    assert path.read_bytes() == before
+    assert loader.asked.total() == 2 * (N + 1) + N_HALVES
+
+
+@pytest.mark.parametrize("spec", ["large", "=big", "large=", "large=big:third"])
+def test_a_maker_told_otherwise_is_refused(spec):
+    with pytest.raises(InputError, match=rf"--maker {spec}: must be NAME=BASE_MODEL or .*:{HALF}\."):
+        Maker.of(spec)
+
+
+def test_two_makers_of_one_name_are_refused(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger, pytest.raises(InputError, match="two makers of one"):
+        write_answers(tmp_path / "out", REQUESTS, [LARGE, LARGE], ledger, loader=Loader())
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"request": "no header"}\n', r"no file of answers \(KeyError\)\. `judge distill answers` writes"),
+        ('{"schema": "other/1", "makers": []}\n', r"schema other/1\. It must be four-token-judge/answers/1"),
+        ("nothing\n", r"no file of answers \(JSONDecodeError\)"),
+        ("", r"no file of answers \(ValueError\)"),
+    ],
+)
+def test_another_file_is_refused(tmp_path, text, complaint):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=complaint):
+        read_answers(path)
+
+
+# --- pairs of them ---------------------------------------------------------------------------------------
+
+
+def example_of(request):
+    pair = Pair.of(request, "A reply of a person, long enough to be one.", "Another reply, as long as this.")
+    return Example(pair, targets(Outcome.A), 1.0, Part.TRAIN)
+
+
+def test_the_stronger_maker_wins_in_the_pairs_that_are_learned(written):
+    path, _ = written
+    made = made_examples([example_of(one) for one in REQUESTS], {"ladder": 3.0}, str(path), 0)
+    assert made
+    makers = ("big", "little")
+    for one in made:
+        assert constructed_kind(one.pair) is ConstructKind.LADDER
+        assert one.pair.prompt in REQUESTS
+        a, b = one.pair.response_a, one.pair.response_b
+        better, worse = (a, b) if one.winner is Outcome.A else (b, a)
+        assert makers.index(better.split()[0]) <= makers.index(worse.split()[0])
+
+
+def test_requests_that_nobody_answered_make_no_pair(written):
+    assert made_examples([example_of("What else is there?")], {"ladder": 3.0}, str(written[0]), 0) == []
+
+
+@pytest.mark.parametrize("train", [{"constructed": {"ladder": 0.5}}, {"answers": "answers.jsonl.gz"}])
+def test_ladder_pairs_and_a_file_of_answers_need_each_other(train):
+    with pytest.raises(BadLines, match="constructed pairs of kind ladder need each other"):
+        recipe_of({"name": "mine", "train": train}, "recipe.yaml")
+
+
+def test_a_recipe_without_answers_does_not_speak_of_them():
+    assert "answers" not in recipe_to_json(recipe_of({"name": "mine"}, "recipe.yaml"))["train"]
+    train = {"constructed": {"ladder": 0.5}, "answers": "answers.jsonl.gz"}
+    assert recipe_to_json(recipe_of({"name": "mine", "train": train}, "recipe.yaml"))["train"]["answers"]
