@@ -3,7 +3,8 @@
     python -m benchmarks.constructed --judge "0.5B score=score" --judge "mine=score:runs/mine/adapter"
 
 They are made of the requests and replies of a recipe's pairs, of a tenth of the requests of which no pair to
-train on is made (`distill.construct`). No label of a person is in them.
+train on is made (`distill.construct`); those of kind ladder of a file of makers' answers to them. No label of
+a person is in them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from distill.answers import with_answers
 from distill.clean import clean, held_out_texts
 from distill.construct import ConstructKind, held_out_of, material_of
 from distill.ensemble import wilson
@@ -33,17 +35,21 @@ KINDS = {
     ConstructKind.OTHER_REQUEST: "a short reply to this request over a longer one to a similar request",
     ConstructKind.SPOILT_FACT: "a reply over itself with one fact changed",
     ConstructKind.PLEA: "a reply over itself, whole or cut, with text that pleads for it",
+    ConstructKind.LADDER: "a stronger maker's answer over a weaker one's, alike in length",
 }
-"""The kinds that need nobody to write answers, and what is better than what in them."""
+"""What is better than what in each kind."""
 
 
-def held_out_pairs(recipe: Path, data: Path | None) -> dict[str, list[Pair]]:
-    """At most 100 pairs of each kind; a is the better answer in all of them."""
+def held_out_pairs(recipe: Path, data: Path | None, answers: Path | None = None) -> dict[str, list[Pair]]:
+    """At most 100 pairs of each kind that can be made; a is the better answer in all of them."""
     source = read_recipe(recipe).collect.pairs
     pairs, _ = read_unlabelled(source, data)
     kept, _ = clean(pairs, held_out_texts(data, source.unchecked))
     material = material_of(kept)
-    return {str(kind): [one.pair for one in held_out_of(kind, material)] for kind in KINDS}
+    if answers is not None:
+        material = with_answers(material, answers)
+    made = {str(kind): [one.pair for one in held_out_of(kind, material)] for kind in KINDS}
+    return {kind: pairs for kind, pairs in made.items() if pairs}
 
 
 def figures_of(pairs: Sequence[Pair], verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -101,11 +107,12 @@ def main() -> None:
     parser.add_argument("--judge", action="append", required=True, help="NAME=METHOD or NAME=METHOD:ADAPTER")
     parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--recipe", type=Path, default=RECIPE, help="whose pairs they are made of")
+    parser.add_argument("--answers", type=Path, help="makers' answers, for the kind ladder")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args()
     named = [options_of(spec, given.base_model) for spec in given.judge]
-    by_kind = held_out_pairs(given.recipe, data_folder(given.data_dir))
+    by_kind = held_out_pairs(given.recipe, data_folder(given.data_dir), given.answers)
     judges: list[dict[str, Any]] = []
     with shown_progress() as progress:
         for name, options in named:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distill.construct import by_hash
+from distill.construct import Material, by_hash
 from distill.ladder import half_of
 from distill.replies import Ask, Replies
 from judge.backends import Backend, Settings, load_backend
@@ -155,6 +155,16 @@ def read_answers(path: Path) -> Answers:
     if schema != SCHEMA:
         raise InputError(f"{path}: schema {schema}. It must be {SCHEMA}.")
     return Answers(makers, by_request)
+
+
+def with_answers(material: Material, path: Path) -> Material:
+    """The material with what the makers in the file said to its requests.
+
+    Raises:
+        InputError: as for `read_answers`.
+    """
+    written = read_answers(path)
+    return replace(material, ladder=written.of(list(material.replies)), makers=written.makers)
 
 
 def hash_of(request: str) -> str:

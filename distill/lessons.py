@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distill.answers import read_answers
+from distill.answers import with_answers
 from distill.constraints import asked_of, constraint_examples
 from distill.construct import constructed, constructed_kind, material_of
 from distill.contrast import contrast_examples, contrast_kind
@@ -429,8 +429,7 @@ def made_examples(
         return []
     material = material_of([one.pair for one in kept])
     if answers:
-        written = read_answers(at_home(answers))
-        material = replace(material, ladder=written.of(list(material.replies)), makers=written.makers)
+        material = with_answers(material, at_home(answers))
     return constructed(shares, material, round(sum(shares.values()) * len(kept)), seed)
 
 
