@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.combining import dawid_skene, first_component, fitted_on_labels
 from distill.ensemble import less_length, log_odds_by, log_ratio_of, measured, measured_each, weights_of
 from distill.lease.tables import labels_of
 from distill.signals import Numbers
@@ -42,6 +43,8 @@ ENSEMBLES = {
     "the teacher": ("direct", "alone", "request", "yes"),
     "direct and alone": ("direct", "alone"),
 }
+COMBINED = ENSEMBLES["all with an interval above one half"]
+"""The signals that are combined in other ways than by their sum, too."""
 
 
 def numbers_of(data: Dataset, path: Path = NUMBERS) -> dict[str, Numbers]:
@@ -80,6 +83,21 @@ def result_of(data: Dataset, made_by: Mapping[str, Any], seconds: Mapping[str, f
         "less_length": measured_each(without, labels, ratios),
         "correlations": correlations(table),
         "ensembles": sums,
+        "combined": measured_each(combined(table, labels), labels, ratios),
+    }
+
+
+def combined(table: Mapping[str, Numbers], labels: Sequence[int]) -> dict[str, Numbers]:
+    """The numbers of other ways to combine the five signals, by what the table calls them."""
+    import numpy as np
+
+    signals = np.array([[0.0 if x is None else x for x in table[name]] for name in COMBINED])
+    return {
+        "the same five by Dawid and Skene's label model": dawid_skene(signals),
+        "the same five, their first principal component": first_component(signals),
+        "the same five, weights fitted on nine tenths of the labels, for comparison": fitted_on_labels(
+            signals, np.array(labels, dtype=float)
+        ),
     }
 
 
@@ -102,7 +120,7 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     for name, meaning in MEANINGS.items():
         less = result["less_length"][name]
         lines.append(f"| `{name}`: {meaning} | {cells(result['signals'][name])} | {share(less)} |")
-    for name, one in result["ensembles"].items():
+    for name, one in {**result["ensembles"], **result["combined"]}.items():
         lines.append(f"| {name} | {cells(one)} | - |")
     data = result["data"]
     lines += [
