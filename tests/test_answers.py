@@ -6,8 +6,10 @@ import gzip
 import json
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from distill.answers import HALF, SCHEMA, Maker, hash_of, read_answers, write_answers
 from distill.construct import ConstructKind, constructed_kind
@@ -16,7 +18,9 @@ from distill.lessons import made_examples
 from distill.recipe import recipe_of, recipe_to_json
 from distill.selection import Example, Part, targets
 from judge.backends.scripted import ScriptedBackend
+from judge.cli.main import app
 from judge.errors import BadLines, InputError
+from judge.io.pairs import write_pairs
 from judge.ledger.ledger import Ledger
 from judge.records import Outcome, Pair
 
@@ -125,6 +129,23 @@ def test_another_file_is_refused(tmp_path, text, complaint):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=complaint):
         read_answers(path)
+
+
+def test_the_command_reads_the_recipes_requests(tmp_path, monkeypatch, data_dir):
+    monkeypatch.chdir(tmp_path)
+    write_pairs("pairs.jsonl", [example_of(one).pair for one in REQUESTS])
+    Path("mine.yaml").write_text(
+        "name: mine\ncollect: {pairs: {source: file, path: pairs.jsonl}}\n", encoding="utf-8"
+    )
+    loader = Loader()
+    monkeypatch.setattr("distill.answers.load_backend", lambda _, settings: loader(settings.base_model))
+    makers = ["--maker", "large=big", "--maker", "hidden=little:half"]
+    given = ["distill", "answers", "--config", "mine.yaml", *makers, "--out", "answers.jsonl.gz"]
+    ran = CliRunner().invoke(app, [*given, "--data-dir", str(data_dir)])
+    assert ran.output.endswith("10 requests answered by large, hidden: answers.jsonl.gz\n")
+    found = read_answers(Path("answers.jsonl.gz")).of(REQUESTS)
+    assert all(set(said) == {"large", "hidden"} for said in found.values())
+    assert Path("runs/mine/ledger.sqlite").is_file()
 
 
 # --- pairs of them ---------------------------------------------------------------------------------------
