@@ -21,6 +21,7 @@ from distill.construct import ConstructKind, held_out_of, material_of
 from distill.ensemble import wilson
 from distill.pairs import read_unlabelled
 from distill.recipe import read_recipe
+from distill.selection import Example
 from judge import Judge
 from judge.datasets.dataset import data_folder
 from judge.errors import InputError
@@ -40,28 +41,43 @@ KINDS = {
 """What is better than what in each kind."""
 
 
-def held_out_pairs(recipe: Path, data: Path | None, answers: Path | None = None) -> dict[str, list[Pair]]:
-    """At most 100 pairs of each kind that can be made; a is the better answer in all of them."""
+def held_out_examples(
+    recipe: Path, data: Path | None, answers: Path | None = None
+) -> dict[str, list[Example]]:
+    """At most 100 pairs of each kind that can be made, each with its better answer: a or b, by a hash."""
     source = read_recipe(recipe).collect.pairs
     pairs, _ = read_unlabelled(source, data)
     kept, _ = clean(pairs, held_out_texts(data, source.unchecked))
     material = material_of(kept)
     if answers is not None:
         material = with_answers(material, answers)
-    made = {str(kind): [one.pair for one in held_out_of(kind, material)] for kind in KINDS}
-    return {kind: pairs for kind, pairs in made.items() if pairs}
+    made = {str(kind): held_out_of(kind, material) for kind in KINDS}
+    return {kind: examples for kind, examples in made.items() if examples}
 
 
-def figures_of(pairs: Sequence[Pair], verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Shares of pairs in which the judge says a, with 95 % intervals (Wilson); unread pairs are wrong."""
-    strict = [one.status is Status.CONSISTENT and one.outcome is Outcome.A for one in verdicts]
-    by_mean = [one.outcome_by_mean is Outcome.A for one in verdicts]
+def figures_of(
+    pairs: Sequence[Pair], verdicts: Sequence[Verdict], better: Sequence[Outcome | None]
+) -> dict[str, Any]:
+    """Shares of pairs in which the judge names the better answer, with 95 % intervals (Wilson).
+
+    Unread pairs are wrong.
+
+    Args:
+        better: of each pair which answer is the better one.
+    """
+    both = list(zip(verdicts, better, strict=True))
     return {
         "n": len(pairs),
-        "longer_right": sum(pair.longer is Outcome.A for pair in pairs),
-        **counted("strict", strict),
-        **counted("by_mean", by_mean),
+        "longer_right": sum(pair.longer is one for pair, one in zip(pairs, better, strict=True)),
+        **counted("strict", [said.status is Status.CONSISTENT and said.outcome is one for said, one in both]),
+        **counted("by_mean", [said.outcome_by_mean is one for said, one in both]),
     }
+
+
+def figures_on(judge: Judge, examples: Sequence[Example]) -> dict[str, Any]:
+    """The figures of a judge that reads these pairs now."""
+    pairs = [one.pair for one in examples]
+    return figures_of(pairs, judge.judge(pairs), [one.winner for one in examples])
 
 
 def counted(name: str, right: Sequence[bool]) -> dict[str, Any]:
@@ -112,14 +128,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args()
     named = [options_of(spec, given.base_model) for spec in given.judge]
-    by_kind = held_out_pairs(given.recipe, data_folder(given.data_dir), given.answers)
+    by_kind = held_out_examples(given.recipe, data_folder(given.data_dir), given.answers)
     judges: list[dict[str, Any]] = []
     with shown_progress() as progress:
         for name, options in named:
             with Judge.of(options, progress=progress) as judge:
-                kinds = {kind: figures_of(pairs, judge.judge(pairs)) for kind, pairs in by_kind.items()}
+                kinds = {kind: figures_on(judge, examples) for kind, examples in by_kind.items()}
                 judges.append({"name": name, "identity": asdict(judge.identity), "kinds": kinds})
-    hashes = {kind: [pair.content_hash for pair in pairs] for kind, pairs in by_kind.items()}
+    hashes = {kind: [one.pair.content_hash for one in examples] for kind, examples in by_kind.items()}
     write_result(
         given.out,
         {

@@ -28,7 +28,7 @@ from judge.io.pairs import write_pairs
 from judge.options import JudgeOptions, judge_options
 from judge.progress import shown_progress
 from judge.provenance import CHECKOUT, provenance, write_result
-from judge.records import Pair, Status, Verdict, sha256_of_json
+from judge.records import Outcome, Pair, Status, Verdict, sha256_of_json
 
 SCHEMA = "four-token-judge/policy/1"
 PAGE = CHECKOUT / "docs" / "how-to" / "judge-by-your-criteria.md"
@@ -167,7 +167,7 @@ def figures(pairs: Sequence[Pair], verdicts: Sequence[Verdict]) -> dict[str, Any
     """
     told = [*(reading for one in verdicts for reading in one.readings.values()), *shared_steps(verdicts)]
     return {
-        **figures_of(pairs, verdicts),
+        **figures_of(pairs, verdicts, [Outcome.A] * len(pairs)),
         "inconsistent": sum(one.status is Status.INCONSISTENT for one in verdicts),
         "tokens_in": sum(one.tokens_in for one in told) / len(pairs),
         "tokens_out": sum(one.tokens_out for one in told) / len(pairs),

@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pairs import pair_of
 
-from benchmarks.constructed import KINDS, RECIPE, figures_of, held_out_pairs, options_of, table_of
+from benchmarks.constructed import (
+    KINDS,
+    RECIPE,
+    figures_of,
+    figures_on,
+    held_out_examples,
+    options_of,
+    table_of,
+)
 from distill.construct import ConstructKind
+from distill.contrast import won_by_a
+from distill.selection import Part, targets
 from judge import Judge
 from judge.errors import InputError
 from judge.options import judge_options
+from judge.records import Outcome
 
 PAIRS = [pair_of("a longer answer", "short", f"Question {n}?", f"p{n}") for n in range(3)]
 PAIRS += [pair_of("short", "a longer answer", "Another?", "p3")]
 
 
-def figures(character):
+def figures(character, examples=None):
     with Judge(backend=f"scripted:{character}", method="direct", cache=False) as judge:
-        return figures_of(PAIRS, judge.judge(PAIRS))
+        if examples is not None:
+            return figures_on(judge, examples)
+        return figures_of(PAIRS, judge.judge(PAIRS), [Outcome.A] * len(PAIRS))
 
 
 def test_a_judge_of_lengths_is_right_where_the_longer_answer_is():
     found = figures("longer")
     assert (found["n"], found["longer_right"], found["strict"], found["by_mean"]) == (4, 3, 3, 3)
     assert found["strict_low"] < 0.75 < found["strict_high"]
+
+
+def test_the_better_answer_is_the_one_that_was_made_so_whichever_is_a():
+    one = won_by_a(pair_of("a longer answer", "short", "Which?"), "construct-plea", Part.HELD_OUT)
+    examples = [one, turned(one)]
+    assert {example.winner for example in examples} == {Outcome.A, Outcome.B}
+    for character, right in (("longer", 2), ("shorter", 0)):
+        found = figures(character, examples)
+        assert (found["strict"], found["by_mean"], found["longer_right"]) == (right, right, 2)
+
+
+def turned(one):
+    pair = one.pair
+    other = replace(pair, id="turned", conversation_a=pair.conversation_b, conversation_b=pair.conversation_a)
+    winner = Outcome.B if one.winner is Outcome.A else Outcome.A
+    return replace(one, pair=other, choices=targets(winner))
 
 
 def test_a_judge_of_places_is_never_right_in_both_orders():
@@ -57,7 +88,12 @@ def test_the_table_has_a_row_a_judge_and_the_longer_answer():
 
 @pytest.mark.slow
 def test_every_kind_has_a_hundred_pairs_and_their_requests_are_a_tenth(data_dir):
-    by_kind = held_out_pairs(RECIPE, data_dir)
+    by_kind = held_out_examples(RECIPE, data_dir)
     written = [str(kind) for kind in KINDS if kind is not ConstructKind.LADDER]
-    assert {kind: len(pairs) for kind, pairs in by_kind.items()} == dict.fromkeys(written, 100)
-    assert all(pair.response_a != pair.response_b for pairs in by_kind.values() for pair in pairs)
+    assert {kind: len(examples) for kind, examples in by_kind.items()} == dict.fromkeys(written, 100)
+    for kind, examples in by_kind.items():
+        found = figures("longer", examples)
+        assert found["strict"] == found["longer_right"]
+        if kind == ConstructKind.OTHER_REQUEST:
+            assert found["longer_right"] < 20, "the longer answer is to another request"
+        assert {one.winner for one in examples} == {Outcome.A, Outcome.B}
