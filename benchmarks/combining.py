@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit, logit
 
 from distill.signals import Numbers
 
@@ -30,6 +28,8 @@ def dawid_skene(signals: Table) -> Numbers:
     Expectation-maximisation from the majority, each signal as often right on either side and independent of
     the others where the truth is known. No label is looked at.
     """
+    from scipy.special import expit, logit
+
     signs = np.sign(signals)
     log_odds = signs.sum(axis=0)
     for _ in range(ROUNDS):
@@ -63,6 +63,8 @@ def fitted_on_labels(signals: Table, labels: Table, seed: int = 0) -> Numbers:
 
 
 def weights_for(signals: Table, labels: Table) -> Table:
+    from scipy.optimize import minimize
+
     def loss(weights: Table) -> float:
         return float(np.logaddexp(0, -labels * (weights @ signals)).sum() + RIDGE / 2 * weights @ weights)
 

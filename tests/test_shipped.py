@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -68,9 +69,7 @@ def test_no_path_of_the_machine_it_was_made_on_is_in_it(folder):
     peft = pytest.importorskip("peft")
     for name in ("adapter_config.json", "manifest.json"):
         text = (folder / name).read_text(encoding="utf-8")
-        assert "/work" not in text
-        assert "/root" not in text
-        assert "/home" not in text
+        assert re.search("/(work|root|home)/", text) is None
     assert peft.PeftConfig.from_pretrained(str(folder)).base_model_name_or_path in (None, "", base_of(folder))
 
 
