@@ -6,10 +6,12 @@ is better.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from distill.ensemble import spread_of
 from distill.signals import Numbers
 
 Table = np.ndarray[Any, np.dtype[np.float64]]
@@ -41,11 +43,13 @@ def dawid_skene(signals: Table) -> Numbers:
     return list(map(float, log_odds))
 
 
-def first_component(signals: Table) -> Numbers:
-    """The first principal component of the signals in equal spread, with the first signal's sign."""
-    scaled = equal_spread(signals)
-    directions, _, _ = np.linalg.svd(scaled, full_matrices=False)
-    return list(map(float, np.sign(directions[0, 0]) * (directions[:, 0] @ scaled)))
+def first_component(signals: Table, like: Table) -> Numbers:
+    """Each pair's place along the first principal component of the signals in equal spread.
+
+    Its sign is that in which it goes with the numbers `like`.
+    """
+    _, _, components = np.linalg.svd(equal_spread(signals), full_matrices=False)
+    return list(map(float, components[0] * np.sign(components[0] @ like)))
 
 
 def fitted_on_labels(signals: Table, labels: Table, seed: int = 0) -> Numbers:
@@ -73,5 +77,10 @@ def weights_for(signals: Table, labels: Table) -> Table:
 
 
 def equal_spread(signals: Table) -> Table:
-    scaled: Table = signals / np.sqrt((signals**2).mean(axis=1, keepdims=True))
+    scaled: Table = signals / np.array([[spread_of(row.tolist())] for row in signals])
     return scaled
+
+
+def as_table(table: Iterable[Numbers]) -> Table:
+    """Signals as an array, a row each, with 0 where the model could not be read."""
+    return np.array([[0.0 if x is None else x for x in numbers] for numbers in table])

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from distill.answers import with_answers
-from distill.clean import clean, held_out_texts
 from distill.construct import ConstructKind, held_out_of, material_of
 from distill.ensemble import wilson
-from distill.pairs import read_unlabelled
 from distill.recipe import read_recipe
 from distill.selection import Example
+from distill.stages import clean_source
 from judge import Judge
 from judge.datasets.dataset import data_folder
 from judge.errors import InputError
@@ -44,15 +43,14 @@ KINDS = {
 def held_out_examples(
     recipe: Path, data: Path | None, answers: Path | None = None
 ) -> dict[str, list[Example]]:
-    """At most 100 pairs of each kind that can be made, each with its better answer: a or b, by a hash."""
-    source = read_recipe(recipe).collect.pairs
-    pairs, _ = read_unlabelled(source, data)
-    kept, _ = clean(pairs, held_out_texts(data, source.unchecked))
-    material = material_of(kept)
-    if answers is not None:
+    """At most 100 pairs of each kind, each with its better answer: a or b, by a hash."""
+    material = material_of(clean_source(read_recipe(recipe), data).pairs)
+    kinds = set(KINDS)
+    if answers is None:
+        kinds -= {ConstructKind.LADDER}
+    else:
         material = with_answers(material, answers)
-    made = {str(kind): held_out_of(kind, material) for kind in KINDS}
-    return {kind: examples for kind, examples in made.items() if examples}
+    return {str(kind): held_out_of(kind, material) for kind in KINDS if kind in kinds}
 
 
 def figures_of(

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.combining import Table, equal_spread
-from benchmarks.signals import BASE_MODEL, ENSEMBLES, cells, numbers_of, share
+from benchmarks.combining import Table, as_table, first_component
+from benchmarks.signals import BASE_MODEL, COMBINED, cells, numbers_of, share
 from distill.ensemble import less_length, log_ratio_of, measured_each, summed, weights_of
 from distill.lease.tables import labels_of
 from distill.signals import Numbers
@@ -45,8 +45,6 @@ NUMBERS = CHECKOUT / "benchmarks" / "signals" / "direction-qwen2.5-coder-1.5b.js
 SCHEMA = "four-token-judge/direction/1"
 DEPTHS = (0.25, 0.5, 0.75, 1.0)
 """Shares of the layers after which the state is taken; the last one is before the final norm."""
-
-SUM = "all with an interval above one half"
 
 
 class States:
@@ -97,19 +95,6 @@ def heard(layers: Sequence[Any]) -> Iterator[list[Any]]:
         yield outputs
 
 
-def along_first_component(differences: Table, direct: Numbers) -> Numbers:
-    """Each pair's place along the first principal component, in the direction that goes with `direct`.
-
-    Args:
-        differences: shape (pairs, size); every column is brought to equal spread first.
-    """
-    scaled = equal_spread(differences.T.astype(np.float64))
-    _, _, components = np.linalg.svd(scaled, full_matrices=False)
-    along = components[0]
-    said = np.array([0.0 if one is None else one for one in direct])
-    return list(map(float, along * np.sign(along @ said)))
-
-
 def written_numbers(data: Dataset, table: Mapping[str, Numbers]) -> bytes:
     """A line a pair: its content hash and its number at each depth."""
     rows = [
@@ -134,7 +119,7 @@ def result_of(data: Dataset, table: Mapping[str, Numbers]) -> dict[str, Any]:
     """Every figure of the table, without provenance."""
     labels, ratios = labels_of(data.pairs, data.votes), [log_ratio_of(pair) for pair in data.pairs]
     others = numbers_of(data)
-    weights, _ = weights_of(others, ENSEMBLES[SUM], ratios, 0.0)
+    weights, _ = weights_of(others, COMBINED, ratios, 0.0)
     five = summed(others, weights)
     both = {}
     for name, numbers in table.items():
@@ -179,9 +164,9 @@ def main() -> None:
     settings = Settings(BASE_MODEL)
     with shown_progress() as progress:
         differences = States(settings).of(data.pairs, progress)
-    direct = numbers_of(data)["direct"]
+    [direct] = as_table([numbers_of(data)["direct"]])
     table = {
-        name_of(depth): along_first_component(one, direct)
+        name_of(depth): first_component(one.T.astype(np.float64), direct)
         for depth, one in zip(DEPTHS, differences, strict=True)
     }
     given.numbers.write_bytes(written_numbers(data, table))

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.combining import dawid_skene, first_component, fitted_on_labels
+from benchmarks.combining import as_table, dawid_skene, first_component, fitted_on_labels
 from distill.ensemble import less_length, log_odds_by, log_ratio_of, measured, measured_each, weights_of
 from distill.lease.tables import labels_of
 from distill.signals import Numbers
@@ -91,10 +91,10 @@ def combined(table: Mapping[str, Numbers], labels: Sequence[int]) -> dict[str, N
     """The numbers of other ways to combine the five signals, by what the table calls them."""
     import numpy as np
 
-    signals = np.array([[0.0 if x is None else x for x in table[name]] for name in COMBINED])
+    signals = as_table(table[name] for name in COMBINED)
     return {
         "the same five by Dawid and Skene's label model": dawid_skene(signals),
-        "the same five, their first principal component": first_component(signals),
+        "the same five, their first principal component": first_component(signals, signals[0]),
         "the same five, weights fitted on nine tenths of the labels, for comparison": fitted_on_labels(
             signals, np.array(labels, dtype=float)
         ),
@@ -105,7 +105,7 @@ def correlations(table: Mapping[str, Numbers]) -> dict[str, dict[str, float]]:
     """How each two signals go together over the pairs (Pearson)."""
     import numpy as np
 
-    found = np.corrcoef([[0.0 if x is None else x for x in numbers] for numbers in table.values()])
+    found = np.atleast_2d(np.corrcoef(as_table(table.values())))
     return {one: {other: float(found[i, j]) for j, other in enumerate(table)} for i, one in enumerate(table)}
 
 

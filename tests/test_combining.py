@@ -42,10 +42,12 @@ def test_a_signal_that_says_nothing_is_no_vote():
 
 
 def test_the_first_component_has_the_first_signals_sign_and_no_regard_for_size():
-    found = first_component(SIGNALS)
+    found = first_component(SIGNALS, SIGNALS[0])
     assert right(found) > 0.75
-    assert right(first_component(np.vstack([-SIGNALS[0], SIGNALS[1:]]))) == pytest.approx(1 - right(found))
-    assert first_component(SIGNALS * np.array([[1.0], [50.0], [2.0]])) == pytest.approx(found)
+    turned = np.vstack([-SIGNALS[0], SIGNALS[1:]])
+    assert right(first_component(turned, turned[0])) == pytest.approx(1 - right(found))
+    resized = SIGNALS * np.array([[1.0], [50.0], [2.0]])
+    assert first_component(resized, resized[0]) == pytest.approx(found)
 
 
 def test_labels_tell_the_weights_and_never_those_of_their_own_pair():

@@ -97,3 +97,4 @@ def test_every_kind_has_a_hundred_pairs_and_their_requests_are_a_tenth(data_dir)
         if kind == ConstructKind.OTHER_REQUEST:
             assert found["longer_right"] < 20, "the longer answer is to another request"
         assert {one.winner for one in examples} == {Outcome.A, Outcome.B}
+        assert all(one.pair.response_a != one.pair.response_b for one in examples)

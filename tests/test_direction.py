@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.combining import as_table, first_component
 from benchmarks.direction import (
     DEPTHS,
-    along_first_component,
     heard,
     name_of,
     read_numbers,
@@ -28,10 +28,15 @@ def test_the_direction_along_which_pairs_differ_most_is_found_with_the_sign_of_d
     better = dice.choice([-1.0, 1.0], 500)
     differences = np.outer(better, dice.standard_normal(40)) + 0.5 * dice.standard_normal((500, 40))
     direct = list(better + 2 * dice.standard_normal(500))
-    found = np.array(along_first_component(differences, direct))
+    found = np.array(along(differences, direct))
     assert (np.sign(found) == better).mean() > 0.98
-    assert along_first_component(differences, [-one for one in direct]) == pytest.approx(list(-found))
-    assert along_first_component(differences * 1000, [None, *direct[1:]]) == pytest.approx(list(found))
+    assert along(differences, [-one for one in direct]) == pytest.approx(list(-found))
+    assert along(differences * 1000, [None, *direct[1:]]) == pytest.approx(list(found))
+
+
+def along(differences, direct):
+    [like] = as_table([direct])
+    return first_component(differences.T, like)
 
 
 def test_layers_are_heard_while_a_pass_runs_and_no_longer():
