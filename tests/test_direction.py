@@ -40,8 +40,7 @@ def along(differences, direct):
 
 
 def test_layers_are_heard_while_a_pass_runs_and_no_longer():
-    import torch
-
+    torch = pytest.importorskip("torch")
     layers = [torch.nn.Linear(2, 2, bias=False) for _ in range(2)]
     with heard(layers) as outputs:
         given = layers[1](layers[0](torch.ones(3, 2)))
