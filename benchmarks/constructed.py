@@ -3,8 +3,8 @@
     python -m benchmarks.constructed --judge "0.5B score=score" --judge "mine=score:runs/mine/adapter"
 
 They are made of the requests and replies of a recipe's pairs, of a tenth of the requests of which no pair to
-train on is made (`distill.construct`); those of kind ladder of a file of makers' answers to them. No label of
-a person is in them.
+train on is made (`distill.construct`); those of kinds ladder and other_answer of a file of makers' answers to
+them. No label of a person is in them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.answers import with_answers
-from distill.construct import ConstructKind, held_out_of, material_of
+from distill.construct import held_out_of, material_of
 from distill.ensemble import wilson
+from distill.kinds import OF_MAKERS, ConstructKind
 from distill.recipe import read_recipe
 from distill.selection import Example
 from distill.stages import clean_source
@@ -36,6 +37,8 @@ KINDS = {
     ConstructKind.SPOILT_FACT: "a reply over itself with one fact changed",
     ConstructKind.PLEA: "a reply over itself, whole or cut, with text that pleads for it",
     ConstructKind.LADDER: "a stronger maker's answer over a weaker one's, alike in length",
+    ConstructKind.SOURCE: "a reply over itself, whole or cut, with a source that nobody can look up",
+    ConstructKind.OTHER_ANSWER: "a model's short answer to this request over a longer one to a similar one",
 }
 """What is better than what in each kind."""
 
@@ -47,7 +50,7 @@ def held_out_examples(
     material = material_of(clean_source(read_recipe(recipe), data).pairs)
     kinds = set(KINDS)
     if answers is None:
-        kinds -= {ConstructKind.LADDER}
+        kinds -= set(OF_MAKERS)
     else:
         material = with_answers(material, answers)
     return {str(kind): held_out_of(kind, material) for kind in KINDS if kind in kinds}
@@ -121,7 +124,7 @@ def main() -> None:
     parser.add_argument("--judge", action="append", required=True, help="NAME=METHOD or NAME=METHOD:ADAPTER")
     parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--recipe", type=Path, default=RECIPE, help="whose pairs they are made of")
-    parser.add_argument("--answers", type=Path, help="makers' answers, for the kind ladder")
+    parser.add_argument("--answers", type=Path, help=f"makers' answers, for {' and '.join(OF_MAKERS)}")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args()

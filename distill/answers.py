@@ -1,4 +1,4 @@
-"""Answers by makers of known strength, for ladder pairs: who wrote an answer says how good it is.
+"""Answers by makers of known strength, of which pairs are made: who wrote an answer says how good it is.
 
 A file of them has no request's text, only its hash, so that it can be kept without the data. Its first line
 is a header that names the makers, the strongest first, and how they were asked; then a line a request:
@@ -122,9 +122,13 @@ def write_answers(
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a file has: the makers' names, the strongest first, and the answers by the request's hash."""
+    """What a file has: the makers' names, the strongest first, and the answers by the request's hash.
+
+    Makers in `half_blind` saw half of each request.
+    """
 
     makers: tuple[str, ...]
+    half_blind: tuple[str, ...]
     by_request: Mapping[str, Mapping[str, str]]
 
     def of(self, requests: Sequence[str]) -> dict[str, Mapping[str, str]]:
@@ -144,6 +148,7 @@ def read_answers(path: Path) -> Answers:
         header, *lines = map(json.loads, content.splitlines())
         schema = header["schema"]
         makers = tuple(str(one["name"]) for one in header["makers"])
+        half_blind = tuple(str(one["name"]) for one in header["makers"] if one["sees_half"])
         by_request = {
             str(line["request"]): {str(name): str(text) for name, text in line["answers"].items()}
             for line in lines
@@ -154,7 +159,7 @@ def read_answers(path: Path) -> Answers:
         ) from error
     if schema != SCHEMA:
         raise InputError(f"{path}: schema {schema}. It must be {SCHEMA}.")
-    return Answers(makers, by_request)
+    return Answers(makers, half_blind, by_request)
 
 
 def with_answers(material: Material, path: Path) -> Material:
@@ -164,7 +169,8 @@ def with_answers(material: Material, path: Path) -> Material:
         InputError: as for `read_answers`.
     """
     written = read_answers(path)
-    return replace(material, ladder=written.of(list(material.replies)), makers=written.makers)
+    answers = written.of(list(material.replies))
+    return replace(material, ladder=answers, makers=written.makers, half_blind=written.half_blind)
 
 
 def hash_of(request: str) -> str:

@@ -185,7 +185,7 @@ def answers(
     data_dir: DataOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Let makers of known strength answer the pairs' requests, for constructed pairs of kind ladder."""
+    """Let makers of known strength answer the pairs' requests, for pairs constructed of them."""
     from distill.answers import Maker, write_answers
     from distill.stages import clean_requests
     from judge.ledger.ledger import Ledger

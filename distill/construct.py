@@ -4,6 +4,9 @@
   request, as in OffsetBias (Park et al., arXiv:2407.06551).
 - spoilt_fact: an answer loses to itself with one fact changed; see `distill.spoil`.
 - plea: an answer that pleads for itself loses to itself without the plea; see `distill.plea`.
+- source: an answer that names a source loses to itself without it, as no judge could look it up; see
+  `distill.source`.
+- other_answer: as other_request, of makers' answers: one by a model to another, similar request loses.
 - ladder: a weaker maker's answer loses to a stronger one's, alike in length; see `distill.ladder`.
 
 A tenth of the requests is never trained on, whatever the kind and the seed.
@@ -15,16 +18,17 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from itertools import combinations, cycle
 
 from distill.clean import normalised
 from distill.contrast import MIN_ANSWER_WORDS, WORD, won_by_a
-from distill.ladder import PLAIN, matched
+from distill.kinds import LONGER_LOSES, ConstructKind
+from distill.ladder import PLAIN, complete, matched
 from distill.nearest import neighbours
-from distill.plea import PleaKind, pleading, pleas
+from distill.plea import pleading, pleas
 from distill.selection import Example, Part, surplus_of
+from distill.source import sources
 from distill.spoil import FactKind, spoilt
 from judge.errors import InputError
 from judge.records import Pair, sha256_of_json
@@ -56,15 +60,6 @@ SINGLE_TURN = 2
 """Messages of a conversation with one request and its answer."""
 
 
-class ConstructKind(StrEnum):
-    """How a pair was made."""
-
-    OTHER_REQUEST = "other_request"
-    SPOILT_FACT = "spoilt_fact"
-    PLEA = "plea"
-    LADDER = "ladder"
-
-
 ID = re.compile(rf"construct-({'|'.join(ConstructKind)})-[0-9a-f]{{16}}")
 
 
@@ -73,12 +68,13 @@ class Material:
     """What pairs are made of.
 
     `replies` are real replies by request. `ladder` has the makers' answers by request and maker, and `makers`
-    names these, the strongest first.
+    names these, the strongest first; those in `half_blind` saw half of each request.
     """
 
     replies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ladder: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     makers: Sequence[str] = ()
+    half_blind: Sequence[str] = ()
 
 
 def material_of(pairs: Iterable[Pair]) -> Material:
@@ -145,10 +141,10 @@ def check(kinds: Mapping[str, float], material: Material) -> None:
 
 def pairs_of(kind: ConstructKind, material: Material, part: Part, n: int, seed: int) -> list[Example]:
     """At most `n` pairs of one kind and part, as many as can be of each request before it has another."""
-    here = Material(
-        {request: replies for request, replies in material.replies.items() if part_of(request) is part},
-        {request: answers for request, answers in material.ladder.items() if part_of(request) is part},
-        material.makers,
+    here = replace(
+        material,
+        replies={request: some for request, some in material.replies.items() if part_of(request) is part},
+        ladder={request: some for request, some in material.ladder.items() if part_of(request) is part},
     )
     made = {
         new.pair.id: new
@@ -157,7 +153,7 @@ def pairs_of(kind: ConstructKind, material: Material, part: Part, n: int, seed: 
         for new in [won_by_a(Pair.of(one.request, one.better, one.worse), f"construct-{kind}", part)]
     }
     every = list(made.values())
-    return (every if kind is ConstructKind.OTHER_REQUEST else balanced(every))[:n]
+    return balanced(every)[:n]
 
 
 def part_of(request: str) -> Part:
@@ -169,12 +165,13 @@ def part_of(request: str) -> Part:
 def balanced(examples: Sequence[Example]) -> list[Example]:
     """The examples without the surplus: in each kind the longer answer wins as often as the shorter one.
 
-    Pairs that other requests made stay as they are: there the longer answer is to lose.
+    Pairs in which the longer answer is meant to lose stay as they are.
     """
     kinds: dict[ConstructKind | None, list[Example]] = defaultdict(list)
     for one in examples:
         kinds[constructed_kind(one.pair)].append(one)
-    kinds.pop(ConstructKind.OTHER_REQUEST, None)
+    for kind in LONGER_LOSES:
+        kinds.pop(kind, None)
     surplus = {id for some in kinds.values() for id in surplus_of(some)}
     return [one for one in examples if one.pair.id not in surplus]
 
@@ -210,6 +207,19 @@ def other_requests(material: Material, seed: int) -> Iterator[Won]:
     replies = {request: some for request, some in replies.items() if some and says_what(request)}
     near = neighbours(list(replies))
     yield from in_turns(lost_to(request, replies, near[request], seed) for request in by_hash(replies, seed))
+
+
+def other_answers(material: Material, seed: int) -> Iterator[Won]:
+    """As other requests, of what makers answered who saw the request whole.
+
+    Both answers are a model's, so that nothing tells them apart but which request they answer; LLMBar's set
+    Neighbor is made so (Zeng et al., arXiv:2310.07641).
+    """
+    answers = {
+        request: [complete(text) for maker, text in some.items() if maker not in material.half_blind]
+        for request, some in material.ladder.items()
+    }
+    yield from other_requests(replace(material, replies=answers), seed)
 
 
 def says_what(request: str) -> bool:
@@ -263,7 +273,19 @@ def next_kinds(used: Mapping[FactKind, int]) -> list[FactKind]:
 
 
 def pleadings(material: Material, seed: int) -> Iterator[Won]:
-    """Replies over themselves with a plea; each kind of plea in its turn, each phrase as often as any other.
+    """Replies over themselves with a plea; each kind of plea in its turn."""
+    yield from with_phrases(material, seed, {part: pleas(part is Part.HELD_OUT) for part in Part})
+
+
+def sourced(material: Material, seed: int) -> Iterator[Won]:
+    """Replies over themselves with a source that nobody can look up."""
+    yield from with_phrases(material, seed, {part: {"": sources(part is Part.HELD_OUT)} for part in Part})
+
+
+def with_phrases(
+    material: Material, seed: int, phrases: Mapping[Part, Mapping[str, Sequence[str]]]
+) -> Iterator[Won]:
+    """Replies over themselves with a phrase; each kind of phrase in its turn, each one as often as any other.
 
     A request that is never trained on gets phrases that are never trained on.
     """
@@ -273,9 +295,8 @@ def pleadings(material: Material, seed: int) -> Iterator[Won]:
         for request in by_hash(material.replies, seed)
         if (replies := enough(material.replies[request]))
     }
-    phrases = {part: pleas(part is Part.HELD_OUT) for part in Part}
     turns = in_turns([[Won(request, text, "") for text in texts] for request, texts in rows.items()])
-    for one, kind in zip(turns, cycle(PleaKind), strict=False):
+    for one, kind in zip(turns, cycle(phrases[Part.TRAIN]), strict=False):
         phrase = min(phrases[part_of(one.request)][kind], key=lambda phrase: (used[phrase], phrase))
         used[phrase] += 1
         yield Won(one.request, one.better, pleading(one.better, phrase, dice_of(seed, one.request, phrase)))
@@ -303,4 +324,6 @@ WAYS = {
     ConstructKind.SPOILT_FACT: spoilt_facts,
     ConstructKind.PLEA: pleadings,
     ConstructKind.LADDER: ladders,
+    ConstructKind.SOURCE: sourced,
+    ConstructKind.OTHER_ANSWER: other_answers,
 }

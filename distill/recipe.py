@@ -22,6 +22,7 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, Validati
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distill.ensemble import signal_options
+from distill.kinds import OF_MAKERS
 from distill.recorded import recorded_options
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
@@ -255,9 +256,9 @@ class Train(Block):
     constraints: Weight = 0.0
     """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
     constructed: Mapping[str, Weight] = Field(default_factory=dict)
-    """Pairs better by construction, for each kept pair: other_request, spoilt_fact, plea, ladder."""
+    """Pairs better by construction, for each kept pair, by kind; see `distill.construct`."""
     answers: str = ""
-    """With ladder, the file of answers by makers of known strength that `judge distill answers` writes."""
+    """With ladder or other_answer, the file of makers' answers that `judge distill answers` writes."""
     rows: str = ""
     """With reply, unlikelihood, nat or nce, the file of rows to learn: prompt, reply, weight, sign."""
     negative: str = ""
@@ -546,8 +547,8 @@ RULES = (
     ),
     Rule(
         ("train.answers", "train.constructed"),
-        lambda r: bool(r.train.constructed.get("ladder")) != bool(r.train.answers),
-        "a file of answers and constructed pairs of kind ladder need each other",
+        lambda r: any(r.train.constructed.get(kind) for kind in OF_MAKERS) != bool(r.train.answers),
+        f"a file of answers and constructed pairs of kind {' or '.join(OF_MAKERS)} need each other",
     ),
     Rule(
         ("train.negative", "train.method"),

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from distill.answers import HALF, SCHEMA, Maker, hash_of, read_answers, write_answers
-from distill.construct import ConstructKind, constructed_kind
+from distill.answers import HALF, SCHEMA, Maker, hash_of, read_answers, with_answers, write_answers
+from distill.construct import constructed_kind, material_of
+from distill.kinds import ConstructKind
 from distill.ladder import half_of
 from distill.lessons import made_examples
 from distill.recipe import recipe_of, recipe_to_json
@@ -70,6 +71,7 @@ def test_each_maker_answers_each_request_and_the_weakest_sees_half(written):
     path, loader = written
     answers = read_answers(path)
     assert answers.makers == ("large", "small", "hidden")
+    assert answers.half_blind == ("hidden",)
     found = answers.of([*REQUESTS, "never asked"])
     assert set(found) == set(REQUESTS)
     for request, said in found.items():
@@ -169,13 +171,20 @@ def test_the_stronger_maker_wins_in_the_pairs_that_are_learned(written):
         assert makers.index(better.split()[0]) <= makers.index(worse.split()[0])
 
 
+def test_the_material_says_who_saw_half_of_a_request(written):
+    material = with_answers(material_of([example_of(one).pair for one in REQUESTS]), written[0])
+    assert set(material.ladder) == set(REQUESTS)
+    assert material.makers == ("large", "small", "hidden")
+    assert material.half_blind == ("hidden",)
+
+
 def test_requests_that_nobody_answered_make_no_pair(written):
     assert made_examples([example_of("What else is there?")], {"ladder": 3.0}, str(written[0]), 0) == []
 
 
 @pytest.mark.parametrize("train", [{"constructed": {"ladder": 0.5}}, {"answers": "answers.jsonl.gz"}])
 def test_ladder_pairs_and_a_file_of_answers_need_each_other(train):
-    with pytest.raises(BadLines, match="constructed pairs of kind ladder need each other"):
+    with pytest.raises(BadLines, match="constructed pairs of kind ladder or other_answer need each other"):
         recipe_of({"name": "mine", "train": train}, "recipe.yaml")
 
 

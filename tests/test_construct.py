@@ -14,7 +14,6 @@ from pairs import HOSTILE, pair_of
 from benchmarks.hostile import ATTACKS
 from distill.clean import normalised
 from distill.construct import (
-    ConstructKind,
     Material,
     balanced,
     constructed,
@@ -22,10 +21,12 @@ from distill.construct import (
     held_out_of,
     part_of,
 )
+from distill.kinds import LONGER_LOSES, OF_MAKERS, ConstructKind
 from distill.ladder import complete, half_of, matched
 from distill.nearest import FAR, N_NEAREST, NEAR, neighbours
 from distill.plea import PleaKind, pleading, pleas
 from distill.selection import Example, Part, targets
+from distill.source import FORMS, sources
 from distill.spoil import FactKind, other_numbers, spoilt
 from judge.errors import InputError
 from judge.records import Outcome
@@ -97,7 +98,7 @@ def spoilt_by(text: str, kind: FactKind, *others: str) -> set[str]:
 
 
 def test_a_constructed_pair_is_an_example_like_any_other():
-    made = constructed(KINDS, MATERIAL, 120, 0)
+    made = constructed(KINDS, MATERIAL, 180, 0)
     assert Counter(constructed_kind(one.pair) for one in made) == dict.fromkeys(ConstructKind, 30)
     assert {one.p_a for one in made} == {0.0, 1.0}
     assert len({one.pair.id for one in made}) == len(made)
@@ -387,7 +388,68 @@ def test_a_plea_stands_before_behind_or_between():
 
 def test_no_judge_is_taught_what_it_is_measured_with():
     measured = [add("", "") for _, add in ATTACKS.values()]
-    assert not any(phrase in text for phrase in ALL_PLEAS for text in measured if len(phrase) > 5)
+    taught = {*ALL_PLEAS, *sources(False), *sources(True)}
+    assert not any(phrase in text for phrase in taught for text in measured if len(phrase) > 5)
+
+
+# --- source
+
+
+def test_the_worse_answer_is_the_better_one_with_a_source():
+    made = made_of(ConstructKind.SOURCE)
+    assert len(made) > 100
+    found = set()
+    for better, worse in map(better_and_worse, made):
+        [phrase] = [one for one in sources(False) if one in worse]
+        assert phrase not in better
+        left = worse.replace(phrase, "", 1).split()
+        assert left == better.split()[: len(left)]
+        found.add(phrase)
+    assert len(found) > len(FORMS)
+
+
+def form_of(source: str) -> str:
+    """The one form that a source has."""
+    [form] = [one for one in FORMS if re.fullmatch(re.sub(r"\\{\w+\\}", ".+", re.escape(one)), source)]
+    return form
+
+
+def test_no_form_of_a_source_is_in_both_parts():
+    trained, held_out = ({form_of(one) for one in sources(is_held_out)} for is_held_out in (False, True))
+    assert trained | held_out == set(FORMS)
+    assert not trained & held_out
+    assert len(trained) == 3 * len(held_out)
+    assert len(set(sources(False))) == 8 * len(trained)
+
+
+def test_a_request_that_is_held_out_has_sources_that_are_held_out():
+    for _, worse in map(better_and_worse, held_out_of("source", MATERIAL)):
+        assert any(one in worse for one in sources(True))
+        assert not any(one in worse for one in sources(False))
+
+
+# --- other answer
+
+
+def test_the_worse_answer_is_a_makers_to_a_similar_request():
+    blind = Material(ladder=MATERIAL.ladder, makers=MAKERS, half_blind=MAKERS[2:])
+    made = made_of(ConstructKind.OTHER_ANSWER, blind)
+    assert len(made) > 100
+    asked = neighbours([request for request in blind.ladder if part_of(request) is Part.TRAIN])
+    for one in made:
+        request, (better, worse) = one.pair.prompt, better_and_worse(one)
+        own = [complete(blind.ladder[request][maker]) for maker in MAKERS[:2]]
+        assert better == min(own, key=len)
+        assert worse not in own
+        theirs = {complete(blind.ladder[near][maker]) for near in asked[request] for maker in MAKERS[:2]}
+        assert worse in theirs
+    longer = [len(worse) > len(better) for better, worse in map(better_and_worse, made)]
+    assert sum(longer) > 0.9 * len(longer)
+
+
+def test_without_makers_no_pair_is_made_of_them():
+    for kind in OF_MAKERS:
+        assert made_of(kind, Material(MATERIAL.replies)) == []
 
 
 # --- ladder
@@ -423,8 +485,8 @@ def test_in_a_ladder_the_longer_answer_wins_as_often_as_not(seed):
     assert longer[True] == longer[False] > 30
 
 
-def test_balanced_leaves_out_the_surplus_of_all_but_other_requests():
-    made = made_of(ConstructKind.OTHER_REQUEST) + made_of(ConstructKind.LADDER)
+def test_balanced_leaves_out_the_surplus_but_where_the_longer_answer_is_to_lose():
+    made = [one for kind in (*LONGER_LOSES, ConstructKind.LADDER) for one in made_of(kind)]
     assert balanced(made) == made
     ladder = [one for one in made if constructed_kind(one.pair) is ConstructKind.LADDER]
     lopsided = [one for one in ladder if one.winner is one.pair.longer or one.pair.longer is Outcome.TIE]
