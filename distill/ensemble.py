@@ -112,11 +112,16 @@ class Ensemble:
         given = {name: value for name, value in numbers.items() if value is not None}
         log_odds = sum(self.signals[name] * value for name, value in given.items())
         log_odds -= self.length * log_ratio_of(pair)
-        p_first = logistic(log_odds if order is Order.AB else -log_odds)
-        choice = Choice.TIE if not log_odds else Choice.FIRST if p_first > 0.5 else Choice.SECOND
-        steps = tuple(Step(name, f"{value:.6f}", 0, 0) for name, value in given.items())
-        probabilities = {Choice.FIRST: p_first, Choice.SECOND: 1.0 - p_first}
-        return Judgment(choice, probabilities, f"{log_odds:.4f}", 0, 0, steps=steps)
+        return summed_reading(log_odds, order, list(given.items()))
+
+
+def summed_reading(log_odds: float, order: Order, parts: Sequence[tuple[str, float]]) -> Judgment:
+    """The reading that these log-odds for a are; its steps keep the number of each part by name."""
+    p_first = logistic(log_odds if order is Order.AB else -log_odds)
+    choice = Choice.TIE if not log_odds else Choice.FIRST if p_first > 0.5 else Choice.SECOND
+    steps = tuple(Step(name, f"{value:.6f}", 0, 0) for name, value in parts)
+    probabilities = {Choice.FIRST: p_first, Choice.SECOND: 1.0 - p_first}
+    return Judgment(choice, probabilities, f"{log_odds:.4f}", 0, 0, steps=steps)
 
 
 def weights_in_words(signals: Mapping[str, float], length: float) -> str:

@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distill.ensemble import signal_options
 from distill.kinds import OF_MAKERS
+from distill.panel import panel_options
 from distill.recorded import recorded_options
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
@@ -33,7 +34,7 @@ from judge.io.rows import Wrong, shown
 from judge.io.shapes import Shape, problems_of
 from judge.io.yamlblock import read_block
 from judge.methods import BY_CRITERIA, BY_GIVEN, LEARNED, METHODS, PLAIN_VOTES, WAYS
-from judge.models.separation import VOTES_SUFFIX, learned_votes
+from judge.models.separation import VOTES_DO_NOT_TEACH, VOTES_SUFFIX, learned_votes
 from judge.options import JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
 
@@ -164,8 +165,10 @@ class Teacher(Block):
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
     signals: Mapping[str, float] = Field(default_factory=dict)
     """Instead of a method: signals of the base model, each with its weight in the log-odds for a."""
+    panel: Mapping[str, float] = Field(default_factory=dict)
+    """Instead of a method: shards of judges' readings, each with the weight of its mean log-odds for a."""
     length: float = 0.0
-    """With signals: the weight of the log of the answers' lengths' ratio, a through b, that is taken away."""
+    """With signals or a panel: the weight of the log of the answers' lengths' ratio, a through b, that is taken away."""
     recorded: str = ""
     """A shard of `judge ledger export` with all of its readings: then it is not loaded, and reads nothing."""
     ties: bool = False
@@ -201,13 +204,22 @@ class Teacher(Block):
             return {"method": BY_GIVEN} | values
         return values
 
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is no single judge, but a sum of signals or of judges."""
+        return bool(self.signals or self.panel)
+
     def options(self) -> JudgeOptions:
         """The judge, as the command line would name it."""
         named = self.model_dump()
-        signals, length, shard = named.pop("signals"), named.pop("length"), named.pop("recorded")
+        signals, panel, length, shard = (
+            named.pop(name) for name in ("signals", "panel", "length", "recorded")
+        )
         if self.criteria and isinstance(self.criteria, str):
             named["criteria"] = at_home(self.criteria)
         options = judge_options(**named)
+        if panel:
+            return panel_options(options, {at_home(path): weight for path, weight in panel.items()}, length)
         options = signal_options(options, signals, length) if signals else options
         return recorded_options(options, at_home(shard)) if shard else options
 
@@ -460,7 +472,7 @@ def has_probabilities(recipe: Recipe) -> bool:
 def writes_workings(recipe: Recipe) -> bool:
     """Whether the teacher's readings say in words how each was reached."""
     teacher = recipe.collect.teacher
-    return teacher.method == "bsm-text" and teacher.samples == 1 and not teacher.signals
+    return teacher.method == "bsm-text" and teacher.samples == 1 and not teacher.is_sum
 
 
 def makes_more(recipe: Recipe) -> bool:
@@ -472,10 +484,8 @@ def makes_more(recipe: Recipe) -> bool:
 def judges_by_criteria(recipe: Recipe) -> bool:
     """Whether the teacher is of a kind that can be given criteria."""
     teacher = recipe.collect.teacher
-    return WAYS.get(teacher.method, teacher.method) in BY_CRITERIA and not teacher.signals
+    return WAYS.get(teacher.method, teacher.method) in BY_CRITERIA and not teacher.is_sum
 
-
-VOTES_DO_NOT_TEACH = "this adapter learned votes, and no judge learns from people's votes under another name"
 
 RULES = (
     Rule(
@@ -611,9 +621,14 @@ RULES = (
         "this adapter learned votes, which no teacher's verdicts are mixed with: needs targets votes",
     ),
     Rule(
+        ("collect.teacher.panel", "collect.teacher.signals", "collect.teacher.recorded"),
+        lambda r: bool(r.collect.teacher.panel and (r.collect.teacher.signals or r.collect.teacher.recorded)),
+        "a panel is read from its own shards: leave the others out",
+    ),
+    Rule(
         ("collect.teacher.criteria", METHOD),
         lambda r: bool(r.collect.teacher.criteria) and not judges_by_criteria(r),
-        f"only a teacher of method {', '.join(BY_CRITERIA)} without signals judges by criteria",
+        f"only a teacher of method {', '.join(BY_CRITERIA)} alone judges by criteria",
     ),
     Rule(
         ("collect.teacher.adapter", METHOD),
@@ -644,7 +659,7 @@ RULES = (
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, in the order of the classes above.
 
-    Every default is spelled out, save that there are no criteria and no file of answers, that all modules are
+    Every default is spelled out, save that there are no criteria, no panel and no file of answers, that all modules are
     adapted, and what its method does not read.
     """
     values = recipe.model_dump(mode="json")
@@ -656,8 +671,9 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
             del values["train"][name]
     if recipe.train.method == "nat":
         del values["train"]["layers"]
-    if not recipe.collect.teacher.criteria:
-        del values["collect"]["teacher"]["criteria"]
+    for name in ("criteria", "panel"):
+        if not values["collect"]["teacher"][name]:
+            del values["collect"]["teacher"][name]
     return values
 
 

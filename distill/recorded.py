@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 from distill.ensemble import METHOD, SignalOptions, own_of, weights_in_words
@@ -33,21 +34,31 @@ class RecordedOptions(JudgeOptions):
             BadLines: the shard cannot be read, every bad line named.
             InputError: there is no such file, or another teacher's readings are in it.
         """
-        from judge.ledger.reading import read_shard
+        return recorded_of(self.shard, cast("Ledger", store), self.named)
 
-        if not self.shard.is_file():
+
+def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, str] = MappingProxyType({})) -> Recorded:
+    """The judge whose readings are in a shard; the ledger has them from then on.
+
+    Args:
+        named: what its identity has to say, by name.
+
+    Raises:
+        BadLines: the shard cannot be read, every bad line named.
+        InputError: there is no such file, or its judge is another one.
+    """
+    from judge.ledger.reading import read_shard
+
+    if not shard.is_file():
+        raise InputError(f"{shard}: no such file. It must be a shard that `judge ledger export` wrote.")
+    identity, rows = read_shard(shard)
+    for name, right in named.items():
+        if (found := getattr(identity, name)) != right:
             raise InputError(
-                f"{self.shard}: no such file. It must be a shard that `judge ledger export` wrote."
+                f"{shard}: read by another teacher, of {name} {found!r}. The recipe's has {right!r}."
             )
-        identity, rows = read_shard(self.shard)
-        for name, right in self.named.items():
-            if (found := getattr(identity, name)) != right:
-                raise InputError(
-                    f"{self.shard}: read by another teacher, of {name} {found!r}. The recipe's has {right!r}."
-                )
-        ledger = cast("Ledger", store)
-        ledger.take_in([(identity, rows)])
-        return Recorded(identity, self.shard, ledger)
+    ledger.take_in([(identity, rows)])
+    return Recorded(identity, shard, ledger)
 
 
 def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
@@ -68,7 +79,7 @@ class Recorded:
 
     def __init__(self, identity: Identity, shard: Path, ledger: Ledger) -> None:
         self.identity = identity
-        self._shard = shard
+        self.shard = shard
         self._ledger = ledger
 
     @property
@@ -90,8 +101,8 @@ class Recorded:
         missing = {pair.id for pair, order in items if (pair.content_hash, order) not in known}
         if missing:
             raise InputError(
-                f"{self._shard}: lacks {len(missing)} of the recipe's pairs, {min(missing)} first. Take the "
+                f"{self.shard}: lacks {len(missing)} of the recipe's pairs, {min(missing)} first. Take the "
                 "shard that was made of these pairs, a smaller limit where it was made of the first ones, or "
-                "leave collect.teacher.recorded out to have the teacher read them."
+                "have the teacher read them."
             )
         return [known[pair.content_hash, order] for pair, order in items]

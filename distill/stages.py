@@ -16,7 +16,7 @@ from distill.construct import material_of
 from distill.folder import RunFolder
 from distill.keeping import check_traced, kept_readings, write_readings
 from distill.pairs import read_unlabelled
-from distill.recipe import VOTES_DO_NOT_TEACH, Recipe, Stage, recipe_to_json, settings_hash
+from distill.recipe import Recipe, Stage, recipe_to_json, settings_hash
 from distill.rounds import Told, read_all, read_within
 from distill.selection import Part, Selection, select
 from distill.selectionfile import write_selection
@@ -37,7 +37,7 @@ from judge.errors import InputError
 from judge.evaluate import is_identical, size_of
 from judge.io.wording import counts_in_words
 from judge.ledger.ledger import Ledger, opened_ledger
-from judge.models.separation import learned_votes
+from judge.models.separation import VOTES_DO_NOT_TEACH, learned_votes
 from judge.progress import Progress, silent
 from judge.provenance import provenance
 from judge.records import Pair, Verdict, sha256_of_json

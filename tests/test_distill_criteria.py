@@ -124,7 +124,7 @@ def test_criteria_of_pairs_are_kept_from_the_file_to_the_selection(here):
     [
         (
             {"method": "cot"},
-            "collect.teacher.criteria: only a teacher of method bsm, bsm-text, checklist without signals",
+            "collect.teacher.criteria: only a teacher of method bsm, bsm-text, checklist alone",
         ),
         ({"signals": {"yes": 1.0}}, "collect.teacher.criteria: only a teacher of method bsm"),
         ({"criteria": 7}, "collect.teacher.criteria: criteria is a number. It must be text, or a list of"),

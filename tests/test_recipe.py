@@ -74,6 +74,7 @@ def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_th
         "dual-0.5b",
         *others,
         "ladder-0.5b",
+        "ladder-1.5b",
         "nat-0.5b",
         "nce-0.5b",
         "oasst2",
@@ -172,7 +173,7 @@ def test_a_change_is_checked_like_the_file(file):
 
 def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_one_is_named():
     options = inspect.signature(judge_options).parameters
-    own = {"signals", "length", "recorded"}
+    own = {"signals", "panel", "length", "recorded"}
     left_out = {"strict", "calibration", "abstain_below"}  # which change no reading
     left_out |= {"slow_above"}  # of a dual adapter, which is no teacher
     left_out |= {"ranker"}  # which is made of what a teacher wrote

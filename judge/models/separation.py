@@ -13,6 +13,7 @@ from judge.io.wording import one_line
 from judge.records import NO_ADAPTER
 
 VOTES_SUFFIX = "-votes"
+VOTES_DO_NOT_TEACH = "this adapter learned votes, and no judge learns from people's votes under another name"
 FINGERPRINT = re.compile(r".+\+([^+]+)/[^/@#]+@[^/@#]+#[0-9a-f]{16}")
 
 
