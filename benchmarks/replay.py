@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from judge.bench.result import result_of
@@ -39,8 +41,7 @@ def main() -> None:
     turn, votes = given.turn or source.turn, given.votes or source.votes
     wanted = Wanted(data_folder(given.data_dir), None if turn == "any" else int(turn), votes)
     dataset = chosen(source.read(wanted), (), given.limit, 0)
-    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
-        ledger.load(sorted((CHECKOUT / "benchmarks" / "ledger").glob("*.jsonl.gz")))
+    with committed() as ledger:
         named = [one.rpartition("=") for one in given.judge]
         runs = [replayed(name, end, dataset, ledger) for name, _, end in named]
     study = study_of(entrants_of_runs(runs, dataset), dataset.votes, dataset.pairs, seed=0)
@@ -53,6 +54,14 @@ def main() -> None:
     }
     result = result_of(study, dataset, selection, self_check(given.data, wanted)) | {"replayed": True}
     given.out.write_text(as_json(result) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def committed() -> Iterator[Ledger]:
+    """A ledger with all that the committed shards say."""
+    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
+        ledger.load(sorted((CHECKOUT / "benchmarks" / "ledger").glob("*.jsonl.gz")))
+        yield ledger
 
 
 def replayed(name: str, end: str, dataset: Dataset, ledger: Ledger) -> JudgeRun:

@@ -52,9 +52,7 @@ def shard_of(character, method="direct"):
 
 def log_odds_in(verdict):
     """The mean of both orders' log-odds that a is better."""
-    ab, ba = (
-        [max(p, 1e-9) for p in reading.probabilities.values()] for reading in verdict.readings.values()
-    )
+    ab, ba = ([max(p, 1e-9) for p in reading.probabilities.values()] for reading in verdict.readings.values())
     return (math.log(ab[0] / ab[1]) - math.log(ba[0] / ba[1])) / 2
 
 

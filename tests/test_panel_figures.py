@@ -1,0 +1,74 @@
+"""What a panel knows: its weights and figures on made numbers, and the committed result from the shards."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks.panel import DIRECT, LENGTH, numbers_by, panels_of, result_of, table_of
+from benchmarks.replay import committed
+from distill.ensemble import spread_of
+from judge.bench.run import read
+from judge.datasets.dataset import Wanted
+from judge.provenance import CHECKOUT
+
+RESULT = CHECKOUT / "benchmarks" / "results" / "panel-hh-rlhf.json"
+
+
+def made(n=2000):
+    """Labels, lengths that go with them, and two judges that err apart, of which one also sees length."""
+    dice = np.random.default_rng(0)
+    labels = dice.choice([-1, 1], n)
+    ratios = 0.3 * labels + dice.standard_normal(n)
+    judge = labels + 2 * dice.standard_normal(n) + ratios
+    direct = 5 * labels + 10 * dice.standard_normal(n)
+    return labels.tolist(), ratios.tolist(), judge.tolist(), direct.tolist()
+
+
+def found_in(panels, direct, length):
+    [one] = [one for one in panels if (one["direct"], one["length"]) == (direct, length)]
+    return one
+
+
+def test_the_weights_are_those_of_the_numbers_and_give_spread_one():
+    labels, ratios, judge, direct = made()
+    panels = panels_of(judge, direct, labels, ratios)
+    assert len(panels) == len(DIRECT) * len(LENGTH)
+    for one in panels:
+        weights = one["weights"]
+        total = [
+            weights["judge"] * x + weights["direct"] * y + weights["length"] * r
+            for x, y, r in zip(judge, direct, ratios, strict=True)
+        ]
+        assert spread_of(total) == pytest.approx(1, abs=1e-3)
+        assert one["right"] == np.mean(np.sign(total) == labels)
+        assert weights["direct"] / weights["judge"] == pytest.approx(
+            one["direct"] * spread_of(judge) / spread_of(direct), abs=1e-4
+        )
+        assert (weights["length"] < 0) is (one["length"] > 0)
+
+
+def test_two_judges_that_err_apart_know_more_and_length_taken_away_helps_shorter_answers():
+    labels, ratios, judge, direct = made()
+    panels = panels_of(judge, direct, labels, ratios)
+    alone = found_in(panels, 0.0, 0.0)
+    assert found_in(panels, 1.0, 0.0)["right"] > alone["right"] + 0.02
+    less = found_in(panels, 0.0, 0.5)
+    assert less["right_where_shorter"] > alone["right_where_shorter"] + 0.05
+    assert less["with_length"] < alone["with_length"]
+    assert less["balanced"] == (less["right_where_shorter"] + less["right_where_longer"]) / 2
+
+
+def test_the_committed_figures_follow_from_the_committed_readings(data_dir):
+    data = read("hh-rlhf", Wanted(data_dir, 1))
+    written = json.loads(RESULT.read_text("utf-8"))
+    assert written["data_hash"] == data.hash
+    with committed() as ledger:
+        table = numbers_by(list(written["fingerprints"].items()), data, ledger)
+    assert json.loads(json.dumps(result_of(data, table)))["judges"] == written["judges"]
+    for name, panels in written["judges"].items():
+        assert f"| {name} | " in table_of([written])
+        assert not any(math.isnan(one["balanced"]) for one in panels)
