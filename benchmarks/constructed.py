@@ -39,6 +39,7 @@ KINDS = {
     ConstructKind.LADDER: "a stronger maker's answer over a weaker one's, alike in length",
     ConstructKind.SOURCE: "a reply over itself, whole or cut, with a source that nobody can look up",
     ConstructKind.OTHER_ANSWER: "a model's short answer to this request over a longer one to a similar one",
+    ConstructKind.FORM: "a reply in the form that the request asks for over one in another form",
 }
 """What is better than what in each kind."""
 

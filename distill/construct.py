@@ -6,6 +6,7 @@
 - plea: an answer that pleads for itself loses to itself without the plea; see `distill.plea`.
 - source: an answer that names a source loses to itself without it, as no judge could look it up; see
   `distill.source`.
+- form: the request asks for a form of the answer, and only the better one has it; see `distill.constraints`.
 - other_answer: as other_request, of makers' answers: one by a model to another, similar request loses.
 - ladder: a weaker maker's answer loses to a stronger one's, alike in length; see `distill.ladder`.
 
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, cycle
 
 from distill.clean import normalised
+from distill.constraints import FORMS, ConstraintKind
 from distill.contrast import MIN_ANSWER_WORDS, WORD, won_by_a
 from distill.kinds import LONGER_LOSES, ConstructKind
 from distill.ladder import PLAIN, complete, matched
@@ -44,6 +46,9 @@ LONGER = 1.2
 
 CLEAR_WORDS = 4
 """In shorter requests it is not clear what is asked for."""
+
+BESIDE = ("{0} {1}", "{0}\n\n{1}", "{1}\n\n{0}")
+"""How a request and the form that is asked for stand together."""
 
 LOSERS = 3
 """A request's short answer wins at most so many times."""
@@ -302,6 +307,25 @@ def with_phrases(
         yield Won(one.request, one.better, pleading(one.better, phrase, dice_of(seed, one.request, phrase)))
 
 
+def forms(material: Material, seed: int) -> Iterator[Won]:
+    """Two replies of a request, reshaped: each wins where its form is asked for, else it loses.
+
+    The kind of form with the fewest pairs comes next.
+    """
+    used = Counter(dict.fromkeys(ConstraintKind, 0))
+    for request in by_hash(material.replies, seed):
+        replies, dice = enough(material.replies[request]), dice_of(seed, request)
+        if len(replies) < 2:
+            continue
+        one, other = dice.sample(replies, 2)
+        for kind in sorted(ConstraintKind, key=used.__getitem__):
+            if found := FORMS[kind]((one, other), dice):
+                used[kind] += 1
+                for wanted, unwanted in (found, found[::-1]):
+                    yield Won(dice.choice(BESIDE).format(request, wanted.asked), wanted.text, unwanted.text)
+                break
+
+
 def ladders(material: Material, seed: int) -> Iterator[Won]:
     """Each maker's answer over that of each weaker one, cut to like lengths."""
     yield from in_turns(
@@ -326,4 +350,5 @@ WAYS = {
     ConstructKind.LADDER: ladders,
     ConstructKind.SOURCE: sourced,
     ConstructKind.OTHER_ANSWER: other_answers,
+    ConstructKind.FORM: forms,
 }

@@ -14,6 +14,7 @@ class ConstructKind(StrEnum):
     LADDER = "ladder"
     SOURCE = "source"
     OTHER_ANSWER = "other_answer"
+    FORM = "form"
 
 
 LONGER_LOSES = (ConstructKind.OTHER_REQUEST, ConstructKind.OTHER_ANSWER)

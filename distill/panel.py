@@ -1,7 +1,7 @@
-"""A teacher that is several judges: the weighted sum of what their shards say, as the log-odds that a is better.
+"""A teacher that is several judges: the weighted sum of the log-odds for a that are in their shards.
 
 Judges of different kinds err on different pairs, so their sum knows more than the best of them (a panel of
-judges: Verga et al., arXiv:2404.18796). Each has read the pairs before, on any machine, and nothing is loaded.
+judges: Verga et al., arXiv:2404.18796). Each has read the pairs before, on any machine; nothing is loaded.
 """
 
 from __future__ import annotations

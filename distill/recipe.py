@@ -168,7 +168,7 @@ class Teacher(Block):
     panel: Mapping[str, float] = Field(default_factory=dict)
     """Instead of a method: shards of judges' readings, each with the weight of its mean log-odds for a."""
     length: float = 0.0
-    """With signals or a panel: the weight of the log of the answers' lengths' ratio, a through b, that is taken away."""
+    """With signals or a panel: the weight of the log of the lengths' ratio, a by b, which is taken away."""
     recorded: str = ""
     """A shard of `judge ledger export` with all of its readings: then it is not loaded, and reads nothing."""
     ties: bool = False
@@ -659,8 +659,8 @@ RULES = (
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, in the order of the classes above.
 
-    Every default is spelled out, save that there are no criteria, no panel and no file of answers, that all modules are
-    adapted, and what its method does not read.
+    Every default is spelled out, save that there are no criteria, no panel and no file of answers, that all
+    modules are adapted, and what its method does not read.
     """
     values = recipe.model_dump(mode="json")
     for name, methods in OWN_METHODS.items():

@@ -98,7 +98,7 @@ def spoilt_by(text: str, kind: FactKind, *others: str) -> set[str]:
 
 
 def test_a_constructed_pair_is_an_example_like_any_other():
-    made = constructed(KINDS, MATERIAL, 180, 0)
+    made = constructed(KINDS, MATERIAL, 210, 0)
     assert Counter(constructed_kind(one.pair) for one in made) == dict.fromkeys(ConstructKind, 30)
     assert {one.p_a for one in made} == {0.0, 1.0}
     assert len({one.pair.id for one in made}) == len(made)
@@ -428,6 +428,20 @@ def test_a_request_that_is_held_out_has_sources_that_are_held_out():
         assert not any(one in worse for one in sources(False))
 
 
+# --- form
+
+
+def test_each_form_wins_where_it_is_asked_for_and_loses_where_it_is_not():
+    made = made_of(ConstructKind.FORM)
+    assert len(made) > 100
+    won = Counter((better, worse) for better, worse in map(better_and_worse, made))
+    assert all(won[worse, better] == n for (better, worse), n in won.items())
+    requests = set(MATERIAL.replies)
+    for one in made:
+        assert one.pair.prompt not in requests
+        assert any(request in one.pair.prompt for request in requests), "the request, and the form asked for"
+
+
 # --- other answer
 
 
@@ -594,7 +608,7 @@ def test_whatever_the_texts_are_two_different_ones_answer_one_request(texts, see
         half_of(request + text + end, seed)
     for one in [*constructed(KINDS, material, 99, seed), *held_out_of("ladder", material)]:
         better, worse = better_and_worse(one)
-        assert one.pair.prompt in replies
+        assert any(request in one.pair.prompt for request in replies)
         assert better != worse
         assert worse.strip()
         assert one.pair.context_a == one.pair.context_b
