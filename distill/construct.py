@@ -279,16 +279,18 @@ def next_kinds(used: Mapping[FactKind, int]) -> list[FactKind]:
 
 def pleadings(material: Material, seed: int) -> Iterator[Won]:
     """Replies over themselves with a plea; each kind of plea in its turn."""
-    yield from with_phrases(material, seed, {part: pleas(part is Part.HELD_OUT) for part in Part})
+    yield from with_phrases(
+        material, seed, {part: list(pleas(part is Part.HELD_OUT).values()) for part in Part}
+    )
 
 
 def sourced(material: Material, seed: int) -> Iterator[Won]:
     """Replies over themselves with a source that nobody can look up."""
-    yield from with_phrases(material, seed, {part: {"": sources(part is Part.HELD_OUT)} for part in Part})
+    yield from with_phrases(material, seed, {part: [sources(part is Part.HELD_OUT)] for part in Part})
 
 
 def with_phrases(
-    material: Material, seed: int, phrases: Mapping[Part, Mapping[str, Sequence[str]]]
+    material: Material, seed: int, phrases: Mapping[Part, Sequence[Sequence[str]]]
 ) -> Iterator[Won]:
     """Replies over themselves with a phrase; each kind of phrase in its turn, each one as often as any other.
 
@@ -301,7 +303,7 @@ def with_phrases(
         if (replies := enough(material.replies[request]))
     }
     turns = in_turns([[Won(request, text, "") for text in texts] for request, texts in rows.items()])
-    for one, kind in zip(turns, cycle(phrases[Part.TRAIN]), strict=False):
+    for one, kind in zip(turns, cycle(range(len(phrases[Part.TRAIN]))), strict=False):
         phrase = min(phrases[part_of(one.request)][kind], key=lambda phrase: (used[phrase], phrase))
         used[phrase] += 1
         yield Won(one.request, one.better, pleading(one.better, phrase, dice_of(seed, one.request, phrase)))
