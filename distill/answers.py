@@ -94,17 +94,21 @@ def write_answers(
     asked = by_hash(requests, seed)
     answers: dict[str, dict[str, str]] = {request: {} for request in asked}
     told = []
+    backend: Backend | None = None
+    loaded = ""
     for maker in makers:
         shown = {one: half_of(one, seed) if maker.sees_half else one for one in asked}
         wanted = {request: text for request, text in shown.items() if text}
-        backend = loader(maker.base_model)
+        if maker.base_model != loaded:
+            backend = None  # its memory is for the next one
+            backend, loaded = loader(maker.base_model), maker.base_model
+        assert backend is not None
         said = Replies(backend, ledger, seed, progress).to(
             [Ask(text) for text in wanted.values()], MAX_NEW_TOKENS, TEMPERATURE, f"answers of {maker.name}"
         )
         for request, reply in zip(wanted, said, strict=True):
             answers[request][maker.name] = reply.text
         told.append(asdict(maker) | {"base_model_hash": backend.engine.base_model_hash})
-        del backend
     header = {
         "schema": SCHEMA,
         "makers": told,
