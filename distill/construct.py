@@ -47,6 +47,13 @@ LONGER = 1.2
 CLEAR_WORDS = 4
 """In shorter requests it is not clear what is asked for."""
 
+DECLINES = re.compile(
+    r"\b(?:sorry|as an? (?:ai|artificial|language model)|"
+    r"(?:can't|cannot|can not|unable to) (?:assist|provide|discuss|help|engage))\b",
+    re.IGNORECASE,
+)
+"""Answers that decline to answer: they would do for any request, or for none."""
+
 BESIDE = ("{0} {1}", "{0}\n\n{1}", "{1}\n\n{0}")
 """How a request and the form that is asked for stand together."""
 
@@ -215,13 +222,17 @@ def other_requests(material: Material, seed: int) -> Iterator[Won]:
 
 
 def other_answers(material: Material, seed: int) -> Iterator[Won]:
-    """As other requests, of what makers answered who saw the request whole.
+    """As other requests, of what makers answered who saw the request whole and did not decline.
 
     Both answers are a model's, so that nothing tells them apart but which request they answer; LLMBar's set
     Neighbor is made so (Zeng et al., arXiv:2310.07641).
     """
     answers = {
-        request: [complete(text) for maker, text in some.items() if maker not in material.half_blind]
+        request: [
+            complete(text)
+            for maker, text in some.items()
+            if maker not in material.half_blind and not DECLINES.search(text)
+        ]
         for request, some in material.ladder.items()
     }
     yield from other_requests(replace(material, replies=answers), seed)

@@ -461,6 +461,16 @@ def test_the_worse_answer_is_a_makers_to_a_similar_request():
     assert sum(longer) > 0.9 * len(longer)
 
 
+def test_an_answer_that_declines_is_in_no_pair():
+    said = {
+        request: {"large": "I'm sorry, but I can't assist with that.", "small": answers["small"]}
+        for request, answers in MATERIAL.ladder.items()
+    }
+    made = made_of(ConstructKind.OTHER_ANSWER, Material(ladder=said, makers=("large", "small")))
+    assert len(made) > 100
+    assert not any("sorry" in text for one in made for text in better_and_worse(one))
+
+
 def test_without_makers_no_pair_is_made_of_them():
     for kind in OF_MAKERS:
         assert made_of(kind, Material(MATERIAL.replies)) == []
