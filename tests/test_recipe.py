@@ -112,7 +112,8 @@ def test_the_recipes_of_the_judges_of_single_answers_are_those_in_the_manifests_
     small, large = (
         read_adapter(SHIPPED / f"qwen2.5-coder-{size}-score").manifest for size in ("0.5b", "1.5b")
     )
-    assert made_by("grade-1.5b", large)
+    assert made_by("ladder-1.5b", large)
+    assert made_by("grade-1.5b", large["start_from"])
     second = small["start_from"]
     assert made_by("ladder-0.5b", small)
     assert made_by("plea-0.5b", second, **{"train.start_from": "runs/grade-0.5b/adapter"})
