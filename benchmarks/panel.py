@@ -87,7 +87,7 @@ def result_of(data: Dataset, table: Mapping[str, Numbers]) -> dict[str, Any]:
     direct = numbers_of(data)["direct"]
     return {
         "n_pairs": len(data.pairs),
-        "judges": {name: panels_of(one, direct, labels, ratios) for name, one in table.items()},
+        "panels": {name: panels_of(one, direct, labels, ratios) for name, one in table.items()},
     }
 
 
@@ -96,7 +96,7 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     [result] = results
     heads = [f"less {length:g} of length" if length else "as it is" for length in LENGTH]
     lines = [f"| judge | {' | '.join(heads)} |", "| --- " * (1 + len(heads)) + "|"]
-    for name, panels in result["judges"].items():
+    for name, panels in result["panels"].items():
         for of_direct in DIRECT:
             row = [one for one in panels if one["direct"] == of_direct]
             found = [f"{100 * one['right']:.1f}, {100 * one['balanced']:.1f}" for one in row]

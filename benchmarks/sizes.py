@@ -14,53 +14,53 @@ def list_of(results: Sequence[Mapping[str, Any]]) -> str:
     """An item for each size, and what its seconds are of.
 
     Args:
-        results: of MT-bench and of LLMBar, on which the judges in the package were measured, and of a sample
-            on which both base models were asked in one run, on a CPU.
+        results: of MT-bench and of LLMBar, on which both judges were measured. The seconds are those of the
+            last one, which both read on a CPU.
     """
-    *known, timed = results
+    timed = results[-1]
     items = [
         f"- `{size}` ({label}, {CHOICE[size]}): strict agreement "
-        + " and ".join(f"{percent(one, label)} % on {one['data']['name']}" for one in known)
+        + " and ".join(f"{percent(one, label)} % on {one['data']['name']}" for one in results)
         + f"; {seconds(timed, label):.1f} s a verdict."
         for size, label in LABELS.items()
     ]
-    n = timed["data"]["n_pairs"]
-    return "\n".join(
-        [
-            *items,
-            "",
-            f"Seconds are of `direct`, both orders, {n} MT-bench pairs in one run on {machine(timed)}.",
-        ]
-    )
+    data, cost = timed["data"], judge_of(timed, LABELS["small"])["cost"]
+    pairs = f"{data['n_pairs']} pairs of {cost['tokens_in']:.0f} tokens in the mean"
+    said = f"Seconds are those of {data['name']}, {pairs}, on {machine(timed)}."
+    return "\n".join([*items, "", said])
 
 
 def line_of(results: Sequence[Mapping[str, Any]]) -> str:
     """The same as one line of plain words, which is `judge.models.sizes.KNOWN`."""
-    mt_bench, llmbar, timed = results
+    mt_bench, llmbar = results
     parts = [
-        f"{size} ({label}): {seconds(timed, label):.1f} s a verdict, agrees with people on "
+        f"{size} ({label}): {seconds(llmbar, label):.1f} s a verdict, agrees with people on "
         f"{percent(mt_bench, label)} % of MT-bench and {percent(llmbar, label)} % of LLMBar"
         for size, label in LABELS.items()
     ]
-    return f"{'; '.join(parts)} (seconds on {machine(timed)})"
+    return f"{'; '.join(parts)} (seconds on {machine(llmbar)})"
 
 
 def machine(timed: Mapping[str, Any]) -> str:
     """The CPU, and what it computed in: one that multiplies bfloat16 is several times as fast as others."""
-    dtype = judge_named(timed, f"{LABELS['small']} direct")["identity"]["dtype"]
-    return f"{timed['cores']} cores of {timed['cpu']} in {dtype}"
+    return (
+        f"{timed['cores']} cores of {timed['cpu']} in {judge_of(timed, LABELS['small'])['identity']['dtype']}"
+    )
 
 
 def percent(result: Mapping[str, Any], label: str) -> str:
-    """Strict agreement of the judge of single answers of that size."""
-    return f"{100 * judge_named(result, f'{label} score')['figures']['strict']['value']:.1f}"
+    """Strict agreement of the judge of that size."""
+    return f"{100 * judge_of(result, label)['figures']['strict']['value']:.1f}"
 
 
 def seconds(result: Mapping[str, Any], label: str) -> float:
-    """Of one verdict of the base model of that size."""
-    return float(judge_named(result, f"{label} direct")["cost"]["elapsed_s"])
+    """Of one verdict of the judge of that size. It has to have been read on a CPU."""
+    judge = judge_of(result, label)
+    assert judge["identity"]["backend"] == "embedded-cpu", label
+    return float(judge["cost"]["elapsed_s"])
 
 
-def judge_named(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = next(judge for judge in result["judges"] if judge["name"] == name)
+def judge_of(result: Mapping[str, Any], label: str) -> Mapping[str, Any]:
+    """The judge of single answers of that size."""
+    found: Mapping[str, Any] = next(one for one in result["judges"] if one["name"] == f"{label} score")
     return found

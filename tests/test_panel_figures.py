@@ -68,7 +68,7 @@ def test_the_committed_figures_follow_from_the_committed_readings(data_dir):
     assert written["data_hash"] == data.hash
     with committed() as ledger:
         table = numbers_by(list(written["fingerprints"].items()), data, ledger)
-    assert json.loads(json.dumps(result_of(data, table)))["judges"] == written["judges"]
-    for name, panels in written["judges"].items():
+    assert json.loads(json.dumps(result_of(data, table)))["panels"] == written["panels"]
+    for name, panels in written["panels"].items():
         assert f"| {name} | " in table_of([written])
         assert not any(math.isnan(one["balanced"]) for one in panels)

@@ -203,7 +203,7 @@ def test_a_rule_has_no_row_for_what_it_is_by_its_making_and_people_none_without_
 
 
 def test_the_command_line_says_of_both_sizes_what_the_result_files_say():
-    names = ("mt-bench", "llmbar", "mt-bench-sample-of-160")
+    names = ("mt-bench", "llmbar")
     results = [read_result(CHECKOUT / "benchmarks" / "results" / f"{name}.json") for name in names]
     assert sizes.line_of(results) == KNOWN
     items = sizes.list_of(results)
