@@ -96,6 +96,9 @@ def main() -> None:
         "schema": SCHEMA,
         **provenance(),
         "seed": 0,
+        "base_model_hash": {
+            one["identity"]["base_model"]: one["identity"]["base_model_hash"] for one in judges
+        },
         "data_hash": data.hash,
         "data": {"name": data.name, "hash": data.hash, "n_pairs": len(data.pairs)},
         "judges": judges,
