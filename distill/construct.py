@@ -164,8 +164,7 @@ def pairs_of(kind: ConstructKind, material: Material, part: Part, n: int, seed: 
         if one.better != one.worse
         for new in [won_by_a(Pair.of(one.request, one.better, one.worse), f"construct-{kind}", part)]
     }
-    every = list(made.values())
-    return balanced(every)[:n]
+    return balanced(list(made.values()))[:n]
 
 
 def part_of(request: str) -> Part:
