@@ -16,7 +16,14 @@ from judge.cli.cluster import (
     WorkersOption,
     method_there,
 )
-from judge.cli.console import STYLE, QuietOption, check_folder, interruptible, progress_shown
+from judge.cli.console import (
+    STYLE,
+    QuietOption,
+    check_folder,
+    check_writable,
+    interruptible,
+    progress_shown,
+)
 from judge.datasets.dataset import data_folder
 from judge.errors import MissingExtra
 
@@ -65,6 +72,13 @@ TargetsOption = Annotated[
         metavar="votes FILE",
         help="Learn people's votes on the recipe's pairs instead of a teacher's verdicts; the adapter is "
         "called NAME-votes.",
+    ),
+]
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Also keep a checkpoint of 4 bytes a weight in this file, every ten minutes: committed, it lets "
+        "the same command go on from it on another machine. It is removed when training is done."
     ),
 ]
 WithinOption = Annotated[
@@ -190,6 +204,7 @@ def answers(
     from distill.stages import clean_requests
     from judge.ledger.ledger import Ledger
 
+    check_writable(str(out), (config,))
     recipe, run = _run_of(config, limit, folder)
     makers = [Maker.of(one) for one in maker]
     with interruptible(), progress_shown(quiet) as progress, Ledger(run.ledger) as ledger:
@@ -206,23 +221,31 @@ def train(
     config: ConfigOption,
     limit: LimitOption = None,
     targets: TargetsOption = None,
+    checkpoint: CheckpointOption = None,
     folder: FolderOption = None,
     data_dir: DataOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Train a student on the selected verdicts, or on rows. Interrupted, the same command goes on."""
+    if checkpoint is not None:
+        check_writable(str(checkpoint), (config,))
     recipe, run = _run_of(config, limit, folder, targets)
-    _train(recipe, run, data_dir, quiet)
+    _train(recipe, run, data_dir, quiet, checkpoint=checkpoint)
 
 
 def _train(
-    recipe: Recipe, run: RunFolder, data_dir: Path | None, quiet: bool, budget: Budget | None = None
+    recipe: Recipe,
+    run: RunFolder,
+    data_dir: Path | None,
+    quiet: bool,
+    budget: Budget | None = None,
+    checkpoint: Path | None = None,
 ) -> None:
     from distill.trainstage import format_metrics, run_train
 
     with interruptible(), progress_shown(quiet) as progress:
         say = None if quiet else partial(print, flush=True)
-        manifest = run_train(recipe, run, data_folder(data_dir), progress, budget, say)
+        manifest = run_train(recipe, run, data_folder(data_dir), progress, budget, say, checkpoint)
     if not quiet:
         print(format_metrics(manifest["metrics"]))
     if manifest["warning"]:

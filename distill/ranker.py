@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill.checkpoint import Trained
 from distill.estimate import say_estimate
 from distill.examples import TokenRow, batches_of
 from distill.folder import RunFolder
@@ -26,7 +27,7 @@ from distill.rows import Row, read_rows, row_to_json, write_rows
 from distill.selection import Part, part_by
 from distill.stages import Manifest, known, made_before
 from distill.student import Batch, Lora, Student
-from distill.train import Trained, Training
+from distill.train import Training
 from judge.backends import DEFAULT_BASE_MODEL, Settings
 from judge.backends.ranker import Ranker, ranked
 from judge.errors import InputError, ModelError

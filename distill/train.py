@@ -6,20 +6,20 @@ last checkpoint and ends with the same weights. AdamW: Loshchilov and Hutter (ar
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Generic
 
+from distill.checkpoint import Checkpoint, SmallCheckpoint, Trained, Weights
 from distill.examples import R, TokenRow, VerdictRow
-from distill.history import HeldOutLook, History, TrainStep, history_from_json, history_to_json
+from distill.history import HeldOutLook, History, TrainStep
 from distill.loss import letter_loss, log_probabilities, symmetry_loss, verdict_loss
 from distill.recipe import Train
 from distill.student import Batch, Student, batch_of
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 MAX_GRADIENT = 1.0
 """The longest gradient of a step, as a norm over all weights; a longer one is shortened to it."""
 
-CHECKPOINT_EVERY_S = 60.0
 RELEASE_EVERY = 4
 """Freed memory goes back to the system after this many steps; after each it would cost 5 % of the time."""
 
@@ -46,24 +45,6 @@ STEPS_SHOWN = 20
 
 N_MEASURED = 4
 """So many batches are timed for a plan, after one that warms up; the median counts."""
-
-Weights = dict[str, "Tensor"]
-
-
-@dataclass(slots=True)
-class Trained:
-    """The best weights of a run, by their names in an adapter's file, and its history.
-
-    `n_tokens` went through the student in the steps. `elapsed_s` is the time of steps and looks, `lower_s`
-    that of computing what the frozen layers give; both add up over interruptions.
-    """
-
-    history: History
-    weights: Weights
-    n_tokens: int = 0
-    elapsed_s: float = 0.0
-    lower_s: float = 0.0
-
 
 # --- the plan --------------------------------------------------------------------------------------------
 
@@ -179,6 +160,7 @@ class Training(ABC, Generic[R]):
         self.must_stop: Callable[[], bool] = lambda: False
         self.lower = LowerOutputs(student, folder / "lower", key)
         self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", key)
+        self.small: SmallCheckpoint | None = None
         self.trained = Trained(self.new_history(), {})
         own = student.parameters
         # The optimizer's own copies are float32: a step is smaller than what bfloat16 can hold.
@@ -212,7 +194,7 @@ class Training(ABC, Generic[R]):
         trained.lower_s += self.lower.prepare([*self.used, *self.held_out], progress)
         if self.held_out and not trained.history.looks:
             trained.history.looks.append(self.look(0))
-        saved_at = began = self.clock()
+        saved_at = small_saved_at = began = self.clock()
         before_s = trained.elapsed_s
         for number in range(len(trained.history.steps) + 1, len(self.steps) + 1):
             if self.is_over() or (trained.history.steps and self.must_stop()):
@@ -222,10 +204,13 @@ class Training(ABC, Generic[R]):
             progress(self._words(), number, len(self.steps))
             if number in self.looks:
                 self._look_after(number)
-            if number in self.looks or self.clock() - saved_at > CHECKPOINT_EVERY_S:
+            if number in self.looks or self.clock() - saved_at > self.checkpoint.every_s:
                 trained.elapsed_s = before_s + self.clock() - began
                 self.checkpoint.write(trained, self.weights, self.optimizer)
                 saved_at = self.clock()
+            if self.small and self.clock() - small_saved_at > self.small.every_s:
+                self.small.write(trained, self.weights, self.optimizer)
+                small_saved_at = self.clock()
         n_done = len(trained.history.steps)
         if not self.held_out:
             trained.weights = self._copy()
@@ -344,7 +329,10 @@ class Training(ABC, Generic[R]):
 
     def _go_on(self) -> None:
         """Goes on from the last checkpoint, if there is one of the same run."""
-        if state := self.checkpoint.read(self.student.device):
+        state = self.checkpoint.read(self.student.device)
+        if state is None and self.small:
+            state = self.small.read(self.student.device)
+        if state:
             self.trained = state.trained
             for name, weight in self.weights.items():
                 weight.data.copy_(state.weights[name])
@@ -467,79 +455,3 @@ def twos_of(batch: Batch[VerdictRow]) -> list[dict[Order, int]]:
     for number, row in enumerate(batch.rows):
         numbers.setdefault(row.example, {})[row.order] = number
     return [one for one in numbers.values() if len(one) == len(Order)]
-
-
-# --- checkpoints -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a checkpoint holds: how far the run was, the weights, and the optimizer's moments."""
-
-    trained: Trained
-    weights: Weights
-    first: Weights
-    second: Weights
-
-    def moments_of(self, name: str, n_steps: float) -> dict[str, Any]:
-        import torch
-
-        step = torch.tensor(n_steps)
-        return {"step": step, "exp_avg": self.first[name], "exp_avg_sq": self.second[name]}
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The file that a killed run goes on from, there whole or not at all."""
-
-    path: Path
-    key: str
-
-    @property
-    def is_there(self) -> bool:
-        """Whether a run was killed here."""
-        return self.path.is_file()
-
-    def write(self, trained: Trained, weights: Mapping[str, Tensor], optimizer: Any) -> None:
-        from safetensors.torch import save
-
-        moments = {name: optimizer.state[weight] for name, weight in weights.items()}
-        parts = {
-            "best": trained.weights,
-            "weights": weights,
-            "first": {name: one["exp_avg"] for name, one in moments.items()},
-            "second": {name: one["exp_avg_sq"] for name, one in moments.items()},
-        }
-        tensors = {
-            f"{part}/{name}": one.detach() for part, some in parts.items() for name, one in some.items()
-        }
-        state = {
-            "history": history_to_json(trained.history),
-            "n_tokens": trained.n_tokens,
-            "elapsed_s": trained.elapsed_s,
-            "lower_s": trained.lower_s,
-        }
-        write_whole(
-            self.path, save(tensors, metadata={"key": self.key, "state": json.dumps(state)}), parents=True
-        )
-
-    def read(self, device: str) -> State | None:
-        """What the file holds; None if there is no file, or it belongs to another run."""
-        from safetensors import safe_open
-
-        if not self.path.is_file():
-            return None
-        with safe_open(self.path, "pt", device=device) as file:
-            metadata = file.metadata()
-            names: list[str] = list(file.keys())
-            tensors = {name: file.get_tensor(name) for name in names}
-        if metadata["key"] != self.key:
-            return None
-        state = json.loads(metadata["state"])
-        parts: dict[str, Weights] = {"best": {}, "weights": {}, "first": {}, "second": {}}
-        for name, tensor in tensors.items():
-            part, _, own = name.partition("/")
-            parts[part][own] = tensor
-        best = parts.pop("best")
-        trained = Trained(history_from_json(state.pop("history")), best, **state)
-        return State(trained, **parts)

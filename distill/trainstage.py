@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from distill.checkpoint import SmallCheckpoint, Trained
 from distill.curves import write_curves
 from distill.estimate import say_estimate
 from distill.folder import RunFolder
@@ -26,7 +27,7 @@ from distill.recipe import Recipe, recipe_to_json, settings_hash
 from distill.said import compared, difference_of
 from distill.stages import Manifest, known
 from distill.student import Lora, Student
-from distill.train import Trained, Training
+from distill.train import Training
 from distill.within import (
     FEW_WATCHED,
     MEASURED_SHARE,
@@ -77,6 +78,7 @@ def run_train(
     progress: Progress = silent,
     budget: Budget | None = None,
     say: Callable[[str], None] | None = None,
+    checkpoint: Path | None = None,
 ) -> Manifest:
     """The manifest of the student: an adapter that has learned what was selected, people's votes, or rows.
 
@@ -84,9 +86,12 @@ def run_train(
         data: the folder of local copies of data sets; None is the hub. Only votes mode reads from it.
         budget: the time of the whole run; without one all of the recipe's epochs are trained.
         say: is told before the first step how long a longer training takes, and its memory.
+        checkpoint: a file that is small enough to be committed while the run is unfinished. Training goes on
+            from it where the run's folder has none of its own; it is gone when training is done.
 
     Raises:
-        InputError: nothing is selected by this recipe, or nothing is left to learn from.
+        InputError: nothing is selected by this recipe, nothing is left to learn from, or the checkpoint is
+            another training's.
         ModelError: the base model cannot be a student, the adapter to start from does not fit it, or the new
             one does not answer as it was trained.
     """
@@ -114,6 +119,8 @@ def run_train(
         plan_training(training, lessons, folder, budget, clock() - began_s)
     elif say is not None:
         say_estimate(training, say)
+    if checkpoint is not None:
+        training.small = SmallCheckpoint(checkpoint, sha256_of_json(inputs))
     trained = training.run(progress)
     metrics = metrics_of(trained, training)
     within = dict(lessons.within or {})
@@ -149,6 +156,8 @@ def run_train(
     written_files = [file for file in folder.adapter.rglob("*") if file.is_file()]
     manifest = folder.finish("train", inputs, [*written_files, folder.curves], found)
     shutil.rmtree(folder.training)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
     return manifest
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.checkpoint import Trained
 from distill.examples import TokenRow
 from distill.loss import by_row, log_probabilities, log_probabilities_of
 from distill.negatives.losses import nce_loss, signed_loss
@@ -17,7 +18,6 @@ from distill.negatives.taught import Taught
 from distill.recipe import Train
 from distill.replying import ReplyTraining
 from distill.student import Batch, Student
-from distill.train import Trained
 from judge.backends import Settings
 from judge.progress import Progress, silent
 

@@ -14,6 +14,7 @@ from pairs import pair_of
 from typer.testing import CliRunner
 
 from distill import stages, votes
+from distill.checkpoint import SmallCheckpoint
 from distill.clean import HeldOut
 from distill.folder import RunFolder
 from distill.recipe import recipe_of
@@ -178,6 +179,37 @@ def test_a_killed_run_gives_the_adapter_of_one_that_was_not(here, tiny):
         return {k: v for k, v in read_adapter(folder.adapter).manifest.items() if k != "metrics"}
 
     assert without_measures(RUN) == without_measures(whole)
+
+
+def test_a_small_checkpoint_moves_a_run_to_another_folder_and_is_gone_when_it_is_done(
+    here, tiny, monkeypatch
+):
+    monkeypatch.setattr(SmallCheckpoint, "every_s", -1.0)
+    small = Path("small.safetensors")
+
+    class Killed(BaseException):
+        pass
+
+    steps: list[int] = []
+
+    def kill(stage, done, total):
+        if stage.startswith("training") and done == total - 1:
+            raise Killed
+
+    def seen(stage, done, total):
+        if stage.startswith("training"):
+            steps.append(done)
+
+    run_collect(recipe(tiny), RUN, None)
+    run_select(recipe(tiny), RUN)
+    with pytest.raises(Killed):
+        run_train(recipe(tiny), RUN, None, kill, checkpoint=small)
+    assert small.is_file()
+    shutil.rmtree(RUN.training)
+    manifest = run_train(recipe(tiny), RUN, None, seen, checkpoint=small)
+    assert steps[0] == manifest["metrics"]["n_steps"] - 1
+    assert not small.exists()
+    assert read_adapter(RUN.adapter).name == "trial"
 
 
 def test_two_runs_of_one_recipe_give_the_same_bytes_and_another_seed_others(here, tiny):
