@@ -22,8 +22,8 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, Validati
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distill.ensemble import signal_options
+from distill.jury import jury_options
 from distill.kinds import OF_MAKERS
-from distill.panel import panel_options
 from distill.recorded import recorded_options
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
@@ -165,10 +165,10 @@ class Teacher(Block):
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
     signals: Mapping[str, float] = Field(default_factory=dict)
     """Instead of a method: signals of the base model, each with its weight in the log-odds for a."""
-    panel: Mapping[str, float] = Field(default_factory=dict)
+    jury: Mapping[str, float] = Field(default_factory=dict)
     """Instead of a method: shards of judges' readings, each with the weight of its mean log-odds for a."""
     length: float = 0.0
-    """With signals or a panel: the weight of the log of the lengths' ratio, a by b, which is taken away."""
+    """With signals or a jury: the weight of the log of the lengths' ratio, a by b, which is taken away."""
     recorded: str = ""
     """A shard of `judge ledger export` with all of its readings: then it is not loaded, and reads nothing."""
     ties: bool = False
@@ -207,19 +207,17 @@ class Teacher(Block):
     @property
     def is_sum(self) -> bool:
         """Whether it is no single judge, but a sum of signals or of judges."""
-        return bool(self.signals or self.panel)
+        return bool(self.signals or self.jury)
 
     def options(self) -> JudgeOptions:
         """The judge, as the command line would name it."""
         named = self.model_dump()
-        signals, panel, length, shard = (
-            named.pop(name) for name in ("signals", "panel", "length", "recorded")
-        )
+        signals, jury, length, shard = (named.pop(name) for name in ("signals", "jury", "length", "recorded"))
         if self.criteria and isinstance(self.criteria, str):
             named["criteria"] = at_home(self.criteria)
         options = judge_options(**named)
-        if panel:
-            return panel_options(options, {at_home(path): weight for path, weight in panel.items()}, length)
+        if jury:
+            return jury_options(options, {at_home(path): weight for path, weight in jury.items()}, length)
         options = signal_options(options, signals, length) if signals else options
         return recorded_options(options, at_home(shard)) if shard else options
 
@@ -621,9 +619,9 @@ RULES = (
         "this adapter learned votes, which no teacher's verdicts are mixed with: needs targets votes",
     ),
     Rule(
-        ("collect.teacher.panel", "collect.teacher.signals", "collect.teacher.recorded"),
-        lambda r: bool(r.collect.teacher.panel and (r.collect.teacher.signals or r.collect.teacher.recorded)),
-        "a panel is read from its own shards: leave the others out",
+        ("collect.teacher.jury", "collect.teacher.signals", "collect.teacher.recorded"),
+        lambda r: bool(r.collect.teacher.jury and (r.collect.teacher.signals or r.collect.teacher.recorded)),
+        "a jury is read from its own shards: leave the others out",
     ),
     Rule(
         ("collect.teacher.criteria", METHOD),
@@ -659,7 +657,7 @@ RULES = (
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, in the order of the classes above.
 
-    Every default is spelled out, save that there are no criteria, no panel and no file of answers, that all
+    Every default is spelled out, save that there are no criteria, no jury and no file of answers, that all
     modules are adapted, and what its method does not read.
     """
     values = recipe.model_dump(mode="json")
@@ -671,7 +669,7 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
             del values["train"][name]
     if recipe.train.method == "nat":
         del values["train"]["layers"]
-    for name in ("criteria", "panel"):
+    for name in ("criteria", "jury"):
         if not values["collect"]["teacher"][name]:
             del values["collect"]["teacher"][name]
     return values

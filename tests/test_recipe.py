@@ -174,7 +174,7 @@ def test_a_change_is_checked_like_the_file(file):
 
 def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_one_is_named():
     options = inspect.signature(judge_options).parameters
-    own = {"signals", "panel", "length", "recorded"}
+    own = {"signals", "jury", "length", "recorded"}
     left_out = {"strict", "calibration", "abstain_below"}  # which change no reading
     left_out |= {"slow_above"}  # of a dual adapter, which is no teacher
     left_out |= {"ranker"}  # which is made of what a teacher wrote

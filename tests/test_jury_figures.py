@@ -1,4 +1,4 @@
-"""What a panel knows: its weights and figures on made numbers, and the committed result from the shards."""
+"""What a jury knows: its weights and figures on made numbers, and the committed result from the shards."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.panel import DIRECT, LENGTH, numbers_by, panels_of, result_of, table_of
+from benchmarks.jury import DIRECT, LENGTH, juries_of, numbers_by, result_of, table_of
 from benchmarks.replay import committed
 from distill.ensemble import spread_of
 from judge.bench.run import read
 from judge.datasets.dataset import Wanted
 from judge.provenance import CHECKOUT
 
-RESULT = CHECKOUT / "benchmarks" / "results" / "panel-hh-rlhf.json"
+RESULT = CHECKOUT / "benchmarks" / "results" / "jury-hh-rlhf.json"
 
 
 def made(n=2000):
@@ -27,16 +27,16 @@ def made(n=2000):
     return labels.tolist(), ratios.tolist(), judge.tolist(), direct.tolist()
 
 
-def found_in(panels, direct, length):
-    [one] = [one for one in panels if (one["direct"], one["length"]) == (direct, length)]
+def found_in(juries, direct, length):
+    [one] = [one for one in juries if (one["direct"], one["length"]) == (direct, length)]
     return one
 
 
 def test_the_weights_are_those_of_the_numbers_and_give_spread_one():
     labels, ratios, judge, direct = made()
-    panels = panels_of(judge, direct, labels, ratios)
-    assert len(panels) == len(DIRECT) * len(LENGTH)
-    for one in panels:
+    juries = juries_of(judge, direct, labels, ratios)
+    assert len(juries) == len(DIRECT) * len(LENGTH)
+    for one in juries:
         weights = one["weights"]
         total = [
             weights["judge"] * x + weights["direct"] * y + weights["length"] * r
@@ -52,10 +52,10 @@ def test_the_weights_are_those_of_the_numbers_and_give_spread_one():
 
 def test_two_judges_that_err_apart_know_more_and_length_taken_away_helps_shorter_answers():
     labels, ratios, judge, direct = made()
-    panels = panels_of(judge, direct, labels, ratios)
-    alone = found_in(panels, 0.0, 0.0)
-    assert found_in(panels, 1.0, 0.0)["right"] > alone["right"] + 0.02
-    less = found_in(panels, 0.0, 0.5)
+    juries = juries_of(judge, direct, labels, ratios)
+    alone = found_in(juries, 0.0, 0.0)
+    assert found_in(juries, 1.0, 0.0)["right"] > alone["right"] + 0.02
+    less = found_in(juries, 0.0, 0.5)
     assert less["right_where_shorter"] > alone["right_where_shorter"] + 0.05
     assert less["with_length"] < alone["with_length"]
     assert less["balanced"] == (less["right_where_shorter"] + less["right_where_longer"]) / 2
@@ -68,11 +68,11 @@ def test_the_committed_figures_follow_from_the_committed_readings(data_dir):
     assert written["data_hash"] == data.hash
     with committed() as ledger:
         table = numbers_by(list(written["fingerprints"].items()), data, ledger)
-    found = result_of(data, table)["panels"]
-    assert found.keys() == written["panels"].keys()
-    for name, panels in written["panels"].items():
-        assert len(found[name]) == len(panels)
-        for one, other in zip(found[name], panels, strict=True):
+    found = result_of(data, table)["juries"]
+    assert found.keys() == written["juries"].keys()
+    for name, juries in written["juries"].items():
+        assert len(found[name]) == len(juries)
+        for one, other in zip(found[name], juries, strict=True):
             # The last digits of a sum of floats differ from one CPU or numpy to the next.
             assert one.pop("weights") == pytest.approx(other.pop("weights"), abs=2e-6)
             assert one == pytest.approx(other)

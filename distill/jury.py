@@ -1,6 +1,6 @@
 """A teacher that is several judges: the weighted sum of the log-odds for a that are in their shards.
 
-Judges of different kinds err on different pairs, so their sum knows more than the best of them (a panel of
+Judges of different kinds err on different pairs, so their sum knows more than the best of them (a jury of
 judges: Verga et al., arXiv:2404.18796). Each has read the pairs before, on any machine; nothing is loaded.
 """
 
@@ -24,17 +24,17 @@ from judge.orders import combine
 from judge.progress import Progress, silent
 from judge.records import NO_ADAPTER, Identity, Order, Pair, Reading, Unparsed, sha256_of_json
 
-METHOD = "panel"
+METHOD = "jury"
 
 
 @dataclass(frozen=True, slots=True)
-class PanelOptions(JudgeOptions):
-    """The shards of a panel with the weight of each, and the weight of length."""
+class JuryOptions(JudgeOptions):
+    """The shards of a jury with the weight of each, and the weight of length."""
 
-    panel: Mapping[Path, float] = field(default_factory=dict)
+    jury: Mapping[Path, float] = field(default_factory=dict)
     length: float = 0.0
 
-    def load(self, progress: Progress, store: ReplyStore, load: BackendLoader = load_backend) -> Panel:
+    def load(self, progress: Progress, store: ReplyStore, load: BackendLoader = load_backend) -> Jury:
         """The judges of the shards, which need no engine; the ledger has their readings from then on.
 
         Raises:
@@ -42,22 +42,22 @@ class PanelOptions(JudgeOptions):
             InputError: there is no such file, two are one judge's, or a judge learned people's votes.
         """
         ledger = cast("Ledger", store)
-        judges = [(recorded_of(shard, ledger), weight) for shard, weight in self.panel.items()]
-        return Panel(judges, self.length)
+        judges = [(recorded_of(shard, ledger), weight) for shard, weight in self.jury.items()]
+        return Jury(judges, self.length)
 
 
-def panel_options(options: JudgeOptions, panel: Mapping[Path, float], length: float) -> PanelOptions:
+def jury_options(options: JudgeOptions, jury: Mapping[Path, float], length: float) -> JuryOptions:
     """The teacher of these shards."""
-    return PanelOptions(**own_of(options), panel=dict(panel), length=length)
+    return JuryOptions(**own_of(options), jury=dict(jury), length=length)
 
 
-class Panel:
+class Jury:
     """Several judges as a method: both orders say the same, and steps keep what each judge said."""
 
     def __init__(self, judges: Sequence[tuple[Recorded, float]], length: float) -> None:
         names = [judge.identity.fingerprint for judge, _ in judges]
         if twice := [name for name in names if names.count(name) > 1]:
-            raise InputError(f"collect.teacher.panel: two shards of one judge, {twice[0]}.")
+            raise InputError(f"collect.teacher.jury: two shards of one judge, {twice[0]}.")
         for judge, _ in judges:
             if learned_votes(judge.identity.adapter):
                 raise InputError(f"{judge.shard}: {VOTES_DO_NOT_TEACH}.")

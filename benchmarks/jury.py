@@ -1,6 +1,6 @@
-"""What a panel of judges knows on the half of HH-RLHF whose labels may choose settings.
+"""What a jury of judges knows on the half of HH-RLHF whose labels may choose settings.
 
-    python -m benchmarks.panel --judge "0.5B score=0123456789abcdef" --out results/panel-hh-rlhf.json
+    python -m benchmarks.jury --judge "0.5B score=0123456789abcdef" --out results/jury-hh-rlhf.json
 
 Each judge is added to what the bare 1.5B model says at once (signal `direct`), with several weights, less
 several weights of length. No model is loaded: a judge is known by the end of its fingerprint, which is in
@@ -26,7 +26,7 @@ from judge.ledger.ledger import Ledger
 from judge.models import basemodels
 from judge.provenance import provenance, write_result
 
-SCHEMA = "four-token-judge/panel/1"
+SCHEMA = "four-token-judge/jury/1"
 DIRECT = (0.0, 0.25, 0.5, 1.0)
 """Weights of `direct` in its spreads, where the judge has 1 of its own."""
 
@@ -46,7 +46,7 @@ def numbers_by(judges: Sequence[tuple[str, str]], data: Dataset, ledger: Ledger)
     }
 
 
-def panels_of(
+def juries_of(
     numbers: Numbers, direct: Numbers, labels: Sequence[int], ratios: Numbers
 ) -> list[dict[str, Any]]:
     """What the judge with `direct`, less length, is worth with each two weights.
@@ -87,7 +87,7 @@ def result_of(data: Dataset, table: Mapping[str, Numbers]) -> dict[str, Any]:
     direct = numbers_of(data)["direct"]
     return {
         "n_pairs": len(data.pairs),
-        "panels": {name: panels_of(one, direct, labels, ratios) for name, one in table.items()},
+        "juries": {name: juries_of(one, direct, labels, ratios) for name, one in table.items()},
     }
 
 
@@ -96,9 +96,9 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     [result] = results
     heads = [f"less {length:g} of length" if length else "as it is" for length in LENGTH]
     lines = [f"| judge | {' | '.join(heads)} |", "| --- " * (1 + len(heads)) + "|"]
-    for name, panels in result["panels"].items():
+    for name, juries in result["juries"].items():
         for of_direct in DIRECT:
-            row = [one for one in panels if one["direct"] == of_direct]
+            row = [one for one in juries if one["direct"] == of_direct]
             found = [f"{100 * one['right']:.1f}, {100 * one['balanced']:.1f}" for one in row]
             who = f"{name} and {of_direct:g} of `direct`" if of_direct else name
             lines.append(f"| {who} | {' | '.join(found)} |")
@@ -111,7 +111,7 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.panel", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.jury", description=__doc__)
     parser.add_argument("--judge", action="append", required=True, help="NAME=END OF ITS FINGERPRINT")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="write the result as JSON")

@@ -60,9 +60,9 @@ def test_judges_are_summed_with_their_weights_and_less_length(here):
     longer, by_length = shard_of("longer")
     first, by_place = shard_of("first")
     graded, by_score = shard_of("longer", "bsm")
-    panel = {by_length: 0.5, by_place: 2.0, by_score: 0.25}
-    made = run_collect(recipe(panel=panel, length=1.5), RUN, None)
-    assert made["teacher"]["method"] == "panel"
+    jury = {by_length: 0.5, by_place: 2.0, by_score: 0.25}
+    made = run_collect(recipe(jury=jury, length=1.5), RUN, None)
+    assert made["teacher"]["method"] == "jury"
     assert made["teacher"]["letters"].endswith("length 1.5")
     traces = list(read_traces(RUN.traces))
     assert len(traces) == len(PAIRS)
@@ -79,8 +79,8 @@ def test_judges_are_summed_with_their_weights_and_less_length(here):
 
 def test_enough_weight_of_length_turns_a_judge_of_length(here):
     _, by_length = shard_of("longer")
-    run_collect(recipe(panel={by_length: 1.0}, length=1000.0), RUN, None)
-    run_select(recipe(panel={by_length: 1.0}, length=1000.0), RUN)
+    run_collect(recipe(jury={by_length: 1.0}, length=1000.0), RUN, None)
+    run_select(recipe(jury={by_length: 1.0}, length=1000.0), RUN)
     for trace in read_traces(RUN.traces):
         shorter = {Outcome.A: Outcome.B, Outcome.B: Outcome.A, Outcome.TIE: Outcome.TIE}[trace.pair.longer]
         assert trace.verdict.outcome is shorter
@@ -89,7 +89,7 @@ def test_enough_weight_of_length_turns_a_judge_of_length(here):
 def test_a_pair_that_one_of_them_could_not_read_teaches_nothing(here):
     _, by_length = shard_of("longer")
     unread, by_chance = shard_of("unreadable:5")
-    run_collect(recipe(panel={by_length: 1.0, by_chance: 1.0}), RUN, None)
+    run_collect(recipe(jury={by_length: 1.0, by_chance: 1.0}), RUN, None)
     told = {trace.pair.content_hash: trace.verdict.status for trace in read_traces(RUN.traces)}
     assert {one for one, status in told.items() if status is Status.UNPARSED} == {
         one for one, verdict in unread.items() if verdict.status is Status.UNPARSED
@@ -101,38 +101,38 @@ def test_a_pair_that_one_of_them_has_not_read_is_one_line(here):
     _, by_length = shard_of("longer")
     write_pairs("pairs.jsonl", [*PAIRS, pair_of("new", "old", "Another?", "new")])
     with pytest.raises(InputError, match=r"\.gz: lacks 1 of the recipe's pairs, \S+ first\. Take the shard"):
-        run_collect(recipe(panel={by_length: 1.0}), RUN, None)
+        run_collect(recipe(jury={by_length: 1.0}), RUN, None)
 
 
 def test_one_judge_twice_and_what_is_no_shard_are_one_line(here, tmp_path):
     _, by_length = shard_of("longer")
     copy = tmp_path / "copy.jsonl.gz"
     copy.write_bytes(Path(by_length).read_bytes())
-    for panel, words in (
-        ({by_length: 1.0, str(copy): 1.0}, r"^collect\.teacher\.panel: two shards of one judge, "),
+    for jury, words in (
+        ({by_length: 1.0, str(copy): 1.0}, r"^collect\.teacher\.jury: two shards of one judge, "),
         ({"nowhere.gz": 1.0}, r"^nowhere\.gz: no such file\. It must be a shard that"),
         ({"pairs.jsonl": 1.0}, r"pairs\.jsonl: .* A shard is a whole gzip file of UTF-8 text\."),
     ):
         with pytest.raises(JudgeError, match=words) as caught:
-            run_collect(recipe(panel=panel), RUN, None)
+            run_collect(recipe(jury=jury), RUN, None)
         assert "\n" not in str(caught.value)
     assert RUN.manifest("collect") is None
 
 
-def test_a_judge_that_learned_votes_is_on_no_panel(here, monkeypatch):
+def test_a_judge_that_learned_votes_is_on_no_jury(here, monkeypatch):
     _, by_length = shard_of("longer")
-    monkeypatch.setattr("distill.panel.learned_votes", lambda adapter: True)
+    monkeypatch.setattr("distill.jury.learned_votes", lambda adapter: True)
     with pytest.raises(InputError, match="no judge learns from people's votes under another name"):
-        run_collect(recipe(panel={by_length: 1.0}), RUN, None)
+        run_collect(recipe(jury={by_length: 1.0}), RUN, None)
 
 
 @pytest.mark.parametrize("other", [{"signals": {"yes": 1.0}}, {"recorded": "other.gz"}])
-def test_a_panel_is_no_other_teacher_as_well(other):
-    with pytest.raises(BadLines, match="a panel is read from its own shards: leave the others out"):
-        recipe(panel={"one.gz": 1.0}, **other)
+def test_a_jury_is_no_other_teacher_as_well(other):
+    with pytest.raises(BadLines, match="a jury is read from its own shards: leave the others out"):
+        recipe(jury={"one.gz": 1.0}, **other)
 
 
-def test_a_recipe_without_a_panel_does_not_speak_of_it():
-    assert "panel" not in recipe_to_json(recipe())["collect"]["teacher"]
-    assert recipe_to_json(recipe(panel={"one.gz": 1.0}))["collect"]["teacher"]["panel"] == {"one.gz": 1.0}
-    assert settings_hash(recipe(), "collect") != settings_hash(recipe(panel={"one.gz": 1.0}), "collect")
+def test_a_recipe_without_a_jury_does_not_speak_of_it():
+    assert "jury" not in recipe_to_json(recipe())["collect"]["teacher"]
+    assert recipe_to_json(recipe(jury={"one.gz": 1.0}))["collect"]["teacher"]["jury"] == {"one.gz": 1.0}
+    assert settings_hash(recipe(), "collect") != settings_hash(recipe(jury={"one.gz": 1.0}), "collect")
