@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from judge.cli.console import STYLE, QuietOption, progress_shown
+from judge.cli.console import STYLE, QuietOption, check_folder, progress_shown
 from judge.errors import InputError, ModelError
 from judge.io.wording import one_line
 from judge.models.adapters import (
@@ -46,7 +46,7 @@ TAUGHT_BY = {
 SHOWN_BEFORE = ("train", "held_out", "contrast", "constraints")
 """The parts of a manifest's data that get their own lines."""
 
-app = typer.Typer(help="Adapters: list, show, verify.", no_args_is_help=True, **STYLE)
+app = typer.Typer(help="Adapters: list, show, verify, mix.", no_args_is_help=True, **STYLE)
 
 FolderArgument = Annotated[Path, typer.Argument(help="The adapter's folder.", show_default=False)]
 
@@ -136,6 +136,28 @@ def verify(
     print(f"{adapter.name} is whole and fits.")
 
 
+@app.command(
+    epilog="Example: judge adapters mix runs/third/adapter runs/fourth/adapter --share 0.5 --name mixed "
+    "--out runs/mixed"
+)
+def mix(
+    before: Annotated[Path, typer.Argument(help="The folder of an adapter.", show_default=False)],
+    after: Annotated[
+        Path, typer.Argument(help="That of one whose training went on from it.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="A new folder for the mixed adapter.")],
+    name: Annotated[str, typer.Option(help="What it is called.")],
+    share: Annotated[float, typer.Option(help="How much of the way from BEFORE to AFTER.")] = 0.5,
+) -> None:
+    """Make an adapter whose weights lie between two, to keep most of what both know."""
+    from judge.models.mixing import mix as mixed
+
+    check_folder(out)
+    adapter = mixed(before, after, share, name, out)
+    print(f"{adapter.name}: {share:g} of the way from {before} to {after}")
+    print(f"Adapter: {out}")
+
+
 def folders_in(roots: Iterable[Path]) -> list[Path]:
     """Folders with a file of an adapter: the roots themselves, and those up to two levels below.
 
@@ -180,6 +202,7 @@ def summary(adapter: Adapter, width: int) -> str:
         "Constraints": data.get("constraints"),
         "Data": {name: data[name] for name in data if name not in SHOWN_BEFORE},
         "Started from": "; then ".join(rounds_before(manifest)),
+        "Mixed": mixed_in_words(manifest),
         "Before": metrics.pop("before", None),
         "After": metrics.pop("after", None),
         "Training": metrics,
@@ -228,6 +251,14 @@ def rounds_before(manifest: Mapping[str, Any]) -> list[str]:
         return []
     pairs = f", {len(start['data']['train']):,} pairs" if start.get("data") else ""
     return [*rounds_before(start), f"{start['name']}, hash {start['hash']}{pairs}"]
+
+
+def mixed_in_words(manifest: Mapping[str, Any]) -> str:
+    """Between which adapters its weights lie; "" where they are as training left them."""
+    if not (mixed := manifest.get("mixed")):
+        return ""
+    before, after = (f"{mixed[key]['name']}, hash {mixed[key]['hash']}" for key in ("before", "after"))
+    return f"{mixed['share']:g} of the way from {before}, to {after}; the rest is said of the latter"
 
 
 def told_value(value: Any) -> str:
