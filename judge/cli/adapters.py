@@ -150,7 +150,7 @@ def mix(
     share: Annotated[float, typer.Option(help="How much of the way from BEFORE to AFTER.")] = 0.5,
 ) -> None:
     """Make an adapter whose weights lie between two, to keep most of what both know."""
-    from judge.models.mixing import mix as mixed
+    from judge.cli.adaptermix import mix as mixed
 
     check_folder(out)
     adapter = mixed(before, after, share, name, out)
