@@ -73,6 +73,7 @@ def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_th
         *rounds,
         "dual-0.5b",
         *others,
+        "jury-0.5b",
         "ladder-0.5b",
         "ladder-1.5b",
         "nat-0.5b",
