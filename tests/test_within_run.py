@@ -10,7 +10,8 @@ from models import VERDICT_MERGES, make_model
 from pairs import pair_of
 from typer.testing import CliRunner
 
-from distill import stages, train, votes
+from distill import stages, votes
+from distill.checkpoint import Checkpoint
 from distill.clean import HeldOut
 from distill.folder import RunFolder
 from distill.recipe import recipe_of
@@ -234,7 +235,7 @@ def test_a_killed_run_goes_on_with_the_plan_that_it_had(clock, tiny, monkeypatch
             if done == total - 1:
                 raise Killed
 
-    monkeypatch.setattr(train, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(Checkpoint, "every_s", 0.0)
     made = recipe(tiny, epochs=4)
     with pytest.raises(Killed):
         run(made, clock, 60, kill)
