@@ -7,13 +7,19 @@ after it lies a judge that keeps most of both (WiSE-FT: Wortsman and others, arX
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from judge.errors import InputError, ModelError
 from judge.io.writing import write_whole
-from judge.models.adapters import FILES, Adapter, check_one_lora, is_ranker, read_adapter, write_manifest
+from judge.models.adapters import (
+    FILES,
+    Adapter,
+    check_one_lora,
+    is_ranker,
+    read_adapter,
+    starts_of,
+    write_manifest,
+)
 from judge.provenance import provenance
 
 CONFIG, WEIGHTS = FILES
@@ -45,7 +51,7 @@ def mix(before: str | Path, after: str | Path, share: float, name: str, out: str
         check_one_lora(one, "mixing")
         if is_ranker(one):
             raise ModelError(f"{one.folder}: mixing takes judges and students, and this is a ranker.")
-    if start.hash not in hashes_before(end.manifest):
+    if start.hash not in [one["hash"] for one in starts_of(end.manifest)]:
         raise InputError(
             f"{after}: the training of {end.name} did not go on from {start.name} in {before}. Mix an "
             "adapter with one that train.start_from named."
@@ -75,12 +81,6 @@ def between(start: Adapter, end: Adapter, share: float) -> bytes:
         metadata = file.metadata()
     weights = {name: first[name].float().lerp(one.float(), share).to(one.dtype) for name, one in last.items()}
     return save(weights, metadata)
-
-
-def hashes_before(manifest: Mapping[str, Any]) -> list[str]:
-    """The hashes of the adapters that training went on from, the latest first."""
-    start = manifest.get("start_from")
-    return [start["hash"], *hashes_before(start)] if start else []
 
 
 def told(adapter: Adapter) -> dict[str, str]:

@@ -33,6 +33,7 @@ from judge.models.adapters import (
     is_nat,
     method_of,
     read_adapter,
+    starts_of,
 )
 
 RUNS = Path("runs")
@@ -246,11 +247,11 @@ def parts_of(adapter: Adapter) -> dict[str, Any]:
 
 def rounds_before(manifest: Mapping[str, Any]) -> list[str]:
     """The adapters that training went on from, the first one first: name, hash, number of pairs."""
-    start = manifest.get("start_from")
-    if not start:
-        return []
-    pairs = f", {len(start['data']['train']):,} pairs" if start.get("data") else ""
-    return [*rounds_before(start), f"{start['name']}, hash {start['hash']}{pairs}"]
+    found = []
+    for start in reversed(starts_of(manifest)):
+        pairs = f", {len(start['data']['train']):,} pairs" if start.get("data") else ""
+        found.append(f"{start['name']}, hash {start['hash']}{pairs}")
+    return found
 
 
 def mixed_in_words(manifest: Mapping[str, Any]) -> str:

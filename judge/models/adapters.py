@@ -116,6 +116,12 @@ def method_of(adapter: Adapter) -> str:
     return templates[0]
 
 
+def starts_of(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a manifest says of the adapters that training went on from, the latest first."""
+    start = manifest.get("start_from")
+    return [start, *starts_of(start)] if start else []
+
+
 def criteria_of(adapter: Adapter) -> list[str]:
     """The criteria, a line each, that its teacher judged by; none where it had a plan of its own."""
     criteria: list[str] = adapter.manifest.get("criteria", [])
