@@ -15,9 +15,10 @@ from judge.ledger.ledger import Ledger
 from judge.methods import ReplyStore
 from judge.methods.bsm import SCORES, letters_by
 from judge.methods.checklist import ANSWERS
+from judge.models.adapters import read_adapter
 from judge.options import BackendLoader, JudgeOptions
 from judge.progress import Progress, silent
-from judge.records import Identity, Order, Pair, Reading
+from judge.records import NO_ADAPTER, Identity, Order, Pair, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,22 @@ def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
         named["letters"] = letters_by(replies, options.method_settings.criteria)
     if not options.backend.startswith("scripted:"):  # which has no base model
         named["base_model"] = options.settings.base_model
+        named |= named_adapter(options.adapter)
     if isinstance(options, SignalOptions):
         named |= {"method": METHOD, "letters": weights_in_words(options.signals, options.length)}
     return RecordedOptions(**own_of(options), shard=shard, named=named)
+
+
+def named_adapter(folder: str) -> dict[str, str]:
+    """What the identity of a judge with this adapter says of it; "" is the bare base model.
+
+    Raises:
+        ModelError: there is no adapter in the folder.
+    """
+    if not folder:
+        return {"adapter": NO_ADAPTER, "adapter_hash": ""}
+    adapter = read_adapter(folder)
+    return {"adapter": adapter.name, "adapter_hash": adapter.hash}
 
 
 class Recorded:

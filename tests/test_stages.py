@@ -14,6 +14,7 @@ from distill import stages
 from distill.clean import HeldOut
 from distill.folder import RunFolder
 from distill.recipe import recipe_of
+from distill.recorded import recorded_options
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
 from distill.traces import read_traces
@@ -23,12 +24,18 @@ from judge.errors import BackendError, InputError, JudgeError
 from judge.io.pairs import write_pairs
 from judge.ledger import reading
 from judge.ledger.ledger import Ledger
+from judge.models.adapters import shipped_adapter
+from judge.options import judge_options
+from judge.progress import silent
 from judge.records import Status
 
 PAIRS = [
     pair_of(f"a long answer to question {n}" + " and more" * n, "short", f"Question {n}?", f"p{n}")
     for n in range(12)
 ]
+OF_THE_LARGE = Path("benchmarks/ledger/ledger-455f76a6a6ecf9b0-0001.jsonl.gz").resolve()
+"""What the 1.5B judge of single answers said of some pairs."""
+
 NOTHING_HELD_OUT = HeldOut({"MT-bench": frozenset(), "LLMBar": frozenset({"question3"})}, {})
 
 
@@ -304,3 +311,14 @@ def test_another_teachers_shard_and_what_is_none_are_one_line(shard, changes, wo
     with pytest.raises(JudgeError, match=words) as caught:
         run_collect(recorded(shard, **changes), RUN, None)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("adapter", ["none", shipped_adapter("qwen2.5-coder-0.5b", "score")])
+def test_a_shard_of_a_teacher_with_another_adapter_is_refused(tmp_path, adapter):
+    named = {"base_model": "qwen2.5-coder-1.5b", "method": "score"}
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        right = judge_options(**named, adapter=shipped_adapter("qwen2.5-coder-1.5b", "score"))
+        assert recorded_options(right, OF_THE_LARGE).load(silent, ledger).identity.adapter == "ladder-1.5b"
+        other = recorded_options(judge_options(**named, adapter=adapter), OF_THE_LARGE)
+        with pytest.raises(InputError, match=r"read by another teacher, of adapter 'ladder-1\.5b'\."):
+            other.load(silent, ledger)
