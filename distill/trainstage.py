@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from distill.checkpoint import SmallCheckpoint, Trained
-from distill.curves import write_curves
 from distill.estimate import say_estimate
 from distill.folder import RunFolder
+from distill.learningcurves import write_curves
 from distill.lessons import Lessons, choices_of, lessons_of, templates_of, trial_lessons
 from distill.natstudent import NatStudent, nat_of, negative_of
 from distill.recipe import Recipe, recipe_to_json, settings_hash

@@ -10,8 +10,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from distill.curves import curves_of, draw_loss, draw_shares, smoothed, write_curves
 from distill.history import HeldOutLook, History, TrainStep
+from distill.learningcurves import curves_of, draw_loss, draw_shares, smoothed, write_curves
 from judge.errors import InputError
 from judge.records import Share
 
