@@ -15,6 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from distill.answers import with_answers
 from distill.construct import held_out_of, material_of
 from distill.ensemble import wilson
@@ -25,6 +27,7 @@ from distill.stages import clean_source
 from judge import Judge
 from judge.datasets.dataset import data_folder
 from judge.errors import InputError
+from judge.metrics.bootstrap import Estimate, Measure, Resampler, difference, ratio, sums_by_cluster
 from judge.options import JudgeOptions, judge_options
 from judge.progress import shown_progress
 from judge.provenance import CHECKOUT, provenance, write_result
@@ -67,19 +70,43 @@ def figures_of(
     Args:
         better: of each pair which answer is the better one.
     """
-    both = list(zip(verdicts, better, strict=True))
+    by_mean = [said.outcome_by_mean is one for said, one in zip(verdicts, better, strict=True)]
     return {
         "n": len(pairs),
         "longer_right": sum(pair.longer is one for pair, one in zip(pairs, better, strict=True)),
-        **counted("strict", [said.status is Status.CONSISTENT and said.outcome is one for said, one in both]),
-        **counted("by_mean", [said.outcome_by_mean is one for said, one in both]),
+        **counted("strict", strictly_right(verdicts, better)),
+        **counted("by_mean", by_mean),
     }
 
 
-def figures_on(judge: Judge, examples: Sequence[Example]) -> dict[str, Any]:
-    """The figures of a judge that reads these pairs now."""
-    pairs = [one.pair for one in examples]
-    return figures_of(pairs, judge.judge(pairs), [one.winner for one in examples])
+def strictly_right(verdicts: Sequence[Verdict], better: Sequence[Outcome | None]) -> list[bool]:
+    """Of each pair, whether the judge names the better answer in both orders."""
+    both = zip(verdicts, better, strict=True)
+    return [said.status is Status.CONSISTENT and said.outcome is one for said, one in both]
+
+
+def less(one: Sequence[bool], other: Sequence[bool], questions: Sequence[str]) -> Estimate:
+    """The share right of one judge less another's on the same pairs, paired; whole questions are drawn."""
+    _, clusters = np.unique(questions, return_inverse=True)
+    n_clusters = int(clusters.max()) + 1
+    once = np.ones(len(questions))
+
+    def share(right: Sequence[bool]) -> Measure:
+        columns = (np.asarray(right, float), once)
+        return Measure(sums_by_cluster(columns, clusters, n_clusters), ratio, len(right))
+
+    return difference(share(one), share(other), Resampler(n_clusters))
+
+
+def measured(judge: Judge, by_kind: Mapping[str, Sequence[Example]]) -> tuple[dict[str, Any], list[bool]]:
+    """The figures of a judge that reads these pairs now, by kind; of each pair, whether it is right."""
+    kinds, right = {}, []
+    for kind, examples in by_kind.items():
+        pairs, better = [one.pair for one in examples], [one.winner for one in examples]
+        verdicts = judge.judge(pairs)
+        kinds[kind] = figures_of(pairs, verdicts, better)
+        right += strictly_right(verdicts, better)
+    return kinds, right
 
 
 def counted(name: str, right: Sequence[bool]) -> dict[str, Any]:
@@ -111,8 +138,28 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
         "",
         "; ".join(f"`{kind}`: {KINDS[ConstructKind(kind)]}" for kind in kinds)
         + f". Right in percent, with 95 % intervals (Wilson); on {result['cpu']}.",
+        *difference_lines(result["judges"]),
     ]
     return "\n".join(lines)
+
+
+def difference_lines(judges: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each further judge knows more than the first one, all kinds together."""
+    first, *others = judges
+    told = [
+        "{}: {:+.1f} ({:+.1f} to {:+.1f})".format(
+            one["name"], *(100 * one["less_first"][key] for key in ("value", "low", "high"))
+        )
+        for one in others
+        if "less_first" in one
+    ]
+    if not told:
+        return []
+    return [
+        "",
+        f"All kinds together, in both orders, less {first['name']}, in points (paired, questions resampled): "
+        f"{'; '.join(told)}.",
+    ]
 
 
 def cell(one: Mapping[str, Any], how: str) -> str:
@@ -131,12 +178,17 @@ def main() -> None:
     given = parser.parse_args()
     named = [options_of(spec, given.base_model) for spec in given.judge]
     by_kind = held_out_examples(given.recipe, data_folder(given.data_dir), given.answers)
+    questions = [one.pair.question for examples in by_kind.values() for one in examples]
     judges: list[dict[str, Any]] = []
+    rights: list[list[bool]] = []
     with shown_progress() as progress:
         for name, options in named:
             with Judge.of(options, progress=progress) as judge:
-                kinds = {kind: figures_on(judge, examples) for kind, examples in by_kind.items()}
+                kinds, right = measured(judge, by_kind)
                 judges.append({"name": name, "identity": asdict(judge.identity), "kinds": kinds})
+            rights.append(right)
+    for one, right in zip(judges[1:], rights[1:], strict=True):
+        one["less_first"] = asdict(less(right, rights[0], questions))
     hashes = {kind: [one.pair.content_hash for one in examples] for kind, examples in by_kind.items()}
     write_result(
         given.out,
@@ -153,6 +205,7 @@ def main() -> None:
     )
     for one in judges:
         print(one["name"], one["kinds"])
+    print(*difference_lines(judges), sep="\n")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from benchmarks.constructed import (
     KINDS,
     RECIPE,
     figures_of,
-    figures_on,
     held_out_examples,
+    less,
+    measured,
     options_of,
     table_of,
 )
@@ -31,7 +32,7 @@ PAIRS += [pair_of("short", "a longer answer", "Another?", "p3")]
 def figures(character, examples=None):
     with Judge(backend=f"scripted:{character}", method="direct", cache=False) as judge:
         if examples is not None:
-            return figures_on(judge, examples)
+            return measured(judge, {"plea": examples})[0]["plea"]
         return figures_of(PAIRS, judge.judge(PAIRS), [Outcome.A] * len(PAIRS))
 
 
@@ -59,6 +60,26 @@ def turned(one):
 
 def test_a_judge_of_places_is_never_right_in_both_orders():
     assert figures("first")["strict"] == 0
+
+
+def test_what_a_judge_knows_more_is_counted_on_the_same_pairs_by_whole_questions():
+    questions = [f"Question {n // 2}?" for n in range(40)]
+    first = [n % 2 == 0 for n in range(40)]
+    found = less([True] * 40, first, questions)
+    assert (found.value, found.n) == (0.5, 40)
+    assert found.low > 0
+    assert less(first, first, questions).value == 0
+    one_more = less([n == 1 or right for n, right in enumerate(first)], first, questions)
+    assert one_more.value == pytest.approx(1 / 40)
+    assert one_more.low <= 0
+
+
+def test_the_table_says_how_much_more_the_later_judges_know():
+    kinds = dict.fromkeys(map(str, KINDS), figures("longer"))
+    more = {"value": 0.051, "low": 0.02, "high": 0.0799, "n": 7}
+    judges = [{"name": "one", "kinds": kinds}, {"name": "two", "kinds": kinds, "less_first": more}]
+    table = table_of([{"judges": judges, "cpu": "this one"}])
+    assert table.endswith("less one, in points (paired, questions resampled): two: +5.1 (+2.0 to +8.0).")
 
 
 @pytest.mark.parametrize(
