@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -67,6 +68,13 @@ class JudgeOptions:
     calibration: str = ""
     abstain_below: float | None = None
     ranker: str = ""
+    criteria_file: str = field(default="", compare=False)
+    """Where its criteria were read from; "" where they were given as lines."""
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """The files that it is read from: of its criteria and of its calibration; "" where there is none."""
+        return self.criteria_file, self.calibration
 
     @cached_property
     def rule(self) -> Rule | None:
@@ -258,7 +266,16 @@ LEAST: dict[str, float] = {
 }
 """The smallest value that makes sense, by option."""
 
-MOST: dict[str, float] = {"abstain_below": 1, "slow_above": 1}
+MOST: dict[str, float] = {
+    "samples": 1000,
+    "temperature": 100,
+    "max_new_tokens": 1_000_000,
+    "max_prompt_tokens": 10_000_000,
+    "concurrency": 10_000,
+    "requests_per_minute": 10_000_000,
+    "abstain_below": 1,
+    "slow_above": 1,
+}
 """The largest value that makes sense, by option."""
 
 
@@ -295,7 +312,7 @@ def judge_options(
     given = dict(locals())
     for name, kind in kinds_of_options().items():
         if name != "criteria":  # which is checked line by line
-            _check(name, given[name], kind)
+            _check(name, name, given[name], kind)
     return JudgeOptions(
         method=method,
         backend=backend,
@@ -322,6 +339,7 @@ def judge_options(
         calibration=calibration,
         abstain_below=abstain_below,
         ranker=ranker,
+        criteria_file=str(criteria) if isinstance(criteria, str | Path) else "",
     )
 
 
@@ -331,16 +349,19 @@ def kinds_of_options() -> dict[str, Any]:
     return {name: kind for name, kind in kinds.items() if name != "return"}
 
 
-def _check(name: str, value: object, kind: Any) -> None:
+def _check(where: str, name: str, value: object, kind: Any) -> None:
+    """Raises InputError where an option's value is of another type, too small or too large."""
     kinds = get_args(kind) or (kind,)
     is_number = float in kinds and type(value) is int
     if type(value) not in kinds and not is_number:
         names = " or ".join("None" if one is type(None) else one.__name__ for one in kinds)
-        raise InputError(f"{name} is {value!r}. It must be {names}.")
+        raise InputError(f"{where} is {value!r}. It must be {names}.")
+    if isinstance(value, float) and math.isnan(value):
+        raise InputError(f"{where} is {value}. It must be a number.")
     if isinstance(value, int | float) and name in LEAST and value < LEAST[name]:
-        raise InputError(f"{name} is {value}. It must be at least {LEAST[name]}.")
+        raise InputError(f"{where} is {value}. It must be at least {LEAST[name]}.")
     if isinstance(value, int | float) and name in MOST and value > MOST[name]:
-        raise InputError(f"{name} is {value}. It must be at most {MOST[name]}.")
+        raise InputError(f"{where} is {value}. It must be at most {MOST[name]}.")
 
 
 def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
@@ -349,13 +370,13 @@ def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
     What the SPEC does not say is as in `options`. Names are those of the options of `judge_options`.
 
     Raises:
-        InputError: no such option, a repeated option, or a value of the wrong kind.
+        InputError: no such option, a repeated option, or a value of the wrong kind, too small or too large.
     """
     hints = kinds_of_options()
     known = [name.replace("_", "-") for name in hints]
     name = ""
     changes: dict[str, Any] = {}
-    for part in re.split(r",(?=[a-z-]+=)", spec):  # a value may hold commas: scripted:replies:A,B
+    for part in re.split(r",(?=[a-z_-]+=)", spec):  # a value may hold commas: scripted:replies:A,B
         option, is_given, value = part.partition("=")
         key = option.replace("-", "_")
         if not is_given or option not in ["name", *known]:
@@ -369,14 +390,18 @@ def judge_of_spec(spec: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
             name = value
         else:
             changes[key] = _value_of(value, hints[key], f"--judge {spec}: {option}")
+            _check(f"--judge {spec}: {option}", key, changes[key], hints[key])
     if "criteria" in changes:
+        changes["criteria_file"] = changes["criteria"]
         changes["criteria"] = criteria_given(changes["criteria"])
+    if "base_model" in changes:
+        changes["base_model"] = SIZES.get(changes["base_model"], changes["base_model"])
     return name, _changed(options, changes)
 
 
 def _unlike(one: Any, other: Any) -> Iterator[str]:
     """The names of fields in which two records of a kind differ, those of records in them too."""
-    for name in (each.name for each in fields(one)):
+    for name in (each.name for each in fields(one) if each.compare):
         mine, its = getattr(one, name), getattr(other, name)
         if is_dataclass(mine) and type(mine) is type(its):
             yield from _unlike(mine, its)

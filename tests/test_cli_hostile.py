@@ -251,6 +251,8 @@ def test_where_nothing_can_be_written_is_told_before_anything_is_judged(folder, 
 def test_an_output_that_is_an_input_is_refused_and_the_input_stays(folder, here):
     (folder / "link.jsonl").symlink_to("pairs.jsonl")
     (folder / "hard.jsonl").hardlink_to("gold.jsonl")
+    (folder / "criteria.jsonl").write_text("is polite\n", encoding="utf-8")
+    by_criteria = ["--backend", "scripted:longer", "--criteria", "criteria.jsonl"]
     for arguments in (
         ["run", "pairs.jsonl", *SCRIPTED, "--out", "pairs.jsonl"],
         ["run", "link.jsonl", *SCRIPTED, "--out", "folder/../pairs.jsonl"],
@@ -262,6 +264,11 @@ def test_an_output_that_is_an_input_is_refused_and_the_input_stays(folder, here)
         ["report", "verdicts.jsonl", "--html", "r.html", "--json", "./r.html"],
         ["bench", "gold.jsonl", *SCRIPTED, "--out", "hard.jsonl"],
         ["bench", "gold.jsonl", *SCRIPTED, "--html", "gold.jsonl"],
+        ["run", "pairs.jsonl", *by_criteria, "--out", "criteria.jsonl"],
+        ["rank", "pairs.jsonl", *by_criteria, "--out", "criteria.jsonl"],
+        ["bench", "gold.jsonl", *by_criteria, "--out", "criteria.jsonl"],
+        ["bench", "gold.jsonl", "--judge", "method=bsm,criteria=criteria.jsonl", "--out", "criteria.jsonl"],
+        ["run", "pairs.jsonl", *SCRIPTED, "--calibration", "gold.jsonl", "--out", "gold.jsonl"],
     ):
         before = {path: path.read_bytes() for path in folder.glob("*.jsonl")}
         assert told(here(*arguments)).endswith("is the same file. Name another one.")

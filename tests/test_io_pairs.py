@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
@@ -326,6 +327,15 @@ def test_every_bad_line_is_reported_up_to_twenty_and_the_rest_counted(tmp_path):
 
 
 # --- JSON lines ------------------------------------------------------------------------------------------
+
+
+def test_a_line_of_many_spaces_is_passed_over_at_once(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    line = '{"id": "one", "prompt": "Hi", "response_a": "Hello", "response_b": "Bye"}'
+    path.write_text(" " * 3_000_000 + "\n" + line + "\n", encoding="utf-8")
+    started = time.perf_counter()
+    assert [pair.id for pair in read_pairs(path)] == ["one"]
+    assert time.perf_counter() - started < 5  # reading every end of the line anew took hours
 
 
 def test_a_byte_order_mark_crlf_blank_lines_and_a_missing_last_newline_are_fine(tmp_path):

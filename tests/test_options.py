@@ -12,7 +12,7 @@ from judge.backends import Settings
 from judge.errors import InputError
 from judge.methods import LEARNED, METHODS, WAYS, MethodSettings
 from judge.models import adapters
-from judge.options import JudgeOptions, judge_of_spec
+from judge.options import JudgeOptions, judge_of_spec, judge_options
 
 GIVEN = JudgeOptions(method="cot", settings=Settings(dtype="float32"))
 
@@ -42,6 +42,17 @@ def test_a_spec_may_name_a_calibration_and_a_band():
         judge_of_spec("abstain-below=low", GIVEN)
 
 
+def test_a_spec_names_a_base_model_by_its_size_as_the_option_does():
+    _, judge = judge_of_spec("base-model=large", GIVEN)
+    assert judge.settings.base_model == judge_options(base_model="large").settings.base_model
+
+
+@pytest.mark.parametrize("name", ["temperature", "abstain_below", "slow_above"])
+def test_what_is_no_number_is_refused_in_python_too(name):
+    with pytest.raises(InputError, match=f"{name} is nan. It must be a number."):
+        judge_options(**{name: float("nan")})
+
+
 def test_a_value_may_hold_commas_and_equals_signs():
     _, judge = judge_of_spec("backend=scripted:replies:A,B,method=direct", GIVEN)
     assert (judge.backend, judge.method) == ("scripted:replies:A,B", "direct")
@@ -58,6 +69,14 @@ def test_a_value_may_hold_commas_and_equals_signs():
         ("name=a,name=b", "name is there twice"),
         ("ties=maybe", "ties is 'maybe'. It must be yes or no."),
         ("samples=many", "samples is 'many'. It must be a number."),
+        ("samples=0", "samples is 0. It must be at least 1."),
+        ("samples=99999999999999999999999", "It must be at most 1000."),
+        ("abstain-below=7", "abstain-below is 7.0. It must be at most 1."),
+        ("abstain-below=nan", "abstain-below is nan. It must be a number."),
+        ("temperature=-1", "temperature is -1.0. It must be at least 0."),
+        ("temperature=inf", "temperature is inf. It must be at most 100."),
+        ("max-prompt-tokens=1", "max-prompt-tokens is 1. It must be at least 64."),
+        ("base-model=small,base_model=large", "'base_model=large' is no option of a judge."),
         ("progress=x", "no option of a judge"),
         ("overflow=burst", "--overflow burst"),
     ],

@@ -91,7 +91,7 @@ def bench(
     limit: Annotated[
         int | None, typer.Option(min=1, help="So many pairs, from each category in proportion.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the sample and of the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sample and of the intervals.")] = 0,
     metrics: Annotated[
         list[str] | None,
         typer.Option(
@@ -127,10 +127,11 @@ def bench(
     from judge.study.gallery import galleries_of
     from judge.study.study import study_of
 
+    named = with_those_before([judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)])
+    reads = [data, votes, ledger, *(file for _, options in named for file in options.files)]
     writes = (out, html, markdown)
     for number, path in enumerate(writes):
-        check_writable(path, (data, votes, ledger, *writes[:number]))
-    named = with_those_before([judge_of_spec(spec, judge) for spec in specs or ()] or [("", judge)])
+        check_writable(path, (*reads, *writes[:number]))
     others = other_metrics(metrics or ())
     source = source_of(data, mapping)
     turn, votes = turn or source.turn, votes or source.votes

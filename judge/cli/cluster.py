@@ -128,7 +128,7 @@ def run_there(
     from judge.cluster.running import judge_there, write_manifest
     from judge.io.durations import seconds_in
 
-    check_writable(out, (pairs,), (".jsonl",))
+    check_writable(out, (pairs, *judge.files), (".jsonl",))
     if shards is None and out == "-":
         raise InputError("--shards: missing. Verdicts on standard output need a folder for the shards.")
     folder = shards or f"{out}.shards"

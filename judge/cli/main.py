@@ -280,7 +280,7 @@ def run(
     ] = "-",
     limit: Annotated[int | None, typer.Option(min=1, help="Judge so many pairs: the first ones.")] = None,
     seed: Annotated[
-        int | None, typer.Option(help="With --limit: a random sample by this seed instead.")
+        int | None, typer.Option(min=0, help="With --limit: a random sample by this seed instead.")
     ] = None,
     within: Annotated[
         str | None,
@@ -324,7 +324,7 @@ def run(
     from judge.io.frames import TABLE_ENDINGS, is_table, verdicts_to_frame, write_frame
     from judge.io.verdicts import write_verdicts
 
-    check_writable(out, (pairs, ledger), (".jsonl", *TABLE_ENDINGS))
+    check_writable(out, (pairs, ledger, *judge.files), (".jsonl", *TABLE_ENDINGS))
     chosen = sample(read_pairs(pairs, silent if quiet else told, mapping), limit, seed)
     with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
         started = time.perf_counter()

@@ -59,7 +59,7 @@ def rank(
         str | None,
         typer.Option(metavar="TIME", help="Ask nothing new after this time: 90s, 9m, 2h or 1h30m."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the order in which prompts are used.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the order in which prompts are used.")] = 0,
     out: Annotated[str | None, typer.Option(help="Write the ranking as JSON; - is standard output.")] = None,
     html: Annotated[str | None, typer.Option(help="Write one HTML file that can be opened anywhere.")] = None,
     on: OnOption = "",
@@ -81,8 +81,8 @@ def rank(
     from judge.ranking.page import format_ranking_html, format_ranking_text
     from judge.ranking.rank import rank_answers
 
-    check_writable(out, (*files, ledger))
-    check_writable(html, (*files, ledger, out))
+    check_writable(out, (*files, ledger, *judge.files))
+    check_writable(html, (*files, ledger, *judge.files, out))
     within_s = None if within is None else seconds_in(within, "--within")
 
     def say(line: str) -> None:

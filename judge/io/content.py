@@ -34,7 +34,6 @@ MARKS = {
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 SAID_SEPARATOR = re.compile(r'"?sep=([,;|\t])"?\r?\n')  # a first line that Excel reads and writes
 COLUMN_NAME = re.compile(r"[^\W\d][\w .\-]{0,39}")
-LINE = re.compile(rb"[^\n]*\S[^\n]*")
 
 
 def plain_content(data: bytes, name: str) -> bytes:
@@ -125,7 +124,13 @@ def cells_of(source: str, separator: str) -> list[str]:
 
 def lines_of(data: bytes) -> Iterator[bytes]:
     """The lines that are not blank, as they are asked for."""
-    return (found[0] for found in LINE.finditer(data))
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        line = data[start:] if end < 0 else data[start:end]
+        if line.strip():
+            yield line
+        start += len(line) + 1
 
 
 def is_spread(data: bytes) -> bool:
