@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from distill.history import History, history_from_json, history_to_json
+from distill.history import History, history_to_json
 from judge.errors import InputError
+from judge.io.files import error_line
 from judge.io.writing import write_whole
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ class Trained:
     n_tokens: int = 0
     elapsed_s: float = 0.0
     lower_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a checkpoint says beside its tensors; the names are those of `Trained`."""
+
+    history: History
+    n_tokens: int
+    elapsed_s: float
+    lower_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +115,53 @@ class Checkpoint:
             self.path, save(tensors, metadata={"key": self.key, "state": json.dumps(state)}), parents=True
         )
 
-    def read(self, device: str) -> State | None:
-        """What the file holds; None if there is no file, or it belongs to another run."""
+    way_out: ClassVar[str] = "Remove it: the training then begins anew."
+    """What to do about a file that cannot be gone on from."""
+
+    def read(self, weights: Mapping[str, Tensor], n_steps: int) -> State | None:
+        """What the file holds, on the device of the weights; None if there is none, or it is another run's.
+
+        Args:
+            weights: what the run trains, by name.
+            n_steps: how many steps it has in all.
+
+        Raises:
+            InputError: the file cannot be read, or what it holds is not of these weights and steps.
+        """
+        from safetensors import SafetensorError
+
+        if not self.is_there:
+            return None
+        try:
+            return self._read(weights, n_steps)
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
+            raise InputError(
+                f"{self.path}: is no checkpoint of a training ({error_line(error)}). {self.way_out}"
+            ) from error
+
+    def _read(self, weights: Mapping[str, Tensor], n_steps: int) -> State | None:
         from safetensors import safe_open
 
-        if not self.path.is_file():
-            return None
-        with safe_open(self.path, "pt", device=device) as file:
-            metadata = file.metadata()
+        device = next(iter(weights.values())).device
+        with safe_open(self.path, "pt", device=str(device)) as file:
+            metadata = file.metadata() or {}
             names: list[str] = list(file.keys())
             tensors = {name: file.get_tensor(name) for name in names}
         if metadata["key"] != self.key:
             return None
-        state = json.loads(metadata["state"])
+        told = told_in(metadata["state"])
+        if len(told.history.steps) > n_steps:
+            raise ValueError(f"it is at step {len(told.history.steps)} of {n_steps}")
         parts: dict[str, Weights] = {"best": {}, "weights": {}, "first": {}, "second": {}}
         for name in names:
             part, _, own = name.partition("/")
             if part in parts:
                 parts[part][own] = self.restored(part, own, tensors)
+        for part, found in parts.items():
+            if found or part != "best":  # no look was the best yet
+                refuse_unlike(weights, found, part)
         best = parts.pop("best")
-        trained = Trained(history_from_json(state.pop("history")), best, **state)
-        return State(trained, **parts)
+        return State(Trained(told.history, best, told.n_tokens, told.elapsed_s, told.lower_s), **parts)
 
     def kept(self, part: str, name: str, tensor: Tensor) -> Weights:
         """The tensors that stand for this one in the file."""
@@ -142,25 +179,15 @@ class SmallCheckpoint(Checkpoint):
     """
 
     every_s: ClassVar[float] = 600.0
+    way_out: ClassVar[str] = "Name another file, or remove it."
 
-    def read(self, device: str) -> State | None:
-        """What the file holds; None if there is no file.
-
-        Raises:
-            InputError: the file cannot be read, or belongs to another run.
-        """
-        from safetensors import SafetensorError
-
-        try:
-            state = super().read(device)
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise InputError(
-                f"{self.path}: is no checkpoint of a training ({error}). Name another file, or remove it."
-            ) from error
+    def read(self, weights: Mapping[str, Tensor], n_steps: int) -> State | None:
+        """The same, and another run's file is refused: it is not to be written over."""
+        state = super().read(weights, n_steps)
         if state is None and self.is_there:
             raise InputError(
                 f"{self.path}: the checkpoint of another training, of another recipe, base model or pairs. "
-                "Name another file, or remove it."
+                f"{self.way_out}"
             )
         return state
 
@@ -176,6 +203,31 @@ class SmallCheckpoint(Checkpoint):
             return tensor.float()
         found = decoded(tensor, tensors[f"most of {part}/{name}"])
         return found.square() if part == "second" else found
+
+
+def told_in(state: str) -> Told:
+    """How far a run was, as its checkpoint says it in JSON. Raises ValueError that names what is wrong."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Told).validate_json(state, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def refuse_unlike(weights: Mapping[str, Tensor], found: Weights, part: str) -> None:
+    """Raises ValueError where these are no finite numbers in the shapes of the weights."""
+    import torch
+
+    if found.keys() != weights.keys():
+        other = min(found.keys() ^ weights.keys())
+        raise ValueError(f"its {part} and the student's weights differ: {other}")
+    for name, one in found.items():
+        if one.shape != weights[name].shape:
+            raise ValueError(f"{part}/{name} has shape {list(one.shape)}, not {list(weights[name].shape)}")
+        if not torch.isfinite(one).all():
+            raise ValueError(f"{part}/{name} holds what is no number")
 
 
 def coded(tensor: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -80,11 +79,3 @@ class History:
 
 def history_to_json(history: History) -> dict[str, Any]:
     return asdict(history)
-
-
-def history_from_json(values: Mapping[str, Any]) -> History:
-    looks = [
-        HeldOutLook(**one | {name: Share(**one[name]) for name in ("agreement", "inconsistent")})
-        for one in values["looks"]
-    ]
-    return History(values["n_letters"], [TrainStep(**one) for one in values["steps"]], looks)

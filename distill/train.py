@@ -328,11 +328,11 @@ class Training(ABC, Generic[R]):
         return 0 < self.settings.patience <= self.trained.history.n_looks_since_best
 
     def _go_on(self) -> None:
-        """Goes on from the last checkpoint, if there is one of the same run."""
-        state = self.checkpoint.read(self.student.device)
-        if state is None and self.small:
-            state = self.small.read(self.student.device)
-        if state:
+        """Goes on from the checkpoint of the same run that is furthest, its own in doubt."""
+        files = [self.checkpoint, *([self.small] if self.small else [])]
+        states = [state for file in files if (state := file.read(self.weights, len(self.steps)))]
+        if states:
+            state = max(states, key=lambda one: len(one.trained.history.steps))
             self.trained = state.trained
             for name, weight in self.weights.items():
                 weight.data.copy_(state.weights[name])

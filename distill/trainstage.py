@@ -119,8 +119,8 @@ def run_train(
         plan_training(training, lessons, folder, budget, clock() - began_s)
     elif say is not None:
         say_estimate(training, say)
-    if checkpoint is not None:
-        training.small = SmallCheckpoint(checkpoint, sha256_of_json(inputs))
+    small = None if checkpoint is None else SmallCheckpoint(checkpoint, sha256_of_json(inputs))
+    training.small = small
     trained = training.run(progress)
     metrics = metrics_of(trained, training)
     within = dict(lessons.within or {})
@@ -156,8 +156,8 @@ def run_train(
     written_files = [file for file in folder.adapter.rglob("*") if file.is_file()]
     manifest = folder.finish("train", inputs, [*written_files, folder.curves], found)
     shutil.rmtree(folder.training)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+    if small is not None and small.is_there:
+        small.path.unlink()
     return manifest
 
 

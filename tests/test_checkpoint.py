@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -13,6 +14,8 @@ from distill.checkpoint import MOST, OCTAVES, SmallCheckpoint, coded, decoded
 from judge.errors import InputError
 
 torch = pytest.importorskip("torch")
+safe_open = pytest.importorskip("safetensors").safe_open
+save = pytest.importorskip("safetensors.torch").save
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +91,79 @@ def test_the_runs_own_checkpoint_comes_first(tiny, tmp_path, often, monkeypatch)
         small_of(tiny, tmp_path / "here", small).run(killed_at(7))
     again = small_of(tiny, tmp_path / "here", small).run()
     assert all(torch.equal(one, again.weights[name]) for name, one in whole.weights.items())
+
+
+def test_the_file_that_is_further_is_gone_on_from(tiny, tmp_path, often):  # noqa: F811
+    small = SmallCheckpoint(tmp_path / "small.safetensors", "recipe")
+    with pytest.raises(Killed):
+        training_of(tiny, tmp_path / "here").run(killed_at(3))
+    with pytest.raises(Killed):
+        small_of(tiny, tmp_path / "there", small, key="another machine's").run(killed_at(7))
+    steps: list[int] = []
+    small_of(tiny, tmp_path / "here", small).run(
+        lambda stage, done, total: steps.append(done) if stage.startswith("training") else None
+    )
+    assert steps == [7, 8]
+
+
+def damaged(path, change):
+    """Rewrites a checkpoint, its tensors and what it says changed in place."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+    state = json.loads(metadata["state"])
+    change(tensors, state)
+    path.write_bytes(save(tensors, metadata=metadata | {"state": json.dumps(state)}))
+
+
+def first_of(tensors):
+    return min(name for name in tensors if name.startswith("weights/"))
+
+
+def widen(tensors, state):
+    tensors[first_of(tensors)] = torch.zeros(3, 3)
+
+
+def fill_with_nan(tensors, state):
+    tensors[first_of(tensors)].fill_(float("nan"))
+
+
+def lengthen(tensors, state):
+    state["history"]["steps"] *= 100
+
+
+DAMAGES = {
+    "weights differ: ": lambda tensors, state: tensors.pop(first_of(tensors)),
+    r"has shape \[3, 3\], not": widen,
+    "holds what is no number": fill_with_nan,
+    "it is at step 200 of 8": lengthen,
+    "elapsed_s": lambda tensors, state: state.update(elapsed_s="long"),
+    "history": lambda tensors, state: state.pop("history"),
+}
+
+
+@pytest.mark.parametrize("complaint", DAMAGES)
+@pytest.mark.parametrize("kind", ["own", "small"])
+def test_a_file_whose_content_is_wrong_is_one_line_and_stays(tiny, tmp_path, often, kind, complaint):  # noqa: F811
+    small = SmallCheckpoint(tmp_path / "small.safetensors", "recipe")
+    own = training_of(tiny, tmp_path / "here").checkpoint.path
+    with pytest.raises(Killed):
+        small_of(tiny, tmp_path / "here", small).run(killed_at(3))
+    path = own if kind == "own" else small.path
+    damaged(path, DAMAGES[complaint])
+    kept = path.read_bytes()
+    with pytest.raises(InputError, match=f"is no checkpoint of a training .*{complaint}.*emove it") as caught:
+        small_of(tiny, tmp_path / "here", small).run()
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == kept
+
+
+def test_a_broken_file_in_the_runs_folder_says_what_to_do(tiny, tmp_path):  # noqa: F811
+    training = training_of(tiny, tmp_path / "here")
+    training.checkpoint.path.parent.mkdir(parents=True, exist_ok=True)
+    training.checkpoint.path.write_bytes(b"")
+    with pytest.raises(InputError, match="Remove it: the training then begins anew"):
+        training.run()
 
 
 def test_a_small_file_of_another_run_or_of_something_else_is_one_line(tiny, tmp_path, often):  # noqa: F811

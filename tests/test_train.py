@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from models import VERDICT_MERGES, make_model
 from pairs import pair_of
 
+from distill.checkpoint import Told, told_in
 from distill.estimate import say_estimate
 from distill.examples import batches_of, token_rows
 from distill.grading import GradeTraining, graded_rows
-from distill.history import HeldOutLook, History, TrainStep, history_from_json, history_to_json
+from distill.history import HeldOutLook, History, TrainStep, history_to_json
 from distill.recipe import Train
 from distill.selection import Example, Part, targets
 from distill.student import Lora, Student, batch_of
@@ -301,5 +302,6 @@ def test_the_best_look_agrees_most_then_is_most_consistent_then_has_the_least_lo
 
 def test_a_history_survives_json():
     history = History(3, [TrainStep(1, 1e-4, 2.5, 1.1)], [look(0, 1, 2, 0.3)])
-    assert history_from_json(history_to_json(history)) == history
+    told = {"history": history_to_json(history), "n_tokens": 7, "elapsed_s": 1.5, "lower_s": 0}
+    assert told_in(json.dumps(told)) == Told(history, 7, 1.5, 0.0)
     assert history.chance == pytest.approx(math.log(3))
