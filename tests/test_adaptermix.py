@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from models import VERDICT_MERGES, make_adapter, make_model
@@ -93,8 +94,11 @@ def test_what_did_not_go_on_from_the_other_is_refused(rounds, tmp_path):
 
 
 def test_a_name_that_is_none_and_a_folder_that_is_there_are_refused(rounds, tmp_path):
-    with pytest.raises(InputError, match="--name two words: must be letters"):
-        mix(*rounds, 0.5, "two words", tmp_path / "mixed")
+    for name in ("two words", "..", "", "-x"):
+        with pytest.raises(InputError, match=f"--name {re.escape(name)}: must be letters"):
+            mix(*rounds, 0.5, name, tmp_path / "mixed")
+    with pytest.raises(InputError, match="--name mixed-votes: -votes is for what learned people's votes"):
+        mix(*rounds, 0.5, "mixed-votes", tmp_path / "mixed")
     (tmp_path / "mixed").mkdir()
     (tmp_path / "mixed" / "notes").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="mixed: is there already"):
@@ -128,6 +132,28 @@ def test_loras_of_other_shapes_are_refused(tiny, rounds, tmp_path):
     with pytest.raises(InputError, match="its LoRA has other shapes or layers"):
         mix(third, other, 0.5, "mixed", tmp_path / "mixed")
     assert not (tmp_path / "mixed").exists()
+
+
+def test_weights_that_are_no_numbers_are_refused(tiny, rounds, tmp_path):
+    third, _ = rounds
+    broken = make_adapter(tiny, tmp_path / "broken", scale=float("inf"), start_from=named(third))
+    with pytest.raises(ModelError, match=r"broken/adapter_model\.safetensors: .* holds what is no number"):
+        mix(third, broken, 0.5, "mixed", tmp_path / "mixed")
+    assert not (tmp_path / "mixed").exists()
+
+
+def test_a_lora_of_another_scale_is_refused(tiny, rounds, tmp_path):
+    third, _ = rounds
+    lora = read_adapter(third).manifest["lora"]
+    other = make_adapter(tiny, tmp_path / "other", start_from=named(third), lora=lora | {"alpha": 800})
+    with pytest.raises(InputError, match=r"other: its lora is not that of .*third"):
+        mix(third, other, 0.5, "mixed", tmp_path / "mixed")
+
+
+def test_a_home_folder_is_meant_by_its_sign(rounds, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert mix(*rounds, 0.5, "mixed", "~/mixed").folder == tmp_path / "mixed"
 
 
 def test_what_is_no_adapter_is_refused(rounds, tmp_path):

@@ -35,6 +35,11 @@ def test_two_answers_are_compared(longer):
     assert verdict.p_a < 0.5
 
 
+def test_two_answers_to_nothing_are_not_compared(longer):
+    with pytest.raises(InputError, match=r"prompt is empty\. A comparison needs the question"):
+        longer.compare("\n", "4", "It is 5.")
+
+
 def test_a_conversation_may_come_before_the_answers(longer):
     talk = (Message("user", "Hi"), Message("assistant", "Hello"), Message("user", "2 + 2?"))
     assert longer.compare(talk, "It is 4.", "5").outcome is Outcome.A

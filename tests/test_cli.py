@@ -155,6 +155,7 @@ def test_compare_without_all_three_texts_says_what_is_missing(run):
     assert_one_line(run("compare", "--prompt", "q", "--a", "x"), "missing --b", "standard input")
     assert_one_line(run("compare", "--prompt", "q", "--prompt-file", "q"), "give one of the two")
     assert_one_line(run("compare", "--prompt-file", "none", "--a", "x", "--b", "y"), "none")
+    assert_one_line(run("compare", "--prompt", " ", "--a", "x", "--b", "y"), "--prompt is empty")
 
 
 def test_run_writes_a_verdict_a_pair_and_says_what_was_found(run, pairs_file):

@@ -90,6 +90,11 @@ class LoadedModel:
             without = plain
             self._add(adapter, is_merged)
             plain = self.plain_logits(*trial)
+            if not plain.isfinite().all():
+                raise ModelError(
+                    f"{adapter.folder}: with this adapter the base model's answers are no numbers. Its "
+                    "weights are damaged: copy the folder again, or train again."
+                )
             if plain.equal(without):  # peft itself only warns where names do not match
                 raise ModelError(
                     f"{adapter.folder}: this adapter changes nothing about this base model's answers."

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from judge.errors import InputError, ModelError
+from judge.io.files import at_home
 from judge.io.writing import write_whole
 from judge.models.adapters import (
     FILES,
@@ -23,7 +24,9 @@ from judge.models.adapters import (
 from judge.provenance import provenance
 
 CONFIG, WEIGHTS = FILES
-NAME = re.compile(r"[\w.-]+")
+NAME = re.compile(r"\w[\w.-]*")
+SAME = ("base_model_hash", "templates", "letters", "lora")
+"""What both manifests have to say alike: with other scales or prompts the weights between mean nothing."""
 
 
 def mix(before: str | Path, after: str | Path, share: float, name: str, out: str | Path) -> Adapter:
@@ -39,13 +42,16 @@ def mix(before: str | Path, after: str | Path, share: float, name: str, out: str
         out: a folder that is not there yet.
 
     Raises:
-        InputError: the share or the name is none, `after` did not go on from `before`, or `out` is there.
-        ModelError: one of both is no adapter, or is no single LoRA.
+        InputError: the share or the name is none, `after` did not go on from `before` or is not alike, or
+            `out` is there.
+        ModelError: one of both is no adapter, is no single LoRA, or has weights that are no numbers.
     """
     if not 0 < share < 1:
         raise InputError(f"--share {share:g}: must be between 0 and 1, such as 0.5.")
     if not NAME.fullmatch(name):
-        raise InputError(f"--name {name}: must be letters, digits and . _ -")
+        raise InputError(
+            f"--name {name}: must be letters, digits and . _ - and begin with one of the first two."
+        )
     start, end = read_adapter(before), read_adapter(after)
     for one in (start, end):
         check_one_lora(one, "mixing")
@@ -56,9 +62,15 @@ def mix(before: str | Path, after: str | Path, share: float, name: str, out: str
             f"{after}: the training of {end.name} did not go on from {start.name} in {before}. Mix an "
             "adapter with one that train.start_from named."
         )
+    if unlike := [key for key in SAME if start.manifest.get(key) != end.manifest.get(key)]:
+        raise InputError(f"{after}: its {unlike[0]} is not that of {before}, so nothing lies between them.")
     if end.manifest["targets"] == "votes" and not name.endswith("-votes"):
         raise InputError(f"--name {name}: {end.name} learned people's votes. Its name must end in -votes.")
-    folder = Path(out)
+    if end.manifest["targets"] != "votes" and name.endswith("-votes"):
+        raise InputError(
+            f"--name {name}: -votes is for what learned people's votes, which {end.name} did not."
+        )
+    folder = at_home(out)
     if folder.exists():
         raise InputError(f"{out}: is there already. Name a new folder.")
     write_whole(folder / WEIGHTS, between(start, end, share), parents=True)
@@ -77,6 +89,10 @@ def between(start: Adapter, end: Adapter, share: float) -> bytes:
     shapes = [{name: tuple(one.shape) for name, one in some.items()} for some in (first, last)]
     if shapes[0] != shapes[1]:
         raise InputError(f"{end.folder}: its LoRA has other shapes or layers than that of {start.folder}.")
+    for adapter, some in ((start, first), (end, last)):
+        for name, one in some.items():
+            if not one.isfinite().all():
+                raise ModelError(f"{adapter.folder / WEIGHTS}: {name} holds what is no number.")
     with safe_open(end.folder / WEIGHTS, "pt") as file:
         metadata = file.metadata()
     weights = {name: first[name].float().lerp(one.float(), share).to(one.dtype) for name, one in last.items()}

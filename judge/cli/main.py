@@ -528,6 +528,7 @@ def _text_of(option: str, text: str | None, file: Path | None) -> str | None:
 
 def _pair_of(file: str, texts: dict[str, str | None], reference: str | None, system: str | None) -> Pair:
     from judge.forms.reading import read_pairs
+    from judge.io.given import NEEDS_QUESTION
     from judge.io.rows import file_name
 
     given = {option: text for option, text in texts.items() if text is not None}
@@ -546,5 +547,7 @@ def _pair_of(file: str, texts: dict[str, str | None], reference: str | None, sys
         raise InputError(
             f"missing {missing}. Give --prompt, --a and --b, or a pair as JSON on standard input."
         )
+    if not given["--prompt"].strip():
+        raise InputError(f"--prompt is empty. {NEEDS_QUESTION}")
     answers = given["--a"], given["--b"]
     return Pair.of(given["--prompt"], *answers, id="pair", reference=reference, system=system)
