@@ -833,7 +833,7 @@ def changed(path, value):
         ("orders/AB/choice", "A", "AB, choice is 'A'. It must be one of FIRST, SECOND, TIE."),
         ("orders/AB/raw", None, "AB, raw is null."),
         ("orders/AB/trimmed", 0, "AB, trimmed is a number. It must be true or false."),
-        ("orders/AB/cut", {"read": 9, "whole": 10}, "AB, cut is there, and trimmed is false. Only what was"),
+        ("orders/AB/cut", {"read": 9, "whole": 10}, "AB, cut is there, and nothing was trimmed. Only what was"),
         ("orders/BA/cut", 9, "BA, cut is a number. It must be an object with read, whole."),
         ("orders/BA/cut", {"read": 9}, "BA, cut misses whole"),
         ("orders/BA/cut", {"read": 9, "whole": 9.5}, "BA, cut, whole is 9.5. It must be a whole number"),

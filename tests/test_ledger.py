@@ -693,12 +693,12 @@ def test_an_import_reports_every_bad_line_of_every_shard_and_imports_nothing(
     with pytest.raises(BadLines) as caught:
         other.load([shard, one, two, tmp_path / "missing.gz"])
     assert [problem.removeprefix(f"{tmp_path}{os.sep}") for problem in caught.value.problems] == [
-        "one.gz:3: '{' is not JSON. Every line must be one object.",
+        "one.gz:3: not JSON (Expecting property name enclosed in double quotes at character 2).",
         "one.gz:4: order: must be AB or BA (found: 'CD'); "
         "tokens_in: must be a whole number from 0 (found: -1)",
         f"one.gz:5: {MISSING}",
         "one.gz:6: a reading has either a choice or a reason, the other is null",
-        "one.gz:7: '' is not JSON. Every line must be one object.",
+        "one.gz:7: not JSON (Expecting value at character 1).",
         f"two.gz:1: fingerprint: must be '{JUDGE.fingerprint}', by the identity (found: 'tiny#0')",
         "missing.gz: No such file or directory. A shard is a whole gzip file of UTF-8 text.",
     ]
@@ -766,6 +766,52 @@ def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger)
         other.load([shard_of(shard, header, *(good | change for change in wrong))])
     places = [problem.split(": ")[0] for problem in caught.value.problems]
     assert places == [f"{shard}:{number}" for number in range(2, len(wrong) + 2)]
+
+
+def test_readings_that_contradict_themselves_are_refused_in_the_words_of_verdict_files(
+    shard: Path, other: Ledger
+) -> None:
+    header, good, *_ = lines_in(shard)
+    twice = json.dumps(good).replace('"order":', '"order": "AB", "order":')
+    wrong: list[tuple[Any, str]] = [
+        (
+            {"probabilities": {"FIRST": 0.7}},
+            "probabilities misses SECOND (found: FIRST). It must have FIRST, SECOND.",
+        ),
+        (
+            {"probabilities": {}},
+            "probabilities misses FIRST, SECOND (found: nothing). It must have FIRST, SECOND.",
+        ),
+        (
+            {"probabilities": {"TIE": 1}},
+            "probabilities misses FIRST, SECOND (found: TIE). It must have FIRST, SECOND, TIE.",
+        ),
+        ({"probabilities": {"FIRST": 0.9, "SECOND": 0.9}}, "probabilities sum to 1.8. They must sum to 1."),
+        (
+            {"cut": {"read": 5, "whole": 1}, "is_trimmed": True},
+            "cut is 5 of 1. What was read must be less than the whole.",
+        ),
+        (
+            {"cut": {"read": 1, "whole": 5}},
+            "cut is there, and nothing was trimmed. Only what was trimmed has a cut.",
+        ),
+        (twice, "the key 'order' is there twice. Every key may be there only once."),
+        ([good], "the line is a list. Every line must be one JSON object."),
+    ]
+    lines = [good | change if isinstance(change, dict) else change for change, _ in wrong]
+    with pytest.raises(BadLines) as caught:
+        other.load([shard_of(shard, header, *lines)])
+    said = [f"{shard}:{number}: {words}" for number, (_, words) in enumerate(wrong, start=2)]
+    assert list(caught.value.problems) == said
+
+
+def test_one_reading_in_two_lines_of_a_shard_must_say_the_same(shard: Path, other: Ledger) -> None:
+    header, *good = lines_in(shard)
+    other.load([shard_of(shard, header, *good, good[0])])
+    twice = shard_of(shard, header, *good, good[0] | {"tokens_in": 3})
+    words = rf"^{shard}:5: line 2 has this content and order, and another reading\. Keep one of them\.$"
+    with pytest.raises(BadLines, match=words):
+        other.load([twice])
 
 
 def test_a_header_that_is_not_ours_is_one_line(shard: Path, other: Ledger, tmp_path: Path) -> None:

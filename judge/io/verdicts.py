@@ -129,9 +129,7 @@ def reading_from_json(obj: Any, order: Order) -> Reading:
     is_trimmed = obj["trimmed"]
     if not isinstance(is_trimmed, bool):
         raise Wrong(f"{order}, trimmed is {kind_of(is_trimmed)}. It must be true or false.")
-    cut = cut_of(obj["cut"], f"{order}, cut") if "cut" in obj else None
-    if cut is not None and not is_trimmed:
-        raise Wrong(f"{order}, cut is there, and trimmed is false. Only what was trimmed has a cut.")
+    cut = cut_of(obj["cut"], is_trimmed, f"{order}, cut") if "cut" in obj else None
     steps = steps_of(obj.get("steps", []), f"{order}, steps")
     rest = (raw, tokens_in, tokens_out, is_trimmed, steps, cut)
     if is_unparsed:
@@ -140,12 +138,14 @@ def reading_from_json(obj: Any, order: Order) -> Reading:
     return Judgment(choice, probabilities_of(obj["probabilities"], f"{order}, probabilities"), *rest)
 
 
-def cut_of(value: Any, name: str) -> Cut:
-    """How much was read, from an object with two counts of tokens."""
+def cut_of(value: Any, is_trimmed: bool, name: str) -> Cut:
+    """How much was read of a prompt that was trimmed, from an object with two counts of tokens."""
     keyed(value, CUT_KEYS, name)
     read, whole = (token_count(value[key], f"{name}, {key}") for key in CUT_KEYS)
     if read >= whole:
         raise Wrong(f"{name} is {read} of {whole}. What was read must be less than the whole.")
+    if not is_trimmed:
+        raise Wrong(f"{name} is there, and nothing was trimmed. Only what was trimmed has a cut.")
     return Cut(read, whole)
 
 

@@ -10,17 +10,24 @@ import json
 import zlib
 from datetime import datetime
 from pathlib import Path
-from reprlib import repr as short_repr
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from judge.errors import BadLines
-from judge.io.rows import Wrong, shown
-from judge.io.shapes import Must, OpenShape, Sha256, Shape, misshapen, shaped
-from judge.io.verdicts import step_to_json, steps_of, verdict_from_cells
-from judge.ledger.shards import SHARD_SCHEMA, SHARD_VERSION, ReadingRow, iso, probabilities_text, row_of
+from judge.io.rows import Wrong, kind_of, parse_json, shown
+from judge.io.shapes import Must, OpenShape, Sha256, Shape, shaped
+from judge.io.verdicts import cut_of, probabilities_of, step_to_json, steps_of, verdict_from_cells
+from judge.ledger.shards import (
+    SHARD_SCHEMA,
+    SHARD_VERSION,
+    ReadingRow,
+    cut_text,
+    iso,
+    probabilities_text,
+    row_of,
+)
 from judge.ledger.verdictshards import VERDICTS_SCHEMA
 from judge.records import Identity, Order
 
@@ -116,12 +123,20 @@ def read_shard(path: Path) -> tuple[Identity, list[ReadingRow]]:
         return read_verdict_shard(path, header, lines)
     try:
         identity = _identity_in(header)
-    except ValueError as error:
+    except (ValueError, Wrong) as error:
         raise BadLines([f"{path}:1: {error}"]) from error
-    rows, problems = [], []
+    rows: list[ReadingRow] = []
+    problems = []
+    first: dict[tuple[str, str], tuple[int, ReadingRow]] = {}
     for number, line in enumerate(lines, start=2):
         try:
-            rows.append(_row_in(line))
+            row = _row_in(line)
+            before, held = first.setdefault((row.content, row.order), (number, row))
+            if row != held:
+                raise Wrong(
+                    f"line {before} has this content and order, and another reading. Keep one of them."
+                )
+            rows.append(row)
         except (ValueError, Wrong) as error:
             problems.append(f"{path}:{number}: {error}")
     if problems:
@@ -140,7 +155,7 @@ def read_verdict_shard(path: Path, header: str, lines: list[str]) -> tuple[Ident
         told = shaped(VerdictsHeader, found)
         if len(told.contents) != len(lines):
             raise ValueError(f"{len(lines)} verdicts, and the header names {len(told.contents)} pairs")
-    except ValueError as error:
+    except (ValueError, Wrong) as error:
         raise BadLines([f"{path}:1: {error}"]) from error
     rows: list[ReadingRow] = []
     problems = []
@@ -168,7 +183,7 @@ def _lines_in(path: Path) -> list[str]:
 
 
 def _identity_in(line: str, schema: str = SHARD_SCHEMA) -> Identity:
-    """The judge in a shard's first line. Raises ValueError: what was found and what is right."""
+    """The judge in a shard's first line. Raises ValueError or Wrong: what was found and what is right."""
     header = _object_in(line)
     for name, right in (("schema", schema), ("version", SHARD_VERSION)):
         if header.get(name) != right:
@@ -182,13 +197,11 @@ def _identity_in(line: str, schema: str = SHARD_SCHEMA) -> Identity:
 
 def _row_in(line: str) -> ReadingRow:
     """The row in a shard's later line. Raises ValueError or Wrong: what was found and what is right."""
-    try:
-        values = dict(ShardLine.model_validate_json(line))
-    except ValidationError as error:
-        raise misshapen(error, ShardLine, _object_in(line)) from None
+    found = _object_in(line)
+    values = dict(shaped(ShardLine, found))
     steps = _steps_in(values.pop("steps"), [step.model_dump() for step in values.pop("shared")])
-    values["probabilities"] = probabilities_text(values["probabilities"])
-    values["cut"] = values["cut"] and json.dumps(values["cut"].model_dump())
+    values["probabilities"] = probabilities_text(probabilities_of(values["probabilities"], "probabilities"))
+    values["cut"] = values["cut"] and cut_text(cut_of(found["cut"], values["is_trimmed"], "cut"))
     return ReadingRow(**values, steps=json.dumps(steps) if steps else None)
 
 
@@ -201,10 +214,8 @@ def _steps_in(told: list[dict[str, Any]], shared: list[dict[str, Any]]) -> list[
 
 
 def _object_in(line: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{short_repr(line)} is not JSON. Every line must be one object.") from error
+    """The object that fills the line. Raises Wrong: what was found and what is right."""
+    value = parse_json(line)
     if not isinstance(value, dict):
-        raise ValueError(f"{short_repr(line)} is no object. Every line must be one.")
+        raise Wrong(f"the line is {kind_of(value)}. Every line must be one JSON object.")
     return value
