@@ -228,6 +228,14 @@ def test_the_summary_counts_by_judge(path: Path) -> None:
 # Crashes and rivals
 
 
+def test_sums_of_tokens_that_no_whole_number_holds_are_summed_up_all_the_same(ledger: Ledger) -> None:
+    judge = ledger.register(JUDGE)
+    ledger.record(judge, entries(2, replace(FIRST, tokens_in=2**63 - 1, tokens_out=4)))
+    [told] = ledger.summary()
+    assert told.tokens_in >= 2**63 - 1
+    assert told.tokens_out == 8
+
+
 def test_the_readings_are_there_after_closing_and_in_a_new_folder(tmp_path: Path) -> None:
     path = tmp_path / "not" / "yet" / "ledger.sqlite"
     with open_ledger(path) as ledger:
@@ -695,7 +703,7 @@ def test_an_import_reports_every_bad_line_of_every_shard_and_imports_nothing(
     assert [problem.removeprefix(f"{tmp_path}{os.sep}") for problem in caught.value.problems] == [
         "one.gz:3: not JSON (Expecting property name enclosed in double quotes at character 2).",
         "one.gz:4: order: must be AB or BA (found: 'CD'); "
-        "tokens_in: must be a whole number from 0 (found: -1)",
+        "tokens_in: must be a whole number from 0 to 1099511627776 (found: -1)",
         f"one.gz:5: {MISSING}",
         "one.gz:6: a reading has either a choice or a reason, the other is null",
         "one.gz:7: not JSON (Expecting value at character 1).",
@@ -709,8 +717,9 @@ MISSING = (
     "order: missing, must be AB or BA; choice: missing, must be FIRST, SECOND, TIE or null; "
     "reason: missing, must be text or null; "
     "probabilities: missing, must be choices with numbers from 0 to 1, or null; "
-    "raw: missing, must be text or null; tokens_in: missing, must be a whole number from 0; "
-    "tokens_out: missing, must be a whole number from 0; is_trimmed: missing, must be true or false; "
+    "raw: missing, must be text or null; tokens_in: missing, must be a whole number from 0 to 1099511627776; "
+    "tokens_out: missing, must be a whole number from 0 to 1099511627776; "
+    "is_trimmed: missing, must be true or false; "
     "elapsed_s: missing, must be a number from 0; "
     "recorded_at: missing, must be a time in UTC such as 2025-01-31T12:00:00+00:00"
 )
@@ -739,7 +748,7 @@ def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger)
         {"raw": "\ud83d"},
         {"tokens_in": 1.0},
         {"tokens_in": True},
-        {"tokens_out": 2**63},
+        {"tokens_out": 2**40 + 1},
         {"is_trimmed": 0},
         {"elapsed_s": float("inf")},
         {"elapsed_s": 10**400},

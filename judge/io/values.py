@@ -10,6 +10,9 @@ from judge.io.rows import Wrong, found, kind_of, shown
 
 E = TypeVar("E", bound=StrEnum)
 
+MOST_TOKENS = 2**40
+"""More tokens than any reading has, and so few that the sum over a whole ledger is a number of SQLite's."""
+
 
 def keyed(value: Any, keys: tuple[str, ...], name: str) -> dict[str, Any]:
     """The value, an object with exactly these keys."""
@@ -48,6 +51,6 @@ def probability(value: Any, name: str) -> float:
 
 
 def token_count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise Wrong(f"{name} is {shown(value)}. It must be a whole number from 0 up.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_TOKENS:
+        raise Wrong(f"{name} is {shown(value)}. It must be a whole number from 0 to {MOST_TOKENS}.")
     return value

@@ -303,8 +303,8 @@ class Ledger:
     def summary(self) -> list[JudgeSummary]:
         """What the ledger holds on each judge, in alphabetical order of the fingerprints."""
         query = """
-            SELECT fingerprint, COUNT(content), COUNT(reason), COALESCE(SUM(tokens_in), 0),
-                   COALESCE(SUM(tokens_out), 0), TOTAL(elapsed_s), MIN(recorded_at), MAX(recorded_at)
+            SELECT fingerprint, COUNT(content), COUNT(reason), CAST(TOTAL(tokens_in) AS INTEGER),
+                   CAST(TOTAL(tokens_out) AS INTEGER), TOTAL(elapsed_s), MIN(recorded_at), MAX(recorded_at)
             FROM judges LEFT JOIN readings ON judge = id GROUP BY fingerprint ORDER BY fingerprint
         """
         with self._reading() as db:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from judge.errors import BadLines
 from judge.io.rows import Wrong, kind_of, parse_json, shown
 from judge.io.shapes import Must, OpenShape, Sha256, Shape, shaped
+from judge.io.values import MOST_TOKENS
 from judge.io.verdicts import cut_of, probabilities_of, step_to_json, steps_of, verdict_from_cells
 from judge.ledger.shards import (
     SHARD_SCHEMA,
@@ -33,7 +34,7 @@ from judge.records import Identity, Order
 
 LARGEST = 2**63  # SQLite's whole numbers are below it
 
-Count = Annotated[int, Field(ge=0, lt=LARGEST)]
+Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 Seconds = Annotated[float, Field(ge=0, lt=LARGEST)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 ChoiceName = Literal["FIRST", "SECOND", "TIE"]
@@ -91,8 +92,8 @@ class ShardLine(Shape):
         dict[ChoiceName, Probability] | None, Must("choices with numbers from 0 to 1, or null")
     ]
     raw: Annotated[str | None, Must("text or null")]
-    tokens_in: Annotated[Count, Must("a whole number from 0")]
-    tokens_out: Annotated[Count, Must("a whole number from 0")]
+    tokens_in: Annotated[Count, Must(f"a whole number from 0 to {MOST_TOKENS}")]
+    tokens_out: Annotated[Count, Must(f"a whole number from 0 to {MOST_TOKENS}")]
     is_trimmed: Annotated[bool, Must("true or false")]
     elapsed_s: Annotated[Seconds, Must("a number from 0")]
     recorded_at: Annotated[
