@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import pickle
 import random
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -35,13 +39,13 @@ from judge.errors import BackendError, BadLines, InputError, MissingExtra, Model
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
-from judge.io.verdicts import read_verdicts, write_verdicts
+from judge.io.verdicts import read_verdicts, reading_to_json, write_verdicts
 from judge.ledger.ledger import Ledger
 from judge.ledger.verdictshards import opened_shard
 from judge.methods import MemoryStore
 from judge.options import judge_options
 from judge.progress import silent
-from judge.records import Pair, Status, Verdict
+from judge.records import Order, Pair, Status, Unparsed, Verdict
 
 LONGER = judge_options(method="direct", backend="scripted:longer")
 MANY = [pair_of("yes" * (1 + n % 7), "no" * (1 + n % 5), f"Is {n} even?", f"p{n}") for n in range(100)]
@@ -455,6 +459,62 @@ def test_a_shard_that_is_not_whole_is_named(many, tmp_path, cut):
     assert not out.exists()
     with Ledger(tmp_path / "ledger.sqlite") as ledger, pytest.raises(BadLines, match=task.name):
         ledger.load([shard])
+
+
+def changed_shard(path: Path, header: dict[str, Any], *changes: dict[str, Any]) -> Path:
+    """The shard with changes to its header and to its first lines."""
+    head, *lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    lines = [line | change for line, change in zip_longest(lines, changes, fillvalue={})]
+    path.write_bytes(
+        gzip.compress("".join(f"{json.dumps(row)}\n" for row in (head | header, *lines)).encode())
+    )
+    return path
+
+
+OTHER = "other+none/direct@scripted#0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("header", "changes", "words"),
+    [
+        ({"recorded_at": "yesterday"}, [], ":1: recorded_at: must be a time in UTC such as 2025-01-31T12:00"),
+        ({"recorded_at": "\ud83d"}, [], r":1: \ud83d stands alone and is only half a character."),
+        ({"counts": None}, [], ":1: counts: must be how many pairs there are, and verdicts of each status"),
+        ({"counts": {"pairs": 4}}, [], ":1: counts.consistent: must be 3, by the lines; counts.inconsistent"),
+        ({}, [{}, {"pair_id": "sky"}], ":3: pair 'sky' is already in "),
+        (
+            {},
+            [{"judge": OTHER}],
+            f":2: judge is '{OTHER}'. It must be that of the header, scripted-longer+none/",
+        ),
+        ({}, [{"pair_id": "\ud83d"}], r":2: \ud83d stands alone and is only half a character."),
+        (
+            {},
+            [{"orders": dict.fromkeys(Order, reading_to_json(Unparsed("", "", 2**64)))}],
+            ":2: AB, tokens_in is ",
+        ),
+    ],
+)
+def test_a_shard_of_verdicts_that_cannot_be_is_refused_with_its_line(tmp_path, header, changes, words):
+    write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
+    reader = Reads()
+    task = task_of(tmp_path / "pairs.jsonl", reader)
+    worker_of(reader, tmp_path).work(task)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        shard = changed_shard(tmp_path / task.name, header, *changes)
+        with pytest.raises(BadLines, match=re.escape(f"{shard}{words}")):
+            ledger.load([shard])
+        assert ledger.summary() == []
+
+
+def test_the_ledger_takes_verdicts_under_a_rule_as_their_judges(tmp_path):
+    write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
+    reader = BlockReader(replace(LONGER, abstain_below=0.8))
+    task = task_of(tmp_path / "pairs.jsonl", reader)
+    worker_of(reader, tmp_path).work(task)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        assert ledger.load([tmp_path / task.name]).added == 8
+        assert list(ledger.identities()) == [reader.identity.fingerprint]
 
 
 def test_many_shards_become_one_file_in_the_inputs_order(many, tmp_path):

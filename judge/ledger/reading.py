@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from collections.abc import Hashable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
@@ -16,7 +18,7 @@ from pydantic import AfterValidator, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from judge.errors import BadLines
-from judge.io.rows import Wrong, kind_of, parse_json, shown
+from judge.io.rows import Wrong, claim, kind_of, parse_json, shown
 from judge.io.shapes import Must, OpenShape, Sha256, Shape, shaped
 from judge.io.values import MOST_TOKENS
 from judge.io.verdicts import cut_of, probabilities_of, step_to_json, steps_of, verdict_from_cells
@@ -29,8 +31,8 @@ from judge.ledger.shards import (
     probabilities_text,
     row_of,
 )
-from judge.ledger.verdictshards import VERDICTS_SCHEMA
-from judge.records import Identity, Order
+from judge.ledger.verdictshards import VERDICTS_SCHEMA, counts_of
+from judge.records import ABSTAINING, CALIBRATED, Identity, Order, Verdict
 
 LARGEST = 2**63  # SQLite's whole numbers are below it
 
@@ -41,6 +43,16 @@ ChoiceName = Literal["FIRST", "SECOND", "TIE"]
 
 KINDS: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(Identity).items()}
 IdentityShape: Any = create_model("IdentityShape", __base__=Shape, **KINDS)
+
+
+def _in_utc(text: str) -> str:
+    """The time, if it is written as shards write it. Raises ValueError otherwise."""
+    if iso(datetime.fromisoformat(text)) != text:
+        raise ValueError("not in UTC, to the second")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_in_utc), Must("a time in UTC such as 2025-01-31T12:00:00+00:00")]
 
 
 class Header(OpenShape):
@@ -59,9 +71,10 @@ class CutShape(Shape):
 class VerdictsHeader(OpenShape):
     """The first line of a shard of verdicts: what its readings need beside the verdicts themselves."""
 
+    counts: Annotated[dict[str, int], Must("how many pairs there are, and verdicts of each status")]
     contents: list[Annotated[Sha256, Must("64 hex digits")] | None]
     elapsed_s: Annotated[Seconds, Must("a number from 0")]
-    recorded_at: str
+    recorded_at: Moment
 
 
 class SharedStep(Shape):
@@ -72,13 +85,6 @@ class SharedStep(Shape):
     tokens_out: Count
     shared: Annotated[str, Field(min_length=1)]
     elapsed_s: Seconds
-
-
-def _in_utc(text: str) -> str:
-    """The time, if it is written as shards write it. Raises ValueError otherwise."""
-    if iso(datetime.fromisoformat(text)) != text:
-        raise ValueError("not in UTC, to the second")
-    return text
 
 
 class ShardLine(Shape):
@@ -96,9 +102,7 @@ class ShardLine(Shape):
     tokens_out: Annotated[Count, Must(f"a whole number from 0 to {MOST_TOKENS}")]
     is_trimmed: Annotated[bool, Must("true or false")]
     elapsed_s: Annotated[Seconds, Must("a number from 0")]
-    recorded_at: Annotated[
-        str, AfterValidator(_in_utc), Must("a time in UTC such as 2025-01-31T12:00:00+00:00")
-    ]
+    recorded_at: Moment
     cut: Annotated[CutShape | None, Must(f"an object with {', '.join(CutShape.model_fields)}")] = None
     shared: Annotated[list[SharedStep], Must(f"objects with {', '.join(SharedStep.model_fields)}")] = Field(
         default_factory=list
@@ -158,20 +162,41 @@ def read_verdict_shard(path: Path, header: str, lines: list[str]) -> tuple[Ident
             raise ValueError(f"{len(lines)} verdicts, and the header names {len(told.contents)} pairs")
     except (ValueError, Wrong) as error:
         raise BadLines([f"{path}:1: {error}"]) from error
-    rows: list[ReadingRow] = []
+    verdicts: list[Verdict] = []
     problems = []
-    for number, (content, line) in enumerate(zip(told.contents, lines, strict=True), start=2):
+    first: dict[Hashable, str] = {}
+    for number, line in enumerate(lines, start=2):
+        where = f"{path}:{number}"
         try:
-            readings = verdict_from_cells(_object_in(line)).readings
-        except (ValueError, Wrong) as error:
-            problems.append(f"{path}:{number}: {error}")
-            continue
-        if content is not None:
-            each_s = told.elapsed_s / (2 * len(lines))
-            rows += [row_of(content, order, readings[order], each_s, told.recorded_at) for order in Order]
+            verdict = verdict_from_cells(_object_in(line))
+            claim(first, verdict.pair_id, where, f"pair {shown(verdict.pair_id)}")
+            if not _is_by(verdict.judge, identity):
+                raise Wrong(
+                    f"judge is {shown(verdict.judge)}. It must be that of the header, {identity.fingerprint}."
+                )
+            verdicts.append(verdict)
+        except Wrong as wrong:
+            problems.append(f"{where}: {wrong}")
     if problems:
         raise BadLines(problems)
-    return identity, rows
+    right = counts_of(verdicts)
+    if wrong_counts := [name for name, n in right.items() if told.counts.get(name) != n]:
+        said = (f"counts.{name}: must be {right[name]}, by the lines" for name in wrong_counts)
+        raise BadLines([f"{path}:1: {'; '.join(said)} (found: {shown(told.counts)})"])
+    each_s = told.elapsed_s / max(1, 2 * len(lines))
+    return identity, [
+        row_of(content, order, verdict.readings[order], each_s, told.recorded_at)
+        for content, verdict in zip(told.contents, verdicts, strict=True)
+        if content is not None
+        for order in Order
+    ]
+
+
+def _is_by(judge: str, identity: Identity) -> bool:
+    """Whether a verdict of this fingerprint is that judge's. Of a rule only the label is known."""
+    ruled = (replace(identity, method=f"{identity.method}{suffix}") for suffix in (CALIBRATED, ABSTAINING))
+    label = judge.rpartition("#")[0]
+    return judge == identity.fingerprint or any(label == one.fingerprint.rpartition("#")[0] for one in ruled)
 
 
 def _lines_in(path: Path) -> list[str]:
