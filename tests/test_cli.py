@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from judge._version import __version__
 from judge.cli import main as cli
 from judge.cli.main import app
+from judge.errors import InputError
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
@@ -273,6 +274,20 @@ def test_the_ledger_goes_to_another_machine_and_nothing_is_judged_again(run, tmp
     assert imported.stdout == "8 added, 0 already known, 0 differing (kept as they were)\n"
     assert run(*judge, "--ledger", "two.sqlite").stdout == first.stdout
     assert "8 readings (0 unparsed)" in run("ledger", "show", "--ledger", "two.sqlite").stdout
+
+
+@pytest.mark.parametrize("verb", [["show"], ["export", "shards"]], ids=" ".join)
+def test_a_ledger_that_is_named_must_be_there_and_is_not_made(within, tmp_path, capsys, verb):
+    for name, found in (
+        ("typo.sqlite", "No such file or directory"),
+        ("a" * 300, "File name too long"),
+    ):
+        words = rf"{name}: {found}\. --ledger must name a ledger that is there\.$"
+        with pytest.raises(InputError, match=words):
+            within("ledger", *verb, "--ledger", name)
+    assert list(tmp_path.iterdir()) == []
+    within("ledger", "show")
+    assert capsys.readouterr().out == "The ledger is empty.\n"
 
 
 @pytest.mark.slow

@@ -8,13 +8,25 @@ from typing import Annotated
 import typer
 
 from judge.cli.console import LedgerOption, check_folder, opened_ledger
+from judge.errors import InputError
 
 app = typer.Typer(help="The ledger of all judgments: show, export, import.", no_args_is_help=True)
+
+
+def check_there(ledger: Path | None) -> None:
+    """Raises InputError where the ledger that was named is not there: opening would make an empty one."""
+    if ledger is None:
+        return
+    try:
+        ledger.stat()
+    except OSError as error:
+        raise InputError(f"{ledger}: {error.strerror}. --ledger must name a ledger that is there.") from error
 
 
 @app.command("show")
 def ledger_show(ledger: LedgerOption = None) -> None:
     """What the ledger holds, one line per judge."""
+    check_there(ledger)
     with opened_ledger(ledger) as book:
         summaries = book.summary()
     for one in summaries:
@@ -45,6 +57,7 @@ def ledger_export(
 ) -> None:
     """Write all judgments as small compressed shards, without any text of the pairs."""
     check_folder(folder)
+    check_there(ledger)
     with opened_ledger(ledger) as book:
         for path in book.export(folder, judge, has_steps=steps):
             print(path)
