@@ -12,6 +12,7 @@ from distill.ensemble import METHOD, SignalOptions, own_of, weights_in_words
 from judge.backends import Backend, load_backend
 from judge.errors import InputError
 from judge.ledger.ledger import Ledger
+from judge.ledger.shards import parts_of
 from judge.methods import ReplyStore
 from judge.methods.bsm import SCORES, letters_by
 from judge.methods.checklist import ANSWERS
@@ -41,24 +42,34 @@ class RecordedOptions(JudgeOptions):
 def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, str] = MappingProxyType({})) -> Recorded:
     """The judge whose readings are in a shard; the ledger has them from then on.
 
+    Where the shard is the first of a judge's (`...-0001.jsonl.gz`), those that go on from it are read, too.
+
     Args:
         named: what its identity has to say, by name.
 
     Raises:
-        BadLines: the shard cannot be read, every bad line named.
+        BadLines: a shard cannot be read, every bad line named.
         InputError: there is no such file, or its judge is another one.
     """
-    from judge.ledger.reading import read_shard
+    from judge.ledger.reading import read_shards
 
     if not shard.is_file():
         raise InputError(f"{shard}: no such file. It must be a shard that `judge ledger export` wrote.")
-    identity, rows = read_shard(shard)
+    parts = parts_of(shard)
+    shards = read_shards(parts)
+    identity, _ = shards[0]
+    for part, (other, _) in zip(parts, shards, strict=True):
+        if other != identity:
+            raise InputError(
+                f"{part}: read by {other.fingerprint}, and by its name it goes on from {shard.name}, which "
+                f"was read by {identity.fingerprint}. Rename one of them."
+            )
     for name, right in named.items():
         if (found := getattr(identity, name)) != right:
             raise InputError(
                 f"{shard}: read by another teacher, of {name} {found!r}. The recipe's has {right!r}."
             )
-    ledger.take_in([(identity, rows)])
+    ledger.take_in(shards)
     return Recorded(identity, shard, ledger)
 
 

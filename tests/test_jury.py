@@ -77,6 +77,16 @@ def test_judges_are_summed_with_their_weights_and_less_length(here):
         assert float(steps[0].raw) == pytest.approx(log_odds_in(longer[one]), abs=1e-5)
 
 
+def test_a_judge_whose_readings_take_several_shards_is_named_by_the_first(here):
+    _, by_length = shard_of("longer")
+    with Ledger(Path("longer-direct.sqlite")) as kept:
+        parts = kept.export(Path("parts"), max_bytes=900)
+    assert len(parts) > 1
+    made = run_collect(recipe(jury={str(parts[0]): 1.0}), RUN, None)
+    whole = run_collect(recipe(jury={by_length: 1.0}), RunFolder(Path("runs/whole")), None)
+    assert made["files"] == whole["files"]
+
+
 def test_enough_weight_of_length_turns_a_judge_of_length(here):
     _, by_length = shard_of("longer")
     run_collect(recipe(jury={by_length: 1.0}, length=1000.0), RUN, None)

@@ -279,6 +279,29 @@ def test_readings_of_a_shard_teach_as_they_did_and_nobody_is_asked(shard, monkey
     ]
 
 
+def test_the_first_of_several_shards_takes_those_that_go_on_from_it(shard):
+    with Ledger(Path("before.sqlite")) as ledger:
+        parts = ledger.export(Path("parts"), max_bytes=800)
+    assert len(parts) > 2
+    run_collect(recorded(shard), RUN, None)
+    split = RunFolder(Path("runs/split"))
+    assert run_collect(recorded(parts[0]), split, None)["files"] == RUN.manifest("collect")["files"]
+    with pytest.raises(InputError, match=r"-0002\.jsonl\.gz: lacks \d+ of the recipe's pairs"):
+        run_collect(recorded(parts[1]), RunFolder(Path("runs/second")), None)
+
+
+def test_a_shard_of_another_judge_under_the_name_of_a_second_one_is_refused(shard):
+    direct = recorded("", method="direct")
+    run_collect(direct, RunFolder(Path("runs/other")), None, ledger_path=Path("other.sqlite"))
+    with Ledger(Path("other.sqlite")) as ledger:
+        [other] = ledger.export(Path("other"))
+    other.rename(shard.with_name(shard.name.replace("-0001", "-0002")))
+    with pytest.raises(
+        InputError, match=r"-0002\.jsonl\.gz: read by scripted-longer\+none/direct@scripted#\w+, and"
+    ):
+        run_collect(recorded(shard), RUN, None)
+
+
 def test_what_the_teacher_could_not_read_is_told_again_and_not_asked_for(here, monkeypatch):
     unread = {"backend": "scripted:unreadable:2", "method": "direct"}
     before = RunFolder(Path("runs/before"))

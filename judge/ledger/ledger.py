@@ -25,7 +25,7 @@ from typing import Any
 from filelock import FileLock
 
 from judge.backends import Completion
-from judge.errors import BadLines, InputError, LedgerError
+from judge.errors import InputError, LedgerError
 from judge.io.files import cache_folder
 from judge.ledger.shards import (
     ReadingRow,
@@ -349,18 +349,9 @@ class Ledger:
             BadLines: shards that cannot be read; it names every bad line, and nothing was imported.
             LedgerError: the ledger cannot be written.
         """
-        from judge.ledger.reading import read_shard
+        from judge.ledger.reading import read_shards
 
-        shards: list[tuple[Identity, list[ReadingRow]]] = []
-        problems: list[str] = []
-        for path in paths:
-            try:
-                shards.append(read_shard(path))
-            except BadLines as bad:
-                problems += bad.problems
-        if problems:
-            raise BadLines(problems)
-        return self.take_in(shards)
+        return self.take_in(read_shards(paths))
 
     def take_in(self, shards: Iterable[tuple[Identity, Sequence[ReadingRow]]]) -> ImportCounts:
         """The same of shards that are read already: each is a judge and its readings."""

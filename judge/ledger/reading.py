@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -116,6 +116,20 @@ class ShardLine(Shape):
         if self.choice is None and self.probabilities is not None:
             raise PydanticCustomError("rule", "a reading without a choice has probabilities: must be null")
         return self
+
+
+def read_shards(paths: Iterable[Path]) -> list[tuple[Identity, list[ReadingRow]]]:
+    """The judge and its rows, of each shard. Raises BadLines with every line of all that cannot be read."""
+    shards: list[tuple[Identity, list[ReadingRow]]] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            shards.append(read_shard(path))
+        except BadLines as bad:
+            problems += bad.problems
+    if problems:
+        raise BadLines(problems)
+    return shards
 
 
 def read_shard(path: Path) -> tuple[Identity, list[ReadingRow]]:

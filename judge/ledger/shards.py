@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import count, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,10 +107,24 @@ def write_shards(folder: Path, identity: Identity, lines: Sequence[str], max_byt
     """
     label = identity.fingerprint.rpartition("#")[2][:16]
     shards = _shards(_header_of(identity), lines, max_bytes)
-    paths = [folder / f"ledger-{label}-{number:04}.jsonl.gz" for number in range(1, len(shards) + 1)]
+    paths = [folder / f"ledger-{label}{part_ending(number)}" for number in range(1, len(shards) + 1)]
     for path, shard in zip(paths, shards, strict=True):
         write_whole(path, shard, parents=True)
     return paths
+
+
+def part_ending(number: int) -> str:
+    """How the name of a judge's shard ends, by its number from 1."""
+    return f"-{number:04}.jsonl.gz"
+
+
+def parts_of(shard: Path) -> list[Path]:
+    """The shard; where it is a judge's first, also those beside it that go on from it, by their numbers."""
+    start, is_first, _ = shard.name.rpartition(part_ending(1))
+    if not is_first:
+        return [shard]
+    further = (shard.with_name(start + part_ending(number)) for number in count(2))
+    return [shard, *takewhile(Path.is_file, further)]
 
 
 def _header_of(identity: Identity) -> str:
