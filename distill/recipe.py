@@ -209,6 +209,11 @@ class Teacher(Block):
         """Whether it is no single judge, but a sum of signals or of judges."""
         return bool(self.signals or self.jury)
 
+    @property
+    def shards(self) -> list[Path]:
+        """The files with the readings of a teacher that is not asked."""
+        return [at_home(path) for path in (self.recorded, *self.jury) if path]
+
     def options(self) -> JudgeOptions:
         """The judge, as the command line would name it."""
         named = self.model_dump()

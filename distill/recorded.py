@@ -34,7 +34,7 @@ class RecordedOptions(JudgeOptions):
 
         Raises:
             BadLines: the shard cannot be read, every bad line named.
-            InputError: there is no such file, or another teacher's readings are in it.
+            InputError: there is no such file, another teacher's readings are in it, or the ledger has others.
         """
         return recorded_of(self.shard, cast("Ledger", store), self.named)
 
@@ -49,7 +49,7 @@ def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, str] = MappingP
 
     Raises:
         BadLines: a shard cannot be read, every bad line named.
-        InputError: there is no such file, or its judge is another one.
+        InputError: there is no such file, its judge is another one, or the ledger has other readings of it.
     """
     from judge.ledger.reading import read_shards
 
@@ -69,7 +69,12 @@ def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, str] = MappingP
             raise InputError(
                 f"{shard}: read by another teacher, of {name} {found!r}. The recipe's has {right!r}."
             )
-    ledger.take_in(shards)
+    counts = ledger.take_in(shards, may_differ=False)
+    if counts.differing:
+        raise InputError(
+            f"{shard}: {counts.differing} of its readings differ from those in {ledger.path}, and none was "
+            "taken in. Name the shard that those came from, or begin anew in another --folder."
+        )
     return Recorded(identity, shard, ledger)
 
 

@@ -35,8 +35,10 @@ from distill.within import (
 from judge.api import Judge, MethodMaker
 from judge.errors import InputError
 from judge.evaluate import is_identical, size_of
+from judge.io.files import sha256_of
 from judge.io.wording import counts_in_words
 from judge.ledger.ledger import Ledger, opened_ledger
+from judge.ledger.shards import parts_of
 from judge.models.separation import VOTES_DO_NOT_TEACH, learned_votes
 from judge.progress import Progress, silent
 from judge.provenance import provenance
@@ -184,11 +186,14 @@ def _kept(
 
 def inputs_of(recipe: Recipe, pairs: Sequence[Pair], teacher: str) -> dict[str, str]:
     """What traces depend on. Where a run was cut, the pairs are those that it read."""
-    return {
+    inputs = {
         "recipe": settings_hash(recipe, "collect"),
         "pairs": sha256_of_json(sorted(pair.content_hash for pair in pairs)),
         "teacher": teacher,
     }
+    if shards := recipe.collect.teacher.shards:
+        inputs["shards"] = sha256_of_json([sha256_of(part) for shard in shards for part in parts_of(shard)])
+    return inputs
 
 
 def _read_in_time(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from distill.stages import run_collect, run_select
 from distill.traces import read_traces
 from judge.backends.scripted import ScriptedBackend
 from judge.cli.main import app
-from judge.errors import BackendError, InputError, JudgeError
+from judge.errors import BackendError, BadLines, InputError, JudgeError
 from judge.io.pairs import write_pairs
 from judge.ledger import reading
 from judge.ledger.ledger import Ledger
@@ -300,6 +301,49 @@ def test_a_shard_of_another_judge_under_the_name_of_a_second_one_is_refused(shar
         InputError, match=r"-0002\.jsonl\.gz: read by scripted-longer\+none/direct@scripted#\w+, and"
     ):
         run_collect(recorded(shard), RUN, None)
+
+
+def replaced(shard, number, **changes):
+    """Writes the shard anew, with changes to the reading in that line."""
+    lines = gzip.decompress(shard.read_bytes()).decode().splitlines()
+    lines[number - 1] = json.dumps(json.loads(lines[number - 1]) | changes)
+    shard.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+
+
+def readings_in(path):
+    with Ledger(path) as ledger:
+        return ledger.summary()
+
+
+def test_a_replaced_shard_is_noticed_and_one_that_is_as_it_was_is_not(shard):
+    first = run_collect(recorded(shard), RUN, None)
+    assert run_collect(recorded(shard), RUN, None) == first
+    replaced(shard, 2, recorded_at="2031-01-31T12:00:00+00:00")
+    again = run_collect(recorded(shard), RUN, None)
+    assert again["inputs"]["shards"] != first["inputs"]["shards"]
+    assert again["files"] == first["files"]
+
+
+def test_a_shard_that_says_something_else_than_the_ledger_is_refused_and_not_taken_in(shard):
+    first = run_collect(recorded(shard), RUN, None)
+    before = readings_in(RUN.ledger)
+    replaced(shard, 2, tokens_in=12_345)
+    replaced(shard, 3, content="0" * 64)
+    words = (
+        rf"^{shard}: 1 of its readings differ from those in {RUN.ledger}, and none was taken in\. "
+        r"Name the shard that those came from, or begin anew in another --folder\.$"
+    )
+    with pytest.raises(InputError, match=words):
+        run_collect(recorded(shard), RUN, None)
+    assert readings_in(RUN.ledger) == before
+    assert RUN.manifest("collect") == first
+
+
+def test_a_shard_with_a_bad_line_leaves_nothing_in_the_ledger(shard):
+    replaced(shard, 3, probabilities={"FIRST": 0.7})
+    with pytest.raises(BadLines, match=rf"^{shard}:3: probabilities misses SECOND"):
+        run_collect(recorded(shard), RUN, None)
+    assert readings_in(RUN.ledger) == []
 
 
 def test_what_the_teacher_could_not_read_is_told_again_and_not_asked_for(here, monkeypatch):

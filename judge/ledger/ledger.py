@@ -353,13 +353,22 @@ class Ledger:
 
         return self.take_in(read_shards(paths))
 
-    def take_in(self, shards: Iterable[tuple[Identity, Sequence[ReadingRow]]]) -> ImportCounts:
-        """The same of shards that are read already: each is a judge and its readings."""
+    def take_in(
+        self, shards: Iterable[tuple[Identity, Sequence[ReadingRow]]], may_differ: bool = True
+    ) -> ImportCounts:
+        """The same of shards that are read already: each is a judge and its readings.
+
+        Args:
+            may_differ: whether to take in the others where readings differ from those that are there; if not,
+                nothing is taken in then.
+        """
         counts: Counter[str] = Counter()
         with self._transaction() as db:
             for identity, rows in shards:
                 judge = _register(db, identity)
                 counts.update(_insert(db, judge, row) for row in rows)
+            if counts["differing"] and not may_differ:
+                db.rollback()
         return ImportCounts(counts["added"], counts["known"], counts["differing"])
 
     def close(self) -> None:
