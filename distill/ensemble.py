@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -54,8 +54,7 @@ class Ensemble:
     def __init__(
         self, backend: Backend, signals: Mapping[str, float], length: float, settings: MethodSettings
     ) -> None:
-        if unknown := [name for name in signals if name not in SIGNALS]:
-            raise InputError(f"signal {unknown[0]}: no such signal. There are: {', '.join(SIGNALS)}.")
+        self._templates = templates_of(signals)
         able = with_likelihoods(backend)
         if able is None:
             raise InputError("signals need the backend embedded: no other gives likelihoods of a text.")
@@ -68,8 +67,7 @@ class Ensemble:
     @property
     def identity(self) -> Identity:
         said = weights_in_words(self.signals, self.length)
-        templates = sorted({one for name in self.signals for one in SIGNALS[name].templates})
-        return identity_of(self.backend, METHOD, templates, said, None)
+        return identity_of(self.backend, METHOD, self._templates, said, None)
 
     @property
     def batch_characters(self) -> int:
@@ -122,6 +120,13 @@ def summed_reading(log_odds: float, order: Order, parts: Sequence[tuple[str, flo
     steps = tuple(Step(name, f"{value:.6f}", 0, 0) for name, value in parts)
     probabilities = {Choice.FIRST: p_first, Choice.SECOND: 1.0 - p_first}
     return Judgment(choice, probabilities, f"{log_odds:.4f}", 0, 0, steps=steps)
+
+
+def templates_of(signals: Iterable[str]) -> list[str]:
+    """The templates that these signals are read with. Raises InputError: there is no such signal."""
+    if unknown := [name for name in signals if name not in SIGNALS]:
+        raise InputError(f"signal {unknown[0]}: no such signal. There are: {', '.join(SIGNALS)}.")
+    return sorted({one for name in signals for one in SIGNALS[name].templates})
 
 
 def weights_in_words(signals: Mapping[str, float], length: float) -> str:

@@ -6,20 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
-from distill.ensemble import METHOD, SignalOptions, own_of, weights_in_words
+from distill.ensemble import METHOD, SignalOptions, own_of, templates_of, weights_in_words
 from judge.backends import Backend, load_backend
 from judge.errors import InputError
 from judge.ledger.ledger import Ledger
 from judge.ledger.shards import parts_of
-from judge.methods import ReplyStore
-from judge.methods.bsm import SCORES, letters_by
-from judge.methods.checklist import ANSWERS
+from judge.methods import ReplyStore, load_method
 from judge.models.adapters import read_adapter
-from judge.options import BackendLoader, JudgeOptions
+from judge.models.basemodels import known_models
+from judge.options import LOCAL, BackendLoader, JudgeOptions
 from judge.progress import Progress, silent
+from judge.prompts import fingerprint_of
 from judge.records import NO_ADAPTER, Identity, Order, Pair, Reading
+
+NO_ENGINE = "scripted:longer"
+"""What stands for an engine where none computes anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class RecordedOptions(JudgeOptions):
     """The teacher that a recipe names, and the shard with its readings; see `judge ledger export`."""
 
     shard: Path = Path()
-    named: dict[str, str] = field(default_factory=dict)
+    named: dict[str, Any] = field(default_factory=dict)
 
     def load(self, progress: Progress, store: ReplyStore, load: BackendLoader = load_backend) -> Recorded:
         """The teacher of the shard, which needs no engine; the ledger has its readings from then on.
@@ -39,7 +42,7 @@ class RecordedOptions(JudgeOptions):
         return recorded_of(self.shard, cast("Ledger", store), self.named)
 
 
-def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, str] = MappingProxyType({})) -> Recorded:
+def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, Any] = MappingProxyType({})) -> Recorded:
     """The judge whose readings are in a shard; the ledger has them from then on.
 
     Where the shard is the first of a judge's (`...-0001.jsonl.gz`), those that go on from it are read, too.
@@ -80,16 +83,37 @@ def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, str] = MappingP
 
 def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
     """The same teacher, its readings taken from the shard."""
-    named = {"method": options.asked_by}
-    if options.method_settings.criteria:
-        replies = ANSWERS if options.asked_by == "checklist" else SCORES
-        named["letters"] = letters_by(replies, options.method_settings.criteria)
-    if not options.backend.startswith("scripted:"):  # which has no base model
-        named["base_model"] = options.settings.base_model
-        named |= named_adapter(options.adapter)
+    return RecordedOptions(**own_of(options), shard=shard, named=named_by(options))
+
+
+def named_by(options: JudgeOptions) -> dict[str, Any]:
+    """What the identity of the judge that these options name has to say, as far as they say it, by name.
+
+    Raises:
+        InputError: there is no such method or signal, or it does not go with the other options.
+        ModelError: there is no adapter in the folder that is named.
+    """
+    if options.is_service:  # whose judge is its own
+        return {}
+    named = named_asking(options)
+    if options.backend in LOCAL or options.backend.startswith("server:"):
+        settings = options.settings
+        named |= {"base_model": settings.base_model, **named_adapter(options.adapter)}
+        named |= {name: getattr(settings, name) for name in ("overflow", "max_prompt_tokens")}
+    hashes = {model.name: model.sha256 for model in known_models()}
+    if options.backend in LOCAL and options.settings.base_model in hashes:
+        named["base_model_hash"] = hashes[options.settings.base_model]
+    return named
+
+
+def named_asking(options: JudgeOptions) -> dict[str, Any]:
+    """The part of it that says what is asked, and which answers there are, whatever the engine."""
     if isinstance(options, SignalOptions):
-        named |= {"method": METHOD, "letters": weights_in_words(options.signals, options.length)}
-    return RecordedOptions(**own_of(options), shard=shard, named=named)
+        said = weights_in_words(options.signals, options.length)
+        return {"method": METHOD, "letters": said, "prompts": fingerprint_of(*templates_of(options.signals))}
+    settings, samples, vote = options.method_settings, options.samples, options.vote
+    asked = load_method(options.asked_by, load_backend(NO_ENGINE), settings, samples, vote).identity
+    return {name: getattr(asked, name) for name in ("method", "letters", "prompts", "decoding")}
 
 
 def named_adapter(folder: str) -> dict[str, str]:
@@ -115,7 +139,7 @@ class Recorded:
     @property
     def backend(self) -> Backend:
         """An engine that computes nothing."""
-        return load_backend("scripted:longer")
+        return load_backend(NO_ENGINE)
 
     @property
     def batch_characters(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from distill import stages
 from distill.clean import HeldOut
 from distill.folder import RunFolder
-from distill.recipe import recipe_of
+from distill.recipe import read_recipe, recipe_of
 from distill.recorded import recorded_options
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
@@ -28,14 +29,27 @@ from judge.ledger.ledger import Ledger
 from judge.models.adapters import shipped_adapter
 from judge.options import judge_options
 from judge.progress import silent
-from judge.records import Status
+from judge.records import Identity, Status
 
 PAIRS = [
     pair_of(f"a long answer to question {n}" + " and more" * n, "short", f"Question {n}?", f"p{n}")
     for n in range(12)
 ]
-OF_THE_LARGE = Path("benchmarks/ledger/ledger-455f76a6a6ecf9b0-0001.jsonl.gz").resolve()
+CHECKOUT = Path(__file__).parent.parent
+OF_THE_LARGE = CHECKOUT / "benchmarks/ledger/ledger-455f76a6a6ecf9b0-0001.jsonl.gz"
 """What the 1.5B judge of single answers said of some pairs."""
+
+OPTIONS_OF_THE_LARGE = {
+    "base_model": "large",
+    "method": "score",
+    "max_prompt_tokens": 2048,
+    "adapter": shipped_adapter("qwen2.5-coder-1.5b", "score"),
+}
+WITH_SHARDS = sorted(
+    path.name
+    for path in CHECKOUT.glob("recipes/*.yaml")
+    if re.search(r"^ +(recorded|jury): *", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
 
 NOTHING_HELD_OUT = HeldOut({"MT-bench": frozenset(), "LLMBar": frozenset({"question3"})}, {})
 
@@ -382,10 +396,69 @@ def test_another_teachers_shard_and_what_is_none_are_one_line(shard, changes, wo
 
 @pytest.mark.parametrize("adapter", ["none", shipped_adapter("qwen2.5-coder-0.5b", "score")])
 def test_a_shard_of_a_teacher_with_another_adapter_is_refused(tmp_path, adapter):
-    named = {"base_model": "qwen2.5-coder-1.5b", "method": "score"}
+    named = {"base_model": "qwen2.5-coder-1.5b", "method": "score", "max_prompt_tokens": 2048}
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         right = judge_options(**named, adapter=shipped_adapter("qwen2.5-coder-1.5b", "score"))
         assert recorded_options(right, OF_THE_LARGE).load(silent, ledger).identity.adapter == "ladder-1.5b"
         other = recorded_options(judge_options(**named, adapter=adapter), OF_THE_LARGE)
         with pytest.raises(InputError, match=r"read by another teacher, of adapter 'ladder-1\.5b'\."):
             other.load(silent, ledger)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"max_prompt_tokens": 4096}, r"of max_prompt_tokens 2048\. The recipe's has 4096\."),
+        ({"overflow": "error"}, r"of overflow 'trim'\. The recipe's has 'error'\."),
+        ({"base_model": "small"}, r"of base_model 'qwen2\.5-coder-1\.5b'\. The recipe's has"),
+        ({"method": "direct"}, r"of method 'score'\. The recipe's has 'direct'\."),
+    ],
+)
+def test_a_shard_of_a_teacher_of_other_options_is_refused(tmp_path, changes, words):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        other = recorded_options(judge_options(**(OPTIONS_OF_THE_LARGE | changes)), OF_THE_LARGE)
+        with pytest.raises(InputError, match=words):
+            other.load(silent, ledger)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ties": True}, r"of letters 'AB'\. The recipe's has 'ABC'\."),
+        ({"method": "cot"}, "of method 'direct'"),
+    ],
+)
+def test_a_shard_in_which_other_answers_were_asked_for_is_refused(here, changes, words):
+    teacher = {"backend": "scripted:longer", "method": "direct"}
+    run_collect(recorded("", **teacher), RUN, None, ledger_path=Path("before.sqlite"))
+    with Ledger(Path("before.sqlite")) as ledger:
+        [path] = ledger.export(Path("shards"))
+    with pytest.raises(InputError, match=words):
+        run_collect(recorded(path, **(teacher | changes)), RUN, None)
+
+
+def test_a_shard_that_other_prompts_or_another_model_made_is_refused(tmp_path):
+    named = recorded_options(judge_options(**OPTIONS_OF_THE_LARGE), OF_THE_LARGE).named
+    for name in ("prompts", "base_model_hash"):
+        assert len(named[name]) == 64
+        shard = read_by_another(tmp_path / "shard.jsonl.gz", **{name: "0" * 64})
+        with Ledger(tmp_path / "ledger.sqlite") as ledger, pytest.raises(InputError, match=f"of {name} '0"):
+            recorded_options(judge_options(**OPTIONS_OF_THE_LARGE), shard).load(silent, ledger)
+
+
+def read_by_another(path, **changes):
+    """The shard of the 1.5B judge with another judge in its header."""
+    header, *lines = gzip.decompress(OF_THE_LARGE.read_bytes()).decode().splitlines()
+    identity = json.loads(header)["identity"] | changes
+    fingerprint = Identity(**identity).fingerprint
+    header = json.dumps(json.loads(header) | {"identity": identity, "fingerprint": fingerprint})
+    path.write_bytes(gzip.compress("".join(f"{line}\n" for line in (header, *lines[:2])).encode()))
+    return path
+
+
+@pytest.mark.parametrize("name", WITH_SHARDS)
+def test_the_shards_of_our_own_recipes_are_those_of_their_teachers(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(CHECKOUT)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        read_recipe(f"recipes/{name}").collect.teacher.options().load(silent, ledger)
+        assert all(one.n_readings for one in ledger.summary())
