@@ -57,7 +57,10 @@ class Jury:
     def __init__(self, judges: Sequence[tuple[Recorded, float]], length: float) -> None:
         names = [judge.identity.fingerprint for judge, _ in judges]
         if twice := [name for name in names if names.count(name) > 1]:
-            raise InputError(f"collect.teacher.jury: two shards of one judge, {twice[0]}.")
+            raise InputError(
+                f"collect.teacher.jury: two shards of one judge, {twice[0]}. Name one; of several with its "
+                "readings the first, which takes the others along."
+            )
         for judge, _ in judges:
             if learned_votes(judge.identity.adapter):
                 raise InputError(f"{judge.shard}: {VOTES_DO_NOT_TEACH}.")

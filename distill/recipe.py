@@ -490,6 +490,20 @@ def judges_by_criteria(recipe: Recipe) -> bool:
     return WAYS.get(teacher.method, teacher.method) in BY_CRITERIA and not teacher.is_sum
 
 
+def resolved(path: str) -> Path:
+    """The file that a path means, links followed; what can be no file stays as it is: its reader says so."""
+    try:
+        return at_home(path).resolve()
+    except (OSError, ValueError, RuntimeError):  # ValueError: a NUL; RuntimeError: links in a circle
+        return at_home(path)
+
+
+def names_a_shard_twice(recipe: Recipe) -> bool:
+    """Whether two names in the jury are those of one file."""
+    jury = recipe.collect.teacher.jury
+    return len({resolved(path) for path in jury}) < len(jury)
+
+
 RULES = (
     Rule(
         (PATH, SOURCE),
@@ -627,6 +641,11 @@ RULES = (
         ("collect.teacher.jury", "collect.teacher.signals", "collect.teacher.recorded"),
         lambda r: bool(r.collect.teacher.jury and (r.collect.teacher.signals or r.collect.teacher.recorded)),
         "a jury is read from its own shards: leave the others out",
+    ),
+    Rule(
+        ("collect.teacher.jury",),
+        names_a_shard_twice,
+        "two names of one shard, which would be read once: name it once, with its whole weight",
     ),
     Rule(
         ("collect.teacher.criteria", METHOD),

@@ -129,6 +129,19 @@ def test_one_judge_twice_and_what_is_no_shard_are_one_line(here, tmp_path):
     assert RUN.manifest("collect") is None
 
 
+@pytest.mark.parametrize("other", ["./one.gz", "shards/../one.gz", "link.gz", "{here}/one.gz"])
+def test_two_names_of_one_shard_are_one_line(here, tmp_path, other):
+    Path("shards").mkdir()
+    Path("link.gz").symlink_to("one.gz")
+    words = (
+        r"^trial\.yaml: collect\.teacher\.jury: two names of one shard, which would be read once: name it "
+    )
+    with pytest.raises(BadLines, match=words) as caught:
+        recipe(jury={"one.gz": 1.0, other.format(here=tmp_path): 0.5})
+    assert len(caught.value.problems) == 1
+    recipe(jury={"one.gz": 1.0, "two.gz": 0.5, "no\0name.gz": 0.5})
+
+
 def test_a_judge_that_learned_votes_is_on_no_jury(here, monkeypatch):
     _, by_length = shard_of("longer")
     monkeypatch.setattr("distill.jury.learned_votes", lambda adapter: True)
