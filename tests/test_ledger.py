@@ -756,6 +756,7 @@ def test_lines_that_no_export_writes_are_all_refused(shard: Path, other: Ledger)
         {"recorded_at": "2025-01-31 12:00"},
         {"recorded_at": "2025-01-31T14:00:00+02:00"},
         {"recorded_at": "yesterday"},
+        {"recorded_at": "0001-01-01T00:00:00+02:00"},
         {"more": 1},
         {"steps": None},
         {"steps": [1]},

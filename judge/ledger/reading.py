@@ -47,7 +47,11 @@ IdentityShape: Any = create_model("IdentityShape", __base__=Shape, **KINDS)
 
 def _in_utc(text: str) -> str:
     """The time, if it is written as shards write it. Raises ValueError otherwise."""
-    if iso(datetime.fromisoformat(text)) != text:
+    try:
+        is_right = iso(datetime.fromisoformat(text)) == text
+    except OverflowError:  # in UTC it is before the first year, or after the last
+        is_right = False
+    if not is_right:
         raise ValueError("not in UTC, to the second")
     return text
 
