@@ -25,7 +25,7 @@ from judge.cli.console import (
     progress_shown,
 )
 from judge.datasets.dataset import data_folder
-from judge.errors import MissingExtra
+from judge.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
     from distill.folder import RunFolder
@@ -204,8 +204,10 @@ def answers(
     from distill.stages import clean_requests
     from judge.ledger.ledger import Ledger
 
-    check_writable(str(out), (config,))
     recipe, run = _run_of(config, limit, folder)
+    if str(out) == "-":
+        raise InputError("--out -: answers are a gzip file, which train.answers names. Name a file.")
+    check_writable(str(out), (config, *recipe.files(data_dir)))
     makers = [Maker.of(one) for one in maker]
     with interruptible(), progress_shown(quiet) as progress, Ledger(run.ledger) as ledger:
         requests = clean_requests(recipe, data_folder(data_dir))

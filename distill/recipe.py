@@ -351,6 +351,17 @@ class Recipe(Block):
         """What the adapter is called: one that learns people's votes can be told by its name."""
         return self.name + VOTES_SUFFIX if self.train.targets == "votes" else self.name
 
+    def files(self, folder: Path | None = None) -> list[Path]:
+        """The files that its stages read, besides adapters; `folder` is that of local copies, see `file_at`.
+
+        Not that of the makers' answers, which is written for it.
+        """
+        pairs, teacher = self.collect.pairs.path, self.collect.teacher
+        found = [file_at(pairs, folder)] if pairs else []
+        if isinstance(teacher.criteria, str) and teacher.criteria:
+            found.append(at_home(teacher.criteria))
+        return found + teacher.shards
+
     @property
     def has_teacher(self) -> bool:
         """Whether the student learns what a teacher said, and not people's votes or the rows of a file."""

@@ -16,6 +16,7 @@ from judge.ledger.shards import parts_of
 from judge.methods import ReplyStore, load_method
 from judge.models.adapters import read_adapter
 from judge.models.basemodels import known_models
+from judge.models.sizes import last_part
 from judge.options import LOCAL, BackendLoader, JudgeOptions
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
@@ -68,7 +69,8 @@ def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, Any] = MappingP
                 f"was read by {identity.fingerprint}. Rename one of them."
             )
     for name, right in named.items():
-        if (found := getattr(identity, name)) != right:
+        found = getattr(identity, name)
+        if (last_part(found) if name == "base_model" else found) != right:
             raise InputError(
                 f"{shard}: read by another teacher, of {name} {found!r}. The recipe's has {right!r}."
             )
@@ -96,13 +98,15 @@ def named_by(options: JudgeOptions) -> dict[str, Any]:
     if options.is_service:  # whose judge is its own
         return {}
     named = named_asking(options)
+    settings = options.settings
     if options.backend in LOCAL or options.backend.startswith("server:"):
-        settings = options.settings
-        named |= {"base_model": settings.base_model, **named_adapter(options.adapter)}
+        named |= {"base_model": last_part(settings.base_model)}
         named |= {name: getattr(settings, name) for name in ("overflow", "max_prompt_tokens")}
-    hashes = {model.name: model.sha256 for model in known_models()}
-    if options.backend in LOCAL and options.settings.base_model in hashes:
-        named["base_model_hash"] = hashes[options.settings.base_model]
+    if options.backend in LOCAL:  # a server may call an adapter as it likes
+        named |= named_adapter(options.adapter)
+        hashes = {model.name: model.sha256 for model in known_models()}
+        if settings.base_model in hashes:
+            named["base_model_hash"] = hashes[settings.base_model]
     return named
 
 

@@ -192,3 +192,19 @@ def test_a_recipe_without_answers_does_not_speak_of_them():
     assert "answers" not in recipe_to_json(recipe_of({"name": "mine"}, "recipe.yaml"))["train"]
     train = {"constructed": {"ladder": 0.5}, "answers": "answers.jsonl.gz"}
     assert recipe_to_json(recipe_of({"name": "mine", "train": train}, "recipe.yaml"))["train"]["answers"]
+
+
+@pytest.mark.parametrize("out", ["pairs.jsonl", "shard.jsonl.gz", "mine.yaml", "-"])
+def test_answers_are_not_written_over_what_the_recipe_reads(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    write_pairs("pairs.jsonl", [Pair.of("Hello?", "Hello.", "Bye.")])
+    Path("shard.jsonl.gz").write_bytes(b"a shard")
+    teacher = '{backend: "scripted:longer", recorded: shard.jsonl.gz}'
+    pairs = "{source: file, path: pairs.jsonl}"
+    Path("mine.yaml").write_text(f"name: mine\ncollect: {{pairs: {pairs}, teacher: {teacher}}}\n", "utf-8")
+    before = {path.name: path.read_bytes() for path in Path().iterdir()}
+    asked = ["distill", "answers", "--config", "mine.yaml", "--maker", "a=small", "--out", out]
+    done = CliRunner().invoke(app, asked)
+    assert isinstance(done.exception, InputError)
+    assert ("is the same file" if out != "-" else "Name a file") in str(done.exception)
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == before

@@ -76,6 +76,7 @@ def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_th
         "jury-0.5b",
         "ladder-0.5b",
         "ladder-1.5b",
+        "large-0.5b",
         "nat-0.5b",
         "nce-0.5b",
         "oasst2",
@@ -87,7 +88,7 @@ def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_th
 def test_every_recipe_that_ships_can_be_read_and_is_called_like_its_file(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    taught = ("distilled-0.5b-first", "dual-0.5b", "grade-0.5b", "ladder-0.5b", "plea-0.5b")
+    taught = ("distilled-0.5b-first", "dual-0.5b", "grade-0.5b", "ladder-0.5b", "large-0.5b", "plea-0.5b")
     larger = dict.fromkeys(taught, "qwen2.5-coder-1.5b")
     assert recipe.collect.teacher.options().settings.base_model == larger.get(path.stem, recipe.student)
     assert not recipe.collect.pairs.unchecked

@@ -10,6 +10,7 @@ from judge.backends.tokens import Encoded, PromptEncoder
 from judge.hardware import has_gpu, multiplies_bfloat16
 from judge.models import basemodels
 from judge.models.adapters import check_fits, read_adapter
+from judge.models.sizes import last_part
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
 
@@ -24,7 +25,7 @@ def engine_of(settings: Settings, backend: str, dtype: str) -> Engine:
     if adapter:
         check_fits(adapter, settings.base_model, base_model_hash)
     return Engine(
-        base_model=settings.base_model.rstrip("/").rsplit("/", 1)[-1],
+        base_model=last_part(settings.base_model),
         base_model_hash=base_model_hash,
         adapter=adapter.name if adapter else NO_ADAPTER,
         adapter_hash=adapter.hash if adapter else "",

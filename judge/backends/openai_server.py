@@ -21,10 +21,11 @@ from judge.backends.endpoint import (
     models_of,
 )
 from judge.backends.fleet import server_of
-from judge.backends.tokens_way import TokensWay, last_part
+from judge.backends.tokens_way import TokensWay
 from judge.errors import BackendError
 from judge.io.files import at_home
 from judge.models.adapters import MANIFEST, check_one_lora, read_adapter
+from judge.models.sizes import last_part
 from judge.records import Engine, Prompt, Unparsed
 
 BATCH_CHARACTERS = 200_000  # of pairs, for one address

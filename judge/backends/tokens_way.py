@@ -18,6 +18,7 @@ from judge.io.files import at_home, error_line
 from judge.models import basemodels
 from judge.models.adapters import check_prompts, read_adapter
 from judge.models.hub import HUB_ID
+from judge.models.sizes import last_part
 from judge.prompts.parsing import spoken
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
@@ -210,8 +211,3 @@ def _letter_probabilities(answer: Any, letters: Sequence[int]) -> tuple[float, .
     if max(logprobs) == -math.inf:
         raise ValueError("no choice has any probability")
     return softmax(logprobs)
-
-
-def last_part(name: str) -> str:
-    """A hub id or path without what comes before its last slash."""
-    return name.rstrip("/").rsplit("/", 1)[-1]

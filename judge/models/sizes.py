@@ -1,4 +1,4 @@
-"""Everyday words for the base models that a judge in this package is made of, and what each is worth."""
+"""Names of base models: everyday words for those that a judge in this package is made of, and their worth."""
 
 from __future__ import annotations
 
@@ -10,3 +10,8 @@ KNOWN = (
     "(seconds on 2 cores of AMD EPYC in bfloat16)"
 )
 """What they cost and know; a test makes it again from the result files."""
+
+
+def last_part(name: str) -> str:
+    """A hub id or path without what comes before its last slash."""
+    return name.rstrip("/").rsplit("/", 1)[-1]
