@@ -83,8 +83,8 @@ def _repeated(block: Any) -> Iterator[str]:
     import yaml
 
     first: dict[str, int] = {}
-    for key, _ in block.value:
-        line = key.start_mark.line + 1
-        if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, line) != line:
-            place = f"line {first[key.value]}"
-            yield f":{line}: {key.value} is already in {place}. A key may be there only once."
+    lines = [key.start_mark.line + 1 for key, _ in block.value]
+    for n, (key, _) in enumerate(block.value):
+        if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, n) != n:
+            place = f"line {lines[first[key.value]]}"
+            yield f":{lines[n]}: {key.value} is already in {place}. A key may be there only once."
