@@ -232,6 +232,7 @@ def train(
     if checkpoint is not None:
         check_writable(str(checkpoint), (config,))
     recipe, run = _run_of(config, limit, folder, targets)
+    _check_ahead(recipe)
     _train(recipe, run, data_dir, quiet, checkpoint=checkpoint)
 
 
@@ -296,12 +297,27 @@ def all_stages(
     say = (lambda words: None) if quiet else partial(print, flush=True)
     budget = budget_of(parse_duration(within), say) if within is not None else None
     recipe, run = _run_of(config, limit, folder, targets)
+    _check_ahead(recipe)
     if recipe.has_teacher:
         _collect(recipe, run, data_dir, ledger, quiet, budget)
         _select(recipe, run, quiet)
     _train(recipe, run, data_dir, quiet, budget)
     if budget is not None:
         budget.say(f"Done at {minutes_of(budget.elapsed_s)} of {minutes_of(budget.seconds)}.")
+
+
+def _check_ahead(recipe: Recipe) -> None:
+    """Reads what training takes beside the selection: a wrong path is told before hours of collecting.
+
+    Not where a recipe is only read: what it goes on from may be the adapter of a round that is still to come.
+    """
+    from distill.answers import read_answers
+    from distill.trainstage import start_of
+    from judge.io.files import at_home
+
+    if recipe.train.answers:
+        read_answers(at_home(recipe.train.answers))
+    start_of(recipe)
 
 
 def _run_of(

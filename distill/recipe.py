@@ -16,14 +16,22 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from distill.ensemble import signal_options
 from distill.jury import jury_options
-from distill.kinds import OF_MAKERS
+from distill.kinds import OF_MAKERS, ConstructKind
 from distill.recorded import recorded_options
 from judge.backends import BACKENDS, DEFAULT_BASE_MODEL, DEVICES, DTYPES, OVERFLOWS
 from judge.datasets.dataset import data_folder
@@ -44,6 +52,7 @@ CHANGE_NOTHING = {"concurrency", "requests_per_minute", "recorded"}
 NO_PROBABILITIES = ("cot",)
 SUM_TOLERANCE = 1e-6
 
+T = TypeVar("T")
 Stage = Literal["collect", "select", "train", "rank"]
 
 
@@ -53,11 +62,22 @@ def one_of(names: Collection[str]) -> AfterValidator:
     return AfterValidator(lambda value: held(value, value in names, must))
 
 
-def held(value: str, is_right: bool, must: str) -> str:
+def held(value: T, is_right: bool, must: str) -> T:
     """The value, if it is valid."""
     if not is_right:
         raise PydanticCustomError("not_right", "{must}", {"must": must})
     return value
+
+
+def block_of(what: str) -> BeforeValidator:
+    """Refuses any value that is not a block of names with a number each."""
+    must = f"must be a block of {what}"
+    return BeforeValidator(lambda value: held(value, isinstance(value, Mapping), must))
+
+
+def file_name(value: str) -> str:
+    """The value, if a file may be called so."""
+    return held(value, "\0" not in value, "must be the path of a file, which has no NUL byte")
 
 
 def backend_name(value: str) -> str:
@@ -114,6 +134,21 @@ Text = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Portion = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
+PerPair = Annotated[float, Field(ge=0, le=100)]
+"""How many pairs are made for each kept one."""
+
+Factor = Annotated[float, Field(ge=-1e6, le=1e6)]
+"""A weight in log-odds, of either sign."""
+
+Signals = Annotated[Mapping[str, Factor], block_of("signals, each with its weight")]
+Jury = Annotated[
+    Mapping[Annotated[str, AfterValidator(file_name)], Factor], block_of("shards, each with its weight")
+]
+Constructed = Annotated[
+    Mapping[Annotated[str, one_of([*ConstructKind])], PerPair],
+    block_of("kinds, each with its pairs for each kept pair"),
+]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Positive = Annotated[int, Field(ge=1)]
 Length = Annotated[int, Field(ge=64)]
 Dtype = Annotated[str, one_of(DTYPES)]
@@ -163,11 +198,11 @@ class Teacher(Block):
     """How it judges: a slow method, by criteria checklist; direct teaches what the base model says anyway."""
     backend: Annotated[str, AfterValidator(backend_name)] = "embedded"
     """Where it runs: embedded, vllm, server:URL, or scripted:CHARACTER for a trial without a model."""
-    signals: Mapping[str, float] = Field(default_factory=dict)
+    signals: Signals = Field(default_factory=dict)
     """Instead of a method: signals of the base model, each with its weight in the log-odds for a."""
-    jury: Mapping[str, float] = Field(default_factory=dict)
+    jury: Jury = Field(default_factory=dict)
     """Instead of a method: shards of judges' readings, each with the weight of its mean log-odds for a."""
-    length: float = 0.0
+    length: Factor = 0.0
     """With signals or a jury: the weight of the log of the lengths' ratio, a by b, which is taken away."""
     recorded: str = ""
     """A shard of `judge ledger export` with all of its readings: then it is not loaded, and reads nothing."""
@@ -266,11 +301,11 @@ class Train(Block):
     """Folder of an adapter to go on from; "" starts a new one. One that learned votes needs targets votes."""
     symmetry: Weight = 0.0
     """Weight of the term that pulls the two orders' probabilities of one answer together; 0 is off."""
-    contrast: Weight = 0.0
+    contrast: PerPair = 0.0
     """Pairs with an answer that is worse by construction, for each kept pair; 0 makes none."""
-    constraints: Weight = 0.0
+    constraints: PerPair = 0.0
     """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
-    constructed: Mapping[str, Weight] = Field(default_factory=dict)
+    constructed: Constructed = Field(default_factory=dict)
     """Pairs better by construction, for each kept pair, by kind; see `distill.construct`."""
     answers: str = ""
     """With ladder or other_answer, the file of makers' answers that `judge distill answers` writes."""
@@ -332,7 +367,7 @@ class Recipe(Block):
 
     name: Annotated[str, AfterValidator(folder_name)]
     """What the run's folder and the adapter are called; -votes is put behind an adapter that learns votes."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the split by prompts and of training; the teacher's samples do not depend on it."""
     collect: Collect = Collect()
     """The first stage: the teacher reads pairs in both orders."""
@@ -453,8 +488,9 @@ class Rule:
     must: str
 
     def reads(self, bad: Collection[str]) -> bool:
-        """Whether a setting that it looks at, or the block of one, is wrong in itself."""
-        return any(f"{key}.".startswith(f"{one}.") for key in self.keys for one in bad)
+        """Whether a setting that it looks at, the block of one or a value in one is wrong in itself."""
+        both = [(f"{key}.", f"{one}.") for key in self.keys for one in bad]
+        return any(key.startswith(one) or one.startswith(key) for key, one in both)
 
     def problem(self, recipe: Recipe) -> str:
         values = (f"{key} {shown(reduce(getattr, key.split('.'), recipe))}" for key in self.keys)

@@ -274,6 +274,42 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"train__rank": True}, "train.rank: Input should be a valid integer (found: True)"),
         ({"train__symmetry": float("inf")}, "train.symmetry: Input should be a finite number (found: inf)"),
         ({"seed": 0.5}, "seed: Input should be a valid integer"),
+        ({"seed": 2**63}, "seed: Input should be less than or equal to 9223372036854775807 (found: "),
+        ({"seed": -1}, "seed: Input should be greater than or equal to 0 (found: -1)"),
+        ({"train__contrast": 1e300}, "train.contrast: Input should be less than or equal to 100 (found: "),
+        ({"train__constructed": {"nosuch": 1.0}}, "train.constructed.nosuch: must be one of other_request, "),
+        (
+            {"train__constructed": {"form": 101.0}},
+            "train.constructed.form: Input should be less than or equal to 100 (found: 101.0)",
+        ),
+        (
+            {"train__constructed": {"ladder": float("nan")}, "train__answers": "answers.jsonl.gz"},
+            "train.constructed.ladder: Input should be a finite number (found: nan)",
+        ),
+        (
+            {"collect__teacher__jury": {"one.gz": float("inf")}, "collect__teacher__length": 0.5},
+            "collect.teacher.jury.one.gz: Input should be a finite number (found: inf)",
+        ),
+        (
+            {"collect__teacher__jury": ["one.gz"], "collect__teacher__length": 0.5},
+            "collect.teacher.jury: must be a block of shards, each with its weight (found: ['one.gz'])",
+        ),
+        (
+            {"collect__teacher__jury": {"a\0b": 1.0}},
+            r"collect.teacher.jury.'a\x00b': must be the path of a file, which has no NUL byte (found: 'a\x00b')",
+        ),
+        (
+            {"collect__teacher__signals": 3},
+            "collect.teacher.signals: must be a block of signals, each with its weight (found: 3)",
+        ),
+        (
+            {"train__constructed": "form"},
+            "train.constructed: must be a block of kinds, each with its pairs for each kept pair (found: 'f",
+        ),
+        (
+            {"collect__teacher__signals": {"yes": -1e7}},
+            "collect.teacher.signals.yes: Input should be greater than or equal to -1000000 (found: -1",
+        ),
         # between settings
         ({"collect__pairs__source": "file"}, "collect.pairs.path: source file needs the path of a pair file"),
         (

@@ -110,6 +110,25 @@ def test_a_stage_that_is_done_is_not_done_again(here, monkeypatch):
     assert (run_collect(recipe(), RUN, None), run_select(recipe(), RUN)) == first
 
 
+@pytest.mark.parametrize("command", ["all", "train"])
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ("{start_from: runs/earlier/adapter}", r"^runs/earlier/adapter: no such folder\. An adapter is"),
+        ("{constructed: {ladder: 1.0}, answers: none.jsonl.gz}", r"^none\.jsonl\.gz: No such file"),
+    ],
+)
+def test_what_training_reads_is_looked_for_before_anything_is_collected(here, command, train, words):
+    collect = "{pairs: {source: file, path: pairs.jsonl}, teacher: {backend: 'scripted:longer'}}"
+    Path("trial.yaml").write_text(f"name: trial\ncollect: {collect}\ntrain: {train}\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["distill", command, "--config", "trial.yaml"])
+    with pytest.raises(JudgeError, match=words):
+        raise done.exception
+    assert not RUN.path.exists()
+    collected = CliRunner().invoke(app, ["distill", "collect", "--config", "trial.yaml", "--quiet"])
+    assert collected.exit_code == 0, "the round before may still be to come"
+
+
 def test_a_failure_leaves_no_manifest_and_the_next_run_asks_only_what_is_missing(here, monkeypatch):
     asked: list[int] = []
     choose = ScriptedBackend.choose

@@ -20,6 +20,9 @@ from judge.io.wording import did_you_mean
 S = TypeVar("S", bound=BaseModel)
 Place = tuple[int | str, ...]
 
+WRONG_KEY = "[key]"
+"""What pydantic puts behind a key of a mapping of which the key itself is wrong."""
+
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -72,6 +75,8 @@ def problems_of(errors: Sequence[ErrorDetails], shape: type[BaseModel], values: 
 
 def _problem_of(error: ErrorDetails, shape: type[BaseModel], values: Any) -> str:
     loc, kind = error["loc"], error["type"]
+    if loc[-1:] == (WRONG_KEY,):
+        loc = loc[:-1]
     if not loc:
         return error["msg"]
     block, field, at = _field_at(shape, loc)
@@ -96,7 +101,9 @@ def _must(field: FieldInfo | None) -> str:
 
 
 def _key(place: Place) -> str:
-    return ".".join(map(str, place))
+    """The place in words; of a name that steers a terminal its quoted form."""
+    names = map(str, place)
+    return ".".join(name if name.isprintable() else repr(name) for name in names)
 
 
 def _field_at(shape: type[BaseModel], loc: Place) -> tuple[type[BaseModel], FieldInfo | None, Place]:
