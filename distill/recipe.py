@@ -498,8 +498,8 @@ class Rule:
 
 
 SOURCE, PATH, SPLIT = (f"collect.pairs.{name}" for name in ("source", "path", "split"))
-METHOD, SAMPLES, VOTE, TEMPERATURE = (
-    f"collect.teacher.{name}" for name in ("method", "samples", "vote", "temperature")
+METHOD, SAMPLES, VOTE, TEMPERATURE, JURY = (
+    f"collect.teacher.{name}" for name in ("method", "samples", "vote", "temperature", "jury")
 )
 
 
@@ -549,6 +549,17 @@ def names_a_shard_twice(recipe: Recipe) -> bool:
     """Whether two names in the jury are those of one file."""
     jury = recipe.collect.teacher.jury
     return len({resolved(path) for path in jury}) < len(jury)
+
+
+def beside_jury(name: str, why: str) -> Rule:
+    """A rule that a jury stands without this setting of a teacher, which it does not read."""
+
+    def is_given(recipe: Recipe) -> bool:
+        teacher = recipe.collect.teacher
+        usual = Teacher(criteria=teacher.criteria)  # criteria bring a method of their own
+        return bool(teacher.jury) and getattr(teacher, name) != getattr(usual, name)
+
+    return Rule((f"collect.teacher.{name}", JURY), is_given, f"{why}: leave it out")
 
 
 RULES = (
@@ -685,12 +696,29 @@ RULES = (
         "this adapter learned votes, which no teacher's verdicts are mixed with: needs targets votes",
     ),
     Rule(
-        ("collect.teacher.jury", "collect.teacher.signals", "collect.teacher.recorded"),
+        (JURY,),
+        lambda r: "jury" in r.collect.teacher.model_fields_set and not r.collect.teacher.jury,
+        "names no shard, so the teacher would be no jury: name one, or leave it out",
+    ),
+    beside_jury("base_model", "a jury's judges have their own, and the student's is train.base_model"),
+    beside_jury("adapter", "a jury's judges have their own"),
+    beside_jury("method", "a jury's judges have their own"),
+    beside_jury("ties", "the sum of a jury's log-odds names a winner"),
+    beside_jury("samples", "a jury's judges have read already"),
+    beside_jury("vote", "a jury's judges have read already"),
+    beside_jury("temperature", "a jury's judges have read already"),
+    Rule(
+        ("collect.teacher.length", JURY, "collect.teacher.signals"),
+        lambda r: r.collect.teacher.length != 0 and not r.collect.teacher.is_sum,
+        "only a sum of signals or of judges is made less by length: leave it out",
+    ),
+    Rule(
+        (JURY, "collect.teacher.signals", "collect.teacher.recorded"),
         lambda r: bool(r.collect.teacher.jury and (r.collect.teacher.signals or r.collect.teacher.recorded)),
         "a jury is read from its own shards: leave the others out",
     ),
     Rule(
-        ("collect.teacher.jury",),
+        (JURY,),
         names_a_shard_twice,
         "two names of one shard, which would be read once: name it once, with its whole weight",
     ),

@@ -637,7 +637,7 @@ def test_a_killed_dual_training_sees_the_same_batches_and_ends_with_the_same_ada
 
 @pytest.mark.slow
 def test_a_dual_student_without_held_out_pairs_is_asked_again_about_verdicts_alone(here, tiny):
-    values = recipe(tiny, epochs=1).model_dump()
+    values = recipe_to_json(recipe(tiny, epochs=1))
     values["select"]["held_out"] = 0.0
     made = recipe_of(values, "dual.yaml")
     prepared(made)

@@ -155,6 +155,39 @@ def test_a_jury_is_no_other_teacher_as_well(other):
         recipe(jury={"one.gz": 1.0}, **other)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"base_model": "qwen2.5-coder-1.5b"},
+        {"adapter": "runs/mine"},
+        {"method": "direct"},
+        {"ties": True},
+        {"samples": 3},
+        {"vote": "usc"},
+        {"temperature": 0.5},
+        {"criteria": ["Is it polite?"]},
+    ],
+)
+def test_what_a_jury_does_not_read_is_not_said_beside_it(other):
+    with pytest.raises(BadLines) as raised:
+        recipe(jury={"one.gz": 1.0}, **other)
+    (name,) = other
+    found = [one for one in raised.value.problems if one.startswith(f"trial.yaml: collect.teacher.{name}: ")]
+    assert found
+    assert all("\n" not in one for one in raised.value.problems)
+    assert recipe(jury={"one.gz": 1.0}, method="bsm", samples=1), "what it would be anyway may be said"
+
+
+def test_length_belongs_to_a_sum_and_a_jury_has_judges():
+    with pytest.raises(BadLines, match=r"length: only a sum of signals or of judges is made less"):
+        recipe(length=0.5)
+    with pytest.raises(
+        BadLines, match=r"collect\.teacher\.jury: names no shard, .*\(found: collect.teacher.jury \{\}\)$"
+    ):
+        recipe(jury={})
+    assert recipe(length=0.0)
+
+
 def test_a_recipe_without_a_jury_does_not_speak_of_it():
     assert "jury" not in recipe_to_json(recipe())["collect"]["teacher"]
     assert recipe_to_json(recipe(jury={"one.gz": 1.0}))["collect"]["teacher"]["jury"] == {"one.gz": 1.0}

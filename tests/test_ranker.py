@@ -15,7 +15,7 @@ from distill import stages
 from distill.clean import HeldOut
 from distill.folder import RunFolder
 from distill.ranker import RankingStudent, run_rank, trace_rows, train_ranker
-from distill.recipe import recipe_of
+from distill.recipe import recipe_of, recipe_to_json
 from distill.rows import Row, read_rows
 from distill.stages import run_collect, run_select
 from distill.student import Lora
@@ -303,7 +303,7 @@ def test_the_command_line_keeps_readings_trains_a_ranker_and_shows_it(tiny, here
     monkeypatch.setattr(ScriptedBackend, "from_settings", classmethod(lambda cls, *_: backend))
     train = {"base_model": str(tiny), **SETTINGS, "epochs": 2}
     made = recipe(train=train)
-    Path("trial.yaml").write_text(json.dumps(made.model_dump(mode="json")), encoding="utf-8")
+    Path("trial.yaml").write_text(json.dumps(recipe_to_json(made)), encoding="utf-8")
 
     def run(*arguments):
         done = CliRunner().invoke(app, [*arguments])

@@ -13,7 +13,7 @@ from distill.examples import Asked, batches_of, reply_rows
 from distill.folder import RunFolder
 from distill.history import History
 from distill.lessons import reply_lessons
-from distill.recipe import recipe_of
+from distill.recipe import recipe_of, recipe_to_json
 from distill.replying import ReplyTraining
 from distill.rows import Row, read_rows, write_rows
 from distill.rowstage import train_rows
@@ -313,7 +313,7 @@ def test_the_command_line_trains_on_rows_without_a_teacher_and_shows_what_was_le
     monkeypatch.chdir(tmp_path)
     write_rows("rows.jsonl", ROWS)
     made = recipe("rows.jsonl", base_model=str(tiny), epochs=2)
-    Path("rows.yaml").write_text(json.dumps(made.model_dump(mode="json")), encoding="utf-8")
+    Path("rows.yaml").write_text(json.dumps(recipe_to_json(made)), encoding="utf-8")
     done = CliRunner().invoke(app, ["distill", "all", "--config", "rows.yaml"])
     assert done.exit_code == 0, done.output
     assert "Adapter: runs/rows/adapter" in done.output

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from distill import stages
 from distill.clean import HeldOut
 from distill.folder import RunFolder
-from distill.recipe import read_recipe, recipe_of
+from distill.recipe import read_recipe, recipe_of, recipe_to_json
 from distill.recorded import recorded_options
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
@@ -243,7 +243,7 @@ def test_a_run_that_was_not_checked_says_so_in_both_manifests(here, monkeypatch)
 
 
 def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):
-    Path("trial.yaml").write_text(json.dumps(recipe().model_dump(mode="json")), encoding="utf-8")
+    Path("trial.yaml").write_text(json.dumps(recipe_to_json(recipe())), encoding="utf-8")
 
     def judge(*arguments: str) -> str:
         done = CliRunner().invoke(app, ["distill", *arguments, "--config", "trial.yaml"])

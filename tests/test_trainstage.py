@@ -17,7 +17,7 @@ from distill import stages, votes
 from distill.checkpoint import SmallCheckpoint
 from distill.clean import HeldOut
 from distill.folder import RunFolder
-from distill.recipe import recipe_of
+from distill.recipe import recipe_of, recipe_to_json
 from distill.stages import run_collect, run_select
 from distill.train import Training
 from distill.trainstage import chance_warning, run_train
@@ -334,7 +334,7 @@ def test_soft_targets_and_ties_and_symmetry_go_through_all_stages(here, tiny):
     made = recipe(tiny, "first", select={"filter": "none"}, symmetry=1.0)
     assert trained(made)["metrics"]["n_rows"] > 0
     assert trained(recipe(tiny, targets="soft", start_from=""))["metrics"]["letter_loss_least"] == 0.0
-    with_ties = recipe(tiny).model_dump()
+    with_ties = recipe_to_json(recipe(tiny))
     with_ties["collect"]["teacher"]["ties"] = True
     trained(recipe_of(with_ties, "trial.yaml"))
     assert read_adapter(RUN.adapter).manifest["letters"] == "ABC"
@@ -355,7 +355,7 @@ def test_a_loss_that_is_still_at_chance_is_warned_of(loss, least, is_warned):
 
 
 def test_the_command_line_does_it_all_and_says_what_came_of_it(here, tiny):
-    Path("trial.yaml").write_text(json.dumps(recipe(tiny).model_dump(mode="json")), encoding="utf-8")
+    Path("trial.yaml").write_text(json.dumps(recipe_to_json(recipe(tiny))), encoding="utf-8")
 
     def judge(*arguments: str) -> str:
         done = CliRunner().invoke(app, ["distill", *arguments])

@@ -14,7 +14,7 @@ from distill import stages, votes
 from distill.checkpoint import Checkpoint
 from distill.clean import HeldOut
 from distill.folder import RunFolder
-from distill.recipe import recipe_of
+from distill.recipe import recipe_of, recipe_to_json
 from distill.stages import run_collect, run_select
 from distill.traces import read_traces
 from distill.train import Training, VerdictTraining, rate_at
@@ -253,7 +253,7 @@ def test_a_killed_run_goes_on_with_the_plan_that_it_had(clock, tiny, monkeypatch
 
 def test_without_held_out_pairs_less_than_an_epoch_ends_with_an_adapter(clock, tiny):
     clock.step_s = 6.0
-    values = recipe(tiny, epochs=1).model_dump()
+    values = recipe_to_json(recipe(tiny, epochs=1))
     values["select"]["held_out"] = 0.0
     _, trained = run(recipe_of(values, "trial.yaml"), clock, 60)
     assert trained["within"]["epochs"] < 1
@@ -274,7 +274,7 @@ def test_people_s_votes_are_learned_within_a_time_too(clock, tiny, monkeypatch):
 
 
 def test_the_command_line_says_its_plans_and_refuses_what_is_no_time(clock, tiny):
-    Path("trial.yaml").write_text(json.dumps(recipe(tiny).model_dump(mode="json")), encoding="utf-8")
+    Path("trial.yaml").write_text(json.dumps(recipe_to_json(recipe(tiny))), encoding="utf-8")
 
     def judge(*arguments: str) -> str:
         done = CliRunner().invoke(app, ["distill", "all", "--config", "trial.yaml", *arguments])
