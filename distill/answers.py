@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field
 
 from distill.construct import Material, by_hash
 from distill.ladder import half_of
@@ -21,7 +23,8 @@ from distill.replies import Ask, Replies
 from judge.backends import Backend, Settings, load_backend
 from judge.errors import InputError
 from judge.io.content import plain_content
-from judge.io.rows import bytes_of
+from judge.io.rows import Cells, Wrong, bytes_of, claim, gather, line_rows, shown
+from judge.io.shapes import Misshapen, Must, OpenShape, Sha256, shaped
 from judge.io.writing import write_whole
 from judge.ledger.ledger import Ledger
 from judge.ledger.shards import gzipped
@@ -34,6 +37,9 @@ MAX_NEW_TOKENS = 192
 """Answers are cut to like lengths afterwards, so longer ones would be written in vain."""
 
 HALF = "half"
+SHORT = 12
+S = TypeVar("S", bound=BaseModel)
+Text = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,29 +147,71 @@ class Answers:
         return {request: answers for request, answers in found.items() if answers is not None}
 
 
+class ToldMaker(OpenShape):
+    """A maker as the header names it; all else there is for people."""
+
+    name: Text
+    sees_half: bool
+
+
+class Header(OpenShape):
+    """The first line of a file of answers."""
+
+    makers: Annotated[list[ToldMaker], Must("the list of makers, each with its name and sees_half")]
+
+
+class Line(OpenShape):
+    """A request with what each maker said to it."""
+
+    request: Annotated[Sha256, Must("the SHA-256 of a request")]
+    answers: Annotated[dict[str, str], Must("an object with the text that each maker answered")]
+
+
 def read_answers(path: Path) -> Answers:
     """What the file has.
 
     Raises:
+        BadLines: lines have no answers, every one named.
         InputError: it cannot be read, or is no file of answers.
     """
-    content = plain_content(bytes_of(path), str(path))
-    try:
-        header, *lines = map(json.loads, content.splitlines())
-        schema = header["schema"]
-        makers = tuple(str(one["name"]) for one in header["makers"])
-        half_blind = tuple(str(one["name"]) for one in header["makers"] if one["sees_half"])
-        by_request = {
-            str(line["request"]): {str(name): str(text) for name, text in line["answers"].items()}
-            for line in lines
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    rows = list(line_rows(plain_content(bytes_of(path), str(path)), str(path)))
+    if not rows:
+        raise InputError(f"{path}: the file is empty. `judge distill answers` writes one.")
+    [header] = gather(rows[:1], _header_of)
+    taken: dict[Hashable, str] = {}
+
+    def line_of(cells: Cells, where: str) -> Line:
+        line = _in_shape(Line, cells)
+        claim(taken, line.request, where, f"the request {line.request[:SHORT]}")
+        return line
+
+    lines = gather(rows[1:], line_of)
+    if not lines:
         raise InputError(
-            f"{path}: no file of answers ({type(error).__name__}). `judge distill answers` writes one."
-        ) from error
-    if schema != SCHEMA:
-        raise InputError(f"{path}: schema {schema}. It must be {SCHEMA}.")
-    return Answers(makers, half_blind, by_request)
+            f"{path}: no request is answered in it. `judge distill answers` writes a line for each."
+        )
+    return Answers(
+        makers=tuple(one.name for one in header.makers),
+        half_blind=tuple(one.name for one in header.makers if one.sees_half),
+        by_request={line.request: line.answers for line in lines},
+    )
+
+
+def _header_of(cells: Cells, where: str) -> Header:
+    if (schema := cells.get("schema")) != SCHEMA:
+        raise Wrong(
+            f"its schema is {shown(schema)}. The first line of a file that `judge distill answers` wrote has "
+            f"{SCHEMA!r}."
+        )
+    return _in_shape(Header, cells)
+
+
+def _in_shape(shape: type[S], cells: Cells) -> S:
+    """The cells in this shape; raises Wrong otherwise."""
+    try:
+        return shaped(shape, cells)
+    except Misshapen as wrong:
+        raise Wrong(f"{wrong}.") from None
 
 
 def with_answers(material: Material, path: Path) -> Material:

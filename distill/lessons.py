@@ -424,13 +424,24 @@ def made_examples(
 
     Args:
         answers: the file of the makers' answers, or "".
+
+    Raises:
+        InputError: of a kind of which there should be pairs, not one can be made.
     """
     if not shares:
         return []
     material = material_of([one.pair for one in kept])
     if answers:
         material = with_answers(material, at_home(answers))
-    return constructed(shares, material, round(sum(shares.values()) * len(kept)), seed)
+    made = constructed(shares, material, round(sum(shares.values()) * len(kept)), seed)
+    there = {constructed_kind(one.pair) for one in made}
+    if missing := [kind for kind, share in shares.items() if share * len(kept) >= 1 and kind not in there]:
+        raise InputError(
+            f"train.constructed: no pair of kind {' or '.join(missing)} can be made of "
+            f"{len(material.replies):,} requests, {len(material.ladder):,} of them with makers' answers. "
+            "Leave it out, collect more pairs of one turn, or name the answers to these requests."
+        )
+    return made
 
 
 # --- what the student is asked ---------------------------------------------------------------------------

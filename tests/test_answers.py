@@ -117,13 +117,26 @@ def test_two_makers_of_one_name_are_refused(tmp_path):
         write_answers(tmp_path / "out", REQUESTS, [LARGE, LARGE], ledger, loader=Loader())
 
 
+HEADER = json.dumps({"schema": SCHEMA, "makers": [{"name": "large", "sees_half": False}]}) + "\n"
+
+
+def line_of(request, answer):
+    return json.dumps({"request": hash_of(request), "answers": {"large": answer}}) + "\n"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('{"request": "no header"}\n', r"no file of answers \(KeyError\)\. `judge distill answers` writes"),
-        ('{"schema": "other/1", "makers": []}\n', r"schema other/1\. It must be four-token-judge/answers/1"),
-        ("nothing\n", r"no file of answers \(JSONDecodeError\)"),
-        ("", r"no file of answers \(ValueError\)"),
+        ('{"request": "no header"}\n', r"jsonl:1: its schema is None\. The first line of a file that `judge"),
+        ('{"schema": "other/1", "makers": []}\n', r"jsonl:1: its schema is 'other/1'\. The first line"),
+        (HEADER.replace('[{"name"', '[{"nome"'), r"jsonl:1: makers: must be the list of makers, each with"),
+        ("nothing\n", r"jsonl:1: not JSON \(Expecting value at character 1\)\."),
+        ("", r"jsonl: the file is empty\. `judge distill answers` writes one\."),
+        (HEADER, r"jsonl: no request is answered in it\."),
+        (HEADER + line_of("a", None), r"jsonl:2: answers: must be .* text that each maker .*'large': None"),
+        (HEADER + line_of("a", "b") + line_of("c", 7), r"jsonl:3: answers: must be an object with the text"),
+        (HEADER + '{"request": "a"}\n', r"jsonl:2: request: must be the SHA-256 .*; answers: missing, must"),
+        (HEADER + line_of("a", "b") * 2, r"jsonl:3: the request [0-9a-f]{12} is already in .*jsonl:2\."),
     ],
 )
 def test_another_file_is_refused(tmp_path, text, complaint):
@@ -178,8 +191,11 @@ def test_the_material_says_who_saw_half_of_a_request(written):
     assert material.half_blind == ("hidden",)
 
 
-def test_requests_that_nobody_answered_make_no_pair(written):
-    assert made_examples([example_of("What else is there?")], {"ladder": 3.0}, str(written[0]), 0) == []
+def test_requests_that_nobody_answered_make_no_pair_and_training_does_not_begin_without(written):
+    kept = [example_of("What else is there?")]
+    with pytest.raises(InputError, match="no pair of kind ladder can be made of 1 requests, 0 of them with"):
+        made_examples(kept, {"ladder": 3.0}, str(written[0]), 0)
+    assert made_examples(kept, {"ladder": 0.3}, str(written[0]), 0) == [], "none is asked for"
 
 
 @pytest.mark.parametrize("train", [{"constructed": {"ladder": 0.5}}, {"answers": "answers.jsonl.gz"}])
