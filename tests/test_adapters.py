@@ -159,6 +159,20 @@ def test_a_manifest_in_another_encoding_is_one_clear_line(folder):
         ("data", {"train": ["0" * 64]}, "an object with the lists train and held_out"),
         ("data", {"train": ["x"], "held_out": []}, "an object with the lists train and held_out"),
         ("data", [], "an object with the lists train and held_out"),
+        ("start_from", "third", "null, or an object with the name and the hash of an adapter"),
+        ("start_from", [1], "null, or an object with the name and the hash of an adapter"),
+        ("start_from", {"name": "x"}, "null, or an object with the name and the hash of an adapter"),
+        (
+            "start_from",
+            {"name": "x", "hash": "0" * 64, "start_from": {"name": "y"}},
+            "null, or an object with the name and the hash of an adapter",
+        ),
+        ("mixed", "yes", "an object with the share, and the name and hash of the adapters before and after"),
+        ("mixed", {"share": "half"}, "an object with the share, and the name and hash of the adapters"),
+        ("metrics", [1, 2], "an object"),
+        ("lora", "8", "an object, its layers a list of numbers"),
+        ("lora", {"layers": 3}, "an object, its layers a list of numbers"),
+        ("settings", [], "an object"),
     ],
 )
 def test_a_key_of_the_wrong_kind_is_named_with_what_it_must_be(folder, key, value, must):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,34 @@ class Data(OpenShape):
     held_out: list[Sha256]
 
 
+class Named(OpenShape):
+    """Another adapter, by its name and its hash."""
+
+    name: Text
+    hash: Sha256
+
+
+class Start(Named):
+    """An adapter that training went on from, and what that one went on from in turn."""
+
+    data: Data | None = None
+    start_from: Start | None = None
+
+
+class Mixed(OpenShape):
+    """Between which two adapters the weights lie, and where."""
+
+    share: float
+    before: Named
+    after: Named
+
+
+class Lora(OpenShape):
+    """The size of a LoRA; `layers` are the first and the last one that it adapts."""
+
+    layers: list[int] = Field(default_factory=list)
+
+
 class Manifest(OpenShape):
     """The part of a manifest that the judge reads; the rest is for people. Its schema was checked before.
 
@@ -60,9 +88,22 @@ class Manifest(OpenShape):
         Files, Must("an object with the SHA-256 of adapter_config.json and adapter_model.safetensors")
     ]
     data: Annotated[Data, Must("an object with the lists train and held_out, of SHA-256s of pairs' contents")]
+    start_from: Annotated[
+        Start | None,
+        Must("null, or an object with the name and the hash of an adapter, its data and start_from in turn"),
+    ] = None
+    mixed: Annotated[
+        Mixed | None, Must("an object with the share, and the name and hash of the adapters before and after")
+    ] = None
+    lora: Annotated[Lora, Must("an object, its layers a list of numbers")] = Field(default_factory=Lora)
+    metrics: Annotated[dict[str, Any], Must("an object")] = Field(default_factory=dict)
+    settings: Annotated[dict[str, Any], Must("an object")] = Field(default_factory=dict)
 
 
 class NatManifest(Manifest):
     """The same of an adapter of two LoRAs, a positive and a negative one, and the units that weigh them."""
 
     files: Annotated[NatFiles, Must("an object with the SHA-256 of each LoRA's two files and of the units")]  # type: ignore[assignment]
+    negative: Annotated[
+        Named | None, Must("an object with the name and the hash of the adapter that learned wrong traces")
+    ] = None
