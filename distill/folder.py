@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from distill.recipe import Stage
 from judge.errors import InputError
 from judge.io.files import sha256_of
@@ -34,6 +36,49 @@ class StageManifest(OpenShape):
     stage: Stage
     inputs: dict[str, Any]
     files: Annotated[dict[str, Sha256], Must("an object with the SHA-256 of each file")]
+
+
+class Contamination(OpenShape):
+    """What collect left out as test sets have it, by reason."""
+
+    dropped: dict[str, int]
+
+
+class Collected(StageManifest):
+    """What is read of the manifest of collect."""
+
+    n_pairs: Annotated[int, Field(ge=0), Must("how many pairs were read")]
+    left_out: Annotated[dict[str, int], Must("an object with the pairs left out for each reason")]
+    contamination: Annotated[Contamination, Must("an object, dropped in it with the pairs of each reason")]
+    warning: Annotated[str, Must("text")]
+
+
+class Selected(StageManifest):
+    """The same of select."""
+
+    report: Annotated[dict[str, Any], Must("an object with the report's figures")]
+    warning: Annotated[str, Must("text")]
+
+
+class Learned(StageManifest):
+    """The same of train."""
+
+    metrics: Annotated[dict[str, Any], Must("an object with the training's figures")]
+    warning: Annotated[str, Must("text")]
+
+
+class Ranked(StageManifest):
+    """The same of rank."""
+
+    metrics: Annotated[dict[str, Any], Must("an object with the training's figures")]
+
+
+SHAPES: Mapping[Stage, type[StageManifest]] = {
+    "collect": Collected,
+    "select": Selected,
+    "train": Learned,
+    "rank": Ranked,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +145,7 @@ class RunFolder:
         path = self._manifest_path(stage)
         try:
             manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            shaped(StageManifest, manifest)
+            shaped(SHAPES[stage], manifest)
         except FileNotFoundError:
             return None
         except Misshapen as wrong:

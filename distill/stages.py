@@ -321,7 +321,7 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
         raise InputError(f"{folder.path}: no {stage} is done yet. Run `judge distill {stage}` first.")
     if not folder.is_done(stage, manifest["inputs"]):
         raise InputError(f"{folder.path}: files are not as {stage} left them. Run it again.")
-    if manifest["inputs"]["recipe"] != settings_hash(recipe, stage):
+    if manifest["inputs"].get("recipe") != settings_hash(recipe, stage):
         raise InputError(f"{folder.path}: {stage} was done with other settings of the recipe. Run it again.")
     return manifest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Annotated
@@ -122,10 +123,14 @@ def test_shards_and_manifests_know_the_names_that_the_code_uses():
     ("manifest", "problem"),
     [
         ("{", "cannot be read (Expecting property name"),
-        ("[]", "must be an object with stage, inputs, files (found: [])"),
+        ("[]", "must be an object with stage, inputs, files, report, warning (found: [])"),
         ('{"stage": "select", "inputs": {}}', "files: missing, must be an object with the SHA-256 of each"),
         ('{"stage": "selekt", "inputs": {}, "files": {}}', "stage: Input should be 'collect', 'select'"),
         ('{"stage": "select", "inputs": {}, "files": {"a": "b"}}', "files: must be an object with the SHA"),
+        (
+            '{"stage": "select", "inputs": {}, "files": {}}',
+            "report: missing, must be an object with the report's figures; warning: missing, must be text.",
+        ),
     ],
 )
 def test_a_stage_of_distilling_with_a_broken_manifest_says_how_to_go_on(tmp_path, manifest, problem):
@@ -134,6 +139,24 @@ def test_a_stage_of_distilling_with_a_broken_manifest_says_how_to_go_on(tmp_path
         RunFolder(tmp_path).manifest("select")
     assert str(caught.value).startswith(f"{tmp_path / 'select.json'}: {problem}")
     assert str(caught.value).endswith("Remove it to do the stage again.")
+
+
+@pytest.mark.parametrize(
+    ("stage", "keys"),
+    [
+        ("collect", ["n_pairs", "left_out", "contamination", "warning"]),
+        ("select", ["report", "warning"]),
+        ("train", ["metrics", "warning"]),
+        ("rank", ["metrics"]),
+    ],
+)
+def test_what_each_stage_has_to_say_is_named_where_it_is_missing(tmp_path, stage, keys):
+    manifest = {"stage": stage, "inputs": {}, "files": {}}
+    (tmp_path / f"{stage}.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        RunFolder(tmp_path).manifest(stage)
+    assert re.findall(r"(\w+): missing, must be", str(caught.value)) == keys
+    assert "\n" not in str(caught.value)
 
 
 def test_only_what_reads_shards_and_manifests_loads_pydantic():
