@@ -523,6 +523,16 @@ def test_parquet_values_that_json_has_no_word_for_become_text_and_nan_is_absent(
     assert pair.metadata == {"asked_on": "2024-03-04", "weights": [0.5, "inf"]}
 
 
+def test_bytes_of_a_parquet_file_are_text_in_utf_8_and_a_row_where_they_are_not_is_named(tmp_path):
+    rows = [ROW | {"prompt": "café?".encode(), "tags": ["été".encode()]}, ROW | {"prompt": b"caf\xe9?"}]
+    (pair,) = read_pairs(parquet_file(tmp_path, rows[:1]))
+    assert (pair.prompt, pair.metadata) == ("café?", {"tags": ["été"]})
+    said = (
+        "pairs.parquet row 2: prompt: byte 0xe9 is not UTF-8. Store text as UTF-8, or leave the column out."
+    )
+    assert problem_of(parquet_file(tmp_path, rows)) == said
+
+
 # --- files as a whole ------------------------------------------------------------------------------------
 
 
