@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.replay import refuse_twice
 from distill.answers import with_answers
 from distill.construct import held_out_of, material_of
 from distill.ensemble import wilson
@@ -25,8 +26,9 @@ from distill.recipe import read_recipe
 from distill.selection import Example
 from distill.stages import clean_source
 from judge import Judge
+from judge.cli.console import check_writable
 from judge.datasets.dataset import data_folder
-from judge.errors import InputError
+from judge.errors import InputError, JudgeError
 from judge.metrics.bootstrap import Estimate, Measure, Resampler, difference, ratio, sums_by_cluster
 from judge.options import JudgeOptions, judge_options
 from judge.progress import shown_progress
@@ -50,14 +52,24 @@ KINDS = {
 def held_out_examples(
     recipe: Path, data: Path | None, answers: Path | None = None
 ) -> dict[str, list[Example]]:
-    """At most 100 pairs of each kind, each with its better answer: a or b, by a hash."""
+    """At most 100 pairs of each kind, each with its better answer: a or b, by a hash.
+
+    Raises:
+        InputError: there is not one pair of a kind.
+    """
     material = material_of(clean_source(read_recipe(recipe), data).pairs)
     kinds = set(KINDS)
     if answers is None:
         kinds -= set(OF_MAKERS)
     else:
         material = with_answers(material, answers)
-    return {str(kind): held_out_of(kind, material) for kind in KINDS if kind in kinds}
+    made = {str(kind): held_out_of(kind, material) for kind in KINDS if kind in kinds}
+    if empty := [kind for kind, examples in made.items() if not examples]:
+        raise InputError(
+            f"{recipe}: no pair of kind {' or '.join(empty)} can be made of a tenth of "
+            f"{len(material.replies):,} requests. Name a recipe with more pairs."
+        )
+    return made
 
 
 def figures_of(
@@ -115,9 +127,12 @@ def counted(name: str, right: Sequence[bool]) -> dict[str, Any]:
 
 
 def options_of(spec: str, base_model: str) -> tuple[str, JudgeOptions]:
-    """The name and the options of a judge told as NAME=METHOD or NAME=METHOD:ADAPTER."""
-    name, _, rest = spec.rpartition("=")
-    method, _, adapter = rest.partition(":")
+    """The name and the options of a judge told as NAME=METHOD or NAME=METHOD:ADAPTER.
+
+    A name may have a = in it, but no colon; an adapter's path may have both.
+    """
+    told, _, adapter = spec.partition(":")
+    name, _, method = told.rpartition("=")
     if not name or not method:
         raise InputError(f"--judge {spec}: must be NAME=METHOD or NAME=METHOD:ADAPTER.")
     return name, judge_options(method=method, adapter=adapter, base_model=base_model)
@@ -167,7 +182,7 @@ def cell(one: Mapping[str, Any], how: str) -> str:
     return f"{share:.0f} ({100 * one[f'{how}_low']:.0f}-{100 * one[f'{how}_high']:.0f})"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.constructed", description=__doc__)
     parser.add_argument("--judge", action="append", required=True, help="NAME=METHOD or NAME=METHOD:ADAPTER")
     parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
@@ -175,8 +190,18 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, help=f"makers' answers, for {' and '.join(OF_MAKERS)}")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="write the result as JSON")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
+    try:
+        check_writable(given.out and str(given.out), (given.recipe, given.answers))
+        judged(given)
+    except JudgeError as error:
+        parser.exit(2, f"{error}\n")
+
+
+def judged(given: argparse.Namespace) -> None:
+    """Lets the judges read the pairs, writes the result and prints what they know."""
     named = [options_of(spec, given.base_model) for spec in given.judge]
+    refuse_twice([name for name, _ in named])
     by_kind = held_out_examples(given.recipe, data_folder(given.data_dir), given.answers)
     questions = [one.pair.question for examples in by_kind.values() for one in examples]
     judges: list[dict[str, Any]] = []

@@ -15,13 +15,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.replay import committed, replayed
+from benchmarks.replay import committed, judges_told, replayed, shards
 from benchmarks.signals import BASE_MODEL, numbers_of
 from distill.ensemble import Measured, log_ratio_of, measured, spread_of, summed
 from distill.lease.tables import labels_of
 from distill.signals import Numbers, log_odds_of
 from judge.bench.run import read
+from judge.cli.console import check_writable
 from judge.datasets.dataset import Dataset, Wanted, data_folder
+from judge.errors import JudgeError
 from judge.ledger.ledger import Ledger
 from judge.models import basemodels
 from judge.provenance import provenance, write_result
@@ -110,26 +112,30 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.jury", description=__doc__)
     parser.add_argument("--judge", action="append", required=True, help="NAME=END OF ITS FINGERPRINT")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="write the result as JSON")
-    given = parser.parse_args()
-    data = read("hh-rlhf", Wanted(data_folder(given.data_dir), 1))
-    named = [(name, end) for name, _, end in (one.rpartition("=") for one in given.judge)]
-    with committed() as ledger:
-        table = numbers_by(named, data, ledger)
-    result = {
-        "schema": SCHEMA,
-        **provenance(),
-        "seed": 0,  # nothing is drawn
-        "base_model_hash": basemodels.hash_of(BASE_MODEL),
-        "fingerprints": dict(named),
-        "data_hash": data.hash,
-        "data": {"name": data.name, "hash": data.hash, "n_pairs": len(data.pairs)},
-        **result_of(data, table),
-    }
+    given = parser.parse_args(arguments)
+    try:
+        check_writable(given.out and str(given.out), shards())
+        named = judges_told(given.judge)
+        data = read("hh-rlhf", Wanted(data_folder(given.data_dir), 1))
+        with committed() as ledger:
+            table = numbers_by(named, data, ledger)
+        result = {
+            "schema": SCHEMA,
+            **provenance(),
+            "seed": 0,  # nothing is drawn
+            "base_model_hash": basemodels.hash_of(BASE_MODEL),
+            "fingerprints": dict(named),
+            "data_hash": data.hash,
+            "data": {"name": data.name, "hash": data.hash, "n_pairs": len(data.pairs)},
+            **result_of(data, table),
+        }
+    except JudgeError as error:
+        parser.exit(2, f"{error}\n")
     write_result(given.out, result)
     print(table_of([result]))
 

@@ -84,7 +84,11 @@ def test_the_table_says_how_much_more_the_later_judges_know():
 
 @pytest.mark.parametrize(
     ("spec", "name", "method", "adapter"),
-    [("0.5B score=score", "0.5B score", "score", ""), ("a=b=direct:runs/x", "a=b", "direct", "runs/x")],
+    [
+        ("0.5B score=score", "0.5B score", "score", ""),
+        ("a=b=direct:runs/x", "a=b", "direct", "runs/x"),
+        ("x=score:runs/a=b", "x", "score", "runs/a=b"),
+    ],
 )
 def test_a_judge_is_told_by_name_method_and_adapter(spec, name, method, adapter):
     assert options_of(spec, "some") == (
