@@ -523,14 +523,23 @@ def test_parquet_values_that_json_has_no_word_for_become_text_and_nan_is_absent(
     assert pair.metadata == {"asked_on": "2024-03-04", "weights": [0.5, "inf"]}
 
 
-def test_bytes_of_a_parquet_file_are_text_in_utf_8_and_a_row_where_they_are_not_is_named(tmp_path):
-    rows = [ROW | {"prompt": "café?".encode(), "tags": ["été".encode()]}, ROW | {"prompt": b"caf\xe9?"}]
+def test_bytes_of_a_parquet_file_are_text_in_utf_8_and_a_prompt_that_is_none_is_refused(tmp_path):
+    rows = [
+        ROW | {"prompt": "café?".encode(), "tags": ["été".encode()]},
+        ROW | {"id": "q2", "prompt": b"caf\xe9?"},
+    ]
     (pair,) = read_pairs(parquet_file(tmp_path, rows[:1]))
     assert (pair.prompt, pair.metadata) == ("café?", {"tags": ["été"]})
-    said = (
-        "pairs.parquet row 2: prompt: byte 0xe9 is not UTF-8. Store text as UTF-8, or leave the column out."
+    assert problem_of(parquet_file(tmp_path, rows)) == (
+        "pairs.parquet row 2: prompt is bytes. It must be one text."
     )
-    assert problem_of(parquet_file(tmp_path, rows)) == said
+
+
+def test_pictures_beside_the_texts_of_a_parquet_file_are_passed_over(tmp_path):
+    picture = b"\x89PNG\r\n"
+    row = ROW | {"shot": picture, "shots": [{"bytes": picture, "path": "a.png"}], "kind": "sky"}
+    (pair,) = read_pairs(parquet_file(tmp_path, [row]))
+    assert pair.metadata == {"kind": "sky"}
 
 
 # --- files as a whole ------------------------------------------------------------------------------------

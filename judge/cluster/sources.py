@@ -21,7 +21,7 @@ from judge.errors import BadLines, InputError
 from judge.forms.reading import file_of, form_among, pairs_in
 from judge.io.content import ENDINGS, HEAD, PARQUET, PARQUET_MAGIC, begins_as_json_lines
 from judge.io.pairs import pair_to_json, unnamed_pairs
-from judge.io.rows import Row, bytes_of_input, plain_row, refuse_repeated_columns
+from judge.io.rows import Row, bytes_of_input, plain, refuse_repeated_columns
 from judge.records import Pair
 
 Say = Callable[[str], None]
@@ -140,7 +140,7 @@ def table_rows(name: str) -> Iterator[Sequence[Row]]:
         refuse_repeated_columns(file.schema_arrow.names, name)
         for batch in file.iter_batches(PARQUET_ROWS):
             records = batch.to_pylist()
-            yield [plain_row(one, f"{name} row {n}") for n, one in enumerate(records, start=n_read + 1)]
+            yield [Row(f"{name} row {n}", plain(one)) for n, one in enumerate(records, start=n_read + 1)]
             n_read += len(records)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from judge.frameworks.judging import FrameworkJudge, missing_extra, reason_of
 from judge.io.frames import verdicts_to_frame
 from judge.io.pairs import pairs_of, with_json_parsed
-from judge.io.rows import Cells, changed, plain_row
+from judge.io.rows import Cells, Row, changed, plain
 from judge.records import Pair, Verdict
 
 if TYPE_CHECKING:
@@ -78,5 +78,5 @@ class VerdictColumns:
 
 
 def _pairs(rows: Iterable[Cells], name: str) -> list[Pair]:
-    numbered = (plain_row(row, f"{name} row {number}") for number, row in enumerate(rows, start=1))
+    numbered = (Row(f"{name} row {number}", plain(row)) for number, row in enumerate(rows, start=1))
     return pairs_of(changed(numbered, with_json_parsed), name)

@@ -173,8 +173,10 @@ def with_ids(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
-    """Every column without a name of ours, and the keys of the metadata object."""
-    columns = {k: v for k, v in cells.items() if k not in (*SHORT_FORM, *LONG_FORM, *OPTIONAL)}
+    """Every column without a name of ours, and the keys of the metadata object; not what is bytes."""
+    columns = {
+        k: v for k, v in cells.items() if k not in (*SHORT_FORM, *LONG_FORM, *OPTIONAL) and not holds_bytes(v)
+    }
     given = cells.get("metadata")
     if given is None:
         return columns
@@ -183,6 +185,13 @@ def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
     if clash := next((name for name in given if name in columns), None):
         raise Wrong(f"{shown(clash)} is both a column and a key of metadata. Keep one of them.")
     return columns | given
+
+
+def holds_bytes(value: Any) -> bool:
+    """Whether bytes that are no text, of a picture say, are somewhere in a value of a table."""
+    if isinstance(value, dict):
+        return any(map(holds_bytes, value.values()))
+    return isinstance(value, bytes) or (isinstance(value, list) and any(map(holds_bytes, value)))
 
 
 Conversation = tuple[Message, ...]

@@ -300,40 +300,25 @@ def parquet_rows(data: bytes, name: str) -> Iterator[Row]:
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise InputError(f"{name}: cannot be read as Parquet ({first_line(error)}).") from error
     for number, record in enumerate(records, start=1):
-        yield plain_row(record, f"{name} row {number}")
-
-
-def plain_row(record: Cells, where: str) -> Row:
-    """A record of Parquet or of a data set as JSON has it, or what keeps a column of it from being that."""
-    cells: Cells = {}
-    for column, value in plain_items(record):
-        try:
-            cells[column] = plain(value)
-        except UnicodeDecodeError as error:
-            right = "Store text as UTF-8, or leave the column out."
-            return Row(where, Wrong(f"{word_for(column)}: {not_utf8(error.object[error.start], right)}"))
-    return Row(where, cells)
-
-
-def plain_items(value: Cells) -> Iterator[tuple[str, Any]]:
-    """What is in an object, without nulls and NaNs."""
-    return ((k, v) for k, v in value.items() if v is not None and v == v)
+        yield Row(f"{name} row {number}", plain(record))
 
 
 def plain(value: Any) -> Any:
     """A Parquet value as JSON has it: no nulls and NaNs in objects; dates and their like as text, bytes too.
 
-    Raises:
-        UnicodeDecodeError: bytes are no UTF-8.
+    Bytes that are no UTF-8, of a picture say, stay as they are: what has to be text says that they are none.
     """
     if isinstance(value, dict):
-        return {k: plain(v) for k, v in plain_items(value)}
+        return {k: plain(v) for k, v in value.items() if v is not None and v == v}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, bytes):
-        return value.decode("utf-8")
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return value
     return value if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
