@@ -439,7 +439,7 @@ def test_the_default_judge_judges_a_pair(tmp_path):
     finished = subprocess.run([*command, *ledger], capture_output=True, text=True, env=os.environ, check=True)
     verdict = json.loads(finished.stdout)
     assert verdict["status"] in ("consistent", "inconsistent")
-    assert verdict["judge"].startswith("qwen2.5-coder-0.5b+ladder-0.5b/score@embedded-cpu#")
+    assert verdict["judge"].startswith("qwen2.5-coder-0.5b+mixed-0.5b/score@embedded-cpu#")
 
 
 @pytest.mark.slow

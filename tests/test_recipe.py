@@ -116,8 +116,17 @@ def test_the_recipes_of_the_judges_of_single_answers_are_those_in_the_manifests_
     )
     assert made_by("ladder-1.5b", large)
     assert made_by("grade-1.5b", large["start_from"])
-    second = small["start_from"]
-    assert made_by("ladder-0.5b", small)
+    mixed = small["mixed"]
+    assert (mixed["share"], mixed["before"]["name"], mixed["after"]["name"]) == (
+        0.5,
+        "ladder-0.5b",
+        "large-0.5b",
+    )
+    assert made_by("large-0.5b", small | {"name": mixed["after"]["name"]})
+    third = small["start_from"]
+    assert third["hash"] == mixed["before"]["hash"]
+    assert made_by("ladder-0.5b", third)
+    second = third["start_from"]
     assert made_by("plea-0.5b", second, **{"train.start_from": "runs/grade-0.5b/adapter"})
     assert made_by("grade-0.5b", second["start_from"])
 
