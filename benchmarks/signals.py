@@ -123,10 +123,12 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     for name, one in {**result["ensembles"], **result["combined"]}.items():
         lines.append(f"| {name} | {cells(one)} | - |")
     data = result["data"]
+    costs = (f"{name} {1000 * took / data['n_pairs']:.1f}" for name, took in result["seconds"].items())
     lines += [
         "",
         f"{data['name']}: {data['n_pairs']} pairs, Qwen2.5-Coder 1.5B, on {result['gpu']}; percent with 95 % "
-        "intervals (Wilson); with length: correlation with the log of the lengths' ratio.",
+        "intervals (Wilson); with length: correlation with the log of the lengths' ratio. Milliseconds a "
+        f"pair: {', '.join(costs)} (lift and contrast together).",
     ]
     return "\n".join(lines)
 

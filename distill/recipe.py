@@ -541,7 +541,7 @@ def resolved(path: str) -> Path:
     """The file that a path means, links followed; what can be no file stays as it is: its reader says so."""
     try:
         return at_home(path).resolve()
-    except (OSError, ValueError, RuntimeError):  # ValueError: a NUL; RuntimeError: links in a circle
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle
         return at_home(path)
 
 
