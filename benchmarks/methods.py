@@ -2,7 +2,8 @@
 
 `python -m benchmarks.methods --engine embedded --engine vllm=.venv-vllm/bin/python` judges the same real
 MT-bench pairs in both orders with every method on every engine, in turns. Each engine is a process of its
-own, vLLM's in the environment it needs. What branch costs is counted apart: it is asked once a question.
+own, in the environment it needs: vLLM's, or one with `xllamacpp` for `llama.cpp=PYTHON`. What branch costs is
+counted apart: it is asked once a question.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from benchmarks import llamacpp
+from benchmarks.cpus import class_of, imitated, machine_of
 from benchmarks.speed import MT_BENCH_DATA, matmul_rate, matmul_shapes, sizes_of
 from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
 from judge.backends.vllm_engine import VllmBackend
@@ -26,6 +29,7 @@ from judge.datasets.dataset import data_folder
 from judge.datasets.mt_bench import voted_pairs
 from judge.evaluate import planned
 from judge.forms.reading import read_pairs
+from judge.hardware import multiplies_bfloat16
 from judge.io.pairs import write_pairs
 from judge.methods import MethodSettings, load_method
 from judge.models import basemodels
@@ -100,18 +104,25 @@ def answer(backend: Counting, method: str, pairs_file: str) -> dict[str, Any]:
     }
 
 
-def work(backend_spec: str, base_model: str) -> None:
-    """A worker: one request per line on standard input, one answer per line on standard output."""
-    backend = Counting(load_backend(backend_spec, Settings(base_model)))
-    for line in sys.stdin:
-        print(json.dumps(answer(backend, **json.loads(line))), flush=True)
+def work(spec: str, base_model: str) -> None:
+    """A worker: one request per line on standard input, one answer per line on standard output.
+
+    Args:
+        spec: a backend, or "llama.cpp:FILE" with a GGUF.
+    """
+    name, _, gguf = spec.partition(":")
+    served = llamacpp.serving(Path(gguf), base_model) if name == llamacpp.ENGINE else nullcontext(spec)
+    with served as backend_spec:
+        backend = Counting(load_backend(backend_spec, Settings(base_model)))
+        for line in sys.stdin:
+            print(json.dumps(answer(backend, **json.loads(line))), flush=True)
 
 
 class Worker:
     """An engine in a process of its own."""
 
-    def __init__(self, name: str, python: str, base_model: str) -> None:
-        command = [python, "-m", "benchmarks.methods", "--worker", name, "--base-model", base_model]
+    def __init__(self, spec: str, python: str, base_model: str) -> None:
+        command = [python, "-m", "benchmarks.methods", "--worker", spec, "--base-model", base_model]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, method: str, pairs_file: Path) -> dict[str, Any]:
@@ -132,8 +143,14 @@ class Worker:
 
 
 @contextmanager
-def workers(engines: dict[str, str], base_model: str) -> Iterator[dict[str, Worker]]:
-    started = {name: Worker(name, python, base_model) for name, python in engines.items()}
+def workers(engines: Mapping[str, str], base_model: str, folder: Path) -> Iterator[dict[str, Worker]]:
+    """A worker for each engine, by its name; `folder` takes the file that llama.cpp reads."""
+    specs = {name: name for name in engines}
+    if llamacpp.ENGINE in specs:
+        gguf = folder / "model.gguf"
+        basemodels.write_gguf(base_model, gguf)
+        specs[llamacpp.ENGINE] += f":{gguf}"
+    started = {name: Worker(specs[name], python, base_model) for name, python in engines.items()}
     try:
         yield started
     finally:
@@ -141,24 +158,31 @@ def workers(engines: dict[str, str], base_model: str) -> Iterator[dict[str, Work
             worker.close()
 
 
-def measure(engines: dict[str, str], base_model: str, files: Sequence[Path], warm_up: Path) -> dict[str, Any]:
-    """Every method on every engine over every file, the engines in turns; and the best matmul rate."""
+def measure(
+    engines: Mapping[str, str], methods: Sequence[str], base_model: str, files: Sequence[Path], warm_up: Path
+) -> dict[str, Any]:
+    """Each method on every engine over every file, the engines in turns; and the best matmul rate.
+
+    That rate is None where the CPU does not multiply bfloat16.
+    """
     config = sizes_of(basemodels.fetch(base_model).folder)
     parts: dict[str, list[dict[str, Any]]] = {}
     rates = []
-    with workers(engines, base_model) as started:
+    with workers(engines, base_model, warm_up.parent) as started:
         for worker in started.values():
-            worker.ask("cot", warm_up)
+            for method in methods:
+                worker.ask(method, warm_up)
         for number, file in enumerate(files, start=1):
-            rates.append(matmul_rate(config, 2048, "bfloat16"))
-            for method in METHODS:
+            if multiplies_bfloat16():
+                rates.append(matmul_rate(config, 2048, "bfloat16"))
+            for method in methods:
                 for name, worker in started.items():
                     one = worker.ask(method, file)
                     parts.setdefault(f"{name} {method}", []).append(one)
                     print(f"part {number} of {len(files)}, {name}, {method}: {line_of(one)}", flush=True)
     weights = sum(k * n for k, n in matmul_shapes(config)) * config["layers"]
     return {
-        "matmul_bf16": max(rates),
+        "matmul_bf16": max(rates, default=None),
         "flops_per_token": 2 * weights,
         "rows": [total_of(name, ones) for name, ones in parts.items()],
     }
@@ -197,7 +221,7 @@ def table_of(result: dict[str, Any]) -> str:
         each = seconds[row["engine"], row["method"]]
         times = each / seconds[row["engine"], "direct"]
         n_tokens = judging["tokens_computed"] + judging["tokens_written"]
-        rate = n_tokens * result["flops_per_token"] / judging["elapsed_s"] / result["matmul_bf16"]
+        reached, best = n_tokens * result["flops_per_token"] / judging["elapsed_s"], result["matmul_bf16"]
         once = "-"
         if shared["tokens_written"]:
             written = shared["tokens_written"] / row["n_questions"]
@@ -206,11 +230,36 @@ def table_of(result: dict[str, Any]) -> str:
             f"| {row['method']} | {row['engine']} | {each:.2f} ({1 / each:.2f}) | {times:.1f} "
             f"| {row['tokens_in'] / n:,.0f} | {judging['tokens_computed'] / n:,.0f} "
             f"| {judging['tokens_written'] / n:,.0f} | {100 * row['n_unparsed'] / (2 * n):.0f} % "
-            f"| {100 * rate:.0f} % | {once} |"
+            f"| {f'{100 * reached / best:.0f} %' if best else '-'} | {once} |"
         )
-    machine = f"{result['cores']} cores of {result['cpu']}, {result['matmul_bf16'] / 1e9:.0f} GFLOP/s"
-    lines += ["", f"{result['base_model']}, {result['n_pairs']} pairs, {machine} as the bf16 matmul rate."]
+    machine = f"{result['base_model']}, {result['n_pairs']} pairs, {result['cores']} cores of {result['cpu']}"
+    if best := result["matmul_bf16"]:
+        machine += f", {best / 1e9:.0f} GFLOP/s as the bf16 matmul rate"
+    lines += ["", f"{machine}."]
     return "\n".join(lines)
+
+
+def engines_table(results: Sequence[Mapping[str, Any]]) -> str:
+    """`direct` on each engine beside the embedded one, by class of CPU, as Markdown."""
+    lines = [
+        "| CPU | engine | s a pair, both orders | prompt tokens sent | computed | embedded: times as quick |",
+        "| --- " * 6 + "|",
+    ]
+    for result in results:
+        rows = {row["engine"]: row for row in result["rows"] if row["method"] == "direct"}
+        seconds = {name: row["judging"]["elapsed_s"] / row["n_pairs"] for name, row in rows.items()}
+        for name, row in rows.items():
+            n, times = row["n_pairs"], seconds[name] / seconds["embedded"]
+            lines.append(
+                f"| {class_of(result)} | {name} | {seconds[name]:.2f} | {row['tokens_in'] / n:,.0f} "
+                f"| {row['judging']['tokens_computed'] / n:,.0f} "
+                f"| {'-' if name == 'embedded' else f'{times:.2f}'} |"
+            )
+    captions = [
+        f"- {class_of(one)}: {one['n_pairs']} pairs, {one['base_model']}, {machine_of(one)}."
+        for one in results
+    ]
+    return "\n".join([*lines, "", *captions])
 
 
 def engine_of(text: str) -> tuple[str, str]:
@@ -221,7 +270,10 @@ def engine_of(text: str) -> tuple[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what each method costs on each engine.")
-    parser.add_argument("--engine", action="append", help="embedded, or vllm=PYTHON with the interpreter")
+    parser.add_argument(
+        "--engine", action="append", help="embedded, or vllm=PYTHON and llama.cpp=PYTHON with the interpreter"
+    )
+    parser.add_argument("--method", action="append", choices=METHODS, help="one of them; all by default")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--pairs", type=int, default=24, help="how many MT-bench pairs (turn 1)")
@@ -242,10 +294,12 @@ def main() -> None:
         first = Path(folder) / "warm-up.jsonl"
         write_pairs(first, [warm_up])
         engines = dict(map(engine_of, arguments.engine or ["embedded"]))
-        measured = measure(engines, arguments.base_model, files, first)
+        methods = arguments.method or METHODS
+        measured = measure(engines, methods, arguments.base_model, files, first)
     result = {
         "schema": "four-token-judge/methods/1",
         **provenance(),
+        "imitated": imitated(),
         **of_sample(arguments.base_model, MT_BENCH_DATA, pairs, arguments.seed),
         **measured,
     }

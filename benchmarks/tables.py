@@ -290,6 +290,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "plugin": plugin.table_of,
     "training": training.table_of,
     "methods": lambda results: methods.table_of(*results),
+    "engines": methods.engines_table,
     "branch": branch.table_of,
     "calibration": calibrated.table_of,
     "cluster": lambda results: cluster.table_of(*results),

