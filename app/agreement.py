@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -13,7 +14,7 @@ from judge.drawing.steps import cut_in_words
 from judge.errors import InputError
 from judge.metrics.bootstrap import Estimate
 from judge.provenance import as_json
-from judge.records import HumanVote, Pair, Share
+from judge.records import HumanVote, Pair, Share, Status, Verdict
 from judge.review.agreement import (
     JUDGE,
     Between,
@@ -23,11 +24,12 @@ from judge.review.agreement import (
     category_of,
     differing,
     differing_votes,
+    differs,
+    judged_pairs,
     kinds_of,
     study_of_votes,
     together,
 )
-from judge.review.queues import QueueFilter
 from judge.review.repeating import own_consistency
 from judge.study.calibrating import calibrate, format_fit
 from judge.study.study import Study
@@ -73,7 +75,7 @@ def page() -> None:
     chosen = chosen or next(iter(by_kind))
     those = by_kind[chosen]
     if (study := studies[chosen]) is not None:
-        by_category(study)
+        by_category(study, those, project.verdicts)
         calibration(study)
         offer_calibration(project, those)
         who_differs(project, those)
@@ -132,7 +134,7 @@ def headline(kind: str, votes: list[HumanVote], study: Study | None) -> None:
             )
 
 
-def by_category(study: Study) -> None:
+def by_category(study: Study, votes: list[HumanVote], verdicts: Mapping[str, Verdict]) -> None:
     rows: list[dict[str, Any]] = []
     for category, figures in study.standing(JUDGE).by_category.items():
         for name, label in BARS.items():
@@ -184,7 +186,7 @@ def by_category(study: Study) -> None:
     st.caption("The line under a bar is its 95 % interval. Click a bar to review its pairs.")
     points = chosen["selection"].get("bar") if chosen else None
     if points:
-        open_category(points[0])
+        open_bar(points[0], votes, verdicts)
 
 
 def legible(chart: Any) -> Any:
@@ -194,12 +196,13 @@ def legible(chart: Any) -> Any:
     return axes.configure_legend(labelColor=colour)
 
 
-def open_category(point: dict[str, Any]) -> None:
+def open_bar(point: dict[str, Any], votes: list[HumanVote], verdicts: Mapping[str, Verdict]) -> None:
     """Opens the pairs behind a bar on the Review page."""
-    looks = [QueueFilter.INCONSISTENT.value] if point["figure"] == "inconsistent" else []
-    st.session_state["kept_category"] = point["category"]
-    st.session_state["kept_looks"] = looks
-    st.switch_page(st.session_state["pages"]["review"])
+    category, figure = point["category"], point["figure"]
+    ids = judged_pairs(votes, verdicts, category)
+    if figure == BARS["inconsistent"]:
+        ids = [id for id in ids if verdicts[id].status is Status.INCONSISTENT]
+    shell.open_pairs(ids, f"pairs with votes, {category}: {figure}")
 
 
 def calibration(study: Study) -> None:
@@ -291,13 +294,8 @@ def who_differs(project: Project, votes: list[HumanVote]) -> None:
     ]
     shell.linked_columns_of(rows, behind, "who_differs")
     if st.button("Review the pairs where judge and people differ"):
-        open_differing()
-
-
-def open_differing() -> None:
-    st.session_state["kept_category"] = shell.ALL_CATEGORIES
-    st.session_state["kept_looks"] = [QueueFilter.DIFFER.value]
-    st.switch_page(st.session_state["pages"]["review"])
+        ids = {vote.pair_id for vote in votes if differs(vote, project.verdicts)}
+        shell.open_pairs(ids, "pairs on which people and the judge say different things")
 
 
 EVERYBODY = "everybody together"

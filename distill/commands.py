@@ -108,6 +108,11 @@ def collect(
 ) -> None:
     """Let the teacher read pairs in both orders. Interrupted, the same command goes on."""
     recipe, run = _run_of(config, limit, folder)
+    if on and recipe.collect.teacher.shards:
+        raise InputError(
+            f"--on {on}: the readings of this recipe's teacher are in files already, and nothing is asked. "
+            "Leave it out."
+        )
     with method_there(on, shards, workers, worker_cpus, worker_gpus, quiet) as method:
         _collect(recipe, run, data_dir, ledger, quiet, method=method, round_pairs=round_pairs)
 

@@ -24,6 +24,7 @@ VERDICT_TOKENS = 4
 
 NO_PROBABILITY = "the teacher gives no probability"
 NO_LETTER = "a tie, for which the student has no letter"
+NO_WINNER = "no winner, so neither answer has the better grade"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +116,22 @@ def reply_rows(asked: Sequence[Asked], encoder: PromptEncoder, end_of_turn: int)
     return rows
 
 
-def teachable(examples: Sequence[Example], ties: bool, is_soft: bool) -> tuple[list[Example], Counter[str]]:
-    """The examples that give a student something to learn, and how many others there are, by reason."""
+def teachable(
+    examples: Sequence[Example], ties: bool, is_soft: bool, by_grade: bool = False
+) -> tuple[list[Example], Counter[str]]:
+    """The examples that give a student something to learn, and how many others there are, by reason.
+
+    Args:
+        by_grade: whether the student grades single answers: then one without a winner says nothing, unless
+            its probability is learned.
+    """
     left_out: Counter[str] = Counter()
     kept = []
     for one in examples:
         if is_soft and one.p_a is None:
             left_out[NO_PROBABILITY] += 1
+        elif by_grade and not is_soft and one.winner is None:
+            left_out[NO_WINNER] += 1
         elif not any(choice in letters_of(ties).values() for choice in one.choices.values()):
             left_out[NO_LETTER] += 1
         else:

@@ -386,7 +386,8 @@ def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> Ver
         origin = {"pairs": recipe.collect.pairs.named, "selection": source}
         warning, within = selected["warning"], selected.get("within")
         criteria = selected.get("criteria", ())
-    taught, untaught = teachable(examples, recipe.student_ties, settings.targets == "soft")
+    by_grade, is_soft = settings.method == "score", settings.targets == "soft"
+    taught, untaught = teachable(examples, recipe.student_ties, is_soft, by_grade)
     kept = [one for one in taught if one.part is Part.TRAIN]
     if not kept:
         why = f" ({counts_in_words(untaught)})" if untaught else ""

@@ -298,7 +298,7 @@ class Train(Block):
     votes: str = ""
     """With targets votes, the file of votes on collect.pairs; select's filter and margin then do nothing."""
     start_from: str = ""
-    """Folder of an adapter to go on from; "" starts a new one. One that learned votes needs targets votes."""
+    """Folder of an adapter to go on from, in its shape; "" starts a new one. Of votes: needs targets votes."""
     symmetry: Weight = 0.0
     """Weight of the term that pulls the two orders' probabilities of one answer together; 0 is off."""
     contrast: PerPair = 0.0
@@ -497,6 +497,7 @@ class Rule:
         return f"{self.keys[0]}: {self.must} (found: {', '.join(values)})"
 
 
+VOTES_ON_ALL = "votes are on the pairs of the file, from the first on: leave it out"
 SOURCE, PATH, SPLIT = (f"collect.pairs.{name}" for name in ("source", "path", "split"))
 METHOD, SAMPLES, VOTE, TEMPERATURE, JURY = (
     f"collect.teacher.{name}" for name in ("method", "samples", "vote", "temperature", "jury")
@@ -577,8 +578,11 @@ RULES = (
     ),
     Rule(
         (SPLIT, PATH),
-        lambda r: r.collect.pairs.split != "train" and bool(r.collect.pairs.path),
-        "only the hub has splits, a file is read whole: leave it out",
+        lambda r: (
+            r.collect.pairs.split != "train"
+            and bool(r.collect.pairs.path or r.collect.pairs.source == "hh_rlhf")
+        ),
+        "only the hub's OASST has splits, a file is read whole: leave it out",
     ),
     Rule(
         (TEMPERATURE, SAMPLES, METHOD),
@@ -689,6 +693,16 @@ RULES = (
         (SOURCE, "train.targets"),
         lambda r: r.train.targets == "votes" and r.collect.pairs.source != "file",
         "votes name the pairs of a file by their ids: must be file",
+    ),
+    Rule(
+        ("collect.pairs.hh_rlhf", "train.targets"),
+        lambda r: r.train.targets == "votes" and bool(r.collect.pairs.hh_rlhf),
+        VOTES_ON_ALL,
+    ),
+    Rule(
+        ("collect.pairs.skip", "train.targets"),
+        lambda r: r.train.targets == "votes" and bool(r.collect.pairs.skip),
+        VOTES_ON_ALL,
     ),
     Rule(
         ("train.start_from", "train.targets"),

@@ -5,6 +5,7 @@ Where rows come from does not matter here: the majority of sampled answers, trac
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,8 @@ def row_from_cells(cells: Mapping[str, Any]) -> Row:
     weight = cells.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
         raise Wrong(f"weight is {shown(weight)}. It must be a number above 0.")
+    if weight > sys.float_info.max:
+        raise Wrong(f"weight is {shown(weight)}. It must be at most {sys.float_info.max:.1e}.")
     sign = cells.get("sign", RIGHT)
     if isinstance(sign, bool) or sign not in (RIGHT, WRONG):
         raise Wrong(f"sign is {shown(sign)}. It must be {RIGHT} of a right reply, {WRONG} of a wrong one.")

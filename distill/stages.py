@@ -242,7 +242,8 @@ def shares_of(recipe: Recipe, selection: Selection, n_read: int) -> tuple[float,
     Two pairs more, of which one is kept, stand for what is not known after a few.
     """
     n_trained = sum(one.part is Part.TRAIN for one in selection.kept)
-    made = 1 + recipe.train.contrast + recipe.train.constraints
+    it = recipe.train
+    made = 1 + it.contrast + it.constraints + sum(it.constructed.values())
     kept, trained = ((n + 1) / (n_read + 2) for n in (len(selection.kept), n_trained))
     return kept, made * trained
 

@@ -177,7 +177,9 @@ class Student:
         import peft
 
         if start_from:
-            return peft.PeftConfig.from_pretrained(str(start_from.folder))
+            config = peft.PeftConfig.from_pretrained(str(start_from.folder))
+            config.lora_dropout = lora.dropout  # of this training, not of the adapter
+            return config
         n_layers: int = base.config.num_hidden_layers
         n_adapted = max(1, round(lora.layers * n_layers))
         return peft.LoraConfig(

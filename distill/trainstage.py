@@ -196,7 +196,8 @@ def start_of(recipe: Recipe) -> Adapter | None:
 
     Raises:
         ModelError: it is not an adapter, or another base model's.
-        InputError: it learned people's votes, and this recipe is to learn from a teacher alone.
+        InputError: it learned people's votes, and this recipe is to learn from a teacher alone; or it has
+            another shape than the recipe says.
     """
     if not recipe.train.start_from:
         return None
@@ -205,7 +206,27 @@ def start_of(recipe: Recipe) -> Adapter | None:
     check_one_lora(adapter, "train.start_from")
     if adapter.manifest["targets"] == "votes" and recipe.train.targets != "votes":
         raise InputError(f"{adapter.folder}: learned people's votes. Only targets votes may go on from it.")
+    check_shape(recipe, adapter)
     return adapter
+
+
+def check_shape(recipe: Recipe, start: Adapter) -> None:
+    """Raises InputError where the recipe says another shape than that of the adapter it goes on from."""
+    settings, lora = recipe.train, start.manifest["lora"]
+    first, last = lora["layers"]
+    n_adapted = max(1, round(settings.layers * (last + 1)))
+    fits = {
+        "rank": settings.rank == lora["rank"],
+        "alpha": settings.alpha == lora["alpha"],
+        "layers": n_adapted == last + 1 - first,
+        "modules": not settings.modules or sorted(settings.modules) == lora["modules"],
+    }
+    has = {**lora, "layers": f"{last + 1 - first} of {last + 1}"}
+    for name in (name for name in fits if name in settings.model_fields_set and not fits[name]):
+        raise InputError(
+            f"train.{name}: {getattr(settings, name)}, and {start.folder}, from which training goes on, has "
+            f"{has[name]}. Leave it out, or start anew."
+        )
 
 
 def others_of(recipe: Recipe) -> dict[str, str]:
@@ -300,7 +321,8 @@ def plan_training(
     if shape.n_steps < n_all and lessons.n_watched < FEW_WATCHED:
         shape = replace(shape, n_looks=min(1, shape.n_looks))
     whole = Shape(n_all, tuple(range(len(watched))), min(settings.evaluations, n_all) if watched else 0)
-    shape = kept_shape(folder.training / "plan.json", training.checkpoint.key, shape)
+    same_time = sha256_of_json([training.checkpoint.key, budget.seconds])
+    shape = kept_shape(folder.training / "plan.json", same_time, shape)
     if shape != whole:
         key = sha256_of_json([training.checkpoint.key, asdict(shape)])
         training.shorten(shape.n_steps, shape.watched, shape.n_looks, key)
@@ -315,7 +337,8 @@ def plan_training(
 
 
 def kept_shape(path: Path, key: str, shape: Shape) -> Shape:
-    """The plan in this file where it is of the same training, else the one given, which is then in it."""
+    """The plan in this file where it is of the same training in the same time, else the one given, which is
+    then in it."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("key") == key:

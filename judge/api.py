@@ -340,7 +340,7 @@ class Judge:
     def are_known(self, pairs: Sequence[Pair]) -> list[bool]:
         """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it."""
         contents = {pair.content_hash for pair in pairs if not is_identical(pair)}
-        made = self._ledger.made(self.identity.fingerprint, contents)
+        made = self._ledger.made(self._method.identity.fingerprint, contents)
         return [is_identical(pair) or pair.content_hash in made for pair in pairs]
 
     def warm_up(self) -> None:

@@ -180,7 +180,10 @@ class JudgeOptions:
 
         names = ("concurrency", "requests_per_minute", "strict", "progress")
         ours = replace(Settings(), **{name: getattr(self.settings, name) for name in names})
-        if named := list(_unlike(self, JudgeOptions(backend=self.backend, settings=ours))):
+        whole = replace(
+            self, calibration="", abstain_below=None
+        )  # a rule comes after the readings, so it is ours
+        if named := list(_unlike(whole, JudgeOptions(backend=self.backend, settings=ours))):
             raise InputError(
                 f"--backend {self.backend}: the judge is the service's own, and {', '.join(named)} would "
                 "name another one. Leave that out here, and give it to `judge serve`."

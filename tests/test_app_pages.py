@@ -24,7 +24,7 @@ from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.methods import MemoryStore
 from judge.options import JudgeOptions, judge_options
 from judge.progress import silent
-from judge.records import Ballot, Cut, Message, Pair
+from judge.records import Ballot, Cut, HumanVote, Message, Pair, Status
 from judge.review.pairindex import IndexEntry
 from judge.review.queues import shown_left
 from judge.review.settings import AppSettings, start_with
@@ -553,25 +553,32 @@ def test_the_judge_reads_the_pairs_when_asked_and_filters_know_it(open_app, root
     assert not [one for one in session.button if one.label == "Read"]
 
 
-def test_a_bar_opens_the_pairs_behind_it(open_app):
-    session = open_app()
-
-    def script(point):
+def test_a_bar_opens_the_pairs_that_it_counts():
+    def script(point, votes, verdicts):
         import streamlit as st
 
         from app import agreement
 
         st.switch_page = lambda page: None
-        agreement.open_category(point)
+        agreement.open_bar(point, votes, verdicts)
 
-    for figure, looks in (("inconsistent", ["inconsistent"]), ("agreement, strict", [])):
-        opened = AppTest.from_function(script, args=({"category": "math", "figure": figure},))
+    pairs = [
+        pair_of("long a", "b", "Q?", id, category=category)
+        for id, category in (("p0", "math"), ("p1", "math"), ("p2", "art"), ("p3", "math"), ("p4", "math"))
+    ]
+    made = judge_pairs(pairs[:4], LONGER.load(silent, MemoryStore()))
+    verdicts = {one.pair_id: one for one in made}
+    verdicts["p1"] = replace(verdicts["p1"], status=Status.INCONSISTENT)
+    votes = [HumanVote(one.id, "ada", Ballot.A, category=one.category) for one in (*pairs[:3], pairs[4])]
+    for figure, ids in (("inconsistent", {"p1"}), ("agreement, strict", {"p0", "p1"})):
+        point = {"category": "math", "figure": figure}
+        opened = AppTest.from_function(script, args=(point, votes, verdicts))
         opened.session_state["pages"] = {"review": None}
+        opened.session_state["kept_text"] = "words of an earlier search"
         opened.run()
         assert not opened.exception
-        assert opened.session_state["kept_category"] == "math"
-        assert opened.session_state["kept_looks"] == looks
-    assert not session.exception
+        assert opened.session_state["picked"] == (f"pairs with votes, math: {figure}", ids)
+        assert opened.session_state["kept_text"] == ""
 
 
 @pytest.mark.parametrize("page", ["Why", "Rank", "Progress", "Agreement", "Adjudicate", "Try it", "Export"])

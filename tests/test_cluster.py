@@ -710,3 +710,17 @@ def test_a_simulated_worker_fails_one_block_in_a_hundred():
     made = [simulated._work(replace(FOUR[0], name=str(n))) for n in range(2000)]
     assert 2 < sum(isinstance(one, Failed) for one in made) < 60
     assert max(one.elapsed_s for one in made if isinstance(one, Done)) == pytest.approx(3e-9)
+
+
+def test_names_of_files_hold_in_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet.txt").write_text("http://127.0.0.1:1\n", encoding="utf-8")
+    (tmp_path / "ranker").mkdir()
+    (tmp_path / "longer").touch()
+    options = running.settled_options(
+        judge_options(backend="server:fleet.txt", ranker="ranker", adapter="lora")
+    )
+    assert (options.backend, options.ranker) == (f"server:{tmp_path}/fleet.txt", f"{tmp_path}/ranker")
+    assert options.settings.adapter == "lora"
+    for backend in ("scripted:longer", "server:http://127.0.0.1:1", "embedded"):
+        assert running.settled_options(judge_options(backend=backend)).backend == backend

@@ -11,6 +11,7 @@ from pairs import pair_of
 from distill.examples import (
     NO_LETTER,
     NO_PROBABILITY,
+    NO_WINNER,
     VerdictRow,
     batches_of,
     sharpened,
@@ -103,6 +104,15 @@ def test_an_order_without_a_letter_has_no_row_and_an_example_without_any_is_coun
     kept, left_out = teachable([half, none], ties=False, is_soft=False)
     assert (kept, dict(left_out)) == ([half], {NO_LETTER: 1})
     assert [row.order for row in token_rows(kept, encoder, END, ties=False, is_soft=False)] == [Order.BA]
+
+
+def test_a_student_of_grades_learns_nothing_hard_of_a_pair_without_a_winner():
+    firsts = {Order.AB: Choice.FIRST, Order.BA: Choice.FIRST}
+    flips = Example(pair_of(), firsts, 0.6, Part.TRAIN)
+    kept, left_out = teachable([flips, example()], ties=False, is_soft=False, by_grade=True)
+    assert (kept, dict(left_out)) == ([example()], {NO_WINNER: 1})
+    assert teachable([flips], ties=False, is_soft=True, by_grade=True)[0] == [flips]
+    assert teachable([flips], ties=False, is_soft=False)[0] == [flips]
 
 
 def test_soft_targets_need_a_probability():

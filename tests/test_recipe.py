@@ -327,7 +327,18 @@ def test_an_unknown_key_is_told_the_right_ones():
         ),
         (
             {"collect__pairs__path": "x.jsonl", "collect__pairs__split": "validation"},
-            "collect.pairs.split: only the hub has splits",
+            "collect.pairs.split: only the hub's OASST has splits",
+        ),
+        (
+            {"collect__pairs__source": "hh_rlhf", "collect__pairs__split": "validation"},
+            "collect.pairs.split: only the hub's OASST has splits",
+        ),
+        *(
+            (
+                {"train": VOTES_MODE, "collect__pairs": {**OWN_PAIRS, **more}},
+                f"collect.pairs.{next(iter(more))}: votes are on the pairs of the file, from the first on",
+            )
+            for more in ({"skip": 3}, {"hh_rlhf": 5})
         ),
         ({"collect__teacher__samples": 3}, "collect.teacher.temperature: at 0 all samples are alike"),
         (

@@ -75,6 +75,11 @@ def test_every_wrong_line_is_named_with_what_is_right(tmp_path):
         },
         "weight is 0. It must be a number above 0.": {"prompt": "a", "reply": "b", "weight": 0},
         "weight is True. It must be a number above 0.": {"prompt": "a", "reply": "b", "weight": True},
+        "weight is " + "1" + 56 * "0" + ".... It must be at most 1.8e+308.": {
+            "prompt": "a",
+            "reply": "b",
+            "weight": 10**400,
+        },
         "reply is empty. It must be what is to be learned.": {"prompt": "a", "reply": ""},
         "reply is a number. It must be one text.": {"prompt": "a", "reply": 4},
         "prompt is a number. It must be text or a list of messages.": {"prompt": 4, "reply": "b"},

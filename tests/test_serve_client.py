@@ -18,7 +18,8 @@ from judge.backends.endpoint import PATIENCE
 from judge.backends.service import ServiceBackend
 from judge.cli.main import app
 from judge.errors import BackendError, InputError
-from judge.io.pairs import with_ids, write_pairs
+from judge.io.criteria import criteria_given
+from judge.io.pairs import pair_to_json, with_ids, write_pairs
 from judge.io.verdicts import read_verdicts
 from judge.options import judge_options
 from judge.records import Message, Status, Unparsed
@@ -85,6 +86,28 @@ def test_only_what_a_judge_may_see_is_sent(monkeypatch):
     [pair] = seen
     assert (pair.id, pair.category, pair.metadata) == (PAIRS[4].content_hash, None, {})
     assert pair.content_hash == PAIRS[4].content_hash
+
+
+def test_a_pair_is_judged_by_its_own_criteria():
+    pairs = [replace(pair, criteria=criteria_given(["fee: names the fee | weight 2"])) for pair in FOUR_PAIRS]
+    with serving(method="bsm") as service:
+        served = judged(f"judge:{service.url}", pairs)
+    assert served == judged("scripted:longer", pairs, method="bsm")
+    assert served != judged("scripted:longer", FOUR_PAIRS, method="bsm")
+
+
+def test_a_band_of_undecided_is_the_askers_own():
+    with serving() as service:
+        served = judged(f"judge:{service.url}", FOUR_PAIRS, abstain_below=1.0)
+    assert any(one.is_undecided for one in served)
+    assert served == judged("scripted:longer", FOUR_PAIRS, abstain_below=1.0)
+
+
+def test_a_service_whose_verdicts_are_under_a_rule_is_refused():
+    with serving(abstain_below=0.9) as service:
+        with pytest.raises(BackendError, match=r"\+abstaining@.* Start `judge serve` without --calibration"):
+            judged(f"judge:{service.url}", FOUR_PAIRS)
+        assert service.post("/compare", pair_to_json(FOUR_PAIRS[0])).status == 200
 
 
 def test_slow_methods_come_with_their_steps_and_scores():

@@ -129,6 +129,14 @@ def test_what_training_reads_is_looked_for_before_anything_is_collected(here, co
     assert collected.exit_code == 0, "the round before may still be to come"
 
 
+def test_a_teacher_whose_readings_are_in_a_file_is_not_asked_elsewhere(here):
+    collect = "{pairs: {source: file, path: pairs.jsonl}, teacher: {recorded: shard.jsonl.gz}}"
+    Path("trial.yaml").write_text(f"name: trial\ncollect: {collect}\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["distill", "collect", "--config", "trial.yaml", "--on", "ray:local"])
+    with pytest.raises(InputError, match=r"^--on ray:local: the readings of this recipe's teacher are in "):
+        raise done.exception
+
+
 def test_a_failure_leaves_no_manifest_and_the_next_run_asks_only_what_is_missing(here, monkeypatch):
     asked: list[int] = []
     choose = ScriptedBackend.choose

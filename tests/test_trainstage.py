@@ -20,7 +20,7 @@ from distill.folder import RunFolder
 from distill.recipe import recipe_of, recipe_to_json
 from distill.stages import run_collect, run_select
 from distill.train import Training
-from distill.trainstage import chance_warning, run_train
+from distill.trainstage import chance_warning, run_train, start_of
 from judge.backends import ChoiceProbabilities, Settings, load_backend
 from judge.backends.embedded import EmbeddedBackend
 from judge.cli.main import app
@@ -292,6 +292,33 @@ def test_training_may_go_on_from_an_adapter_and_says_from_which(here, tiny):
         name: start.manifest[name] for name in ("settings", "data", "start_from")
     }
     assert second["metrics"]["before"] | {"step": 0} == first["metrics"]["after"] | {"step": 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"rank": 5},
+            r"train\.rank: 5, and .*runs/trial/adapter, from which training goes on, has 4\. Leave",
+        ),
+        ({"alpha": 7}, r"train\.alpha: 7, and .* has \d+\. Leave"),
+        ({"layers": 1.0}, r"train\.layers: 1\.0, and .* has 1 of 2\. Leave"),
+        ({"modules": ["q_proj"]}, r"train\.modules: \['q_proj'\], and .* has \['down_proj', "),
+    ],
+)
+def test_a_recipe_that_says_another_shape_than_its_start_has_is_refused(here, tiny, changes, words):
+    trained(recipe(tiny))
+    with pytest.raises(InputError, match=words):
+        start_of(recipe(tiny, start_from=str(RUN.adapter), **changes))
+    assert start_of(recipe(tiny, start_from=str(RUN.adapter))).name == "trial"
+
+
+def test_dropout_is_that_of_the_training_and_not_of_its_start(here, tiny):
+    trained(recipe(tiny))
+    second = RunFolder(Path("runs/second"))
+    trained(recipe(tiny, start_from=str(RUN.adapter), dropout=0.25), second)
+    config = json.loads((second.adapter / "adapter_config.json").read_text("utf-8"))
+    assert config["lora_dropout"] == 0.25
 
 
 def test_an_adapter_of_another_base_model_is_no_start(here, tiny, tmp_path):

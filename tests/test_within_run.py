@@ -15,7 +15,8 @@ from distill.checkpoint import Checkpoint
 from distill.clean import HeldOut
 from distill.folder import RunFolder
 from distill.recipe import recipe_of, recipe_to_json
-from distill.stages import run_collect, run_select
+from distill.selection import Selection
+from distill.stages import run_collect, run_select, shares_of
 from distill.traces import read_traces
 from distill.train import Training, VerdictTraining, rate_at
 from distill.trainstage import run_train, try_training
@@ -249,6 +250,31 @@ def test_a_killed_run_goes_on_with_the_plan_that_it_had(clock, tiny, monkeypatch
     assert clock.n_asked == n_asked
     assert trained["metrics"]["n_steps"] == numbers[-1][1] == planned
     assert numbers[0][0] > 1
+
+
+def test_a_killed_run_with_another_time_is_planned_anew(clock, tiny):
+    def kill(stage, done, total):
+        if stage.startswith("training") and done == total - 1:
+            raise Killed
+
+    made = recipe(tiny, epochs=4)
+    clock.step_s = 0.1
+    run_collect(made, RUN, None)
+    clock.step_s = 3.0
+    with pytest.raises(Killed):
+        run(made, clock, 60, kill)
+    _, trained = run(made, clock, 6000)
+    assert (trained["within"]["is_cut"], trained["within"]["epochs"]) == (False, 4)
+
+
+def test_pairs_made_by_construction_count_where_time_is_shared_out(tiny):
+    one = Selection((), {}, "swap", 0.0, False, 0.2, 0)
+    plain, more = (
+        shares_of(recipe(tiny, **train), one, 8)
+        for train in ({}, {"constructed": {"other_request": 0.5, "form": 1.5}})
+    )
+    assert plain[0] == more[0]
+    assert more[1] == 3 * plain[1]
 
 
 def test_without_held_out_pairs_less_than_an_epoch_ends_with_an_adapter(clock, tiny):

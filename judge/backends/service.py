@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, NoReturn
 
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
@@ -14,7 +14,7 @@ from judge.errors import BackendError
 from judge.io.pairs import pair_to_json
 from judge.io.rows import Wrong
 from judge.io.verdicts import verdict_from_cells
-from judge.records import Engine, Identity, Pair, Prompt, Unparsed, Verdict
+from judge.records import Engine, Identity, Pair, Prompt, Unparsed, Verdict, has_rule
 
 SERVICE = Kind(
     backend="judge",
@@ -57,7 +57,14 @@ class ServiceBackend:
                 async def job(session: Session) -> Identity:
                     return await session.ask("/health", None, identity_in)
 
-                self._identity = self._server.known_by(job, lambda identity: identity.fingerprint)
+                identity = self._server.known_by(job, lambda identity: identity.fingerprint)
+                if has_rule(identity.fingerprint):
+                    raise BackendError(
+                        f"{self._server.url}: its judge is {identity.fingerprint}, and a ledger keeps "
+                        "readings from before a calibration or a band of undecided. Start `judge serve` "
+                        "without --calibration and --abstain-below, and give them here."
+                    )
+                self._identity = identity
             return self._identity
 
     def news(self) -> tuple[str, ...]:
@@ -85,8 +92,8 @@ class ServiceBackend:
             )
 
     def _job(self, pair: Pair, fingerprint: str) -> Job[Verdict]:
-        row = pair_to_json(Pair(pair.content_hash, pair.conversation_a, pair.conversation_b))
-        row |= {name: value for name in ("system", "reference") if (value := getattr(pair, name)) is not None}
+        seen = replace(pair, id=pair.content_hash, category=None, metadata={})
+        row = pair_to_json(seen)
 
         async def job(session: Session) -> Verdict:
             read = self._verdict_of(session.url, pair, fingerprint)

@@ -145,6 +145,10 @@ def planned_there(
     return blocks_of(spans, checked, limit, seed)
 
 
+BY_ADDRESS = ("server", "judge")
+"""Backends that may be named by a file of addresses."""
+
+
 def settled_options(options: JudgeOptions) -> JudgeOptions:
     """The options with the names of files and folders as they are called from any folder."""
 
@@ -152,9 +156,12 @@ def settled_options(options: JudgeOptions) -> JudgeOptions:
         return str(Path(name).absolute()) if name and Path(name).exists() else name
 
     settings = options.settings
+    kind, _, argument = options.backend.partition(":")
     return replace(
         options,
+        backend=f"{kind}:{whole(argument)}" if kind in BY_ADDRESS else options.backend,
         calibration=whole(options.calibration),
+        ranker=whole(options.ranker),
         settings=replace(
             settings, adapter=whole(settings.adapter), base_model=whole(settings.base_model), progress=silent
         ),

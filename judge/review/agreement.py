@@ -256,6 +256,12 @@ def differing_votes(
     ]
 
 
+def judged_pairs(votes: Iterable[HumanVote], verdicts: Mapping[str, Verdict], category: str) -> list[str]:
+    """The ids of a category's pairs that have votes and a verdict, each once."""
+    those = (vote.pair_id for vote in votes if (vote.category or NO_CATEGORY) == category)
+    return [id for id in dict.fromkeys(those) if id in verdicts]
+
+
 def differs(vote: HumanVote, verdicts: Mapping[str, Verdict]) -> bool | None:
     """Whether a vote differs from the judge's verdict on its pair; None where there is none to be read."""
     verdict = verdicts.get(vote.pair_id)
