@@ -13,7 +13,7 @@ from judge.backends import load_backend, news_of, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs, judge_until
 from judge.io.durations import over_after, seconds_in
-from judge.io.given import NEEDS_QUESTION
+from judge.io.given import asked, one_system, optional_given, text_given
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
@@ -229,12 +229,11 @@ class Judge:
             InputError: something that is not text, or an empty prompt.
             BackendError: the engine failed.
         """
-        for name, text in (("a", a), ("b", b)):
-            if not isinstance(text, str):
-                raise InputError(f"{name} is {type(text).__name__}. It must be the text of an answer (str).")
-        if isinstance(prompt, str) and not prompt.strip():
-            raise InputError(f"prompt is empty. {NEEDS_QUESTION}")
-        [verdict] = self.judge([Pair.of(prompt, a, b, reference=reference, system=system)])
+        in_prompt, question = asked(prompt)
+        answers = (text_given(text, name) for name, text in (("a", a), ("b", b)))
+        known = optional_given(reference, "reference")
+        pair = Pair.of(question, *answers, reference=known, system=one_system(in_prompt, system))
+        [verdict] = self.judge([pair])
         return verdict
 
     def judge(self, pairs: Iterable[Pair], *, within: str | None = None) -> list[Verdict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -205,8 +206,26 @@ def test_what_is_no_pair_is_named(longer, pairs, words):
 
 
 def test_an_answer_that_is_no_text_is_named(longer):
-    with pytest.raises(InputError, match=r"^b is NoneType. It must be the text of an answer \(str\)\.$"):
+    with pytest.raises(InputError, match=r"^b is None\. It must be text\.$"):
         longer.compare("Why?", "x", None)
+
+
+def test_what_is_compared_is_understood_or_refused_by_name(longer):
+    question = [Message("system", "Be brief."), Message("user", "Why?")]
+    as_objects = [{"role": one.role, "content": one.content} for one in question]
+    known = longer.compare("Why?", "xx", "x", system="Be brief.", reference="because")
+    assert longer.compare(question, "xx", "x", reference="because") == known
+    assert longer.compare(as_objects, "xx", "x", reference="because") == known
+    for given, words in (
+        ((["Why?"], "a", "b"), "prompt, message 1 is of type str. It must be an object with role and"),
+        (("Why?", "caf\udce9", "b"), r"a has \udce9, which stands alone and is only half a character"),
+        ((3, "a", "b"), "prompt is 3 (int). It must be text, or a list of messages"),
+    ):
+        with pytest.raises(InputError, match=re.escape(words)):
+            longer.compare(*given)
+    for name in ("reference", "system"):
+        with pytest.raises(InputError, match=rf"^{name} is 3 \(int\)\. It must be text\.$"):
+            longer.compare("Why?", "a", "b", **{name: 3})
 
 
 def test_its_options_are_those_of_the_command_line():

@@ -198,6 +198,10 @@ def test_one_category_alone_can_be_asked_for(own):
     [
         (["mt-bunch"], "no such data set. There are mt-bench, oasst, llmbar, hh-rlhf, "),
         (["mt-bunch"], "Did you mean mt-bench?"),
+        (
+            ["pairs.jsonl", "--votes", "votes.jsonl", "--out", "-", "--html", "-"],
+            "-: two outputs would be mixed",
+        ),
         (["pairs.jsonl", "--votes", "votes.jsonl", "--category", "left"], "There are: even, odd."),
         (["pairs.jsonl", "--turn", "first"], "--turn first: must be 1, 2, ..., or any."),
         (["pairs.jsonl", "--votes", "missing.jsonl"], "missing.jsonl"),

@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 from typer.testing import CliRunner
 
 from judge._version import __version__
+from judge.cli import console
 from judge.cli import main as cli
 from judge.cli.main import app
 from judge.errors import InputError
@@ -154,6 +156,9 @@ def test_compare_shows_a_reply_that_could_not_be_read(run):
 @pytest.mark.slow
 def test_compare_without_all_three_texts_says_what_is_missing(run):
     assert_one_line(run("compare", "--prompt", "q", "--a", "x"), "missing --b", "standard input")
+    for option in ("--reference", "--system"):
+        words = f"{option} belongs to --prompt, --a and --b, and pair.json has its pair's own."
+        assert_one_line(run("compare", "pair.json", option, "4"), words)
     assert_one_line(run("compare", "--prompt", "q", "--prompt-file", "q"), "give one of the two")
     assert_one_line(run("compare", "--prompt-file", "none", "--a", "x", "--b", "y"), "none")
     assert_one_line(run("compare", "--prompt", " ", "--a", "x", "--b", "y"), "--prompt is empty")
@@ -217,6 +222,7 @@ def test_limit_takes_the_first_pairs_and_with_a_seed_a_sample_that_repeats(run, 
     assert sampled == sorted(sampled) == ids("--limit", 5, "--seed", 7)
     assert sampled != ids("--limit", 5, "--seed", 8)
     assert len(ids("--limit", 99)) == 30
+    assert_one_line(run("run", "many.jsonl", "--seed", 7), "--seed: it draws a sample of --limit pairs")
 
 
 def test_a_bad_file_reports_every_bad_line_and_judges_nothing(run, tmp_path):
@@ -259,6 +265,12 @@ def test_report_comes_in_four_formats(run, pairs_file, tmp_path):
     assert json.loads((tmp_path / "r.json").read_text())
     markdown = run("report", "v.jsonl", "--markdown", "-")
     assert markdown.stdout.startswith("#")
+    assert_one_line(
+        run("report", "v.jsonl", "--markdown", "-", "--json", "-"), "-: two outputs would be mixed"
+    )
+    assert_one_line(
+        run("report", "v.jsonl", "--metric", "x"), "--metric: it is worked out from people's votes"
+    )
 
 
 @pytest.mark.slow
@@ -370,6 +382,14 @@ def test_interrupted_by_hand_it_says_how_to_go_on(run, tmp_path, tiny):
 def listen_to_interrupts():
     """What a shell starts in the background ignores them, and so would all that these tests start."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize(("is_kept", "words"), [(True, "goes on there"), (False, "nothing is kept")])
+def test_an_interrupt_says_whether_what_was_done_is_kept(is_kept, words, capsys):
+    with pytest.raises(typer.Exit), console.interruptible(is_kept):
+        raise KeyboardInterrupt
+    assert words in capsys.readouterr().err
+    assert ("begins anew" in console.time_is_up(1, 2, is_kept)) is not is_kept
 
 
 def test_an_interrupt_at_any_other_moment_is_one_line_too(monkeypatch, capsys):

@@ -540,6 +540,17 @@ def test_pictures_beside_the_texts_of_a_parquet_file_are_passed_over(tmp_path):
     row = ROW | {"shot": picture, "shots": [{"bytes": picture, "path": "a.png"}], "kind": "sky"}
     (pair,) = read_pairs(parquet_file(tmp_path, [row]))
     assert pair.metadata == {"kind": "sky"}
+    (pair,) = read_pairs(parquet_file(tmp_path, [ROW | {"metadata": {"shot": picture, "kind": "sky"}}]))
+    assert pair.metadata == {"kind": "sky"}
+
+
+def test_pictures_in_a_parquet_file_of_another_tool_are_passed_over(tmp_path):
+    row = {"prompt": "Why?", "chosen": "This.", "rejected": "That.", "shot": b"\x89PNG\r\n", "n": 1}
+    (pair,) = read_pairs(parquet_file(tmp_path, [row, row]))
+    assert {pair.response_a, pair.response_b} == {"This.", "That."}
+    assert pair.metadata == {"n": 1}
+    with pytest.raises(InputError, match="an image: 1, the same row again: 1"):
+        read_pairs(parquet_file(tmp_path, [row | {"image": b"\x89PNG\r\n"}] * 2))
 
 
 # --- files as a whole ------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from judge.cli.console import (
     LedgerOption,
     NoCacheOption,
     QuietOption,
+    check_one_on_standard_output,
     check_writable,
     interruptible,
     opened_ledger,
@@ -132,13 +133,14 @@ def bench(
     writes = (out, html, markdown)
     for number, path in enumerate(writes):
         check_writable(path, (*reads, *writes[:number]))
+    check_one_on_standard_output(*writes)
     others = other_metrics(metrics or ())
     source = source_of(data, mapping)
     turn, votes = turn or source.turn, votes or source.votes
     wanted = Wanted(data_folder(data_dir), _turn_of(turn), votes)
     dataset = chosen(source.read(wanted), category or (), limit, seed)
     with (
-        interruptible(),
+        interruptible(is_kept=not no_cache or bool(on)),
         progress_shown(quiet) as progress,
         opened_ledger(ledger, no_cache) as book,
         method_there(on, shards, workers, worker_cpus, worker_gpus, quiet) as method,

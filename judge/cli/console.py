@@ -45,10 +45,11 @@ NOT_ALL_JUDGED = 3
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 
-def time_is_up(n_left: int, n_pairs: int) -> str:
+def time_is_up(n_left: int, n_pairs: int, is_kept: bool = True) -> str:
     """What to tell where `--within` ended a run."""
     left = f"{n_left:,} of {n_pairs:,} pairs are not judged"
-    return f"The time of --within is up: {left}. The same command goes on."
+    how = "goes on" if is_kept else "begins anew, because of --no-cache"
+    return f"The time of --within is up: {left}. The same command {how}."
 
 
 @contextmanager
@@ -81,12 +82,13 @@ def opened_ledger(path: Path | None, no_cache: bool = False) -> Iterator[Ledger]
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C in long work is one line and exit status 130: what was done is kept."""
+def interruptible(is_kept: bool = True) -> Iterator[None]:
+    """Ctrl-C in long work is one line and exit status 130; `is_kept` is whether what was done is kept."""
     try:
         yield
     except KeyboardInterrupt:
-        print("judge: stopped. What was done is kept; the same command goes on there.", file=sys.stderr)
+        kept = "What was done is kept; the same command goes on there."
+        print(f"judge: stopped. {kept if is_kept else '--no-cache: nothing is kept.'}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -114,6 +116,12 @@ def check_writable(
         raise InputError(f"{out}: cannot be written, it is a folder or its folder is missing.")
     if path.is_file() or not path.exists():  # a device or a pipe is written to as it is
         check_room(path.resolve().parent, out)
+
+
+def check_one_on_standard_output(*writes: str | None) -> None:
+    """Says before any work that two outputs would be mixed on standard output."""
+    if writes.count("-") > 1:
+        raise InputError("-: two outputs would be mixed on standard output. Name a file for one of them.")
 
 
 def check_folder(folder: Path) -> None:

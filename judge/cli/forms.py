@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from judge.cli.console import QuietOption, check_writable, write
+from judge.cli.console import QuietOption, check_one_on_standard_output, check_writable, write
 from judge.forms import OURS
 
 FORMS_IN_WORDS = f"{', '.join(OURS)}; columns, with --map; or one that another package adds."
@@ -62,6 +62,7 @@ def import_files(
 
     check_writable(out, files, (".jsonl",))
     check_writable(votes, (*files, out), (".jsonl",))
+    check_one_on_standard_output(out, votes)
     read = reading.import_files(form, files, mapping)
     write_pairs(out, read.pairs)
     if votes is not None:

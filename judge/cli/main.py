@@ -29,6 +29,7 @@ from judge.cli.console import (
     LedgerOption,
     NoCacheOption,
     QuietOption,
+    check_one_on_standard_output,
     check_writable,
     interruptible,
     show_study,
@@ -308,6 +309,8 @@ def run(
         from judge.io.durations import seconds_in
 
         seconds_in(within, "--within")
+    if seed is not None and limit is None:
+        raise InputError("--seed: it draws a sample of --limit pairs, and all are judged. Give --limit too.")
     if on:
         if ledger is not None:
             raise InputError("--ledger: with --on shards are the record. `judge ledger import` takes them.")
@@ -326,7 +329,10 @@ def run(
 
     check_writable(out, (pairs, ledger, *judge.files), (".jsonl", *TABLE_ENDINGS))
     chosen = sample(read_pairs(pairs, silent if quiet else told, mapping), limit, seed)
-    with interruptible(), Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked:
+    with (
+        interruptible(is_kept=not no_cache),
+        Judge.of(judge, ledger=ledger, cache=not no_cache, progress=not quiet) as asked,
+    ):
         started = time.perf_counter()
         verdicts = asked.judge(chosen, within=within)
         elapsed_s = time.perf_counter() - started
@@ -343,7 +349,7 @@ def run(
         if asked.tokens_computed:
             print(f"Prompt tokens computed: {asked.tokens_computed:,}", file=sys.stderr)
         if n_left := n_chosen - len(chosen):
-            print(time_is_up(n_left, n_chosen), file=sys.stderr)
+            print(time_is_up(n_left, n_chosen, is_kept=not no_cache), file=sys.stderr)
     if len(chosen) < n_chosen or any(verdict.status is Status.UNPARSED for verdict in verdicts):
         raise typer.Exit(NOT_ALL_JUDGED)
 
@@ -384,6 +390,9 @@ def report(
     reads, writes = (verdicts, pairs, votes), (html, markdown, as_json)
     for number, path in enumerate(writes):
         check_writable(path, (*reads, *writes[:number]))
+    check_one_on_standard_output(*writes)
+    if metrics and votes is None:
+        raise InputError("--metric: it is worked out from people's votes. Give --votes too.")
     given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
     if votes is not None:
         _report_on_votes(verdicts, given, votes, texts, metrics or (), html, markdown, as_json)
@@ -532,7 +541,13 @@ def _pair_of(file: str, texts: dict[str, str | None], reference: str | None, sys
     from judge.io.rows import file_name
 
     given = {option: text for option, text in texts.items() if text is not None}
+    beside = {"--reference": reference, "--system": system}
     if not given:
+        if named := next((option for option, text in beside.items() if text is not None), None):
+            raise InputError(
+                f"{named} belongs to --prompt, --a and --b, and {file_name(file or '-')} has its pair's own. "
+                "Give a file or the texts, not both."
+            )
         pairs = read_pairs(file or "-")
         if len(pairs) != 1:
             raise InputError(

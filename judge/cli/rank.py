@@ -22,6 +22,7 @@ from judge.cli.console import (
     LedgerOption,
     NoCacheOption,
     QuietOption,
+    check_one_on_standard_output,
     check_writable,
     interruptible,
     of_loading,
@@ -83,6 +84,7 @@ def rank(
 
     check_writable(out, (*files, ledger, *judge.files))
     check_writable(html, (*files, ledger, *judge.files, out))
+    check_one_on_standard_output(out, html)
     within_s = None if within is None else seconds_in(within, "--within")
 
     def say(line: str) -> None:
@@ -92,7 +94,7 @@ def rank(
     answers = read_answers(files, mapping, say)
 
     with ExitStack() as stack:
-        stack.enter_context(interruptible())
+        stack.enter_context(interruptible(is_kept=not no_cache or bool(on)))
         progress = stack.enter_context(progress_shown(quiet))
         shown = of_loading(progress)
         there = method_there(on, shards, workers, worker_cpus, worker_gpus, quiet)

@@ -7,6 +7,8 @@ file; but a stays a where the file itself calls the two a and b.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +18,7 @@ from typing import Any, TypeVar
 
 from judge.errors import BadLines
 from judge.forms.conversation import Conversation
-from judge.io.pairs import with_ids
+from judge.io.pairs import holds_bytes, with_ids
 from judge.io.rows import Cells, Wrong
 from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
@@ -184,7 +186,7 @@ def each(entries: Iterable[Entry], read_one: Callable[[Entry], T]) -> tuple[list
     seen: set[str] = set()
 
     def once(entry: Entry) -> T:
-        if (known := sha256_of_json([entry.file, entry.cells])) in seen:
+        if (known := key_of(entry)) in seen:
             raise Unusable(SAME_ROW)
         seen.add(known)
         try:
@@ -197,6 +199,12 @@ def each(entries: Iterable[Entry], read_one: Callable[[Entry], T]) -> tuple[list
     if problems:
         raise BadLines(problems)
     return done, left_out
+
+
+def key_of(entry: Entry) -> str:
+    """What equal rows of a file have in common. A row of a table may hold bytes, of a picture say."""
+    text = json.dumps([entry.file, entry.cells], sort_keys=True, default=bytes.hex)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: str) -> Imported:
@@ -327,8 +335,12 @@ def counted(number: int, thing: str) -> str:
 
 
 def rest_of(cells: Mapping[str, Any], *used: str) -> dict[str, Any]:
-    """The cells that a form has no use for, for the pair's metadata; what is empty is left out."""
-    return {name: value for name, value in cells.items() if name not in used and value not in (None, "")}
+    """The cells that a form has no use for, for the pair's metadata; not what is empty, or bytes."""
+    return {
+        name: value
+        for name, value in cells.items()
+        if name not in used and value not in (None, "") and not holds_bytes(value)
+    }
 
 
 def is_pair(cells: Mapping[str, Any]) -> bool:

@@ -76,6 +76,8 @@ def asked(prompt: Any) -> tuple[str | None, str | tuple[Message, ...]]:
 
 
 def message_given(one: Any, name: str) -> Message:
+    if isinstance(one, Message):
+        one = {"role": one.role, "content": one.content}
     if not isinstance(one, Mapping):
         raise InputError(f"{name} is {described(one)}. It must be an object with role and content.")
     role = one.get("role")

@@ -184,7 +184,7 @@ def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
         raise Wrong(f"metadata is {kind_of(given)}. It must be an object.")
     if clash := next((name for name in given if name in columns), None):
         raise Wrong(f"{shown(clash)} is both a column and a key of metadata. Keep one of them.")
-    return columns | given
+    return columns | {name: value for name, value in given.items() if not holds_bytes(value)}
 
 
 def holds_bytes(value: Any) -> bool:
