@@ -88,23 +88,23 @@ S..
 .#.
 .#G
 """)
-CORNER_PROMPT = "bos start 0 0 goal 2 2 wall 1 1 wall 1 2 eos"
+CORNER_PROMPT = "bos start 0,0 goal 2,2 wall 1,1 wall 1,2 eos"
 AT_LEVEL = {
     WHOLE: (
-        "create 0 0 c0 c4 close 0 0 c0 c4 create 1 0 c1 c3 create 0 1 c1 c3 close 1 0 c1 c3 create 2 0 c2 c2 "
-        "close 2 0 c2 c2 create 2 1 c3 c1 close 2 1 c3 c1 create 2 2 c4 c0 close 2 2 c4 c0 "
-        "plan 0 0 plan 1 0 plan 2 0 plan 2 1 plan 2 2 eos"
+        "create 0,0 c0 c4 close 0,0 c0 c4 create 1,0 c1 c3 create 0,1 c1 c3 close 1,0 c1 c3 create 2,0 c2 c2 "
+        "close 2,0 c2 c2 create 2,1 c3 c1 close 2,1 c3 c1 create 2,2 c4 c0 close 2,2 c4 c0 "
+        "plan 0,0 plan 1,0 plan 2,0 plan 2,1 plan 2,2 eos"
     ),
     NO_CLOSE: (
-        "create 0 0 c0 c4 create 1 0 c1 c3 create 0 1 c1 c3 create 2 0 c2 c2 create 2 1 c3 c1 "
-        "create 2 2 c4 c0 plan 0 0 plan 1 0 plan 2 0 plan 2 1 plan 2 2 eos"
+        "create 0,0 c0 c4 create 1,0 c1 c3 create 0,1 c1 c3 create 2,0 c2 c2 create 2,1 c3 c1 "
+        "create 2,2 c4 c0 plan 0,0 plan 1,0 plan 2,0 plan 2,1 plan 2,2 eos"
     ),
     NO_COST: (
-        "create 0 0 create 1 0 create 0 1 create 2 0 create 2 1 create 2 2 "
-        "plan 0 0 plan 1 0 plan 2 0 plan 2 1 plan 2 2 eos"
+        "create 0,0 create 1,0 create 0,1 create 2,0 create 2,1 create 2,2 "
+        "plan 0,0 plan 1,0 plan 2,0 plan 2,1 plan 2,2 eos"
     ),
-    FEWER: ("create 0 0 create 0 1 create 2 0 create 2 1 plan 0 0 plan 1 0 plan 2 0 plan 2 1 plan 2 2 eos"),
-    NOTHING: "plan 0 0 plan 1 0 plan 2 0 plan 2 1 plan 2 2 eos",
+    FEWER: ("create 0,0 create 0,1 create 2,0 create 2,1 plan 0,0 plan 1,0 plan 2,0 plan 2,1 plan 2,2 eos"),
+    NOTHING: "plan 0,0 plan 1,0 plan 2,0 plan 2,1 plan 2,2 eos",
 }
 
 
@@ -176,18 +176,23 @@ def test_every_level_of_one_maze_is_written_like_this():
 
 
 def searched(words: list[str]) -> Search:
-    """A whole trace read back, by itself: clauses of five words, then steps of three."""
+    """A whole trace read back, by itself: clauses of four words, then steps of two."""
     clauses, path, at = [], [], 0
     while words[at] != END:
         if words[at] == FAST:
-            path.append((int(words[at + 1]), int(words[at + 2])))
-            at += 3
+            path.append(cell_of(words[at + 1]))
+            at += 2
             continue
         kind = Kind.CREATE if words[at] == "create" else Kind.CLOSE
-        x, y, cost, estimate = (int(word.removeprefix("c")) for word in words[at + 1 : at + 5])
-        clauses.append(Clause(kind, (x, y), cost, estimate))
-        at += 5
+        cost, estimate = (int(word.removeprefix("c")) for word in words[at + 2 : at + 4])
+        clauses.append(Clause(kind, cell_of(words[at + 1]), cost, estimate))
+        at += 4
     return Search(tuple(clauses), tuple(path))
+
+
+def cell_of(word: str) -> tuple[int, int]:
+    x, y = word.split(",")
+    return int(x), int(y)
 
 
 @given(st.integers(0, 10**9), st.sampled_from([3, 10]))
@@ -203,12 +208,12 @@ def test_a_whole_trace_read_back_gives_the_search(seed, size):
     ("reply", "reason"),
     [
         ("", "not finished"),
-        ("plan 0 0", "not finished"),
-        ("create 0 0 c0 c4 eos", "no plan"),
+        ("plan 0,0", "not finished"),
+        ("create 0,0 c0 c4 eos", "no plan"),
         ("plan 0 eos", "'plan 0' is no step"),
-        ("plan 0 c1 eos", "'plan 0 c1' is no step"),
-        ("plan 0 0 create 0 1 eos", "'create 0 1' is no step"),
-        ("plan eos plan 0 0 eos", "'plan eos plan' is no step"),
+        ("plan 0,c1 eos", "'plan 0,c1' is no step"),
+        ("plan 0,0 create 0,1 eos", "'create 0,1' is no step"),
+        ("plan eos plan 0,0 eos", "'plan eos' is no step"),
     ],
 )
 def test_a_reply_without_a_whole_plan_is_unparsed_with_its_reason(reply, reason):
@@ -224,12 +229,12 @@ def test_a_reply_without_a_whole_plan_is_unparsed_with_its_reason(reply, reason)
     [
         (AT_LEVEL[WHOLE], OPTIMAL),
         (AT_LEVEL[NOTHING], OPTIMAL),
-        ("create 9 plan 0 0 plan 1 0 plan 2 0 plan 2 1 plan 2 2 eos", OPTIMAL),
-        ("plan 0 0 plan 0 1 plan 0 0 plan 1 0 plan 2 0 plan 2 1 plan 2 2 eos", SOLVED),
-        ("plan 1 0 plan 2 0 plan 2 1 plan 2 2 eos", WRONG),
-        ("plan 0 0 plan 1 0 plan 2 0 plan 2 1 eos", WRONG),
-        ("plan 0 0 plan 1 0 plan 1 1 plan 2 1 plan 2 2 eos", WRONG),
-        ("plan 0 0 plan 2 2 eos", WRONG),
+        ("create 9 plan 0,0 plan 1,0 plan 2,0 plan 2,1 plan 2,2 eos", OPTIMAL),
+        ("plan 0,0 plan 0,1 plan 0,0 plan 1,0 plan 2,0 plan 2,1 plan 2,2 eos", SOLVED),
+        ("plan 1,0 plan 2,0 plan 2,1 plan 2,2 eos", WRONG),
+        ("plan 0,0 plan 1,0 plan 2,0 plan 2,1 eos", WRONG),
+        ("plan 0,0 plan 1,0 plan 1,1 plan 2,1 plan 2,2 eos", WRONG),
+        ("plan 0,0 plan 2,2 eos", WRONG),
     ],
 )
 def test_a_plan_is_marked_by_where_it_leads_whatever_the_trace_says(reply, mark):
@@ -238,8 +243,8 @@ def test_a_plan_is_marked_by_where_it_leads_whatever_the_trace_says(reply, mark)
 
 
 def test_the_trace_is_what_stands_before_the_plan():
-    assert n_trace_words(AT_LEVEL[WHOLE].split()) == 55
-    assert n_trace_words(AT_LEVEL[NO_COST].split()) == 18
+    assert n_trace_words(AT_LEVEL[WHOLE].split()) == 44
+    assert n_trace_words(AT_LEVEL[NO_COST].split()) == 12
     assert n_trace_words(AT_LEVEL[NOTHING].split()) == 0
     assert n_trace_words(["create", "0"]) == 2
 

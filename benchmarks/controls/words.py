@@ -1,8 +1,9 @@
 """A maze and its search as words, each a token, and replies read back.
 
-The words are those of Lehnert et al. (arXiv:2402.14083): a cell is two numbers, a cost "c" and a number.
+The words are those of Lehnert et al. (arXiv:2402.14083), but a cell is one word where theirs is two numbers:
+small models that learn for an hour hardly learn to find a wall by two words. A cost is "c" and a number.
 
-    bos start 0 2 goal 2 0 wall 1 1 eos | create 0 2 c0 c4 close 0 2 c0 c4 ... plan 0 2 plan 0 1 ... eos
+    bos start 0,2 goal 2,0 wall 1,1 eos | create 0,2 c0 c4 close 0,2 c0 c4 ... plan 0,2 plan 0,1 ... eos
 
 The first word of a reply says which way it goes, as in Dualformer (Su et al., arXiv:2410.09918): "create" is
 slow, "plan" is fast. What stands between is what their dropping leaves of the trace.
@@ -10,6 +11,7 @@ slow, "plan" is fast. What stands between is what their dropping leaves of the t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,13 +24,15 @@ PAD, BEGIN, END = "pad", "bos", "eos"
 FAST, SLOW = "plan", "create"
 """The first word of a reply without its trace, and of one with it."""
 
+STEP = re.compile(rf"{FAST} (\d+),(\d+)")
+
 NAMES = (PAD, BEGIN, END, "start", "goal", "wall", FAST, SLOW, "close")
 
 
 def vocabulary(size: int) -> tuple[str, ...]:
     """All words of mazes of this size. No way has more steps than there are cells."""
-    numbers = (str(number) for number in range(size))
-    return (*NAMES, *numbers, *(f"c{cost}" for cost in range(size * size)))
+    cells = (at((x, y)) for y in range(size) for x in range(size))
+    return (*NAMES, *cells, *(f"c{cost}" for cost in range(size * size)))
 
 
 class Coder:
@@ -56,7 +60,7 @@ def prompt_words(maze: Maze) -> list[str]:
 
 
 def at(cell: Cell) -> str:
-    return f"{cell[0]} {cell[1]}"
+    return f"{cell[0]},{cell[1]}"
 
 
 def parts_of(found: Search) -> list[TracePart]:
@@ -98,13 +102,15 @@ def read_reply(reply: str) -> Answer | Unparsed:
     if not words or words[-1] != END:
         return Unparsed("the reply is not finished", raw=reply)
     plan = words[n_trace_words(words) : -1]
-    steps = [plan[start : start + 3] for start in range(0, len(plan), 3)]
+    steps = [" ".join(plan[start : start + 2]) for start in range(0, len(plan), 2)]
     if not steps:
         return Unparsed("there is no plan", raw=reply)
+    path = []
     for step in steps:
-        if len(step) < 3 or step[0] != FAST or not (step[1] + step[2]).isdecimal():
-            return Unparsed(f"{' '.join(step)!r} is no step of a plan", raw=reply)
-    return Answer(tuple((int(x), int(y)) for _, x, y in steps))
+        if (found := STEP.fullmatch(step)) is None:
+            return Unparsed(f"{step!r} is no step of a plan", raw=reply)
+        path.append((int(found[1]), int(found[2])))
+    return Answer(tuple(path))
 
 
 def is_way(maze: Maze, path: Sequence[Cell]) -> bool:
