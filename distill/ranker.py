@@ -137,8 +137,8 @@ def run_rank(
 ) -> Manifest:
     """The manifest of the ranker of a run: it has learned the readings that `select --keep-dropped` kept.
 
-    It is trained by the settings of the recipe's `train` block that all training has, and is always a new one:
-    `start_from` is the student's.
+    It is trained by the settings of the recipe's `train` block that all training has, and is always a new
+    one: `start_from` is the student's.
 
     Raises:
         InputError: select has kept no readings, or there are no right or no wrong ones.

@@ -298,7 +298,7 @@ class Train(Block):
     votes: str = ""
     """With targets votes, the file of votes on collect.pairs; select's filter and margin then do nothing."""
     start_from: str = ""
-    """Folder of an adapter to go on from, in its shape; "" starts a new one. Of votes: needs targets votes."""
+    """Folder of an adapter to go on from, in its shape; "" starts a new one. One of votes needs votes."""
     symmetry: Weight = 0.0
     """Weight of the term that pulls the two orders' probabilities of one answer together; 0 is off."""
     contrast: PerPair = 0.0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CHECKPOINT_EVERY_S = 60.0
-LEARNING_RATE, WARMUP = 1e-3, 0.05
+LEARNING_RATE, WARMUP = 2e-3, 0.05
 BATCH_TOKENS = 2048
 """Of one pass forwards and backwards, with what is padded."""
 MULTIPLE = 32
