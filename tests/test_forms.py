@@ -284,6 +284,30 @@ def test_what_is_no_preference_is_left_out_by_reason(read):
     assert found.left_out == {"missing text": 1, "identical texts": 1, "no question": 1, "an image": 1}
 
 
+LISTS = ('["pear","fig"]', '[{"name":"pear"}]', "[]", "[3,1,2]", '["fig",{"role":"none"}]')
+"""Texts of JSON that are no messages."""
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_a_preference_may_ask_with_a_json_list_and_be_answered_with_one(read, text):
+    found = read("preferences", {"prompt": text, "chosen": f" {text}", "rejected": "no", "context": text})
+    [pair] = found.pairs
+    assert pair.prompt == text
+    assert better_of(found) == [f" {text}"]
+    assert found.left_out == {}
+
+
+def test_messages_in_a_text_are_read_with_their_question_where_no_column_asks(read):
+    chosen, rejected = (json.dumps(talk("Name a fruit.", answer)) for answer in (LONG, SHORT))
+    for given in ({}, {"input": json.dumps(talk("Name a tree.", "Elm", "Why?"))}):
+        found = read("preferences", {"chosen": chosen, "rejected": rejected, **given})
+        assert [pair.prompt for pair in found.pairs] == ["Name a fruit."]
+        assert better_of(found) == [LONG]
+    answers = {"chosen": LONG, "rejected": SHORT}
+    [pair] = read("preferences", answers | {"input": json.dumps(talk("Name a tree.", "Elm", "Why?"))}).pairs
+    assert [message.content for message in pair.context_a] == ["Name a tree.", "Elm", "Why?"]
+
+
 def test_a_tie_in_argillas_status_is_a_tie(read):
     row = PREFERENCES["argilla distilabel-intel-orca-dpo-pairs"] | {"status": "tie"}
     assert better_of(read("preferences", row)) == [Ballot.TIE]
@@ -478,6 +502,11 @@ def test_an_answer_that_is_only_a_tools_call_cannot_be_judged(read):
     found = read("openai", fine, pair_of([*ASKED, CALL], [*ASKED, said(LONG)]))
     assert len(found.pairs) == 1
     assert found.left_out == {"an answer that is a tool's call without text": 1}
+
+
+def test_a_message_whose_type_is_no_word_is_told_as_one_without_a_role(read):
+    with pytest.raises(BadLines, match=r"messages, message 1 has type, content\. It must have role and"):
+        read("openai", {"messages": [{"type": ["message"], "content": "Name a fruit."}]})
 
 
 def test_a_refusal_is_an_answer_and_thoughts_are_none(read):
@@ -983,6 +1012,18 @@ def test_named_columns_may_hold_messages_and_numbers(tmp_path):
     file_of(tmp_path / "own.jsonl", {"q": ASKED, "old": 4, "new": 4.5})
     [pair] = import_files("columns", [tmp_path / "own.jsonl"], "prompt=q,response_a=old,response_b=new").pairs
     assert (pair.prompt, pair.response_a, pair.response_b) == ("Name a fruit.", "4", "4.5")
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_a_question_that_is_a_json_list_is_text_in_every_form_that_takes_messages(read, tmp_path, text):
+    own = file_of(tmp_path / "own.jsonl", {"question": text, "old": SHORT, "new": LONG})
+    outputs = [promptfoo_result(name, name, prompt=text) for name in "xy"]
+    for found in (
+        import_files("columns", [own], MAPPING),
+        read("promptfoo", promptfoo_file(*outputs)),
+        read("argilla", ARGILLA | {"fields": FIELDS | {"prompt": text}}),
+    ):
+        assert [pair.prompt for pair in found.pairs] == [text]
 
 
 def test_a_named_column_of_rubrics_is_what_each_pair_is_judged_by(tmp_path):

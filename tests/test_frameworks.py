@@ -145,6 +145,11 @@ def test_promptfoo_gets_pass_score_and_reason(output, options, passes, score):
     assert (got["pass"], got["score"], set(got)) == (passes, score, {"pass", "score", "reason"})
 
 
+def test_promptfoos_prompt_may_be_a_json_list_that_holds_no_messages():
+    get_assert = promptfoo.pairwise(**LONGER)
+    assert get_assert("A ripe pear", {"prompt": "[3,1,2]", "vars": {"baseline": "Apple"}})["pass"]
+
+
 def test_promptfoo_may_have_messages_as_json_and_a_variable_of_another_name():
     get_assert = promptfoo.pairwise("old", **LONGER)
     prompt = '[{"role": "user", "content": "Why?"}]'

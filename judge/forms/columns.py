@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from judge.errors import InputError
-from judge.forms.conversation import Conversation, asked, conversation_of, listed
+from judge.forms.conversation import Conversation, asked, conversation_of, messages_or_as_is
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, each, imported, optional_name
 from judge.forms.winners import ballot_of
 from judge.io.criteria import criteria_in
@@ -116,9 +116,10 @@ def conversations_of(given: Mapping[str, Any]) -> list[Conversation]:
 
 def conversation_before(value: Any) -> Conversation:
     """What was asked: a text, or messages."""
-    prompt = listed(value)
-    is_talk = isinstance(prompt, list) and all(isinstance(one, Mapping) for one in prompt)
-    return conversation_of(prompt, "prompt") if is_talk else asked(plain_text(value, "prompt"))
+    prompt = messages_or_as_is(value)
+    if isinstance(prompt, list):
+        return conversation_of(prompt, "prompt")
+    return asked(plain_text(prompt, "prompt"))
 
 
 def plain_text(value: Any, name: str) -> str:

@@ -128,13 +128,40 @@ def listed(value: Any) -> Any:
     return value
 
 
+def messages_or_as_is(value: Any) -> Any:
+    """The messages that a text holds as JSON; any other value as it is, such as an answer that is a list."""
+    found = listed(value)
+    return found if is_talk(found) else value
+
+
+def is_talk(value: Any) -> bool:
+    """Whether a value is a list of objects, a message among them, or of such lists, one a turn."""
+    if not isinstance(value, list):
+        return False
+    items = value
+    if all(isinstance(item, list) for item in value):
+        items = [message for turn in value for message in turn]
+    return all(isinstance(item, Mapping) for item in items) and any(map(is_message, items))
+
+
+def is_message(item: Mapping[str, Any]) -> bool:
+    """Whether an object says who speaks and what, or has a type in place of a role."""
+    says = is_call(item) or any(key in item for key in CONTENT_KEYS)
+    return has_item_type(item) or (says and any(isinstance(item.get(key), str) for key in ROLE_KEYS))
+
+
+def has_item_type(item: Mapping[str, Any]) -> bool:
+    kind = item.get("type")
+    return isinstance(kind, str) and kind in ITEMS
+
+
 def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
     """The role (user, assistant or system), the text, None without any, and what was left out of it."""
     if not isinstance(item, Mapping):
         raise Wrong(f"{name} is {kind_of(item)}. It must be an object with role and content.")
     role_key = next((key for key in ROLE_KEYS if isinstance(item.get(key), str)), None)
     content_key = next((key for key in CONTENT_KEYS if key in item), None)
-    if role_key is None and item.get("type") in ITEMS:  # an item of OpenAI's Responses API
+    if role_key is None and has_item_type(item):  # an item of OpenAI's Responses API
         return item_of(item)
     if role_key is None or (content_key is None and not is_call(item)):
         raise Wrong(f"{name} has {found(item)}. It must have role and content, or from and value.")

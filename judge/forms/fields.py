@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from judge.forms.conversation import Conversation, asked, conversation_of, is_transcript, listed
+from judge.forms.conversation import Conversation, asked, conversation_of, is_transcript, messages_or_as_is
 from judge.forms.form import Side
 from judge.io.rows import Wrong, found
 
@@ -63,7 +63,7 @@ def answer_fields(fields: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def question_of(value: Any, name: str) -> Conversation:
-    value = listed(value)
+    value = messages_or_as_is(value)
     if isinstance(value, list) or (isinstance(value, str) and is_transcript(value)):
         return conversation_of(value, name)
     return asked(str(value))

@@ -17,8 +17,10 @@ from judge.forms.conversation import (
     asked,
     content_of,
     conversation_of,
+    is_talk,
     is_transcript,
     listed,
+    messages_or_as_is,
     refuse_unreadable,
 )
 from judge.forms.form import (
@@ -94,7 +96,7 @@ def conversations_of(cells: Mapping[str, Any], names: tuple[str, str]) -> tuple[
     if isinstance(given := cells.get("input"), Mapping):
         cells = {**cells, "input": "", "prompt": given.get("messages")}
     before = prompt_of(cells)
-    values = [cells.get(name) for name in names]
+    values = [messages_or_as_is(cells.get(name)) for name in names]
     texts = [value for value in values if isinstance(value, str) and not is_transcript(value)]
     if before is None and len(texts) == len(values):
         return without_prompt(*texts)
@@ -110,7 +112,6 @@ def whole(value: Any, name: str, before: Conversation | None) -> Conversation:
         raise Unusable("missing text")
     if isinstance(value, Mapping):
         value = [value]
-    value = listed(value)
     if isinstance(value, str) and not is_transcript(value):
         if before is None:
             raise Unusable("no question")
@@ -127,13 +128,14 @@ def whole(value: Any, name: str, before: Conversation | None) -> Conversation:
 def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
     """What both answers follow, None where no column says it."""
     given = next((name for name in PROMPTS if cells.get(name) not in (None, "")), None)
-    earlier = next((name for name in EARLIER if isinstance(listed(cells.get(name)), list)), None)
-    before = conversation_of(turns(listed(cells[earlier])), earlier) if earlier else None
+    talks = {name: earlier_in(cells.get(name)) for name in EARLIER}
+    earlier = next((name for name, talk in talks.items() if talk is not None), None)
+    before = conversation_of(talks[earlier], earlier) if earlier else None
     if given is None and cells.get("input") in (None, ""):
         return before if before and before.messages else None
-    value = listed(cells.get(given or "input"))
-    if isinstance(value, list) and given:
-        return conversation_of(value, given)
+    value = messages_or_as_is(cells.get(given or "input"))
+    if is_talk(value) or (isinstance(value, list) and given):
+        return conversation_of(value, given or "input")
     if isinstance(value, str) and is_transcript(value):
         return conversation_of(value, given or "input")
     question, _ = content_of(value)
@@ -145,6 +147,15 @@ def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
         before is not None and before.messages[-1:] != now.messages and earlier in ("context", "history")
     )
     return before.then(now) if before and is_earlier else now
+
+
+def earlier_in(value: Any) -> list[Any] | None:
+    """The messages of what was said before, None where the value is no list, nor a text with messages."""
+    messages = listed(value)
+    if not isinstance(messages, list):
+        return None
+    messages = turns(messages)
+    return messages if isinstance(value, list) or is_talk(messages) else None
 
 
 def turns(value: list[Any]) -> list[Any]:

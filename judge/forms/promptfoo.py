@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.forms.answers import compared
-from judge.forms.conversation import Conversation, asked, conversation_of, listed
+from judge.forms.conversation import Conversation, asked, conversation_of, messages_or_as_is
 from judge.forms.form import Answer, Answers, Entry, Form, Imported, each, imported, is_pair
 from judge.io.rows import Cells, Wrong, found
 from judge.io.usable import Unusable, usable
@@ -91,7 +91,7 @@ def answer_of(
 def question_of(prompt: Any) -> Conversation:
     """The prompt as it was sent: a text, or messages as JSON."""
     raw = prompt.get("raw") if isinstance(prompt, Mapping) else prompt
-    messages = listed(raw)
+    messages = messages_or_as_is(raw)
     return conversation_of(messages, "prompt") if isinstance(messages, list) else asked(str(raw))
 
 

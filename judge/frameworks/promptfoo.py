@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from judge.forms.conversation import listed  # promptfoo keeps messages as JSON
+from judge.forms.conversation import messages_or_as_is  # promptfoo keeps messages as JSON
 from judge.frameworks.judging import OTHER, FrameworkJudge, held_by, pair_given, said_of, worth_of
 from judge.records import Outcome
 
@@ -32,7 +32,7 @@ def pairwise(baseline: str = "baseline", **options: Any) -> Assertion:
 
     def get_assert(output: Any, context: Mapping[str, Any]) -> dict[str, Any]:
         other = held_by(context.get("vars") or {}, baseline, "the vars of promptfoo's test", OTHER)
-        pair = pair_given(listed(context.get("prompt")), output, other)
+        pair = pair_given(messages_or_as_is(context.get("prompt")), output, other)
         [verdict] = judge.read_verdicts([pair], "promptfoo")
         return {
             "pass": verdict.outcome is not Outcome.B,
