@@ -420,6 +420,16 @@ def test_a_battle_of_plain_texts_is_read_though_it_begins_with_a_bracket(read):
     assert better_of(found) == [LONG]
 
 
+def test_a_json_list_in_an_arena_is_a_text_unless_prompt_and_answers_are_all_lists(read):
+    row = {"prompt": "A fruit as JSON", "response_a": '["apple"]', "response_b": '["pear"]', "winner": "b"}
+    found = read("arena", row, row | {"prompt": '["red"]', "response_b": "pear"}, row | {"prompt": ["Tree?"]})
+    assert [(pair.prompt, pair.response_a, pair.response_b) for pair in found.pairs] == [
+        ("A fruit as JSON", '["apple"]', '["pear"]'),
+        ('["red"]', '["apple"]', "pear"),
+        ("Tree?", "apple", "pear"),
+    ]
+
+
 def test_a_vote_on_the_first_turn_is_not_shown_the_second(read):
     both = {
         "conversation_a": talk("Name a fruit.", SHORT, "Another?", "Fig"),

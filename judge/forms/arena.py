@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from judge.forms.answers import sides_apart
-from judge.forms.conversation import Conversation, conversation_of, refuse_unreadable
+from judge.forms.conversation import Conversation, conversation_of, listed, refuse_unreadable
 from judge.forms.form import (
     Answers,
     Comparison,
@@ -26,7 +26,7 @@ from judge.forms.form import (
     rest_of,
 )
 from judge.forms.winners import ballot_of, flagged
-from judge.io.rows import Wrong, found, parse_json
+from judge.io.rows import Wrong, found
 from judge.io.usable import Unusable
 from judge.io.values import text
 from judge.records import Ballot, Message
@@ -121,8 +121,12 @@ def up_to(conversation: Conversation, turn: Any) -> Conversation:
 
 
 def spoken(cells: Mapping[str, Any]) -> list[Conversation]:
-    """Both conversations of a prompt and two answers, each of them a text, or a list of one text a turn."""
-    prompt, *answers = (turns_of(cells.get(name), name) for name in ANSWERS)
+    """Both conversations of a prompt and two answers, each of them a text, or a list of one text a turn.
+
+    A list may be JSON in a text where all three are lists: else the JSON is what was asked or said.
+    """
+    is_json = all(is_turns(listed(cells.get(name))) for name in ANSWERS)
+    prompt, *answers = (turns_of(cells.get(name), name, is_json) for name in ANSWERS)
     if any(len(answer) != len(prompt) for answer in answers):
         prompt, *answers = (one_turn(cells.get(name), name) for name in ANSWERS)
     if any(said is None for turns in (prompt, *answers) for said in turns):
@@ -139,15 +143,10 @@ def spoken(cells: Mapping[str, Any]) -> list[Conversation]:
     ]
 
 
-def turns_of(value: Any, name: str) -> list[str | None]:
-    """The texts of each turn. A list may be JSON in a text; any other text is one turn."""
-    if isinstance(value, str) and value.startswith("["):
-        try:
-            parsed = parse_json(value)
-        except Wrong:
-            parsed = value
-        value = parsed if is_turns(parsed) else value
-    return value if is_turns(value) else one_turn(value, name)
+def turns_of(value: Any, name: str, is_json: bool) -> list[str | None]:
+    """The texts of each turn. `is_json`: a list may be JSON in a text; any other text is one turn."""
+    turns: Any = listed(value) if is_json else value
+    return turns if is_turns(turns) else one_turn(value, name)
 
 
 def one_turn(value: Any, name: str) -> list[str | None]:
