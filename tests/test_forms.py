@@ -1064,7 +1064,10 @@ def test_a_named_column_of_rubrics_is_what_each_pair_is_judged_by(tmp_path):
         ("question=prompt", "--map: 'question=prompt' names no column"),
         ("prompt=q", "--map names prompt. A pair needs prompt, response_a, response_b"),
         ("prompt=q,prompt=r", "--map: prompt is there twice"),
-        ("prompt=q,response_a=x,response_b=y", "5 lines (1-5): there is no 'q' (found: colour, n)"),
+        (
+            "prompt=q,response_a=x,response_b=y",
+            "own.jsonl: no row has 'q' (found: colour, n). --map must",
+        ),
         ("", "form columns: needs --map"),
     ],
 )
@@ -1074,6 +1077,31 @@ def test_a_mapping_that_does_not_fit_is_one_clear_line(tmp_path, mapping, messag
         import_files("columns", [tmp_path / "own.jsonl"], mapping)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_named_column_may_be_absent_from_a_row_but_not_from_all(tmp_path):
+    optional = ("cat", "ref", "best", "who", "sys", "rubric", "m", "more")
+    texts = {**dict.fromkeys(optional, "x"), "best": "a", "more": {"id": "7"}}
+    rows = [{"q": f"{n}?", "old": SHORT, "new": LONG, **texts} for n in range(5)]
+    for row, name in zip(rows, (*optional[:4], "new"), strict=True):
+        row[name] = None
+    for name in optional[4:]:
+        rows[0][name] = None
+    mapping = (
+        "prompt=q,response_a=old,response_b=new,category=cat,reference=ref,outcome=best,voter=who,system=sys,"
+        "criteria=rubric,model_a=m,id=more.id"
+    )
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "own.parquet")
+    file_of(tmp_path / "own.jsonl", *({k: v for k, v in row.items() if v is not None} for row in rows))
+    for name in ("own.parquet", "own.jsonl"):
+        found = import_files("columns", [tmp_path / name], mapping)
+        assert [pair.category for pair in found.pairs] == [None, "x", "x", "x"]
+        assert [pair.reference for pair in found.pairs] == ["x", None, "x", "x"]
+        assert [vote.voter for vote in found.votes] == ["x", "x", "label"]
+        assert (found.pairs[0].system, found.pairs[0].criteria, found.pairs[1].id) == (None, (), "7")
+        assert found.left_out == {"an answer without text": 1}
+        with pytest.raises(InputError, match=r"no row has 'kind' \(found: q, old, new, "):
+            import_files("columns", [tmp_path / name], f"{MAPPING.replace('question', 'q')},category=kind")
 
 
 def test_a_known_form_takes_no_mapping(tmp_path):

@@ -270,7 +270,7 @@ def test_one_column_may_be_one_model(tmp_path):
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [
-        ("prompt=q,x,z", r"a\.jsonl: there is no 'z' \(found: q, x, y\)\. --map must name columns"),
+        ("prompt=q,x,z", r"a\.jsonl: no row has 'z' \(found: q, x, y\)\. --map must name columns"),
         ("prompt=q,x", r"--map names prompt, x\. It needs prompt and two models"),
         ("x,y", r"--map names x, y\. It needs prompt and two models"),
         ("prompt=q,x,x,y", r"--map: x is there twice"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ KNOWN = (
     *("outcome", "voter", "model_a", "model_b"),
 )
 NUMBER = re.compile(r"-?[0-9.]+|True|False")
+ABSENT = object()
 EXAMPLE = "--map prompt=question,response_a=old,response_b=new"
 
 
@@ -49,7 +50,13 @@ def columns_form(mapping: str) -> Form:
 
 
 def read(entries: Sequence[Entry], columns: Mapping[str, str]) -> Imported:
-    """Every row as a pair whose a and b are as named, and its outcome, where that is named, as a vote."""
+    """Every row as a pair whose a and b are as named, and its outcome, where that is named, as a vote.
+
+    Raises:
+        BadLines: cells are no texts.
+        Wrong: no row has a column that is named.
+    """
+    refuse_unknown(entries, columns.values())
     comparisons, left_out = each(entries, partial(comparison_of, columns=columns))
     return imported(comparisons, left_out, voter="label")
 
@@ -84,25 +91,22 @@ def outcome_of(value: Any, first: str | None, second: str | None) -> Ballot | No
     return ballot_of(value, first, second)
 
 
-def has_column(cells: Cells, path: str) -> bool:
-    """Whether `value_at` finds something."""
-    try:
-        value_at(cells, path)
-    except Wrong:
-        return False
-    return True
+def refuse_unknown(entries: Sequence[Entry], paths: Iterable[str]) -> None:
+    """Raises Wrong for a column that no row has; a row may lack one, as a null in Parquet is no cell."""
+    for path in paths:
+        if entries and all(value_at(entry.cells, path, ABSENT) is ABSENT for entry in entries):
+            names = list(dict.fromkeys(name for entry in entries for name in entry.cells))
+            raise Wrong(f"no row has {shown(path)} (found: {found(names)}). --map must name columns.")
 
 
-def value_at(cells: Cells, path: str) -> Any:
-    """The cell of that name, else what lies along the names between its dots."""
+def value_at(cells: Cells, path: str, absent: object = None) -> Any:
+    """The cell of that name, else what lies along the names between its dots, else `absent`."""
     if path in cells:
         return cells[path]
     value: Any = cells
     for name in path.split("."):
         if not isinstance(value, Mapping) or name not in value:
-            raise Wrong(
-                f"there is no {shown(path)} (found: {found(cells)}). --map must name columns of the file."
-            )
+            return absent
         value = value[name]
     return value
 

@@ -8,10 +8,9 @@ from functools import partial
 
 from judge.errors import InputError
 from judge.forms.answers import compared
-from judge.forms.columns import conversation_before, has_column, plain_text, value_at
+from judge.forms.columns import conversation_before, plain_text, refuse_unknown, value_at
 from judge.forms.conversation import Conversation
 from judge.forms.form import Answer, Answers, Entry, Form, Imported, each, imported, optional_name
-from judge.io.rows import Wrong, found, shown
 from judge.io.usable import Unusable, usable
 
 KNOWN = ("prompt", "category", "system", "reference")
@@ -49,10 +48,7 @@ def read_models(entries: Sequence[Entry], mapping: str) -> Answers:
         Wrong: no row has a column that it names.
     """
     columns, models = columns_named(mapping)
-    for column in (*columns.values(), *models.values()):
-        if entries and not any(has_column(entry.cells, column) for entry in entries):
-            names = list(dict.fromkeys(name for entry in entries for name in entry.cells))
-            raise Wrong(f"there is no {shown(column)} (found: {found(names)}). --map must name columns.")
+    refuse_unknown(entries, (*columns.values(), *models.values()))
     rows, left_out = each(entries, partial(texts_of, columns=columns, models=models))
     answers, absent = usable([one for row in rows for one in row], lambda one: answered(*one))
     return answers, left_out + absent
@@ -62,8 +58,7 @@ def texts_of(
     entry: Entry, columns: Mapping[str, str], models: Mapping[str, str]
 ) -> list[tuple[Answer, str | None]]:
     """For each model an answer that has no text yet, and the text, None where there is none."""
-    paths = {name: path for name, path in {**columns, **models}.items() if has_column(entry.cells, path)}
-    cells = {name: value_at(entry.cells, path) for name, path in paths.items()}
+    cells = {name: value_at(entry.cells, path) for name, path in {**columns, **models}.items()}
     under = Conversation((), optional_name(cells.get("system")))
     one = Answer(
         under.then(conversation_before(cells.get("prompt"))),
