@@ -672,6 +672,28 @@ def test_fastchats_judgments_are_votes(read):
     assert found.left_out == {"vote: a judgment that could not be read": 1}
 
 
+@pytest.mark.parametrize("winner", [{"g1_winner": None}, {"g1_winner": ["model_1"]}, {"g1_winner": {}}])
+def test_a_judgment_of_fastchat_without_a_winner_is_left_out(read, winner):
+    judged = {name: value for name, value in JUDGED.items() if name != "g2_winner"} | winner
+    found = read("fastchat", QUESTION, *FASTCHAT_ANSWERS, judged)
+    assert (len(found.pairs), found.votes) == (2, ())
+    assert found.left_out == {"vote: a judgment that could not be read": 1}
+
+
+@pytest.mark.parametrize(
+    ("odd", "complaint"),
+    [
+        ({"model_1": ["m1"]}, "model_1 is a list. It must be the name of one model."),
+        ({"model_2": {"name": "m1"}}, "model_2 is an object. It must be the name of one model."),
+        ({"turn": [1]}, "turn is a list. It must be the number of a turn."),
+    ],
+)
+def test_a_judgment_of_fastchat_on_lists_is_one_clear_line(read, odd, complaint):
+    with pytest.raises(BadLines) as caught:
+        read("fastchat", QUESTION, *FASTCHAT_ANSWERS, JUDGED | odd)
+    assert str(caught.value).endswith(f"0.jsonl:4: {complaint}")
+
+
 @pytest.mark.parametrize(
     ("rows", "missing"),
     [([QUESTION], "answers, model_answer/"), (FASTCHAT_ANSWERS, "questions, question.jsonl")],

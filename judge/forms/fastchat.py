@@ -27,7 +27,7 @@ from judge.forms.form import (
     is_pair,
     optional_name,
 )
-from judge.io.rows import Cells, Wrong, found
+from judge.io.rows import Cells, Wrong, found, kind_of
 from judge.io.usable import Unusable, usable
 from judge.records import Ballot, Message
 
@@ -92,7 +92,17 @@ def row_of(entry: Entry) -> tuple[str, Entry]:
     kind = kind_among(entry.cells)
     if kind is None:
         raise Wrong(f"found {found(entry.cells)}. {NEEDED}")
+    if kind in ("pair", "single"):
+        check_judgment(entry.cells)
     return kind, entry
+
+
+def check_judgment(cells: Cells) -> None:
+    """Raises Wrong where what says which judgment this is, is a list or an object."""
+    for name in ("model", "model_1", "model_2", "turn"):
+        if isinstance(value := cells.get(name), list | Mapping):
+            right = "the number of a turn" if name == "turn" else "the name of one model"
+            raise Wrong(f"{name} is {kind_of(value)}. It must be {right}.")
 
 
 def turns_of(entry: Entry, questions: Mapping[str, Cells]) -> Iterator[Answer]:
@@ -175,7 +185,7 @@ def with_judgments(
 def winner_of(cells: Cells, is_turned: bool) -> Ballot:
     """Who won in both orders, TIE where they differ."""
     winners = [cells[name] for name in ("g1_winner", "g2_winner") if cells.get(name) is not None]
-    if any(winner not in WINNERS for winner in winners):
+    if not winners or any(not isinstance(winner, str) or winner not in WINNERS for winner in winners):
         raise Unusable("a judgment that could not be read")
     if len(set(winners)) > 1:
         return Ballot.TIE
