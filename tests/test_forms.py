@@ -1008,6 +1008,64 @@ def test_what_is_no_vote_in_argilla_is_left_out_by_reason(read):
     }
 
 
+ANN = {"user_id": "ann", "value": "2", "status": "submitted"}
+ODD_RESPONSES = [
+    (
+        {"responses": {"preference": ["response_2"]}},
+        "responses to 'preference': found a list with text in it",
+    ),
+    ({"responses": {"preference": {"value": "response_2"}}}, "responses to 'preference': found an object"),
+    ({"responses": "response_2"}, "responses: found text. It must be a list of objects, one a response."),
+    ({"responses": [None]}, "responses: found a list with null in it."),
+    ({"responses": [{"values": "response_2"}]}, "values of responses: found text."),
+    (
+        {"responses": [{"values": {"preference": 2}}]},
+        "values of responses: found a list with a number in it.",
+    ),
+    (
+        {**FIELDS, "fields": "", "preference": ANN},
+        "preference.user_id is text. It must be a list, of one item",
+    ),
+    ({**FIELDS, "fields": "", "preference": [ANN, "2"]}, "preference: found a list with text in it."),
+    ({**FIELDS, "fields": "", "best.responses": "2"}, "best.responses is text. It must be a list, of one"),
+    (
+        {**FIELDS, "fields": "", "best.responses": [2], "best.responses.users": 7},
+        "best.responses.users is a n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("odd", "complaint"), ODD_RESPONSES)
+def test_responses_of_argilla_in_another_shape_are_one_clear_line(read, odd, complaint):
+    with pytest.raises(BadLines) as caught:
+        read("argilla", ARGILLA | odd)
+    assert f"0.jsonl:1: {complaint}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"value": "response_1", "rank": 1}, "a ranking without both sides"),
+        ({"rank": [1, 2]}, "a ranking without both sides"),
+        ({"value": ["response_1", "response_2"], "rank": [1, {}]}, "a ranking whose ranks are no numbers"),
+    ],
+)
+def test_a_ranking_in_another_shape_is_no_vote(read, value, reason):
+    found = read("argilla", ARGILLA | {"responses": {"preference": [{"value": value}]}})
+    assert (len(found.pairs), found.votes) == (1, ())
+    assert found.left_out == {f"vote: {reason}": 1}
+
+
+def test_responses_without_votes_and_a_column_of_that_name_harm_nothing(read):
+    empty = ARGILLA | {"responses": {"preference": None}}
+    texts = ARGILLA_RECORDS["a data set of version 1"] | {"responses": [SHORT, LONG]}
+    assert read("argilla", empty).votes == ()
+    assert better_of(read("argilla", texts)) == [LONG, Ballot.TIE]
+    absent = {**FIELDS, "preference.responses": None, "preference.responses.users": ["ann"]}
+    assert read("argilla", absent).votes == ()
+
+
 # --- named columns ---------------------------------------------------------------------------------------
 
 MAPPING = "prompt=question,response_a=old,response_b=new"

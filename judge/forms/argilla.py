@@ -12,7 +12,7 @@ from typing import Any
 from judge.forms.fields import sides_of
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, given_id, imported, is_pair
 from judge.forms.winners import ballot_of
-from judge.io.rows import Cells, Wrong, found
+from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
 from judge.records import Ballot
 
@@ -67,26 +67,62 @@ def comparison_of(entry: Entry) -> Comparison:
 
 
 def responses_of(cells: Cells) -> Iterator[Response]:
-    """The responses to every question, in all the ways in which Argilla writes them."""
-    responses = cells.get("responses")
-    if isinstance(responses, Mapping):  # a record of Argilla 2: question -> responses
-        for given in responses.values():
-            yield from (response_of(one) for one in given or ())
-    elif isinstance(responses, list):  # a record of Argilla 1: a response a user, with values by question
-        for one in responses:
-            for value in (one.get("values") or {}).values():
-                yield one.get("user_id"), value.get("value"), one.get("status")
+    """The responses to every question, in all the ways in which Argilla writes them.
+
+    Raises:
+        Wrong: responses are written in another way.
+    """
+    is_record = isinstance(cells.get("fields"), Mapping)
+    if is_record:
+        yield from responses_of_record(cells.get("responses"))
     for name, value in cells.items():
-        if name.endswith(".responses") and isinstance(value, list):  # a data set of Argilla 2
-            users, states = (
-                cells.get(f"{name}.{what}") or [None] * len(value) for what in ("users", "status")
-            )
-            yield from zip(users, value, states, strict=False)
-        elif name != "responses" and is_response_column(name, value):  # a data set of Argilla 1
-            if isinstance(value, Mapping):
-                yield from zip(value["user_id"], value["value"], value["status"], strict=False)
-            else:
-                yield from (response_of(one) for one in value or ())
+        if is_response_column(name, value) and not (is_record and name == "responses"):
+            yield from responses_of_column(cells, name)
+
+
+def responses_of_record(responses: Any) -> Iterator[Response]:
+    if isinstance(responses, Mapping):  # of Argilla 2: question -> responses
+        for question, given in responses.items():
+            yield from map(response_of, objects_in(given, f"responses to {shown(question)}"))
+        return
+    for one in objects_in(responses, "responses"):  # of Argilla 1: a response a user, with values by question
+        values = one.get("values") or {}
+        if isinstance(values, Mapping):
+            values = [value for value in values.values() if value is not None]
+        for value in objects_in(values, "values of responses"):
+            yield one.get("user_id"), value.get("value"), one.get("status")
+
+
+def responses_of_column(cells: Cells, name: str) -> Iterator[Response]:
+    value = cells[name]
+    if isinstance(value, Mapping):  # a data set of Argilla 1
+        return side_by_side({f"{name}.{key}": value.get(key) for key in ("user_id", "value", "status")})
+    if name.endswith(".responses"):  # a data set of Argilla 2
+        return side_by_side({key: cells.get(key) for key in (f"{name}.users", name, f"{name}.status")})
+    return map(response_of, objects_in(value, name))  # a data set of Argilla 1
+
+
+def side_by_side(columns: Mapping[str, Any]) -> Iterator[Response]:
+    """The responses of three lists: of users, values and states; an absent list is one of nulls."""
+    for name, column in columns.items():
+        if column not in (None, "") and not isinstance(column, list):
+            raise Wrong(f"{name} is {kind_of(column)}. It must be a list, of one item a response.")
+    users, values, states = columns.values()
+    n_values = len(values or ())
+    return zip(users or [None] * n_values, values or (), states or [None] * n_values, strict=False)
+
+
+def objects_in(value: Any, name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list, none where there is nothing. Raises Wrong where it is no list of objects."""
+    if value in (None, ""):
+        return []
+    kind = kind_of(value)
+    if isinstance(value, list):
+        odd = [one for one in value if not isinstance(one, Mapping)]
+        if not odd:
+            return value
+        kind = f"a list with {kind_of(odd[0])} in it"
+    raise Wrong(f"{name}: found {kind}. It must be a list of objects, one a response.")
 
 
 def response_of(one: Mapping[str, Any]) -> Response:
@@ -107,9 +143,10 @@ def said(value: Any, status: Any, names: tuple[str, str]) -> Ballot | None:
 def ranked(value: Any, names: tuple[str, str]) -> Ballot:
     """Who is ranked higher: of a list from the best on, or of values with their ranks."""
     if isinstance(value, Mapping):
-        value = [
-            {"value": one, "rank": rank} for one, rank in zip(value["value"], value["rank"], strict=False)
-        ]
+        names_and_ranks = [value.get(key) for key in ("value", "rank")]
+        if not all(isinstance(given, list) for given in names_and_ranks):
+            raise Unusable("a ranking without both sides")
+        value = [{"value": one, "rank": rank} for one, rank in zip(*names_and_ranks, strict=False)]
     ranks: dict[Ballot | None, Any] = {}
     for place, one in enumerate(value):
         name, rank = (one.get("value"), one.get("rank")) if isinstance(one, Mapping) else (one, place)
@@ -117,6 +154,8 @@ def ranked(value: Any, names: tuple[str, str]) -> Ballot:
     first, second = ranks.get(Ballot.A), ranks.get(Ballot.B)
     if first is None or second is None:
         raise Unusable("a ranking without both sides")
+    if not (isinstance(first, int | float) and isinstance(second, int | float)):
+        raise Unusable("a ranking whose ranks are no numbers")
     return Ballot.TIE if first == second else Ballot.A if first < second else Ballot.B
 
 
