@@ -901,6 +901,15 @@ def test_label_studios_annotations_are_votes(read):
     }
 
 
+@pytest.mark.parametrize("result", [[None], ["right"], {"value": {"selected": "right"}}, "right", 1, None])
+def test_an_annotation_of_label_studio_in_another_shape_is_no_vote(read, result):
+    found = read(
+        "label-studio", TASK | {"annotations": [annotation("left"), annotation("left", result=result)]}
+    )
+    assert better_of(found) == [SHORT]
+    assert found.left_out == {"vote: an annotation without a choice": 1}
+
+
 @pytest.mark.parametrize("label", ["right", {"selected": "right"}, '{"selected":"right"}'])
 def test_label_studios_short_exports_have_a_vote_a_row(read, label):
     keys = {"annotator": 1, "annotation_id": 9, "lead_time": 4.2, "created_at": "2026-01-15T10:30:00Z"}

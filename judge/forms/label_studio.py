@@ -50,7 +50,8 @@ def annotated(annotation: Any, names: tuple[str, str]) -> Ballot | None:
     """What one annotation says."""
     if not isinstance(annotation, Mapping) or annotation.get("was_cancelled"):
         raise Unusable("an annotation that was skipped")
-    results = annotation.get("result") or []
+    given = annotation.get("result")
+    results = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
     labels = [label for result in results if (label := label_of(result.get("value"))) is not None]
     if not labels:
         raise Unusable("an annotation without a choice")
