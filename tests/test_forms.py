@@ -812,6 +812,25 @@ def test_two_logs_of_inspect_make_pairs_by_sample(read):
     assert found.left_out == {"a sample that failed": 1}
 
 
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        *(
+            ({"output": {"choices": choices}}, "a sample without an answer")
+            for choices in ([{}], [None], {"0": 1})
+        ),
+        ({"output": {"choices": [{"message": "Apple"}]}}, "a sample without an answer"),
+        ({"output": "Apple"}, "a sample without an answer"),
+        ({"input": None}, "no question"),
+    ],
+)
+def test_a_sample_of_inspect_in_another_shape_is_left_out_by_reason(read, odd, reason):
+    one = inspect_log("openai/m1", inspect_sample(SHORT), inspect_sample(SHORT, 2, **odd))
+    found = read("inspect", [one], [INSPECT[1]])
+    assert len(found.pairs) == 1
+    assert found.left_out == {reason: 1}
+
+
 def in_zstandard(data):
     """A zip of stored members with each of them packed as inspect_ai does, which Python cannot write."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -849,6 +868,38 @@ def test_an_eval_file_is_read_as_the_log_that_it_is(tmp_path, packed):
 
     files = [zipped(f"{n}.eval", log) for n, log in enumerate(INSPECT)]
     assert models_of(import_files("inspect", files).pairs[0]) == {SHORT: "openai/m1", LONG: "openai/m2"}
+
+
+def damaged(data):
+    """A zip with a wrong byte in what its first member packs."""
+    at = 30 + len("header.json") + 4
+    return data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :]
+
+
+def cut_short(data):
+    """A zip whose first member says that it is longer than the file."""
+    out = bytearray(data)
+    struct.pack_into("<II", out, data.index(b"PK\x01\x02") + 20, 10**6, 10**6)
+    return bytes(out)
+
+
+@pytest.mark.parametrize(
+    ("damage", "method"), [(damaged, zipfile.ZIP_DEFLATED), (cut_short, zipfile.ZIP_STORED)]
+)
+def test_a_damaged_eval_file_is_one_clear_line(tmp_path, damage, method):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("header.json", json.dumps(INSPECT[0]))
+    (tmp_path / "log.eval").write_bytes(damage(buffer.getvalue()))
+    with pytest.raises(InputError, match=r"log\.eval: cannot be unpacked \(.+\)\. Write it as JSON"):
+        import_files("inspect", [tmp_path / "log.eval"])
+
+
+def test_an_eval_file_whose_header_is_no_object_is_one_clear_line(tmp_path):
+    with zipfile.ZipFile(tmp_path / "log.eval", "w") as archive:
+        archive.writestr("header.json", "[1]")
+    with pytest.raises(InputError, match=r"log\.eval: its header is a list\. It must be an object\."):
+        import_files("inspect", [tmp_path / "log.eval"])
 
 
 def test_what_is_no_log_in_a_zip_is_one_clear_line(tmp_path):
@@ -1480,6 +1531,15 @@ def test_a_log_of_verdicts_reads_back_with_its_pairs(export, judged):
     assert [vote.outcome.value for vote in found.votes] == [verdict.outcome.value for verdict in judged]
     log = json.loads(file.read_text())
     assert (log["status"], log["eval"]["model"], len(log["samples"])) == ("success", judged[0].judge, 4)
+
+
+def test_samples_of_a_damaged_log_of_verdicts_are_left_out(read, judged):
+    log = json.loads(export_verdicts("inspect", judged, JUDGED_PAIRS, "").text)
+    first = log["samples"][0]
+    odd = [{}, first | {"metadata": {}}, first | {"id": "x", "scores": {}}]
+    found = read("inspect", log | {"samples": [first, None, *odd]})
+    assert (len(found.pairs), len(found.votes)) == (2, 1)
+    assert found.left_out == {"no conversation": 3}
 
 
 def test_a_log_is_of_one_judge(judged):

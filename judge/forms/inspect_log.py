@@ -9,6 +9,7 @@ import io
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,14 @@ from judge.forms.form import (
     Labels,
     Side,
     each,
+    given_id,
     imported,
     messages_of,
     optional_name,
 )
 from judge.forms.winners import ballot_of
 from judge.io.pairs import LONG_FORM
-from judge.io.rows import Cells, Wrong, found, parse_json
+from judge.io.rows import Cells, Wrong, found, kind_of, parse_json
 from judge.io.usable import Unusable, usable
 from judge.records import Pair, Verdict
 
@@ -94,13 +96,15 @@ def answer_of(model: str, sample: Any) -> Answer:
     """What the model said to one sample."""
     if not isinstance(sample, Mapping) or sample.get("error"):
         raise Unusable("a sample that failed")
-    output = sample.get("output")
-    choices = output.get("choices") if isinstance(output, Mapping) else None
-    if not choices:
+    choices = part_of(sample, "output").get("choices")
+    message = part_of(choices[0], "message") if isinstance(choices, list) and choices else {}
+    if not message:
         raise Unusable("a sample without an answer")
     given = sample.get("input")
+    if given is None:
+        raise Unusable("no question")
     before = conversation_of(given, "input") if isinstance(given, list) else asked(str(given))
-    whole = before.then(conversation_of([choices[0]["message"]], "output"))
+    whole = before.then(conversation_of([message], "output"))
     whole.check()
     target = sample.get("target")
     return Answer(
@@ -111,6 +115,12 @@ def answer_of(model: str, sample: Any) -> Answer:
         reference="\n".join(map(str, target)) if isinstance(target, list) else optional_name(target),
         metadata={name: sample[name] for name in ("id", "epoch") if name in sample},
     )
+
+
+def part_of(value: Any, name: str) -> Mapping[str, Any]:
+    """The object that an object has under a name; an empty one where either is none."""
+    part = value.get(name) if isinstance(value, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
 
 
 # --- a log of verdicts -----------------------------------------------------------------------------------
@@ -166,21 +176,22 @@ def sample_of(pair: Pair, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def verdict_of_sample(sample: Mapping[str, Any]) -> Comparison:
+def verdict_of_sample(sample: Any) -> Comparison:
     """The pair of a sample, its verdict as a label."""
-    metadata = dict(sample["metadata"])
-    a, b = (conversation_of(metadata.pop(name), name) for name in LONG_FORM)
-    score = sample["scores"][SCORE]
+    metadata = dict(part_of(sample, "metadata"))
+    a, b = (conversation_of(metadata.pop(name, None), name) for name in LONG_FORM)
+    score = part_of(part_of(sample, "scores"), SCORE)
     labels = Labels()
-    if score["value"] != UNPARSED:
-        labels.add(lambda: ballot_of(score["value"]), score["metadata"]["judge"])
+    if score.get("value") != UNPARSED:
+        judge = optional_name(part_of(score, "metadata").get("judge"))
+        labels.add(lambda: ballot_of(score.get("value")), judge or "")
     return Comparison(
         Side(a),
         Side(b),
         labels,
-        id=sample["id"],
-        category=metadata.pop("category", None),
-        reference=sample["target"] or None,
+        id=given_id(sample),
+        category=optional_name(metadata.pop("category", None)),
+        reference=optional_name(sample.get("target")),
         metadata=metadata,
         is_in_order=True,
     )
@@ -203,14 +214,17 @@ def unzipped(data: bytes, name: str) -> Cells:
             files = {member.filename: content_of_member(archive, member, data) for member in members}
     except (
         zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
         NotImplementedError,
         OSError,
         RuntimeError,
         ValueError,
         struct.error,
     ) as error:
+        why = "it breaks off" if isinstance(error, EOFError) else error  # an EOFError says nothing
         raise InputError(
-            f"{name}: cannot be unpacked ({error}). Write it as JSON: inspect log convert --to json."
+            f"{name}: cannot be unpacked ({why}). Write it as JSON: inspect log convert --to json."
         ) from error
     header = next(
         (text for one, text in files.items() if one in ("header.json", "_journal/start.json")), None
@@ -219,9 +233,12 @@ def unzipped(data: bytes, name: str) -> Cells:
         raise InputError(f"{name}: a zip file without header.json. {NEEDED}")
     try:
         samples = [parse_json(text.decode()) for one, text in files.items() if one.startswith("samples/")]
-        return dict(parse_json(header.decode()), samples=samples)
+        log = parse_json(header.decode())
     except (Wrong, ValueError) as error:
         raise InputError(f"{name}: {error}") from error
+    if not isinstance(log, dict):
+        raise InputError(f"{name}: its header is {kind_of(log)}. It must be an object.")
+    return log | {"samples": samples}
 
 
 def content_of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: bytes) -> bytes:
