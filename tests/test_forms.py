@@ -1335,6 +1335,39 @@ def test_pairs_of_our_own_are_of_no_other_form(row):
     assert form_among([Row("f:1", row)]) is None
 
 
+OF_OTHER_FORMS = [
+    ("arena", OWN[0] | {"winner": "a"}),
+    *((form, SAMPLES[form][0]) for form in ("arena", "openai", "sharegpt")),
+]
+"""Rows that may have criteria as pairs of our own have them."""
+
+
+@pytest.mark.parametrize(("form", "row"), OF_OTHER_FORMS)
+def test_criteria_are_kept_where_a_file_of_pairs_is_read_as_another_form(tmp_path, form, row):
+    lines = ["price: names it | weight 2", "short"]
+    file_of(tmp_path / "own.jsonl", row | {"criteria": "\n".join(lines)}, row | {"criteria": None})
+    told: list[str] = []
+    pairs = read_pairs(tmp_path / "own.jsonl", told.append)
+    assert f"read as {FORMS[form].title}" in told[0]
+    assert [[one.line for one in pair.criteria] for pair in pairs] == [lines, []]
+    assert all("criteria" not in pair.metadata for pair in pairs)
+
+
+@pytest.mark.parametrize(("form", "row"), OF_OTHER_FORMS)
+@pytest.mark.parametrize(
+    ("criteria", "complaint"),
+    [
+        (7, "criteria is a number. It must be text, or a list of lines."),
+        (["price | weight -1"], "criteria, line 1: weight is '-1'. It must be a number above 0"),
+    ],
+)
+def test_criteria_that_are_none_are_one_clear_line_in_every_form(tmp_path, form, row, criteria, complaint):
+    file_of(tmp_path / "own.jsonl", row | {"criteria": criteria})
+    with pytest.raises(BadLines) as caught:
+        import_files(form, [tmp_path / "own.jsonl"])
+    assert f"own.jsonl:1: {complaint}" in str(caught.value)
+
+
 def test_our_own_pairs_are_read_as_ever_in_every_kind_of_file(tmp_path):
     row = {"id": "1", "prompt": "Fruit?", "response_a": "", "response_b": LONG, "category": "", "note": ""}
     text = io.StringIO(newline="")

@@ -26,6 +26,7 @@ from judge.forms.form import (
     rest_of,
 )
 from judge.forms.winners import ballot_of, flagged
+from judge.io.criteria import criteria_in
 from judge.io.rows import Wrong, found
 from judge.io.usable import Unusable
 from judge.io.values import text
@@ -37,7 +38,7 @@ FLAGS = {"winner_model_a": Ballot.A, "winner_model_b": Ballot.B, "winner_tie": B
 USED = (
     *(name for names in CONVERSATIONS for name in names),
     *(*ANSWERS, *FLAGS, "winner", "judge", "turn", "id", "category", "reference", "model_a", "model_b"),
-    "system",
+    *("system", "criteria"),
     "full_conversation",  # all turns of a session, by other models too
 )
 NEEDED = (
@@ -79,6 +80,7 @@ def comparison_of(entry: Entry) -> Comparison:
         reference=optional_name(cells.get("reference")),
         metadata=metadata_of(cells),
         is_in_order=True,
+        criteria=criteria_in(cells),
     )
 
 

@@ -20,6 +20,7 @@ from judge.forms.form import (
     optional_name,
     rest_of,
 )
+from judge.io.criteria import criteria_in
 from judge.io.pairs import LONG_FORM, SHORT_FORM, metadata_of
 from judge.io.rows import Wrong, found
 from judge.io.values import optional_text, text
@@ -68,6 +69,7 @@ def comparison_of(entry: Entry) -> Comparison:
         reference=optional_text(cells, "reference"),
         metadata=metadata_of(cells),
         is_in_order=True,
+        criteria=criteria_in(cells),
     )
 
 
