@@ -1404,6 +1404,28 @@ def test_parquet_and_tables_are_read_as_forms_too(tmp_path):
     assert better_of(import_files("arena", [tmp_path / "train.csv"])) == ["Plum"]
 
 
+def test_bytes_in_parquet_are_no_metadata_and_no_answer(tmp_path):
+    def parquet(*rows):
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), tmp_path / "a.parquet")
+        return [tmp_path / "a.parquet"]
+
+    icon = {"path": None, "bytes": b"\x89PNG"}
+    arena = {**OWN[0], "winner": "a", "icon": icon, "kept": "x"}
+    [pair] = import_files("arena", parquet(arena, arena)).pairs
+    assert pair.metadata == {"gold": "A", "kept": "x"}
+    named = {"question": "Fruit?", "old": SHORT, "new": LONG, "icon": icon, "kept": "x"}
+    [pair] = import_files("columns", parquet(named), MAPPING).pairs
+    assert pair.metadata == {"kept": "x"}
+    with pytest.raises(BadLines, match=r"a\.parquet row 1: response_b is bytes\. It must be one text\."):
+        import_files("columns", parquet(named | {"new": b"\x89PNG"}), MAPPING)
+
+
+def test_a_column_of_a_models_name_may_hold_an_object(read):
+    row = SAMPLES["openai"][0] | {"model_a": {"name": "m1"}}
+    [pair] = read("openai", row, row | {"n": 2}).pairs
+    assert pair.metadata["model_a"] == {"name": "m1"}
+
+
 def test_import_writes_pairs_and_votes_that_read_back(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     file_of(tmp_path / "battles.jsonl", BATTLE, NEW_BATTLE)
