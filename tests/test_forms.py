@@ -116,9 +116,11 @@ def test_an_annotation_without_a_preference_is_a_pair_without_a_vote(read):
         "alpacaeval",
         ANNOTATION | {"preference": None},
         ANNOTATION | {"instruction": "Name a tree.", "preference": 7},
+        ANNOTATION | {"instruction": "Name a bird.", "preference": 10**400},
     )
-    assert (len(found.pairs), len(found.votes)) == (2, 0)
-    assert found.left_out == {"vote: an unknown preference 7": 1}
+    assert (len(found.pairs), len(found.votes)) == (3, 0)
+    huge = f"vote: an unknown preference {10**56}..."
+    assert found.left_out == {"vote: an unknown preference 7": 1, huge: 1}
 
 
 def test_thirty_equal_annotations_are_one(read):
@@ -156,6 +158,11 @@ def test_answers_of_two_models_make_pairs_by_instruction(read):
 def test_answers_of_three_models_make_three_pairs_a_question(read):
     files = [alpaca_answers(f"m{n}", fruit=f"answer {n}") for n in range(3)]
     assert len(read("alpacaeval", *files).pairs) == 3
+
+
+def test_the_data_set_of_an_answer_is_kept(read):
+    [pair] = read("alpacaeval", *(alpaca_answers(model, Fruit=model) for model in ("m1", "m2"))).pairs
+    assert pair.metadata == {"model_a": pair.response_a, "model_b": pair.response_b, "dataset": "own"}
 
 
 def test_answers_of_one_model_are_no_pairs(read):
@@ -306,6 +313,13 @@ def test_messages_in_a_text_are_read_with_their_question_where_no_column_asks(re
     answers = {"chosen": LONG, "rejected": SHORT}
     [pair] = read("preferences", answers | {"input": json.dumps(talk("Name a tree.", "Elm", "Why?"))}).pairs
     assert [message.content for message in pair.context_a] == ["Name a tree.", "Elm", "Why?"]
+
+
+def test_a_context_of_plain_text_is_kept_beside_a_preference(read):
+    row = PREFERENCES["text"] | {"context": "At the market.", "history": [["Hi", "Hello!"]]}
+    [pair] = read("preferences", row).pairs
+    assert pair.metadata == {"context": "At the market."}
+    assert pair.context_a[0].content == "Hi"
 
 
 def test_a_tie_in_argillas_status_is_a_tie(read):
@@ -778,6 +792,14 @@ def test_promptfoos_prompts_are_compared_as_its_providers_are(read):
     assert (spoken.system, spoken.prompt) == ("Be brief.", "One fruit!")
 
 
+def test_a_result_of_promptfoo_without_a_prompt_is_left_out(read):
+    outputs = [promptfoo_result(name, name) for name in "xy"]
+    empty = [promptfoo_result(name, name, test=1) | {"prompt": {"raw": None}} for name in "xy"]
+    found = read("promptfoo", promptfoo_file(*outputs, *empty))
+    assert len(found.pairs) == 1
+    assert found.left_out == {"no question": 2}
+
+
 def test_two_runs_of_promptfoo_are_compared_by_their_files(read):
     found = read("promptfoo", *([promptfoo_file(promptfoo_result("m", output))] for output in (SHORT, LONG)))
     assert models_of(found.pairs[0]) == {SHORT: "0.jsonl, m", LONG: "1.jsonl, m"}
@@ -943,7 +965,7 @@ def test_label_studios_annotations_are_votes(read):
     ]
     found = read("label-studio", TASK | {"annotations": annotations})
     [pair] = found.pairs
-    assert (pair.id, pair.prompt) == ("7", "Name a fruit.")
+    assert (pair.id, pair.prompt, pair.metadata) == ("7", "Name a fruit.", {"source": "own"})
     assert better_of(found) == [LONG, SHORT, Ballot.TIE, LONG]
     assert [vote.voter for vote in found.votes] == ["1", "ann@example.com", "3", "4"]
     assert found.left_out == {
@@ -966,6 +988,9 @@ def test_label_studios_short_exports_have_a_vote_a_row(read, label):
     keys = {"annotator": 1, "annotation_id": 9, "lead_time": 4.2, "created_at": "2026-01-15T10:30:00Z"}
     found = read("label-studio", {"id": 7, **TASK["data"], **keys, "pw": label})
     assert better_of(found) == [LONG]
+    assert found.pairs[0].metadata == {"source": "own"}
+    nobody = read("label-studio", {"id": 7, **TASK["data"], **keys, "pw": label, "annotator": None})
+    assert [vote.voter for vote in nobody.votes] == ["annotator"]
 
 
 def test_a_task_without_a_prompt_says_how_to_name_it(read, tmp_path):
@@ -1051,6 +1076,12 @@ def test_argillas_responses_are_votes_however_they_are_exported(read, name):
     assert better_of(found) == [LONG, Ballot.TIE]
     assert [vote.voter for vote in found.votes] == ["ann", "bob"]
     assert found.left_out == {}
+
+
+def test_fields_of_argilla_that_are_no_side_are_kept_beside_its_metadata(read):
+    fields = {"question": "Name a fruit.", "response_1": SHORT, "response_2": LONG, "shop": "corner"}
+    [pair] = read("argilla", ARGILLA | {"fields": fields}).pairs
+    assert (pair.prompt, pair.metadata) == ("Name a fruit.", {"shop": "corner", "topic": "food"})
 
 
 def test_what_is_no_vote_in_argilla_is_left_out_by_reason(read):

@@ -51,7 +51,7 @@ USED_OF_ANNOTATION = (
     ),
     *("raw_completion", "price_per_example", "time_per_example"),
 )
-USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "dataset")
+USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id")
 NEEDED = (
     "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
 )
@@ -149,7 +149,7 @@ def preferred(value: Any) -> Ballot | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Unusable(f"an unknown preference {shown(value)}") from None
     if number in (0, 1.5):
         return Ballot.TIE

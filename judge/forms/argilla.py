@@ -9,8 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from judge.forms.fields import sides_of
-from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, given_id, imported, is_pair
+from judge.forms.fields import question_field, sides_of
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Form,
+    Imported,
+    Labels,
+    each,
+    given_id,
+    imported,
+    is_pair,
+    rest_of,
+)
 from judge.forms.winners import ballot_of
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
@@ -57,12 +68,13 @@ def comparison_of(entry: Entry) -> Comparison:
     if cells.get("suggestions"):
         labels.left_out.append("vote: a suggestion, which no person made")
     metadata = cells.get("metadata")
+    others = rest_of(cells["fields"], *names, question_field(cells["fields"]) or "") if has_fields else {}
     return Comparison(
         first,
         second,
         labels,
         id=given_id(cells) or given_id({"id": cells.get("external_id")}),
-        metadata=metadata if isinstance(metadata, Mapping) else {},
+        metadata=others | (rest_of(metadata) if isinstance(metadata, Mapping) else {}),
     )
 
 

@@ -36,7 +36,7 @@ def sides_of(fields: Mapping[str, Any], where: str) -> tuple[tuple[str, str], tu
         Wrong: no two fields are named alike but for 1 and 2, a and b, left and right; or no field asks.
     """
     answers = answer_fields(fields)
-    question = next((name for name in QUESTIONS if fields.get(name) not in (None, "")), None)
+    question = question_field(fields)
     if answers is None or question is None:
         missing = "two answers, such as response_1 and response_2" if answers is None else "a prompt"
         at = f"{where}." if where else ""
@@ -47,6 +47,11 @@ def sides_of(fields: Mapping[str, Any], where: str) -> tuple[tuple[str, str], tu
     before = question_of(fields[question], question)
     first, second = (Side(after(before, fields[name], name)) for name in answers)
     return answers, (first, second)
+
+
+def question_field(fields: Mapping[str, Any]) -> str | None:
+    """The first field that asks something."""
+    return next((name for name in QUESTIONS if fields.get(name) not in (None, "")), None)
 
 
 def answer_fields(fields: Mapping[str, Any]) -> tuple[str, str] | None:

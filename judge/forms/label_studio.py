@@ -9,14 +9,26 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from judge.forms.fields import sides_of
-from judge.forms.form import Comparison, Entry, Form, Imported, Labels, each, given_id, imported, rest_of
+from judge.forms.fields import question_field, sides_of
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Form,
+    Imported,
+    Labels,
+    each,
+    given_id,
+    imported,
+    optional_name,
+    rest_of,
+)
 from judge.forms.winners import ballot_of
 from judge.io.rows import Wrong, found, parse_json
 from judge.io.usable import Unusable
 from judge.records import Ballot
 
 MINIMAL = ("annotation_id", "annotator", "lead_time")
+TIMES = ("created_at", "updated_at")
 NEEDED = "A Label Studio task needs data and annotations, or the keys of JSON-MIN."
 
 
@@ -41,9 +53,8 @@ def comparison_of(entry: Entry) -> Comparison:
     labels = Labels()
     for annotation in cells["annotations"]:
         labels.add(partial(annotated, annotation, names), voter_of(annotation))
-    return Comparison(
-        first, second, labels, id=given_id(cells), metadata=rest_of(cells["data"], *names, "prompt")
-    )
+    metadata = rest_of(cells["data"], *names, question_field(cells["data"]) or "")
+    return Comparison(first, second, labels, id=given_id(cells), metadata=metadata)
 
 
 def annotated(annotation: Any, names: tuple[str, str]) -> Ballot | None:
@@ -77,18 +88,22 @@ def voter_of(annotation: Any) -> str:
 def minimal(cells: Mapping[str, Any]) -> Comparison:
     """A row of JSON-MIN or CSV: the fields, and one annotation under the name of its tag."""
     names, (first, second) = sides_of(cells, "")
+    tag, label = minimal_label(cells)
     labels = Labels()
-    labels.add(lambda: ballot_of(minimal_label(cells), *names), str(cells["annotator"]))
-    return Comparison(first, second, labels, id=given_id(cells))
+    labels.add(lambda: ballot_of(label, *names), optional_name(cells["annotator"]) or "")
+    metadata = rest_of(cells, *names, question_field(cells) or "", *MINIMAL, *TIMES, "id", tag)
+    return Comparison(first, second, labels, id=given_id(cells), metadata=metadata)
 
 
-def minimal_label(cells: Mapping[str, Any]) -> Any:
-    for value in cells.values():
+def minimal_label(cells: Mapping[str, Any]) -> tuple[str, Any]:
+    """The column of the annotation's tag, and its label; "" and None where there is none."""
+    for name, value in cells.items():
         if isinstance(value, str) and value.startswith("{"):
             value = parsed(value)
         if (label := label_of(value)) is not None or value in ("left", "right"):
-            return label or value
-    return next((cells[name] for name in ("choice", "preference", "comparison") if name in cells), None)
+            return name, label or value
+    name = next((name for name in ("choice", "preference", "comparison") if name in cells), "")
+    return name, cells.get(name)
 
 
 def parsed(value: str) -> Any:

@@ -87,7 +87,7 @@ def comparison_of(entry: Entry) -> Comparison:
         id=given_id(cells),
         category=optional_name(cells.get("category")),
         reference=optional_name(cells.get("reference")),
-        metadata=rest_of(cells, *USED),
+        metadata=rest_of(cells, *(name for name in USED if not is_plain(cells, name))),
     )
 
 
@@ -147,6 +147,12 @@ def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
         before is not None and before.messages[-1:] != now.messages and earlier in ("context", "history")
     )
     return before.then(now) if before and is_earlier else now
+
+
+def is_plain(cells: Mapping[str, Any], name: str) -> bool:
+    """Whether a column for what was said before holds a text, which is not read as such."""
+    value = cells.get(name)
+    return name in EARLIER and isinstance(value, str) and earlier_in(value) is None
 
 
 def earlier_in(value: Any) -> list[Any] | None:

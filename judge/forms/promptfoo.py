@@ -91,6 +91,8 @@ def answer_of(
 def question_of(prompt: Any) -> Conversation:
     """The prompt as it was sent: a text, or messages as JSON."""
     raw = prompt.get("raw") if isinstance(prompt, Mapping) else prompt
+    if raw is None:
+        raise Unusable("no question")
     messages = messages_or_as_is(raw)
     return conversation_of(messages, "prompt") if isinstance(messages, list) else asked(str(raw))
 
