@@ -1435,6 +1435,22 @@ def test_parquet_and_tables_are_read_as_forms_too(tmp_path):
     assert better_of(import_files("arena", [tmp_path / "train.csv"])) == ["Plum"]
 
 
+@pytest.mark.parametrize(("form", "row"), OF_OTHER_FORMS)
+def test_pairs_of_our_own_in_a_table_keep_their_metadata_in_other_forms(tmp_path, form, row):
+    cells = {name: value if isinstance(value, str) else json.dumps(value) for name, value in row.items()}
+    for metadata, kept in (('{"a": {"b": 1}}', {"a": {"b": 1}}), ("", {})):
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, [*cells, "metadata", "category"])
+        writer.writeheader()
+        writer.writerow(cells | {"metadata": metadata, "category": ""})
+        (tmp_path / "own.csv").write_text(table.getvalue(), encoding="utf-8", newline="")
+        [pair] = import_files(form, [tmp_path / "own.csv"]).pairs
+        assert (pair.category, {k: v for k, v in pair.metadata.items() if k in ("a", "metadata")}) == (
+            None,
+            kept,
+        )
+
+
 def test_bytes_in_parquet_are_no_metadata_and_no_answer(tmp_path):
     def parquet(*rows):
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), tmp_path / "a.parquet")

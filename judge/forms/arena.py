@@ -24,6 +24,7 @@ from judge.forms.form import (
     imported,
     optional_name,
     rest_of,
+    with_metadata,
 )
 from judge.forms.winners import ballot_of, flagged
 from judge.io.criteria import criteria_in
@@ -86,7 +87,7 @@ def comparison_of(entry: Entry) -> Comparison:
 
 def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that are left, and the keys of a metadata object, as a pair of our own has them."""
-    rest = rest_of(cells, *USED)
+    rest = rest_of(with_metadata(cells), *USED)
     given = rest.get("metadata")
     return given | rest_of(rest, "metadata") if isinstance(given, dict) else rest
 

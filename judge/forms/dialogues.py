@@ -19,6 +19,7 @@ from judge.forms.form import (
     imported,
     optional_name,
     rest_of,
+    with_metadata,
 )
 from judge.io.criteria import criteria_in
 from judge.io.pairs import LONG_FORM, SHORT_FORM, metadata_of
@@ -65,9 +66,9 @@ def comparison_of(entry: Entry) -> Comparison:
         Side(a),
         Side(b),
         id=given_id(cells),
-        category=optional_text(cells, "category"),
-        reference=optional_text(cells, "reference"),
-        metadata=metadata_of(cells),
+        category=optional_text(cells, "category") or None,
+        reference=optional_text(cells, "reference") or None,
+        metadata=metadata_of(with_metadata(cells)),
         is_in_order=True,
         criteria=criteria_in(cells),
     )

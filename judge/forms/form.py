@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from judge.errors import BadLines
 from judge.forms.conversation import Conversation
 from judge.io.pairs import holds_bytes, with_ids
-from judge.io.rows import Cells, Wrong
+from judge.io.rows import Cells, Wrong, parse_json
 from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
 from judge.records import Ballot, Criterion, HumanVote, Message, Pair, Verdict, sha256_of_json
@@ -341,6 +341,18 @@ def rest_of(cells: Mapping[str, Any], *used: str) -> dict[str, Any]:
         for name, value in cells.items()
         if name not in used and value not in (None, "") and not holds_bytes(value)
     }
+
+
+def with_metadata(cells: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The cells of a pair of our own; metadata that is JSON in a text, as a table has it, is the object."""
+    given = cells.get("metadata")
+    if not isinstance(given, str):
+        return cells
+    rest = {name: value for name, value in cells.items() if name != "metadata"}
+    try:
+        return {**rest, "metadata": parse_json(given)} if given else rest
+    except Wrong:
+        return cells
 
 
 def is_pair(cells: Mapping[str, Any]) -> bool:
