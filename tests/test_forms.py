@@ -974,6 +974,11 @@ def test_label_studios_annotations_are_votes(read):
     }
 
 
+def test_a_short_export_of_label_studio_may_have_a_column_of_annotations(read):
+    keys = {"annotator": 1, "annotation_id": 9, "lead_time": 4.2, "annotations": None}
+    assert better_of(read("label-studio", {**TASK["data"], **keys, "pw": "right"})) == [LONG]
+
+
 @pytest.mark.parametrize("result", [[None], ["right"], {"value": {"selected": "right"}}, "right", 1, None])
 def test_an_annotation_of_label_studio_in_another_shape_is_no_vote(read, result):
     found = read(

@@ -33,8 +33,12 @@ NEEDED = "A Label Studio task needs data and annotations, or the keys of JSON-MI
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
-    is_task = isinstance(cells.get("data"), Mapping) and isinstance(cells.get("annotations"), list)
-    return is_task or all(name in cells for name in MINIMAL)
+    return is_task(cells) or all(name in cells for name in MINIMAL)
+
+
+def is_task(cells: Mapping[str, Any]) -> bool:
+    """Whether a row is a task of the JSON export, with all its annotations."""
+    return isinstance(cells.get("data"), Mapping) and isinstance(cells.get("annotations"), list)
 
 
 def read(entries: Sequence[Entry]) -> Imported:
@@ -47,7 +51,7 @@ def comparison_of(entry: Entry) -> Comparison:
     cells = entry.cells
     if not recognises(cells):
         raise Wrong(f"found {found(cells)}. {NEEDED}")
-    if "annotations" not in cells:
+    if not is_task(cells):
         return minimal(cells)
     names, (first, second) = sides_of(cells["data"], "data")
     labels = Labels()
