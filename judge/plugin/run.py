@@ -289,22 +289,24 @@ def is_undecided(record: Record) -> bool:
 
 
 def closed_clusters(scores: Sequence[float], clusters: Sequence[str]) -> tuple[list[float], list[str]]:
-    """The first run of cases of each cluster, except the last run, as more of it may come.
+    """The first run of cases of each cluster, except one that the last case is in, as more of it may come.
 
     So a case that was counted stays counted as it is. Cases of a cluster that comes up again count at the end
     only.
     """
-    seen: dict[str, list[float]] = {}
-    before = ""
+    first: dict[str, list[float]] = {}
+    latest, is_open = "", False
     for score, name in zip(scores, clusters, strict=True):
-        if name not in seen:
-            seen[name] = [score]
-        elif name == before:
-            seen[name].append(score)
-        before = name
-    seen.pop(before)
-    return [score for run in seen.values() for score in run], [
-        name for name, run in seen.items() for _ in run
+        if name not in first:
+            first[name], latest, is_open = [], name, True
+        elif name != latest:
+            is_open = False
+        if is_open:
+            first[name].append(score)
+    if is_open:
+        first.pop(latest)
+    return [score for run in first.values() for score in run], [
+        name for name, run in first.items() for _ in run
     ]
 
 
