@@ -221,6 +221,36 @@ def fails_sequentially(scores):
     return (first_worse < first_fine) | (is_open & (high < EVEN_RATE))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_bets_value_by_value_give_the_bounds_of_the_whole_computation(seed):
+    dice = np.random.default_rng(seed)
+    values = dice.choice([0, 1 / 3, 0.5, 2 / 3, 1], size=(3, 120), p=dice.dirichlet(np.ones(5)))
+    low, high = confidence_sequence(values)
+    for suite in range(3):
+        assert np.array_equal((low[suite], high[suite]), whole_sequence(values[suite]))
+
+
+def whole_sequence(values):
+    """The interval after each value, of all of them at once: an independent computation."""
+    n, means = np.arange(len(values)), np.linspace(0, 1, 401)
+    guess = (0.5 + np.cumsum(values) - values) / (n + 1)
+    distance = (values - guess) ** 2
+    spread = (0.25 + np.cumsum(distance) - distance) / (n + 1)
+    lead = guess[:, None] - means
+    bet = lead / (spread[:, None] + lead**2)
+    more = np.clip(bet, 0, 0.5 / np.maximum(means, 1e-9))
+    less = np.clip(-bet, 0, 0.5 / np.maximum(1 - means, 1e-9))
+    away = values[:, None] - means
+    rich = np.log(2 / (1 - STOPPING_LEVEL))
+    is_poor = [np.cumsum(np.log1p(stake * away), axis=0) < rich for stake in (more, -less)]
+    bounds, is_in = [], np.ones(len(means), dtype=bool)
+    for left in is_poor[0] & is_poor[1]:
+        is_in = is_in & left if (is_in & left).any() else is_in
+        [places] = np.nonzero(is_in)
+        bounds.append((means[max(places[0] - 1, 0)], means[min(places[-1] + 1, len(means) - 1)]))
+    return np.transpose(bounds)
+
+
 @pytest.mark.slow
 def test_the_interval_of_all_times_holds_at_all_times():
     scores = suites(0.3, 150, 1_000)

@@ -58,7 +58,7 @@ class CaseItem(pytest.Item):
     def runtest(self) -> None:
         run, case = self._run, self.judge_case
         try:
-            comparison = run.compare_ahead(case.pair, self.siblings())
+            comparison = run.compare_ahead(case.pair, self.siblings)
         except JudgeError as error:
             give_up(error)
         add_records(self, [record_of(comparison, case.cluster)])

@@ -125,9 +125,7 @@ def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level:
     low, high = (float(end) for end in interval(sums, counts, level))
     win_rate = float(sums.sum() / counts.sum())
     bound = EVEN_RATE - margin
-    finding = (
-        GateFinding.WORSE if high < bound else GateFinding.NOT_WORSE if low >= bound else GateFinding.UNCLEAR
-    )
+    finding = finding_of(low, high, bound)
     return GateResult(
         finding,
         margin,
@@ -138,6 +136,13 @@ def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level:
         len(sums),
         n_needed(win_rate, (high - low) / 2, bound, len(scores)) if finding is GateFinding.UNCLEAR else None,
     )
+
+
+def finding_of(low: float, high: float, bound: float) -> GateFinding:
+    """What an interval shows: whether all of it is below the bound, or at or above it."""
+    if high < bound:
+        return GateFinding.WORSE
+    return GateFinding.NOT_WORSE if low >= bound else GateFinding.UNCLEAR
 
 
 def by_cluster(scores: Sequence[float], clusters: Sequence[str]) -> tuple[Floats, Floats]:
@@ -202,7 +207,7 @@ def sequential_gate(
     settled = np.flatnonzero((high < bound) | (low >= bound))
     if len(settled):
         n = int(settled[0])
-        finding = GateFinding.WORSE if high[n] < bound else GateFinding.NOT_WORSE
+        finding = finding_of(float(low[n]), float(high[n]), bound)
         n_cases, seen = int(counts[: n + 1].sum()), float(sums[: n + 1].sum())
         return GateResult(finding, margin, seen / n_cases, float(low[n]), float(high[n]), n_cases, n + 1)
     return gate(scores, clusters, margin, LAST_LEVEL) if is_complete else None
@@ -221,30 +226,60 @@ def confidence_sequence(values: Floats, level: float = STOPPING_LEVEL) -> tuple[
     Returns:
         The lower and the upper ends, shape (..., n).
     """
-    means = np.linspace(0, 1, GRID)
-    n = values.shape[-1]
-    rich = math.log(2 / (1 - level))
-    before = np.arange(n)
-    sums = np.cumsum(values, axis=-1) - values
-    guess = (EVEN_RATE + sums) / (before + 1)
-    squares = np.cumsum((values - guess) ** 2, axis=-1) - (values - guess) ** 2
-    spread = (EVEN_RATE**2 + squares) / (before + 1)
     low, high = np.zeros(values.shape), np.ones(values.shape)
-    wealth = np.zeros((2, *values.shape[:-1], GRID))
-    is_in = np.ones((*values.shape[:-1], GRID), dtype=bool)
-    for place in range(n):
-        lead = guess[..., place, None] - means
-        bet = lead / (spread[..., place, None] + lead**2)
-        for side, sign in enumerate((1, -1)):
-            most = EVEN_RATE / np.maximum(means if sign > 0 else 1 - means, 1e-9)
-            stake = sign * np.clip(sign * bet, 0, most)
-            wealth[side] += np.log1p(stake * (values[..., place, None] - means))
-        left = is_in & (wealth < rich).all(axis=0)
-        is_in = np.where(left.any(axis=-1, keepdims=True), left, is_in)
-        first, last = np.argmax(is_in, axis=-1), GRID - 1 - np.argmax(is_in[..., ::-1], axis=-1)
-        # The ends lie between the last mean that is in and the next one, which is out.
-        low[..., place], high[..., place] = (
-            means[np.maximum(first - 1, 0)],
-            means[np.minimum(last + 1, GRID - 1)],
-        )
+    bets = Bets.first(values.shape[:-1])
+    for place in range(values.shape[-1]):
+        bets = bets.after(values[..., place], level)
+        low[..., place], high[..., place] = bets.ends
     return low, high
+
+
+MEANS = np.linspace(0, 1, GRID)
+"""The possible means."""
+
+MOST = EVEN_RATE / np.maximum([MEANS, 1 - MEANS], 1e-9)
+LOWEST_BETS, HIGHEST_BETS = np.stack([np.zeros(GRID), -MOST[1]]), np.stack([MOST[0], np.zeros(GRID)])
+"""What the gamblers may bet, shape (2, GRID): first those on more than a mean, then those on less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """The gamblers of `confidence_sequence` after `n` values, of one suite or of many.
+
+    `total` is the sum of the values, `squares` that of their squared distances from what was expected, shape
+    (...); `wealth` is in logarithms, shape (..., 2, GRID); `is_in` says which means are not ruled out, shape
+    (..., GRID).
+    """
+
+    n: int
+    total: Floats
+    squares: Floats
+    wealth: Floats
+    is_in: NDArray[np.bool_]
+
+    @classmethod
+    def first(cls, shape: tuple[int, ...] = ()) -> Bets:
+        """Before any value."""
+        none = np.zeros(shape)
+        return cls(0, none, none, np.zeros((*shape, 2, GRID)), np.ones((*shape, GRID), dtype=bool))
+
+    def after(self, values: Floats, level: float = STOPPING_LEVEL) -> Bets:
+        """After one more value of each suite, shape (...)."""
+        guess = (EVEN_RATE + self.total) / (self.n + 1)
+        spread = (EVEN_RATE**2 + self.squares) / (self.n + 1)
+        lead = guess[..., None] - MEANS
+        bet = np.clip((lead / (spread[..., None] + lead**2))[..., None, :], LOWEST_BETS, HIGHEST_BETS)
+        wealth = self.wealth + np.log1p(bet * (values[..., None] - MEANS)[..., None, :])
+        left = self.is_in & (wealth < math.log(2 / (1 - level))).all(axis=-2)
+        is_in = np.where(left.any(axis=-1, keepdims=True), left, self.is_in)
+        squares = self.squares + (values - guess) ** 2
+        return Bets(self.n + 1, self.total + values, squares, wealth, is_in)
+
+    @property
+    def ends(self) -> tuple[Floats, Floats]:
+        """The lower and the upper end of the interval, shape (...).
+
+        They lie between the last mean that is in and the next one, which is out.
+        """
+        first, last = np.argmax(self.is_in, axis=-1), GRID - 1 - np.argmax(self.is_in[..., ::-1], axis=-1)
+        return MEANS[np.maximum(first - 1, 0)], MEANS[np.minimum(last + 1, GRID - 1)]

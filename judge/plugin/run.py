@@ -6,8 +6,10 @@ controller alone, or the only process there is, has them all and decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +32,7 @@ from judge.plugin.gate import (
     margin_of,
     sequential_gate,
 )
+from judge.plugin.growing import GrowingSuite
 from judge.plugin.suite import Comparison
 from judge.records import Criterion, Pair, Share, Status
 
@@ -84,6 +87,15 @@ class RunSettings:
         return JudgeOptions(self.method, backend, settings=settings, calibration=self.calibration)
 
 
+class Kind(StrEnum):
+    """What a comparison is to the gate; only those that count are in a rate."""
+
+    COUNTED = "counted"
+    UNREADABLE = "unreadable"
+    UNDECIDED = "undecided"
+    SKIPPED = "skipped"
+
+
 @dataclass
 class SuiteRun:
     """All comparisons of a run, by test; `judge` loads when it is first used."""
@@ -102,6 +114,7 @@ class SuiteRun:
     suite_criteria: tuple[Criterion, ...] = field(init=False)
     """What all pairs are judged by that have no criteria of their own; none if the suite has none."""
     _ahead: dict[str, Comparison] = field(default_factory=dict)
+    _n_of: Counter[Kind] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         """Raises InputError where the suite's criteria cannot be read."""
@@ -173,22 +186,33 @@ class SuiteRun:
             return "The judge behind the service scores no criteria."
         return "The slow judge scored no criterion."
 
-    def compare_ahead(self, pair: Pair, others: Sequence[Pair]) -> Comparison:
+    def compare_ahead(self, pair: Pair, others: Callable[[], Sequence[Pair]]) -> Comparison:
         """The comparison of a pair; others are judged with it, for when they are asked for.
 
         In a sequential run a pair is judged alone: others may never be needed.
         """
         pair = self._by_suite(pair)
         if pair.content_hash not in self._ahead:
-            wanted = [pair] if self.settings.sequential else [*others, pair]
+            wanted = [pair] if self.settings.sequential else [*others(), pair]
             self._ahead |= {one.pair.content_hash: one for one in self.compare(wanted)}
         return replace(self._ahead[pair.content_hash], pair=pair)
 
     def add(self, test: str, records: Iterable[Record]) -> None:
         """Takes the records of a test, replacing those of an earlier try; checks whether all is settled."""
-        self.records[test] = list(records)
+        records = list(records)
+        self._n_of.subtract(map(self.kind_of, self.records.get(test, ())))
+        self._n_of.update(map(self.kind_of, records))
+        self.records[test] = records
         if self.settings.sequential and self.settled is None:
-            self.settled = self._gate(is_complete=False)
+            counted = self._counted_in(records)
+            self._growing.take(test, [(record["score"], record["cluster"]) for record in counted])
+            if self.is_gate_asked and not self.lack:
+                self.settled = self._growing.look()
+
+    @cached_property
+    def _growing(self) -> GrowingSuite:
+        """Made when the first test ends: by then all of them are collected."""
+        return GrowingSuite(margin_of(self.settings.gate), self.collected)
 
     # --- what it came to
 
@@ -215,7 +239,7 @@ class SuiteRun:
     @property
     def is_gate_asked(self) -> bool:
         """Whether this run has to pass a gate: not where answers were approved and none compared."""
-        only_approves = self.settings.update_baseline and not self.all_records
+        only_approves = self.settings.update_baseline and not self._n_of.total()
         return bool(self.settings.gate) and not self.is_dry and not only_approves
 
     @property
@@ -223,36 +247,37 @@ class SuiteRun:
         """Why the gate cannot tell, in words; "" where it can, or is not asked."""
         if not self.is_gate_asked:
             return ""
-        n_called = len(self.all_records) - self.n_undecided
+        n_called = self._n_of.total() - self.n_undecided
         if self.n_undecided and not n_called:
             return f"all {self.n_undecided} are undecided"
         least = least_share_of(self.settings.min_readable)
-        return lack_of_evidence(len(self.counted), n_called, least, self.n_skipped)
+        return lack_of_evidence(self._n_of[Kind.COUNTED], n_called, least, self.n_skipped)
 
     @property
     def counted(self) -> list[Record]:
         """The comparisons that say something: readable, not undecided, and not skipped as inconsistent."""
-        return [
-            one
-            for one in self.all_records
-            if one["score"] is not None and not is_undecided(one) and not self.is_skipped(one)
-        ]
+        return self._counted_in(self.all_records)
+
+    def _counted_in(self, records: Iterable[Record]) -> list[Record]:
+        return [record for record in records if self.kind_of(record) is Kind.COUNTED]
 
     @property
     def n_skipped(self) -> int:
         """How many comparisons are skipped as inconsistent."""
-        return sum(map(self.is_skipped, self.all_records))
+        return self._n_of[Kind.SKIPPED]
 
     @property
     def n_undecided(self) -> int:
         """How many comparisons are too close to call: no evidence either way, and not a lack of it."""
-        return sum(map(is_undecided, self.all_records))
+        return self._n_of[Kind.UNDECIDED]
 
-    def is_skipped(self, record: Record) -> bool:
-        """Whether a comparison counts for nothing because its verdict changes with the order."""
-        return not is_undecided(record) and is_skipped(
-            record["verdict"]["status"], self.settings.inconsistent
-        )
+    def kind_of(self, record: Record) -> Kind:
+        """What a comparison is to the gate."""
+        if is_undecided(record):
+            return Kind.UNDECIDED
+        if is_skipped(record["verdict"]["status"], self.settings.inconsistent):
+            return Kind.SKIPPED
+        return Kind.UNREADABLE if record["score"] is None else Kind.COUNTED
 
     @property
     def is_failed(self) -> bool:
@@ -262,20 +287,17 @@ class SuiteRun:
 
     def gate(self) -> GateResult | None:
         """What the gate finds; None where it is not asked, or cannot tell."""
-        return None if self.lack else self.settled or self._gate(is_complete=True)
-
-    def _gate(self, is_complete: bool) -> GateResult | None:
         if not self.is_gate_asked or self.lack:
             return None
+        if self.settled is not None:
+            return self.settled
         counted = self.counted
         scores = [record["score"] for record in counted]
         clusters = [record["cluster"] for record in counted]
         margin = margin_of(self.settings.gate)
         if not self.settings.sequential:
             return gate(scores, clusters, margin)
-        if not is_complete:
-            scores, clusters = closed_clusters(scores, clusters)
-        return sequential_gate(scores, clusters, margin, is_complete) if scores else None
+        return sequential_gate(scores, clusters, margin, is_complete=True)
 
 
 def is_skipped(status: str, policy: str) -> bool:
@@ -286,28 +308,6 @@ def is_skipped(status: str, policy: str) -> bool:
 def is_undecided(record: Record) -> bool:
     """Whether the judge's calibration calls a comparison too close to call."""
     return UNDECIDED in record["verdict"]
-
-
-def closed_clusters(scores: Sequence[float], clusters: Sequence[str]) -> tuple[list[float], list[str]]:
-    """The first run of cases of each cluster, except one that the last case is in, as more of it may come.
-
-    So a case that was counted stays counted as it is. Cases of a cluster that comes up again count at the end
-    only.
-    """
-    first: dict[str, list[float]] = {}
-    latest, is_open = "", False
-    for score, name in zip(scores, clusters, strict=True):
-        if name not in first:
-            first[name], latest, is_open = [], name, True
-        elif name != latest:
-            is_open = False
-        if is_open:
-            first[name].append(score)
-    if is_open:
-        first.pop(latest)
-    return [score for run in first.values() for score in run], [
-        name for name, run in first.items() for _ in run
-    ]
 
 
 def record_of(comparison: Comparison, cluster: str) -> Record:
