@@ -33,6 +33,30 @@ def test_a_test_fails_where_new_answers_win_too_rarely(project, least, outcome):
         assert text.split("short test summary")[0].count("[Approved answer]") == 3
 
 
+def test_a_test_fails_where_too_few_pairs_are_readable(project):
+    project.write("pairs.jsonl", pairs(20, 0))
+    project.write("test_bot.py", marked('dataset="pairs.jsonl", min_win_rate=0.5'))
+    few = project.run(judge="scripted:unreadable:3")
+    few.assert_outcomes(failed=1)
+    assert "cannot tell whether the new answers win often enough: " in few.stdout.str()
+    assert "of 20 readable, and at least 80 % must be" in few.stdout.str()
+    project.run("--judge-min-readable=5%", judge="scripted:unreadable:3").assert_outcomes(passed=1)
+    none = project.run("--judge-min-readable=0", judge="scripted:unreadable:1")
+    none.assert_outcomes(failed=1)
+    assert "often enough: 0 of 20 readable" in none.stdout.str()
+
+
+def test_pairs_that_are_skipped_as_inconsistent_are_no_evidence(project):
+    same = {"id": "same", "prompt": "Why?", "response_a": "so", "response_b": "so"}
+    project.write("pairs.jsonl", [*pairs(9, 0), same])
+    project.write("test_bot.py", marked('dataset="pairs.jsonl", min_win_rate=0.5'))
+    project.run(judge="scripted:first").assert_outcomes(passed=1)
+    skipped = project.run("--judge-inconsistent=skip", judge="scripted:first")
+    skipped.assert_outcomes(failed=1)
+    lack = "1 of 10 readable (9 skipped as inconsistent), and at least 80 % must be"
+    assert lack in skipped.stdout.str()
+
+
 @WAYS
 def test_the_test_has_the_comparisons(project):
     project.write("data/pairs.jsonl", pairs(2, 1))

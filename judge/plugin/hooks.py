@@ -30,7 +30,7 @@ TEXTS = {
     "base-url": "Address of an OpenAI-compatible server, one for all workers.",
     "inconsistent": "What a test does with a verdict that changes with the order: tie, skip or fail.",
     "gate": "not-worse:MARGIN fails the run if the new answers win significantly less than half the time.",
-    "min-readable": "Share of the comparisons that must be readable for the gate to decide; by default 0.8.",
+    "min-readable": "Share that must be readable for the gate or a marker to decide; by default 0.8.",
     "ledger": "File of the ledger; by default in the user's cache.",
     "calibration": "File of `judge calibrate`; what it leaves undecided is no evidence either way.",
     "criteria": "File of criteria for all comparisons that have none of their own; checklist judges by them.",

@@ -17,6 +17,7 @@ from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
 from judge.plugin.casefile import newer_first
+from judge.plugin.gate import lack_of_evidence, least_share_of
 from judge.plugin.run import Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
@@ -274,7 +275,10 @@ def judged_by_marker(run: SuiteRun, item: pytest.Item) -> list[Comparison]:
 
 
 def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
-    """Fails the test if the new answers of its marker's data set win too rarely, ties half."""
+    """Fails the test if the new answers of its marker's data set win too rarely, ties half.
+
+    It fails as well where too few pairs are readable to tell, as the gate does.
+    """
     __tracebackhide__ = True
     marker = item.get_closest_marker("judge")
     assert marker is not None
@@ -286,10 +290,9 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     least = marker.kwargs.get("min_win_rate", 0.5)
     if comparisons and not called:
         pytest.skip(f"all {len(comparisons)} pairs are undecided: too close to call")
-    if not scores:
-        n_skipped = len(called) - len(counted)
-        skipped = f" ({n_skipped} skipped as inconsistent)" if n_skipped else ""
-        pytest.fail(f"none of {len(called)} verdicts could be read{skipped}", pytrace=False)
+    n_skipped, least_share = len(called) - len(counted), least_share_of(run.settings.min_readable)
+    if lack := lack_of_evidence(len(scores), len(called), least_share, n_skipped):
+        pytest.fail(f"cannot tell whether the new answers win often enough: {lack}", pytrace=False)
     rate = sum(scores) / len(scores)
     if rate < least:
         losses = [one for one in comparisons if one.score == 0]
