@@ -57,6 +57,25 @@ def test_the_same_cases_in_yaml_are_the_same_cases(file):
     assert (two.expect, two.where.rpartition(":")[2]) == ("not-worse", "6")
 
 
+def test_yaml_of_json_escapes_is_what_the_json_is(file):
+    smile = CASE | {"prompt": "Hi \U0001f600", "criteria": ["Is it \U0001f600?"]}
+    [in_yaml] = read_cases(file(f"- {json.dumps(smile)}", "judge_cases.yaml"))
+    [in_json] = read_cases(file([smile]))
+    assert (in_yaml.pair, in_yaml.cluster) == (in_json.pair, in_json.cluster)
+    assert in_yaml.pair.prompt == "Hi \U0001f600"
+
+
+@pytest.mark.parametrize("half", [r"\ud83d", r"\ude00", r"\ude00\ud83d", r"\ud83d\ude00\ud83d"])
+@pytest.mark.parametrize("cell", ['prompt: "HALF"', '"HALF": why', 'criteria: ["HALF"]'])
+def test_half_a_character_in_yaml_is_told_with_its_line(file, cell, half):
+    text = "# one case\n- {id: a, response: x, baseline: y, " + cell.replace("HALF", half) + "}"
+    with pytest.raises(BadLines) as caught:
+        read_cases(file(text, "judge_cases.yaml"))
+    [problem] = caught.value.problems
+    assert r"judge_cases.yaml:2: \ud" in problem
+    assert "stands alone and is only half a character. Remove or complete it." in problem
+
+
 def test_cases_of_one_first_question_are_one_cluster_unless_they_say_otherwise(file):
     cases = [CASE | {"id": "a"}, CASE | {"id": "b", "response": "5"}, CASE | {"id": "c", "cluster": "mine"}]
     first, second, own = read_cases(file(cases))

@@ -23,6 +23,7 @@ from judge.io.criteria import criteria_in
 from judge.io.pairs import message_of
 from judge.io.rows import (
     JSON_READERS,
+    SURROGATE,
     Reader,
     Row,
     Wrong,
@@ -31,6 +32,7 @@ from judge.io.rows import (
     found,
     gather,
     kind_of,
+    refuse_lone_surrogates,
     rows_of,
     shown,
 )
@@ -169,8 +171,13 @@ def yaml_rows(data: bytes, name: str) -> Iterator[Row]:
     except ImportError as error:
         what = 'cases in YAML need: pip install "four-token-judge[pytest]"'
         raise MissingExtra(f"{what} ({error}). JSONL needs nothing more.") from error
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+        def construct_scalar(self, node: Any) -> Any:
+            return whole_characters(super().construct_scalar(node))
+
     try:
-        loader = yaml.SafeLoader(data.decode("utf-8-sig"))
+        loader = Loader(data.decode("utf-8-sig"))
         node = loader.get_single_node()
     except UnicodeDecodeError as error:
         raise InputError(
@@ -200,9 +207,23 @@ def _object_of(loader: Any, node: Any) -> dict[str, Any] | Wrong:
         return Wrong(f"the key {shown(repeated)} is there twice. Every key may be there only once.")
     try:
         cells = loader.construct_object(node, deep=True)
+    except Wrong as wrong:
+        return wrong
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: the 40th of May
         return Wrong(f"not YAML that can be read ({first_line(error)}).")
     return {str(key): value for key, value in cells.items()}
+
+
+def whole_characters(text: str) -> str:
+    r"""The text with "\ud83d\ude00", one character as JSON escapes it, joined; YAML reads two halves.
+
+    Raises:
+        Wrong: a half stands alone.
+    """
+    if SURROGATE.search(text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        refuse_lone_surrogates(text)
+    return text
 
 
 READERS: dict[str, Reader] = {**JSON_READERS, ".yaml": yaml_rows, ".yml": yaml_rows}
