@@ -553,7 +553,7 @@ def test_the_judge_reads_the_pairs_when_asked_and_filters_know_it(open_app, root
     assert not [one for one in session.button if one.label == "Read"]
 
 
-def test_a_bar_opens_the_pairs_that_it_counts():
+def test_a_bar_opens_the_pairs_that_it_counts(root):
     def script(point, votes, verdicts):
         import streamlit as st
 

@@ -221,7 +221,8 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
     said: list[tuple[int, HumanVote]] = []
     turned, unusable = usable(comparisons, partial(pair_and_votes, is_turned=turning()))
     for pair, votes, dropped in turned:
-        key = (pair.id, pair.content_hash, pair.metadata.get("model_a"), pair.metadata.get("model_b"))
+        models = [pair.metadata.get(name) for name in ("model_a", "model_b")]
+        key = (pair.id, pair.content_hash, repr(models))  # a column of ours may hold an object
         if key not in places:
             places[key] = len(pairs)
             pairs.append(replace(pair, id="") if pair.id in ids else pair)
