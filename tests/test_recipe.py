@@ -438,6 +438,10 @@ def test_a_name_is_needed(file):
         ("name: mine\ntrain:\n  rank: 1\n  rank: 2", "rank is already in line 3."),
         ("name: mine\ntrain: {rank: 1, rank: 2}", "r.yaml:2: rank is already in line 2. A key may be there"),
         ("name: mine\ntrain: {&r rank: 1, *r : 2}", "r.yaml:2: rank is already in line 2."),
+        (
+            'name: mine\ncollect: {pairs: {path: "\\ud83d"}}',
+            "r.yaml:2: \\ud83d stands alone and is only half",
+        ),
         ("name: mine\ntrain: [", "not YAML ("),
         ("name: mine\n---\nname: yours", "not YAML (but found another document)"),
         ("name: \x07", "not YAML (unacceptable character"),

@@ -369,6 +369,18 @@ def refuse_lone_surrogates(value: Any) -> None:
         raise Wrong(f"\\u{ord(odd[0]):04x} stands alone and is only half a character. Remove or complete it.")
 
 
+def whole_characters(text: str) -> str:
+    r"""The text with "\ud83d\ude00", one character as JSON escapes it, joined; YAML reads two halves.
+
+    Raises:
+        Wrong: a half stands alone.
+    """
+    if SURROGATE.search(text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        refuse_lone_surrogates(text)
+    return text
+
+
 STRICT = json.JSONDecoder(object_pairs_hook=object_of, parse_float=finite, parse_constant=refuse_constant)
 SPACE = re.compile(r"[ \t\n\r]*")
 

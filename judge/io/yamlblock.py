@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from judge.errors import BadLines
-from judge.io.rows import bytes_of, first_line, kind_of, not_utf8
+from judge.io.rows import Wrong, bytes_of, first_line, kind_of, not_utf8, whole_characters
 
 EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
 FLOAT_TAG = "tag:yaml.org,2002:float"
@@ -29,7 +29,7 @@ def read_block(path: Path, keys: Iterable[str]) -> dict[str, Any]:
 
     try:
         source = bytes_of(path).decode("utf-8-sig")
-        values, repeated = _value_of(yaml.SafeLoader(source))
+        values, problems = _value_of(yaml.SafeLoader(source))
     except UnicodeDecodeError as error:
         raise BadLines([f"{path}: {not_utf8(error.object[error.start])}"]) from None
     except yaml.MarkedYAMLError as error:
@@ -37,8 +37,8 @@ def read_block(path: Path, keys: Iterable[str]) -> dict[str, Any]:
         raise BadLines([f"{path}{line}: not YAML ({error.problem})."]) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: the 40th of May
         raise BadLines([f"{path}: not YAML ({first_line(error)})."]) from None
-    if repeated:
-        raise BadLines([f"{path}{problem}" for problem in repeated])
+    if problems:
+        raise BadLines([f"{path}{problem}" for problem in problems])
     if not isinstance(values, dict):
         what = "the file is empty" if values is None else f"the file is {kind_of(values)}"
         raise BadLines([f"{path}: {what}. It must be the keys {', '.join(keys)}."])
@@ -46,7 +46,7 @@ def read_block(path: Path, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _value_of(loader: Any) -> tuple[Any, list[str]]:
-    """The YAML's values, and a message on each repeated key, with its line.
+    """The YAML's values, and a message on each repeated key and each half of a character, with its line.
 
     3e-4 is read as a number, and every key as text: YAML 1.1 takes `yes`, which may be a name, for true.
     """
@@ -63,8 +63,9 @@ def _value_of(loader: Any) -> tuple[Any, list[str]]:
     for key in [key for block in blocks for key, _ in block.value]:
         if isinstance(key, yaml.ScalarNode) and key.tag != MERGE_TAG:
             key.tag = TEXT_TAG
-    repeated = [problem for block in blocks for problem in _repeated(block)]
-    return loader.construct_document(node), repeated
+    problems = [problem for block in blocks for problem in _repeated(block)]
+    problems += [problem for one in nodes for problem in _made_whole(one)]
+    return loader.construct_document(node), problems
 
 
 def _nodes_below(node: Any) -> Iterator[Any]:
@@ -76,6 +77,15 @@ def _nodes_below(node: Any) -> Iterator[Any]:
         for one in node.value:
             for inner in one if isinstance(one, tuple) else (one,):
                 yield from _nodes_below(inner)
+
+
+def _made_whole(node: Any) -> Iterator[str]:
+    """Joins the halves of characters in a text; a message where one stands alone."""
+    if isinstance(node.value, str):
+        try:
+            node.value = whole_characters(node.value)
+        except Wrong as wrong:
+            yield f":{node.start_mark.line + 1}: {wrong}"
 
 
 def _repeated(block: Any) -> Iterator[str]:

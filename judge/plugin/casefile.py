@@ -23,7 +23,6 @@ from judge.io.criteria import criteria_in
 from judge.io.pairs import message_of
 from judge.io.rows import (
     JSON_READERS,
-    SURROGATE,
     Reader,
     Row,
     Wrong,
@@ -32,9 +31,9 @@ from judge.io.rows import (
     found,
     gather,
     kind_of,
-    refuse_lone_surrogates,
     rows_of,
     shown,
+    whole_characters,
 )
 from judge.io.values import optional_text, text
 from judge.io.wording import did_you_mean
@@ -212,18 +211,6 @@ def _object_of(loader: Any, node: Any) -> dict[str, Any] | Wrong:
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: the 40th of May
         return Wrong(f"not YAML that can be read ({first_line(error)}).")
     return {str(key): value for key, value in cells.items()}
-
-
-def whole_characters(text: str) -> str:
-    r"""The text with "\ud83d\ude00", one character as JSON escapes it, joined; YAML reads two halves.
-
-    Raises:
-        Wrong: a half stands alone.
-    """
-    if SURROGATE.search(text):
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-        refuse_lone_surrogates(text)
-    return text
 
 
 READERS: dict[str, Reader] = {**JSON_READERS, ".yaml": yaml_rows, ".yml": yaml_rows}
