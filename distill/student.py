@@ -51,6 +51,11 @@ class Lora:
     modules: tuple[str, ...] = ()
 
 
+def n_adapted_of(share: float, n_layers: int) -> int:
+    """How many layers a share of them is; one at least."""
+    return max(1, round(share * n_layers))
+
+
 R_co = TypeVar("R_co", bound=TokenRow, covariant=True)
 
 
@@ -181,7 +186,7 @@ class Student:
             config.lora_dropout = lora.dropout  # of this training, not of the adapter
             return config
         n_layers: int = base.config.num_hidden_layers
-        n_adapted = max(1, round(lora.layers * n_layers))
+        n_adapted = n_adapted_of(lora.layers, n_layers)
         return peft.LoraConfig(
             r=lora.rank,
             lora_alpha=lora.alpha,

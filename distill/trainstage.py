@@ -26,7 +26,7 @@ from distill.natstudent import NatStudent, nat_of, negative_of
 from distill.recipe import Recipe, recipe_to_json, settings_hash
 from distill.said import compared, difference_of
 from distill.stages import Manifest, known
-from distill.student import Lora, Student
+from distill.student import Lora, Student, n_adapted_of
 from distill.train import Training
 from distill.within import (
     FEW_WATCHED,
@@ -214,11 +214,10 @@ def check_shape(recipe: Recipe, start: Adapter) -> None:
     """Raises InputError where the recipe says another shape than that of the adapter it goes on from."""
     settings, lora = recipe.train, start.manifest["lora"]
     first, last = lora["layers"]
-    n_adapted = max(1, round(settings.layers * (last + 1)))
     fits = {
         "rank": settings.rank == lora["rank"],
         "alpha": settings.alpha == lora["alpha"],
-        "layers": n_adapted == last + 1 - first,
+        "layers": n_adapted_of(settings.layers, last + 1) == last + 1 - first,
         "modules": not settings.modules or sorted(settings.modules) == lora["modules"],
     }
     has = {**lora, "layers": f"{last + 1 - first} of {last + 1}"}

@@ -12,7 +12,7 @@ from judge.forms.conversation import Conversation, asked, conversation_of, messa
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, each, imported, optional_name
 from judge.forms.winners import ballot_of
 from judge.io.criteria import criteria_in
-from judge.io.pairs import LONG_FORM, SHORT_FORM, holds_bytes
+from judge.io.pairs import LONG_FORM, SHORT_FORM, without_bytes
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
 from judge.records import Ballot
@@ -78,7 +78,7 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
         id=optional_name(given.get("id")) or "",
         category=optional_name(given.get("category")),
         reference=optional_name(given.get("reference")),
-        metadata={k: v for k, v in entry.cells.items() if k not in used and not holds_bytes(v)},
+        metadata=without_bytes({name: cell for name, cell in entry.cells.items() if name not in used}),
         is_in_order=True,
         criteria=criteria_in(given),
     )

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from judge.errors import BadLines
 from judge.forms.conversation import Conversation
-from judge.io.pairs import holds_bytes, with_ids
+from judge.io.pairs import with_ids, without_bytes
 from judge.io.rows import Cells, Wrong, parse_json
 from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
@@ -337,11 +337,8 @@ def counted(number: int, thing: str) -> str:
 
 def rest_of(cells: Mapping[str, Any], *used: str) -> dict[str, Any]:
     """The cells that a form has no use for, for the pair's metadata; not what is empty, or bytes."""
-    return {
-        name: value
-        for name, value in cells.items()
-        if name not in used and value not in (None, "") and not holds_bytes(value)
-    }
+    rest = {name: value for name, value in cells.items() if name not in used and value not in (None, "")}
+    return without_bytes(rest)
 
 
 def with_metadata(cells: Mapping[str, Any]) -> Mapping[str, Any]:

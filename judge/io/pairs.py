@@ -174,9 +174,9 @@ def with_ids(pairs: Iterable[Pair]) -> list[Pair]:
 
 def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
     """Every column without a name of ours, and the keys of the metadata object; not what is bytes."""
-    columns = {
-        k: v for k, v in cells.items() if k not in (*SHORT_FORM, *LONG_FORM, *OPTIONAL) and not holds_bytes(v)
-    }
+    columns = without_bytes(
+        {name: value for name, value in cells.items() if name not in (*SHORT_FORM, *LONG_FORM, *OPTIONAL)}
+    )
     given = cells.get("metadata")
     if given is None:
         return columns
@@ -184,7 +184,12 @@ def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
         raise Wrong(f"metadata is {kind_of(given)}. It must be an object.")
     if clash := next((name for name in given if name in columns), None):
         raise Wrong(f"{shown(clash)} is both a column and a key of metadata. Keep one of them.")
-    return columns | {name: value for name, value in given.items() if not holds_bytes(value)}
+    return columns | without_bytes(given)
+
+
+def without_bytes(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells in which there are no bytes, which metadata does not keep."""
+    return {name: value for name, value in cells.items() if not holds_bytes(value)}
 
 
 def holds_bytes(value: Any) -> bool:
