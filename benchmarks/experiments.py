@@ -1,6 +1,7 @@
 """Experiments: students that differ in one setting, each on every data set that judges are measured on.
 
     python -m benchmarks.experiments FOLDER --only bsm-swap --only bsm-none --limit 250
+    python -m benchmarks.experiments FOLDER --only dual --only solution-only --data hh-rlhf --sample 300
 
 FOLDER/NAME holds the run of each, FOLDER/ledger.sqlite what teachers and students said, and FOLDER/results a
 result file for each data set with all students of the call: those taught by teachers in one file, those
@@ -22,7 +23,7 @@ from distill.folder import RunFolder
 from distill.recipe import Recipe, read_recipe
 from distill.stages import run_collect, run_select
 from distill.trainstage import run_train
-from judge.cli.console import progress_shown
+from judge.cli.console import NOT_ALL_JUDGED, progress_shown
 from judge.datasets import hh_rlhf, oasst
 from judge.datasets.dataset import data_folder
 from judge.io.pairs import write_pairs
@@ -32,6 +33,7 @@ from judge.records import HumanVote, Pair
 
 FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
 GRADES = CHECKOUT / "recipes" / "grade-0.5b.yaml"
+DUAL = CHECKOUT / "recipes" / "dual-large-0.5b.yaml"
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
 LEDGER = "ledger.sqlite"
 NOTHING: Mapping[str, Any] = {}
@@ -48,6 +50,9 @@ PAPER = {
 SHORT = {"collect.pairs.max_characters": 2000, "train.batch_tokens": 4096, "train.accumulate": 2}
 """What a CPU of two cores trains on in an hour; the steps are as long as the recipe's."""
 
+WAYS = {"dual": "fast", "dual-slow": "slow", "dual-auto": "auto"}
+"""The methods of a dual student and what tables call them."""
+
 Labelled = tuple[Pair, HumanVote]
 
 
@@ -55,13 +60,15 @@ Labelled = tuple[Pair, HumanVote]
 class Experiment:
     """A student: a description, the recipe it starts from, and how its own differs.
 
-    `labelled` reads pairs with people's votes, which it then learns instead of a teacher's verdicts.
+    `labelled` reads pairs with people's votes, which it then learns instead of a teacher's verdicts. `ways`
+    are the methods by which it judges; without any it is the one that it learned.
     """
 
     what: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     labelled: Callable[[Path | None], list[Labelled]] | None = None
     recipe: Path = FIRST_ROUND
+    ways: Sequence[str] = ()
 
 
 def oasst_ranked(data: Path | None) -> list[Labelled]:
@@ -105,6 +112,19 @@ EXPERIMENTS = {
         labelled=hh_rlhf_labelled,
         recipe=GRADES,
     ),
+    "dual": Experiment("fast and slow in one", recipe=DUAL, ways=tuple(WAYS)),
+    "dual-more-verdicts": Experiment(
+        "it with verdicts alone half of the time",
+        {"train.levels": [0.15, 0.1, 0.1, 0.15, 0.5]},
+        recipe=DUAL,
+        ways=tuple(WAYS),
+    ),
+    "solution-only": Experiment(
+        "verdicts without workings", {"train.levels": [0, 0, 0, 0, 1]}, recipe=DUAL, ways=("dual",)
+    ),
+    "complete-trace": Experiment(
+        "whole workings always", {"train.levels": [1, 0, 0, 0, 0]}, recipe=DUAL, ways=("dual-slow",)
+    ),
 }
 
 
@@ -144,22 +164,42 @@ def written(labelled: Sequence[Labelled], folder: Path, name: str) -> dict[str, 
     }
 
 
-def method_of(name: str) -> str:
-    """How the student of an experiment judges."""
-    return recipe_for(name, None).train.method
+def ways_of(name: str) -> Sequence[str]:
+    """The methods by which the student of an experiment judges."""
+    return EXPERIMENTS[name].ways or (recipe_for(name, None).train.method,)
 
 
-def bench(data_set: str, adapters: Mapping[str, Path], ledger: Path, out: Path, data: Path | None) -> None:
-    """The bare base model and these students on a data set, in a process of their own."""
-    specs = [
-        "name=0.5B direct,adapter=none",
-        *(f"name={name},method={method_of(name)},adapter={path}" for name, path in adapters.items()),
-    ]
-    arguments = ["bench", data_set, *(word for spec in specs for word in ("--judge", spec))]
+def specs_of(adapters: Mapping[str, Path]) -> list[str]:
+    """The bare base model and each student in each of its ways, as `judge bench` is told them."""
+    specs = ["name=0.5B direct,adapter=none"]
+    for name, path in adapters.items():
+        called = {way: f"{name} {WAYS[way]}" if way in WAYS else name for way in ways_of(name)}
+        specs += [f"name={label},method={way},adapter={path}" for way, label in called.items()]
+    return specs
+
+
+def bench(
+    data_set: str,
+    adapters: Mapping[str, Path],
+    ledger: Path,
+    out: Path,
+    data: Path | None,
+    sample: int | None = None,
+) -> None:
+    """The bare base model and these students on a data set or a sample, in a process of their own.
+
+    Some workings may have no end; their verdicts are unparsed, and counted.
+    """
+    arguments = ["bench", data_set, *(word for spec in specs_of(adapters) for word in ("--judge", spec))]
     arguments += ["--ledger", str(ledger), "--out", str(out)]
     if data is not None:
         arguments += ["--data-dir", str(data)]
-    subprocess.run([sys.executable, "-c", "from judge.cli.main import main; main()", *arguments], check=True)
+    if sample is not None:
+        arguments += ["--limit", str(sample)]
+    command = [sys.executable, "-c", "from judge.cli.main import main; main()", *arguments]
+    done = subprocess.run(command, check=False)
+    if done.returncode not in (0, NOT_ALL_JUDGED):
+        done.check_returncode()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -173,6 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--data", action="append", choices=(*DATA_SETS, "hh-rlhf"), help="measure on this one only"
     )
+    parser.add_argument("--sample", type=int, help="measure on so many pairs of each at most")
     given = parser.parse_args(arguments)
     data = data_folder(given.data_dir)
     ledger, results = given.folder / LEDGER, given.folder / "results"
@@ -182,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     taught = {name: path for name, path in adapters.items() if name not in voted}
     for data_set, (suffix, students) in product(given.data or DATA_SETS, (("", taught), ("-votes", voted))):
         if students:
-            bench(data_set, students, ledger, results / f"{data_set}{suffix}.json", data)
+            bench(data_set, students, ledger, results / f"{data_set}{suffix}.json", data, given.sample)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks import (
     branch,
     calibrated,
+    choices,
     cluster,
     commandline,
     constructed,
@@ -293,6 +294,7 @@ TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
     "engines": methods.engines_table,
     "branch": branch.table_of,
     "calibration": calibrated.table_of,
+    "choices": choices.table_of,
     "cluster": lambda results: cluster.table_of(*results),
     "constructed": constructed.table_of,
     "control-mazes": controls.table_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from benchmarks import experiments
 from benchmarks.experiments import EXPERIMENTS, recipe_for
 from distill.recipe import recipe_to_json
+from judge.cli.console import NOT_ALL_JUDGED
 from judge.datasets import hh_rlhf, oasst
 from judge.errors import InputError
 from judge.forms.reading import read_pairs, read_votes
@@ -31,7 +33,11 @@ OF_ONE_CHANGE = {
     "distilled-no-symmetry": {"train.symmetry"},
     "distilled-swap": {"select.filter"},
     "distilled-itself": {"collect.teacher.base_model"},
+    "dual-more-verdicts": {"train.levels"},
+    "solution-only": {"train.levels"},
+    "complete-trace": {"train.levels"},
 }
+BASES = ("bsm-swap", "distilled", "dual")
 OF_VOTES = {name for name, experiment in EXPERIMENTS.items() if experiment.labelled}
 
 
@@ -53,18 +59,19 @@ def settings_of(name):
 
 @pytest.mark.parametrize("name", OF_ONE_CHANGE)
 def test_an_experiment_differs_from_what_it_is_compared_with_in_what_it_names(name):
-    base = "distilled" if name.startswith("distilled") else "bsm-swap"
+    is_dual = EXPERIMENTS[name].recipe == EXPERIMENTS["dual"].recipe
+    base = "dual" if is_dual else "distilled" if name.startswith("distilled") else "bsm-swap"
     own, other = settings_of(name), settings_of(base)
     assert {key for key in own if own[key] != other[key]} == OF_ONE_CHANGE[name]
 
 
 def test_every_experiment_is_compared_with_something():
-    assert {*OF_ONE_CHANGE, "bsm-swap", "distilled", *OF_VOTES} == set(EXPERIMENTS)
+    assert {*OF_ONE_CHANGE, *BASES, *OF_VOTES} == set(EXPERIMENTS)
 
 
 def test_a_student_of_single_answers_is_asked_for_single_answers():
-    ways = {name: experiments.method_of(name) for name in ("people-grades", "people-hh-rlhf")}
-    assert ways == {"people-grades": "score", "people-hh-rlhf": "direct"}
+    ways = {name: experiments.ways_of(name) for name in ("people-grades", "people-hh-rlhf")}
+    assert ways == {"people-grades": ("score",), "people-hh-rlhf": ("direct",)}
 
 
 def test_the_papers_setting_has_nothing_beyond_the_paper():
@@ -83,7 +90,12 @@ def test_all_students_of_a_call_stand_in_one_result_file_for_each_data_set(tmp_p
     monkeypatch.setattr(
         experiments, "train", lambda name, limit, *_: (trained.append((name, limit)), adapter_of[name])[1]
     )
-    monkeypatch.setattr(experiments.subprocess, "run", lambda command, check: called.append(command[3:]))
+
+    def judged(command, check):
+        called.append(command[3:])
+        return subprocess.CompletedProcess(command, NOT_ALL_JUDGED)
+
+    monkeypatch.setattr(experiments.subprocess, "run", judged)
     options = ["--only", "bsm-swap", "--only", "distilled", "--limit", "250", "--data-dir", "data"]
     experiments.main([str(tmp_path), *options, "--data", "llmbar", "--data", "oasst"])
     assert trained == [("bsm-swap", 250), ("distilled", 250)]
@@ -95,6 +107,27 @@ def test_all_students_of_a_call_stand_in_one_result_file_for_each_data_set(tmp_p
     ]
     assert called[0][-2:] == ["--data-dir", "data"]
     assert (tmp_path / "results").is_dir()
+
+
+def test_a_dual_student_is_asked_in_each_of_its_ways_and_a_control_in_the_one_it_learned(tmp_path):
+    names = ("dual", "solution-only", "complete-trace")
+    specs = experiments.specs_of({name: tmp_path / name for name in names})
+    assert specs == [
+        "name=0.5B direct,adapter=none",
+        f"name=dual fast,method=dual,adapter={tmp_path}/dual",
+        f"name=dual slow,method=dual-slow,adapter={tmp_path}/dual",
+        f"name=dual auto,method=dual-auto,adapter={tmp_path}/dual",
+        f"name=solution-only fast,method=dual,adapter={tmp_path}/solution-only",
+        f"name=complete-trace slow,method=dual-slow,adapter={tmp_path}/complete-trace",
+    ]
+
+
+def test_a_bench_that_fails_is_no_result(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        experiments.subprocess, "run", lambda command, check: subprocess.CompletedProcess(command, 2)
+    )
+    with pytest.raises(subprocess.CalledProcessError):
+        experiments.bench("llmbar", {}, tmp_path / "ledger", tmp_path / "out.json", None)
 
 
 def test_runs_share_what_teachers_said(tmp_path, monkeypatch):
@@ -111,7 +144,7 @@ def test_students_of_votes_stand_in_a_result_file_of_their_own(tmp_path, monkeyp
     called = []
     monkeypatch.setattr(experiments, "train", lambda name, *_: tmp_path / name)
     monkeypatch.setattr(
-        experiments, "bench", lambda data_set, adapters, ledger, out, _: called.append((adapters, out))
+        experiments, "bench", lambda data_set, adapters, ledger, out, *_: called.append((adapters, out))
     )
     names = ("distilled", "people-oasst", "people-hh-rlhf")
     experiments.main(

@@ -72,6 +72,7 @@ def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_th
     assert [path.stem for path in EVERY] == [
         *rounds,
         "dual-0.5b",
+        "dual-large-0.5b",
         *others,
         "jury-0.5b",
         "ladder-0.5b",
@@ -88,7 +89,8 @@ def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_th
 def test_every_recipe_that_ships_can_be_read_and_is_called_like_its_file(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    taught = ("distilled-0.5b-first", "dual-0.5b", "grade-0.5b", "ladder-0.5b", "large-0.5b", "plea-0.5b")
+    taught = ("distilled-0.5b-first", "dual-0.5b", "dual-large-0.5b")
+    taught += ("grade-0.5b", "ladder-0.5b", "large-0.5b", "plea-0.5b")
     larger = dict.fromkeys(taught, "qwen2.5-coder-1.5b")
     assert recipe.collect.teacher.options().settings.base_model == larger.get(path.stem, recipe.student)
     assert not recipe.collect.pairs.unchecked
