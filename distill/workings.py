@@ -14,10 +14,16 @@ from judge.backends.tokens import PromptEncoder
 from judge.methods.asking import letters_of
 from judge.methods.dual import render_dual
 from judge.methods.traced import working_in
+from judge.orders import outcome_of
 from judge.prompts.working import Weighed, Working, plan_of
 from judge.records import Choice, Judgment, Order, Reading, Unparsed
 
 SCORES = re.compile(r"A ([1-5]), B ([1-5])\.")
+NAMED = re.compile(r"\b((?i:answer|response|assistant|option|candidate)) ([AB])\b")
+PLACED = re.compile(r"\b([AB]|former|latter|(first|second|other) (answer|response|one|option))\b")
+"""What may mean one of the answers by its place, once those that are called "answer A" are taken out."""
+
+SWAPPED = {"A": "B", "B": "A"}
 
 NOT_READ = "no working: the pair has none"
 OTHER_VERDICT = "no working: its readings name another winner"
@@ -35,8 +41,9 @@ def workings_of(
 ) -> tuple[dict[str, dict[Order, Working]], Counter[str]]:
     """The workings of the examples' pairs that come to the examples' own choices, and why others have none.
 
-    Both orders of a pair have the same criteria, as a plan depends on the question only; an order whose
-    reading comes to another choice has no working.
+    Both orders of a pair have the same criteria, as a plan depends on the question only. Where only one
+    order's reading comes to the pair's choice, its working is mirrored for the other one: a teacher that
+    prefers a place would else teach the place.
     """
     by_content = {trace.pair.content_hash: trace for trace in traces}
     workings: dict[str, dict[Order, Working]] = {}
@@ -63,7 +70,12 @@ def workings_in(
     if not workings:
         return next(one for one in found.values() if isinstance(one, Dropped))
     plans = {tuple(weighed.criterion for weighed in one.weighed) for one in workings.values()}
-    return Dropped(TWO_PLANS) if len(plans) > 1 else workings
+    if len(plans) > 1:
+        return Dropped(TWO_PLANS)
+    if len({outcome_of(choice, order) for order, choice in choices.items()}) == 1:
+        [known, *_] = workings.values()
+        return {order: workings.get(order) or mirrored(known) for order in found}
+    return workings
 
 
 def working_of(reading: Reading, choice: Choice, ties: bool) -> Working | Dropped:
@@ -72,6 +84,25 @@ def working_of(reading: Reading, choice: Choice, ties: bool) -> Working | Droppe
         return Dropped(OTHER_VERDICT)
     working = working_in(reading, ties)
     return Dropped(working.reason) if isinstance(working, Unparsed) else working
+
+
+def mirrored(working: Working) -> Working:
+    """The same working where the answers stand the other way round: scores, names and verdict change places.
+
+    A tie stays one. A reason that may mean an answer by its place in other words is left out.
+    """
+    weighed = tuple(
+        Weighed(one.criterion, one.scores and one.scores[::-1], renamed(one.reason))
+        for one in working.weighed
+    )
+    return Working(weighed, SWAPPED.get(working.letter, working.letter))
+
+
+def renamed(reason: str) -> str:
+    """The reason with "answer A" called "answer B" and the other way round; "" where that is not enough."""
+    if PLACED.search(NAMED.sub("", reason)):
+        return ""
+    return NAMED.sub(lambda found: f"{found[1]} {SWAPPED[found[2]]}", reason)
 
 
 # --- what is left of them --------------------------------------------------------------------------------

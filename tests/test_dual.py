@@ -42,6 +42,7 @@ from distill.workings import (
     OTHER_VERDICT,
     TWO_PLANS,
     dual_rows,
+    mirrored,
     parts_of,
     thinned,
     working_from,
@@ -326,11 +327,43 @@ def test_orders_that_come_to_the_pairs_label_have_workings_and_others_none():
     both = workings_in(trace_of(first, second), targets(Outcome.A), ties=False)
     assert {order: one.letter for order, one in both.items()} == {Order.AB: "A", Order.BA: "B"}
     half = workings_in(trace_of(first, first), targets(Outcome.A), ties=False)
-    assert set(half) == {Order.AB}
+    assert half == both, "the order that came to another choice shows the other one's working, mirrored"
     assert workings_in(trace_of(first, second), targets(Outcome.B), ties=False).reason == OTHER_VERDICT
     assert workings_in(None, targets(Outcome.A), ties=False).reason == NOT_READ
     other = reading(Choice.SECOND, (2.0, 4.0), name="Tone: is kind.")
     assert workings_in(trace_of(first, other), targets(Outcome.A), ties=False).reason == TWO_PLANS
+
+
+@pytest.mark.parametrize(
+    ("reason", "other"),
+    [
+        ("Answer A is short, answer B's end is cut.", "Answer B is short, answer A's end is cut."),
+        ("Both answers are kind.", "Both answers are kind."),
+        ("Wait for the first leaves.", "Wait for the first leaves."),
+        ("On the other hand, Response B errs.", "On the other hand, Response A errs."),
+        ("", ""),
+        ("A is better than B.", ""),
+        ("Answers A and B agree.", ""),
+        ("Answer B does not answer a question.", "Answer A does not answer a question."),
+        ("Answer A errs; the second answer does not.", ""),
+        ("Answer A errs, the latter does not.", ""),
+    ],
+)
+def test_a_mirrored_working_says_the_same_of_answers_that_stand_the_other_way_round(reason, other):
+    one = Working((Weighed("Form: is short.", (4, 2), reason), Weighed("Tone: is kind.")), "A")
+    mirror = Working((Weighed("Form: is short.", (2, 4), other), Weighed("Tone: is kind.")), "B")
+    assert mirrored(one) == mirror
+
+
+def test_no_working_is_mirrored_where_the_orders_are_to_name_different_answers():
+    first = reading(Choice.FIRST, (4.0, 2.0))
+    choices = {Order.AB: Choice.FIRST, Order.BA: Choice.FIRST}
+    only = workings_in(trace_of(first, reading(Choice.SECOND, (2.0, 4.0))), choices, ties=False)
+    assert {order: one.letter for order, one in only.items()} == {Order.AB: "A"}
+
+
+def test_a_mirrored_tie_stays_a_tie():
+    assert mirrored(Working((), "C")) == Working((), "C")
 
 
 # --- judged with -----------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from judge.cli.main import app
 from judge.errors import InputError, ModelError
 from judge.io.pairs import write_pairs
 from judge.methods import MethodSettings, load_method
-from judge.methods.traced import NO_SCORES, NO_TEXT, Traced, traced
+from judge.methods.traced import NO_SCORES, NO_TEXT, TIED, Traced, traced
 from judge.methods.voting import samples_of, voted
 from judge.methods.weighing import weighed_of
 from judge.models.adapters import HEAD, read_adapter
@@ -84,7 +84,7 @@ def test_bsm_in_text_is_the_working_that_its_scores_make_and_dual_is_asked_for_i
         ("cot", Judgment(Choice.FIRST, None, "", 1, 1), NO_TEXT),
         ("dual-slow", Judgment(Choice.FIRST, None, "", 1, 1), NO_TEXT),
         ("bsm-text", Judgment(Choice.FIRST, None, "7 : 5", 1, 1), NO_SCORES),
-        ("bsm-text", Judgment(Choice.TIE, None, "3 : 3", 1, 1, steps=(solved(3.0, 3.0),)), NO_SCORES),
+        ("bsm-text", Judgment(Choice.TIE, None, "3 : 3", 1, 1, steps=(solved(3.0, 3.0),)), TIED),
     ],
 )
 def test_a_reading_without_its_text_or_without_a_letter_is_no_trace(method, reading, why):

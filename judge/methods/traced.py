@@ -16,6 +16,7 @@ from judge.records import Choice, Judgment, Message, Order, Pair, Prompt, Step, 
 REASON = re.compile(r"Reason:\s*(.*)", re.DOTALL)
 SENTENCES = re.compile(r".*[.!?](?=\s|$)", re.DOTALL)
 
+TIED = "no working: its reading is a tie, which the student has no letter for"
 NO_SCORES = "no working: its readings have no whole scores"
 OTHER_SUMS = "no working: its scores add up to another winner"
 NO_TEXT = "its text was not kept"
@@ -65,8 +66,10 @@ def said(prompt: Prompt) -> tuple[Message, ...]:
 def working_in(reading: Judgment, ties: bool) -> Working | Unparsed:
     """The working that a reading's steps make; Unparsed without scores, or if they come to another choice."""
     letter = next((each for each, meant in letters_of(ties).items() if meant is reading.choice), None)
+    if letter is None:
+        return Unparsed(TIED, raw=reading.raw)
     weighed = [weighed_by(step) for step in reading.steps if step.scores is not None]
-    if letter is None or not weighed or None in weighed:
+    if not weighed or None in weighed:
         return Unparsed(NO_SCORES, raw=reading.raw)
     given = tuple(one for one in weighed if one is not None)
     if choice_of_sums(given) is not reading.choice:
