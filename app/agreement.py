@@ -127,8 +127,8 @@ def headline(kind: str, votes: list[HumanVote], study: Study | None) -> None:
         }.items():
             st.metric(
                 label,
-                percent_of(figures[name]),
-                interval(figures[name]),
+                percent_of(figures.get(name)),  # one that a judge without probabilities does not have
+                interval(figures.get(name)),
                 delta_color="off",
                 delta_arrow="off",
             )
@@ -200,9 +200,9 @@ def open_bar(point: dict[str, Any], votes: list[HumanVote], verdicts: Mapping[st
     """Opens the pairs behind a bar on the Review page."""
     category, figure = point["category"], point["figure"]
     ids = judged_pairs(votes, verdicts, category)
-    if figure == BARS["inconsistent"]:
+    if is_of_inconsistent := figure == BARS["inconsistent"]:
         ids = [id for id in ids if verdicts[id].status is Status.INCONSISTENT]
-    shell.open_pairs(ids, f"pairs with votes, {category}: {figure}")
+    shell.open_pairs(ids, f"pairs with votes, {category}: {figure}", tells_judge=is_of_inconsistent)
 
 
 def calibration(study: Study) -> None:
@@ -292,10 +292,11 @@ def who_differs(project: Project, votes: list[HumanVote]) -> None:
         )
         for voter, category in shares
     ]
-    shell.linked_columns_of(rows, behind, "who_differs")
+    shell.linked_columns_of(rows, behind, "who_differs", tells_judge=True)
     if st.button("Review the pairs where judge and people differ"):
         ids = {vote.pair_id for vote in votes if differs(vote, project.verdicts)}
-        shell.open_pairs(ids, "pairs on which people and the judge say different things")
+        words = "pairs on which people and the judge say different things"
+        shell.open_pairs(ids, words, tells_judge=True)
 
 
 EVERYBODY = "everybody together"

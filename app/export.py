@@ -13,7 +13,7 @@ import streamlit as st
 from app import shell
 from app.shell import Project
 from judge.errors import InputError
-from judge.forms.reading import read_votes
+from judge.forms.reading import read_votes_on
 from judge.records import HumanVote
 from judge.review.agreement import final_labels
 from judge.review.exporting import FORMATS, as_bytes, pair_rows, vote_rows
@@ -87,7 +87,7 @@ def take_in_upload(project: Project, name: str, data: bytes) -> str:
         path = Path(folder) / name
         path.write_bytes(data)
         try:
-            votes = read_votes(path, notes.append)
+            votes = read_votes_on(path, project.index.every_pair(), notes.append)
         except InputError as error:
             raise InputError(str(error).replace(str(path), name)) from None
     taken = take_in(votes, project.index.by_id, name, shell.store()).words

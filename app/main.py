@@ -14,7 +14,7 @@ if (beside := str(Path(__file__).resolve().parents[1])) != sys.path[0]:
     sys.path.insert(0, beside)
 
 from app import adjudicate, agreement, export, progress, rank, review, shell, try_it, why
-from judge.errors import InputError
+from judge.errors import JudgeError
 
 st.set_page_config(page_icon="⚖️", layout="wide")
 PAGES = {
@@ -39,5 +39,5 @@ with st.container(key="script"):
 shell.header(page.title)
 try:
     page.run()
-except InputError as error:  # a file that changed or went while the page was made
+except JudgeError as error:  # a file, or an adapter, that changed or went while the page was made
     st.error(shell.plain(str(error)), icon=":material/error:")

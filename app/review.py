@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 
@@ -122,18 +120,16 @@ def picked(name: str | None, key: str) -> None:
 
 def forget() -> None:
     """Forgets what belongs to the file that was open."""
-    for key in ("trail", "trail_of", "last", "revealed", "job", "judge", "pair", "picked", "put_off"):
+    for key in ("trail", "trail_of", "last", "revealed", "jobs", "judge", "pair", "picked", "put_off"):
         st.session_state.pop(key, None)
 
 
 def take_upload() -> None:
-    """Keeps an uploaded file where no other session sees it, and opens it."""
+    """Keeps an uploaded file for this session, and opens it."""
     upload = st.session_state.get("upload")
     if upload is None:
         return
-    path = Path(tempfile.mkdtemp(prefix="judge-app-")) / Path(upload.name).name
-    path.write_bytes(upload.getvalue())
-    shell.uploads()[upload.name] = path
+    path = shell.uploads().keep(upload.name, upload.getvalue())
     st.session_state.get("stamps", {}).pop(upload.name, None)  # another file, not the same one changed
     key = "verdicts" if holds_verdicts(path) else "pairs"
     st.session_state[key] = upload.name
@@ -175,22 +171,22 @@ def filters(project: Project) -> QueueWanted:
         looks=asked,
         line=QueueOrder(line),
         found=ids_with(project, text) if text.strip() else None,
-        picked=picked_ids(),
+        picked=None if (picked := picked_now()) is None else picked.ids,
         assigned=own if (own := pairs_of(shell.reviewer(), project.assigned)) else None,
     )
 
 
-def picked_ids() -> frozenset[str] | None:
+def picked_now() -> shell.Picked | None:
     """The pairs behind a figure of another page that was opened here."""
-    picked: tuple[str, frozenset[str]] | None = st.session_state.get("picked")
-    return None if picked is None else picked[1]
+    picked: shell.Picked | None = st.session_state.get("picked")
+    return picked
 
 
 def picked_pairs() -> None:
     """Says which pairs were opened from another page, and lets the reviewer leave them."""
-    if picked := st.session_state.get("picked"):
+    if picked := picked_now():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.info(shell.plain(f"Only {picked[0]}: {len(picked[1]):,} in all."))
+            st.info(shell.plain(f"Only {picked.words}: {len(picked.ids):,} in all."))
             st.button("Show all pairs", key="show_all", on_click=lambda: st.session_state.pop("picked"))
 
 
@@ -206,7 +202,7 @@ def ids_with(project: Project, text: str) -> frozenset[str]:
 
 def judge_them(project: Project) -> None:
     """Lets the judge read the open file's pairs."""
-    job = st.session_state.get("job")
+    job = shell.jobs()[-1] if shell.jobs() else None
     if job is not None and not job.is_over:
         shell.show_job(job)
         return
@@ -215,14 +211,15 @@ def judge_them(project: Project) -> None:
     if all(entry.id in project.verdicts for entry in project.entries):
         return
     with st.popover("Let the judge read them", icon=":material/balance:"):
-        first = offered_first(started().judge)
-        way = st.segmented_control("How", list(dict.fromkeys([first, *WAYS, AUTO])), default=first) or first
-        options = by_method(started().judge, way)
+        judge = started().judge
+        first = offered_first(judge)
+        ways = list(dict.fromkeys([first, judge.method, *WAYS, AUTO]))
+        options = by_method(judge, st.segmented_control("How", ways, default=first) or first)
         shell.say_memory(options)
         n = st.number_input("Pairs", 1, max(1, len(project.entries)), min(100, len(project.entries)))
         if st.button("Read", type="primary"):
             some = [one for one in project.entries if one.id not in project.verdicts][: int(n)]
-            st.session_state["job"] = shell.desk().ask(options, project.index.pairs(some))
+            shell.jobs().append(shell.desk().ask(options, project.index.pairs(some)))
             st.session_state["job_is_new"] = True
             st.rerun()
 
@@ -435,7 +432,9 @@ def review(project: Project, queue: list[IndexEntry], entry: IndexEntry, wanted:
     left = side_now(entry, said.get(EventKind.VOTE))
     is_blind = st.session_state["kept_blind"] and st.session_state.get("revealed") != place_on_trail()
     st.session_state["current"] = entry.id
-    if QueueFilter.DIFFER in wanted.looks:
+    picked = picked_now()
+    is_told = picked is not None and picked.tells_judge and entry.id in picked.ids
+    if is_told or QueueFilter.DIFFER in wanted.looks:
         shell.keep_sighting(entry, project)
 
     name = shell.plain(entry.id)

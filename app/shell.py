@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -109,6 +112,31 @@ class Project:
         return votes_of(self.events, self.index.by_id, kind)
 
 
+@dataclass(frozen=True)
+class Picked:
+    """The pairs behind a figure that was opened: which these are, in words, and their ids.
+
+    `tells_judge` says that to be among them tells what the judge says of a pair.
+    """
+
+    words: str
+    ids: frozenset[str]
+    tells_judge: bool = False
+
+
+class Uploads(dict[str, Path]):
+    """A session's uploaded files: where each is kept, by the name that is shown. They go with the session."""
+
+    def keep(self, name: str, data: bytes) -> Path:
+        """Keeps a file where no other session sees it."""
+        folder = tempfile.mkdtemp(prefix="judge-app-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        path = Path(folder) / Path(name).name
+        path.write_bytes(data)
+        self[name] = path
+        return path
+
+
 # --- the server's resources ------------------------------------------------------------------------------
 
 
@@ -163,10 +191,16 @@ def stamp_of(path: Path) -> str:
     return f"{found.st_mtime_ns}-{found.st_size}"
 
 
-def uploads() -> dict[str, Path]:
-    """This session's uploaded files: where each is kept, by the name that is shown."""
-    files: dict[str, Path] = st.session_state.setdefault("uploads", {})
+def uploads() -> Uploads:
+    """This session's uploaded files."""
+    files: Uploads = st.session_state.setdefault("uploads", Uploads())
     return files
+
+
+def jobs() -> list[Job]:
+    """What this session has let the judge read of the open file, the latest last."""
+    asked: list[Job] = st.session_state.setdefault("jobs", [])
+    return asked
 
 
 def path_of(name: str) -> Path:
@@ -296,9 +330,9 @@ def link_to(id: str) -> str:
     return "./?" + urlencode(st.query_params.to_dict() | {"pair": id})
 
 
-def open_pairs(ids: Iterable[str], words: str) -> None:
-    """Opens the pairs behind a figure on the Review page; `words` say there which these are."""
-    st.session_state["picked"] = (words, frozenset(ids))
+def open_pairs(ids: Iterable[str], words: str, tells_judge: bool = False) -> None:
+    """Opens the pairs behind a figure on the Review page; see `Picked`."""
+    st.session_state["picked"] = Picked(words, frozenset(ids), tells_judge)
     st.session_state["kept_category"] = ALL_CATEGORIES
     st.session_state["kept_looks"] = []
     st.session_state["kept_text"] = st.session_state["pair"] = ""
@@ -317,13 +351,12 @@ def judges_of(index: PairIndex) -> tuple[dict[str, dict[str, Verdict]], dict[str
         path = path_of(chosen)
         for judge, verdicts in verdicts_of(str(path), stamp_of(path)).items():
             judges[judge], strange[judge] = verdicts_here(verdicts, index.by_id, index.by_content)
-    job: Job | None = st.session_state.get("job")
-    if job is not None and job.verdicts:
+    for job in jobs():
         for judge, verdicts in by_judge(job.verdicts).items():
             read = [pair for pair in job.pairs if pair.id in verdicts]
             made = judged_here(read, [verdicts[pair.id] for pair in read], index.by_content)
             judges[judge] = judges.get(judge, {}) | made
-            if st.session_state.pop("job_is_new", False):
+            if job is jobs()[-1] and st.session_state.pop("job_is_new", False):
                 st.session_state["judge"] = judge
     return judges, strange
 
@@ -437,10 +470,15 @@ def now() -> str:
 
 def choices() -> tuple[list[str], list[str]]:
     """Names of the files with pairs and of those with verdicts, uploaded ones first."""
-    names = [*uploads(), *files_in(str(started().root))]
-    paths = {name: path_of(name) for name in names}
-    verdicts = [name for name in names if is_of_verdicts(str(paths[name]), stamp_of(paths[name]))]
-    return [*(name for name in names if name not in verdicts), SAMPLE], verdicts
+    pairs: list[str] = []
+    verdicts: list[str] = []
+    for name in [*uploads(), *files_in(str(started().root))]:
+        try:
+            path = path_of(name)
+            (verdicts if is_of_verdicts(str(path), stamp_of(path)) else pairs).append(name)
+        except (InputError, OSError):  # it went, or leads elsewhere, since it was listed
+            continue
+    return [*pairs, SAMPLE], verdicts
 
 
 # --- how things look -------------------------------------------------------------------------------------
@@ -717,12 +755,16 @@ def cells_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def linked_columns_of(
-    rows: Sequence[Mapping[str, Any]], behind: Sequence[tuple[Iterable[str], str]], key: str
+    rows: Sequence[Mapping[str, Any]],
+    behind: Sequence[tuple[Iterable[str], str]],
+    key: str,
+    tells_judge: bool = False,
 ) -> None:
     """The same; a row that is chosen opens the pairs that it counts.
 
     Args:
         behind: for each row, the ids of its pairs, and words that say which these are.
+        tells_judge: as in `Picked`.
     """
     cells = cells_of(rows)
     chosen = st.dataframe(
@@ -731,7 +773,7 @@ def linked_columns_of(
     for place in chosen["selection"]["rows"]:
         ids, words = behind[place]
         if ids := tuple(ids):
-            open_pairs(ids, words)
+            open_pairs(ids, words, tells_judge)
 
 
 @st.dialog("Keys")

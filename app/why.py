@@ -57,7 +57,8 @@ def ask(pair: Pair, key: str) -> bool:
     """Lets the reviewer choose a method and shows what it says; whether a verdict is to be seen."""
     judge = started().judge
     named = DUAL if judge.is_dual else (*DUAL, WAYS["slow"])
-    names = [*WAYS, AUTO, *(name for name in METHODS.names() if name not in named)]
+    others = (name for name in METHODS.names() if name not in named)
+    names = list(dict.fromkeys([judge.method, *WAYS, AUTO, *others]))
     st.session_state.setdefault(f"kept_method_{key}", offered_first(judge, pair.criteria))
     place = f"job_{key}"
     job: Job | None = st.session_state.get(place)

@@ -76,7 +76,12 @@ def choices_of(result: Result, ledger: Ledger, student: str, folder: Path | None
         "data_hash": result["data"]["hash"],
         "n_pairs": len(dataset.pairs),
         "shares": [
-            {"share": share, "slow_above": threshold_of(p_slow, share), **figures_of(study, name, rows[name])}
+            {
+                "share": share,
+                "slow_above": threshold_of(p_slow, share),
+                "worked_out": float(np.mean(worked_out(p_slow, share))),
+                **figures_of(study, name, rows[name]),
+            }
             for share, name in zip(SHARES, rows, strict=True)
         ],
         "groups": [
@@ -95,12 +100,17 @@ def p_slow_in(reading: Reading) -> float:
 
 
 def threshold_of(p_slow: Floats, share: float) -> float:
-    """Above it lies this share of the readings, or a little less where several are equal."""
+    """The --slow-above that works this share of the readings out, or less where several are equal."""
     if share == 0:
         return 1.0
     n_slow = round(share * p_slow.size)
     below = np.sort(p_slow, axis=None)[::-1][n_slow:]
-    return float(below[0]) if len(below) else -1.0
+    return float(below[0]) if len(below) else 0.0
+
+
+def worked_out(p_slow: Floats, share: float) -> Bools:
+    """Which readings are worked out. At 1 it is all: P is above 0 always, even where its decimals are not."""
+    return np.ones_like(p_slow, bool) if share == 1 else p_slow > threshold_of(p_slow, share)
 
 
 def rows_of(
@@ -108,7 +118,7 @@ def rows_of(
 ) -> Iterator[tuple[str, list[Verdict]]]:
     """The verdicts with each of `SHARES` worked out, by a name."""
     for share in SHARES:
-        is_slow = p_slow > threshold_of(p_slow, share)
+        is_slow = worked_out(p_slow, share)
         yield (
             f"{share:.0%}",
             [
@@ -179,7 +189,7 @@ def group_of(dataset: Dataset, p_slow: Floats, keep: Bools) -> dict[str, Any]:
     return {
         "n_pairs": int(keep.sum()),
         "p_slow": of(p_slow),
-        "in_the_third": of(p_slow > threshold_of(p_slow, THIRD)),
+        "in_the_third": of(worked_out(p_slow, THIRD)),
     }
 
 
@@ -195,7 +205,7 @@ def table_of(results: Sequence[Result]) -> str:
     for result in results:
         for one in result["shares"]:
             less = "-" if one["less_fast"] is None else points(one["less_fast"])
-            cells = [result["data"], f"{one['share']:.0%}", f"{one['tokens_out']:.0f}"]
+            cells = [result["data"], f"{one['worked_out']:.0%}", f"{one['tokens_out']:.0f}"]
             cells += [percent(one["strict"]), less, percent(one["half"]), percent(one["inconsistent"])]
             lines.append(f"| {' | '.join(cells)} |")
     lines += [

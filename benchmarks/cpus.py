@@ -15,8 +15,8 @@ CLASSES = (
 )
 """Classes of CPU by an instruction set, the fastest first."""
 
-OLDER_CPU = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
-"""Environment variables that make oneDNN and torch compute as on an older CPU."""
+OLDER_CPU = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS")
+"""Environment variables that make oneDNN, torch and MKL compute as on an older CPU."""
 
 
 def imitated() -> dict[str, str]:

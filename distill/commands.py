@@ -317,11 +317,15 @@ def _check_ahead(recipe: Recipe) -> None:
     Not where a recipe is only read: what it goes on from may be the adapter of a round that is still to come.
     """
     from distill.answers import read_answers
+    from distill.folder import RunFolder
+    from distill.traces import shards_of
     from distill.trainstage import start_of
     from judge.io.files import at_home
 
     if recipe.train.answers:
         read_answers(at_home(recipe.train.answers))
+    if recipe.train.workings:
+        shards_of(RunFolder(at_home(recipe.train.workings)).traces)
     start_of(recipe)
 
 

@@ -39,7 +39,8 @@ class JuryOptions(JudgeOptions):
 
         Raises:
             BadLines: a shard cannot be read, every bad line named.
-            InputError: there is no such file, two are one judge's, or a judge learned people's votes.
+            InputError: there is no such file, two are one judge's, or a judge learned people's votes or says
+                no probabilities.
         """
         ledger = cast("Ledger", store)
         judges = [(recorded_of(shard, ledger), weight) for shard, weight in self.jury.items()]
@@ -64,6 +65,11 @@ class Jury:
         for judge, _ in judges:
             if learned_votes(judge.identity.adapter):
                 raise InputError(f"{judge.shard}: {VOTES_DO_NOT_TEACH}.")
+            if not judge.has_probabilities:
+                raise InputError(
+                    f"{judge.shard}: none of its readings, by {judge.identity.method}, has a probability, "
+                    "and a jury adds log-odds. Take a judge of another method, or a majority of its samples."
+                )
         self._judges = judges
         self._length = length
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distill.recipe import Recipe
-from distill.rows import Row, row_to_json
+from distill.recipe import Recipe, teachers_method
+from distill.rows import WRONG, Row, row_to_json
 from distill.selection import (
     SURPLUS,
     Dropped,
@@ -27,13 +27,14 @@ from distill.selection import (
 )
 from distill.selectionreport import aligned, by_frequency
 from distill.traces import Trace
+from judge.datasets.dataset import prompt_of
 from judge.errors import InputError
 from judge.io.rows import write_json_lines
-from judge.methods import TRACED, WAYS
+from judge.methods import TRACED
 from judge.methods.traced import traced
 from judge.methods.voting import samples_of
 from judge.orders import outcome_of
-from judge.records import Choice, Order, Outcome, Reading, Unparsed
+from judge.records import Choice, Order, Outcome, Reading, Unparsed, sha256_of_json
 
 KEPT = "its pair is kept"
 HELD_OUT = "its prompt is held out"
@@ -69,16 +70,13 @@ class KeptReadings:
 
 def check_traced(recipe: Recipe) -> None:
     """Raises InputError where the teacher's readings do not say how they came to their verdicts."""
-    if method_of(recipe) not in TRACED:
+    teacher = recipe.collect.teacher
+    if teacher.is_sum or teachers_method(recipe) not in TRACED:
+        method = "a sum" if teacher.is_sum else teacher.method
         raise InputError(
-            f"--keep-dropped: the teacher's method is {recipe.collect.teacher.method}, whose readings say "
-            f"nothing that could be learned. It must be one of {', '.join(TRACED)}."
+            f"--keep-dropped: the teacher's method is {method}, whose readings say nothing that could be "
+            f"learned. It must be one of {', '.join(TRACED)}."
         )
-
-
-def method_of(recipe: Recipe) -> str:
-    method = recipe.collect.teacher.method
-    return WAYS.get(method, method)
 
 
 def kept_readings(recipe: Recipe, traces: Sequence[Trace], selection: Selection) -> KeptReadings:
@@ -101,8 +99,9 @@ def kept_readings(recipe: Recipe, traces: Sequence[Trace], selection: Selection)
                 left_out[NO_WINNER] += 1
             else:
                 row, choice = found
-                side = right if outcome_of(choice, order) is winner else wrong
-                side.append(KeptReading(row, trace.pair.id, order, reason))
+                is_right = outcome_of(choice, order) is winner
+                row = row if is_right else replace(row, sign=WRONG)
+                (right if is_right else wrong).append(KeptReading(row, trace.pair.id, order, reason))
     return KeptReadings(right, wrong, left_out)
 
 
@@ -113,13 +112,18 @@ def readings_of(trace: Trace) -> Iterator[tuple[Order, Reading]]:
 
 
 def row_of(recipe: Recipe, trace: Trace, order: Order, reading: Reading) -> tuple[Row, Choice] | Dropped:
-    """The reading as a row with its choice; or why it is none."""
+    """The reading as a row with its choice; or why it is none.
+
+    All readings of one request are a group, known by its hash: by the request itself they would be held out
+    where its pair is, and those are left out already.
+    """
     if isinstance(reading, Unparsed):
         return Dropped(UNREAD)
-    found = traced(trace.pair, order, reading, method_of(recipe), recipe.collect.teacher.ties)
+    found = traced(trace.pair, order, reading, teachers_method(recipe), recipe.collect.teacher.ties)
     if isinstance(found, Unparsed):
         return Dropped(found.reason)
-    return Row(found.messages, found.reply), reading.choice
+    group = sha256_of_json(prompt_of(trace.pair))
+    return Row(found.messages, found.reply, group=group), reading.choice
 
 
 def is_held_out(trace: Trace, selection: Selection) -> bool:

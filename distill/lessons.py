@@ -268,13 +268,13 @@ def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
     """What the recipe's student learns from.
 
     Args:
-        data: the folder of local copies of data sets; None is the hub. Only votes mode reads from it.
+        data: the folder of local copies of data sets; None is the hub. Votes and rows may lie in it.
 
     Raises:
         InputError: nothing is selected by this recipe, votes or rows cannot be read, or nothing is left.
     """
     if recipe.train.method in BY_ROWS:
-        return reply_lessons(recipe)
+        return reply_lessons(recipe, data)
     lessons = verdict_lessons(recipe, folder, data)
     return with_workings(lessons, folder) if recipe.train.method == "dual" else lessons
 
@@ -320,18 +320,21 @@ def trial_lessons(recipe: Recipe, pairs: Sequence[Pair]) -> VerdictLessons:
     return DualLessons(recipe=recipe, source="", data={}, trained=shown, watched=[], workings=workings)
 
 
-def reply_lessons(recipe: Recipe) -> ReplyLessons:
-    """The rows of the recipe's file, a share of their prompts held out.
+def reply_lessons(recipe: Recipe, data: Path | None = None) -> ReplyLessons:
+    """The rows of the recipe's file, a share of their groups or prompts held out.
+
+    Args:
+        data: the folder of local copies, see `file_at`.
 
     Raises:
         BadLines: lines of the file are no rows.
         InputError: the file cannot be read, no row is left to train on, or the method needs other signs.
     """
     path = recipe.train.rows
-    rows = read_rows(file_at(path))
+    rows = read_rows(file_at(path, data))
     parts: dict[Part, list[Row]] = {part: [] for part in Part}
     for row in rows:
-        parts[part_by(row.question, recipe.select.held_out, recipe.seed)].append(row)
+        parts[part_by(row.held_out_by, recipe.select.held_out, recipe.seed)].append(row)
     kept, held_out = parts[Part.TRAIN], parts[Part.HELD_OUT]
     if not kept:
         raise InputError(f"{path}: no row of {len(rows)} is left to train on. Give more, or hold out fewer.")

@@ -26,6 +26,7 @@ from judge.models.adapters import (
     check_one_lora,
     is_judge,
     is_nat,
+    is_ranker,
     read_adapter,
 )
 
@@ -108,15 +109,16 @@ def negative_of(recipe: Recipe) -> Adapter:
 
     Raises:
         ModelError: it is no adapter, is of another base model, or of method nat itself.
-        InputError: it learned to judge.
+        InputError: it learned to judge, or to rank traces.
     """
     adapter = read_adapter(recipe.train.negative)
     check_fits(adapter, recipe.student, basemodels.hash_of(recipe.student))
     check_one_lora(adapter, "train.negative")
-    if is_judge(adapter):
+    if is_judge(adapter) or is_ranker(adapter):
+        learned = "to judge" if is_judge(adapter) else "to rank traces"
         raise InputError(
-            f"{adapter.folder}: train.negative: this adapter has learned to judge. Take one that learned the "
-            "wrong traces by method reply."
+            f"{adapter.folder}: train.negative: this adapter has learned {learned}. Take one that learned "
+            "the wrong traces by method reply."
         )
     return adapter
 

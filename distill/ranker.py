@@ -244,7 +244,7 @@ Labelled = tuple[Row, bool]
 def parts_of(
     recipe: Recipe, folder: RunFolder, right: Sequence[Row], wrong: Sequence[Row]
 ) -> dict[Part, list[Labelled]]:
-    """The rows that are trained on, and those that are looked at, which have other prompts.
+    """The rows that are trained on, and those that are looked at, which are of other groups or prompts.
 
     Raises:
         InputError: no right row, or no wrong one, is left to train on.
@@ -252,7 +252,7 @@ def parts_of(
     parts: dict[Part, list[Labelled]] = {part: [] for part in Part}
     for rows, is_right in ((right, True), (wrong, False)):
         for row in rows:
-            part = part_by(row.question, recipe.select.held_out, recipe.seed)
+            part = part_by(row.held_out_by, recipe.select.held_out, recipe.seed)
             parts[part].append((row, is_right))
         if not any(label is is_right for _, label in parts[Part.TRAIN]):
             path = folder.right if is_right else folder.wrong

@@ -41,15 +41,17 @@ from judge.io.files import at_home
 from judge.io.rows import Wrong, shown
 from judge.io.shapes import Shape, problems_of
 from judge.io.yamlblock import read_block
-from judge.methods import BY_CRITERIA, BY_GIVEN, LEARNED, METHODS, PLAIN_VOTES, WAYS
+from judge.methods import BY_CRITERIA, BY_GIVEN, DUAL, LEARNED, METHODS, PLAIN_VOTES, WAYS
 from judge.models.separation import VOTES_DO_NOT_TEACH, VOTES_SUFFIX, learned_votes
-from judge.options import JudgeOptions, judge_options
+from judge.options import LOCAL, JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
 
 DATA = "${JUDGE_DATA}"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 CHANGE_NOTHING = {"concurrency", "requests_per_minute", "recorded"}
-NO_PROBABILITIES = ("cot",)
+NO_PROBABILITIES = ("cot", "rar", "dual-slow", "dual-auto")
+"""Methods that write their verdicts, so that no reading has probabilities, or not every one."""
+
 SUM_TOLERANCE = 1e-6
 
 T = TypeVar("T")
@@ -357,9 +359,14 @@ class Train(Block):
     @model_validator(mode="before")
     @classmethod
     def as_published(cls, values: Any) -> Any:
-        """The values with what their method's authors had where they say nothing."""
-        is_theirs = isinstance(values, dict) and values.get("method") in ("nat", "nce")
-        return PUBLISHED | values if is_theirs else values
+        """The values with what their method's authors had where they say nothing.
+
+        What goes on from an adapter has that one's rank and alpha.
+        """
+        if not isinstance(values, dict) or values.get("method") not in ("nat", "nce"):
+            return values
+        published = {"dropout": PUBLISHED["dropout"]} if values.get("start_from") else PUBLISHED
+        return published | values
 
 
 class Recipe(Block):
@@ -499,8 +506,9 @@ class Rule:
 
 VOTES_ON_ALL = "votes are on the pairs of the file, from the first on: leave it out"
 SOURCE, PATH, SPLIT = (f"collect.pairs.{name}" for name in ("source", "path", "split"))
-METHOD, SAMPLES, VOTE, TEMPERATURE, JURY = (
-    f"collect.teacher.{name}" for name in ("method", "samples", "vote", "temperature", "jury")
+METHOD, SAMPLES, VOTE, TEMPERATURE, ADAPTER, SIGNALS, JURY = (
+    f"collect.teacher.{name}"
+    for name in ("method", "samples", "vote", "temperature", "adapter", "signals", "jury")
 )
 
 
@@ -508,16 +516,30 @@ def samples_of(recipe: Recipe) -> int:
     return recipe.collect.teacher.samples
 
 
+def teachers_method(recipe: Recipe) -> str:
+    """The teacher's method by its own name."""
+    return WAYS.get(recipe.collect.teacher.method, recipe.collect.teacher.method)
+
+
 def is_learned(recipe: Recipe) -> bool:
     """Whether the teacher answers in four tokens, by its adapter if it has one."""
-    return WAYS.get(recipe.collect.teacher.method, recipe.collect.teacher.method) in LEARNED
+    return teachers_method(recipe) in LEARNED
 
 
 def has_probabilities(recipe: Recipe) -> bool:
-    """Whether the teacher's verdicts have a P(A): those by letters or scores, and shares of a majority."""
+    """Whether the teacher's verdicts have a P(A): those by letters, scores, sums or a majority's shares."""
     teacher = recipe.collect.teacher
     is_share = teacher.samples > 1 and teacher.vote == "majority"
-    return is_share or WAYS.get(teacher.method, teacher.method) not in NO_PROBABILITIES
+    return teacher.is_sum or is_share or teachers_method(recipe) not in NO_PROBABILITIES
+
+
+def lacks_adapter(recipe: Recipe) -> bool:
+    """Whether the teacher's method is one that only an adapter has learned, and none is named.
+
+    What a server runs under a name of its own may have learned it.
+    """
+    teacher = recipe.collect.teacher
+    return teacher.method in DUAL and teacher.adapter in ("", NO_ADAPTER) and teacher.backend in LOCAL
 
 
 def writes_workings(recipe: Recipe) -> bool:
@@ -534,8 +556,7 @@ def makes_more(recipe: Recipe) -> bool:
 
 def judges_by_criteria(recipe: Recipe) -> bool:
     """Whether the teacher is of a kind that can be given criteria."""
-    teacher = recipe.collect.teacher
-    return WAYS.get(teacher.method, teacher.method) in BY_CRITERIA and not teacher.is_sum
+    return teachers_method(recipe) in BY_CRITERIA and not recipe.collect.teacher.is_sum
 
 
 def resolved(path: str) -> Path:
@@ -546,21 +567,34 @@ def resolved(path: str) -> Path:
         return at_home(path)
 
 
+def names_no_signal(recipe: Recipe) -> bool:
+    """Whether signals are spoken of and none is named, nor a method, which manifests name where none is."""
+    teacher = recipe.collect.teacher
+    given = teacher.model_fields_set
+    return "signals" in given and "method" not in given and not teacher.is_sum
+
+
 def names_a_shard_twice(recipe: Recipe) -> bool:
     """Whether two names in the jury are those of one file."""
     jury = recipe.collect.teacher.jury
     return len({resolved(path) for path in jury}) < len(jury)
 
 
-def beside_jury(name: str, why: str) -> Rule:
-    """A rule that a jury stands without this setting of a teacher, which it does not read."""
+SUMS = ("signals", "jury")
+READ_ONCE = "signals are read once, and a jury's judges have read already"
+
+
+def beside(sums: Sequence[str], name: str, why: str) -> Rule:
+    """A rule that these sums stand without this setting of a teacher, which they do not read."""
 
     def is_given(recipe: Recipe) -> bool:
         teacher = recipe.collect.teacher
-        usual = Teacher(criteria=teacher.criteria)  # criteria bring a method of their own
-        return bool(teacher.jury) and getattr(teacher, name) != getattr(usual, name)
+        usual = (Teacher(), Teacher(criteria=teacher.criteria))  # criteria bring a method of their own
+        is_usual = getattr(teacher, name) in [getattr(one, name) for one in usual]
+        return any(getattr(teacher, one) for one in sums) and not is_usual
 
-    return Rule((f"collect.teacher.{name}", JURY), is_given, f"{why}: leave it out")
+    keys = (f"collect.teacher.{one}" for one in (name, *sums))
+    return Rule(tuple(keys), is_given, f"{why}: leave it out")
 
 
 RULES = (
@@ -690,6 +724,11 @@ RULES = (
         "only verdicts alone have a mirror image and can be made by construction: leave it out",
     ),
     Rule(
+        ("train.symmetry", "train.method"),
+        lambda r: r.train.method == "score" and r.train.symmetry > 0,
+        "a student that grades each answer alone has no orders to pull together: leave it at 0",
+    ),
+    Rule(
         (SOURCE, "train.targets"),
         lambda r: r.train.targets == "votes" and r.collect.pairs.source != "file",
         "votes name the pairs of a file by their ids: must be file",
@@ -714,20 +753,25 @@ RULES = (
         lambda r: "jury" in r.collect.teacher.model_fields_set and not r.collect.teacher.jury,
         "names no shard, so the teacher would be no jury: name one, or leave it out",
     ),
-    beside_jury("base_model", "a jury's judges have their own, and the student's is train.base_model"),
-    beside_jury("adapter", "a jury's judges have their own"),
-    beside_jury("method", "a jury's judges have their own"),
-    beside_jury("ties", "the sum of a jury's log-odds names a winner"),
-    beside_jury("samples", "a jury's judges have read already"),
-    beside_jury("vote", "a jury's judges have read already"),
-    beside_jury("temperature", "a jury's judges have read already"),
     Rule(
-        ("collect.teacher.length", JURY, "collect.teacher.signals"),
+        (SIGNALS,),
+        names_no_signal,
+        "names no signal, so the teacher would be no sum of signals: name one, or leave it out",
+    ),
+    beside(("jury",), "base_model", "a jury's judges have their own, and the student's is train.base_model"),
+    beside(("jury",), "adapter", "a jury's judges have their own"),
+    beside(SUMS, "method", "a sum of signals has none, and a jury's judges have their own"),
+    beside(SUMS, "ties", "the sum of the log-odds names a winner"),
+    beside(SUMS, "samples", READ_ONCE),
+    beside(SUMS, "vote", READ_ONCE),
+    beside(SUMS, "temperature", READ_ONCE),
+    Rule(
+        ("collect.teacher.length", JURY, SIGNALS),
         lambda r: r.collect.teacher.length != 0 and not r.collect.teacher.is_sum,
         "only a sum of signals or of judges is made less by length: leave it out",
     ),
     Rule(
-        (JURY, "collect.teacher.signals", "collect.teacher.recorded"),
+        (JURY, SIGNALS, "collect.teacher.recorded"),
         lambda r: bool(r.collect.teacher.jury and (r.collect.teacher.signals or r.collect.teacher.recorded)),
         "a jury is read from its own shards: leave the others out",
     ),
@@ -742,12 +786,18 @@ RULES = (
         f"only a teacher of method {', '.join(BY_CRITERIA)} alone judges by criteria",
     ),
     Rule(
-        ("collect.teacher.adapter", METHOD),
-        lambda r: r.collect.teacher.adapter != NO_ADAPTER and not is_learned(r),
-        "an adapter belongs to direct or score, slow methods judge with the bare base model: must be none",
+        (ADAPTER, METHOD),
+        lambda r: r.collect.teacher.adapter != NO_ADAPTER and teachers_method(r) not in (*LEARNED, *DUAL),
+        f"an adapter belongs to {', '.join((*LEARNED, *DUAL[:-1]))} or {DUAL[-1]}; other methods judge with "
+        "the bare base model: must be none",
     ),
     Rule(
-        ("collect.teacher.adapter",),
+        (ADAPTER, METHOD, "collect.teacher.backend"),
+        lacks_adapter,
+        "only an adapter that has learned method dual knows what it is asked: name its folder",
+    ),
+    Rule(
+        (ADAPTER,),
         lambda r: learned_votes(Path(r.collect.teacher.adapter).name),
         VOTES_DO_NOT_TEACH,
     ),

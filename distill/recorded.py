@@ -80,7 +80,8 @@ def recorded_of(shard: Path, ledger: Ledger, named: Mapping[str, Any] = MappingP
             f"{shard}: {counts.differing} of its readings differ from those in {ledger.path}, and none was "
             "taken in. Name the shard that those came from, or begin anew in another --folder."
         )
-    return Recorded(identity, shard, ledger)
+    has_probabilities = any(row.probabilities is not None for _, rows in shards for row in rows)
+    return Recorded(identity, shard, ledger, has_probabilities)
 
 
 def recorded_options(options: JudgeOptions, shard: Path) -> RecordedOptions:
@@ -133,11 +134,15 @@ def named_adapter(folder: str) -> dict[str, str]:
 
 
 class Recorded:
-    """A teacher that has read all it will ever read: what it said is in the ledger."""
+    """A teacher that has read all it will ever read: what it said is in the ledger.
 
-    def __init__(self, identity: Identity, shard: Path, ledger: Ledger) -> None:
+    `has_probabilities` is whether any of its readings has.
+    """
+
+    def __init__(self, identity: Identity, shard: Path, ledger: Ledger, has_probabilities: bool) -> None:
         self.identity = identity
         self.shard = shard
+        self.has_probabilities = has_probabilities
         self._ledger = ledger
 
     @property

@@ -13,13 +13,13 @@ from typing import Any
 
 from judge.io.pairs import message_of
 from judge.io.rows import JSON_READERS, Wrong, found, gather, kind_of, rows_of, shown, write_json_lines
-from judge.io.values import text
+from judge.io.values import optional_text, text
 from judge.prompts import plain
 from judge.records import Message, Prompt, sha256_of_json
 
-KEYS = ("prompt", "reply", "weight", "sign")
+KEYS = ("prompt", "reply", "weight", "sign", "group")
 NOTES = ("pair_id", "order", "reason")
-"""What a line may say beside: where a row comes from, which nothing learns from."""
+"""What a line may say beside: where a row comes from. The pair is the group of a row that names none."""
 RIGHT, WRONG = 1, -1
 """The sign of a right reply, and of one that shall not be given."""
 
@@ -28,7 +28,8 @@ RIGHT, WRONG = 1, -1
 class Row:
     """What a student shall reply to a prompt. `messages` are the prompt, the last of them a user's.
 
-    `sign` is `RIGHT`, or `WRONG` where the reply is one that it shall not give.
+    `sign` is `RIGHT`, or `WRONG` where the reply is one that it shall not give. Rows of one `group` are held
+    out together, such as those that show the same two answers in either order; "" is that of the prompt.
 
     Raises:
         ValueError: there is no user's message at the end, the reply is empty, the row does not count, or its
@@ -39,6 +40,7 @@ class Row:
     reply: str
     weight: float = 1.0
     sign: int = RIGHT
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not self.messages or self.messages[-1].role != "user":
@@ -51,10 +53,17 @@ class Row:
             raise ValueError(f"the sign is {self.sign}, not {RIGHT} or {WRONG}")
 
     @classmethod
-    def of(cls, prompt: str | Sequence[Message], reply: str, weight: float = 1.0, sign: int = RIGHT) -> Row:
+    def of(
+        cls,
+        prompt: str | Sequence[Message],
+        reply: str,
+        weight: float = 1.0,
+        sign: int = RIGHT,
+        group: str = "",
+    ) -> Row:
         """The row of a prompt that is one user's message of this text, or these messages."""
         messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
-        return cls(messages, reply, weight, sign)
+        return cls(messages, reply, weight, sign, group)
 
     @property
     def prompt(self) -> Prompt:
@@ -65,6 +74,11 @@ class Row:
     def question(self) -> str:
         """All words of the prompt, without differences of case and spaces."""
         return " ".join(" ".join(one.content for one in self.messages).casefold().split())
+
+    @property
+    def held_out_by(self) -> str:
+        """What decides whether it is held out, the same for all rows that go together."""
+        return self.group or self.question
 
     @property
     def content_hash(self) -> str:
@@ -87,12 +101,13 @@ def row_to_json(row: Row) -> dict[str, Any]:
         "reply": row.reply,
         "weight": float(row.weight),
         **({} if row.sign == RIGHT else {"sign": row.sign}),
+        **({"group": row.group} if row.group else {}),
     }
 
 
 def read_rows(path: str | Path) -> list[Row]:
     """The rows of a JSONL file, one a line: {"prompt": text or messages, "reply": text, "weight": 1.0,
-    "sign": 1}.
+    "sign": 1, "group": text}.
 
     Raises:
         BadLines: some lines are no rows; the error names every one of them.
@@ -102,7 +117,7 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def row_from_cells(cells: Mapping[str, Any]) -> Row:
-    """The row of one JSON object; a weight that is not there is 1, and so is a sign."""
+    """The row of one JSON object; what is not there is a weight of 1, a sign of 1, the pair as its group."""
     if missing := [key for key in KEYS[:2] if cells.get(key) is None]:
         raise Wrong(
             f"missing {' and '.join(missing)} (found: {found(cells)}). Every row needs prompt and reply."
@@ -120,7 +135,10 @@ def row_from_cells(cells: Mapping[str, Any]) -> Row:
     reply = text(cells["reply"], "reply")
     if not reply:
         raise Wrong("reply is empty. It must be what is to be learned.")
-    return Row(messages_of(cells["prompt"]), reply, float(weight), int(sign))
+    group = optional_text(cells, "group")
+    if group is None and cells.get("pair_id") is not None:
+        group = str(cells["pair_id"])
+    return Row(messages_of(cells["prompt"]), reply, float(weight), int(sign), group or "")
 
 
 def messages_of(value: Any) -> tuple[Message, ...]:

@@ -272,8 +272,8 @@ def teacher_p_a(verdict: Verdict) -> float | None:
 
     It is the verdict's own `p_a`. A method that gives sums of scores only (bsm-text) has none: there it is
     logistic(SLOPE * lead), where lead is by how many points of 1 to 5 a leads on a criterion, the mean
-    over the criteria and both orders. A point on every criterion makes 0.88, a point on one of five 0.60.
-    That is a scale, not a calibrated probability.
+    over the criteria, each by its weight, and both orders. A point on every criterion makes 0.88, a point on
+    one of five 0.60. That is a scale, not a calibrated probability.
     """
     if verdict.p_a is not None or verdict.status is Status.UNPARSED:
         return verdict.p_a
@@ -289,22 +289,26 @@ def lead_of_a(verdict: Verdict, order: Order) -> float | None:
     reading = verdict.readings[order]
     if isinstance(reading, Unparsed):
         return None
-    for scores in scores_by_sample(reading.steps):
-        first, second = (sum(one[side] for one in scores) for side in (0, 1))
+    for scored in scored_by_sample(reading.steps):
+        first, second = (sum(step.weight * scores[side] for step, scores in scored) for side in (0, 1))
         # A vote keeps the steps of all samples: those that led to the reading add up to its raw text.
         if f"{first:.2f} : {second:.2f}" == reading.raw:
-            lead = (first - second) / len(scores)
+            lead = (first - second) / sum(step.weight for step, _ in scored)
             return lead if outcome_of(Choice.FIRST, order) is Outcome.A else -lead
     return None
 
 
-def scores_by_sample(steps: Iterable[Step]) -> list[list[tuple[float, float]]]:
-    """The scores of the steps that have any, together where they are one sample's or no vote was taken."""
-    groups: dict[str, list[tuple[float, float]]] = {}
+Scored = tuple[Step, tuple[float, float]]
+"""A step with the scores that it has."""
+
+
+def scored_by_sample(steps: Iterable[Step]) -> list[list[Scored]]:
+    """The steps that have scores, together where they are one sample's or no vote was taken."""
+    groups: dict[str, list[Scored]] = {}
     for step in steps:
         if step.scores is not None:
             sample = re.match(r"sample \d+, ", step.name)
-            groups.setdefault(sample[0] if sample else "", []).append(step.scores)
+            groups.setdefault(sample[0] if sample else "", []).append((step, step.scores))
     return list(groups.values())
 
 

@@ -315,7 +315,8 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
     """The manifest of a stage that another one builds on.
 
     Raises:
-        InputError: it is not done, was done by another recipe, or its files have changed since.
+        InputError: it is not done, was done by another recipe, its files have changed since, or it is a
+            selection of other traces than those that are collected here.
     """
     manifest = folder.manifest(stage)
     if manifest is None:
@@ -324,6 +325,12 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
         raise InputError(f"{folder.path}: files are not as {stage} left them. Run it again.")
     if manifest["inputs"].get("recipe") != settings_hash(recipe, stage):
         raise InputError(f"{folder.path}: {stage} was done with other settings of the recipe. Run it again.")
+    collected = folder.manifest("collect") if stage == "select" else None
+    if collected is not None and manifest["inputs"].get("traces") != sha256_of_json(collected["files"]):
+        raise InputError(
+            f"{folder.path}: collect has left other traces since select was done. Run `judge distill select` "
+            "again."
+        )
     return manifest
 
 

@@ -269,17 +269,17 @@ class Training(ABC, Generic[R]):
         self.checkpoint = replace(self.checkpoint, key=key)
 
     def measured(self, most_s: float = math.inf) -> tuple[float, float]:
-        """Seconds that a token takes in the frozen layers, and in a step: tried on the first steps' batches.
+        """Seconds that a token takes once (as in the frozen layers) and in a step, by the first batches.
 
-        Nothing is learned from the trial, and what the frozen layers gave is kept. It ends with the batch in
-        which it has taken `most_s` seconds.
+        Nothing is learned from the trial, and what is computed once is kept. It ends with the batch in which
+        it has taken `most_s` seconds.
         """
         began = self.clock()
         numbers = [one for step in self.steps for one in step][: 1 + N_MEASURED]
         lower, step = [], []
         for batch in [self.batches[one] for one in numbers * (2 if len(numbers) == 1 else 1)]:
             started = self.clock()
-            self.lower.prepare([batch], silent)
+            self._compute_once(batch)
             between = self.clock()
             self._try(batch)
             lower.append((between - started) / batch.n_tokens)
@@ -292,8 +292,12 @@ class Training(ABC, Generic[R]):
     def try_largest(self) -> None:
         """The batch with most tokens there and back: nothing that comes needs more memory."""
         largest = max(self.batches, key=lambda batch: batch.n_tokens)
-        self.lower.prepare([largest], silent)
+        self._compute_once(largest)
         self._try(largest)
+
+    def _compute_once(self, batch: Batch[R]) -> None:
+        """Computes what steps over a batch need and none of them changes, if it is not there yet."""
+        self.lower.prepare([batch], silent)
 
     def _try(self, batch: Batch[R]) -> None:
         """A batch there and back, with its gradients thrown away."""

@@ -46,6 +46,8 @@ from judge.errors import InputError
 from judge.evaluate import size_of
 from judge.io.files import at_home, sha256_of
 from judge.io.writing import write_whole
+from judge.methods import DUAL
+from judge.methods.dual import AT_ONCE
 from judge.models import basemodels
 from judge.models.adapters import (
     REPLIES,
@@ -57,6 +59,7 @@ from judge.models.adapters import (
 )
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
+from judge.prompts.working import PLAN
 from judge.provenance import provenance
 from judge.records import Pair, Share, sha256_of_json
 
@@ -83,7 +86,7 @@ def run_train(
     """The manifest of the student: an adapter that has learned what was selected, people's votes, or rows.
 
     Args:
-        data: the folder of local copies of data sets; None is the hub. Only votes mode reads from it.
+        data: the folder of local copies of data sets; None is the hub. Votes and rows may lie in it.
         budget: the time of the whole run; without one all of the recipe's epochs are trained.
         say: is told before the first step how long a longer training takes, and its memory.
         checkpoint: a file that is small enough to be committed while the run is unfinished. Training goes on
@@ -173,6 +176,7 @@ def manifest_of(
         "templates": templates_of(recipe),
         "prompts": fingerprint_of(*templates_of(recipe)),
         "letters": "".join(choices_of(recipe)),
+        **fast_and_slow(recipe),
         **({"criteria": list(lessons.criteria)} if lessons.criteria else {}),
         "lora": student.shape,
         **(student.parts if isinstance(student, NatStudent) else {}),
@@ -183,6 +187,14 @@ def manifest_of(
         "metrics": metrics,
         **provenance(),
     }
+
+
+def fast_and_slow(recipe: Recipe) -> dict[str, Any]:
+    """What the manifest of a dual student says of it: how often each level was drawn, and what each way
+    begins with; nothing of other students."""
+    if recipe.train.method != DUAL[0]:
+        return {}
+    return {"dual": {"levels": list(recipe.train.levels), "fast": AT_ONCE, "slow": PLAN}}
 
 
 def round_before(start: Adapter) -> dict[str, Any]:

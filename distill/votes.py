@@ -19,7 +19,7 @@ from distill.recipe import PairSource, Recipe, file_at
 from distill.selection import SURPLUS, Example, part_of, surplus_of, targets, unnamed_content
 from judge.datasets.own_file import NO_VOTE
 from judge.errors import InputError
-from judge.forms.reading import read_pairs, read_votes
+from judge.forms.reading import read_pairs, read_votes_on
 from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
 from judge.records import HumanVote, Outcome, Pair
@@ -62,7 +62,7 @@ def voted_examples(recipe: Recipe, data: Path | None) -> Voted:
     """
     source, settings = recipe.collect.pairs, recipe.select
     pairs = [replace(pair, metadata={}) for pair in read_pairs(file_at(source.path, data))]
-    votes = read_votes(file_at(recipe.train.votes, data))
+    votes = read_votes_on(file_at(recipe.train.votes, data), pairs)
     held_out = held_out_texts(data, source.unchecked)
     polled, left_out = polled_pairs(pairs, votes, source)
     poll_on = {pair.id: poll for pair, poll in polled}

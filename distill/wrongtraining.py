@@ -67,6 +67,10 @@ class NceTraining(ReplyTraining):
         self.taught.prepare(self.used, progress)
         return super().run(progress)
 
+    def _compute_once(self, batch: Batch[TokenRow]) -> None:
+        super()._compute_once(batch)
+        self.taught.of(batch)  # which, unlike `prepare`, keeps the teacher loaded for the next batch
+
     def _losses(self, batch: Batch[TokenRow]) -> tuple[Tensor, Tensor]:
         """The sum over the batch's rows of NCE's loss, and that of the cross-entropy a token."""
         import torch

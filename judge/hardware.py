@@ -62,7 +62,7 @@ def is_allowed(level: str) -> bool:
 
 def multiplies_bfloat16() -> bool:
     """Whether this CPU has instructions for bfloat16 products, and oneDNN may use them."""
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(instruction_sets())
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(instruction_sets())
 
 
 def has_gpu() -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from judge.backends import DEFAULT_BASE_MODEL, Backend, Settings, load_backend
 from judge.errors import InputError
 from judge.io.criteria import criteria_given
+from judge.io.files import at_home
 from judge.methods import (
     AUTO,
     BY_CRITERIA,
@@ -30,6 +31,8 @@ from judge.methods import (
 )
 from judge.methods.auto import Auto
 from judge.models.adapters import (
+    MANIFEST,
+    Adapter,
     check_method,
     check_ties,
     criteria_of,
@@ -117,11 +120,10 @@ class JudgeOptions:
         asked_by = self.asked_by
         ranker = self._ranker(progress)
         method = load_method(asked_by, backend, settings, self.samples, self.vote, ranker)
-        if adapter and adapter == self.settings.adapter and self.backend in LOCAL:
-            check_method(read_adapter(adapter), asked_by)
-        # An adapter that only a server knows, by name, has no hash and no manifest here.
-        if settings.ties and adapter and backend.engine.adapter_hash:
-            check_ties(read_adapter(adapter))
+        if here := self.adapter_here:
+            check_method(here, asked_by)
+            if settings.ties:
+                check_ties(here)
         return method
 
     def _ranker(self, progress: Progress) -> TraceRanker | None:
@@ -154,11 +156,8 @@ class JudgeOptions:
     @property
     def is_dual(self) -> bool:
         """Whether it names an adapter that judges at once or after a working, as it is asked."""
-        named = self.settings.adapter
-        if named in ("", NO_ADAPTER) or self.backend not in LOCAL:
-            return False
-        adapter = read_adapter(named)
-        return is_judge(adapter) and method_of(adapter) == DUAL[0]
+        adapter = self.adapter_here if self.settings.adapter else None
+        return adapter is not None and is_judge(adapter) and method_of(adapter) == DUAL[0]
 
     def _check_auto(self) -> None:
         """Raises InputError where the fast one of two judges would know nothing of the criteria."""
@@ -229,11 +228,11 @@ class JudgeOptions:
             return WAYS.get(self.method, self.method)
         if self.method_settings.criteria:
             return BY_GIVEN
-        named = self.settings.adapter
-        if named == NO_ADAPTER or self.backend not in LOCAL:
+        if self.settings.adapter:
+            adapter = self.adapter_here
+            return WAYS[FAST] if adapter is None else method_of(adapter)
+        if self.backend not in LOCAL:
             return WAYS[FAST]
-        if named:
-            return method_of(read_adapter(named))
         base = self.settings.base_model
         return next((one for one in reversed(LEARNED) if shipped_adapter(base, one)), WAYS[FAST])
 
@@ -251,10 +250,22 @@ class JudgeOptions:
         return shipped_adapter(self.settings.base_model, asked_by) if is_learned else ""
 
     @property
+    def adapter_here(self) -> Adapter | None:
+        """The adapter that it judges with, from its folder; None of one that only a server knows, by name.
+
+        Raises:
+            ModelError: a backend in this process is to load it, and it is not there or not whole.
+        """
+        folder = self.adapter
+        if not folder or (self.backend not in LOCAL and not (at_home(folder) / MANIFEST).is_file()):
+            return None
+        return read_adapter(folder)
+
+    @property
     def learned_criteria(self) -> list[str]:
         """The criteria, a line each, that a named adapter was taught by; none where it knows none."""
-        is_named = self.settings.adapter not in ("", NO_ADAPTER) and self.backend in LOCAL
-        return criteria_of(read_adapter(self.adapter)) if is_named else []
+        adapter = self.adapter_here if self.settings.adapter else None
+        return [] if adapter is None else criteria_of(adapter)
 
 
 LEAST: dict[str, float] = {

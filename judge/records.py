@@ -297,7 +297,7 @@ GRADED_ALONE = ("first answer", "second answer")
 """Names of the steps in which an answer was graded alone, by the place of the answer in the reading."""
 
 FAST_OR_SLOW = "fast or slow"
-"""Name of the step in which an adapter that can be either chose for itself: "slow: P(slow) 0.9000"."""
+"""Name of the step in which an adapter that can be either chose for itself: "slow: P(slow) 0.900000"."""
 
 
 @dataclass(frozen=True, slots=True)

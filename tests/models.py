@@ -84,7 +84,14 @@ def make_small(base: Path, folder: Path) -> Path:
     return folder
 
 
-def make_adapter(model: Path, folder: Path, scale: float = 0.5, **manifest: Any) -> Path:
+def make_adapter(
+    model: Path,
+    folder: Path,
+    scale: float = 0.5,
+    modules: Sequence[str] = ("q_proj", "v_proj", "down_proj"),
+    is_dora: bool = False,
+    **manifest: Any,
+) -> Path:
     """A LoRA adapter with random weights for that model's folder, with a manifest whose keys may be given."""
     needs_engine()
     import peft
@@ -94,7 +101,7 @@ def make_adapter(model: Path, folder: Path, scale: float = 0.5, **manifest: Any)
     from judge.models.adapters import write_manifest
 
     torch.manual_seed(1)
-    config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
+    config = peft.LoraConfig(r=4, target_modules=list(modules), use_dora=is_dora, task_type="CAUSAL_LM")
     wrapped = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(model), config)
     for name, weight in wrapped.named_parameters():
         if "lora_B" in name:

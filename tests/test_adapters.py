@@ -351,6 +351,13 @@ Day             2026-01-31
     )
 
 
+def test_an_adapter_that_is_fast_and_slow_says_how_it_learned_that_and_others_do_not(run, folder):
+    assert "Fast and slow" not in run("show", folder)
+    learned = {"levels": [0.4, 0.1, 0.1, 0.1, 0.3], "fast": "[[", "slow": "Plan"}
+    said = run("show", changed(folder, dual=learned))
+    assert "Fast and slow   levels 0.4 0.1 0.1 0.1 0.3, fast [[, slow Plan\n" in said
+
+
 def test_an_adapter_made_of_human_votes_says_so_loudly(run, folder):
     assert "HUMAN VOTES" not in run("show", folder)
     assert "HUMAN VOTES: it was fine-tuned on what people voted" in run(
@@ -464,8 +471,8 @@ def test_merged_and_unmerged_are_two_engines_with_one_answer(tiny, adapter):
     assert len(p_beside) == 8
     assert p_merged == pytest.approx(p_beside, abs=1e-4)
     assert max(abs(one - other) for one, other in zip(p_merged, p_bare, strict=True)) > 0.01
-    assert any("lora" in name for name, _ in beside._model().model.named_modules())
-    assert not any("lora" in name for name, _ in merged._model().model.named_modules())
+    assert any(hasattr(one, "lora") for one in beside._model().model.modules())
+    assert not any(hasattr(one, "lora") for one in merged._model().model.modules())
     assert beside.engine != merged.engine
 
 

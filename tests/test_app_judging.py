@@ -95,6 +95,14 @@ def test_a_judge_of_criteria_is_offered_by_the_method_that_reads_them():
         == "checklist"
     )
     assert by_method(by_criteria, offered_first(by_criteria)).method_settings == by_criteria.method_settings
+    assert offered_first(judge_options(method="slow", criteria=["polite"])) == "slow"
+    assert offered_first(judge_options(method="direct", criteria=["polite"])) == "checklist"
+
+
+def test_a_method_that_was_named_is_offered_first_and_keeps_its_calibration():
+    options = judge_options(method="direct", calibration="mine.json")
+    assert offered_first(options) == "direct"
+    assert by_method(options, offered_first(options)) == options
 
 
 def test_a_calibration_stays_with_the_way_that_it_was_made_for():

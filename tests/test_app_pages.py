@@ -423,6 +423,19 @@ def test_agreement_shows_blind_votes_and_those_after_the_judge_apart(open_app, r
     assert found == {"Votes, blind": "3", "Votes, judge seen": "2"}
 
 
+def test_agreement_with_a_judge_without_probabilities_has_no_figure_by_mean(open_app, root):
+    def bare(verdict):
+        readings = {order: replace(one, probabilities=None) for order, one in verdict.readings.items()}
+        return replace(verdict, p_a=None, outcome_by_mean=None, readings=readings)
+
+    write_verdicts(root / "verdicts.jsonl", map(bare, read_verdicts(root / "verdicts.jsonl")))
+    vote_elsewhere(root, PAIRS[0], "ada")
+    session = open_app()
+    open_page(session, "Agreement")
+    found = {one.label: one.value for one in session.metric}
+    assert (found["Agreement, strict"], found["Agreement by mean"]) == ("100.0 %", "-")
+
+
 def calibrated(session):
     """The Agreement page after the votes on it have been asked for a calibration."""
     open_page(session, "Agreement")
@@ -542,15 +555,69 @@ def test_a_file_that_cannot_be_opened_is_one_line(open_app, root):
 def test_the_judge_reads_the_pairs_when_asked_and_filters_know_it(open_app, root):
     session = open_app(verdicts="")
     assert "The judge has not read this pair" not in html_of(session)
-    next(one for one in session.button if one.label == "Read").click().run()
-    for _ in range(100):
-        if session.session_state["job"].is_over:
-            break
-        time.sleep(0.05)
-    session.run()
+    judge_reads(session)
     press(session, "reveal")
     assert "The judge says" in html_of(session)
     assert not [one for one in session.button if one.label == "Read"]
+
+
+def judge_reads(session):
+    next(one for one in session.button if one.label == "Read").click().run()
+    for _ in range(100):
+        if session.session_state["jobs"][-1].is_over:
+            break
+        time.sleep(0.05)
+    session.run()
+    assert not session.exception
+
+
+def test_what_the_judge_reads_later_joins_what_it_has_read_before(open_app):
+    session = open_app(verdicts="")
+    for n_left in (3, 1):
+        session.number_input[0].set_value(2).run()
+        judge_reads(session)
+        assert session.number_input  # some are left
+        read = [pair.id for job in session.session_state["jobs"] for pair in job.pairs]
+        assert len(set(read)) == len(read) == 5 - n_left
+    session.pills(key="kept_looks").set_value([]).run()
+    session.number_input[0].set_value(1).run()
+    judge_reads(session)
+    assert not [one for one in session.button if one.label == "Read"]
+
+
+def test_an_adapter_that_went_is_one_line_on_every_page_that_needs_it(open_app):
+    session = open_app(judge=judge_options(adapter="runs/typo"), verdicts="")
+    assert session.error[0].value.replace("\\", "").startswith("runs/typo: no such folder.")
+    open_page(session, "Why")
+    assert session.error[0].value.replace("\\", "").startswith("runs/typo: no such folder.")
+
+
+@pytest.mark.parametrize("method", ["direct", "bsm"])
+def test_the_method_that_the_app_was_started_with_is_offered_first(open_app, method):
+    session = open_app(judge=judge_options(backend="scripted:longer", method=method), verdicts="")
+    [how] = [one for one in session.segmented_control if one.label == "How"]
+    assert (how.options[0], how.value) == (method, method)
+    open_page(session, "Why")
+    why = session.segmented_control(key="kept_method_why")
+    assert (why.options[0], why.value) == (method, method)
+
+
+def test_a_file_that_leads_elsewhere_leaves_the_page_as_it_is(open_app, root, monkeypatch):
+    monkeypatch.setattr("app.shell.files_below", lambda _: ["pairs.jsonl", "link.jsonl", "gone.jsonl"])
+    (root / "link.jsonl").symlink_to("/dev/null")
+    session = open_app(verdicts="")
+    assert session.selectbox[0].options == ["pairs.jsonl", "sample-pairs"]
+
+
+def test_an_uploaded_file_goes_with_its_session(open_app):
+    open_app()
+    from app.shell import Uploads  # which the session has put on the path
+
+    uploads = Uploads()
+    path = uploads.keep("../mine.jsonl", b"{}")
+    assert (path.name, path.read_bytes(), uploads["../mine.jsonl"]) == ("mine.jsonl", b"{}", path)
+    del uploads
+    assert not path.parent.exists()
 
 
 def test_a_bar_opens_the_pairs_that_it_counts(root):
@@ -577,8 +644,44 @@ def test_a_bar_opens_the_pairs_that_it_counts(root):
         opened.session_state["kept_text"] = "words of an earlier search"
         opened.run()
         assert not opened.exception
-        assert opened.session_state["picked"] == (f"pairs with votes, math: {figure}", ids)
+        picked = opened.session_state["picked"]
+        assert (picked.words, picked.ids) == (f"pairs with votes, math: {figure}", ids)
+        assert picked.tells_judge == (figure == "inconsistent")
         assert opened.session_state["kept_text"] == ""
+
+
+def test_pairs_on_which_people_and_the_judge_differ_are_opened_as_such(root):
+    def script(votes, verdicts):
+        from types import SimpleNamespace
+
+        import streamlit as st
+
+        from app import agreement
+
+        st.switch_page = lambda page: None
+        agreement.who_differs(SimpleNamespace(verdicts=verdicts), votes)
+
+    votes = [HumanVote(pair.id, "ada", Ballot.B if n else Ballot.A) for n, pair in enumerate(PAIRS[:2])]
+    verdicts = {one.pair_id: one for one in read_verdicts(root / "verdicts.jsonl")}
+    opened = AppTest.from_function(script, args=(votes, verdicts))
+    opened.session_state["pages"] = {"review": None}
+    opened.run()
+    opened.button[0].click().run()
+    assert not opened.exception
+    assert opened.session_state["picked"].ids == {"p1"}
+    assert opened.session_state["picked"].tells_judge
+
+
+@pytest.mark.parametrize("tells_judge", [False, True])
+def test_a_vote_on_a_pair_that_a_figure_opened_says_whether_that_told_the_judge(open_app, root, tells_judge):
+    session = open_app()
+    from app.shell import Picked  # which the session has put on the path
+
+    session.session_state["picked"] = Picked("some pairs", frozenset({"p3"}), tells_judge)
+    session.run()
+    assert shown(session) == "p3"
+    press(session, "left")
+    assert saw(root) == [tells_judge]
 
 
 @pytest.mark.parametrize("page", ["Why", "Rank", "Progress", "Agreement", "Adjudicate", "Try it", "Export"])
@@ -705,8 +808,8 @@ def test_the_why_page_shows_the_working_of_an_adapter_that_is_fast_and_slow_and_
     captions = [one.value.replace("\\", "") for one in session.caption]
     assert "fast or slow, as the adapter chooses by its first word" in captions
     assert [one.partition(";")[0] for one in captions if "own choice" in one] == [
-        "slow, worked out first, by its own choice: P(slow) 1.0000",
-        "fast, the verdict at once, by its own choice: P(slow) 0.0000",
+        "slow, worked out first, by its own choice: P(slow) 1.000000",
+        "fast, the verdict at once, by its own choice: P(slow) 0.000000",
     ]
     assert [one.value for one in session.subheader if "shown first" in one.value] == [
         "A shown first",

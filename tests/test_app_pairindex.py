@@ -81,6 +81,14 @@ def test_other_kinds_of_file_open_too(write, tmp_path, name):
     assert index.name == name
 
 
+def test_what_is_kept_aside_of_another_kind_of_file_goes_with_its_index(write):
+    index = read(write(gzip.compress(text_of(ROWS[:1]).encode()), "pairs.jsonl.gz"))
+    folder = index.path.parent
+    assert folder.is_dir()
+    del index
+    assert not folder.exists()
+
+
 def test_lines_that_are_no_pairs_are_named_and_left_out(write):
     bad = ["{}", "nonsense", json.dumps(ROWS[0])]
     index = read(

@@ -73,6 +73,21 @@ def test_verdicts_that_are_on_no_pair_are_named_and_the_others_are_there():
     assert (list(here), strange) == (["x"], ["z"])
 
 
+def test_verdicts_find_their_pairs_while_the_file_is_still_being_read():
+    contents = {}
+
+    class Content(str):
+        def __getitem__(self, place):
+            contents[f"of the next line {len(contents)}"] = []  # as the thread does that reads on
+            return super().__getitem__(place)
+
+    contents[Content(PAIR.content_hash)] = entries(PAIR)
+    contents[Content(OTHER.content_hash)] = entries(OTHER)
+    [verdict] = longer_wins([replace(PAIR, id=PAIR.content_hash[:16])])
+    here, strange = verdicts_here({verdict.pair_id: verdict}, {}, contents)
+    assert (list(here), strange) == (["x"], [])
+
+
 def test_a_verdict_under_a_content_hash_is_on_all_pairs_with_that_content():
     [verdict] = longer_wins([replace(PAIR, id=PAIR.content_hash[:16])])
     here, strange = verdicts_here({verdict.pair_id: verdict}, by_id(*TWINS), by_content(*TWINS))

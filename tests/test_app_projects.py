@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -245,13 +246,24 @@ def test_votes_of_a_file_are_kept_whole_and_the_others_are_named(tmp_path, index
     assert {event.source for event in store.standing()} == {"votes.jsonl"}
 
 
-def test_the_same_file_again_changes_nothing_even_after_an_undo(tmp_path, index):
+def test_the_same_file_again_changes_nothing(tmp_path, index):
     store = ReviewStore(tmp_path / "r.sqlite")
     take_in(VOTES, index.by_id, "votes.jsonl", store)
-    store.undo("ada", [EventKind.VOTE], "later", index.by_content)
     n = store.last_number()
     assert take_in(VOTES, index.by_id, "votes.jsonl", store).n_known == 2
     assert store.last_number() == n
+
+
+def test_of_a_voter_s_votes_on_one_pair_the_last_is_kept_and_the_others_are_named(tmp_path, index):
+    store = ReviewStore(tmp_path / "r.sqlite")
+    turns = [replace(VOTES[0], turn=turn, outcome=ballot) for turn, ballot in ((1, Ballot.A), (2, Ballot.B))]
+    done = take_in([*turns, VOTES[1]], index.by_id, "votes.jsonl", store)
+    assert done.words == (
+        "votes.jsonl: 2 of 3 votes taken in; 1 left out, as a voter's last vote on a pair counts, "
+        "of whatever turn: p0."
+    )
+    assert votes_of(store.standing(), index.by_id) == [turns[1], VOTES[1]]
+    assert store.last_number() == 2
 
 
 def test_a_vote_given_here_stays_when_the_file_says_something_else(tmp_path, index):
@@ -277,6 +289,19 @@ def run(monkeypatch):
         return done.output
 
     return run
+
+
+def test_labels_of_another_tool_are_taken_in_by_the_texts_of_the_pairs(write, run, tmp_path):
+    path = write(votes=["labels.jsonl"], reviews="mine.sqlite")
+    pairs = [pair_of(f"good {n}", f"bad {n}", "Question?", f"p{n}") for n in range(9)]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    rows = [
+        {"id": pair.id, "prompt": pair.prompt, "chosen": pair.response_a, "rejected": pair.response_b}
+        for pair in pairs
+    ]
+    (tmp_path / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    run(path, "--backend", "scripted:longer")
+    assert {one.ballot for one in ReviewStore(tmp_path / "mine.sqlite").standing()} == {Ballot.A}
 
 
 def test_a_project_reaches_the_pages_from_any_folder_and_its_votes_are_taken_in(write, run, tmp_path):

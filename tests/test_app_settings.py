@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -48,10 +50,40 @@ def test_the_list_has_the_files_below_it_and_no_hidden_one(here):
     assert files_below(here) == ["pairs.jsonl", "verdicts.jsonl", "below/more.jsonl"]
 
 
+def test_links_that_lead_out_of_the_folder_are_not_in_the_list(here):
+    Path("link.jsonl").symlink_to("../outside.jsonl")
+    Path("../other").mkdir()
+    write_pairs("../other/pairs.jsonl", PAIRS)
+    Path("folder").symlink_to("../other")
+    Path("same.jsonl").symlink_to("pairs.jsonl")
+    assert files_below(here) == ["pairs.jsonl", "same.jsonl", "verdicts.jsonl", "below/more.jsonl"]
+
+
 def test_a_file_of_verdicts_is_known_by_its_first_line(here):
     Path("broken.jsonl").write_text("nonsense\n")
     assert holds_verdicts(here / "verdicts.jsonl")
     assert not any(holds_verdicts(here / name) for name in ("pairs.jsonl", "broken.jsonl"))
+
+
+def test_no_more_than_the_beginning_of_a_file_is_read_to_know_what_it_holds(here, monkeypatch):
+    line = Path("verdicts.jsonl").read_bytes()
+    packed = gzip.compress(line * 10_000)
+    Path("packed.jsonl.gz").write_bytes(packed[: len(packed) // 2])  # of which the end is never seen
+    Path("list.json").write_bytes(b"[" + line + b", " + b"x" * (1 << 22))
+    Path("pairs.jsonl.gz").write_bytes(gzip.compress(Path("pairs.jsonl").read_bytes()))
+    Path("broken.jsonl.gz").write_bytes(packed[:8] + b"nonsense")
+    Path("pairs.parquet").write_bytes(b"PAR1" + line)
+    Path("pairs.csv").write_bytes(b"pair_id,orders\n1,2\n")
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read whole"))
+    assert all(map(holds_verdicts, [here / "packed.jsonl.gz", here / "list.json"]))
+    others = ("pairs.jsonl.gz", "broken.jsonl.gz", "pairs.parquet", "pairs.csv")
+    assert not any(holds_verdicts(here / name) for name in others)
+
+
+def test_a_verdict_is_known_by_a_long_line_too(here):
+    [verdict] = map(json.loads, Path("verdicts.jsonl").read_text().splitlines())
+    Path("long.jsonl").write_text(json.dumps({"note": "x" * 100_000} | verdict) + "\n")
+    assert holds_verdicts(here / "long.jsonl")
 
 
 @pytest.fixture
@@ -103,6 +135,10 @@ def test_pairs_verdicts_and_the_judge_reach_the_pages(run, here):
         (["pairs.jsonl", "--pairs", "below/more.jsonl"], "--pairs goes with a file of verdicts"),
         (["--folder", "gone"], "gone: no such folder."),
         (["--reviews", "pairs.jsonl"], "pairs.jsonl: not a file of reviews"),
+        (["pairs.jsonl", "--adapter", "runs/typo"], "runs/typo: no such folder."),
+        (["pairs.jsonl", "--method", "slow", "--adapter", "runs/typo"], "runs/typo: no such folder."),
+        (["pairs.jsonl", "--method", "nonsense"], "--method nonsense: no such method. There are: direct,"),
+        (["pairs.jsonl", "--calibration", "gone.json"], "gone.json: "),
     ],
 )
 def test_a_mistake_is_one_line(run, arguments, line):

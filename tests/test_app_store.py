@@ -78,6 +78,14 @@ def test_undo_leaves_votes_on_pairs_of_other_files_alone(store):
     assert [one.content for one in store.standing()] == ["of another file"]
 
 
+def test_undo_takes_back_what_was_given_here_and_no_vote_of_a_file(store):
+    store.add(VOTE)
+    store.take_in([replace(VOTE, pair_id="p2", source="votes.jsonl")])
+    assert undone(store).pair_id == "p1"
+    assert undone(store) is None
+    assert [one.source for one in store.standing()] == ["votes.jsonl"]
+
+
 def test_a_label_and_a_skip_stand_beside_a_vote_and_take_nothing_from_it(store):
     store.add(VOTE)
     store.add(replace(VOTE, kind=EventKind.LABEL, ballot=Ballot.B))

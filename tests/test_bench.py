@@ -216,8 +216,8 @@ def test_a_mistake_is_one_clear_line_before_anything_is_judged(own, monkeypatch,
     assert "\n" not in said
 
 
-@pytest.mark.slow
-def test_two_judges_of_one_name_are_refused(own):
+def test_two_judges_of_one_name_are_refused_before_anything_is_judged(own, monkeypatch):
+    monkeypatch.setattr(ScriptedBackend, "choose", None)
     twice = [part for spec in (LONGER, LONGER) for part in ("--judge", spec)]
     assert "two judges are named longer" in bench("pairs.jsonl", "--votes", "votes.jsonl", *twice, expect=2)
 
@@ -349,6 +349,19 @@ def test_without_the_pairs_there_are_no_lengths_and_no_baselines(judged):
     assert len(made["judges"]) == 2
     assert "length_balanced" not in made["judges"][0]["figures"]
     assert report("verdicts.jsonl", "--votes", "votes.jsonl").count("83.3") >= 1
+
+
+def test_labels_of_another_tool_are_put_on_the_pairs_by_their_texts(judged):
+    rows = [json.loads(line) for line in Path("pairs.jsonl").read_text("utf-8").splitlines()]
+    labels = [
+        {"id": row["id"], "prompt": row["prompt"], "chosen": row["response_a"], "rejected": row["response_b"]}
+        for row in rows
+    ]
+    Path("labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labels), "utf-8")
+    given = ("verdicts.jsonl", "--votes", "labels.jsonl")
+    made = json.loads(report(*given, "--pairs", "pairs.jsonl", "--json", "-"))
+    assert [judge["figures"]["strict"]["value"] for judge in made["judges"][:2]] == [1, 0]
+    assert report(*given).startswith("labels.jsonl: it calls no answer a")
 
 
 def test_votes_on_other_pairs_and_empty_files_are_one_clear_line(judged):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from judge import Judge
 from judge.cli.main import app
 from judge.errors import InputError
+from judge.forms.reading import read_pairs, read_votes_on
 from judge.io.calibrations import SCHEMA, read_calibration
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts, verdict_from_cells, verdict_to_json, write_verdicts
@@ -245,6 +247,25 @@ def judged(*arguments):
 
 CALIBRATE = ("calibrate", "verdicts.jsonl", "--votes", "votes.jsonl", "--pairs", "pairs.jsonl")
 RUN = ("run", "pairs.jsonl", "--method", "score", "--backend", "scripted:longer")
+
+
+def test_labels_of_another_tool_calibrate_by_the_texts_of_the_pairs(here):
+    pairs = [pair for pair in PAIRS if pair.response_a != pair.response_b]
+    said = [Ballot.A if n % 3 else Ballot.B for n in range(len(pairs))]
+    write_votes("votes.jsonl", [HumanVote(p.id, "label", b) for p, b in zip(pairs, said, strict=True)])
+    labels = [
+        {"id": pair.id, "prompt": pair.prompt, "chosen": pair.response_a, "rejected": pair.response_b}
+        if ballot is Ballot.A
+        else {"id": pair.id, "prompt": pair.prompt, "chosen": pair.response_b, "rejected": pair.response_a}
+        for pair, ballot in zip(pairs, said, strict=True)
+    ]
+    Path("labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labels), "utf-8")
+    texts = read_pairs("pairs.jsonl")
+    assert read_votes_on("labels.jsonl", texts) == read_votes_on("votes.jsonl", texts)
+    given = ("calibrate", "verdicts.jsonl", "--votes", "labels.jsonl", "--out", "my-judge.json")
+    with pytest.raises(InputError, match="it calls no answer a"):
+        judged(*given)
+    assert "votes that are no ties" in judged(*given, "--pairs", "pairs.jsonl").stderr
 
 
 def test_votes_become_a_file_and_the_file_calibrates_the_judge(here):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import choices
-from benchmarks.choices import choices_of, p_slow_in, threshold_of
+from benchmarks.choices import choices_of, p_slow_in, threshold_of, worked_out
 from judge.bench.run import source_of
 from judge.datasets.dataset import Wanted
 from judge.errors import InputError
@@ -17,6 +17,7 @@ from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
 from judge.ledger.ledger import Entry, Ledger
 from judge.methods.dual import choice_of
+from judge.options import judge_options
 from judge.records import Ballot, Choice, HumanVote, Identity, Judgment, Order, Pair
 
 N = 12
@@ -121,6 +122,27 @@ def test_a_threshold_leaves_the_share_above_it():
 def test_equal_probabilities_are_on_one_side_of_a_threshold():
     p_slow = np.full((2, 2), 0.5)
     assert (p_slow > threshold_of(p_slow, 0.5)).sum() == 0
+
+
+def test_every_threshold_is_one_that_a_judge_takes_and_at_one_all_is_worked_out():
+    p_slow = np.array([[0.0, 0.4], [0.2, 1.0]])  # as it was written down: of decimals, 0 may be left
+    for share in choices.SHARES:
+        judge_options(slow_above=threshold_of(p_slow, share))
+    assert worked_out(p_slow, 1.0).all()
+
+
+def test_the_share_in_a_row_is_the_one_that_was_worked_out(measured, monkeypatch):
+    monkeypatch.setattr(choices, "p_slow_in", lambda reading: 0.5)
+    made = choices_of(*measured, "dual", None)
+    assert [one["worked_out"] for one in made["shares"]] == [0, 0, 0, 0, 0, 1]
+    cells = [line.split(" | ")[1] for line in choices.table_of([made]).splitlines()[2:8]]
+    assert cells == ["0%"] * 5 + ["100%"]
+
+
+def test_probabilities_that_differ_in_the_sixth_decimal_are_told_apart():
+    steps = [choice_of(True, p) for p in (0.731212, 0.731214)]
+    one, other = (p_slow_in(Judgment(Choice.FIRST, None, "", 0, 0, steps=(step,))) for step in steps)
+    assert one < other
 
 
 def test_a_reading_of_which_no_model_was_asked_would_not_think():

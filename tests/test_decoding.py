@@ -9,6 +9,7 @@ from models import make_adapter, make_model, manifest_values
 from pairs import FOUR_PAIRS, pair_of
 
 from judge.backends import Sampling, Settings
+from judge.backends.cpu import can_pack, pack_linear_layers
 from judge.backends.decoding import (
     GPU_MAX_MEMORY_TOKENS,
     GPU_MEMORY_SHARE,
@@ -23,11 +24,15 @@ from judge.backends.decoding import (
     tokens_in,
 )
 from judge.backends.embedded import EmbeddedBackend
+from judge.backends.integration import lora_layers
+from judge.backends.lora import unwrap_lora
 from judge.errors import ModelError
 from judge.methods.direct import render_direct
 from judge.records import Order
 
 pytestmark = pytest.mark.slow  # transformers alone takes seconds to import
+
+ALL_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,18 @@ def backend(tiny):
 
 def prompts_of(pairs=FOUR_PAIRS):
     return [render_direct(pair, order, ties=False) for pair in pairs for order in Order]
+
+
+def peft_model(model, adapter=None, dtype=None):
+    """A model as transformers reads it, with an adapter in peft's wrappers."""
+    import peft
+    from transformers import AutoModelForCausalLM
+
+    bare = AutoModelForCausalLM.from_pretrained(model, dtype=dtype or "float32").eval()
+    if adapter is None:
+        return bare
+    wrapped = peft.PeftModel.from_pretrained(bare, adapter, autocast_adapter_dtype=False)
+    return wrapped.get_base_model().eval()
 
 
 def greedy(backend, ids, n_new):
@@ -193,12 +210,72 @@ def test_an_adapter_gives_the_same_answers_as_peft_itself(tiny, tmp_path, dtype,
     adapter = make_adapter(tiny, tmp_path / "mine")
     backend = EmbeddedBackend(Settings(str(tiny), str(adapter), dtype=dtype))
     model = peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), adapter).eval()
+    assert not lora_layers(backend._model().model), "peft's wrappers are gone"
     letters = backend._model().encoder.choice_ids("AB", "[[")
     for prompt, chosen in zip(prompts_of(), backend.choose(prompts_of(), "AB"), strict=True):
         [encoded] = backend.encode([prompt])
         with torch.inference_mode():
             logits = model(torch.tensor([encoded.ids])).logits[0, -1, letters]
         assert chosen.probabilities == pytest.approx(logits.softmax(-1).tolist(), abs=tolerance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("modules", [ALL_LAYERS, ("q_proj", "gate_proj"), ("up_proj", "down_proj")])
+def test_a_lora_without_pefts_wrappers_says_what_it_said_in_them(tiny, tmp_path, modules):
+    import torch
+
+    model = peft_model(tiny, make_adapter(tiny, tmp_path / "mine", modules=modules))
+    bare = [name for name, _ in peft_model(tiny).named_modules()]
+    ids = torch.tensor([[5, 9, 2, 11, 4, 8, 3, 6]])
+    with torch.inference_mode():
+        inside = model(ids).logits
+        assert unwrap_lora(model.base_model) == 2 * len(modules)
+        outside = model(ids).logits
+    torch.testing.assert_close(outside, inside, atol=1e-5, rtol=1e-5)
+    assert not outside.equal(peft_model(tiny)(ids).logits)
+    assert [name for name, _ in model.named_modules()] == bare
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("modules", [ALL_LAYERS, ("q_proj", "gate_proj"), ("up_proj", "down_proj")])
+def test_gates_with_a_lora_are_fused_and_as_near_to_float32_as_pefts_own(tiny, tmp_path, modules):
+    import torch
+
+    if not can_pack():
+        pytest.skip("this CPU does not multiply bf16")
+    adapter = make_adapter(tiny, tmp_path / "mine", modules=modules)
+    ours, plain = (peft_model(tiny, adapter, torch.bfloat16) for _ in range(2))
+    unwrap_lora(ours.base_model)
+    assert pack_linear_layers(ours.base_model) == 2 * len(ALL_LAYERS)
+    assert all("forward" in vars(layer.mlp) for layer in ours.base_model.layers)
+    ids = torch.tensor([[draw * 7 % 256 for draw in range(200)]])
+    with torch.inference_mode():
+        exact = peft_model(tiny, adapter, torch.float32)(ids).logits
+        errors = [(model(ids).logits - exact).abs().mean().item() for model in (ours, plain)]
+    assert errors[0] < 1.2 * errors[1]
+    assert errors[0] < 0.1 * exact.abs().mean()
+
+
+def test_what_is_more_than_one_ordinary_lora_stays_pefts(tiny, tmp_path):
+    model = peft_model(tiny, make_adapter(tiny, tmp_path / "dora", is_dora=True))
+    assert unwrap_lora(model.base_model) == 0
+    model = peft_model(tiny, make_adapter(tiny, tmp_path / "lora"))
+    layer = model.base_model.layers[0].mlp.down_proj
+    layer.lora_A["other"] = layer.lora_A["default"]
+    assert unwrap_lora(model.base_model) == 5
+
+
+def test_choosing_the_attention_of_a_step_looks_at_no_module(tiny, backend, monkeypatch):
+    prompts = prompts_of()
+    expected = backend.complete(prompts, Sampling(max_new_tokens=3))
+    loaded = backend._model()
+
+    def walk(*_):
+        raise AssertionError("all modules were walked")
+
+    monkeypatch.setattr(loaded.model, "set_attn_implementation", walk)
+    assert backend.complete(prompts, Sampling(max_new_tokens=3)) == expected
+    assert loaded.model.config._attn_implementation == "sdpa"
 
 
 def test_a_folder_without_an_adapter_is_one_clear_line(tiny, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from dataclasses import replace
@@ -48,7 +49,10 @@ def learned(tmp_path, monkeypatch):
     def run(pairs, given, kept_out=nothing, limit=None, **select):
         monkeypatch.setattr(votes, "held_out_texts", lambda folder, unchecked: kept_out)
         write_pairs(tmp_path / "pairs.jsonl", pairs)
-        write_votes(tmp_path / "votes.jsonl", given)
+        if isinstance(given, str):
+            (tmp_path / "votes.jsonl").write_text(given, "utf-8")
+        else:
+            write_votes(tmp_path / "votes.jsonl", given)
         values = {
             "name": "mine",
             "collect": {"pairs": {"source": "file", "path": str(tmp_path / "pairs.jsonl"), "limit": limit}},
@@ -144,6 +148,15 @@ def test_where_nothing_is_left_the_reasons_are_said(learned):
     )
     with pytest.raises(InputError, match=message):
         learned([pair("p"), pair("q"), pair("z")], cast(p="AB", z="A", other="BB"))
+
+
+def test_labels_of_another_tool_teach_by_the_texts_of_the_pairs(learned):
+    labels = [
+        {"id": one.id, "prompt": one.prompt, "chosen": one.response_a, "rejected": one.response_b}
+        for one in MANY
+    ]
+    voted = learned(MANY, "".join(json.dumps(row) + "\n" for row in labels))
+    assert [example.winner for example in voted.examples] == [Outcome.A] * len(MANY)
 
 
 def test_rows_that_are_no_votes_are_named(learned, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 from collections import Counter
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import VERDICT_MERGES, make_adapter, make_model
+from models import VERDICT_MERGES, make_adapter, make_model, make_tokenizer
 from pairs import pair_of
+from test_openai_server import Fake, Vllm, chat, logprobs_of, text_of
 
 from distill import stages
 from distill.clean import HeldOut
@@ -36,7 +38,7 @@ from distill.recipe import LEVELS, read_recipe, recipe_of, recipe_to_json
 from distill.selection import Example, Part, targets
 from distill.stages import run_collect, run_select
 from distill.traces import Trace, read_traces
-from distill.trainstage import run_train
+from distill.trainstage import fast_and_slow, run_train
 from distill.workings import (
     NOT_READ,
     OTHER_VERDICT,
@@ -50,14 +52,17 @@ from distill.workings import (
     workings_in,
     workings_of,
 )
-from judge.backends import ChoiceProbabilities, Completion
-from judge.backends.scripted import ScriptedBackend, text_of
+from judge.backends import ChoiceProbabilities, Completion, Settings
+from judge.backends import scripted as characters
+from judge.backends.scripted import ScriptedBackend
 from judge.backends.tokens import PromptEncoder
+from judge.backends.vllm_engine import VllmBackend
 from judge.errors import BadLines, InputError
 from judge.io.pairs import write_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.methods.auto import is_escalated
+from judge.methods.dual import render_dual
 from judge.methods.traced import NO_SCORES, OTHER_SUMS, reason_in
 from judge.models.adapters import read_adapter
 from judge.options import JudgeOptions, judge_options
@@ -310,6 +315,14 @@ def test_a_reading_that_comes_to_another_choice_or_says_no_scores_has_none(one, 
     assert working_of(one, Choice.FIRST, ties=False).reason == why
 
 
+def test_scores_add_up_by_the_weights_of_their_criteria():
+    light = reading(Choice.FIRST, (4.0, 2.0), (1.0, 4.0))
+    plan, *steps = light.steps
+    heavy = replace(light, steps=(plan, replace(steps[0], weight=2.0), steps[1]))
+    assert working_of(light, Choice.FIRST, ties=False).reason == OTHER_SUMS
+    assert working_of(heavy, Choice.FIRST, ties=False).letter == "A"
+
+
 def test_a_reason_is_what_follows_the_word_without_a_sentence_that_was_cut():
     assert reason_in("Scores: A [[4]], B [[2]]\nReason: B errs (1.5 is not 2). A does not. The") == (
         "B errs (1.5 is not 2). A does not."
@@ -381,7 +394,7 @@ class TwoMinded(ScriptedBackend):
         if choices != ("[[", "Plan"):
             return super().choose(prompts, choices)
         assert [prompt.reply_start for prompt in prompts] == [""] * len(prompts)
-        p_plan = [0.9 if "hard" in text_of(prompt, "first") else 0.4 for prompt in prompts]
+        p_plan = [0.9 if "hard" in characters.text_of(prompt, "first") else 0.4 for prompt in prompts]
         return [ChoiceProbabilities((1 - p, p), 9, 1) for p in p_plan]
 
     def complete(self, prompts, sampling):
@@ -405,7 +418,7 @@ def test_fast_is_four_tokens_slow_a_working_and_auto_what_the_first_word_says():
     assert raws("dual-auto", TwoMinded()) == [working, "[[A]]"]
     [slow, fast] = load_method("dual-auto", TwoMinded()).read(ITEMS)
     chosen = [
-        Step("fast or slow", f"{said}", 0, 0) for said in ("slow: P(slow) 0.9000", "fast: P(slow) 0.4000")
+        Step("fast or slow", f"{said}", 0, 0) for said in ("slow: P(slow) 0.900000", "fast: P(slow) 0.400000")
     ]
     assert slow.steps == (chosen[0], Step("Form: is short.", "", 0, 0, (4.0, 2.0)))
     assert fast.steps == (chosen[1],)
@@ -439,6 +452,8 @@ def test_what_moves_auto_is_part_of_the_judges_name_and_of_no_other_judges():
     assert len({one.identity.fingerprint for one in made}) == 2
     names = ("dual", "dual-slow", "dual-auto")
     assert len({load_method(name, TwoMinded()).identity.fingerprint for name in names}) == 3
+    with pytest.raises(InputError, match=r"belongs to direct, score, dual, dual-slow or dual-auto\."):
+        load_method("bsm", Adapted())
     with pytest.raises(InputError, match="--slow-above: method bsm has no such choice"):
         load_method("bsm", TwoMinded(), MethodSettings(slow_above=0.7))
 
@@ -466,6 +481,222 @@ def test_fast_slow_and_auto_are_those_of_the_adapter_where_it_has_learned_both(t
         assert judged(way, adapter).load(silent, MemoryStore()).identity.adapter == "both"
     with pytest.raises(InputError, match="the adapter both has learned dual"):
         judged("direct", adapter).load(silent, MemoryStore())
+
+
+# --- on every engine --------------------------------------------------------------------------------------
+
+PLAN_MERGES = [("P", "l"), ("Pl", "a"), ("Pla", "n")]  # with these Plan is one token
+FORM = "Plan\n1. Form: is short.\nA 4, B 2.\n[[A]]"
+WAYS = ("dual", "dual-slow", "dual-auto")
+
+
+class Adapted(TwoMinded):
+    """An engine with an adapter of which nothing is known here but its name."""
+
+    @property
+    def engine(self):
+        return replace(super().engine, adapter="lora")
+
+
+def is_hard(text: str) -> bool:
+    return 0 <= text.find("hard") < text.find("easy")
+
+
+def test_a_scripted_judge_is_fast_slow_and_both_by_the_first_word_of_its_reply():
+    def backend(working=FORM):
+        return ScriptedBackend(
+            lambda prompt, index: (
+                working if is_hard("".join(span.text for span in prompt.messages[-1][1])) else "[[B]]"
+            )
+        )
+
+    says = {method: raws(method, backend()) for method in WAYS}
+    assert says["dual"] == ["[[A]]", "[[B]]"]
+    assert says["dual-slow"][0] == FORM
+    assert says["dual-auto"] == [FORM, "[[B]]"]
+    [one, _] = load_method("dual-auto", backend("Plan\n1. Form")).read(ITEMS)
+    assert isinstance(one, Unparsed)
+
+
+class DualChat(Fake):
+    """A chat server with a dual student: it begins with a plan where the first answer says "hard"."""
+
+    def __init__(self, working: str = FORM, finish: str = "stop", has_logprobs: bool = True) -> None:
+        super().__init__()
+        self.working, self.finish, self.has_logprobs = working, finish, has_logprobs
+
+    def reply(self, body):
+        text = text_of(body)
+        if text.endswith('Begin your reply with "[[" or "Plan".'):
+            p = 0.9 if is_hard(text) else 0.4
+            said = ["Plan", "\n1. Form: is"] if p > 0.5 else ["[[", "A", "]]"]
+            top = [{"token": "[[", "logprob": math.log(1 - p)}, {"token": "Plan", "logprob": math.log(p)}]
+            content = [{"token": one, "logprob": 0.0} for one in said]
+            content[0]["top_logprobs"] = top
+            told = {"content": content} if self.has_logprobs else None
+            finish, n = ("length", 20) if p > 0.5 else ("stop", 4)
+            return chat("".join(said), told, finish, completion_tokens=n)
+        if text.endswith('Begin your reply with "Plan".'):
+            return chat(self.working, None, self.finish, completion_tokens=30)
+        return chat("[[A]]", logprobs_of(["[[", "A", "]]"], 1, 0.7) if self.has_logprobs else None)
+
+
+@pytest.fixture
+def loopback(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def test_a_chat_server_writes_a_working_once_and_what_it_wrote_to_choose_is_counted(loopback):
+    with DualChat() as server:
+        [slow, fast] = load_method("dual-auto", server.backend()).read(ITEMS)
+        assert sorted(body["max_tokens"] for body in server.asked) == [20, 20, 21, 512]
+    assert (slow.raw, slow.tokens_in, slow.tokens_out) == (FORM, 100, 50)
+    assert slow.steps[0] == Step("fast or slow", "slow: P(slow) 0.900000", 50, 20)
+    assert (fast.raw, fast.tokens_in, fast.tokens_out) == ("[[A]]", 100, 8)
+    assert fast.steps == (Step("fast or slow", "fast: P(slow) 0.400000", 50, 4),)
+    assert fast.probabilities[Choice.FIRST] == pytest.approx(0.7)
+
+
+def test_a_chat_server_is_held_to_either_way_in_words(loopback):
+    with DualChat() as server:
+        assert raws("dual", server.backend()) == ["[[A]]"] * 2
+        assert raws("dual-slow", server.backend()) == [FORM] * 2
+        asked = {text_of(body).rpartition("\n")[2] for body in server.asked}
+    assert asked == {'Begin your reply with "[[A]]" or "[[B]]".', 'Begin your reply with "Plan".'}
+
+
+def test_a_chat_server_without_log_probabilities_chooses_by_five_first_words(loopback):
+    with DualChat(has_logprobs=False) as server:
+        [slow, fast] = load_method("dual-auto", server.backend()).read(ITEMS)
+        assert all(body["max_tokens"] in (20, 21, 512) for body in server.asked)
+    assert (slow.raw, slow.tokens_out) == (FORM, 5 * 20 + 30)
+    assert (fast.raw, fast.tokens_out) == ("[[A]]", 5 * 4 + 5 * 4)
+
+
+def test_a_chat_servers_working_is_read_after_its_thinking_and_never_where_it_was_cut(loopback):
+    with DualChat(f"<think>hm [[B]]</think>\n\n{FORM}") as server:
+        [one, _] = load_method("dual-slow", server.backend()).read(ITEMS)
+        assert one.choice is Choice.FIRST
+        assert "hm [[B]]" in one.raw
+    with DualChat(FORM[:30], finish="length") as server:
+        [one, _] = load_method("dual-slow", server.backend()).read(ITEMS)
+        assert (one.reason, one.raw) == ("the working is not finished", FORM[:30])
+
+
+class DualVllm(Vllm):
+    """A vLLM server whose model prefers what it is asked for first, and writes one working."""
+
+    words = FORM.removeprefix("Plan\n")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokenizer = make_tokenizer(merges=[*VERDICT_MERGES, *PLAN_MERGES])
+
+
+@pytest.mark.slow
+def test_a_vllm_server_gets_the_tokens_that_each_way_begins_with(loopback, tmp_path):
+    with DualVllm() as server:
+        folder = tmp_path / "m"
+        server.tokenizer.save_pretrained(folder)
+        for name, content in (("config.json", b"{}"), ("model.safetensors", b"")):
+            (folder / name).write_bytes(content)
+        backend = server.backend(base_model=str(folder))
+        encoder = PromptEncoder(server.tokenizer, 4096, "trim")
+        says = {way: raws(way, backend) for way in WAYS}
+        assert says == {"dual": ["[[A]]"] * 2, "dual-slow": [FORM] * 2, "dual-auto": ["[[A]]"] * 2}
+        [slow, _] = load_method("dual-auto", backend, MethodSettings(slow_above=0.1)).read(ITEMS)
+        allowed = [body["allowed_token_ids"] for body in server.asked if "allowed_token_ids" in body]
+        assert encoder.choice_ids(["[[", "Plan"], "") in allowed
+        begun = [body["prompt"][-2:] for body in server.asked if body["path"] == "/v1/completions"]
+        assert begun[-1] == encoder.plain_ids("Plan\n")
+        cut = MethodSettings(max_new_tokens=5)
+        [unfinished, _] = load_method("dual-slow", backend, cut).read(ITEMS)
+    assert (slow.raw, slow.tokens_out) == (FORM, len(server.tokenizer.encode(server.words)) + 1)
+    assert unfinished.reason == "the working is not finished"
+
+
+class FakeVllm:
+    """What a loaded vLLM engine does, without one: it prefers the first token asked for."""
+
+    def __init__(self, is_ended: bool = True) -> None:
+        self.encoder = PromptEncoder(make_tokenizer(merges=[*VERDICT_MERGES, *PLAN_MERGES]), 4096, "trim")
+        self.is_ended = is_ended
+        self.begun: list[list[int]] = []
+
+    def use_head(self, dtype):
+        pass
+
+    def refuse_longer_than_room(self, encoded, n_reply):
+        pass
+
+    def logits(self, sequences, asked):
+        return [[-1.0 - n for n in range(len(ids))] for ids in asked], 0
+
+    def generate(self, sequences, sampling):
+        self.begun += [list(ids[-2:]) for ids in sequences]
+        return [(DualVllm.words, 30, self.is_ended)] * len(sequences), 0
+
+
+@pytest.mark.slow
+def test_vllm_in_this_process_is_fast_slow_and_both():
+    def backend(is_ended=True):
+        made = VllmBackend(Settings(device="cpu", dtype="float32"))
+        made._loaded = FakeVllm(is_ended)
+        return made
+
+    assert raws("dual", backend()) == ["[[A]]"] * 2
+    assert raws("dual-slow", backend()) == [FORM] * 2
+    assert raws("dual-auto", backend()) == ["[[A]]"] * 2
+    slow = backend()
+    assert raws("dual-auto", slow, slow_above=0.1) == [FORM] * 2
+    assert slow._loaded.begun == [slow._loaded.encoder.plain_ids("Plan\n")] * 2
+    [unfinished, _] = load_method("dual-slow", backend(is_ended=False)).read(ITEMS)
+    assert unfinished.reason == "the working is not finished"
+
+
+class Apart:
+    """An engine that cannot say how likely a word is that it is not asked for, so that it is asked twice."""
+
+    def __init__(self, backend) -> None:
+        self.backend = backend
+        self.choose, self.complete = backend.choose, backend.complete
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("joined", [[], [("[[", "[[")]])
+def test_one_pass_says_what_two_do_and_reads_each_prompt_once(tmp_path, joined):
+    """A tokenizer that joins two openings to one token cannot be asked both together, and is asked apart."""
+    from judge.backends.embedded import EmbeddedBackend
+
+    model = make_model(tmp_path / "m", [*VERDICT_MERGES, *PLAN_MERGES, *joined])
+    items = [(pair, order) for pair in PAIRS[:3] for order in Order]
+
+    def read(**settings):
+        backend = EmbeddedBackend(Settings(str(model), dtype="float32", device="cpu"))
+        backend.load()
+        apart = EmbeddedBackend(Settings(str(model), dtype="float32", device="cpu"))
+        both = [
+            load_method("dual-auto", one, MethodSettings(max_new_tokens=3, **settings)).read(items)
+            for one in (backend, Apart(apart))
+        ]
+        return *both, backend.tokens_computed, apart.tokens_computed
+
+    together, apart, n_together, n_apart = read(slow_above=1.0)
+    for one, other in zip(together, apart, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+        assert (one.raw, one.tokens_in, one.tokens_out) == (other.raw, other.tokens_in, other.tokens_out)
+        [said, told] = [float(each.steps[0].raw.rpartition(" ")[2]) for each in (one, other)]
+        assert said == pytest.approx(told, abs=2e-6)
+    assert n_together == n_apart if joined else n_together < 0.6 * n_apart
+    ps = sorted(float(one.steps[0].raw.rpartition(" ")[2]) for one in together)
+    together, apart, _, _ = read(slow_above=(ps[2] + ps[3]) / 2)
+    assert [type(one) for one in together] == [type(one) for one in apart]
+    unfinished = [one for one in together if isinstance(one, Unparsed)]
+    assert len(unfinished) == 3
+    for one in unfinished:
+        assert one.raw.startswith("Plan\n")
+        assert (one.reason, one.tokens_out) == ("the working is not finished", 3)
 
 
 # --- learned ---------------------------------------------------------------------------------------------
@@ -526,6 +757,13 @@ def test_other_recipes_say_nothing_of_levels_rows_and_workings():
     values = recipe_to_json(recipe_of({"name": "x"}, "x.yaml"))
     assert not {"levels", "rows", "workings"} & values["train"].keys()
     assert recipe_to_json(recipe())["train"]["levels"] == [0.2] * 5
+
+
+def test_the_manifest_of_a_dual_student_has_its_levels_and_the_first_word_of_each_way():
+    assert fast_and_slow(recipe()) == {"dual": {"levels": [0.2] * 5, "fast": "[[", "slow": "Plan"}}
+    assert render_dual(PAIRS[0], Order.AB, ties=False).reply_start == "[["
+    assert WHOLE_TEXT.startswith("Plan\n")
+    assert fast_and_slow(recipe_of({"name": "x"}, "x.yaml")) == {}
 
 
 def test_the_recipe_in_this_project_is_one_for_a_dual_student():
@@ -665,6 +903,7 @@ def test_a_killed_dual_training_sees_the_same_batches_and_ends_with_the_same_ada
     assert manifest["loaded_difference"] < 1e-4
     values = read_adapter(RUN.adapter).manifest
     assert (values["templates"], values["letters"], values["targets"]) == (["dual"], "AB", "hard")
+    assert values["dual"] == fast_and_slow(made)["dual"]
     assert json.loads(json.dumps(values["settings"]))["train"]["levels"] == [0.2] * 5
 
 

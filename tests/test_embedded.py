@@ -10,8 +10,11 @@ from models import make_model, needs_engine
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 
 from judge.backends import Sampling, Settings
+from judge.backends.cpu import can_pack
 from judge.backends.embedded import EmbeddedBackend
 from judge.backends.loaded import LoadedModel
+from judge.backends.packing import pack
+from judge.backends.tried import kind_of_machine
 from judge.errors import BackendError, InputError, ModelError, PromptTooLong
 from judge.evaluate import judge_pairs
 from judge.methods import MethodSettings
@@ -159,6 +162,26 @@ def test_a_model_with_sliding_windows_is_not_packed_and_gives_its_own_probabilit
     assert chosen.probabilities == pytest.approx(logits.softmax(-1).tolist(), abs=1e-5)
 
 
+def test_likelihoods_of_a_model_with_sliding_windows_are_its_own_and_its_states_are_refused(tmp_path):
+    folder = make_model(tmp_path / "sliding", use_sliding_window=True, sliding_window=64, max_window_layers=0)
+    import torch
+
+    backend = EmbeddedBackend(Settings(str(folder), dtype="float32"))
+    prompts, text = prompts_of([pair_of("a" * 200, "b")]), "Some words, and some more."
+    found = backend.log_likelihoods([(prompt, text) for prompt in prompts], 512)
+    model = backend._model()
+    wanted = model.encoder.plain_ids(text)
+    for prompt, (total, n) in zip(prompts, found, strict=True):
+        [before] = backend.encode([prompt])
+        with torch.inference_mode():
+            logits = model.model(torch.tensor([[*before.ids, *wanted]])).logits[0, len(before.ids) - 1 : -1]
+        own = logits.log_softmax(-1)[range(len(wanted)), wanted]
+        assert (total, n) == (pytest.approx(own.sum().item(), abs=1e-3), len(wanted))
+    assert backend.tokens_computed == sum(len(one.ids) + len(wanted) for one in backend.encode(prompts))
+    with pytest.raises(ModelError, match=r"sliding: hidden states .* cannot be packed\. Take one whose"):
+        model.hidden_states(pack([wanted]))
+
+
 def test_packed_bf16_weights_change_probabilities_by_rounding_only(tiny):
     """Whatever the layout: every block's matrices are packed, its gates fused, and generation still works."""
     import torch
@@ -211,6 +234,23 @@ def test_a_model_that_passed_its_trial_is_not_tried_again_until_something_is_ano
         one.write_text("perhaps")
     chosen()
     assert len(n_tried) == 4, "what is in the cache says nothing"
+
+
+def test_what_mkl_is_told_is_part_of_what_a_trial_depends_on(monkeypatch):
+    monkeypatch.delenv("MKL_ENABLE_INSTRUCTIONS", raising=False)
+    before = kind_of_machine("cpu")
+    monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2")
+    assert kind_of_machine("cpu") != before
+
+
+def test_weights_are_not_laid_out_for_arm_whose_library_has_no_fused_products(monkeypatch):
+    needs_engine()
+    import torch
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    assert can_pack()
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_acl_supported", lambda: True)
+    assert not can_pack()
 
 
 def test_a_cache_that_cannot_be_written_makes_a_load_no_worse(tiny, monkeypatch, tmp_path):

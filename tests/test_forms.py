@@ -444,6 +444,35 @@ def test_a_json_list_in_an_arena_is_a_text_unless_prompt_and_answers_are_all_lis
     ]
 
 
+TWO_TURNS = {
+    "conversation_a": json.dumps(talk("Name a fruit.", SHORT, "Another?", "Fig")),
+    "conversation_b": json.dumps(talk("Name a fruit.", LONG, "Another?", "Plum")),
+}
+
+
+@pytest.mark.parametrize("turn", ["1", " 1 ", 1.0, "1.0"])
+def test_a_turn_that_a_table_has_as_text_or_with_a_point_is_that_turn(read, turn):
+    found = read("arena", BATTLE | TWO_TURNS | {"turn": turn})
+    assert [(pair.prompt, vote.turn) for pair, vote in zip(found.pairs, found.votes, strict=True)] == [
+        ("Name a fruit.", 1)
+    ]
+    assert [pair.prompt for pair in read("arena", KAGGLE | {"turn": turn}).pairs] == ["Name a fruit."]
+
+
+@pytest.mark.parametrize("turn", ["first", 0, -1, 1.5, True, [1]])
+def test_a_battle_on_an_unknown_turn_is_left_out(read, turn):
+    found = read("arena", BATTLE, BATTLE | TWO_TURNS | {"turn": turn})
+    assert (len(found.pairs), found.left_out) == (1, {"an unknown turn": 1})
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), ("0", "1"), (1.0, 2.0)])
+def test_a_number_says_not_who_won_a_battle(read, numbers):
+    rows = [BATTLE | {"winner": number, "question_id": n} for n, number in enumerate(numbers)]
+    found = read("arena", *rows)
+    assert found.votes == ()
+    assert found.left_out == {"vote: a number, which may mean either answer": 2}
+
+
 def test_a_vote_on_the_first_turn_is_not_shown_the_second(read):
     both = {
         "conversation_a": talk("Name a fruit.", SHORT, "Another?", "Fig"),
@@ -996,6 +1025,38 @@ def test_label_studios_short_exports_have_a_vote_a_row(read, label):
     assert found.pairs[0].metadata == {"source": "own"}
     nobody = read("label-studio", {"id": 7, **TASK["data"], **keys, "pw": label, "annotator": None})
     assert [vote.voter for vote in nobody.votes] == ["annotator"]
+
+
+def test_answers_that_a_tool_calls_a_and_b_stay_so(read):
+    a_and_b = {"prompt": "Name a fruit.", "response_a": SHORT, "response_b": LONG}
+    keys = {"annotator": 1, "annotation_id": 9, "lead_time": 4.2}
+    said_a = {"preference": [{"value": "response_a", "user_id": "ann"}]}
+    for fields in (a_and_b, a_and_b | {"response_a": LONG, "response_b": SHORT}):
+        for found in (
+            read("label-studio", TASK | {"data": fields, "annotations": [annotation("response_a")]}),
+            read("label-studio", {**fields, **keys, "pw": "left"}),
+            read("argilla", ARGILLA | {"fields": fields, "responses": said_a}),
+        ):
+            assert found.is_in_order
+            assert [vote.outcome for vote in found.votes] == [Ballot.A]
+            assert better_of(found) == [fields["response_a"]]
+
+
+def test_what_comes_with_an_image_is_left_out_of_annotations(read):
+    keys = {"annotator": 1, "annotation_id": 9, "lead_time": 4.2}
+    picture = {"image": "photo.png"}
+    columns, answers = ARGILLA_RECORDS["a data set of version 2"], alpaca_answers("m1", fruit=SHORT)
+    for form, row, other in (
+        ("label-studio", TASK, TASK | {"data": TASK["data"] | picture}),
+        ("label-studio", TASK["data"] | keys, TASK["data"] | keys | picture),
+        ("argilla", ARGILLA, ARGILLA | {"fields": FIELDS | picture}),
+        ("argilla", columns, columns | picture),
+        ("alpacaeval", ANNOTATION, ANNOTATION | picture),
+    ):
+        found = read(form, row, other)
+        assert (len(found.pairs), found.left_out["an image"]) == (1, 1)
+    left_out = read("alpacaeval", answers[0] | picture, *answers, *alpaca_answers("m2", fruit=LONG)).left_out
+    assert left_out["an image"] == 1
 
 
 def test_a_task_without_a_prompt_says_how_to_name_it(read, tmp_path):

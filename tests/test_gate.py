@@ -186,8 +186,20 @@ def test_an_unclear_suite_goes_on_to_its_end():
     scores = [0.0, 1.0, 0.5] * 4
     assert sequential_gate(scores, names(12), 0.0, is_complete=False) is None
     assert sequential_gate(scores, names(12), 0.0, is_complete=True) == gate(
-        scores, names(12), 0.0, LAST_LEVEL
+        scores, names(12), 0.0, LAST_LEVEL, is_by_cluster=True
     )
+
+
+def test_a_sequential_suite_tests_and_shows_the_mean_of_its_clusters_early_and_at_its_end():
+    scores, clusters = [0.0] * 100 + [1.0] * 30, ["one"] * 100 + names(30)
+    early = sequential_gate(scores, clusters, 0.05, is_complete=False)
+    assert early.finding is GateFinding.NOT_WORSE
+    assert early.win_rate == pytest.approx(1 - 1 / early.n_clusters)
+    last = sequential_gate([0.0, 0.0, 0.0, 1.0], ["one", "one", "one", "two"], 0.05, is_complete=True)
+    assert (last.win_rate, last.n_cases, last.n_clusters) == (0.5, 4, 2)
+    for found in (early, last):
+        assert found.is_by_cluster
+        assert found.low <= found.win_rate <= found.high
 
 
 def test_the_two_errors_of_a_sequential_suite_add_up_to_that_of_a_fixed_one():

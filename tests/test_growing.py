@@ -8,7 +8,7 @@ import pytest
 
 from judge.plugin.gate import Bets, GateFinding, GateResult, lack_of_evidence, sequential_gate
 from judge.plugin.growing import GrowingSuite
-from judge.plugin.run import RunSettings, SuiteRun
+from judge.plugin.run import RunSettings, SuiteRun, gate_lines
 
 
 def a_run(collected: list[str], gate: str = "not-worse:0.05", policy: str = "tie") -> SuiteRun:
@@ -48,6 +48,20 @@ def test_a_cluster_that_comes_up_again_takes_nothing_back_and_changes_nothing():
     assert settled([*lost(enough), (1.0, "c0")]) == found
     again = [(1.0, "c0"), (1.0, "c0")]
     assert settled([*lost(enough - 1), *again, (0.0, "last"), (0.0, "more")]) == found
+
+
+def test_a_large_cluster_counts_once_and_the_mean_lies_in_its_interval():
+    found = settled([*((0.0, "one") for _ in range(100)), *((1.0, f"c{i}") for i in range(30))])
+    assert found.finding is GateFinding.NOT_WORSE
+    assert found.low <= found.win_rate <= found.high
+    assert gate_lines(found, True, 0)[1].startswith("mean of the clusters' win rates 93.")
+
+
+def test_where_the_lost_pairs_of_a_test_stand_does_not_decide():
+    for places in (range(30), range(170, 200)):
+        run = a_run(["test_all"])
+        run.add("test_all", [record(float(i not in places), f"c{i}") for i in range(200)])
+        assert run.settled.finding is GateFinding.NOT_WORSE
 
 
 def of_whole_suite(run: SuiteRun) -> GateResult | None:

@@ -30,7 +30,7 @@ def machine(tmp_path, monkeypatch):
     [
         (LAPTOP, ("avx2", "avx_vnni"), False),
         (SERVER, ("avx2", "avx512f", "avx512_bf16", "amx_int8", "amx_bf16"), True),
-        (ARM, ("bf16", "i8mm"), False),
+        (ARM, ("bf16", "i8mm"), True),
         ("", (), False),
     ],
 )

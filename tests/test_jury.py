@@ -142,6 +142,14 @@ def test_two_names_of_one_shard_are_one_line(here, tmp_path, other):
     recipe(jury={"one.gz": 1.0, "two.gz": 0.5})
 
 
+def test_a_judge_that_says_no_probabilities_is_on_no_jury(here):
+    _, by_length = shard_of("longer")
+    _, in_text = shard_of("longer", "bsm-text")
+    words = rf"^{in_text}: none of its readings, by bsm-text, has a probability, and a jury adds log-odds\. "
+    with pytest.raises(InputError, match=words):
+        run_collect(recipe(jury={by_length: 1.0, in_text: 1.0}), RUN, None)
+
+
 def test_a_judge_that_learned_votes_is_on_no_jury(here, monkeypatch):
     _, by_length = shard_of("longer")
     monkeypatch.setattr("distill.jury.learned_votes", lambda adapter: True)

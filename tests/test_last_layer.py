@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from models import make_model
 
+from judge.backends import Sampling, Settings
 from judge.backends.last_layer import only_at, parts_of
 
 pytestmark = pytest.mark.slow
@@ -48,6 +49,24 @@ def test_only_these_tokens_go_through_the_parts(body):
     for hook in hooks:
         hook.remove()
     assert seen == [2, 2, 2]
+
+
+def test_of_prompts_that_are_written_on_and_of_likelihoods_the_last_layer_computes_what_is_read(
+    tmp_path_factory,
+):
+    from judge.backends.loaded import LoadedModel
+
+    folder = make_model(tmp_path_factory.mktemp("models") / "tiny")
+    model = LoadedModel(Settings(str(folder)), "cpu", "float32")
+    seen = []
+    for part in parts_of(model.model.base_model):
+        part.register_forward_hook(lambda _, given, out: seen.append(given[0].shape[1]))
+    one, other = tuple(range(2, 40)), tuple(range(3, 60))
+    model.written([one, other], Sampling(max_new_tokens=1))
+    assert seen == [1, 1, 1, 2, 2, 2], "keys and values of the prompts, then a step of two rows"
+    seen.clear()
+    model.log_likelihoods([(one, 30), (other, 50)])
+    assert seen == [len(one) - 30 + len(other) - 50] * 3
 
 
 def test_afterwards_everything_is_computed_again_even_if_it_failed(body):

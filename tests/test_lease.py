@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from models import VERDICT_MERGES, WORD_MERGES, make_model
 
+from distill.folder import RunFolder
+from distill.lease import steps
 from distill.lease.place import LARGEST, Place
 from distill.lease.students import recipes_of
 from distill.lease.tables import labels_of, standing
@@ -215,6 +217,30 @@ def test_a_folder_larger_than_a_file_may_be_comes_home_in_parts(tmp_path):
 
 def test_the_time_left_is_by_the_clock(tmp_path):
     assert place_in(tmp_path, clock=lambda: 70.0).left_s == 30.0
+
+
+def test_a_student_of_other_pairs_than_before_gets_a_copy_of_their_selection(tmp_path, monkeypatch):
+    def collect(recipe, shared, *_):
+        shared.traces.mkdir(parents=True, exist_ok=True)
+        (shared.traces / f"traces-{recipe.collect.pairs.limit}").write_text("", encoding="utf-8")
+
+    def select(recipe, shared):
+        shared.selection.write_text(f"{recipe.collect.pairs.limit}", encoding="utf-8")
+        inputs = {"limit": recipe.collect.pairs.limit}
+        return shared.finish("select", inputs, [shared.selection], {"report": {}, "warning": ""})
+
+    monkeypatch.setattr(steps, "run_collect", collect)
+    monkeypatch.setattr(steps, "run_select", select)
+    place = place_in(tmp_path)
+    place.work.mkdir()
+    mine = RunFolder(place.work / "mine")
+    for limit in (3, 4):
+        made = recipe_of({"name": "mine", "collect": {"pairs": {"limit": limit}}}, "mine")
+        steps.collected(place, made, mine)
+        assert mine.selection.read_text("utf-8") == f"{limit}"
+        assert [file.name for file in mine.traces.iterdir()] == [f"traces-{limit}"]
+        mine.adapter.mkdir(exist_ok=True)
+    assert mine.adapter.is_dir(), "what was learned before stays"
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])

@@ -682,6 +682,17 @@ def test_an_import_keeps_what_is_there_and_counts_what_differs(shard: Path, othe
     assert other.find(judge, [content(1), content(2)]) == mine
 
 
+def test_an_imported_reading_takes_the_place_of_one_that_could_not_be_read(
+    shard: Path, other: Ledger
+) -> None:
+    judge = other.register(JUDGE)
+    mine = {(content(1), Order.AB): UNREADABLE, (content(2), Order.AB): FIRST}
+    other.record(judge, [Entry(key, order, reading, 7.0) for (key, order), reading in mine.items()])
+    assert other.load([shard]) == ImportCounts(added=2, known=0, differing=1)
+    found = other.find(judge, [content(1), content(2)])
+    assert (found[content(1), Order.AB], found[content(2), Order.AB]) == (FIRST, FIRST)
+
+
 def test_an_import_reports_every_bad_line_of_every_shard_and_imports_nothing(
     shard: Path, other: Ledger, tmp_path: Path
 ) -> None:

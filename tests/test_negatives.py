@@ -6,16 +6,18 @@ import json
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from models import VERDICT_MERGES, make_adapter, make_model
 from typer.testing import CliRunner
 
-from distill.examples import Asked, batches_of, reply_rows
+from distill.examples import Asked, TokenRow, batches_of, reply_rows
 from distill.lessons import reply_lessons
 from distill.natstudent import NatStudent, negative_of
 from distill.negatives.losses import LEAST, betas, divergences, nce_loss, signed_loss, unlikelihood
 from distill.negatives.taught import Taught
+from distill.ranker import train_ranker
 from distill.recipe import recipe_of, recipe_to_json
 from distill.replying import ReplyTraining
 from distill.rows import WRONG, Row, read_rows, write_rows
@@ -192,6 +194,9 @@ def test_nat_and_nce_have_the_published_sizes_unless_a_recipe_says_otherwise():
     for train in (recipe("nat", negative="n").train, recipe("nce", nat="n").train):
         assert (train.rank, train.alpha, train.dropout) == (8, 16, 0.05)
     assert recipe("nat", negative="n", rank=4).train.rank == 4
+    on = recipe("nce", nat="n", start_from="m").train
+    assert not {"rank", "alpha"} & on.model_fields_set, "it has the shape of what it goes on from"
+    assert on.dropout == 0.05
     assert (recipe("reply").train.rank, recipe("reply").train.dropout) == (16, 0.0)
     made = recipe("nat", negative="n")
     assert recipe_of(recipe_to_json(made), "again") == made
@@ -245,6 +250,33 @@ def test_signs_that_a_method_does_not_take_are_refused(tmp_path):
         write_rows(path, rows)
         said = complaint(lambda: reply_lessons(recipe("unlikelihood", path)), InputError)
         assert f"{path}: {n} of {len(rows)} rows to train on have sign -1. Method unlikelihood needs" in said
+
+
+def test_what_the_nat_model_says_is_timed_as_done_once_and_not_as_a_part_of_each_step(tmp_path, monkeypatch):
+    now = [0.0]
+
+    def compute(self, batch):
+        now[0] += 100.0
+        self._path(batch).parent.mkdir(exist_ok=True)
+        save_file({name: torch.zeros(1) for name in ("words", "probabilities", "beta")}, self._path(batch))
+
+    def losses(self, batch):
+        now[0] += 1.0
+        self.taught.of(batch)
+        loss = self.student.parameters["w"].sum()
+        return loss, loss
+
+    monkeypatch.setattr(Taught, "_compute", compute)
+    monkeypatch.setattr(NceTraining, "_losses", losses)
+    student = SimpleNamespace(
+        parameters={"w": torch.zeros(1, requires_grad=True)}, adapted=torch.nn.Identity(), n_frozen=0
+    )
+    rows = [[TokenRow(example=n, ids=(n, 1, 2), targets=(1, 2), is_trimmed=False)] for n in range(5)]
+    training = NceTraining(
+        student, rows, [], recipe("nce", nat="n").train, 0, tmp_path, "k", lambda: now[0], teacher=Settings()
+    )
+    n_tokens = training.batches[0].n_tokens
+    assert training.measured() == (100.0 / n_tokens, 1.0 / n_tokens)
 
 
 # --- students --------------------------------------------------------------------------------------------
@@ -574,6 +606,22 @@ def test_a_negative_adapter_must_be_of_this_base_model_of_one_lora_and_no_judge(
         lambda: negative_of(recipe("nat", negative=str(judging), base_model=str(tiny))), InputError
     )
     assert "train.negative: this adapter has learned to judge" in said
+    ranker = train_ranker(
+        RIGHT_ROWS,
+        WRONG_ROWS,
+        tmp_path / "ranked",
+        base_model=str(tiny),
+        held_out=0.0,
+        **SETTINGS | {"epochs": 1},
+    )
+    assert ranker
+    said = complaint(
+        lambda: negative_of(
+            recipe("nat", negative=str(tmp_path / "ranked" / "ranker"), base_model=str(tiny))
+        ),
+        InputError,
+    )
+    assert "train.negative: this adapter has learned to rank traces" in said
     said = complaint(lambda: trained(tiny, tmp_path / "c", method="nce", nat=str(negative)), InputError)
     assert said.endswith("train.nat: an adapter of one LoRA. Take one of method nat.")
     said = complaint(lambda: trained(tiny, tmp_path / "d", start_from=str(nat)))

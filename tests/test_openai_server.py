@@ -609,6 +609,14 @@ def test_bare_choices_are_words_of_their_own_and_the_last_one_counts():
     assert find_choice("Answer Both", form) is None
 
 
+def test_a_choice_that_a_reply_begins_with_counts_whatever_follows():
+    form = ReplyForm(("[[", "Plan"), "", "")
+    assert find_choice("[[A]]", form) == Stated("[[", 0, "")
+    assert find_choice(" Plan\n1. Plan: has one.\n[[A]]", form) == Stated("Plan", 1, "")
+    assert find_choice("<think>[[</think>\nPlan\n", form).choice == "Plan"
+    assert find_choice("Planning [[A]]", form) is None
+
+
 def test_a_reply_without_a_choice_is_unparsed_with_its_reason_and_text():
     with Says("Both are fine.", logprobs=logprobs_of(["Both", " are", " fine."], None, 1)) as server:
         [reading] = Direct(server.backend()).read([(pair_of(), Order.AB)])

@@ -8,11 +8,12 @@ import pytest
 from models import manifest_values
 
 from distill.recipe import Teacher
-from judge.backends import Settings
+from judge.backends import Settings, load_backend
 from judge.errors import InputError
-from judge.methods import LEARNED, METHODS, WAYS, MethodSettings
+from judge.methods import LEARNED, METHODS, WAYS, MemoryStore, MethodSettings
 from judge.models import adapters
 from judge.options import JudgeOptions, judge_of_spec, judge_options
+from judge.progress import silent
 
 GIVEN = JudgeOptions(method="cot", settings=Settings(dtype="float32"))
 
@@ -153,6 +154,44 @@ def test_fast_is_what_a_named_adapter_has_learned(tmp_path):
         adapters.write_manifest(folder, values | {"templates": [learned], "letters": letters})
         options = JudgeOptions(settings=Settings(adapter=str(folder)))
         assert (options.asked_by, options.adapter) == (learned, str(folder))
+
+
+@pytest.fixture
+def learned(tmp_path):
+    """Makes the folder of an adapter that has learned a method."""
+
+    def made(method, letters="AB"):
+        folder = tmp_path / method
+        folder.mkdir()
+        for name in adapters.FILES:
+            (folder / name).write_text("any", encoding="utf-8")
+        values = manifest_values("qwen2.5-coder-0.5b") | {"templates": [method], "letters": letters}
+        adapters.write_manifest(folder, values)
+        return Settings(adapter=str(folder))
+
+    return made
+
+
+def test_an_adapter_that_is_here_says_what_fast_is_behind_a_server_too(learned):
+    server = JudgeOptions(backend="server:http://host/v1", settings=learned("score", "123456789"))
+    assert (server.asked_by, server.is_dual) == ("score", False)
+    dual = replace(server, settings=learned("dual"))
+    ways = [replace(dual, method=way) for way in ("fast", "slow", "auto")]
+    assert [one.asked_by for one in ways] == ["dual", "dual-slow", "dual-auto"]
+    assert not any(one.is_two for one in ways)
+
+
+def test_an_adapter_that_is_here_is_asked_behind_a_server_by_what_it_has_learned_alone(learned):
+    def scripted(spec, settings):
+        return load_backend("scripted:first")
+
+    server = JudgeOptions(backend="server:http://host/v1", settings=learned("score", "123456789"))
+    assert server.load(silent, MemoryStore(), scripted).identity.method == "score"
+    with pytest.raises(InputError, match="--method direct: the adapter mine has learned score"):
+        replace(server, method="direct").load(silent, MemoryStore(), scripted)
+    ties = replace(server, settings=learned("direct"), method_settings=MethodSettings(ties=True))
+    with pytest.raises(InputError, match="--ties: the adapter mine was trained to answer A or B only"):
+        ties.load(silent, MemoryStore(), scripted)
 
 
 @pytest.mark.parametrize("backend", ["server:http://host/v1", "scripted:longer"])

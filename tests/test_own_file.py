@@ -11,6 +11,7 @@ from judge.bench.run import source_of
 from judge.datasets.dataset import Wanted
 from judge.datasets.own_file import read
 from judge.errors import BadLines, InputError
+from judge.forms.reading import read_votes_on
 from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
 from judge.records import Ballot, HumanVote
@@ -165,6 +166,103 @@ def test_a_column_gold_goes_before_other_labels(tmp_path):
 def test_a_file_of_battles_is_a_file_of_votes(tmp_path):
     path = battles_file(tmp_path)
     assert read(path, Wanted(votes=str(path))).votes == read(path, Wanted()).votes
+
+
+N = 10
+"""So many pairs that a hash leaves some of them as they are and turns others."""
+
+
+@pytest.fixture
+def good_and_bad(tmp_path):
+    """Pairs whose a is the better answer, by their ids."""
+    pairs = [pair_of(f"Good answer {n}.", f"Bad answer {n}.", f"Question {n}?", f"q{n}") for n in range(N)]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    return pairs
+
+
+def labels_in(folder, form, pairs, names=("response_a", "response_b"), id=lambda pair: pair.id):
+    """A file of another tool in which every pair's a is the better answer."""
+    rows = {
+        "preferences": lambda one: {
+            "prompt": one.prompt,
+            "chosen": one.response_a,
+            "rejected": one.response_b,
+        },
+        "argilla": lambda one: {
+            "fields": {"prompt": one.prompt, names[0]: one.response_a, names[1]: one.response_b},
+            "responses": {"best": [{"value": names[0], "user_id": "ann"}]},
+        },
+        "label-studio": lambda one: {
+            "data": {"prompt": one.prompt, names[0]: one.response_a, names[1]: one.response_b},
+            "annotations": [{"completed_by": 1, "result": [{"value": {"selected": "left"}}]}],
+        },
+        "alpacaeval": lambda one: {
+            "instruction": one.prompt,
+            "output_1": one.response_a,
+            "output_2": one.response_b,
+            "preference": 1,
+        },
+    }
+    path = folder / f"{form}.jsonl"
+    path.write_text("".join(json.dumps({"id": id(one)} | rows[form](one)) + "\n" for one in pairs), "utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("names", [("response_a", "response_b"), ("answer1", "answer2")])
+@pytest.mark.parametrize("form", ["argilla", "label-studio", "alpacaeval", "preferences"])
+def test_labels_beside_a_file_of_pairs_are_in_the_terms_of_its_texts(tmp_path, good_and_bad, form, names):
+    for id in (lambda pair: pair.id, lambda pair: "", lambda pair: f"other {pair.id}"):
+        path = labels_in(tmp_path, form, good_and_bad, names, id)
+        votes = read(tmp_path / "pairs.jsonl", Wanted(votes=path)).votes
+        assert {vote.pair_id: vote.outcome for vote in votes} == {f"q{n}": Ballot.A for n in range(N)}
+
+
+def test_a_label_is_turned_round_with_its_models_where_the_answers_stand_the_other_way(tmp_path):
+    path = battles_file(tmp_path, model_a="old", model_b="new", winner="old")
+    for pair, ballot, models in (
+        (pair_of("yes", " no\r\n", "0?", "q0"), Ballot.A, ("old", "new")),
+        (pair_of(" no\r\n", "yes", "0?", "q0"), Ballot.B, ("new", "old")),
+    ):
+        [vote] = [vote for vote in read_votes_on(path, [pair]) if vote.pair_id == "q0"]
+        assert (vote.outcome, (vote.model_a, vote.model_b)) == (ballot, models)
+
+
+def test_labels_on_other_texts_than_the_pair_of_their_id_are_left_out_and_named(
+    tmp_path, good_and_bad, capsys
+):
+    others = [pair_of("Another.", "Yet another.", one.prompt, one.id) for one in good_and_bad[:2]]
+    path = labels_in(tmp_path, "argilla", [*others, *good_and_bad[2:]])
+    dataset = read(tmp_path / "pairs.jsonl", Wanted(votes=path))
+    assert [pair.id for pair in dataset.pairs] == [f"q{n}" for n in range(2, N)]
+    left_out = "on these pairs vote: on other texts than the pair of its id: 2 (q0, q1) left out."
+    assert f"{path}: {left_out}" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"no vote is on one of the pairs: .* other texts \(q0, q1\)\.$"):
+        read(tmp_path / "pairs.jsonl", Wanted(votes=labels_in(tmp_path, "argilla", others)))
+
+
+def test_without_the_pairs_labels_are_refused_unless_something_says_which_answer_is_a(tmp_path, good_and_bad):
+    for form, names in (("preferences", ()), ("argilla", ("answer1", "answer2"))):
+        with pytest.raises(InputError, match=r"it calls no answer a, .* Give the pairs, too: --pairs FILE"):
+            read_votes_on(labels_in(tmp_path, form, good_and_bad, names), None)
+        assert len(read_votes_on(labels_in(tmp_path, form, good_and_bad, names, lambda pair: ""), None)) == N
+    assert len(read_votes_on(labels_in(tmp_path, "argilla", good_and_bad), None)) == N
+    assert len(read_votes_on(battles_file(tmp_path), None)) == 3
+
+
+def test_a_column_gold_is_a_vote_on_the_last_turn(tmp_path):
+    talk = [("user", "One?"), ("assistant", "1"), ("user", "Two?"), ("assistant", "2")]
+    messages = [{"role": role, "content": text} for role, text in talk]
+    second = {"id": "second", "conversation_a": messages, "conversation_b": [*messages[:-1], messages[1]]}
+    first = {"id": "first", "prompt": "One?", "response_a": "1", "response_b": "2"}
+    path = tmp_path / "gold.jsonl"
+    path.write_text("".join(json.dumps(row | {"gold": "A"}) + "\n" for row in (first, second)), "utf-8")
+    for turn, ids in ((1, ["first"]), (2, ["second"]), (None, ["first", "second"])):
+        dataset = read(path, Wanted(turn=turn))
+        assert [pair.id for pair in dataset.pairs] == ids
+        assert dataset.broken.get("vote on another turn", 0) == 2 - len(ids)
+    assert [vote.turn for vote in read(path, Wanted(turn=None)).votes] == [1, 2]
+    with pytest.raises(InputError, match=r"no pair with a vote is left .*vote on another turn: 2"):
+        read(path, Wanted(turn=3))
 
 
 def test_labels_that_are_not_understood_are_named_where_there_is_no_other_vote(tmp_path):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, summary
 
+from judge.errors import InputError
+from judge.plugin.judging import name_of_answer
+
 pytestmark = pytest.mark.slow  # every test runs pytest
 
 TEST = """
@@ -93,6 +96,39 @@ def test_only_the_tests_that_run_are_approved_anew(project):
     project.run("--judge-update-baseline", "-k", "one")
     changed = [file.name for file in files_of(project) if file.read_bytes() != before[file.name]]
     assert changed == ["test_bot[one].again.md", "test_bot[one].md"]
+
+
+LOOP = """
+def test_bot(judge):
+    for answer in ("first", "second", "third"):
+        judge.assert_not_worse("Why?", answer, key="faq")
+"""
+
+
+def test_a_key_is_used_once_in_a_test_and_no_answer_is_written_over_another(project):
+    write(project, "", LOOP)
+    result = project.run("--judge-update-baseline")
+    result.assert_outcomes(failed=1)
+    complaint = "judge: key 'faq' is used twice in this test. Give each answer a key of its own."
+    assert complaint in result.stdout.str()
+    [file] = files_of(project)
+    assert file.read_text("utf-8") == "> Why?\n\nfirst\n"
+    project.run().assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize("keys", [("2", ""), ("", "", "2")])
+def test_a_key_that_is_the_number_of_another_answer_is_refused(keys):
+    taken = {}
+    for key in keys[:-1]:
+        name_of_answer(taken, key)
+    with pytest.raises(InputError, match="key '2' is also the number of an answer without a key in this"):
+        name_of_answer(taken, keys[-1])
+
+
+def test_answers_without_a_key_are_numbered_among_all_of_the_test():
+    taken = {}
+    names = [name_of_answer(taken, key) for key in ("", "2", "again", "", "1")]
+    assert names == ["", "2", "again", "4", "1"]
 
 
 def test_a_spoiled_file_fails_with_one_line(project):

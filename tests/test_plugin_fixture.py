@@ -143,6 +143,47 @@ def test_bot(early):
 
 
 @WAYS
+def test_what_fixtures_compare_counts_whatever_becomes_of_the_test(project):
+    project.write(
+        "test_bot.py",
+        """
+import pytest
+
+@pytest.fixture
+def skipping(judge):
+    judge.compare("One?", "a longer answer", "short")
+    pytest.skip("not today")
+
+@pytest.fixture
+def failing(judge):
+    judge.compare("Two?", "a longer answer", "short")
+    raise RuntimeError("no bot")
+
+@pytest.fixture
+def at_both_ends(judge, request):
+    request.addfinalizer(lambda: judge.compare("Three?", "short", "a longer answer"))
+    judge.compare("Four?", "a longer answer", "short")
+
+def test_skipped(skipping):
+    pass
+
+def test_failed(failing):
+    pass
+
+def test_passed(at_both_ends, judge):
+    judge.compare("Five?", "a longer answer", "short")
+
+def test_without_a_comparison(judge):
+    pass
+""",
+    )
+    result = project.run("--judge-gate=not-worse")
+    result.assert_outcomes(passed=2, skipped=1, errors=1)
+    assert "5 comparisons: the new answer won 4, the approved one 1, 0 ties" in summary(result)
+    assert "over 5 cases in 5 clusters" in summary(result)
+
+
+@WAYS
 def test_comparisons_are_properties_in_junit(project):
     project.write("test_bot.py", TESTS)
     project.run("--junit-xml", "junit.xml")

@@ -1,11 +1,11 @@
-"""A gate in an ini file that is not in force is warned of."""
+"""Ini files: the files that one names, and a gate in one that is not in force."""
 
 from __future__ import annotations
 
 import pytest
-from plugin import summary
+from plugin import WAYS, summary, won
 
-from judge.plugin.inifiles import lost_gate
+from judge.plugin.inifiles import from_folder, lost_gate
 
 INI = "[pytest]\njudge_gate = not-worse:0.05\n"
 TEST = 'def test_bot(judge):\n    judge.compare("Why?", "new", "the approved one, longer")\n'
@@ -61,3 +61,52 @@ def test_what_somebody_chose_is_not_warned_of(project, own):
     project.write("other.ini", "[pytest]\n")
     project.write("test_bot.py", TEST)
     assert "not in force" not in project.run(own).stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("criteria", "policy.txt", "HERE/policy.txt"),
+        ("ledger", "none-yet.sqlite", "HERE/none-yet.sqlite"),
+        ("report", "/tmp/judge.html", "/tmp/judge.html"),
+        ("adapter", "mine", "HERE/mine"),
+        ("adapter", "of-a-server", "of-a-server"),
+        ("adapter", "none", "none"),
+        ("model", "models/small", "HERE/models/small"),
+        ("model", "models/of-the-hub", "models/of-the-hub"),
+        ("model", "mine", "mine"),  # a known name goes before a folder
+        ("backend", "vllm", "vllm"),
+        ("backend", "server:fleet.txt", "server:HERE/fleet.txt"),
+        ("backend", "judge:http://127.0.0.1:1", "judge:http://127.0.0.1:1"),
+        ("gate", "not-worse", "not-worse"),
+    ],
+)
+def test_what_an_ini_file_names_is_in_its_folder_and_what_may_be_a_name_if_it_is_there(
+    tmp_path, name, value, found
+):
+    for folder in ("mine", "models/small", "none", "vllm"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "fleet.txt").touch()
+    assert from_folder(tmp_path, name, value) == found.replace("HERE", str(tmp_path))
+
+
+@pytest.mark.slow  # runs pytest
+@WAYS
+def test_files_of_an_ini_file_are_beside_it_wherever_pytest_starts(project, workers):
+    keys = {"backend": "scripted:longer", "criteria": "policy.txt", "ledger": "own.sqlite"}
+    keys |= {"report": "judge.html"}
+    project.write("pytest.ini", "[pytest]\n" + "".join(f"judge_{key} = {keys[key]}\n" for key in keys))
+    project.write("policy.txt", "short\n")
+    project.write("tests/judge_cases.jsonl", won(2))
+    options = ["-p", "no:randomly", *(["-n", f"{workers}"] if workers else ["-p", "no:xdist"])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.path / "tests")
+        result = project.pytester.runpytest_subprocess(*options)
+        named = project.pytester.runpytest_subprocess(*options, "--judge-report=here.html")
+    result.assert_outcomes(passed=2)
+    assert "/checklist@scripted" in summary(result)
+    assert (project.path / "judge.html").exists()
+    assert "2 of 2 verdicts from the ledger" in summary(named)
+    files = {file.name for file in (project.path / "tests").iterdir()}
+    assert {"own.sqlite", "judge.html"}.isdisjoint(files)
+    assert "here.html" in files

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, case, lost, summary, won
 
+from judge.errors import InputError
+from judge.plugin.run import RunSettings
+
 pytestmark = pytest.mark.slow  # every test runs pytest
 
 
 @WAYS
 def test_the_report_has_every_comparison_with_both_answers(project):
     project.write("judge_cases.jsonl", [*won(2), *lost(1), case("odd", "<script>alert(1)</script>", "short")])
-    result = project.run("--judge-report", "out/report.html")
-    assert result.ret == pytest.ExitCode.TESTS_FAILED  # there is no folder out
-    assert "judge: out/report.html: cannot be written" in summary(result)
     result = project.run("--judge-report", "report.html")
     result.assert_outcomes(passed=4)
     assert "report: report.html" in summary(result)
@@ -29,6 +29,46 @@ def test_the_report_has_every_comparison_with_both_answers(project):
     ):
         assert text in page
     assert "<script>alert" not in page
+
+
+@WAYS
+def test_a_report_that_would_overwrite_the_cases_is_refused_before_any_test(project):
+    project.write("judge_cases.jsonl", won(2))
+    before = (project.path / "judge_cases.jsonl").read_bytes()
+    result = project.run("--judge-report=judge_cases.jsonl")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    complaint = "--judge-report=judge_cases.jsonl: cannot be written. Its name must end in .html."
+    assert complaint in result.stderr.str()
+    assert (project.path / "judge_cases.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("report", "complaint"),
+    [
+        ("report", r"=report: cannot be written\. Its name must end in \.html\."),
+        ("link.html", r"=link\.html: cannot be written\. It leads to \S+judge_cases\.jsonl\. Its name must"),
+        ("out/report.html", r"=out/report\.html: cannot be written, it is a folder or its folder is missing"),
+        ("folder.html", r"=folder\.html: cannot be written, it is a folder or its folder is missing"),
+        (
+            "./policy.html",
+            r"=\./policy\.html: cannot be written, policy\.html is the same file\. Name another",
+        ),
+        ("ledger.html", r"=ledger\.html: cannot be written, ledger\.html is the same file"),
+        ("n" * 300 + ".html", r"\.html: cannot be written \(File name too long\)"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, report, complaint):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "judge_cases.jsonl").touch()
+    (tmp_path / "policy.html").write_text("short\n")
+    (tmp_path / "link.html").symlink_to("judge_cases.jsonl")
+    files = {"ledger": "ledger.html", "criteria": "policy.html"}
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=complaint):
+        RunSettings(backend="scripted:longer", report=report, **files)
+    RunSettings(backend="scripted:longer", report="report.HTML", **files)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_without_comparisons_there_is_no_report(project):

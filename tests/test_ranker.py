@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 from distill import stages
 from distill.clean import HeldOut
 from distill.folder import RunFolder
-from distill.ranker import RankingStudent, run_rank, trace_rows, train_ranker
+from distill.lessons import reply_lessons
+from distill.ranker import RankingStudent, parts_of, run_rank, trace_rows, train_ranker
 from distill.recipe import recipe_of, recipe_to_json
 from distill.rows import Row, read_rows
+from distill.selection import Part
 from distill.stages import run_collect, run_select
 from distill.student import Lora
 from judge.backends import Completion, Sampling, Settings
@@ -167,10 +169,37 @@ def test_every_sample_is_a_row_right_or_wrong_by_what_the_majority_names(here, m
         lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         assert len(lines) == len(read_rows(path)) == counts[side]
         for line in lines:
-            assert set(line) == {"prompt", "reply", "weight", "pair_id", "order", "reason"}
+            own = {"prompt", "reply", "weight", "group", "pair_id", "order", "reason"}
+            assert set(line) == (own if side == "right" else own | {"sign"})
             shown = line["prompt"][-1]["content"]
             longer = "A" if shown.index("long answer") < shown.index("short") else "B"
             assert line["reply"].endswith(f"[[{longer}]]") is (side == "right")
+
+
+def test_both_orders_of_a_pair_are_held_out_together_whatever_the_selection_held_out(here, monkeypatch):
+    write_pairs(
+        "pairs.jsonl", [pair_of(f"a long answer {n}", "short", f"Question {n}?", f"p{n}") for n in range(61)]
+    )
+    made = collected(monkeypatch, select={"filter": "majority", "held_out": 0.3})
+    run_select(made, RUN, keep_dropped=True)
+    right, wrong = read_rows(RUN.right), read_rows(RUN.wrong)
+    assert {row.sign for row in wrong} == {-1}
+    parts = parts_of(made, RUN, right, wrong)
+    trained, watched = ({row.group for row, _ in parts[part]} for part in (Part.TRAIN, Part.HELD_OUT))
+    assert watched, "of the prompts that the selection trains on some are held out here"
+    assert not trained & watched
+    lessons = reply_lessons(
+        recipe_of(
+            {
+                "name": "rows",
+                "select": {"held_out": 0.3},
+                "train": {"method": "reply", "rows": str(RUN.right)},
+            },
+            "rows.yaml",
+        )
+    )
+    assert lessons.watched
+    assert not {row.group for row in lessons.trained} & {row.group for row in lessons.watched}
 
 
 def test_a_selection_with_its_readings_is_done_also_for_whoever_wants_none(here, monkeypatch):
@@ -196,6 +225,11 @@ def test_a_teacher_that_says_nothing_of_how_it_judges_has_no_readings_to_keep(he
         InputError, match=r"--keep-dropped: the teacher's method is bsm, .* one of cot, bsm-text"
     ):
         run_select(recipe("bsm"), RUN, keep_dropped=True)
+    signals = {"pairs": {"source": "file", "path": "pairs.jsonl"}, "teacher": {"signals": {"yes": 1.0}}}
+    with pytest.raises(
+        InputError, match=r"--keep-dropped: the teacher's method is a sum, whose readings say"
+    ):
+        run_select(recipe(collect=signals, select={"filter": "mean"}), RUN, keep_dropped=True)
 
 
 # --- a ranker learns -------------------------------------------------------------------------------------

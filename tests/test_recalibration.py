@@ -150,6 +150,10 @@ def test_votes_needed_grow_with_the_square_of_the_width():
     assert votes_needed(Estimate(0.0001, -0.1, 0.1, MOST_NEEDED)) is None
 
 
+def test_no_number_of_votes_shows_a_gain_where_there_is_a_loss():
+    assert votes_needed(Estimate(-0.01, -0.05, 0.03, 100)) is None
+
+
 def test_a_line_keeps_the_order_of_the_odds():
     p = Line(0.4, -1.0).p_a(np.array([-3.0, 0.0, 2.5, 9.0]))
     assert (np.diff(p) > 0).all()

@@ -189,7 +189,7 @@ def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_o
     options = inspect.signature(judge_options).parameters
     own = {"signals", "jury", "length", "recorded"}
     left_out = {"strict", "calibration", "abstain_below"}  # which change no reading
-    left_out |= {"slow_above"}  # of a dual adapter, which is no teacher
+    left_out |= {"slow_above"}  # of a dual adapter, which chooses as it has learned to
     left_out |= {"ranker"}  # which is made of what a teacher wrote
     assert set(Teacher.model_fields) - own == set(options) - left_out
     differ = ("method", "adapter", *own)
@@ -357,6 +357,21 @@ def test_an_unknown_key_is_told_the_right_ones():
             "train.targets: this teacher gives no probabilities",
         ),
         (
+            {"select__filter": "mean", "collect__teacher__method": "rar"},
+            "select.filter: this teacher gives no probabilities",
+        ),
+        *(
+            (
+                {"select__margin": 0.1, "collect__teacher": {"method": method, "adapter": "runs/dual"}},
+                "select.margin: this teacher gives no probabilities",
+            )
+            for method in ("dual-slow", "dual-auto")
+        ),
+        (
+            {"train__symmetry": 1.0, "train__method": "score"},
+            "train.symmetry: a student that grades each answer alone has no orders to pull together",
+        ),
+        (
             {"train__targets": "votes", "collect__pairs": OWN_PAIRS},
             "train.votes: a file of votes and targets votes need each other",
         ),
@@ -366,7 +381,11 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"train__start_from": "runs/a-votes/"}, "train.start_from: this adapter learned votes, which no "),
         (
             {"collect__teacher__adapter": "runs/mine"},
-            "collect.teacher.adapter: an adapter belongs to direct or score, slow methods ",
+            "collect.teacher.adapter: an adapter belongs to direct, score, dual, dual-slow or dual-auto; ",
+        ),
+        (
+            {"collect__teacher__method": "dual-slow"},
+            "collect.teacher.adapter: only an adapter that has learned method dual knows what it is asked",
         ),
         (
             {"collect__teacher__adapter": "runs/a-votes", "collect__teacher__method": "fast"},
@@ -414,6 +433,38 @@ def test_the_filter_needs_the_vote_of_its_name():
 def test_a_fast_teacher_and_a_server_are_allowed():
     assert recipe_with(collect__teacher__method="direct").collect.teacher.options().method == "direct"
     assert recipe_with(collect__teacher__backend="server:http://here:8000/v1")
+
+
+def test_an_adapter_that_learned_both_ways_may_teach():
+    options = recipe_with(
+        collect__teacher={"method": "dual-slow", "adapter": "runs/d"}
+    ).collect.teacher.options()
+    assert (options.method, options.settings.adapter) == ("dual-slow", "runs/d")
+    assert recipe_with(collect__teacher={"method": "dual-slow", "backend": "server:http://here:8000/v1"})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"method": "cot"},
+        {"ties": True},
+        {"samples": 3, "temperature": 0.7},
+        {"vote": "usc"},
+        {"temperature": 0.5},
+    ],
+)
+def test_what_a_sum_of_signals_does_not_read_is_not_said_beside_it(other):
+    problems = problems_of(collect__teacher={"signals": {"yes": 1.0}, **other}, select__filter="mean")
+    assert [one.split(": ")[1] for one in problems] == [f"collect.teacher.{name}" for name in other]
+    assert recipe_with(collect__teacher={"signals": {"yes": 1.0}, "method": "bsm"}, select__filter="mean")
+
+
+def test_signals_of_which_none_is_named_are_no_teacher_but_a_manifest_spells_them_out():
+    (problem,) = problems_of(collect__teacher={"signals": {}})
+    assert problem.startswith(
+        "here: collect.teacher.signals: names no signal, so the teacher would be no sum"
+    )
+    assert recipe_of(recipe_to_json(recipe_with()), "manifest") == recipe_with()
 
 
 def test_a_majority_of_samples_has_probabilities_whatever_the_method():

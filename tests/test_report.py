@@ -29,6 +29,7 @@ from judge.records import (
 )
 from judge.report.findings import MAX_TABLE_ROWS
 from judge.report.page import MAX_TEXTS, format_html, format_json, format_markdown, format_text
+from judge.report.plots import plot_of_positions
 from judge.report.summary import summarize
 
 JUDGE = "qwen2.5-coder-0.5b+swap-v1/direct#0f3c9a1b2c4d5e6f"
@@ -346,6 +347,16 @@ def test_without_probabilities_the_choices_are_shown_and_the_page_says_so():
     html = format_html(report)
     assert "carry no probabilities" in html
     assert "<svg" not in html
+
+
+def test_a_verdict_with_a_mean_alone_is_in_the_table_and_not_in_the_plot():
+    bare = [without_probabilities(Choice.FIRST), without_probabilities(Choice.SECOND)]
+    converted = replace(verdict("p7", *bare), p_a=0.9, outcome_by_mean=Outcome.A)
+    half = replace(verdict("p8", 0.9, bare[1]), p_a=0.9, outcome_by_mean=Outcome.A)
+    page = format_html(summarize([*SIX_VERDICTS, converted, half]))
+    assert "for 5 pairs: " in page
+    assert "p7" in page
+    assert plot_of_positions(summarize([converted, half])) is None
 
 
 @pytest.mark.parametrize("format_report", FORMATS)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from distill.examples import Asked, batches_of, reply_rows
 from distill.folder import RunFolder
 from distill.history import History
-from distill.lessons import reply_lessons
+from distill.lessons import lessons_of, reply_lessons
 from distill.recipe import recipe_of, recipe_to_json
 from distill.replying import ReplyTraining
 from distill.rows import Row, read_rows, write_rows
@@ -68,7 +68,7 @@ def test_a_weight_that_is_not_there_is_one(tmp_path):
 def test_every_wrong_line_is_named_with_what_is_right(tmp_path):
     lines = {
         "missing reply (found: prompt). Every row needs prompt and reply.": {"prompt": "a"},
-        "the unknown key 'wieght'. A row has prompt, reply, weight, sign.": {
+        "the unknown key 'wieght'. A row has prompt, reply, weight, sign, group.": {
             "prompt": "a",
             "reply": "b",
             "wieght": 2,
@@ -82,6 +82,7 @@ def test_every_wrong_line_is_named_with_what_is_right(tmp_path):
         },
         "reply is empty. It must be what is to be learned.": {"prompt": "a", "reply": ""},
         "reply is a number. It must be one text.": {"prompt": "a", "reply": 4},
+        "group is a number. It must be one text.": {"prompt": "a", "reply": "b", "group": 4},
         "prompt is a number. It must be text or a list of messages.": {"prompt": 4, "reply": "b"},
         "prompt does not end with a user's message. The reply follows the user's last one.": {
             "prompt": [{"role": "assistant", "content": "Hi"}],
@@ -142,6 +143,27 @@ def test_rows_of_one_prompt_are_on_one_side_whatever_is_held_out(tmp_path):
     assert lessons.data["watched"] == lessons.n_watched == len(lessons.watched)
     with pytest.raises(InputError, match=r"no row of 80 is left to train on"):
         reply_lessons(recipe(path, held_out=0.999))
+
+
+def test_rows_of_one_group_are_on_one_side_and_a_pair_is_one_where_none_is_named(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    grouped = [Row.of(f"{order} of {n}", "yes", group=f"g{n}") for n in range(40) for order in ("AB", "BA")]
+    write_rows(path, grouped)
+    assert read_rows(path) == grouped
+    lines = [{"prompt": row.messages[0].content, "reply": "yes", "pair_id": row.group} for row in grouped]
+    path.with_name("old.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in lines), encoding="utf-8")
+    for file in (path, path.with_name("old.jsonl")):
+        lessons = reply_lessons(recipe(file, held_out=0.3))
+        sides = [{row.group for row in some} for some in (lessons.trained, lessons.watched)]
+        assert len(sides[0] | sides[1]) == 40
+        assert not sides[0] & sides[1]
+
+
+def test_rows_may_lie_in_the_folder_of_local_copies_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("JUDGE_DATA", raising=False)
+    write_rows(tmp_path / "rows.jsonl", ROWS)
+    lessons = lessons_of(recipe("${JUDGE_DATA}/rows.jsonl"), RunFolder(tmp_path / "run"), tmp_path)
+    assert list(lessons.trained) == ROWS
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,16 @@ def test_a_point_on_every_criterion_weighs_the_same_however_many_there_are():
     assert round(teacher_p_a(one), 2) == 0.88
 
 
+def test_scores_count_as_often_as_their_criterions_weight_says():
+    reading = scored((4, 2), (3, 3))
+    plan, first, second = reading.steps
+    weighed = replace(reading, raw="11.00 : 7.00", steps=(plan, replace(first, weight=2.0), second))
+    other = replace(
+        weighed, choice=SECOND, raw="7.00 : 11.00", steps=(replace(first, scores=(2, 4), weight=2.0), second)
+    )
+    assert teacher_p_a(verdict_of(weighed, other)) == pytest.approx(logistic(2 * 4 / 3))
+
+
 def test_a_greater_lead_is_a_greater_probability():
     leads = [verdict_of(scored((1 + up, 1), (3, 3)), scored((3, 3), (3, 3))) for up in (0, 1, 2, 3, 4)]
     values = [teacher_p_a(verdict) for verdict in leads]

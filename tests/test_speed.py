@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from models import make_model
 
+from benchmarks.cpus import imitated
 from benchmarks.speed import class_of, flops_of, matmul_rate, sizes_of, table_of
 
 ONE_LAYER = {"hidden": 4, "inner": 8, "layers": 1, "heads": 2, "kv_heads": 1, "head_size": 2}
@@ -62,6 +63,11 @@ def test_each_class_of_cpu_has_a_row_and_says_what_it_was_imitated_with():
     table = table_of([result_on("avx2", "amx_bf16"), older]).splitlines()
     assert [line.split(" | ")[0] for line in table[2:4]] == ["| AMX, bfloat16", "| AVX2, float32"]
     assert "AVX2: 2 cores of c, ONEDNN_MAX_CPU_ISA=AVX2; 8 pairs" in table[-1]
+
+
+def test_what_makes_mkl_compute_as_on_an_older_cpu_is_named_too(monkeypatch):
+    monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2")
+    assert imitated()["MKL_ENABLE_INSTRUCTIONS"] == "AVX2"
 
 
 @pytest.mark.parametrize(

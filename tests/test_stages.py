@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from distill import stages
 from distill.clean import HeldOut
 from distill.folder import RunFolder
+from distill.lessons import lessons_of
+from distill.ranker import run_rank
 from distill.recipe import read_recipe, recipe_of, recipe_to_json
 from distill.recorded import recorded_options
 from distill.selectionfile import read_selection
@@ -116,6 +118,7 @@ def test_a_stage_that_is_done_is_not_done_again(here, monkeypatch):
     [
         ("{start_from: runs/earlier/adapter}", r"^runs/earlier/adapter: no such folder\. An adapter is"),
         ("{constructed: {ladder: 1.0}, answers: none.jsonl.gz}", r"^none\.jsonl\.gz: No such file"),
+        ("{method: dual, workings: runs/none}", r"^runs/none/traces: no traces found\. It must hold"),
     ],
 )
 def test_what_training_reads_is_looked_for_before_anything_is_collected(here, command, train, words):
@@ -229,6 +232,31 @@ def test_another_filter_selects_anew_from_the_same_traces(here, monkeypatch):
     assert RUN.manifest("select") is None
     run_select(recipe("first", select={"filter": "none"}), RUN)
     assert len(read_selection(RUN.selection).kept) == 11
+
+
+def test_a_selection_of_fewer_pairs_than_are_collected_now_teaches_nothing(here):
+    write_pairs("pairs.jsonl", PAIRS[:5])
+    run_collect(recipe(), RUN, None)
+    run_select(recipe(), RUN)
+    assert lessons_of(recipe(), RUN, None).n_kept == 4
+    write_pairs("pairs.jsonl", PAIRS)
+    run_collect(recipe(), RUN, None)
+    words = r"^runs/trial: collect has left other traces since select was done\. Run `judge distill select` "
+    for learn in (lambda: lessons_of(recipe(), RUN, None), lambda: run_rank(recipe(), RUN)):
+        with pytest.raises(InputError, match=words):
+            learn()
+    run_select(recipe(), RUN)
+    assert lessons_of(recipe(), RUN, None).n_kept == 11
+
+
+def test_a_selection_that_travelled_alone_teaches(here):
+    run_collect(recipe(), RUN, None)
+    run_select(recipe(), RUN)
+    other = RunFolder(Path("runs/other"))
+    other.path.mkdir()
+    for name in ("select.json", "selection.jsonl.gz"):
+        (other.path / name).write_bytes((RUN.path / name).read_bytes())
+    assert lessons_of(recipe(), other, None).n_kept == 11
 
 
 def test_select_refuses_what_was_not_collected_by_this_recipe(here):

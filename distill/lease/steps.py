@@ -145,7 +145,10 @@ def student(place: Place, name: str) -> None:
 
 
 def collected(place: Place, recipe: Recipe, folder: RunFolder) -> None:
-    """Collect and select; students with one teacher and the same pairs share the traces."""
+    """Collect and select; students with one teacher and the same pairs share the traces.
+
+    The student's folder has a copy, made anew where the pairs, the teacher or the filter are others now.
+    """
     blocks = recipe.model_dump(mode="json")
     shared = RunFolder(place.work / f"traces-{sha256_of_json(blocks['collect'])[:12]}")
     with timed(f"collect for {recipe.name}"):
@@ -153,8 +156,9 @@ def collected(place: Place, recipe: Recipe, folder: RunFolder) -> None:
         selected = run_select(recipe, shared)
         print(json.dumps(selected["report"], default=str)[:600], flush=True)
     place.bring(shared.path.name, shared.traces)
-    if not folder.path.exists():
-        shutil.copytree(shared.path, folder.path)
+    if not folder.is_done("select", selected["inputs"]):
+        shutil.rmtree(folder.traces, ignore_errors=True)
+        shutil.copytree(shared.path, folder.path, dirs_exist_ok=True)
 
 
 def judged(place: Place, name: str, adapter: Any, data_name: str, **options: Any) -> dict[str, Any]:

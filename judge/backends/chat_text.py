@@ -14,7 +14,7 @@ from typing import Any
 
 from judge.backends.tokens import TRIM_MARK, common_limit, too_long
 from judge.errors import PromptTooLong
-from judge.prompts.parsing import blanked_thinking, spoken, thought
+from judge.prompts.parsing import BLANK, blanked_thinking, spoken, thought
 from judge.records import RESPONSES, Cut, Prompt, Span, Unparsed
 
 CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
@@ -91,6 +91,11 @@ class ReplyForm:
     def shown(self) -> tuple[str, ...]:
         """Each choice as the whole reply that states it."""
         return tuple(f"{self.start}{choice}{self.end}" for choice in self.choices)
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether no words stand around the choice, so that a reply may begin with it and go on."""
+        return not (self.start or self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,18 +242,34 @@ def as_logprob(number: Any) -> float:
 def find_choice(reply: str, form: ReplyForm) -> Stated | None:
     """The last choice stated in the form asked for, or else in double brackets; None if none is stated.
 
-    What was only thought states none.
+    A choice without words around it counts first of all where the reply begins with it. What was only thought
+    states none.
     """
+    if opening := opening_choice(reply, form):
+        return opening
     reply = blanked_thinking(reply)
     for start, end in ((form.start.strip(), form.end.strip()), ("[[", "]]")):
         before = re.escape(start) if start else r"(?<!\w)"
         after = re.escape(end) if end else r"(?!\w)"
-        longest_first = sorted(form.choices, key=len, reverse=True)
-        choices = "|".join(map(re.escape, longest_first))
-        found = list(re.finditer(rf"{before}\s*({choices})\s*{after}", reply))
+        found = list(re.finditer(rf"{before}\s*({_any_of(form)})\s*{after}", reply))
         if found:
             return Stated(found[-1][1], found[-1].start(1), end)
     return None
+
+
+def opening_choice(reply: str, form: ReplyForm) -> Stated | None:
+    """The choice that a reply begins with, whether or not it was cut after it; None where words stand around
+    a choice, or the reply begins with none."""
+    if not form.is_opening:
+        return None
+    no_word_goes_on = r"(?:(?<!\w)|(?!\w))"
+    found = re.match(rf"[\s{BLANK}]*({_any_of(form)}){no_word_goes_on}", blanked_thinking(reply))
+    return Stated(found[1], found.start(1), form.end) if found else None
+
+
+def _any_of(form: ReplyForm) -> str:
+    """A pattern of the form's choices, the longest first."""
+    return "|".join(map(re.escape, sorted(form.choices, key=len, reverse=True)))
 
 
 def choice_probabilities(tokens: Sequence[Token], form: ReplyForm) -> tuple[float, ...] | None:

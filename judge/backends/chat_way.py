@@ -15,6 +15,7 @@ from judge.backends.chat_text import (
     choice_line,
     choice_probabilities,
     find_choice,
+    opening_choice,
     read_reply,
     start_line,
     without_start,
@@ -70,7 +71,7 @@ class ChatWay:
         self._weights_hash = weights_hash
         self._without_logprobs: set[str] = set()  # addresses
         self._habits = Habits()
-        self._with_room: set[str] = set()
+        self._with_room: set[tuple[str, bool]] = set()  # kind, whether the reply's beginning is asked for
         self._told: Engine | None = None
         self._settled: dict[str, str] = {}  # each kind of question that was answered, and where first
         self._kept: dict[Any, Any] = {}
@@ -192,8 +193,8 @@ class ChatWay:
     ) -> ChoiceProbabilities | Unparsed | None:
         """The choice by log-probabilities; None if the server gives none for it."""
         asked = {"temperature": 0, "logprobs": True, "top_logprobs": TOP_LOGPROBS} | _limit(question.form)
-        reply = await self._whole_reply(session, question.text, asked, name, "choose")
-        if why := _why_unread(reply):
+        reply = await self._whole_reply(session, question.text, asked, name, "choose", question.form)
+        if why := _why_unread(reply, question.form):
             return _unread([reply], why, question.text)
         if not self._habits.gives_probabilities:  # the server refused them, and was asked without
             return None
@@ -225,14 +226,14 @@ class ChatWay:
 
         def vote(seed: int) -> Coroutine[Any, Any, ChatReply]:
             asked = {"temperature": 1, "seed": seed} | _limit(question.form)
-            return self._whole_reply(session, question.text, asked, name, "choose")
+            return self._whole_reply(session, question.text, asked, name, "choose", question.form)
 
         n_alone = 0 if "choose" in self._settled else 1  # so that a refusal is met once
         replies = [await vote(seed) for seed in range(n_alone)]
         replies += await all_of(vote(seed) for seed in range(n_alone, SAMPLES))
-        whole = [reply for reply in replies if not _why_unread(reply)]
+        whole = [reply for reply in replies if not _why_unread(reply, question.form)]
         if not whole:
-            return _unread(replies, _why_unread(replies[0]), question.text)
+            return _unread(replies, _why_unread(replies[0], question.form), question.text)
         stated = [find_choice(reply.text, question.form) for reply in whole]
         votes = [one.choice for one in stated if one is not None]
         if not votes:
@@ -241,19 +242,26 @@ class ChatWay:
         return _chosen(shares, replies, question)
 
     async def _whole_reply(
-        self, session: Session, text: ChatText, decoding: Mapping[str, Any], name: str, kind: str
+        self,
+        session: Session,
+        text: ChatText,
+        decoding: Mapping[str, Any],
+        name: str,
+        kind: str,
+        form: ReplyForm | None = None,
     ) -> ChatReply:
         """The reply, asked for again with room for thinking where it was cut off before it said anything.
 
-        Where a choice is asked for, a reply that goes on after it has not said its last word either. After
-        the first such reply all of its kind get the room at once. No reply that ends changes by it, so that
-        it is no part of the engine.
+        Where a choice is asked for, a reply that goes on after it has not said its last word either, unless
+        it is how the reply begins. After the first such reply all of its kind get the room at once. No reply
+        that ends changes by it, so that it is no part of the engine.
         """
-        had_room = kind in self._with_room
+        asked_for = kind, form is not None and form.is_opening
+        had_room = asked_for in self._with_room
         reply = await self._reply(session, text, decoding, name, kind, ROOM if had_room else 0)
-        if reply.is_ended or reply.refusal or had_room or (kind == "complete" and _says_something(reply)):
+        if reply.is_ended or reply.refusal or had_room or _is_enough(reply, form):
             return reply
-        self._with_room.add(kind)
+        self._with_room.add(asked_for)
         return await self._reply(session, text, decoding, name, kind, ROOM)
 
     async def _reply(
@@ -302,9 +310,14 @@ def _says_something(reply: ChatReply) -> bool:
     return bool(spoken(reply.text).strip())
 
 
-def _why_unread(reply: ChatReply) -> str:
+def _is_enough(reply: ChatReply, form: ReplyForm | None) -> bool:
+    """Whether a reply that was cut off says what is wanted: how it begins, or, as free text, anything."""
+    return _says_something(reply) if form is None else opening_choice(reply.text, form) is not None
+
+
+def _why_unread(reply: ChatReply, form: ReplyForm) -> str:
     """Why a reply states no choice, whatever its text is; "" where that depends on its text."""
-    return reply.refusal or ("" if reply.is_ended else _cut(reply))
+    return reply.refusal or ("" if reply.is_ended or _is_enough(reply, form) else _cut(reply))
 
 
 def _cut(reply: ChatReply) -> str:

@@ -2,6 +2,7 @@
 
 Behind the last layer nothing reads the hidden states of tokens whose logits nobody asks for. Their keys and
 values are needed, their queries, attention output and MLP are not: about 4 % of a model of 24 layers.
+Where only keys and values are wanted, nobody asks at all.
 """
 
 from __future__ import annotations

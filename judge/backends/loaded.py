@@ -26,6 +26,7 @@ from judge.backends.footprint import can_widen, drop_pages, narrow_dtype_of, wid
 from judge.backends.gathered import padded_places
 from judge.backends.integration import nat_model
 from judge.backends.last_layer import only_at
+from judge.backends.lora import unwrap_lora
 from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
 from judge.backends.tokens import PromptEncoder
 from judge.backends.tried import Tried
@@ -107,7 +108,8 @@ class LoadedModel:
         tried.remember(self.can_pack)
 
     def _lay_out(self) -> None:
-        """Lays the weights out for this CPU; nothing on a GPU."""
+        """Takes an ordinary LoRA out of peft's wrappers, and lays the weights out for a CPU."""
+        unwrap_lora(self.model.base_model)
         if self.device == "cpu":
             let_go = partial(drop_pages, self._folder)
             let_go()  # of what the trial looked at
@@ -214,7 +216,8 @@ class LoadedModel:
             part = distinct[batch.start : batch.stop]
             packing = pack(part)
             cache = DynamicCache()
-            self._packed_pass(packing, cache)
+            with only_at(self.model.base_model, packing.ends[:1]):  # no state is read; one, as none is no row
+                self._packed_pass(packing, cache)
             n_computed += len(packing.ids)
             n_rows = torch.tensor([n_rows_of[one] for one in part])
             places = padded_places(packing.paths)[:, :-1].repeat_interleave(n_rows, dim=0).to(self.device)
@@ -310,6 +313,8 @@ class LoadedModel:
         """
         import torch
 
+        if not self.can_pack:
+            return self._plain_log_likelihoods(sequences), sum(len(ids) for ids, _ in sequences)
         packing = pack([ids for ids, _ in sequences])
         places: list[int] = []
         targets: list[int] = []
@@ -322,15 +327,30 @@ class LoadedModel:
         totals = torch.zeros(len(sequences), dtype=torch.float64)
         with torch.inference_mode(), _out_of_memory_named(), wide_head(self.model):
             weight = self.model.get_output_embeddings().weight
-            hidden = self._packed_pass(packing)
+            with only_at(self.model.base_model, sorted(set(places))):
+                hidden = self._packed_pass(packing)
             for first in range(0, len(places), LIKELIHOOD_ROWS):
                 some = slice(first, first + LIKELIHOOD_ROWS)
                 rows = hidden[torch.tensor(places[some], device=self.device)]
                 wanted = torch.tensor(targets[some], device=self.device)
-                logits = self._all_logits(rows, weight)
-                own = logits.gather(1, wanted[:, None])[:, 0] - logits.logsumexp(dim=1)
+                own = _log_probabilities(self._all_logits(rows, weight), wanted)
                 totals.index_add_(0, torch.tensor(owners[some]), own.double().cpu())
         return totals.tolist(), len(packing.ids)
+
+    def _plain_log_likelihoods(self, sequences: Sequence[tuple[Sequence[int], int]]) -> list[float]:
+        """The same by the model's own pass, one sequence at a time; for models that cannot be packed."""
+        import torch
+
+        totals = []
+        with torch.inference_mode(), _out_of_memory_named(), wide_head(self.model):
+            for ids, start in sequences:
+                given = torch.tensor([list(ids)], device=self.device)
+                n_kept = len(ids) - start + 1
+                logits = self.model(given, use_cache=False, logits_to_keep=n_kept).logits[0, :-1]
+                parts = [torch.split(one, LIKELIHOOD_ROWS) for one in (logits, given[0, start:])]
+                own = [_log_probabilities(*one) for one in zip(*parts, strict=True)]
+                totals.append(float(sum(one.double().sum() for one in own)))
+        return totals
 
     def _all_logits(self, rows: Tensor, weight: Tensor) -> Tensor:
         """Float32 logits of every word, shape (rows, words)."""
@@ -346,9 +366,16 @@ class LoadedModel:
             torch.set_float32_matmul_precision(before)
 
     def hidden_states(self, packing: Packing) -> Tensor:
-        """The last hidden state of every token of the row, shape (tokens, size), without gradients."""
+        """The last hidden state of every token of the row, shape (tokens, size), without gradients.
+
+        Raises:
+            ModelError: this model's prompts cannot be packed.
+        """
         import torch
 
+        if not self.can_pack:
+            what = "hidden states are read of packed prompts, and this base model's cannot be packed"
+            raise ModelError(f"{self._folder}: {what}. Take one whose layers all see everything before them.")
         with torch.inference_mode(), _out_of_memory_named():
             return self._packed_pass(packing)
 
@@ -382,12 +409,17 @@ class LoadedModel:
 
     @contextmanager
     def _attention(self, name: str) -> Iterator[None]:
-        before = self.model.config._attn_implementation
-        self.model.set_attn_implementation(name)
+        """Inside, attention is the function of this name: the layers look it up in their configuration.
+
+        `set_attn_implementation` would look at every module to do the same, twice for each token written.
+        """
+        config = self.model.config
+        before = config._attn_implementation
+        config._attn_implementation = name
         try:
             yield
         finally:
-            self.model.set_attn_implementation(before)
+            config._attn_implementation = before
 
 
 def _wrapped(model: Any, adapter: Adapter) -> Any:
@@ -411,6 +443,12 @@ def _agree(plain: Tensor, packed: Tensor) -> bool:
     """Whether our forward pass gives the same log-odds as the model's own."""
     difference = (packed.diff(dim=1) - plain.diff(dim=1)).abs().max().item()
     return difference <= MAX_SELF_CHECK_DIFFERENCE
+
+
+def _log_probabilities(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Of each row of logits, shape (rows, words), the log-probability of its wanted word, shape (rows,)."""
+    logits = logits.float()
+    return logits.gather(1, wanted[:, None])[:, 0] - logits.logsumexp(dim=1)
 
 
 def _is_over(written: Sequence[int], ends: set[int], n_new: int) -> bool:

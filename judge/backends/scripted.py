@@ -97,13 +97,14 @@ class ScriptedBackend:
 def in_form(reply: str, prompt: Prompt) -> str:
     """A verdict such as [[A]] in the form that the prompt asks for: a plan, scores of 4 and 2, or a grade.
 
-    A prompt that asks for another wording gets the text back as it is. Where one answer is graded alone, it
+    A prompt that asks for another wording gets the text back as it is, and a working goes on from the first
+    line that was begun for it. Where one answer is graded alone, it
     is the first shown: [[A]] is a high grade, [[B]] a low one, so a judge that goes by the place grades all
     answers alike.
     """
     side = VERDICT_OF.get(reply)
     if side is None:
-        return reply
+        return reply.removeprefix(PLANNED) if prompt.reply_start == PLANNED else reply
     if is_graded_alone(prompt):
         return {"A": "[[7.0]]", "B": "[[3.0]]", "C": "[[5.0]]"}[side]
     if prompt.reply_start == "1.":

@@ -18,7 +18,12 @@ from judge.io.writing import write_whole
 from judge.records import sha256_of_json
 
 PACKAGES = ("torch", "transformers", "peft", "tokenizers")
-TOLD = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "ONEDNN_DEFAULT_FPMATH_MODE")
+TOLD = (
+    "ONEDNN_MAX_CPU_ISA",
+    "ATEN_CPU_CAPABILITY",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+)
 """Environment variables that change how numbers are computed."""
 
 WORDS = {"packs": True, "plain": False}

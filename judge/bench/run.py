@@ -33,12 +33,14 @@ def refuse_hopeless(
     """Checks, before hours of judging, that judges can be named and their figures may share a table.
 
     Raises:
-        InputError: one judge learned people's votes, and another one something else.
+        InputError: two judges have one name, or one learned people's votes, and another one something else.
         JudgeError: a judge cannot be made: there is no such adapter, server or base model.
     """
     judges = [Judge.of(options, ledger=ledger, progress=progress, method=method) for _, options in named]
     identities = [judge.identity for judge in judges]
     names = names_of([name for name, _ in named], identities)
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"two judges are named {repeated}. Give each its own name.")
     refuse_mixed(zip(names, (one.adapter for one in identities), strict=True))
 
 

@@ -196,6 +196,7 @@ def summary(adapter: Adapter, width: int) -> str:
         if is_judge(adapter)
         else "those of its rows",
         "Answers": " or ".join(manifest["letters"]),
+        "Fast and slow": manifest.get("dual"),
         "Criteria": "; ".join(criteria_of(adapter)),
         **(parts_of(adapter) or {"LoRA": lora}),
         learned: f"{len(data['train']):,} to learn from, {len(data['held_out']):,} held out",

@@ -11,9 +11,10 @@ import typer
 from judge.cli.console import STYLE, LedgerOption
 from judge.cli.options import takes_judge
 from judge.errors import InputError
-from judge.forms.reading import read_votes
+from judge.forms.reading import read_votes_on
 from judge.options import JudgeOptions
 from judge.review.importing import take_in
+from judge.review.judging import check
 from judge.review.pairindex import opened
 from judge.review.projectfile import guidelines_of, is_project, read_project
 from judge.review.settings import REVIEWS, AppSettings, below, holds_verdicts, start_with
@@ -59,7 +60,8 @@ def review(
         settings = settings_of_project(file, pairs, folder, reviews, ledger, judge)
     else:
         settings = settings_of(file, pairs, folder, reviews, ledger, judge)
-    store = ReviewStore(settings.reviews)  # says now if votes could not be kept
+    check(judge)  # says now what no page could ask
+    store = ReviewStore(settings.reviews)  # and if votes could not be kept
     take_in_votes(settings, store)
     start_with(settings)
     serve(address, port, browser)
@@ -132,7 +134,8 @@ def take_in_votes(settings: AppSettings, store: ReviewStore) -> None:
         return
     index = opened(settings.root / settings.pairs)
     index.read_on(index.n_lines)
-    for name, votes in [(Path(file).name, read_votes(file)) for file in settings.votes]:
+    files = [(Path(file).name, read_votes_on(file, index.every_pair())) for file in settings.votes]
+    for name, votes in files:
         typer.echo(take_in(votes, index.by_id, name, store).words, err=True)
 
 

@@ -32,7 +32,7 @@ def calibrate(
     quiet: QuietOption = False,
 ) -> None:
     """Fit a judge's probabilities to people's votes: for `--calibration` of every command that judges."""
-    from judge.forms.reading import read_pairs, read_votes
+    from judge.forms.reading import read_pairs, read_votes_on
     from judge.io.verdicts import read_verdicts
     from judge.provenance import as_json
     from judge.study.calibrating import calibrate as fit_of
@@ -44,7 +44,7 @@ def calibrate(
 
     check_writable(out, (verdicts, votes, pairs))
     texts = None if pairs is None else read_pairs(pairs, say)
-    fit = fit_of(read_verdicts(verdicts), read_votes(votes), texts, precision)
+    fit = fit_of(read_verdicts(verdicts), read_votes_on(votes, texts), texts, precision)
     write(out, as_json(fit.as_json()) + "\n")
     say(format_fit(fit))
     if out != "-":

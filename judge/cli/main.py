@@ -416,7 +416,7 @@ def _report_on_votes(
     as_json: str | None,
 ) -> None:
     """The report of judges beside people, in every format that was asked for."""
-    from judge.forms.reading import read_votes
+    from judge.forms.reading import read_votes_on
     from judge.metrics import other_metrics
     from judge.study.gallery import galleries_of
     from judge.study.page import Frame
@@ -424,7 +424,7 @@ def _report_on_votes(
 
     if not verdicts:
         raise InputError(f"{name}: there are no verdicts. Write some with `judge run`.")
-    votes = read_votes(votes_path)
+    votes = read_votes_on(votes_path, pairs)
     entrants = entrants_of(verdicts)
     study = study_of(entrants, votes, pairs, others=other_metrics(metrics))
     frame = Frame(f"Judges on {Path(votes_path).name}", f"Verdicts: {name}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from judge.datasets.dataset import Dataset, Wanted, not_empty
 from judge.errors import InputError
-from judge.forms.reading import file_at, read_rows, read_votes, told
+from judge.forms.reading import file_at, read_rows, read_votes_on, told
 from judge.io.labels import ballot_of
 from judge.io.rows import file_name
 from judge.io.usable import UnknownLabel, Unusable, usable
@@ -21,8 +21,9 @@ NO_VOTE = "pair without a vote"
 def read(pairs_path: str | Path, wanted: Wanted, mapping: str = "") -> Dataset:
     """The pairs of the file that have a vote, in its order, and the votes on them.
 
-    `wanted.votes` is a file of votes, of which `wanted.turn` takes some. Where it is "", each pair whose
-    column `gold` is A, B or TIE has one vote; without that column the labels of another tool are the votes.
+    `wanted.votes` is a file of votes. Where it is "", each pair whose column `gold` is A, B or TIE has one
+    vote, on its last turn; without that column the labels of another tool are the votes. `wanted.turn` takes
+    some of them.
 
     Args:
         mapping: which column is what in a file of no known form; that of `outcome` is the votes.
@@ -34,14 +35,17 @@ def read(pairs_path: str | Path, wanted: Wanted, mapping: str = "") -> Dataset:
     read = read_rows(file_at(pairs_path), told, mapping)
     pairs = read.pairs
     if wanted.votes:
-        every = known_votes(read_votes(wanted.votes), pairs, wanted.votes, name)
+        every = known_votes(read_votes_on(wanted.votes, pairs), pairs, wanted.votes, name)
         votes, broken = votes_on_turn(every, pairs, wanted.turn)
         source = f"own pairs, votes of {Path(file_name(wanted.votes)).name}"
     elif read.votes and not any(GOLD in pair.metadata for pair in pairs):
         votes, broken = votes_on_turn(read.votes, pairs, wanted.turn)
         source = "own pairs, labels of the file"
     else:
-        votes, broken = votes_of_gold(pairs, name, read.left_out)
+        every, unlabelled = votes_of_gold(pairs, name, read.left_out)
+        labelled = {vote.pair_id for vote in every}
+        votes, others = votes_on_turn(every, [pair for pair in pairs if pair.id in labelled], wanted.turn)
+        broken = unlabelled + others
         source = f"own pairs, column {GOLD}"
     voted = {vote.pair_id for vote in votes}
     return not_empty(
@@ -109,4 +113,5 @@ def gold_vote(pair: Pair) -> HumanVote:
     ballot = ballot_of(label)
     if ballot is None:
         raise UnknownLabel(f"{GOLD} is not {', '.join(Outcome)}", label)
-    return HumanVote(pair.id, GOLD, Ballot(ballot.outcome.value), category=pair.category)
+    turn = sum(message.role == "user" for message in pair.conversation_a)
+    return HumanVote(pair.id, GOLD, Ballot(ballot.outcome.value), turn=turn, category=pair.category)

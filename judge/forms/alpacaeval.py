@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from judge.forms.answers import compared, sides_apart
-from judge.forms.conversation import Conversation, asked
+from judge.forms.conversation import Conversation, asked, refuse_unreadable
 from judge.forms.form import (
     Answer,
     Answers,
@@ -102,6 +102,7 @@ def annotated(entry: Entry) -> Comparison:
     cells = entry.cells
     if not any(name in cells for name in OUTPUTS):
         raise Wrong(f"found {found(cells)}. {NEEDED}")
+    refuse_unreadable(cells)
     before = question_of(cells)
     first, second = (output_of(cells, name) for name in OUTPUTS)
     labels = Labels()
@@ -121,6 +122,7 @@ def answer_of(entry: Entry) -> Answer:
     cells = entry.cells
     if "instruction" not in cells and "output" not in cells:
         raise Wrong(f"found {found(cells)}. {NEEDED}")
+    refuse_unreadable(cells)
     return Answer(
         question_of(cells),
         output_of(cells, "output"),

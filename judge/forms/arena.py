@@ -6,6 +6,7 @@ arXiv:2306.05685), lmsys/lmsys-arena-human-preference-55k, lmarena-ai/arena-huma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from judge.forms.form import (
     rest_of,
     with_metadata,
 )
-from judge.forms.winners import ballot_of, flagged
+from judge.forms.winners import flagged, named_ballot
 from judge.io.criteria import criteria_in
 from judge.io.rows import Wrong, found
 from judge.io.usable import Unusable
@@ -42,6 +43,7 @@ USED = (
     *("system", "criteria"),
     "full_conversation",  # all turns of a session, by other models too
 )
+TURN = re.compile(r"\s*([0-9]{1,9})(\.0+)?\s*")
 NEEDED = (
     "An arena's vote needs winner, and conversation_a and conversation_b or prompt, response_a, response_b."
 )
@@ -95,7 +97,7 @@ def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
 def winner_of(cells: Mapping[str, Any]) -> Ballot | None:
     if "winner" not in cells:
         return flagged(cells, FLAGS)
-    return ballot_of(
+    return named_ballot(
         cells["winner"], optional_name(cells.get("model_a")), optional_name(cells.get("model_b"))
     )
 
@@ -104,17 +106,26 @@ def sides_of(cells: Mapping[str, Any]) -> tuple[Side, Side]:
     """Both sides, up to the turn that the row says was judged."""
     under = Conversation((), optional_name(cells.get("system")))
     names = next((names for names in CONVERSATIONS if any(name in cells for name in names)), None)
-    if names:
-        both = [up_to(conversation_of(cells.get(name), name), cells.get("turn")) for name in names]
-    else:
-        both = spoken(cells)
+    both = [conversation_of(cells.get(name), name) for name in names] if names else spoken(cells)
+    if names or len(both[0].messages) > 2:  # one question and its answer are what was judged, whatever turn
+        both = [up_to(one, turn_of(cells.get("turn"))) for one in both]
     models = [optional_name(cells.get(name)) for name in ("model_a", "model_b")]
     return Side(under.then(both[0]), models[0]), Side(under.then(both[1]), models[1])
 
 
-def up_to(conversation: Conversation, turn: Any) -> Conversation:
-    """The conversation to the answer of a turn: a vote on turn 1 has not seen turn 2."""
-    if isinstance(turn, bool) or not isinstance(turn, int) or turn < 1:
+def turn_of(value: Any) -> int | None:
+    """The number of the turn that was judged, which a table may have as 2.0; None where none is named."""
+    if value is None or value == "":
+        return None
+    number = TURN.fullmatch(str(value))
+    if number is None or int(number[1]) < 1:
+        raise Unusable("an unknown turn")
+    return int(number[1])
+
+
+def up_to(conversation: Conversation, turn: int | None) -> Conversation:
+    """The conversation to the answer of a turn, None being the last: a vote on turn 1 has not seen turn 2."""
+    if turn is None:
         return conversation
     asked = [at for at, message in enumerate(conversation.messages) if message.role == "user"]
     if len(asked) < turn:

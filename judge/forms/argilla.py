@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from judge.forms.fields import question_field, sides_of
+from judge.forms.conversation import refuse_unreadable
+from judge.forms.fields import are_a_and_b, question_field, sides_of
 from judge.forms.form import (
     Comparison,
     Entry,
@@ -59,22 +60,23 @@ def comparison_of(entry: Entry) -> Comparison:
     if not recognises(cells):
         raise Wrong(f"found {found(cells)}. {NEEDED}")
     has_fields = isinstance(cells.get("fields"), Mapping)
-    names, (first, second) = sides_of(
-        cells["fields"] if has_fields else cells, "fields" if has_fields else ""
-    )
+    fields = cells["fields"] if has_fields else cells
+    refuse_unreadable(fields)
+    names, (first, second) = sides_of(fields, "fields" if has_fields else "")
     labels = Labels()
     for user, value, status in responses_of(cells):
         labels.add(partial(said, value, status, names), "" if user is None else str(user))
     if cells.get("suggestions"):
         labels.left_out.append("vote: a suggestion, which no person made")
     metadata = cells.get("metadata")
-    others = rest_of(cells["fields"], *names, question_field(cells["fields"]) or "") if has_fields else {}
+    others = rest_of(fields, *names, question_field(fields) or "") if has_fields else {}
     return Comparison(
         first,
         second,
         labels,
         id=given_id(cells) or given_id({"id": cells.get("external_id")}),
         metadata=others | (rest_of(metadata) if isinstance(metadata, Mapping) else {}),
+        is_in_order=are_a_and_b(names),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -10,19 +9,17 @@ from typing import Any
 from judge.errors import InputError
 from judge.forms.conversation import Conversation, asked, conversation_of, messages_or_as_is
 from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, each, imported, optional_name
-from judge.forms.winners import ballot_of
+from judge.forms.winners import named_ballot
 from judge.io.criteria import criteria_in
 from judge.io.pairs import LONG_FORM, SHORT_FORM, without_bytes
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
-from judge.records import Ballot
 
 NAME = "columns"
 KNOWN = (
     *(*SHORT_FORM, *LONG_FORM, "id", "category", "reference", "system", "criteria"),
     *("outcome", "voter", "model_a", "model_b"),
 )
-NUMBER = re.compile(r"-?[0-9.]+|True|False")
 ABSENT = object()
 EXAMPLE = "--map prompt=question,response_a=old,response_b=new"
 
@@ -69,7 +66,7 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
     labels = Labels()
     answers = [columns.get(name) for name in SHORT_FORM[1:]]  # a label may say which column is better
     names = answers if given.get("outcome") in answers else models
-    labels.add(lambda: outcome_of(given.get("outcome"), *names), optional_name(given.get("voter")) or "")
+    labels.add(lambda: named_ballot(given.get("outcome"), *names), optional_name(given.get("voter")) or "")
     used = {path.partition(".")[0] for path in columns.values()} | set(columns.values())
     return Comparison(
         Side(a, models[0]),
@@ -82,13 +79,6 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
         is_in_order=True,
         criteria=criteria_in(given),
     )
-
-
-def outcome_of(value: Any, first: str | None, second: str | None) -> Ballot | None:
-    """What a label says. A number is refused: files count answers from 0 or from 1, or mean yes and no."""
-    if NUMBER.fullmatch(str(value)) and value not in (first, second):
-        raise Unusable("a number, which may mean either answer")
-    return ballot_of(value, first, second)
 
 
 def refuse_unknown(entries: Sequence[Entry], paths: Iterable[str]) -> None:

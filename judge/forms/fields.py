@@ -67,6 +67,11 @@ def answer_fields(fields: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+def are_a_and_b(names: tuple[str, str]) -> bool:
+    """Whether the fields of the two answers are called a and b, such as response_a and response_b."""
+    return names[0].lower().endswith("a")
+
+
 def question_of(value: Any, name: str) -> Conversation:
     value = messages_or_as_is(value)
     if isinstance(value, list) or (isinstance(value, str) and is_transcript(value)):

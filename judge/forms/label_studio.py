@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from judge.forms.fields import question_field, sides_of
+from judge.forms.conversation import refuse_unreadable
+from judge.forms.fields import are_a_and_b, question_field, sides_of
 from judge.forms.form import (
     Comparison,
     Entry,
@@ -53,12 +54,15 @@ def comparison_of(entry: Entry) -> Comparison:
         raise Wrong(f"found {found(cells)}. {NEEDED}")
     if not is_task(cells):
         return minimal(cells)
+    refuse_unreadable(cells["data"])
     names, (first, second) = sides_of(cells["data"], "data")
     labels = Labels()
     for annotation in cells["annotations"]:
         labels.add(partial(annotated, annotation, names), voter_of(annotation))
     metadata = rest_of(cells["data"], *names, question_field(cells["data"]) or "")
-    return Comparison(first, second, labels, id=given_id(cells), metadata=metadata)
+    return Comparison(
+        first, second, labels, id=given_id(cells), metadata=metadata, is_in_order=are_a_and_b(names)
+    )
 
 
 def annotated(annotation: Any, names: tuple[str, str]) -> Ballot | None:
@@ -91,12 +95,15 @@ def voter_of(annotation: Any) -> str:
 
 def minimal(cells: Mapping[str, Any]) -> Comparison:
     """A row of JSON-MIN or CSV: the fields, and one annotation under the name of its tag."""
+    refuse_unreadable(cells)
     names, (first, second) = sides_of(cells, "")
     tag, label = minimal_label(cells)
     labels = Labels()
     labels.add(lambda: ballot_of(label, *names), optional_name(cells["annotator"]) or "")
     metadata = rest_of(cells, *names, question_field(cells) or "", *MINIMAL, *TIMES, "id", tag)
-    return Comparison(first, second, labels, id=given_id(cells), metadata=metadata)
+    return Comparison(
+        first, second, labels, id=given_id(cells), metadata=metadata, is_in_order=are_a_and_b(names)
+    )
 
 
 def minimal_label(cells: Mapping[str, Any]) -> tuple[str, Any]:

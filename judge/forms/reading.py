@@ -12,6 +12,7 @@ from judge.errors import InputError
 from judge.forms import FORMS, OURS, columns
 from judge.forms.form import Entry, Form, Imported
 from judge.forms.inspect_log import ZIP_MAGIC, unzipped
+from judge.forms.matching import is_named_by_texts, matched
 from judge.io.content import JSON, PARQUET, TABLE
 from judge.io.pairs import pairs_of
 from judge.io.rows import (
@@ -79,13 +80,52 @@ def pairs_in(file: File, path: str | Path, say: Say = told, mapping: str = "") -
 def read_votes(path: str | Path, say: Say = told) -> list[HumanVote]:
     """The votes of a file: votes of our own, or the labels in a file of another tool; "-" is standard input.
 
-    A file of our own may be empty. Whether the pairs exist is not checked.
+    A file of our own may be empty. Whether the pairs exist is not checked. Labels of another tool are votes
+    on the pairs that `read_pairs` makes of the same file; `read_votes_on` puts them on pairs of another one.
 
     Raises:
         BadLines: some rows are not votes, or repeat the voter, pair and turn of an earlier row.
         InputError: the file as a whole cannot be read, or another tool's has no label.
     """
+    read = votes_in(file_at(path), say)
+    return list(read.votes) if isinstance(read, Imported) else read
+
+
+def read_votes_on(path: str | Path, pairs: Iterable[Pair] | None, say: Say = told) -> list[HumanVote]:
+    """The votes of a file in the terms of these pairs; whether all are on one of them is not checked.
+
+    Votes of our own are on a pair by its id. Labels of another tool are on a pair by its texts, and are
+    turned round where the answers stand the other way; those on other texts than the pair of their id are
+    left out, and `say` is told which.
+
+    Args:
+        pairs: what is voted on; None where only ids are known. Looked at for labels of another tool alone.
+
+    Raises:
+        BadLines, InputError: as `read_votes`; or a hash says which answer is a, and `pairs` is None; or no
+            vote is left.
+    """
     file = file_at(path)
+    read = votes_in(file, say)
+    if not isinstance(read, Imported):
+        return read
+    if pairs is None:
+        refuse_hashed(file, read)
+        return list(read.votes)
+    found = matched(read, pairs)
+    others = some_of(found.others)
+    if not found.votes:
+        raise InputError(
+            f"{file.name}: no vote is on one of the pairs: those of the same ids have other texts ({others})."
+        )
+    if found.left_out:
+        which = f" ({others})" if others else ""
+        say(f"{file.name}: on these pairs {counts_in_words(found.left_out)}{which} left out.")
+    return list(found.votes)
+
+
+def votes_in(file: File, say: Say) -> list[HumanVote] | Imported:
+    """The votes in a file's rows, or what another tool's file is read as. Raises as `read_votes`."""
     name = form_among(file.rows)
     if name is None:
         return votes_of(file.rows, file.kind)
@@ -95,7 +135,17 @@ def read_votes(path: str | Path, say: Say = told) -> list[HumanVote]:
         raise InputError(
             f"{file.name}: read as {FORMS[name].title}, and there are no votes in it (left out: {left_out})."
         )
-    return list(read.votes)
+    return read
+
+
+def refuse_hashed(file: File, read: Imported) -> None:
+    """Raises InputError where the votes' ids do not say which answer is a, and the file does not either."""
+    voted = {vote.pair_id for vote in read.votes}
+    if not read.is_in_order and not all(is_named_by_texts(pair) for pair in read.pairs if pair.id in voted):
+        raise InputError(
+            f"{file.name}: it calls no answer a, so that its votes fit pairs by their texts alone. Give the "
+            "pairs, too: --pairs FILE."
+        )
 
 
 def read_rows(file: File, say: Say, mapping: str = "") -> Imported:

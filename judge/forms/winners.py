@@ -1,4 +1,4 @@
-"""Who won, in all spellings: model_a, A, left, response-1; tie, both_bad, tie (bothbad); 1 and 0."""
+"""Who won, in all spellings: model_a, A, left, response-1; tie, both_bad, tie (bothbad)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ FIRST = re.compile(rf"{NAME}(?:a|1|left|first)(?: (?:is better|wins))?")
 SECOND = re.compile(rf"{NAME}(?:b|2|right|second)(?: (?:is better|wins))?")
 TIES = frozenset({"tie", "ties", "tied", "draw", "equal", "equally good", "same", "both", "both good", "c"})
 BOTH_BAD = frozenset({"both bad", "bothbad", "neither", "none", "both are bad", "bad"})
+
+
+NUMBER = re.compile(r"-?[0-9.]+|True|False")
 
 
 def ballot_of(value: Any, first: str | None = None, second: str | None = None) -> Ballot | None:
@@ -45,6 +48,13 @@ def ballot_of(value: Any, first: str | None = None, second: str | None = None) -
     if SECOND.fullmatch(word):
         return Ballot.B
     raise Unusable(f"an unknown winner {shown(value)}")
+
+
+def named_ballot(value: Any, first: str | None = None, second: str | None = None) -> Ballot | None:
+    """The same of a label in words. A number is refused: files count from 0 or from 1, or mean yes and no."""
+    if NUMBER.fullmatch(str(value)) and value not in (first, second):
+        raise Unusable("a number, which may mean either answer")
+    return ballot_of(value, first, second)
 
 
 def flagged(cells: Mapping[str, Any], flags: Mapping[str, Ballot]) -> Ballot | None:

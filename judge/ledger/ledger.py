@@ -127,7 +127,10 @@ class JudgeSummary:
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """Counts of imported readings: new, already there, and different from what is there (which stays)."""
+    """Counts of imported readings: new, already there, and different from what is there (which stays).
+
+    A readable one is new where what is there could not be read.
+    """
 
     added: int
     known: int
@@ -339,6 +342,8 @@ class Ledger:
 
     def load(self, paths: Iterable[Path]) -> ImportCounts:
         """Import shards, all or none. A reading already there stays; one that differs from it is counted.
+
+        A readable one takes the place of one that could not be read, as in `record`.
 
         Steps of a shard join a reading that was there without them.
 
@@ -609,11 +614,14 @@ def _register(db: sqlite3.Connection, identity: Identity) -> int:
 
 
 def _insert(db: sqlite3.Connection, judge: int, row: ReadingRow) -> str:
-    """Adds the row if its place is free; the field of `ImportCounts` that it counts in."""
+    """Adds the row if its place is free or not readable; the field of `ImportCounts` that it counts in."""
     if db.execute(INSERT, (judge, *row)).rowcount:
         return "added"
     query = f'SELECT {READING_COLUMNS} FROM readings WHERE judge = ? AND content = ? AND "order" = ?'
     held = ReadingRow._make(db.execute(query, (judge, row.content, row.order)).fetchone())
+    if held.choice is None and row.choice is not None:
+        db.execute(INSERT_OVER_UNPARSED, (judge, *row))
+        return "added"
     if not _is_same_reading(held, row):
         return "differing"
     if has_words(row.steps) and not has_words(held.steps):

@@ -202,7 +202,8 @@ def load_method(
         )
     if method not in (*LEARNED, *DUAL) and backend.engine.adapter != NO_ADAPTER:
         raise InputError(
-            f"--method {name} judges with the bare base model: an adapter belongs to {' or '.join(LEARNED)}."
+            f"--method {name} judges with the bare base model: an adapter belongs to "
+            f"{', '.join((*LEARNED, *DUAL[:-1]))} or {DUAL[-1]}."
         )
     if settings.slow_above != DEFAULTS.slow_above and method != DUAL[2]:
         raise InputError(

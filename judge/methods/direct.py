@@ -48,10 +48,11 @@ def render_direct(pair: Pair, order: Order, ties: bool) -> Prompt:
 def choose_letters(backend: Backend, prompts: Sequence[Prompt], ties: bool) -> list[Reading]:
     """One reading a prompt, from the probabilities of the allowed letters."""
     chosen = backend.choose(prompts, tuple(letters_of(ties)))
-    return [_reading(prompt, one, ties) for prompt, one in zip(prompts, chosen, strict=True)]
+    return [reading_of(prompt, one, ties) for prompt, one in zip(prompts, chosen, strict=True)]
 
 
-def _reading(prompt: Prompt, chosen: ChoiceProbabilities | Unparsed, ties: bool) -> Reading:
+def reading_of(prompt: Prompt, chosen: ChoiceProbabilities | Unparsed, ties: bool) -> Reading:
+    """The reading that the probabilities of the allowed letters are."""
     if isinstance(chosen, Unparsed):
         return chosen
     letters = letters_of(ties)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from judge.backends import Backend, ChoiceProbabilities, Completion
+from judge.backends import Backend, ChoiceProbabilities, Completion, with_likelihoods
+from judge.errors import ModelError, PromptTooLong
 from judge.methods import DEFAULTS, MethodSettings
 from judge.methods.asking import (
     WRITING,
@@ -19,16 +20,21 @@ from judge.methods.asking import (
     reading_name,
     sampling_of,
 )
-from judge.methods.direct import choose_letters
+from judge.methods.direct import choose_letters, reading_of
 from judge.progress import Progress, silent
 from judge.prompts import fill
+from judge.prompts.parsing import spoken
 from judge.prompts.working import PLAN, Weighed, parse_working
 from judge.records import FAST_OR_SLOW, Identity, Judgment, Order, Pair, Prompt, Reading, Step, Unparsed
 
 TEMPLATE = "dual"
 MAX_NEW_TOKENS = 512
 
+AT_ONCE = "[["
+"""What a reply begins with that is the verdict at once; a working begins with `PLAN`."""
+
 Items = Sequence[tuple[Pair, Order]]
+Chosen = ChoiceProbabilities | Unparsed
 
 
 class Dual:
@@ -87,23 +93,40 @@ class DualAuto(DualSlow):
         return replace(made, decoding=f"{made.decoding}; {PLAN} above {self.slow_above:g}")
 
     def read(self, items: Items) -> list[Reading]:
-        prompts = self.prompts(items)
-        starts = [prompt.reply_start for prompt in prompts[:1]]
-        bare = [replace(one, reply_start="", reply_end="") for one in prompts]
-        found = self.backend.choose(bare, (*starts, PLAN)) if items else []
-        readings: dict[int, Reading] = {n: one for n, one in enumerate(found) if isinstance(one, Unparsed)}
-        p_slow = {
-            n: one.probabilities[1] for n, one in enumerate(found) if isinstance(one, ChoiceProbabilities)
-        }
+        begun, verdicts = self.begun(self.prompts(items))
+        readings: dict[int, Reading] = {n: one for n, one in enumerate(begun) if isinstance(one, Unparsed)}
+        ways = {n: one for n, one in enumerate(begun) if isinstance(one, ChoiceProbabilities)}
         for is_slow, method in ((False, Dual), (True, DualSlow)):
-            numbers = [number for number, p in p_slow.items() if (p > self.slow_above) is is_slow]
+            numbers = [n for n, way in ways.items() if (way.probabilities[1] > self.slow_above) is is_slow]
             if not numbers:
                 continue
-            read = method.read(self, [items[number] for number in numbers])
+            if verdicts is None or is_slow:
+                read = method.read(self, [items[n] for n in numbers])
+            else:
+                read = [verdicts[n] for n in numbers]
             for number, reading in zip(numbers, read, strict=True):
-                steps = (choice_of(is_slow, p_slow[number]), *reading.steps)
-                readings[number] = replace(reading, steps=steps)
+                readings[number] = begun_by(ways[number], is_slow, reading)
         return [readings[number] for number in range(len(items))]
+
+    def begun(self, prompts: Sequence[Prompt]) -> tuple[list[Chosen], list[Reading] | None]:
+        """How each reply would begin, by the probabilities of `AT_ONCE` and `PLAN`; and each verdict at once.
+
+        An engine that knows how likely any word is tells both in one pass, in which it reads a prompt once.
+        Others are asked how replies begin, and None stands for the verdicts.
+        """
+        bare = [replace(one, reply_start="", reply_end="") for one in prompts]
+        letters, ways = tuple(letters_of(self.ties)), (AT_ONCE, PLAN)
+        if prompts and with_likelihoods(self.backend) is not None:
+            try:
+                found = self.backend.choose([*bare, *prompts], (*letters, *ways))
+                begun = [among(one, slice(len(letters), None)) for one in found[: len(bare)]]
+                told = [among(one, slice(len(letters))) for one in found[len(bare) :]]
+            except (ModelError, PromptTooLong, ZeroDivisionError):
+                pass  # asked apart: a tokenizer may join a choice to the other's beginning
+            else:
+                both = zip(prompts, told, strict=True)
+                return begun, [reading_of(prompt, one, self.ties) for prompt, one in both]
+        return (self.backend.choose(bare, ways) if prompts else []), None
 
 
 def render_dual(pair: Pair, order: Order, ties: bool) -> Prompt:
@@ -117,7 +140,7 @@ def verdict_of(start: str, reply: Completion | Unparsed, ties: bool) -> Reading:
         return reply
     letters = letters_of(ties)
     raw = start + reply.text
-    working = parse_working(raw, reply.is_ended, tuple(letters))
+    working = parse_working(start + spoken(reply.text).lstrip(), reply.is_ended, tuple(letters))
     if isinstance(working, Unparsed):
         told = reply.tokens_in, reply.tokens_out, reply.is_trimmed
         return Unparsed(working.reason, raw, *told, cut=reply.cut)
@@ -133,9 +156,33 @@ def verdict_of(start: str, reply: Completion | Unparsed, ties: bool) -> Reading:
     )
 
 
-def choice_of(is_slow: bool, p_slow: float) -> Step:
+def among(chosen: Chosen, places: slice) -> Chosen:
+    """The same of some of the choices alone. Raises ZeroDivisionError where none of them is likely at all."""
+    if isinstance(chosen, Unparsed):
+        return chosen
+    some = chosen.probabilities[places]
+    return replace(chosen, probabilities=tuple(one / sum(some) for one in some))
+
+
+def begun_by(way: ChoiceProbabilities, is_slow: bool, reading: Reading) -> Reading:
+    """The reading with the choice of its way as its first step.
+
+    The first word is the reading's own, so that it costs nothing more, except on a server that wrote a reply
+    to tell it: then that reply counts too.
+    """
+    cost = (way.tokens_in, way.tokens_out) if way.raw else (0, 0)
+    return replace(
+        reading,
+        tokens_in=reading.tokens_in + cost[0],
+        tokens_out=reading.tokens_out + cost[1],
+        steps=(choice_of(is_slow, way.probabilities[1], *cost), *reading.steps),
+    )
+
+
+def choice_of(is_slow: bool, p_slow: float, tokens_in: int = 0, tokens_out: int = 0) -> Step:
     """The choice of a way as a step, so that it is seen what was chosen and how surely."""
-    return Step(FAST_OR_SLOW, f"{'slow' if is_slow else 'fast'}: P(slow) {p_slow:.4f}", 0, 0)
+    said = f"{'slow' if is_slow else 'fast'}: P(slow) {p_slow:.6f}"
+    return Step(FAST_OR_SLOW, said, tokens_in, tokens_out)
 
 
 def step_on(one: Weighed) -> Step:

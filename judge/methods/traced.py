@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from judge.methods.asking import letters_of, pair_values, reading_name
+from judge.methods.bsm import whole_weights
 from judge.methods.dual import render_dual
 from judge.prompts import fill, plain
 from judge.prompts.parsing import spoken
@@ -68,18 +69,22 @@ def working_in(reading: Judgment, ties: bool) -> Working | Unparsed:
     letter = next((each for each, meant in letters_of(ties).items() if meant is reading.choice), None)
     if letter is None:
         return Unparsed(TIED, raw=reading.raw)
-    weighed = [weighed_by(step) for step in reading.steps if step.scores is not None]
+    scored = [step for step in reading.steps if step.scores is not None]
+    weighed = [weighed_by(step) for step in scored]
     if not weighed or None in weighed:
         return Unparsed(NO_SCORES, raw=reading.raw)
-    given = tuple(one for one in weighed if one is not None)
-    if choice_of_sums(given) is not reading.choice:
+    if choice_of_sums(scored) is not reading.choice:
         return Unparsed(OTHER_SUMS, raw=reading.raw)
-    return Working(given, letter)
+    return Working(tuple(one for one in weighed if one is not None), letter)
 
 
-def choice_of_sums(weighed: Sequence[Weighed]) -> Choice:
-    """What the scores add up to; equal sums are a tie."""
-    first, second = (sum(one.scores[side] for one in weighed if one.scores) for side in (0, 1))
+def choice_of_sums(scored: Sequence[Step]) -> Choice:
+    """What the scores of these steps add up to, each as often as its weight says; equal sums are a tie."""
+    weights = whole_weights([step.weight for step in scored])
+    first, second = (
+        sum(times * step.scores[side] for times, step in zip(weights, scored, strict=True) if step.scores)
+        for side in (0, 1)
+    )
     return Choice.TIE if first == second else Choice.FIRST if first > second else Choice.SECOND
 
 

@@ -180,10 +180,10 @@ def band_for(odds: Odds, p_a: Floats, precision: float) -> Band | None:
 
 
 def votes_needed(gain: Estimate) -> int | None:
-    """How many votes like these would tell such a gain from none; None if these do, or no number would."""
+    """How many votes like these would show such a gain; None if these do, or none would, of a loss too."""
     if gain.value is None or gain.low is None or gain.high is None or not gain.low <= 0 <= gain.high:
         return None
-    if gain.value == 0:
+    if gain.value <= 0:
         return None
     reach = (gain.high - gain.low) / 2
     needed = max(gain.n + 1, math.ceil(gain.n * (reach / gain.value) ** 2))

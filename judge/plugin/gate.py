@@ -1,8 +1,11 @@
 """The gate of a suite: whether new answers are worse than approved ones, by their win rate and its interval.
 
-A case scores 1 where the new answer wins, 0 where the approved one does, and one half for a tie. Cases that
-belong together (of one prompt, or of one parametrized test) form a cluster: they are not independent of each
-other, and count as one in the width of the interval.
+A case scores 1 where the new answer wins, 0 where the approved one does, and one half for a tie. Cases with
+the same first question, or with one name of a cluster that was given to them, form a cluster: they are not
+independent of each other, and count as one in the width of the interval.
+
+A gate that may stop early tests the mean of the clusters' win rates, in which every cluster counts once; any
+other the win rate, in which every case does.
 """
 
 from __future__ import annotations
@@ -49,7 +52,8 @@ class GateResult:
     """What came of a gate.
 
     `win_rate` and its interval from `low` to `high` are shares; `n_needed` is how many cases would have
-    settled it at this win rate, None if it is settled or no number would settle it.
+    settled it at this win rate, None if it is settled or no number would settle it. `is_by_cluster` says that
+    rate and interval are those of the mean of the clusters' win rates.
     """
 
     finding: GateFinding
@@ -60,6 +64,7 @@ class GateResult:
     n_cases: int
     n_clusters: int
     n_needed: int | None = None
+    is_by_cluster: bool = False
 
 
 def margin_of(text: str) -> float:
@@ -109,7 +114,13 @@ def lack_of_evidence(n_readable: int, n: int, least: float, n_skipped: int = 0) 
     return ""
 
 
-def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level: float = LEVEL) -> GateResult:
+def gate(
+    scores: Sequence[float],
+    clusters: Sequence[str],
+    margin: float,
+    level: float = LEVEL,
+    is_by_cluster: bool = False,
+) -> GateResult:
     """Whether the win rate is below one half less the margin, by its two-sided interval.
 
     WORSE if and only if the whole interval lies below one half less the margin; NOT_WORSE if it lies above.
@@ -117,11 +128,14 @@ def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level:
     Args:
         scores: of each case, 0, 0.5 or 1.
         clusters: the cluster of each case.
+        is_by_cluster: every cluster counts once, however many cases it has.
 
     Raises:
         ValueError: there are no cases, or there are more or fewer clusters than scores.
     """
     sums, counts = by_cluster(scores, clusters)
+    if is_by_cluster:
+        sums, counts = sums / counts, np.ones_like(counts)
     low, high = (float(end) for end in interval(sums, counts, level))
     win_rate = float(sums.sum() / counts.sum())
     bound = EVEN_RATE - margin
@@ -135,6 +149,7 @@ def gate(scores: Sequence[float], clusters: Sequence[str], margin: float, level:
         len(scores),
         len(sums),
         n_needed(win_rate, (high - low) / 2, bound, len(scores)) if finding is GateFinding.UNCLEAR else None,
+        is_by_cluster,
     )
 
 
@@ -193,24 +208,32 @@ def n_needed(win_rate: float, reach: float, bound: float, n_cases: int) -> int |
 def sequential_gate(
     scores: Sequence[float], clusters: Sequence[str], margin: float, is_complete: bool
 ) -> GateResult | None:
-    """What the cases so far show for certain; None if more of them are needed.
+    """What the cases so far show for certain of the mean of the clusters' win rates; None if more are needed.
 
     After every cluster an anytime-valid interval (99 %) may settle it; once `is_complete`, the interval at
     the end (96 %) does. Both errors together are at most those of one interval of 95 %.
 
     Args:
-        scores, clusters: as in `gate`, in the order of the suite, each cluster whole.
+        scores, clusters: as in `gate`, each cluster whole, in an order in which the first are like the rest.
     """
     sums, counts = by_cluster(scores, clusters)
-    low, high = confidence_sequence(sums / counts)
+    rates = sums / counts
+    low, high = confidence_sequence(rates)
     bound = EVEN_RATE - margin
     settled = np.flatnonzero((high < bound) | (low >= bound))
     if len(settled):
         n = int(settled[0])
         finding = finding_of(float(low[n]), float(high[n]), bound)
-        n_cases, seen = int(counts[: n + 1].sum()), float(sums[: n + 1].sum())
-        return GateResult(finding, margin, seen / n_cases, float(low[n]), float(high[n]), n_cases, n + 1)
-    return gate(scores, clusters, margin, LAST_LEVEL) if is_complete else None
+        return early_result(finding, margin, rates[: n + 1], low[n], high[n], int(counts[: n + 1].sum()))
+    return gate(scores, clusters, margin, LAST_LEVEL, is_by_cluster=True) if is_complete else None
+
+
+def early_result(
+    finding: GateFinding, margin: float, rates: Floats, low: float, high: float, n_cases: int
+) -> GateResult:
+    """What the clusters with these win rates settled."""
+    mean = float(rates.mean())
+    return GateResult(finding, margin, mean, float(low), float(high), n_cases, len(rates), is_by_cluster=True)
 
 
 def confidence_sequence(values: Floats, level: float = STOPPING_LEVEL) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.plugin.gate import EVEN_RATE, Bets, GateFinding, GateResult, finding_of
+from judge.plugin.gate import EVEN_RATE, Bets, GateFinding, GateResult, early_result, finding_of
 
 KEPT = 16
 """The bets after each so many clusters are kept to go back to: 7 kB each."""
@@ -60,7 +60,7 @@ class GrowingSuite:
         self._kept = [self._bets]
 
     def take(self, test: str, cases: Sequence[Case]) -> None:
-        """Takes the cases of a test, in place of those of an earlier try."""
+        """Takes the cases of a test, in place of those of an earlier phase or try."""
         arrival = self._arrivals.setdefault(test, len(self._arrivals))
         key = (self._places.get(test, len(self._places)), arrival)
         at = bisect_left(self._order, key)
@@ -129,6 +129,5 @@ class GrowingSuite:
 
     def _found(self, finding: GateFinding, low: float, high: float) -> GateResult:
         seen = self._stretches[: self._bets.n]
-        n_cases = sum(stretch.n for stretch in seen)
-        win_rate = sum(stretch.total for stretch in seen) / n_cases
-        return GateResult(finding, self._margin, win_rate, low, high, n_cases, len(seen))
+        rates = np.asarray([stretch.total / stretch.n for stretch in seen])
+        return early_result(finding, self._margin, rates, low, high, sum(stretch.n for stretch in seen))

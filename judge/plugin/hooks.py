@@ -34,10 +34,10 @@ TEXTS = {
     "ledger": "File of the ledger; by default in the user's cache.",
     "calibration": "File of `judge calibrate`; what it leaves undecided is no evidence either way.",
     "criteria": "File of criteria for all comparisons that have none of their own; checklist judges by them.",
-    "report": "Write an HTML report of all comparisons.",
+    "report": "Write an HTML report of all comparisons, a file that ends in .html.",
 }
 FLAGS = {
-    "sequential": "Stop judging as soon as the gate is settled.",
+    "sequential": "Stop judging as soon as the gate is settled; judge tests come last, in a mixed order.",
     "no-cache": "Judge everything again and keep nothing.",
     "update-baseline": "Approve the new answers: write them beside the tests instead of judging them.",
 }
@@ -103,12 +103,25 @@ def settings_in(config: pytest.Config) -> dict[str, Any]:
     for name in (*TEXTS, *FLAGS):
         value = config.getoption(key_of(name))
         if value is None and name != "update-baseline":
-            value = config.getini(key_of(name))
+            value = ini_value(config, name)
         if value:
             given[key_of(name).removeprefix("judge_")] = value
     if config.getoption("judge_gate") == "":  # --judge-gate= is a run without the ini file's gate
         given.pop("sequential", None)
+    if hasattr(config, "workerinput"):  # a worker writes no report, and its folder may be elsewhere
+        given.pop("report", None)
     return given
+
+
+def ini_value(config: pytest.Config, name: str) -> Any:
+    """What the ini file says. Files are named from its folder, wherever pytest is started."""
+    value = config.getini(key_of(name))
+    if not value or name in FLAGS:
+        return value
+    from judge.plugin.inifiles import from_folder
+
+    folder = config.inipath.parent if config.inipath else config.invocation_params.dir
+    return from_folder(folder, name, value)
 
 
 DRY = ("collectonly", "setupplan", "setuponly", "showfixtures", "show_fixtures_per_test", "cacheshow")
@@ -141,9 +154,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return CaseFile.from_parent(parent, path=file_path, run=run_of(parent.config))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if any(map(is_judged, items)):
-        run_of(config)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Any:
+    result = yield  # plugins that shuffle keep the tests of a file together, so ours is the last word
+    if any(map(is_judged, items)) and run_of(config).settings.sequential:
+        from judge.plugin.order import in_mixed_order
+
+        items[:] = in_mixed_order(items, is_judged)
+    return result
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -184,10 +202,10 @@ def judged(request: pytest.FixtureRequest) -> Any:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
-    if is_in_use(item.config) and report.when == "call":
+    if is_in_use(item.config):  # fixtures compare too, before and after the call
         from judge.plugin.judging import told_of
 
-        if told := told_of(item):
+        if told := told_of(item, report):
             report.judge = told  # travels with the report from a worker to the controller
     return report
 

@@ -1,9 +1,11 @@
-"""Ini files beside the one in force: whether a gate in one of them was lost."""
+"""Ini files: which files the one in force names, and whether a gate in another one was lost."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+from judge.io.files import at_home
 
 INI_FILES = (
     "pytest.toml",
@@ -15,6 +17,25 @@ INI_FILES = (
     "setup.cfg",
 )
 A_GATE = re.compile(r"^[^#;\n]*\bjudge[_-]gate\b", re.MULTILINE)
+FILES = ("ledger", "calibration", "criteria", "report")
+"""The settings that are files."""
+
+SERVERS = ("server:", "judge:")
+"""What stands before an address, or before a file of addresses."""
+
+
+def from_folder(folder: Path, name: str, value: str) -> str:
+    """The value of a setting in an ini file of that folder: what it names is looked for there.
+
+    An adapter, a model with a / in it and the addresses of servers may be names of something else. They are
+    files or folders if they are there.
+    """
+    if name in FILES:
+        return str(folder / at_home(value))
+    before = next((one for one in SERVERS if name == "backend" and value.startswith(one)), "")
+    may_be_one = {"adapter": value != "none", "model": "/" in value, "backend": before and "://" not in value}
+    there = folder / at_home(value.removeprefix(before))
+    return f"{before}{there}" if may_be_one.get(name) and there.exists() else value
 
 
 def lost_gate(folder: Path, in_force: Path | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from judge.errors import JudgeError
+from judge.errors import InputError, JudgeError
 from judge.forms.reading import file_at
 from judge.io.criteria import criteria_given
 from judge.io.given import asked, one_system, optional_given, text_given
@@ -23,8 +23,13 @@ from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
 
 RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
-N_APPROVED: pytest.StashKey[int] = pytest.StashKey()
+NAMES: pytest.StashKey[dict[str, bool]] = pytest.StashKey()
+"""What a test's approved answers are called so far, and whether that is a key: others have "" or a number."""
+
 APPROVED: pytest.StashKey[list[str]] = pytest.StashKey()
+N_TOLD: pytest.StashKey[int] = pytest.StashKey()
+"""How many records and approved answers of a test the reports of its earlier phases had."""
+
 JUDGED: pytest.StashKey[list[Comparison]] = pytest.StashKey()
 MAX_SHOWN = 2000
 SETTLED = "the gate is settled"
@@ -57,7 +62,8 @@ class SuiteJudge:
             prompt: what was asked, or a conversation that ends in a question, as messages with role and
                 content. A system message at its start is the system text. Texts may be given in parts.
             baseline: the approved answer; None takes the one that --judge-update-baseline wrote.
-            key: which approved answer, in a test that has several; by default they are numbered.
+            key: which approved answer, in a test that has several; by default they are numbered. Each key may
+            be used once in a test.
             cluster: comparisons with one name count as one for the gate's interval; by default those with the
             same first question.
             criteria: what it is judged by, as lines in a list, or a file of them beside the test.
@@ -150,9 +156,9 @@ class SuiteJudge:
     def _approved(self, asked: str | Sequence[Message], response: str, key: str) -> str | None:
         """The approved answer, None where the new one was just approved."""
         item = self._item
-        item.stash[N_APPROVED] = number = item.stash.get(N_APPROVED, 0) + 1
-        name = item.nodeid.partition("::")[2].replace("::", ".")
-        file = file_for(item.path, f"{name}.{key}" if key else name if number == 1 else f"{name}.{number}")
+        test = item.nodeid.partition("::")[2].replace("::", ".")
+        which = name_of_answer(item.stash[NAMES], key)
+        file = file_for(item.path, f"{test}.{which}" if which else test)
         question = as_text(asked)
         try:
             if self._run.settings.update_baseline:
@@ -184,6 +190,27 @@ class SuiteJudge:
         return item
 
 
+def name_of_answer(taken: dict[str, bool], key: str) -> str:
+    """What a test's next approved answer is called: its key, else "" if it is the first, else its number.
+
+    Args:
+        taken: the names so far, and whether each is a key; the new one is added.
+
+    Raises:
+        InputError: the name is taken, so that one answer would be written over another.
+    """
+    number = len(taken) + 1
+    name = key or ("" if number == 1 else str(number))
+    if name in taken:
+        if key and taken[name]:
+            raise InputError(f"key {key!r} is used twice in this test. Give each answer a key of its own.")
+        raise InputError(
+            f"key {name!r} is also the number of an answer without a key in this test. Take another key."
+        )
+    taken[name] = bool(key)
+    return name
+
+
 def criteria_beside(item: pytest.Item, given: str | Path | Sequence[str]) -> tuple[Criterion, ...]:
     """The criteria of a test: lines, or a file that is named from the test's folder. Raises InputError."""
     return criteria_given(item.path.parent / given if given and isinstance(given, str | Path) else given)
@@ -209,7 +236,8 @@ def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
     run.item = item
     item.stash[RECORDS] = []
     item.stash[APPROVED] = []
-    item.stash[N_APPROVED] = 0
+    item.stash[NAMES] = {}
+    item.stash[N_TOLD] = 0
     check_markers(item)
     if is_judged and run.settled is not None:
         pytest.skip(SETTLED)
@@ -220,10 +248,20 @@ def add_records(item: pytest.Item, records: Sequence[Record]) -> None:
     item.user_properties += [("judge", property_of(record)) for record in records]
 
 
-def told_of(item: pytest.Item) -> dict[str, Any] | None:
-    """What a test's report carries to the deciding process; None if nothing was compared or approved."""
+def told_of(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any] | None:
+    """What a phase's report carries to the deciding process: all that the test compared and approved so far.
+
+    None if that is nothing, or if another phase's report has it all: the call's after a set-up that passed,
+    an earlier one at the teardown.
+    """
     records, approved = item.stash.get(RECORDS, []), item.stash.get(APPROVED, [])
-    return {"records": records, "approved": approved} if records or approved else None
+    n = len(records) + len(approved)
+    is_told_later = report.when == "setup" and report.passed
+    is_told = report.when == "teardown" and n == item.stash.get(N_TOLD, 0)
+    if is_told_later or is_told:
+        return None
+    item.stash[N_TOLD] = n
+    return {"records": records, "approved": approved} if n else None
 
 
 # --- the marker ------------------------------------------------------------------------------------------
@@ -436,7 +474,7 @@ def summarise(terminal: Any, run: SuiteRun) -> None:
     for problem in run.problems:
         terminal.line(f"judge: {problem}", red=True)
     if run.settings.report and run.all_records and not run.problems:
-        terminal.line(f"report: {run.settings.report}")
+        terminal.line(f"report: {relative(Path(run.settings.report))}")
 
 
 REPORT_TITLE = "New answers (A) beside the approved ones (B)"

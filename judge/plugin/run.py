@@ -33,7 +33,8 @@ from judge.plugin.gate import (
     sequential_gate,
 )
 from judge.plugin.growing import GrowingSuite
-from judge.plugin.suite import Comparison
+from judge.plugin.reportfile import check_report
+from judge.plugin.suite import Comparison, mixed
 from judge.records import Criterion, Pair, Share, Status
 
 POLICIES = ("tie", "skip", "fail")
@@ -78,6 +79,8 @@ class RunSettings:
             margin_of(self.gate)
         least_share_of(self.min_readable)
         _ = self.options.rule  # says before any test that a calibration cannot be read
+        if self.report:
+            check_report(self.report, (self.ledger, self.calibration, self.criteria))
 
     @property
     def options(self) -> JudgeOptions:
@@ -198,13 +201,13 @@ class SuiteRun:
         return replace(self._ahead[pair.content_hash], pair=pair)
 
     def add(self, test: str, records: Iterable[Record]) -> None:
-        """Takes the records of a test, replacing those of an earlier try; checks whether all is settled."""
+        """Takes the records of a test, replacing those of an earlier phase or try; may settle the gate."""
         records = list(records)
         self._n_of.subtract(map(self.kind_of, self.records.get(test, ())))
         self._n_of.update(map(self.kind_of, records))
         self.records[test] = records
         if self.settings.sequential and self.settled is None:
-            counted = self._counted_in(records)
+            counted = self._mixed(records)
             self._growing.take(test, [(record["score"], record["cluster"]) for record in counted])
             if self.is_gate_asked and not self.lack:
                 self.settled = self._growing.look()
@@ -261,6 +264,10 @@ class SuiteRun:
     def _counted_in(self, records: Iterable[Record]) -> list[Record]:
         return [record for record in records if self.kind_of(record) is Kind.COUNTED]
 
+    def _mixed(self, records: Iterable[Record]) -> list[Record]:
+        """Those of a test that say something, cluster by cluster: a file of pairs has its topics as well."""
+        return sorted(self._counted_in(records), key=lambda record: mixed(record["cluster"]))
+
     @property
     def n_skipped(self) -> int:
         """How many comparisons are skipped as inconsistent."""
@@ -291,11 +298,12 @@ class SuiteRun:
             return None
         if self.settled is not None:
             return self.settled
-        counted = self.counted
+        is_sequential, margin = self.settings.sequential, margin_of(self.settings.gate)
+        read = self._mixed if is_sequential else self._counted_in
+        counted = [record for test in self._tests() for record in read(self.records[test])]
         scores = [record["score"] for record in counted]
         clusters = [record["cluster"] for record in counted]
-        margin = margin_of(self.settings.gate)
-        if not self.settings.sequential:
+        if not is_sequential:
             return gate(scores, clusters, margin)
         return sequential_gate(scores, clusters, margin, is_complete=True)
 
@@ -391,8 +399,9 @@ def escalated_line(records: Sequence[Record]) -> str:
 def gate_lines(found: GateResult, is_early: bool, n_left_out: int) -> list[str]:
     """What a gate found, and what would settle it; `n_left_out` comparisons were unreadable or skipped."""
     bound = 50 - 100 * found.margin
+    named = "mean of the clusters' win rates" if found.is_by_cluster else "win rate"
     rate = (
-        f"win rate {100 * found.win_rate:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f}) over "
+        f"{named} {100 * found.win_rate:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f}) over "
         f"{found.n_cases} cases in {found.n_clusters} clusters, ties half"
         f"{f'; {n_left_out} unreadable or skipped left out' if n_left_out else ''}"
     )

@@ -37,12 +37,13 @@ def plot_of_positions(report: Report) -> str | None:
 
 
 def rows_with_mean(report: Report) -> list[ReportRow]:
-    """The rows that can be drawn, by rising mean P(A)."""
-    return sorted((row for row in report.rows if row.p_a is not None), key=lambda row: row.p_a or 0.0)
+    """The rows that can be drawn, by rising mean P(A): those that have P(A) in both orders, too."""
+    rows = (row for row in report.rows if row.p_a is not None and None not in row.p_a_by_order.values())
+    return sorted(rows, key=lambda row: row.p_a or 0.0)
 
 
 def both_p_a(row: ReportRow) -> tuple[float, float]:
-    """P(A) with A shown first and with B shown first, of a row that has a mean of them."""
+    """P(A) with A shown first and with B shown first, of a row that can be drawn."""
     in_ab, in_ba = row.p_a_by_order.values()
     assert in_ab is not None
     assert in_ba is not None

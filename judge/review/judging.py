@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from judge.api import Judge
-from judge.backends import Backend, Settings, load_backend
+from judge.backends import Backend, Settings, load_backend, scripted
 from judge.errors import JudgeError
 from judge.ledger.ledger import Ledger, default_path
 from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, DUAL, FAST, LEARNED, WAYS
@@ -175,8 +175,25 @@ def free_memory_gib(meminfo: Path = Path("/proc/meminfo")) -> float | None:
 
 
 def offered_first(options: JudgeOptions, criteria: Sequence[Criterion] = ()) -> str:
-    """The method that a page offers first: where there are criteria, a pair's or the judge's, one by them."""
-    return BY_GIVEN if criteria or options.method_settings.criteria else FAST
+    """The method that a page offers first: the judge's own.
+
+    Where there are criteria, a pair's or the judge's, and it does not judge by them, it is one that does.
+    """
+    is_by_criteria = WAYS.get(options.method, options.method) in BY_CRITERIA
+    has_criteria = bool(criteria or options.method_settings.criteria)
+    return BY_GIVEN if has_criteria and not is_by_criteria else options.method
+
+
+def check(options: JudgeOptions) -> None:
+    """Makes the judge that pages offer first, all but its engine, whose weights would have to load.
+
+    Raises:
+        JudgeError: it cannot be made: there is no such method, adapter or calibration, or they do not go
+        together.
+    """
+    first = by_method(options, offered_first(options))
+    with Judge.of(first, cache=False, load=lambda *_: scripted.ScriptedBackend(scripted.first)):
+        pass
 
 
 def by_method(options: JudgeOptions, method: str) -> JudgeOptions:

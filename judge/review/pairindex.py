@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -99,6 +101,10 @@ class PairIndex:
     def pairs(self, entries: Sequence[IndexEntry]) -> list[Pair]:
         return [self.pair(entry) for entry in entries]
 
+    def every_pair(self) -> Iterator[Pair]:
+        """All pairs that were read so far, one after the other. Raises as `pair`."""
+        return map(self.pair, self.entries)
+
     def found(self, text: str, entries: Sequence[IndexEntry]) -> Iterator[IndexEntry]:
         """Those whose id, question or responses hold the text, ignoring case."""
         needle = text.casefold()
@@ -167,6 +173,8 @@ def digest(text: str) -> bytes:
 def opened(path: Path, name: str | None = None) -> PairIndex:
     """The index of a file of pairs; what is no plain JSONL of ours is read whole and kept aside as such.
 
+    What is kept aside goes with the index.
+
     Raises:
         InputError: there is no such file, it is of another kind, it holds no line, or it is not plain JSONL
         of ours and a row of it is not a pair.
@@ -175,11 +183,14 @@ def opened(path: Path, name: str | None = None) -> PairIndex:
     file, name = path, name or path.name
     if not path.is_file():
         raise InputError(f"{name}: no such file.")
-    if not is_json_lines(path) or is_of_another_tool(path):
+    if is_json_lines(path) and not is_of_another_tool(path):
+        index = PairIndex(path, name, notes)
+    else:
         pairs = read_pairs(path, lambda line: notes.append(line.replace(str(file), name)))
-        path = Path(tempfile.mkdtemp(prefix="judge-app-")) / "pairs.jsonl"
-        write_pairs(path, pairs)
-    index = PairIndex(path, name, notes)
+        folder = tempfile.mkdtemp(prefix="judge-app-")
+        write_pairs(Path(folder) / "pairs.jsonl", pairs)
+        index = PairIndex(Path(folder) / "pairs.jsonl", name, notes)
+        weakref.finalize(index, shutil.rmtree, folder, ignore_errors=True)
     if not index.n_lines:
         raise InputError(f"{name}: no pairs found. A file must hold at least one pair.")
     return index

@@ -46,7 +46,8 @@ def verdicts_here(
 
     A verdict's id is a pair's id here; if it is none, and is a pair's content hash, it is on that content.
     """
-    by_hash = {content: content for content in by_content} | {content[:16]: content for content in by_content}
+    contents = list(by_content)  # at once: another thread may still be reading the file
+    by_hash = {content: content for content in contents} | {content[:16]: content for content in contents}
     here: dict[str, Verdict] = {}
     strange = []
     for id, verdict in verdicts.items():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from judge.errors import InputError
-from judge.io.content import ENDINGS, is_json_lines
-from judge.io.rows import JSON_READERS, object_of_line, rows_of_content
+from judge.io.content import ENDINGS, GZIP_MAGIC, HEAD, JSON, encoding_of, kind_of_content
+from judge.io.rows import spread_values
 from judge.options import JudgeOptions
 from judge.review.projectfile import ReviewProject
 
@@ -16,6 +17,7 @@ SAMPLE_FILE = Path(__file__).parents[1] / "examples" / "pairs.jsonl"
 DEEPEST = 3
 MOST_FILES = 500
 PEEK = 1 << 20
+"""Bytes in which the first object of a file ends."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,17 @@ def below(root: Path, name: str) -> Path:
 
 
 def files_below(root: Path) -> list[str]:
-    """Names of the files under `root` that can hold pairs or verdicts, three folders deep at most."""
+    """Names of the files under `root` that can hold pairs or verdicts, three folders deep at most.
+
+    A link that leads out of it is left out, as such a file is not opened.
+    """
     found = []
+    home = root.resolve()
     for depth in range(DEEPEST):
         for path in sorted(root.glob("/".join(["*"] * (depth + 1)))):
             is_hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-            if not is_hidden and path.is_file() and path.name.lower().endswith(ENDINGS):
+            is_data = path.name.lower().endswith(ENDINGS) and path.is_file()
+            if not is_hidden and is_data and path.resolve().is_relative_to(home):
                 found.append(str(path.relative_to(root)))
             if len(found) == MOST_FILES:
                 return found
@@ -71,14 +78,24 @@ def files_below(root: Path) -> list[str]:
 
 
 def holds_verdicts(path: Path) -> bool:
-    """Whether the first object of a file is a verdict."""
+    """Whether the first object of a file of JSON is a verdict. No more than its beginning is read."""
     try:
-        if is_json_lines(path):
-            with path.open("rb") as file:
-                cells = object_of_line(file.readline(PEEK))
-        else:
-            first = next(iter(rows_of_content(path.read_bytes(), path.name, JSON_READERS)), None)
-            cells = first.cells if first else {}
-    except (OSError, InputError):
-        return False
-    return isinstance(cells, dict) and {"pair_id", "orders"} <= cells.keys()
+        for size in (HEAD, PEEK):
+            text = beginning_of(path, size)
+            if kind_of_content(text.encode(), path.name) != JSON:
+                return False
+            cells = next((value for _, value in spread_values(text)), None)
+            if isinstance(cells, dict):
+                return {"pair_id", "orders"} <= cells.keys()
+    except (OSError, zlib.error):
+        pass
+    return False
+
+
+def beginning_of(path: Path, size: int) -> str:
+    """The text that a file begins with, unpacked where it is gzip; OSError and zlib.error pass."""
+    with path.open("rb") as file:
+        data = file.read(size)
+    if data.startswith(GZIP_MAGIC):
+        data = zlib.decompressobj(wbits=31).decompress(data, size)
+    return data.decode(encoding_of(data) or "utf-8-sig", errors="ignore")

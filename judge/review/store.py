@@ -154,13 +154,16 @@ class ReviewStore:
     def undo(
         self, reviewer: str, kinds: Iterable[EventKind], at: str, contents: Container[str]
     ) -> Event | None:
-        """Takes back the reviewer's last standing event of these kinds on these contents, if any."""
+        """Takes back the reviewer's last standing event of these kinds on these contents, if any.
+
+        Votes from files were not given here, so they stay.
+        """
         wanted = [kind.value for kind in kinds]
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             rows = connection.execute(
-                f"{STANDING} AND e.reviewer = ? AND {KIND} IN ({', '.join('?' * len(wanted))}) "
-                "ORDER BY e.number DESC",
+                f"{STANDING} AND e.source IS NULL AND e.reviewer = ? "
+                f"AND {KIND} IN ({', '.join('?' * len(wanted))}) ORDER BY e.number DESC",
                 (reviewer, *wanted),
             )
             row = next((row for row in rows if row["content"] in contents), None)
