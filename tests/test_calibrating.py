@@ -176,8 +176,8 @@ def test_it_says_how_many_votes_would_tell():
     assert modest.gain["log_loss"].low > 0
     assert modest.after["ece"].value < modest.before["ece"].value / 2
     assert "These votes show that it helps" in format_fit(modest)
-    right = calibrate(*drawn_votes(60, slope=1.2))
-    assert right.gain["log_loss"].low < 0 < right.gain["log_loss"].high
+    right = calibrate(*drawn_votes(60, slope=1.4))
+    assert right.gain["log_loss"].low < 0 < right.gain["log_loss"].value
     assert f"These votes do not show whether it helps; about {right.votes_needed:,} would." in format_fit(
         right
     )
