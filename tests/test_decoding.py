@@ -8,7 +8,7 @@ import pytest
 from models import make_adapter, make_model, manifest_values
 from pairs import FOUR_PAIRS, pair_of
 
-from judge.backends import Sampling, Settings
+from judge.backends import Sampling, Settings, until_stop
 from judge.backends.cpu import can_pack, pack_linear_layers
 from judge.backends.decoding import (
     GPU_MAX_MEMORY_TOKENS,
@@ -17,6 +17,7 @@ from judge.backends.decoding import (
     MAX_ROWS,
     Limits,
     Memory,
+    Stops,
     how_many_fit,
     is_time_to_renew,
     limits_of,
@@ -77,6 +78,10 @@ def greedy(backend, ids, n_new):
     return written
 
 
+def own_reply(loaded, ids):
+    return loaded._reply(ids, loaded.end_ids(), loaded._stops(Sampling()))
+
+
 @pytest.mark.slow
 def test_every_row_goes_on_as_if_it_were_alone(backend):
     prompts = prompts_of()
@@ -85,7 +90,7 @@ def test_every_row_goes_on_as_if_it_were_alone(backend):
     for prompt, reply in zip(prompts, replies, strict=True):
         [encoded] = backend.encode([prompt])
         written = greedy(backend, encoded.ids, 12)
-        assert (reply.text, reply.tokens_out, reply.is_ended) == loaded._reply(written, loaded.end_ids())
+        assert (reply.text, reply.tokens_out, reply.is_ended) == own_reply(loaded, written)
 
 
 @pytest.mark.slow
@@ -131,7 +136,49 @@ def test_the_models_own_way_gives_the_same_replies(backend):
     encoded = [one.ids for one in backend.encode(prompts_of())]
     packed, _ = loaded.generate(sorted(set(encoded)), Sampling(max_new_tokens=8))
     padded = loaded.written_padded(sorted(set(encoded)), Sampling(max_new_tokens=8))
-    assert [loaded._reply(ids, loaded.end_ids()) for ids in padded] == packed
+    assert [own_reply(loaded, ids) for ids in padded] == packed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("packs", [True, False])
+def test_a_reply_is_over_with_the_first_stop_in_it(backend, monkeypatch, packs):
+    loaded = backend._model()
+    prompts = prompts_of()
+    whole = [one.text for one in backend.complete(prompts, Sampling(max_new_tokens=16))]
+    stop = (whole[0][3:5], whole[1][6:9])
+    monkeypatch.setattr(loaded, "can_pack", packs)
+    stopped = backend.complete(prompts, Sampling(max_new_tokens=16, stop=stop))
+    assert [one.text for one in stopped] == [until_stop(text, stop) for text in whole]
+    is_in = [any(one in text for one in stop) for text in whole]
+    assert [one.is_ended for one in stopped] == is_in
+    assert [one.tokens_out < 16 for one in stopped] == is_in
+    assert any(is_in)
+
+
+def test_a_stop_is_seen_in_the_newest_tokens_wherever_tokens_part_and_decoded_only_where_it_may_end():
+    pieces = ["say ", "[[", "A", "]", "]]", "]] so", "é]", "x"]
+    decoded = []
+
+    def decode(ids):
+        decoded.append(list(ids))
+        return "".join(pieces[id] for id in ids)
+
+    stops = Stops(("[[A]]", "é]"), decode)
+    written = ([0, 1, 2, 3, 3], [0, 1, 2, 4], [1, 2, 5], [0, 6], [1, 2, 3], [])
+    reached = [stops.reached(ids) for ids in written]
+    assert reached == [True, True, True, True, False, False]
+    decoded.clear()
+    assert not stops.reached([0] * 100 + [7])
+    assert not stops.reached([0] * 100 + [7])
+    assert decoded == [[7]]
+    assert not stops.reached([0] * 100 + [3])
+    assert max(map(len, decoded)) == 1 + len("[[A]]")
+    assert not Stops((), decode).reached([1, 2, 4])
+
+
+def test_text_ends_with_the_stop_that_comes_first():
+    assert until_stop("so [[B]] or [[A]]", ("[[A]]", "[[B]]")) == "so [[B]]"
+    assert until_stop("so [[B]]", ("[[A]]",)) == until_stop("so [[B]]", ()) == "so [[B]]"
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ from distill.workings import (
     workings_in,
     workings_of,
 )
-from judge.backends import ChoiceProbabilities, Completion, Settings
+from judge.backends import ChoiceProbabilities, Completion, Settings, until_stop
 from judge.backends import scripted as characters
 from judge.backends.scripted import ScriptedBackend
 from judge.backends.tokens import PromptEncoder
@@ -63,7 +63,7 @@ from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.methods.auto import is_escalated
 from judge.methods.dual import render_dual
-from judge.methods.traced import NO_SCORES, OTHER_SUMS, reason_in
+from judge.methods.traced import EARLY_VERDICT, NO_SCORES, OTHER_SUMS, reason_in
 from judge.models.adapters import read_adapter
 from judge.options import JudgeOptions, judge_options
 from judge.orders import combine
@@ -329,6 +329,13 @@ def test_a_reason_is_what_follows_the_word_without_a_sentence_that_was_cut():
     )
     assert reason_in("Scores: A [[4]], B [[2]]\nReason: no end") == ""
     assert reason_in("Scores: A [[4]], B [[2]]") == ""
+    assert reason_in("Scores: A [[4]], B [[2]]\nReason: B says [[B]] itself.") == ""
+
+
+def test_no_working_has_a_criterion_at_which_its_reply_would_stop():
+    quoting = reading(Choice.FIRST, (4.0, 2.0))
+    quoting = replace(quoting, steps=tuple(replace(one, name="Form: says [[A]].") for one in quoting.steps))
+    assert working_of(quoting, Choice.FIRST, ties=False).reason == EARLY_VERDICT
 
 
 def trace_of(ab: Judgment, ba: Judgment, id: str = "p") -> Trace:
@@ -434,6 +441,16 @@ def test_a_working_that_is_cut_or_odd_is_unparsed_with_all_that_was_said():
         [one, _] = load_method("dual-slow", backend).read(ITEMS)
         assert isinstance(one, Unparsed)
         assert (one.reason, one.raw, one.tokens_out) == (reason, f"Plan\n{backend.working}", 20)
+
+
+def test_writing_stops_at_a_verdict_and_what_an_engine_writes_after_one_is_not_read():
+    assert load_method("dual-slow", TwoMinded()).sampling.stop == ("[[A]]", "[[B]]")
+    with_ties = load_method("dual-auto", TwoMinded(), MethodSettings(ties=True))
+    assert with_ties.sampling.stop == ("[[A]]", "[[B]]", "[[C]]")
+    assert "greedy to a verdict, at most 512 tokens" in with_ties.identity.decoding
+    told = "1. Form: is short.\nA 4, B 2.\n[[A]]"
+    [one, _] = load_method("dual-slow", TwoMinded(f"{told}\nOr rather [[B]]")).read(ITEMS)
+    assert (one.choice, one.raw) == (Choice.FIRST, f"Plan\n{told}\nOr rather [[B]]")
 
 
 def test_a_pair_is_escalated_where_the_adapter_chose_to_be_slow_in_some_order_even_if_it_cannot_be_read():
@@ -587,7 +604,7 @@ def test_a_chat_servers_working_is_read_after_its_thinking_and_never_where_it_wa
 class DualVllm(Vllm):
     """A vLLM server whose model prefers what it is asked for first, and writes one working."""
 
-    words = FORM.removeprefix("Plan\n")
+    words = f"{FORM}\nOr [[B]]".removeprefix("Plan\n")
 
     def __init__(self) -> None:
         super().__init__()
@@ -612,7 +629,11 @@ def test_a_vllm_server_gets_the_tokens_that_each_way_begins_with(loopback, tmp_p
         assert begun[-1] == encoder.plain_ids("Plan\n")
         cut = MethodSettings(max_new_tokens=5)
         [unfinished, _] = load_method("dual-slow", backend, cut).read(ITEMS)
-    assert (slow.raw, slow.tokens_out) == (FORM, len(server.tokenizer.encode(server.words)) + 1)
+    assert (slow.raw, slow.tokens_out) == (FORM, len(server.tokenizer.encode(FORM.removeprefix("Plan\n"))))
+    writing = [body for body in server.asked if "stop" in body]
+    assert [body["stop"] for body in writing] == [["[[A]]", "[[B]]"]] * len(writing)
+    assert writing
+    assert all(body["include_stop_str_in_output"] for body in writing)
     assert unfinished.reason == "the working is not finished"
 
 
@@ -635,7 +656,7 @@ class FakeVllm:
 
     def generate(self, sequences, sampling):
         self.begun += [list(ids[-2:]) for ids in sequences]
-        return [(DualVllm.words, 30, self.is_ended)] * len(sequences), 0
+        return [(until_stop(DualVllm.words, sampling.stop), 30, self.is_ended)] * len(sequences), 0
 
 
 @pytest.mark.slow

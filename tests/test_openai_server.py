@@ -333,11 +333,14 @@ class Vllm(Fake):
             given = {f"token_id:{token}": -5.0 - 2 * i for i, token in enumerate(letters)}
             choice["logprobs"] = {"top_logprobs": [given | {"token_id:0": -0.01}]}
         else:
-            ids = [*self.tokenizer.encode(self.words), self.tokenizer.eos_token_id]
+            stops = [one for one in body.get("stop", ()) if one in self.words]
+            said = self.words[: self.words.index(stops[0]) + len(stops[0])] if stops else self.words
+            ids = [*self.tokenizer.encode(said), *([] if stops else [self.tokenizer.eos_token_id])]
             is_ended = body["max_tokens"] >= len(ids)
             choice |= {
                 "token_ids": ids[: body["max_tokens"]],
                 "finish_reason": "stop" if is_ended else "length",
+                "stop_reason": stops[0] if stops and is_ended else None,
             }
         return {"choices": [choice], "usage": usage}
 

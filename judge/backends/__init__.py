@@ -71,12 +71,14 @@ class Settings:
 class Sampling:
     """How free text is decoded. `temperature` 0 is greedy, and then `seed` changes nothing.
 
-    Equal prompts in one call get different draws.
+    Equal prompts in one call get different draws. A reply is over with the first text of `stop` that is in
+    it, which stays its end; a chat server, which may think first, is not told of them and writes on.
     """
 
     max_new_tokens: int = 512
     temperature: float = 0.0
     seed: int = 0
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,12 @@ BACKENDS: Registry[BackendClass] = Registry(
 """Every backend by name, those of other packages too."""
 
 DEFAULTS = Settings()
+
+
+def until_stop(text: str, stop: Sequence[str]) -> str:
+    """The text up to the end of the stop that comes first in it; all of it where there is none."""
+    ends = [text.index(one) + len(one) for one in stop if one in text]
+    return text[: min(ends)] if ends else text
 
 
 def with_likelihoods(backend: Backend) -> LikelihoodBackend | None:

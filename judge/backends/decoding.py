@@ -7,7 +7,7 @@ prompts take their places, because a step costs nearly the same for few rows as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ GPU_MEMORY_SHARE = 0.2  # of what is free; rows are held twice while they move: 
 SEEN_TOGETHER = (
     32  # a step looks at a multiple of so many places: each new size costs time and stays in memory
 )
+UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what a token with a part of a character is decoded to
 COMPACT_BELOW = 0.75  # rows are moved when less than this share of them goes on unchanged
 
 
@@ -32,6 +33,33 @@ class Limits:
 
     max_rows: int
     max_tokens: int
+
+
+class Stops:
+    """Whether a reply has come to one of some texts. Only its newest tokens are decoded, and few of them.
+
+    Args:
+        texts: none of them empty; without any no reply stops.
+        decode: the text of some tokens.
+    """
+
+    def __init__(self, texts: Sequence[str], decode: Callable[[Sequence[int]], str]) -> None:
+        self.texts = tuple(texts)
+        self._decode = decode
+        self._n_tokens = 1 + max((len(one.encode()) for one in texts), default=0)  # each has a byte at least
+        self._lasts = {*(one[-1] for one in texts), UNFINISHED}
+        self._may_end: dict[int, bool] = {}
+
+    def reached(self, ids: Sequence[int]) -> bool:
+        """Whether a text ends in the last of these tokens, or just before its end."""
+        if not self.texts or not ids:
+            return False
+        if (last := ids[-1]) not in self._may_end:
+            self._may_end[last] = not self._lasts.isdisjoint(self._decode([last]))
+        if not self._may_end[last]:
+            return False
+        tail = self._decode(ids[-self._n_tokens :])
+        return any(one in tail for one in self.texts)
 
 
 def limits_of(config: Any, device: str, item_size: int) -> Limits:

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judge.backends import Sampling, Settings
+from judge.backends import Sampling, Settings, until_stop
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
 from judge.backends.decoding import (
     STEP_ATTENTION,
     Limits,
     Memory,
+    Stops,
     how_many_fit,
     is_time_to_renew,
     limits_of,
@@ -151,16 +152,16 @@ class LoadedModel:
 
     def generate(self, sequences: Sequence[tuple[int, ...]], sampling: Sampling) -> tuple[list[Reply], int]:
         """The reply to each of the sorted sequences; prompt tokens computed."""
-        ends = self.end_ids()
+        ends, stops = self.end_ids(), self._stops(sampling)
         if self.can_pack:
             written, n_computed = self.written(sequences, sampling)
-            return [self._reply(ids, ends) for ids in written], n_computed
+            return [self._reply(ids, ends, stops) for ids in written], n_computed
         replies: list[Reply] = []
         limits = self._limits()
         while len(replies) < len(sequences):
             left = sequences[len(replies) :]
             n = how_many_fit([], map(len, left), sampling.max_new_tokens, limits)
-            replies += [self._reply(ids, ends) for ids in self.written_padded(left[:n], sampling)]
+            replies += [self._reply(ids, ends, stops) for ids in self.written_padded(left[:n], sampling)]
         return replies, sum(map(len, sequences))
 
     def _limits(self) -> Limits:
@@ -176,6 +177,7 @@ class LoadedModel:
         import torch
 
         ends, n_new, limits = self.end_ids(), sampling.max_new_tokens, self._limits()
+        stops = self._stops(sampling)
         head = self.model.get_output_embeddings()
         written: list[list[int]] = [[] for _ in sequences]
         rows: list[int] = []  # which sequence each row belongs to
@@ -184,7 +186,7 @@ class LoadedModel:
         n_started = n_computed = 0
         with torch.inference_mode(), _out_of_memory_named(), wide_head(self.model):
             while True:
-                going = [i for i, row in enumerate(rows) if not _is_over(written[row], ends, n_new)]
+                going = [i for i, row in enumerate(rows) if not _is_over(written[row], ends, stops, n_new)]
                 waiting = (len(sequences[i]) for i in range(n_started, len(sequences)))
                 n_fitting = how_many_fit([len(sequences[rows[i]]) for i in going], waiting, n_new, limits)
                 if not going and not n_fitting:
@@ -200,7 +202,7 @@ class LoadedModel:
                 assert memory is not None
                 tokens = next_tokens(head(self._step(tokens, memory)), sampling.temperature)
                 for row, token in zip(rows, tokens.tolist(), strict=True):
-                    if not _is_over(written[row], ends, n_new):
+                    if not _is_over(written[row], ends, stops, n_new):
                         written[row].append(token)
 
     def _prefilled(self, sequences: Sequence[tuple[int, ...]], n_new: int) -> tuple[Memory, int]:
@@ -244,15 +246,20 @@ class LoadedModel:
     def written_padded(self, sequences: Sequence[Sequence[int]], sampling: Sampling) -> list[list[int]]:
         """The same by transformers' own `generate`, padded on the left; for models that cannot be packed.
 
-        What stands behind the end of a turn means nothing.
+        What stands behind the end of a turn, or behind a stop, means nothing.
         """
         import torch
+        from transformers import StoppingCriteriaList
 
         width = max(map(len, sequences))
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
         padded = torch.tensor([[pad] * (width - len(s)) + list(s) for s in sequences])
         mask = torch.tensor([[0] * (width - len(s)) + [1] * len(s) for s in sequences])
-        ends = self.end_ids()
+        ends, stops = self.end_ids(), self._stops(sampling)
+
+        def have_stopped(ids: Tensor, scores: Tensor) -> Tensor:
+            return torch.tensor([stops.reached(row) for row in ids[:, width:].tolist()], device=ids.device)
+
         decoding: dict[str, Any] = {"do_sample": False, "repetition_penalty": 1.0}
         if sampling.temperature > 0:
             decoding |= {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
@@ -263,15 +270,23 @@ class LoadedModel:
                 max_new_tokens=sampling.max_new_tokens,
                 eos_token_id=sorted(ends),
                 pad_token_id=pad,
+                stopping_criteria=StoppingCriteriaList([have_stopped] if sampling.stop else []),
                 **decoding,
             )
         written: list[list[int]] = output[:, width:].tolist()
         return written
 
-    def _reply(self, ids: list[int], ends: set[int]) -> Reply:
-        n_words = next((i for i, token in enumerate(ids) if token in ends), len(ids))
-        is_ended = n_words < len(ids)
-        return self.tokenizer.decode(ids[:n_words], skip_special_tokens=False), n_words + is_ended, is_ended
+    def _stops(self, sampling: Sampling) -> Stops:
+        return Stops(sampling.stop, partial(self.tokenizer.decode, skip_special_tokens=False))
+
+    def _reply(self, ids: list[int], ends: set[int], stops: Stops) -> Reply:
+        for n, token in enumerate(ids, start=1):
+            if token in ends:
+                return self.tokenizer.decode(ids[: n - 1], skip_special_tokens=False), n, True
+            if stops.texts and stops.reached(ids[:n]):
+                text = self.tokenizer.decode(ids[:n], skip_special_tokens=False)
+                return until_stop(text, stops.texts), n, True
+        return self.tokenizer.decode(ids, skip_special_tokens=False), len(ids), False
 
     def end_ids(self) -> set[int]:
         configured = self.model.generation_config.eos_token_id
@@ -451,9 +466,9 @@ def _log_probabilities(logits: Tensor, wanted: Tensor) -> Tensor:
     return logits.gather(1, wanted[:, None])[:, 0] - logits.logsumexp(dim=1)
 
 
-def _is_over(written: Sequence[int], ends: set[int], n_new: int) -> bool:
+def _is_over(written: Sequence[int], ends: set[int], stops: Stops, n_new: int) -> bool:
     """Whether a reply has ended, or is as long as it may be."""
-    return len(written) >= n_new or (bool(written) and written[-1] in ends)
+    return len(written) >= n_new or (bool(written) and written[-1] in ends) or stops.reached(written)
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings
+from judge.backends import ChoiceProbabilities, Completion, Sampling, Settings, until_stop
 from judge.backends.chat_text import as_logprob, whole_characters
 from judge.backends.endpoint import ROOM, Job, Refused, Server, Session, decoding_of
 from judge.backends.local import chosen_among, engine_of, softmax
@@ -122,13 +122,16 @@ class TokensWay:
 
     def _completion_job(self, encoded: Encoded, name: str, sampling: Sampling, index: int) -> Job[Completion]:
         body = self._body(encoded.ids) | decoding_of(sampling, index) | {"return_token_ids": True}
+        if sampling.stop:
+            body |= {"stop": list(sampling.stop), "include_stop_str_in_output": True}
 
         def read(answer: Any) -> Completion:
             choice = answer["choices"][0]
             ids = [int(token) for token in choice["token_ids"]]
-            is_ended = choice["finish_reason"] == "stop"  # then its last token is the end of the turn
-            said = ids[:-1] if is_ended else ids
-            text = self._tokenizer.decode(said, skip_special_tokens=False)
+            is_ended = choice["finish_reason"] == "stop"
+            is_end_of_turn = is_ended and choice.get("stop_reason") not in sampling.stop
+            said = ids[:-1] if is_end_of_turn else ids  # then its last token is no word
+            text = until_stop(self._tokenizer.decode(said, skip_special_tokens=False), sampling.stop)
             words = whole_characters(text)
             return Completion(words, encoded.n_prompt, len(ids), is_ended, encoded.is_trimmed, encoded.cut)
 

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
+from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings, until_stop
 from judge.backends.cpu import keep_large_buffers
 from judge.backends.local import chosen_among, device_of, dtype_of, engine_of, softmax
 from judge.backends.tokens import Encoded, PromptEncoder, around
@@ -210,12 +210,14 @@ class _Loaded:
                 top_k=0,
                 seed=seed_of(sampling.seed, i),
                 stop_token_ids=self.end_ids,
-                detokenize=False,
+                stop=list(sampling.stop),
+                include_stop_str_in_output=True,
+                detokenize=bool(sampling.stop),
             )
             for i in range(len(sequences))
         ]
         outputs, n_computed = self._run(sequences, params)
-        return [self._reply(output.outputs[0]) for output in outputs], n_computed
+        return [self._reply(output.outputs[0], sampling.stop) for output in outputs], n_computed
 
     def refuse_longer_than_room(self, encoded: Sequence[Encoded], n_reply: int) -> None:
         """Raises BackendError where such a reply may not fit: vLLM would cut it and say nothing."""
@@ -242,11 +244,12 @@ class _Loaded:
 
         self.llm.apply_model(switch)
 
-    def _reply(self, output: Any) -> tuple[str, int, bool]:
+    def _reply(self, output: Any, stop: Sequence[str]) -> tuple[str, int, bool]:
         ids = list(output.token_ids)
         is_ended = output.finish_reason == "stop"
-        words = ids[:-1] if is_ended else ids
-        return self.tokenizer.decode(words, skip_special_tokens=False), len(ids), is_ended
+        is_end_of_turn = is_ended and output.stop_reason not in stop
+        words = ids[:-1] if is_end_of_turn else ids
+        return until_stop(self.tokenizer.decode(words, skip_special_tokens=False), stop), len(ids), is_ended
 
     def _run(self, sequences: Sequence[Sequence[int]], params: Sequence[Any]) -> tuple[list[Any], int]:
         """vLLM's outputs in the prompts' order, and how many prompt tokens it did not find in its cache."""

@@ -94,7 +94,8 @@ def identity_of(
     decoding, sample = "choice", 0
     if sampling is not None:
         how = f"temperature {sampling.temperature:g}" if sampling.temperature > 0 else "greedy"
-        decoding = f"{how}, at most {sampling.max_new_tokens} tokens"
+        until = " to a verdict" if sampling.stop else ""
+        decoding = f"{how}{until}, at most {sampling.max_new_tokens} tokens"
         sample = sampling.seed if sampling.temperature > 0 else 0
     return Identity(
         **asdict(backend.engine),
@@ -215,7 +216,10 @@ class SharedReplies:
 
     def _key_of(self, prompt: Prompt, engine: dict[str, Any]) -> str:
         messages = [[role, [[s.kind, s.text] for s in spans]] for role, spans in prompt.messages]
-        asked = [engine, asdict(self.sampling), messages, prompt.reply_start]
+        sampling = asdict(self.sampling)
+        if not sampling["stop"]:
+            del sampling["stop"]  # so that what was kept before there were any is found
+        asked = [engine, sampling, messages, prompt.reply_start]
         return sha256_of_json(asked)
 
 

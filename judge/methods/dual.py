@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from judge.backends import Backend, ChoiceProbabilities, Completion, with_likelihoods
+from judge.backends import Backend, ChoiceProbabilities, Completion, until_stop, with_likelihoods
 from judge.errors import ModelError, PromptTooLong
 from judge.methods import DEFAULTS, MethodSettings
 from judge.methods.asking import (
@@ -47,7 +47,8 @@ class Dual:
         self.backend = backend
         self.ties = settings.ties
         self.slow_above = settings.slow_above
-        self.sampling = sampling_of(settings, MAX_NEW_TOKENS)
+        stated = tuple(f"{AT_ONCE}{letter}]]" for letter in letters_of(self.ties))
+        self.sampling = replace(sampling_of(settings, MAX_NEW_TOKENS), stop=stated)
 
     @property
     def identity(self) -> Identity:
@@ -79,7 +80,7 @@ class DualSlow(Dual):
         start = f"{PLAN}\n"
         prompts = [replace(one, reply_start=start, reply_end="") for one in self.prompts(items)]
         replies = self.backend.complete(prompts, self.sampling)
-        return [verdict_of(start, reply, self.ties) for reply in replies]
+        return [verdict_of(start, reply, self.ties, self.sampling.stop) for reply in replies]
 
 
 class DualAuto(DualSlow):
@@ -134,13 +135,16 @@ def render_dual(pair: Pair, order: Order, ties: bool) -> Prompt:
     return fill(TEMPLATE, pair_values(pair, order) | {"ties": ties}, reading_name(pair, order))
 
 
-def verdict_of(start: str, reply: Completion | Unparsed, ties: bool) -> Reading:
-    """The reading that a working states; `start` is what was put into the mouth of its writer."""
+def verdict_of(start: str, reply: Completion | Unparsed, ties: bool, stop: Sequence[str]) -> Reading:
+    """The reading that a working states; `start` is what was put into the mouth of its writer.
+
+    What stands behind the first text of `stop` is not read, as most engines stop there.
+    """
     if isinstance(reply, Unparsed):
         return reply
     letters = letters_of(ties)
-    raw = start + reply.text
-    working = parse_working(start + spoken(reply.text).lstrip(), reply.is_ended, tuple(letters))
+    raw, said = start + reply.text, spoken(reply.text).lstrip()
+    working = parse_working(start + until_stop(said, stop), reply.is_ended, tuple(letters))
     if isinstance(working, Unparsed):
         told = reply.tokens_in, reply.tokens_out, reply.is_trimmed
         return Unparsed(working.reason, raw, *told, cut=reply.cut)

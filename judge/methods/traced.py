@@ -11,7 +11,7 @@ from judge.methods.bsm import whole_weights
 from judge.methods.dual import render_dual
 from judge.prompts import fill, plain
 from judge.prompts.parsing import spoken
-from judge.prompts.working import Weighed, Working, format_working
+from judge.prompts.working import STATED, Weighed, Working, format_working
 from judge.records import Choice, Judgment, Message, Order, Pair, Prompt, Step, Unparsed
 
 REASON = re.compile(r"Reason:\s*(.*)", re.DOTALL)
@@ -20,6 +20,7 @@ SENTENCES = re.compile(r".*[.!?](?=\s|$)", re.DOTALL)
 TIED = "no working: its reading is a tie, which the student has no letter for"
 NO_SCORES = "no working: its readings have no whole scores"
 OTHER_SUMS = "no working: its scores add up to another winner"
+EARLY_VERDICT = "no working: a criterion quotes a verdict, at which a reply would stop"
 NO_TEXT = "its text was not kept"
 
 
@@ -73,6 +74,8 @@ def working_in(reading: Judgment, ties: bool) -> Working | Unparsed:
     weighed = [weighed_by(step) for step in scored]
     if not weighed or None in weighed:
         return Unparsed(NO_SCORES, raw=reading.raw)
+    if any(STATED.search(step.name) for step in scored):
+        return Unparsed(EARLY_VERDICT, raw=reading.raw)
     if choice_of_sums(scored) is not reading.choice:
         return Unparsed(OTHER_SUMS, raw=reading.raw)
     return Working(tuple(one for one in weighed if one is not None), letter)
@@ -97,10 +100,13 @@ def weighed_by(step: Step) -> Weighed | None:
 
 
 def reason_in(raw: str) -> str:
-    """The reason in a reply, on one line, without a last sentence that was cut; "" where there is none."""
+    """The reason in a reply, on one line, without a last sentence that was cut; "" where there is none.
+
+    One that quotes a verdict is none: a working is over with the first verdict in it.
+    """
     found = REASON.search(spoken(raw))
     whole = SENTENCES.match(found[1]) if found else None
-    return in_a_line(whole[0]) if whole else ""
+    return in_a_line(whole[0]) if whole and not STATED.search(whole[0]) else ""
 
 
 def in_a_line(words: str) -> str:
