@@ -41,7 +41,18 @@ from judge.io.files import at_home
 from judge.io.rows import Wrong, shown
 from judge.io.shapes import Shape, problems_of
 from judge.io.yamlblock import read_block
-from judge.methods import BY_CRITERIA, BY_GIVEN, DUAL, LEARNED, METHODS, PLAIN_VOTES, WAYS
+from judge.methods import (
+    BY_CRITERIA,
+    BY_GIVEN,
+    DUAL,
+    LEARNED,
+    METHODS,
+    PLAIN_VOTES,
+    RANKED,
+    TRACED,
+    VOTES,
+    WAYS,
+)
 from judge.models.separation import VOTES_DO_NOT_TEACH, VOTES_SUFFIX, learned_votes
 from judge.options import LOCAL, JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -212,8 +223,10 @@ class Teacher(Block):
     """Whether it may call two answers equally good; the student may then, too, if its verdicts teach."""
     samples: Positive = 1
     """How many times it reads each order and votes."""
-    vote: Annotated[str, one_of(PLAIN_VOTES)] = "majority"
-    """How samples vote: majority, or usc, where the model picks the most consistent one."""
+    vote: Annotated[str, one_of(VOTES)] = "majority"
+    """How samples vote: majority; usc: the most consistent one; ranked, probability: some count more."""
+    ranker: str = ""
+    """With vote ranked, the folder of a ranker of its base model, which `judge distill ranker` makes."""
     temperature: Weight = 0.0
     """Of its free replies; 0 always takes the likeliest word."""
     max_new_tokens: Positive | None = None
@@ -506,9 +519,9 @@ class Rule:
 
 VOTES_ON_ALL = "votes are on the pairs of the file, from the first on: leave it out"
 SOURCE, PATH, SPLIT = (f"collect.pairs.{name}" for name in ("source", "path", "split"))
-METHOD, SAMPLES, VOTE, TEMPERATURE, ADAPTER, SIGNALS, JURY = (
+METHOD, SAMPLES, VOTE, RANKER, TEMPERATURE, ADAPTER, SIGNALS, JURY = (
     f"collect.teacher.{name}"
-    for name in ("method", "samples", "vote", "temperature", "adapter", "signals", "jury")
+    for name in ("method", "samples", "vote", "ranker", "temperature", "adapter", "signals", "jury")
 )
 
 
@@ -529,7 +542,7 @@ def is_learned(recipe: Recipe) -> bool:
 def has_probabilities(recipe: Recipe) -> bool:
     """Whether the teacher's verdicts have a P(A): those by letters, scores, sums or a majority's shares."""
     teacher = recipe.collect.teacher
-    is_share = teacher.samples > 1 and teacher.vote == "majority"
+    is_share = teacher.samples > 1 and teacher.vote != "usc"
     return teacher.is_sum or is_share or teachers_method(recipe) not in NO_PROBABILITIES
 
 
@@ -540,6 +553,12 @@ def lacks_adapter(recipe: Recipe) -> bool:
     """
     teacher = recipe.collect.teacher
     return teacher.method in DUAL and teacher.adapter in ("", NO_ADAPTER) and teacher.backend in LOCAL
+
+
+def weighs_no_traces(recipe: Recipe) -> bool:
+    """Whether some samples are to count more, and there is one alone or none says how it came about."""
+    is_weighed = recipe.collect.teacher.vote not in PLAIN_VOTES
+    return is_weighed and (samples_of(recipe) == 1 or teachers_method(recipe) not in TRACED)
 
 
 def writes_workings(recipe: Recipe) -> bool:
@@ -627,6 +646,21 @@ RULES = (
         (METHOD, SAMPLES, TEMPERATURE),
         lambda r: is_learned(r) and (samples_of(r) > 1 or r.collect.teacher.temperature > 0),
         "its probabilities are exact, so there is nothing to sample: samples 1 and temperature 0",
+    ),
+    Rule(
+        (VOTE, RANKER),
+        lambda r: (r.collect.teacher.vote == RANKED) != bool(r.collect.teacher.ranker),
+        f"vote {RANKED} and the folder of a ranker need each other",
+    ),
+    Rule(
+        (VOTE, METHOD, SAMPLES),
+        weighs_no_traces,
+        f"it weighs several samples of a method that writes how it came to its verdict: {', '.join(TRACED)}",
+    ),
+    Rule(
+        (VOTE, "collect.teacher.backend"),
+        lambda r: r.collect.teacher.vote == RANKED and r.collect.teacher.backend != "embedded",
+        "a ranker reads traces in this process: takes backend embedded",
     ),
     Rule(
         ("select.filter", SAMPLES),
@@ -820,8 +854,8 @@ RULES = (
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, in the order of the classes above.
 
-    Every default is spelled out, save that there are no criteria, no jury and no file of answers, that all
-    modules are adapted, and what its method does not read.
+    Every default is spelled out, save that there are no criteria, no jury, no ranker and no file of answers,
+    that all modules are adapted, and what its method does not read.
     """
     values = recipe.model_dump(mode="json")
     for name, methods in OWN_METHODS.items():
@@ -832,7 +866,7 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
             del values["train"][name]
     if recipe.train.method == "nat":
         del values["train"]["layers"]
-    for name in ("criteria", "jury"):
+    for name in ("criteria", "jury", "ranker"):
         if not values["collect"]["teacher"][name]:
             del values["collect"]["teacher"][name]
     return values

@@ -471,9 +471,9 @@ def test_each_lora_of_the_folder_loads_in_peft_and_the_negative_is_the_one_that_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["nat", "nce"])
+@pytest.mark.parametrize("method", ["nat", "nce", "unlikelihood"])
 def test_a_killed_training_ends_with_the_weights_of_a_whole_one(tiny, negative, nat, tmp_path, method):
-    other = {"negative": str(negative)} if method == "nat" else {"nat": str(nat)}
+    other = {"nat": {"negative": str(negative)}, "nce": {"nat": str(nat)}}.get(method, {})
     settings = {"method": method, **other, "epochs": 6, "evaluations": 6}
 
     class Killed(BaseException):
@@ -483,7 +483,8 @@ def test_a_killed_training_ends_with_the_weights_of_a_whole_one(tiny, negative, 
         if stage.startswith("training") and done == total - 1:
             raise Killed
 
-    rows = [Row.of(f"Question {n}?", f"answer {n}") for n in range(9)]
+    signs = (WRONG if method == "unlikelihood" and n % 3 == 0 else 1 for n in range(9))
+    rows = [Row.of(f"Question {n}?", f"answer {n}", sign=sign) for n, sign in enumerate(signs)]
     with pytest.raises(Killed):
         trained(tiny, tmp_path / "killed", rows, held_out=0.4, progress=kill, **settings)
     assert not (tmp_path / "killed" / "adapter").exists()

@@ -40,7 +40,7 @@ from judge.records import Choice, Judgment, Order, Step, Unparsed
 
 SETTINGS = {
     "epochs": 30,
-    "learning_rate": 0.02,
+    "learning_rate": 0.003,
     "layers": 1.0,
     "batch_tokens": 256,
     "patience": 0,
@@ -523,6 +523,27 @@ def test_a_judge_with_a_ranker_votes_and_names_it(tiny, trained):
     [reading] = method.read([(pair_of(), Order.AB)])  # what a random model says can hardly be read
     assert isinstance(reading, Unparsed)
     assert reading.reason.startswith("none of 2 samples can be weighed")
+
+
+@pytest.mark.slow
+def test_a_teacher_whose_samples_a_ranker_weighs_says_so_in_its_traces(tiny, trained, here):
+    teacher = {
+        "method": "cot",
+        "samples": 2,
+        "temperature": 0.7,
+        "vote": "ranked",
+        "max_new_tokens": 8,
+        "base_model": str(tiny),
+        "dtype": "float32",
+        "device": "cpu",
+    }
+    folder = trained[0] / "ranker"
+    values = {"name": "trial", "collect": {"pairs": {"source": "file", "path": "pairs.jsonl", "limit": 2}}}
+    values["collect"]["teacher"] = {**teacher, "ranker": str(folder)}
+    manifest = run_collect(recipe_of(values, "trial.yaml"), RUN, None)
+    assert manifest["n_pairs"] == 2
+    decoding = manifest["teacher"]["decoding"]
+    assert f"ranked of 2 by rows-ranker {read_adapter(folder).hash[:16]}" in decoding
 
 
 @pytest.mark.slow

@@ -78,10 +78,14 @@ def test_there_are_recipes_for_two_sizes_for_the_judge_in_the_package_and_for_th
         "ladder-0.5b",
         "ladder-1.5b",
         "large-0.5b",
+        "mix-0.5b",
         "nat-0.5b",
         "nce-0.5b",
+        "negative-0.5b",
         "oasst2",
         "plea-0.5b",
+        "ranked-1.5b",
+        "unlikelihood-0.5b",
     ]
 
 
@@ -190,7 +194,6 @@ def test_the_teacher_has_the_options_of_the_command_line_and_no_adapter_unless_o
     own = {"signals", "jury", "length", "recorded"}
     left_out = {"strict", "calibration", "abstain_below"}  # which change no reading
     left_out |= {"slow_above"}  # of a dual adapter, which chooses as it has learned to
-    left_out |= {"ranker"}  # which is made of what a teacher wrote
     assert set(Teacher.model_fields) - own == set(options) - left_out
     differ = ("method", "adapter", *own)
     same = {name: field.default for name, field in Teacher.model_fields.items() if name not in differ}
@@ -279,7 +282,7 @@ def test_an_unknown_key_is_told_the_right_ones():
         ({"collect__teacher__method": "bsn"}, "collect.teacher.method: must be one of direct, score, "),
         (
             {"collect__teacher__vote": "all"},
-            "collect.teacher.vote: must be one of majority, usc (found: 'all",
+            "collect.teacher.vote: must be one of majority, usc, ranked, probability (found: ",
         ),
         ({"train__layers": 0}, "train.layers: Input should be greater than 0 (found: 0)"),
         ({"train__rank": True}, "train.rank: Input should be a valid integer (found: True)"),
@@ -470,6 +473,38 @@ def test_signals_of_which_none_is_named_are_no_teacher_but_a_manifest_spells_the
 def test_a_majority_of_samples_has_probabilities_whatever_the_method():
     sampled = {"method": "cot", "samples": 5, "temperature": 0.7}
     assert recipe_with(collect__teacher=sampled, select__margin=0.2, train__targets="soft")
+
+
+WEIGHED = {"method": "cot", "samples": 5, "temperature": 0.7, "vote": "ranked"}
+
+
+def test_samples_of_a_teacher_may_be_weighed_by_a_ranker_or_by_how_likely_they_are():
+    ranked = recipe_with(collect__teacher={**WEIGHED, "ranker": "runs/r/ranker"}, select__filter="mean")
+    assert (ranked.collect.teacher.options().vote, ranked.collect.teacher.options().ranker) == (
+        "ranked",
+        "runs/r/ranker",
+    )
+    assert recipe_of(recipe_to_json(ranked), "manifest") == ranked
+    assert recipe_with(collect__teacher={**WEIGHED, "vote": "probability"}, train__targets="soft")
+    assert "ranker" not in recipe_to_json(recipe_with())["collect"]["teacher"]
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [
+        ({}, "vote: vote ranked and the folder of a ranker need each other"),
+        ({"vote": "usc", "ranker": "r"}, "vote: vote ranked and the folder of a ranker need each other"),
+        ({"ranker": "r", "samples": 1}, "vote: it weighs several samples of a method that writes how"),
+        ({"vote": "probability", "method": "rar"}, "vote: it weighs several samples of a method that writes"),
+        (
+            {"ranker": "r", "backend": "scripted:longer"},
+            "vote: a ranker reads traces in this process: takes ",
+        ),
+    ],
+)
+def test_what_weighs_samples_goes_with_several_of_them_that_say_how_they_came_about(other, problem):
+    (found,) = problems_of(collect__teacher={**WEIGHED, **other})
+    assert found.startswith(f"here: collect.teacher.{problem}")
 
 
 def test_a_wrong_setting_hides_no_mistake_but_those_that_depend_on_it():
