@@ -3,7 +3,8 @@
 `python -m benchmarks.methods --engine embedded --engine vllm=.venv-vllm/bin/python` judges the same real
 MT-bench pairs in both orders with every method on every engine, in turns. Each engine is a process of its
 own, in the environment it needs: vLLM's, or one with `xllamacpp` for `llama.cpp=PYTHON`. What branch costs is
-counted apart: it is asked once a question.
+counted apart: it is asked once a question. With `--dual ADAPTER` an adapter that has learned to be fast and
+slow is measured beside them, in each of its ways.
 """
 
 from __future__ import annotations
@@ -31,12 +32,16 @@ from judge.evaluate import planned
 from judge.forms.reading import read_pairs
 from judge.hardware import multiplies_bfloat16
 from judge.io.pairs import write_pairs
-from judge.methods import MethodSettings, load_method
+from judge.methods import DUAL, MethodSettings, load_method
 from judge.models import basemodels
+from judge.models.adapters import read_adapter
 from judge.provenance import of_sample, provenance, write_result
 from judge.records import Engine, Judgment, Order, Prompt, Unparsed
 
 METHODS = ("direct", "cot", "bsm", "bsm-text")
+"""Those of the bare base model."""
+
+IN_TABLE = ("direct", "dual", "dual-auto", "dual-slow", *METHODS[1:])
 
 
 class Counting:
@@ -104,25 +109,31 @@ def answer(backend: Counting, method: str, pairs_file: str) -> dict[str, Any]:
     }
 
 
-def work(spec: str, base_model: str) -> None:
+def work(spec: str, base_model: str, dual: str) -> None:
     """A worker: one request per line on standard input, one answer per line on standard output.
 
     Args:
         spec: a backend, or "llama.cpp:FILE" with a GGUF.
+        dual: the folder of the adapter that `DUAL` is asked of, or "".
     """
     name, _, gguf = spec.partition(":")
     served = llamacpp.serving(Path(gguf), base_model) if name == llamacpp.ENGINE else nullcontext(spec)
     with served as backend_spec:
-        backend = Counting(load_backend(backend_spec, Settings(base_model)))
+        bare, taught = (
+            Counting(load_backend(backend_spec, Settings(base_model, adapter=adapter)))
+            for adapter in ("", dual)
+        )
         for line in sys.stdin:
-            print(json.dumps(answer(backend, **json.loads(line))), flush=True)
+            asked = json.loads(line)
+            print(json.dumps(answer(taught if asked["method"] in DUAL else bare, **asked)), flush=True)
 
 
 class Worker:
     """An engine in a process of its own."""
 
-    def __init__(self, spec: str, python: str, base_model: str) -> None:
+    def __init__(self, spec: str, python: str, base_model: str, dual: str) -> None:
         command = [python, "-m", "benchmarks.methods", "--worker", spec, "--base-model", base_model]
+        command += ["--dual", dual] if dual else []
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, method: str, pairs_file: Path) -> dict[str, Any]:
@@ -143,14 +154,16 @@ class Worker:
 
 
 @contextmanager
-def workers(engines: Mapping[str, str], base_model: str, folder: Path) -> Iterator[dict[str, Worker]]:
+def workers(
+    engines: Mapping[str, str], base_model: str, dual: str, folder: Path
+) -> Iterator[dict[str, Worker]]:
     """A worker for each engine, by its name; `folder` takes the file that llama.cpp reads."""
     specs = {name: name for name in engines}
     if llamacpp.ENGINE in specs:
         gguf = folder / "model.gguf"
         basemodels.write_gguf(base_model, gguf)
         specs[llamacpp.ENGINE] += f":{gguf}"
-    started = {name: Worker(specs[name], python, base_model) for name, python in engines.items()}
+    started = {name: Worker(specs[name], python, base_model, dual) for name, python in engines.items()}
     try:
         yield started
     finally:
@@ -159,7 +172,12 @@ def workers(engines: Mapping[str, str], base_model: str, folder: Path) -> Iterat
 
 
 def measure(
-    engines: Mapping[str, str], methods: Sequence[str], base_model: str, files: Sequence[Path], warm_up: Path
+    engines: Mapping[str, str],
+    methods: Sequence[str],
+    base_model: str,
+    files: Sequence[Path],
+    warm_up: Path,
+    dual: str = "",
 ) -> dict[str, Any]:
     """Each method on every engine over every file, the engines in turns; and the best matmul rate.
 
@@ -168,7 +186,7 @@ def measure(
     config = sizes_of(basemodels.fetch(base_model).folder)
     parts: dict[str, list[dict[str, Any]]] = {}
     rates = []
-    with workers(engines, base_model, warm_up.parent) as started:
+    with workers(engines, base_model, dual, warm_up.parent) as started:
         for worker in started.values():
             for method in methods:
                 worker.ask(method, warm_up)
@@ -216,7 +234,7 @@ def table_of(result: dict[str, Any]) -> str:
         "| tokens written | unreadable | of the matmul rate | once a question |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in sorted(rows, key=lambda r: METHODS.index(r["method"])):
+    for row in sorted(rows, key=lambda r: IN_TABLE.index(r["method"])):
         judging, shared, n = row["judging"], row["shared"], row["n_pairs"]
         each = seconds[row["engine"], row["method"]]
         times = each / seconds[row["engine"], "direct"]
@@ -274,6 +292,7 @@ def main() -> None:
         "--engine", action="append", help="embedded, or vllm=PYTHON and llama.cpp=PYTHON with the interpreter"
     )
     parser.add_argument("--method", action="append", choices=METHODS, help="one of them; all by default")
+    parser.add_argument("--dual", default="", metavar="FOLDER", help="an adapter that is fast and slow")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--base-model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--pairs", type=int, default=24, help="how many MT-bench pairs (turn 1)")
@@ -283,7 +302,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
     if arguments.worker:
-        work(arguments.worker, arguments.base_model)
+        work(arguments.worker, arguments.base_model, arguments.dual)
         return
     every = voted_pairs(data_folder(arguments.data_dir))
     warm_up, *pairs = random.Random(arguments.seed).sample(every, arguments.pairs + 1)
@@ -294,13 +313,15 @@ def main() -> None:
         first = Path(folder) / "warm-up.jsonl"
         write_pairs(first, [warm_up])
         engines = dict(map(engine_of, arguments.engine or ["embedded"]))
-        methods = arguments.method or METHODS
-        measured = measure(engines, methods, arguments.base_model, files, first)
+        methods = [*(arguments.method or METHODS), *(DUAL if arguments.dual else ())]
+        measured = measure(engines, methods, arguments.base_model, files, first, arguments.dual)
+    adapter = read_adapter(arguments.dual) if arguments.dual else None
     result = {
         "schema": "four-token-judge/methods/1",
         **provenance(),
         "imitated": imitated(),
         **of_sample(arguments.base_model, MT_BENCH_DATA, pairs, arguments.seed),
+        **({"adapter": adapter.name, "adapter_hash": adapter.hash} if adapter else {}),
         **measured,
     }
     print(table_of(result))

@@ -31,8 +31,10 @@ def test_branch_is_counted_apart_and_only_decoded_tokens_are_written(tmp_path):
 
 def test_an_engine_in_a_process_of_its_own_answers_as_this_one(tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
-    with workers({"scripted:longer": sys.executable}, "none", tmp_path) as started:
+    with workers({"scripted:longer": sys.executable}, "none", "", tmp_path) as started:
         there = started["scripted:longer"].ask("bsm", tmp_path / "pairs.jsonl")
+        fast = started["scripted:longer"].ask("dual", tmp_path / "pairs.jsonl")
+    assert (fast["n_unparsed"], fast["judging"]["tokens_written"]) == (0, 0)
     here = answer(Counting(load_backend("scripted:longer")), "bsm", str(tmp_path / "pairs.jsonl"))
     for part in ("judging", "shared"):
         assert there[part].pop("elapsed_s") > 0
