@@ -7,10 +7,12 @@ docs/system2.md has both figures of tasks that distil and of tasks that do not.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from distill.traces import Trace
 from judge.io.wording import percent
+from judge.methods.voting import samples_of
 from judge.orders import outcome_of
 from judge.records import Choice, Judgment, Order, Outcome, Reading, Share
 
@@ -34,8 +36,8 @@ def large_majorities(traces: Iterable[Trace]) -> Share:
 def majority_of(trace: Trace) -> float:
     """What part of the teacher's word, both orders together, is for the response that it prefers.
 
-    A reading with probabilities, the shares of its samples for example, counts by them; one without by its
-    choice; one that could not be read is for neither, and so is a tie.
+    A vote counts by its samples, whatever they weigh; a reading with probabilities by these, one without by
+    its choice; what could not be read is for neither, and so is a tie.
     """
     for_each = {Outcome.A: 0.0, Outcome.B: 0.0}
     for order, reading in trace.verdict.readings.items():
@@ -46,7 +48,11 @@ def majority_of(trace: Trace) -> float:
 
 
 def parts_of(reading: Reading) -> dict[Choice, float]:
-    """A reading's word by choice; it sums to 1, or is empty where nothing could be read."""
+    """A reading's word by choice; it sums to 1, or to less where something could not be read."""
+    samples = samples_of(reading)
+    if len(samples) > 1:
+        votes = Counter(one.choice for one in samples if isinstance(one, Judgment))
+        return {choice: n / len(samples) for choice, n in votes.items()}
     if not isinstance(reading, Judgment):
         return {}
     return dict(reading.probabilities) if reading.probabilities else {reading.choice: 1.0}

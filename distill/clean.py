@@ -70,7 +70,7 @@ def held_out_texts(folder: Path | None, unchecked: bool = False) -> HeldOut:
 
 
 def clean(pairs: Iterable[Pair], held_out: HeldOut) -> tuple[list[Pair], Counter[str]]:
-    """The pairs with no message from a held-out data set, and how many were dropped, by reason.
+    """The pairs with no text from a held-out data set, and how many were dropped, by reason.
 
     A pair with several reasons counts under the first: prompts before replies, then the data sets in order.
     """
@@ -109,13 +109,17 @@ def normalised(text: str) -> str:
 
 
 def prompts_of(pair: Pair) -> Iterator[str]:
-    """Every user message of both conversations."""
-    return (m.content for m in (*pair.conversation_a, *pair.conversation_b) if m.role == "user")
+    """Every user message of both conversations, and what the system says to both."""
+    yield from (m.content for m in (*pair.conversation_a, *pair.conversation_b) if m.role == "user")
+    if pair.system:
+        yield pair.system
 
 
 def replies_of(pair: Pair) -> Iterator[str]:
-    """Every other message of both conversations: the judged responses, and those before them."""
-    return (m.content for m in (*pair.conversation_a, *pair.conversation_b) if m.role != "user")
+    """Every other message of both conversations, judged responses among them, and the reference answer."""
+    yield from (m.content for m in (*pair.conversation_a, *pair.conversation_b) if m.role != "user")
+    if pair.reference:
+        yield pair.reference
 
 
 # --- one function a data set: the texts of each of its rows ----------------------------------------------

@@ -22,7 +22,7 @@ from distill.folder import RunFolder
 from distill.grading import GradeTraining, graded_rows
 from distill.recipe import BY_ROWS, Recipe, file_at
 from distill.replying import ReplyTraining
-from distill.rows import WRONG, Row, read_rows, row_to_json
+from distill.rows import WRONG, Row, drawn, read_rows, row_to_json
 from distill.said import N_COMPARED, Said, SaidReplies, SaidVerdicts, compared
 from distill.selection import Example, Part, part_by, targets
 from distill.selectionfile import example_to_json, read_selection
@@ -339,7 +339,7 @@ def reply_lessons(recipe: Recipe, data: Path | None = None) -> ReplyLessons:
     if not kept:
         raise InputError(f"{path}: no row of {len(rows)} is left to train on. Give more, or hold out fewer.")
     check_signs(recipe, rows, kept)
-    watched = held_out[: recipe.train.watched]
+    watched = drawn(held_out, recipe.train.watched, recipe.seed, lambda row: row)
     found = {
         "rows": path,
         "train": [row.content_hash for row in kept],

@@ -23,7 +23,7 @@ from distill.examples import TokenRow, batches_of
 from distill.folder import RunFolder
 from distill.history import HeldOutLook, History
 from distill.recipe import Recipe, recipe_of, recipe_to_json, settings_hash
-from distill.rows import Row, read_rows, row_to_json, write_rows
+from distill.rows import Row, drawn, read_rows, row_to_json, write_rows
 from distill.selection import Part, part_by
 from distill.stages import Manifest, known, made_before
 from distill.student import Batch, Lora, Student
@@ -282,9 +282,10 @@ def training_of(
         settings.checkpointing,
         progress,
     )
+    looked_at = drawn(parts[Part.HELD_OUT], settings.watched, recipe.seed, lambda one: one[0])
     trained, watched = (
         batches_of(trace_rows(some, student), settings.batch_tokens)
-        for some in (parts[Part.TRAIN], parts[Part.HELD_OUT][: settings.watched])
+        for some in (parts[Part.TRAIN], looked_at)
     )
     key = sha256_of_json([key, student.device, student.dtype])
     return RankTraining(

@@ -53,6 +53,7 @@ from judge.methods import (
     VOTES,
     WAYS,
 )
+from judge.methods.voting import SAMPLE_LETTERS
 from judge.models.separation import VOTES_DO_NOT_TEACH, VOTES_SUFFIX, learned_votes
 from judge.options import LOCAL, JudgeOptions, judge_options
 from judge.records import NO_ADAPTER, sha256_of_json
@@ -424,8 +425,11 @@ class Recipe(Block):
 
     @property
     def student_ties(self) -> bool:
-        """Whether the student may call two answers equally good. Votes do not teach ties."""
-        return self.collect.teacher.ties and self.train.targets != "votes"
+        """Whether the student may call two answers equally good: only where it is shown ties.
+
+        Every filter but none drops them, soft targets are of the two answers, and votes do not teach ties.
+        """
+        return self.collect.teacher.ties and self.select.filter == "none" and self.train.targets == "hard"
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -534,9 +538,10 @@ def teachers_method(recipe: Recipe) -> str:
     return WAYS.get(recipe.collect.teacher.method, recipe.collect.teacher.method)
 
 
-def is_learned(recipe: Recipe) -> bool:
-    """Whether the teacher answers in four tokens, by its adapter if it has one."""
-    return teachers_method(recipe) in LEARNED
+def is_exact(recipe: Recipe) -> bool:
+    """Whether the teacher's probabilities are exact: it answers in four tokens, or by given criteria."""
+    teacher, method = recipe.collect.teacher, teachers_method(recipe)
+    return method in (*LEARNED, DUAL[0]) or (bool(teacher.criteria) and method in ("bsm", "checklist"))
 
 
 def has_probabilities(recipe: Recipe) -> bool:
@@ -556,9 +561,15 @@ def lacks_adapter(recipe: Recipe) -> bool:
 
 
 def weighs_no_traces(recipe: Recipe) -> bool:
-    """Whether some samples are to count more, and there is one alone or none says how it came about."""
+    """Whether some samples are to count more, and none says how it came about."""
     is_weighed = recipe.collect.teacher.vote not in PLAIN_VOTES
-    return is_weighed and (samples_of(recipe) == 1 or teachers_method(recipe) not in TRACED)
+    return is_weighed and teachers_method(recipe) not in TRACED
+
+
+def is_vote_of_one(recipe: Recipe) -> bool:
+    """Whether a vote is named that is none, as there is one sample; sums have rules of their own."""
+    teacher = recipe.collect.teacher
+    return teacher.vote != Teacher().vote and teacher.samples == 1 and not teacher.is_sum
 
 
 def writes_workings(recipe: Recipe) -> bool:
@@ -639,12 +650,12 @@ RULES = (
     ),
     Rule(
         (TEMPERATURE, SAMPLES, METHOD),
-        lambda r: samples_of(r) > 1 and r.collect.teacher.temperature == 0 and not is_learned(r),
+        lambda r: samples_of(r) > 1 and r.collect.teacher.temperature == 0 and not is_exact(r),
         "at 0 all samples are alike: must be greater than 0, for example 0.7",
     ),
     Rule(
         (METHOD, SAMPLES, TEMPERATURE),
-        lambda r: is_learned(r) and (samples_of(r) > 1 or r.collect.teacher.temperature > 0),
+        lambda r: is_exact(r) and (samples_of(r) > 1 or r.collect.teacher.temperature > 0),
         "its probabilities are exact, so there is nothing to sample: samples 1 and temperature 0",
     ),
     Rule(
@@ -653,14 +664,34 @@ RULES = (
         f"vote {RANKED} and the folder of a ranker need each other",
     ),
     Rule(
-        (VOTE, METHOD, SAMPLES),
+        (VOTE, METHOD),
         weighs_no_traces,
-        f"it weighs several samples of a method that writes how it came to its verdict: {', '.join(TRACED)}",
+        f"it weighs samples of a method that writes how it came to its verdict: {', '.join(TRACED)}",
+    ),
+    Rule(
+        (VOTE, SAMPLES),
+        is_vote_of_one,
+        "one sample has no vote: the teacher needs more than 1",
+    ),
+    Rule(
+        (SAMPLES, VOTE),
+        lambda r: r.collect.teacher.vote == "usc" and samples_of(r) > len(SAMPLE_LETTERS),
+        f"usc can tell {len(SAMPLE_LETTERS)} apart at most",
     ),
     Rule(
         (VOTE, "collect.teacher.backend"),
         lambda r: r.collect.teacher.vote == RANKED and r.collect.teacher.backend != "embedded",
         "a ranker reads traces in this process: takes backend embedded",
+    ),
+    Rule(
+        ("collect.teacher.recorded", VOTE),
+        lambda r: bool(r.collect.teacher.recorded) and r.collect.teacher.vote not in PLAIN_VOTES,
+        "samples that count differently are weighed where they are read: leave it out",
+    ),
+    Rule(
+        ("collect.teacher.ties", METHOD),
+        lambda r: r.collect.teacher.ties and teachers_method(r) == "score",
+        "grades are rarely equal, so there is no tie to allow: leave it out",
     ),
     Rule(
         ("select.filter", SAMPLES),

@@ -6,16 +6,18 @@ Where rows come from does not matter here: the majority of sampled answers, trac
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from judge.io.pairs import message_of
 from judge.io.rows import JSON_READERS, Wrong, found, gather, kind_of, rows_of, shown, write_json_lines
 from judge.io.values import optional_text, text
 from judge.prompts import plain
 from judge.records import Message, Prompt, sha256_of_json
+
+T = TypeVar("T")
 
 KEYS = ("prompt", "reply", "weight", "sign", "group")
 NOTES = ("pair_id", "order", "reason")
@@ -85,6 +87,11 @@ class Row:
         """SHA-256 (hex) of the prompt and the reply, and of a wrong reply's sign."""
         sign = [] if self.sign == RIGHT else [self.sign]
         return sha256_of_json([[[one.role, one.content] for one in self.messages], self.reply, *sign])
+
+
+def drawn(rows: Sequence[T], n: int, seed: int, row_of: Callable[[T], Row]) -> list[T]:
+    """So many of the rows, by a hash of their contents, as a file may have its right ones first."""
+    return sorted(rows, key=lambda one: sha256_of_json([seed, row_of(one).content_hash]))[:n]
 
 
 def write_rows(path: str | Path, rows: Sequence[Row]) -> None:

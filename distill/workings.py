@@ -14,19 +14,25 @@ from judge.backends.tokens import PromptEncoder
 from judge.methods.asking import letters_of
 from judge.methods.dual import render_dual
 from judge.methods.traced import working_in
+from judge.methods.voting import samples_of
 from judge.orders import outcome_of
 from judge.prompts.working import Weighed, Working, plan_of
 from judge.records import Choice, Judgment, Order, Reading, Unparsed
 
 SCORES = re.compile(r"A ([1-5]), B ([1-5])\.")
 NAMED = re.compile(r"\b((?i:answer|response|assistant|option|candidate)) ([AB])\b")
-PLACED = re.compile(r"\b([AB]|former|latter|(first|second|other) (answer|response|one|option))\b")
+KIND = "(answer|response|assistant|option|candidate)"
+PLACED = re.compile(
+    rf"\b([AB]|(?i:former|latter|(first|second|other) ({KIND}|one)|{KIND}s? (1|2|one|two|b)"
+    r"|the (first|second|other)(?=\s*([.,;:!?)]|$))))\b"
+)
 """What may mean one of the answers by its place, once those that are called "answer A" are taken out."""
 
 SWAPPED = {"A": "B", "B": "A"}
 
 NOT_READ = "no working: the pair has none"
 OTHER_VERDICT = "no working: its readings name another winner"
+VOTED = "no working: its readings are votes of several samples"
 TWO_PLANS = "no working: its orders have different plans"
 
 Workings = Mapping[str, Mapping[Order, Working]]
@@ -82,6 +88,8 @@ def working_of(reading: Reading, choice: Choice, ties: bool) -> Working | Droppe
     """The working of one reading in one order, if it comes to this choice."""
     if not isinstance(reading, Judgment) or reading.choice is not choice:
         return Dropped(OTHER_VERDICT)
+    if len(samples_of(reading)) > 1:
+        return Dropped(VOTED)
     working = working_in(reading, ties)
     return Dropped(working.reason) if isinstance(working, Unparsed) else working
 

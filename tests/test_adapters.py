@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -457,6 +458,18 @@ def test_a_backend_that_is_loaded_at_once_checks_the_fit_too(adapter, tmp_path):
     other = make_model(tmp_path / "other", num_hidden_layers=1)
     said = complaint(EmbeddedBackend(Settings(str(other), str(adapter))).load)
     assert "made for the base model tiny" in said
+
+
+@pytest.mark.slow
+def test_a_loaded_judge_keeps_its_name_when_another_adapter_comes_into_its_folder(tiny, adapter, tmp_path):
+    folder = shutil.copytree(adapter, tmp_path / "adapter")
+    backend = EmbeddedBackend(Settings(str(tiny), str(folder), dtype="float32"))
+    before, p_before = backend.engine, probabilities_of_a(backend, FOUR_PAIRS)
+    shutil.rmtree(folder)
+    make_adapter(tiny, folder, scale=0.7)
+    assert backend.engine == before
+    assert probabilities_of_a(backend, FOUR_PAIRS) == p_before
+    assert EmbeddedBackend(Settings(str(tiny), str(folder), dtype="float32")).engine != before
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 from test_selection import MUTE, said, trace
 
 from distill.advice import advice_of, is_large, large_majorities, majority_of
+from judge.methods.voting import majority_of as majority_of_samples
 from judge.records import Choice, Judgment, Share
 
 FIRST, SECOND, TIE = Choice.FIRST, Choice.SECOND, Choice.TIE
@@ -31,6 +32,11 @@ def sampled(choice: Choice, first: float, second: float) -> Judgment:
 )
 def test_a_majority_is_what_both_orders_say_of_one_response(ab, ba, majority):
     assert majority_of(trace(ab, ba)) == pytest.approx(majority)
+
+
+def test_samples_that_cannot_be_read_are_among_all():
+    votes = [majority_of_samples([said(choice)] * 5 + [MUTE] * 3) for choice in (FIRST, SECOND)]
+    assert majority_of(trace(*votes)) == pytest.approx(5 / 8)
 
 
 def test_three_quarters_are_a_large_majority():

@@ -41,6 +41,9 @@ class Given:
     def identity(self):
         return JudgeOptions(backend="scripted:longer").load(silent, MemoryStore()).identity
 
+    def prepare(self, pairs, progress):
+        assert not pairs
+
     def read(self, items):
         self.asked += [(pair.id, order.value) for pair, order in items]
         return [self._said(self.said[pair.id], order) for pair, order in items]
@@ -70,6 +73,16 @@ def test_only_doubtful_pairs_are_read_slowly_and_their_slow_verdict_counts():
     assert {name for name, one in found.items() if is_escalated(one)} == {"flip", "near"}
     assert sorted(auto.slow.asked) == [(name, order) for name in ("flip", "near") for order in ("AB", "BA")]
     assert len(auto.fast.asked) == 8
+
+
+def test_a_reading_costs_what_both_judges_read_and_wrote():
+    found, _ = judged({"sure": (0.9, 0.9), "flip": (0.95, 0.4)}, {"flip": (0.2, 0.2)})
+    costs = {
+        name: [(r.tokens_in, r.tokens_out) for r in one.readings.values()] for name, one in found.items()
+    }
+    assert costs == {"sure": [(1, 1)] * 2, "flip": [(2, 2)] * 2}
+    unread, _ = judged({"p": (0.95, 0.4)}, {"p": (0.9, None)})
+    assert [one.tokens_in for one in unread["p"].readings.values()] == [2, 1]
 
 
 def test_where_the_slow_judge_cannot_be_read_the_fast_verdict_stays_and_it_is_known_to_have_escalated():

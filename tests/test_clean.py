@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
@@ -191,6 +192,8 @@ MADE = HeldOut(
         (pair_of("It's cold.", "It scatters."), "prompt in LLMBar"),  # one reason a pair, a prompt first
         (pair_of("Hi", "x", "Why is the sky blue?", "y"), "prompt in MT-bench"),  # in any turn
         (pair_of("Hi", "It scatters.", "What?", "y"), "reply in MT-bench"),
+        (replace(pair_of("What?", "x"), reference="It scatters."), "reply in MT-bench"),
+        (replace(pair_of("What?", "x"), system="Why is the sky blue?"), "prompt in MT-bench"),
     ],
 )
 def test_a_pair_with_any_text_of_a_held_out_set_is_dropped_for_a_reason(pair, reason):

@@ -43,6 +43,7 @@ from distill.workings import (
     NOT_READ,
     OTHER_VERDICT,
     TWO_PLANS,
+    VOTED,
     dual_rows,
     mirrored,
     parts_of,
@@ -64,6 +65,7 @@ from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.methods.auto import is_escalated
 from judge.methods.dual import render_dual
 from judge.methods.traced import EARLY_VERDICT, NO_SCORES, OTHER_SUMS, reason_in
+from judge.methods.voting import voted
 from judge.models.adapters import read_adapter
 from judge.options import JudgeOptions, judge_options
 from judge.orders import combine
@@ -315,6 +317,11 @@ def test_a_reading_that_comes_to_another_choice_or_says_no_scores_has_none(one, 
     assert working_of(one, Choice.FIRST, ties=False).reason == why
 
 
+def test_a_vote_of_several_samples_is_no_working():
+    vote = voted(Judgment(Choice.FIRST, None, "2 of 2", 0, 0), [reading(Choice.FIRST, (4.0, 2.0))] * 2)
+    assert working_of(vote, Choice.FIRST, ties=False).reason == VOTED
+
+
 def test_scores_add_up_by_the_weights_of_their_criteria():
     light = reading(Choice.FIRST, (4.0, 2.0), (1.0, 4.0))
     plan, *steps = light.steps
@@ -367,6 +374,12 @@ def test_orders_that_come_to_the_pairs_label_have_workings_and_others_none():
         ("Answer B does not answer a question.", "Answer A does not answer a question."),
         ("Answer A errs; the second answer does not.", ""),
         ("Answer A errs, the latter does not.", ""),
+        ("Latter is more complete.", ""),
+        ("The First response is clear.", ""),
+        ("The second assistant is clearer.", ""),
+        ("It is better than the first.", ""),
+        ("Answer 1 is better than Answer 2.", ""),
+        ("First answer explains why, Answer B does not.", ""),
     ],
 )
 def test_a_mirrored_working_says_the_same_of_answers_that_stand_the_other_way_round(reason, other):
@@ -435,7 +448,7 @@ def test_fast_is_four_tokens_slow_a_working_and_auto_what_the_first_word_says():
 
 def test_a_working_that_is_cut_or_odd_is_unparsed_with_all_that_was_said():
     for backend, reason in (
-        (TwoMinded(is_ended=False), "the working is not finished"),
+        (TwoMinded("1. Form: is short.\nA 4, B", is_ended=False), "the working is not finished"),
         (TwoMinded(working="Well, [[A]]"), "the working does not end in a verdict such as [[A]]"),
     ):
         [one, _] = load_method("dual-slow", backend).read(ITEMS)
@@ -451,11 +464,13 @@ def test_writing_stops_at_a_verdict_and_what_an_engine_writes_after_one_is_not_r
     told = "1. Form: is short.\nA 4, B 2.\n[[A]]"
     [one, _] = load_method("dual-slow", TwoMinded(f"{told}\nOr rather [[B]]")).read(ITEMS)
     assert (one.choice, one.raw) == (Choice.FIRST, f"Plan\n{told}\nOr rather [[B]]")
+    [cut, _] = load_method("dual-slow", TwoMinded(f"{told}\nOr ra", is_ended=False)).read(ITEMS)
+    assert cut.choice is Choice.FIRST
 
 
 def test_a_pair_is_escalated_where_the_adapter_chose_to_be_slow_in_some_order_even_if_it_cannot_be_read():
     def is_slow(method: str, **settings: float) -> bool:
-        backend = TwoMinded(is_ended=False)
+        backend = TwoMinded("1. Form: is short.\nA 4, B", is_ended=False)
         read = load_method(method, backend, MethodSettings(**settings)).read(ITEMS)
         return is_escalated(combine("p", dict(zip(Order, read, strict=True)), "judge"))
 
@@ -656,7 +671,8 @@ class FakeVllm:
 
     def generate(self, sequences, sampling):
         self.begun += [list(ids[-2:]) for ids in sequences]
-        return [(until_stop(DualVllm.words, sampling.stop), 30, self.is_ended)] * len(sequences), 0
+        words = until_stop(DualVllm.words, sampling.stop) if self.is_ended else DualVllm.words[:20]
+        return [(words, 30, self.is_ended)] * len(sequences), 0
 
 
 @pytest.mark.slow

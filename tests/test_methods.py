@@ -297,6 +297,23 @@ def test_an_explanation_that_was_cut_says_so():
     assert reading.reason == "no verdict such as [[A]] in the reply (cut at 4 tokens)"
 
 
+@pytest.mark.parametrize(
+    ("reply", "choice"),
+    [
+        ("It ends with [[A]] if A is better, or [[B]] if B is. Answer A is right because", None),
+        ("A is right.\n**[[A]]**\nAnd so on and", Choice.FIRST),
+        ("A is right.\n[[A]]\nNext pair:\n[[B]]\nand", None),
+    ],
+)
+def test_in_a_reply_that_was_cut_only_a_verdict_on_a_line_of_its_own_counts(reply, choice):
+    class Cut(ScriptedBackend):
+        def complete(self, prompts, sampling):
+            return [Completion(reply, 9, 4, is_ended=False) for _ in prompts]
+
+    [reading] = ChainOfThought(Cut(first)).read([(pair_of(), Order.AB)])
+    assert (reading.choice if isinstance(reading, Judgment) else None) is choice
+
+
 def test_a_question_is_rephrased_once_and_shown_beside_the_original():
     def answer(prompt):
         return "[[A]]" if prompt.reply_start else "Which number is two and two?"
@@ -308,6 +325,18 @@ def test_a_question_is_rephrased_once_and_shown_beside_the_original():
     assert "What is 2 + 2?" in shown_text(asked.prompts[-1])
     assert [reading.steps[0].name for reading in readings] == ["rephrase", "rephrase"]
     assert readings[0].probabilities == {Choice.FIRST: 1.0, Choice.SECOND: 0.0}
+
+
+def test_two_conversations_with_different_last_questions_are_not_rewritten_as_one():
+    def turns(fruit, asked):
+        return (Message("user", "A fruit?"), Message("assistant", fruit), Message("user", asked))
+
+    a = (*turns("Apple", "Is it red?"), Message("assistant", "Mostly."))
+    b = (*turns("Banana", "Is it yellow?"), Message("assistant", "Yes."))
+    asked = Asked(lambda prompt: "[[A]]" if prompt.reply_start else "x")
+    [reading] = SystemTwoAttention(asked).read([(Pair("p", a, b), Order.AB)])
+    assert isinstance(reading, Unparsed)
+    assert reading.reason.startswith("the two conversations end with different questions")
 
 
 def test_the_rewritten_pair_is_judged_and_each_text_is_rewritten_once():

@@ -46,6 +46,7 @@ from judge.methods.direct import Direct, render_direct
 from judge.methods.score import GRADES, Score
 from judge.models.adapters import write_manifest
 from judge.prompts.marks import unmarked
+from judge.prompts.parsing import spoken
 from judge.records import Judgment, Order, Prompt, Span, Unparsed
 
 pytestmark = [  # nothing unclosed, nothing never awaited or retrieved
@@ -612,6 +613,13 @@ def test_bare_choices_are_words_of_their_own_and_the_last_one_counts():
     assert find_choice("Answer Both", form) is None
 
 
+def test_a_score_that_is_not_stated_in_its_form_is_not_taken_from_another_ones_brackets():
+    form = ReplyForm(("1", "2", "3", "4", "5"), "Score A: [[", "]]")
+    assert find_choice("Score A: [[4]]\nScore B: [[2]]", form).choice == "4"
+    assert find_choice("**Score A:** [[4]]\n**Score B:** [[2]]", form) is None
+    assert find_choice("**Score A:** [[4]]", form).choice == "4"
+
+
 def test_a_choice_that_a_reply_begins_with_counts_whatever_follows():
     form = ReplyForm(("[[", "Plan"), "", "")
     assert find_choice("[[A]]", form) == Stated("[[", 0, "")
@@ -699,6 +707,8 @@ def test_free_text_comes_without_the_start_that_it_repeats():
     prompt = Prompt((("user", (Span("List."),)),), reply_start="Criteria:\n")
     for said, text in (("Criteria:\n1. x", "1. x"), (" Criteria: 1. x", " 1. x"), ("1. x", "1. x")):
         assert without_start(said, prompt.reply_start) == text
+        thought = f"<think>\nhm\n</think>\n\n{said}"
+        assert spoken(without_start(thought, prompt.reply_start)) in (text, f"\n\n{text}")
         with Says(said) as server:
             [completion] = server.backend().complete([prompt], Sampling())
             assert text_of(server.asked[0]).endswith('Begin your reply with "Criteria:".')

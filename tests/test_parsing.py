@@ -84,6 +84,8 @@ def test_scores_are_read_from_the_lines_that_name_them(reply, scores):
         ("Score A: 4.5\nScore B: 3", "A"),
         ("good, bad", "A and B"),
         ("Score A: 0\nScore B: 6", "A and B"),
+        ("Scores: A [[4.5]], B [[2]]\nReason: answer A (3 good points) is fuller.", "A"),
+        ("Scores: A [[6]], B [[5]]\nReason: A: 1 error; B: none", "A"),
     ],
 )
 def test_a_score_that_is_missing_or_no_whole_number_from_1_to_5_is_named(reply, missing):

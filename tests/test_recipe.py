@@ -410,7 +410,7 @@ def test_a_mistake_is_one_line_that_says_what_is_right(changes, problem):
 def test_an_adapter_that_learns_votes_says_so_in_its_name_and_names_no_ties():
     assert recipe_with(name="n" * 64).adapter_name == "n" * 64
     distilled, voted = (
-        recipe_with(collect__teacher__ties=True, collect__pairs=OWN_PAIRS, train=train)
+        recipe_with(collect__teacher__ties=True, collect__pairs=OWN_PAIRS, select__filter="none", train=train)
         for train in ({}, {**VOTES_MODE, "start_from": "runs/mine"})
     )
     assert (distilled.adapter_name, distilled.student_ties) == ("mine", True)
@@ -418,6 +418,11 @@ def test_an_adapter_that_learns_votes_says_so_in_its_name_and_names_no_ties():
     assert not recipe_with().student_ties
     longest = recipe_with(name="n" * 58, collect__pairs=OWN_PAIRS, train=VOTES_MODE)
     assert len(longest.adapter_name) == 64
+
+
+@pytest.mark.parametrize("shown", [{"select__filter": "swap"}, {"train__targets": "soft"}])
+def test_a_student_that_is_shown_no_ties_names_none(shown):
+    assert not recipe_with(**{"collect__teacher__ties": True, "select__filter": "none", **shown}).student_ties
 
 
 def test_votes_may_go_on_from_votes():
@@ -494,8 +499,14 @@ def test_samples_of_a_teacher_may_be_weighed_by_a_ranker_or_by_how_likely_they_a
     [
         ({}, "vote: vote ranked and the folder of a ranker need each other"),
         ({"vote": "usc", "ranker": "r"}, "vote: vote ranked and the folder of a ranker need each other"),
-        ({"ranker": "r", "samples": 1}, "vote: it weighs several samples of a method that writes how"),
-        ({"vote": "probability", "method": "rar"}, "vote: it weighs several samples of a method that writes"),
+        ({"ranker": "r", "samples": 1}, "vote: one sample has no vote: the teacher needs more than 1"),
+        ({"vote": "usc", "samples": 1}, "vote: one sample has no vote: the teacher needs more than 1"),
+        ({"vote": "usc", "samples": 24}, "samples: usc can tell 23 apart at most"),
+        ({"vote": "probability", "method": "rar"}, "vote: it weighs samples of a method that writes how it"),
+        (
+            {"ranker": "r", "recorded": "s.jsonl"},
+            "recorded: samples that count differently are weighed where",
+        ),
         (
             {"ranker": "r", "backend": "scripted:longer"},
             "vote: a ranker reads traces in this process: takes ",

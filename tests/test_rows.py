@@ -15,7 +15,7 @@ from distill.history import History
 from distill.lessons import lessons_of, reply_lessons
 from distill.recipe import recipe_of, recipe_to_json
 from distill.replying import ReplyTraining
-from distill.rows import Row, read_rows, write_rows
+from distill.rows import RIGHT, WRONG, Row, drawn, read_rows, write_rows
 from distill.rowstage import train_rows
 from distill.student import Lora, Student
 from distill.trainstage import format_metrics, run_train, unlearned_warning
@@ -284,6 +284,17 @@ def test_a_student_of_rows_replies_as_they_say_and_its_adapter_generates(tiny, t
     assert values["data"]["train"] == [row.content_hash for row in rows]
     with pytest.raises(InputError, match="the adapter rows has learned replies to rows, so it is no judge"):
         JudgeOptions(settings=settings).asked_by  # noqa: B018
+
+
+def test_of_a_file_with_its_right_rows_first_both_kinds_are_looked_at(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    signs = [RIGHT] * 40 + [WRONG] * 40
+    write_rows(path, [Row.of(f"Question {n}?", "yes", sign=sign) for n, sign in enumerate(signs)])
+    made = recipe(path, held_out=0.5, method="unlikelihood", watched=8)
+    watched = reply_lessons(made).watched
+    assert {row.sign for row in watched} == {RIGHT, WRONG}
+    again = drawn(list(reversed(watched)), 4, made.seed, lambda row: row)
+    assert again == list(watched[:4])
 
 
 @pytest.mark.slow

@@ -229,6 +229,17 @@ def test_a_refused_answer_makes_only_its_own_pairs_unparsed_and_is_asked_again(t
     assert better.asked == ["a"]
 
 
+def test_the_next_run_of_the_same_judge_asks_again_what_was_refused():
+    backend = Counted(spoilt="a")
+    judge = Score(backend)
+    refused = judge_pairs(TRIANGLE, judge)
+    assert sum(one.status is Status.UNPARSED for one in refused) == 2
+    assert len(backend.asked) == 3
+    backend.spoilt = None
+    assert {one.status for one in judge_pairs(TRIANGLE, judge)} == {Status.CONSISTENT}
+    assert backend.asked[3:] == ["a"]
+
+
 def test_an_unreadable_grade_leaves_its_pairs_without_an_outcome():
     verdict = verdict_of(spec="scripted:unreadable:1")
     assert (verdict.status, verdict.outcome) == (Status.UNPARSED, None)

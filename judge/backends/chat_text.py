@@ -136,7 +136,7 @@ def without_start(reply: str, reply_start: str) -> str:
     before = reply.removesuffix(said)  # what was thought, or spaces
     for start in (reply_start, reply_start.strip()):
         if start.strip() and said.startswith(start.lstrip()):
-            return (before if before.strip() else "") + said[len(start.lstrip()) :]
+            return before.rstrip() + said[len(start.lstrip()) :]
     return reply
 
 
@@ -240,7 +240,7 @@ def as_logprob(number: Any) -> float:
 
 
 def find_choice(reply: str, form: ReplyForm) -> Stated | None:
-    """The last choice stated in the form asked for, or else in double brackets; None if none is stated.
+    """The last choice stated in the form asked for, else the only one in double brackets; None without one.
 
     A choice without words around it counts first of all where the reply begins with it. What was only thought
     states none.
@@ -248,13 +248,20 @@ def find_choice(reply: str, form: ReplyForm) -> Stated | None:
     if opening := opening_choice(reply, form):
         return opening
     reply = blanked_thinking(reply)
-    for start, end in ((form.start.strip(), form.end.strip()), ("[[", "]]")):
-        before = re.escape(start) if start else r"(?<!\w)"
-        after = re.escape(end) if end else r"(?!\w)"
-        found = list(re.finditer(rf"{before}\s*({_any_of(form)})\s*{after}", reply))
-        if found:
-            return Stated(found[-1][1], found[-1].start(1), end)
-    return None
+    start, end = form.start.strip(), form.end.strip()
+    if found := _enclosed(reply, form, start, end):
+        return Stated(found[-1][1], found[-1].start(1), end)
+    found = _enclosed(reply, form, "[[", "]]")
+    if len({one[1] for one in found}) != 1:  # of several, nothing says which one was asked for
+        return None
+    return Stated(found[-1][1], found[-1].start(1), "]]")
+
+
+def _enclosed(reply: str, form: ReplyForm, start: str, end: str) -> list[re.Match[str]]:
+    """Every place where a choice stands between these words."""
+    before = re.escape(start) if start else r"(?<!\w)"
+    after = re.escape(end) if end else r"(?!\w)"
+    return list(re.finditer(rf"{before}\s*({_any_of(form)})\s*{after}", reply))
 
 
 def opening_choice(reply: str, form: ReplyForm) -> Stated | None:

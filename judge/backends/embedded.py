@@ -31,6 +31,7 @@ class EmbeddedBackend:
         self._device = device_of(settings)
         self._dtype = dtype_of(settings, self._device)
         self._loaded: LoadedModel | None = None
+        self._loaded_engine: Engine | None = None
         self._lock = threading.RLock()  # one forward pass at a time: the attention is chosen on the model
         self.tokens_computed = 0
 
@@ -42,8 +43,9 @@ class EmbeddedBackend:
 
     @property
     def engine(self) -> Engine:
-        merged = "-merged" if self._is_merged else ""
-        return engine_of(self._settings, f"embedded-{self._device}{merged}", self._dtype)
+        """What answers: once weights are loaded these, whatever their folder has come to hold since."""
+        name = f"embedded-{self._device}{'-merged' if self._is_merged else ''}"
+        return self._loaded_engine or engine_of(self._settings, name, self._dtype)
 
     @property
     def batch_characters(self) -> int:
@@ -55,7 +57,9 @@ class EmbeddedBackend:
         with self._lock:
             if self._loaded is None:
                 self._settings.progress("loading the model", 0, 1)
+                engine = self.engine
                 self._loaded = LoadedModel(self._settings, self._device, self._dtype, self._is_merged)
+                self._loaded_engine = engine
                 self._settings.progress("reading", 0, 1)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:

@@ -53,6 +53,7 @@ class VllmBackend:
         self._device = device_of(settings)
         self._dtype = dtype_of(settings, self._device)
         self._loaded: _Loaded | None = None
+        self._loaded_engine: Engine | None = None
         self._lock = threading.RLock()  # the engine returns whatever is finished to whoever asks
         self.tokens_computed = 0
 
@@ -64,7 +65,8 @@ class VllmBackend:
 
     @property
     def engine(self) -> Engine:
-        return engine_of(self._settings, f"vllm-{self._device}", self._dtype)
+        """What answers: once weights are loaded these, whatever their folder has come to hold since."""
+        return self._loaded_engine or engine_of(self._settings, f"vllm-{self._device}", self._dtype)
 
     @property
     def batch_characters(self) -> int:
@@ -81,7 +83,9 @@ class VllmBackend:
         with self._lock:
             if self._loaded is None:
                 self._settings.progress("loading the model", 0, 1)
+                engine = self.engine
                 self._loaded = _Loaded(self._settings, self._device, self._dtype)
+                self._loaded_engine = engine
                 self._settings.progress("reading", 0, 1)
 
     def forget(self) -> None:
@@ -146,7 +150,7 @@ class VllmBackend:
             try:
                 yield self._model()
             except BaseException:
-                self._loaded = None
+                self._loaded = self._loaded_engine = None
                 raise
 
 

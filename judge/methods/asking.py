@@ -13,7 +13,8 @@ from judge.methods import MemoryStore, MethodSettings, ReplyStore
 from judge.orders import shown_in
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
-from judge.prompts.parsing import parse_choice, spoken
+from judge.prompts.parsing import MARKS, parse_choice, spoken
+from judge.prompts.working import STATED
 from judge.records import (
     SHARED_LENGTH,
     Choice,
@@ -33,6 +34,8 @@ from judge.records import (
 WRITING = 4
 """Free replies are worth asking for in batches this many times a backend's own: a step costs nearly the same
 for one row as for sixteen, while prompts that are only read are as fast in small batches."""
+
+T = TypeVar("T")
 
 LETTERS = {"A": Choice.FIRST, "B": Choice.SECOND}
 LETTERS_WITH_TIE = {**LETTERS, "C": Choice.TIE}
@@ -115,18 +118,23 @@ def step_of(name: str, prompt: Prompt, reply: Completion | Unparsed, shared: str
 
 
 def verdict_in(prompt: Prompt, reply: Completion | Unparsed, ties: bool) -> Reading:
-    """The reading that a free reply states by its last verdict; what was only thought is none."""
+    """The reading that a free reply states by its last verdict; what was only thought is none.
+
+    In a reply that was cut, a verdict counts where it stands on a line of its own and no other one does: what
+    stands within a sentence may be quoted.
+    """
     if isinstance(reply, Unparsed):
         return reply
     told = prompt.reply_start + reply.text, reply.tokens_in, reply.tokens_out, reply.is_trimmed
-    choice = parse_choice(prompt.reply_start + spoken(reply.text), letters_of(ties))
+    text = prompt.reply_start + spoken(reply.text)
+    if not reply.is_ended:
+        alone = {line for each in text.splitlines() if STATED.fullmatch(line := each.strip(MARKS))}
+        text = alone.pop() if len(alone) == 1 else ""
+    choice = parse_choice(text, letters_of(ties))
     if isinstance(choice, Unparsed):
         cut = "" if reply.is_ended else f" (cut at {reply.tokens_out} tokens)"
         return Unparsed(choice.reason + cut, *told, cut=reply.cut)
     return Judgment(choice, None, *told, cut=reply.cut)
-
-
-T = TypeVar("T")
 
 
 class KeptReplies:
@@ -139,6 +147,10 @@ class KeptReplies:
     def __init__(self, store: ReplyStore | None) -> None:
         self._store = store or MemoryStore()
         self._refused: dict[str, Unparsed] = {}  # asked again by the next run, so never stored
+
+    def forget_refused(self) -> None:
+        """A run begins: what was refused before it is asked again."""
+        self._refused.clear()
 
     def ask(
         self,
@@ -155,7 +167,8 @@ class KeptReplies:
             batches_of: the keys of what is not known, in batches, in an order that depends on these alone.
             stage, unit: how progress is told: "planning, 2 of 7" or "grading, 2 of 7 answers".
         """
-        replies: dict[str, Completion | Unparsed] = {**self._store.find_replies(set(items)), **self._refused}
+        refused = {key: self._refused[key] for key in items if key in self._refused}
+        replies: dict[str, Completion | Unparsed] = {**self._store.find_replies(set(items)), **refused}
         todo = {key: item for key, item in items.items() if key not in replies}
         n_done = 0
 
@@ -187,6 +200,10 @@ class SharedReplies:
         self.backend = backend
         self.sampling = sampling
         self._kept = KeptReplies(settings.store)
+
+    def forget_refused(self) -> None:
+        """A run begins: what was refused before it is asked again."""
+        self._kept.forget_refused()
 
     def ask(
         self, prompts: Sequence[Prompt], stage: str = "", progress: Progress = silent

@@ -18,6 +18,7 @@ from judge.records import (
     Reading,
     Status,
     Verdict,
+    longest_cut,
     sha256_of_json,
 )
 
@@ -52,7 +53,9 @@ class Auto:
         return self.fast.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        """Does nothing: which pairs the slow judge reads is not known yet."""
+        """Only tells both judges that a run begins: which pairs the slow one reads is not known yet."""
+        for one in (self.fast, self.slow):
+            one.prepare([], progress)
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         """One reading per item. Raises ValueError if a pair's orders are not next to each other."""
@@ -68,10 +71,21 @@ class Auto:
         for number, (pair, both) in enumerate(by_pair(asked, slow)):
             is_readable = combine(pair.id, both, "").status is not Status.UNPARSED
             for place in places[2 * number : 2 * number + 2]:
-                order = items[place][1]
-                steps = (*readings[place].steps, *both[order].steps)
-                readings[place] = both[order] if is_readable else replace(readings[place], steps=steps)
+                quick, long = readings[place], both[items[place][1]]
+                stays = replace(quick, steps=(*quick.steps, *long.steps))
+                readings[place] = beside(long, quick) if is_readable else beside(stays, long)
         return readings
+
+
+def beside(reading: Reading, other: Reading) -> Reading:
+    """The reading with what the other one cost too, and shortened where that was."""
+    return replace(
+        reading,
+        tokens_in=reading.tokens_in + other.tokens_in,
+        tokens_out=reading.tokens_out + other.tokens_out,
+        is_trimmed=reading.is_trimmed or other.is_trimmed,
+        cut=longest_cut((reading.cut, other.cut)),
+    )
 
 
 def by_pair(

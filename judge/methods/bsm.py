@@ -97,6 +97,7 @@ class BranchSolveMerge:
         return self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        self._plans.forget_refused()
         asked = [render_branch(pair) for pair in pairs if not self._given(pair)]
         self._plans.ask(asked, "planning", progress)
 

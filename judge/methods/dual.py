@@ -144,7 +144,8 @@ def verdict_of(start: str, reply: Completion | Unparsed, ties: bool, stop: Seque
         return reply
     letters = letters_of(ties)
     raw, said = start + reply.text, spoken(reply.text).lstrip()
-    working = parse_working(start + until_stop(said, stop), reply.is_ended, tuple(letters))
+    is_ended = reply.is_ended or any(one in said for one in stop)
+    working = parse_working(start + until_stop(said, stop), is_ended, tuple(letters))
     if isinstance(working, Unparsed):
         told = reply.tokens_in, reply.tokens_out, reply.is_trimmed
         return Unparsed(working.reason, raw, *told, cut=reply.cut)

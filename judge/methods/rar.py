@@ -54,6 +54,7 @@ class TwoStepRephraseAndRespond:
         return self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        self._rephrased.forget_refused()
         self._rephrased.ask([render_rephrase(pair) for pair in pairs], "rephrasing", progress)
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:

@@ -35,6 +35,8 @@ from judge.records import (
 
 MAX_NEW_TOKENS = 1024
 TEMPLATES = ("s2a_question", "s2a_answer", TEMPLATE)
+TWO_QUESTIONS = "s2a: the two conversations end with different questions"
+TWO_QUESTIONS = "the two conversations end with different questions, and one is rewritten for both"
 NAMES = ("rewrite the request", "rewrite response a", "rewrite response b")
 
 
@@ -62,6 +64,7 @@ class SystemTwoAttention:
         return WRITING * self.backend.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
+        self._rewritten.forget_refused()
         prompts = [render_question(pair) for pair in pairs]
         self._rewritten.ask(prompts, "rewriting requests", progress)
 
@@ -123,6 +126,8 @@ def render_answer(pair: Pair, response: str, name: str) -> Prompt:
 
 def rewritten_pair(pair: Pair, replies: Sequence[Completion | Unparsed]) -> Pair | Unparsed:
     """The pair with its last question and both responses as rewritten, or why it cannot be judged."""
+    if len({last_question(context) for context in (pair.context_a, pair.context_b)}) > 1:
+        return Unparsed(TWO_QUESTIONS, raw="")
     texts: list[str] = []
     for name, reply in zip(NAMES, replies, strict=True):
         if isinstance(reply, Unparsed):
@@ -137,6 +142,10 @@ def rewritten_pair(pair: Pair, replies: Sequence[Completion | Unparsed]) -> Pair
     conversations = (pair.conversation_a, pair.conversation_b)
     a, b = (_with(*one, question) for one in zip(conversations, responses, strict=True))
     return replace(pair, conversation_a=a, conversation_b=b)
+
+
+def last_question(context: Sequence[Message]) -> str | None:
+    return next((one.content for one in reversed(context) if one.role == "user"), None)
 
 
 def _with(messages: Sequence[Message], response: str, question: str) -> tuple[Message, ...]:

@@ -74,6 +74,7 @@ class Score:
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         """Grades every different answer of the pairs once, the longest first."""
+        self._kept.forget_refused()
         named = {
             answer: reading_name(pair, Order.AB) for pair in pairs for answer in answers_of(pair, Order.AB)
         }

@@ -9,9 +9,21 @@ from dataclasses import replace
 from judge.backends import Backend, with_likelihoods
 from judge.errors import InputError
 from judge.methods import PROBABILITY, RANKED, Method, TraceRanker
+from judge.methods.dual import TEMPLATE
 from judge.methods.traced import Traced, traced
 from judge.methods.voting import Vote, voted
-from judge.records import Choice, Identity, Judgment, Order, Pair, Prompt, Reading, Unparsed
+from judge.prompts import fingerprint_of
+from judge.records import (
+    Choice,
+    Identity,
+    Judgment,
+    Order,
+    Pair,
+    Prompt,
+    Reading,
+    Unparsed,
+    sha256_of_json,
+)
 
 LONGEST = 1 << 20
 """More tokens than any reply has: a trace's likelihood is that of the whole."""
@@ -53,7 +65,10 @@ class WeighedVote(Vote):
     def identity(self) -> Identity:
         one = self.samples[0].identity
         by = f" by {self.ranker.name}" if self.ranker else ""
-        return replace(one, decoding=f"{self.how} of {len(self.samples)}{by}, {one.decoding}")
+        one = replace(one, decoding=f"{self.how} of {len(self.samples)}{by}, {one.decoding}")
+        if self.method != "bsm-text":  # whose samples are weighed as replies to the prompt of `dual`
+            return one
+        return replace(one, prompts=sha256_of_json([one.prompts, fingerprint_of(TEMPLATE)]))
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         by_sample = [sample.read(items) for sample in self.samples]

@@ -10,7 +10,8 @@ from judge.records import Choice, Criterion, Plan, Unparsed
 VERDICT = re.compile(r"\[\[\s*([^\[\]]{0,40}?)\s*\]\]")
 LISTED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*\u2022])[ \t]+(.+)$", re.MULTILINE)
 NAMED = re.compile(r"^(.{2,60}?)\s*(?:[:\u2013\u2014]|\s-\s)\s*(.+)$")
-SCORE = r"\b{}\b\s*[:=\[(*]\W*([1-5])(?![\d.]*\d)"  # A [[4]], A: 4, **A:** 4/5; not 4.5, not 42
+SCORE = r"\b{}\b\s*[:=\[(*]\W*(\d+(?:\.\d+)*)"  # A [[4]], A: 4, **A:** 4/5
+SCORES = ("1", "2", "3", "4", "5")
 MARKS = "*_`# \t"
 MAX_CRITERIA = 5
 LONGEST_NAME = 60  # characters
@@ -90,11 +91,10 @@ def listed_criteria(reply: str) -> list[Criterion]:
 def parse_scores(reply: str) -> tuple[float, float] | Unparsed:
     """The scores of answers A and B, 1 to 5 each, where the reply first names each of them with a score."""
     found = {side: re.search(SCORE.format(side), reply) for side in "AB"}
-    missing = [side for side, match in found.items() if match is None]
-    if missing:
+    stated = {side: match[1] for side, match in found.items() if match and match[1] in SCORES}
+    if missing := [side for side in "AB" if side not in stated]:
         return Unparsed(f"no score from 1 to 5 of answer {' and '.join(missing)}", raw=reply)
-    a, b = (float(match[1]) for match in found.values() if match)
-    return a, b
+    return float(stated["A"]), float(stated["B"])
 
 
 def _criterion_of(line: str) -> Criterion:
