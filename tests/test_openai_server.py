@@ -708,7 +708,7 @@ def test_free_text_comes_without_the_start_that_it_repeats():
     for said, text in (("Criteria:\n1. x", "1. x"), (" Criteria: 1. x", " 1. x"), ("1. x", "1. x")):
         assert without_start(said, prompt.reply_start) == text
         thought = f"<think>\nhm\n</think>\n\n{said}"
-        assert spoken(without_start(thought, prompt.reply_start)) in (text, f"\n\n{text}")
+        assert spoken(without_start(thought, prompt.reply_start)).strip() == text.strip()
         with Says(said) as server:
             [completion] = server.backend().complete([prompt], Sampling())
             assert text_of(server.asked[0]).endswith('Begin your reply with "Criteria:".')

@@ -18,7 +18,7 @@ from judge.backends.habits import Habits, in_words, names_in
 from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods.auto import Auto
-from judge.methods.bsm import BranchSolveMerge
+from judge.methods.bsm import BranchSolveMerge, plan_in, render_branch
 from judge.methods.cot import ChainOfThought
 from judge.methods.direct import Direct
 from judge.prompts.parsing import spoken
@@ -516,6 +516,14 @@ def test_free_text_begins_after_the_thinking():
     with Message(content="Criteria:\n1. x", reasoning_content="hm") as server:
         [completion] = server.backend().complete([prompt], Sampling())
     assert spoken(completion.text).strip() == "1. x"
+
+
+def test_the_first_criterion_of_a_plan_is_not_lost_behind_the_thinking():
+    plan = "1. Suit: uses x.\n2. Theme: y.\n3. Form: z."
+    with Message(content=plan, reasoning_content="hm") as server:
+        prompt = render_branch(pair_of())
+        [completion] = server.backend().complete([prompt], Sampling())
+    assert [one.name for one in plan_in(prompt, completion).criteria] == ["Suit", "Theme", "Form"]
 
 
 CUT = [

@@ -136,7 +136,7 @@ def without_start(reply: str, reply_start: str) -> str:
     before = reply.removesuffix(said)  # what was thought, or spaces
     for start in (reply_start, reply_start.strip()):
         if start.strip() and said.startswith(start.lstrip()):
-            return before.rstrip() + said[len(start.lstrip()) :]
+            return (before if before.strip() else "") + said[len(start.lstrip()) :]
     return reply
 
 

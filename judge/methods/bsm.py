@@ -201,7 +201,8 @@ def plan_in(prompt: Prompt, reply: Completion | Unparsed) -> Plan | Unparsed:
     """The plan that a branch reply states."""
     if isinstance(reply, Unparsed):
         return reply
-    return parse_plan(f"{prompt.reply_start}{spoken(reply.text)}", reply.is_ended)
+    said = spoken(reply.text).lstrip("\n")  # empty lines stand between thinking and what is said
+    return parse_plan(f"{prompt.reply_start}{said}", reply.is_ended)
 
 
 def expected_scores(
