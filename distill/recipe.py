@@ -221,7 +221,7 @@ class Teacher(Block):
     recorded: str = ""
     """A shard of `judge ledger export` with all of its readings: then it is not loaded, and reads nothing."""
     ties: bool = False
-    """Whether it may call two answers equally good; the student may then, too, if its verdicts teach."""
+    """Whether it may call two answers equally good; the student may then, too, where it is shown ties."""
     samples: Positive = 1
     """How many times it reads each order and votes."""
     vote: Annotated[str, one_of(VOTES)] = "majority"

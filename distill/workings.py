@@ -20,8 +20,8 @@ from judge.prompts.working import Weighed, Working, plan_of
 from judge.records import Choice, Judgment, Order, Reading, Unparsed
 
 SCORES = re.compile(r"A ([1-5]), B ([1-5])\.")
-NAMED = re.compile(r"\b((?i:answer|response|assistant|option|candidate)) ([AB])\b")
-KIND = "(answer|response|assistant|option|candidate)"
+KIND = "(?:answer|response|assistant|option|candidate)"
+NAMED = re.compile(rf"\b((?i:{KIND})) ([AB])\b")
 PLACED = re.compile(
     rf"\b([AB]|(?i:former|latter|(first|second|other) ({KIND}|one)|{KIND}s? (1|2|one|two|b)"
     r"|the (first|second|other)(?=\s*([.,;:!?)]|$))))\b"

@@ -72,8 +72,10 @@ class Auto:
             is_readable = combine(pair.id, both, "").status is not Status.UNPARSED
             for place in places[2 * number : 2 * number + 2]:
                 quick, long = readings[place], both[items[place][1]]
-                stays = replace(quick, steps=(*quick.steps, *long.steps))
-                readings[place] = beside(long, quick) if is_readable else beside(stays, long)
+                if is_readable:
+                    readings[place] = beside(long, quick)
+                else:
+                    readings[place] = replace(beside(quick, long), steps=(*quick.steps, *long.steps))
         return readings
 
 

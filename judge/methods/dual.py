@@ -24,7 +24,7 @@ from judge.methods.direct import choose_letters, reading_of
 from judge.progress import Progress, silent
 from judge.prompts import fill
 from judge.prompts.parsing import spoken
-from judge.prompts.working import PLAN, Weighed, parse_working
+from judge.prompts.working import PLAN, Weighed, Working, format_working, parse_working
 from judge.records import FAST_OR_SLOW, Identity, Judgment, Order, Pair, Prompt, Reading, Step, Unparsed
 
 TEMPLATE = "dual"
@@ -47,7 +47,7 @@ class Dual:
         self.backend = backend
         self.ties = settings.ties
         self.slow_above = settings.slow_above
-        stated = tuple(f"{AT_ONCE}{letter}]]" for letter in letters_of(self.ties))
+        stated = tuple(format_working(Working((), letter)) for letter in letters_of(self.ties))
         self.sampling = replace(sampling_of(settings, MAX_NEW_TOKENS), stop=stated)
 
     @property

@@ -35,7 +35,6 @@ from judge.records import (
 
 MAX_NEW_TOKENS = 1024
 TEMPLATES = ("s2a_question", "s2a_answer", TEMPLATE)
-TWO_QUESTIONS = "s2a: the two conversations end with different questions"
 TWO_QUESTIONS = "the two conversations end with different questions, and one is rewritten for both"
 NAMES = ("rewrite the request", "rewrite response a", "rewrite response b")
 
