@@ -30,7 +30,7 @@ from judge.datasets.dataset import data_folder
 from judge.datasets.mt_bench import voted_pairs
 from judge.evaluate import planned
 from judge.forms.reading import read_pairs
-from judge.hardware import multiplies_bfloat16
+from judge.hardware import is_quickest_in_bfloat16
 from judge.io.pairs import write_pairs
 from judge.methods import DUAL, MethodSettings, load_method
 from judge.models import basemodels
@@ -181,7 +181,7 @@ def measure(
 ) -> dict[str, Any]:
     """Each method on every engine over every file, the engines in turns; and the best matmul rate.
 
-    That rate is None where the CPU does not multiply bfloat16.
+    That rate is None where the CPU is not quicker in bfloat16.
     """
     config = sizes_of(basemodels.fetch(base_model).folder)
     parts: dict[str, list[dict[str, Any]]] = {}
@@ -191,7 +191,7 @@ def measure(
             for method in methods:
                 worker.ask(method, warm_up)
         for number, file in enumerate(files, start=1):
-            if multiplies_bfloat16():
+            if is_quickest_in_bfloat16():
                 rates.append(matmul_rate(config, 2048, "bfloat16"))
             for method in methods:
                 for name, worker in started.items():

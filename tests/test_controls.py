@@ -319,7 +319,7 @@ def test_batches_hold_all_rows_by_length_and_no_more_tokens_than_fit():
 def test_the_loss_is_that_of_each_row_alone_and_of_its_reply_only(monkeypatch):
     import torch
 
-    monkeypatch.setattr("benchmarks.controls.students.multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr("benchmarks.controls.students.is_quickest_in_bfloat16", lambda: False)
     coder, model = Coder(4), new_model(TINY, len(Coder(4).words), seed=1)
     rows = [row_of(maze, LEARNERS["dual"].levels, 0, 0, coder) for maze in mazes(5)]
     [pad] = coder.ids([PAD])

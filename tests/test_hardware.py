@@ -10,6 +10,9 @@ LAPTOP = "processor\t: 0\nmodel name\t: Some Laptop CPU\nflags\t\t: fpu sse4_2 a
 SERVER = (
     "processor\t: 0\nmodel name\t: Some Server CPU\nflags\t\t: avx2 avx512f avx512_bf16 amx_bf16 amx_int8\n"
 )
+AMD = "vendor_id\t: AuthenticAMD\nmodel name\t: Some EPYC\nflags\t\t: avx2 avx512f avx512_bf16\n"
+INTEL = "vendor_id\t: GenuineIntel\nmodel name\t: Some Xeon\nflags\t\t: avx2 avx512f avx512_bf16 amx_bf16\n"
+INTEL_WITHOUT_AMX = INTEL.replace(" amx_bf16", "")
 ARM = "processor\t: 0\nBogoMIPS\t: 2000.00\nFeatures\t: fp asimd bf16 i8mm\n"
 
 
@@ -37,7 +40,7 @@ def machine(tmp_path, monkeypatch):
 def test_the_instruction_sets_that_matter_are_named(machine, text, sets, bfloat16):
     machine(text)
     assert hardware.instruction_sets() == sets
-    assert hardware.multiplies_bfloat16() is bfloat16
+    assert hardware.is_quickest_in_bfloat16() is bfloat16
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,24 @@ def test_what_onednn_may_not_use_is_not_there(machine, monkeypatch, highest, set
     machine(SERVER)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", highest)
     assert hardware.instruction_sets() == sets
-    assert hardware.multiplies_bfloat16() is ("avx512_bf16" in sets)
+    assert hardware.is_quickest_in_bfloat16() is ("avx512_bf16" in sets)
+
+
+@pytest.mark.parametrize(
+    ("text", "highest", "is_quickest"),
+    [
+        (AMD, "", True),
+        (INTEL, "", True),
+        (INTEL_WITHOUT_AMX, "", False),
+        (INTEL, "AVX512_CORE_BF16", False),
+        (AMD, "AVX512_CORE_BF16", True),
+        (AMD, "AVX2", False),
+    ],
+)
+def test_intel_multiplies_bfloat16_faster_with_amx_alone(machine, monkeypatch, text, highest, is_quickest):
+    machine(text)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", highest)
+    assert hardware.is_quickest_in_bfloat16() is is_quickest
 
 
 def test_the_cpu_is_named(machine):
@@ -67,4 +87,4 @@ def test_the_cpu_is_named(machine):
 def test_without_a_description_nothing_is_claimed(monkeypatch, tmp_path):
     monkeypatch.setattr(hardware, "CPU_INFO", tmp_path / "none")
     assert hardware.instruction_sets() == ()
-    assert not hardware.multiplies_bfloat16()
+    assert not hardware.is_quickest_in_bfloat16()

@@ -25,7 +25,7 @@ from judge.backends.vllm_engine import VllmBackend, lora_rank, seed_of, softmax
 from judge.datasets.mt_bench import voted_pairs
 from judge.errors import InputError, MissingExtra, ModelError
 from judge.evaluate import size_of
-from judge.hardware import multiplies_bfloat16
+from judge.hardware import is_quickest_in_bfloat16
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
 from judge.models.adapters import Adapter, write_manifest
@@ -110,7 +110,7 @@ def pairs(data_dir):
 
 @pytest.fixture(scope="module")
 def dtype():
-    return "bfloat16" if multiplies_bfloat16() else "float32"
+    return "bfloat16" if is_quickest_in_bfloat16() else "float32"
 
 
 @pytest.fixture(scope="module")

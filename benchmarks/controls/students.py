@@ -20,7 +20,7 @@ from benchmarks.controls.mazes import Maze, search
 from benchmarks.controls.words import FAST, PAD, SLOW, Coder, parts_of, prompt_words, reply_words
 from distill.dropping import drawn_parts
 from distill.train import MAX_GRADIENT, rate_at, shuffled_items
-from judge.hardware import multiplies_bfloat16
+from judge.hardware import is_quickest_in_bfloat16
 from judge.io.writing import write_whole
 from judge.progress import Progress, silent
 
@@ -158,10 +158,10 @@ def reply_loss(model: Any, rows: Sequence[Row], pad: int) -> Tensor:
 
 
 def narrow() -> AbstractContextManager[object]:
-    """Matrix products in bfloat16 where this CPU has them."""
+    """Matrix products in bfloat16 where this CPU is quicker with them."""
     import torch
 
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=multiplies_bfloat16())
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_quickest_in_bfloat16())
 
 
 # --- the run ---------------------------------------------------------------------------------------------

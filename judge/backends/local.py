@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from judge.backends import ChoiceProbabilities, Settings
 from judge.backends.tokens import Encoded, PromptEncoder
-from judge.hardware import has_gpu, multiplies_bfloat16
+from judge.hardware import has_gpu, is_quickest_in_bfloat16
 from judge.models import basemodels
 from judge.models.adapters import check_fits, read_adapter
 from judge.models.sizes import last_part
@@ -47,7 +47,7 @@ def dtype_of(settings: Settings, device: str) -> str:
     """ "bfloat16" or "float32": the dtype asked for, or the fastest that the hardware multiplies."""
     if settings.dtype != "auto":
         return settings.dtype
-    return "bfloat16" if device == "cuda" or multiplies_bfloat16() else "float32"
+    return "bfloat16" if device == "cuda" or is_quickest_in_bfloat16() else "float32"
 
 
 def chosen_among(
