@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from models import make_adapter, make_model, manifest_values
 from pairs import FOUR_PAIRS, pair_of
 
-from judge.backends import Sampling, Settings, until_stop
+from judge.backends import Sampling, Settings, remembering, until_stop
+from judge.backends.beginnings import FED, Beginnings
 from judge.backends.cpu import can_pack, pack_linear_layers
 from judge.backends.decoding import (
     GPU_MAX_MEMORY_TOKENS,
@@ -27,6 +29,7 @@ from judge.backends.decoding import (
 from judge.backends.embedded import EmbeddedBackend
 from judge.backends.integration import lora_layers
 from judge.backends.lora import unwrap_lora
+from judge.backends.packing import pack
 from judge.errors import ModelError
 from judge.methods.direct import render_direct
 from judge.records import Order
@@ -117,6 +120,65 @@ def test_a_beginning_that_prompts_share_is_computed_once(backend):
     computed = backend.tokens_computed - before
     assert replies[: len(prompts)] == replies[len(prompts) :]
     assert computed < sum(reply.tokens_in for reply in replies) / 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_read", [0, 3, 8])
+def test_prompts_that_were_looked_at_are_not_read_again_to_go_on_from_them(backend, n_read):
+    """Their replies are the same, whatever others are there that were not looked at."""
+    pairs = [pair_of(letter * 40, letter.upper() * 40) for letter in "wxyz"]
+    bare = [replace(prompt, reply_start="", reply_end="") for prompt in prompts_of(pairs)]
+    begun = [replace(prompt, reply_start="Plan\n") for prompt in bare]
+    before = backend.tokens_computed
+    alone = backend.complete(begun, Sampling(max_new_tokens=12))
+    n_alone = backend.tokens_computed - before
+    with remembering(backend):
+        chosen = backend.choose(bare[:n_read], ("A", "B")) if n_read else []
+        n_chosen = backend.tokens_computed - before - n_alone
+        found = backend.complete(begun, Sampling(max_new_tokens=12))
+    n_found = backend.tokens_computed - before - n_alone - n_chosen
+    assert found == alone
+    assert len(chosen) == n_read
+    n_words = len(backend._model().encoder.plain_ids("Plan\n"))
+    if n_read == len(begun):
+        assert n_found == len(begun) * n_words
+    else:
+        assert n_found == n_alone if not n_read else n_found < n_alone
+    assert backend._model()._beginnings is None
+
+
+@pytest.mark.slow
+def test_what_there_is_no_room_for_is_read_again(backend, monkeypatch):
+    bare = [replace(prompt, reply_start="", reply_end="") for prompt in prompts_of()]
+    before = backend.tokens_computed
+    alone = backend.complete(bare, Sampling(max_new_tokens=4))
+    n_alone = backend.tokens_computed - before
+    monkeypatch.setattr(backend._model(), "_limits", lambda: Limits(128, n_alone - 1))
+    with remembering(backend):
+        backend.choose(bare, ("A", "B"))
+        before = backend.tokens_computed
+        begun = [replace(prompt, reply_start="Plan\n") for prompt in bare]
+        backend.complete(begun, Sampling(max_new_tokens=4))
+        assert backend.tokens_computed - before > n_alone
+    assert backend.complete(bare, Sampling(max_new_tokens=4)) == alone
+
+
+def test_of_kept_beginnings_the_longest_counts_that_leaves_a_token_and_few():
+    def kept(*sequences):
+        made = Beginnings(100)
+        cache = SimpleNamespace(layers=[])
+        made.keep(sorted(sequences), pack(sorted(sequences)), cache)
+        return made
+
+    ids = tuple(range(20))
+    made = kept(ids[:15], ids[:18], (*ids[:16], 99))
+    assert made.of([ids])[ids].length == 18
+    assert made.of([ids[:18]])[ids[:18]].length == 15
+    assert made.of([ids[:15]]) == {}
+    assert kept(ids[: 20 - 1 - FED]).of([ids]) == {}
+    assert kept(ids[: 20 - FED]).of([ids])[ids].length == 20 - FED
+    assert not made.has_room(pack([range(90)]))
+    assert made.has_room(pack([range(80)]))
 
 
 @pytest.mark.slow

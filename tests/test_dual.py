@@ -726,8 +726,11 @@ def test_one_pass_says_what_two_do_and_reads_each_prompt_once(tmp_path, joined):
         [said, told] = [float(each.steps[0].raw.rpartition(" ")[2]) for each in (one, other)]
         assert said == pytest.approx(told, abs=2e-6)
     assert n_together == n_apart if joined else n_together < 0.6 * n_apart
+    n_at_once = n_together
     ps = sorted(float(one.steps[0].raw.rpartition(" ")[2]) for one in together)
-    together, apart, _, _ = read(slow_above=(ps[2] + ps[3]) / 2)
+    together, apart, n_together, n_apart = read(slow_above=(ps[2] + ps[3]) / 2)
+    n_begun = 3 * len(make_tokenizer(merges=[*VERDICT_MERGES, *PLAN_MERGES]).encode("Plan\n"))
+    assert n_together <= n_at_once + n_begun < n_apart
     assert [type(one) for one in together] == [type(one) for one in apart]
     unfinished = [one for one in together if isinstance(one, Unparsed)]
     assert len(unfinished) == 3

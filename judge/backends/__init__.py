@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
@@ -35,7 +36,7 @@ class Settings:
         adapter: the folder of a LoRA adapter, or "" for the bare base model.
         max_prompt_tokens: longest prompt, reply not counted.
         overflow: what happens to a longer one: "trim" shortens the two responses alike, "error" refuses.
-        dtype: "auto" is bfloat16 where the hardware multiplies it, else float32.
+        dtype: "auto" is bfloat16 where the hardware multiplies it faster, else float32.
         device: "auto" is a CUDA GPU where there is one, else the CPU.
         concurrency: how many requests each address of a server gets at a time.
         requests_per_minute: how many each of them gets a minute at most; 0 is no limit.
@@ -203,6 +204,15 @@ def until_stop(text: str, stop: Sequence[str]) -> str:
 def with_likelihoods(backend: Backend) -> LikelihoodBackend | None:
     """The backend, if it can also say how likely a text is; None if it cannot."""
     return cast(LikelihoodBackend, backend) if isinstance(backend, Likelihoods) else None
+
+
+def remembering(backend: Backend) -> AbstractContextManager[None]:
+    """Inside, a prompt that a backend is asked to choose after and then to go on from is read once.
+
+    Engines with a cache of their own do so anyway, and need no word of it.
+    """
+    made: AbstractContextManager[None] = getattr(backend, "remembering", nullcontext)()
+    return made
 
 
 def systems_of(backend: Backend) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
@@ -117,6 +118,12 @@ class EmbeddedBackend:
                 for (ids, start), total in zip(part, totals, strict=True):
                     found[ids, start] = (total, len(ids) - start)
         return [(None, 0) if one is None else found[one] for one in sequences]
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Inside, what `choose` has read is not read again by `complete`; other threads wait."""
+        with self._lock, self._model().remembering():
+            yield
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         """Free text, many rows at a time; a beginning that prompts share is computed once."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.backends import Sampling, Settings, until_stop
+from judge.backends.beginnings import Beginning, Beginnings, Layers, layers_of
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
 from judge.backends.decoding import (
     STEP_ATTENTION,
@@ -79,6 +81,7 @@ class LoadedModel:
         self._itemsize = getattr(torch, dtype).itemsize
         self.encoder = PromptEncoder(self.tokenizer, settings.max_prompt_tokens, settings.overflow)
         self.batch_tokens = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
+        self._beginnings: Beginnings | None = None
         tried = Tried(base.hash, adapter.hash if adapter else "", is_merged, device, dtype)
         if (can_pack := tried.remembered()) is not None:
             if adapter:
@@ -142,6 +145,15 @@ class LoadedModel:
         return self.plain_logits(sequences, ids), sum(map(len, sequences))
 
     @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Inside, prompts whose choices were looked at are not read again to go on from them."""
+        self._beginnings = Beginnings(self._limits().max_tokens) if self.can_pack else None
+        try:
+            yield
+        finally:
+            self._beginnings = None
+
+    @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
         """Draws inside depend on the seed alone and do not affect draws outside."""
         import torch
@@ -180,6 +192,7 @@ class LoadedModel:
         stops = self._stops(sampling)
         head = self.model.get_output_embeddings()
         written: list[list[int]] = [[] for _ in sequences]
+        unread: dict[int, list[int]] = {}  # what of a sequence is still to be fed, last token first
         rows: list[int] = []  # which sequence each row belongs to
         tokens = torch.empty(0, dtype=torch.int64, device=self.device)  # the newest one of each row
         memory: Memory | None = None
@@ -194,41 +207,63 @@ class LoadedModel:
                 if memory is None or is_time_to_renew(len(rows), len(going), n_fitting):
                     fresh = range(n_started, n_started + n_fitting)
                     new, n = self._prefilled([sequences[i] for i in fresh], n_new) if fresh else (None, 0)
+                    for i, length in zip(fresh, [] if new is None else new.lengths.tolist(), strict=True):
+                        unread[i] = list(reversed(sequences[i][length:]))
                     memory = new if memory is None else memory.renewed(going, new)
                     rows = [*(rows[i] for i in going), *fresh]
-                    last = [sequences[i][-1] for i in fresh]
-                    tokens = torch.cat([tokens[going], tokens.new_tensor(last)])
+                    first = [unread[i].pop() for i in fresh]
+                    tokens = torch.cat([tokens[going], tokens.new_tensor(first)])
                     n_started, n_computed = n_started + n_fitting, n_computed + n
                 assert memory is not None
                 tokens = next_tokens(head(self._step(tokens, memory)), sampling.temperature)
-                for row, token in zip(rows, tokens.tolist(), strict=True):
-                    if not _is_over(written[row], ends, stops, n_new):
+                for number, (row, token) in enumerate(zip(rows, tokens.tolist(), strict=True)):
+                    if unread[row]:
+                        tokens[number] = unread[row].pop()
+                    elif not _is_over(written[row], ends, stops, n_new):
                         written[row].append(token)
 
     def _prefilled(self, sequences: Sequence[tuple[int, ...]], n_new: int) -> tuple[Memory, int]:
-        """The memory of sorted rows that have read all but their last token; the tokens computed for it."""
+        """The memory of sorted rows, and the tokens computed for them, with those that are still to be fed.
+
+        A row has read all but its last token, or all that is kept of it.
+        """
         import torch
-        from transformers import DynamicCache
 
         n_rows_of = Counter(sequences)
-        distinct = list(n_rows_of)
-        memory = Memory([len(one) - 1 for one in sequences], n_new + 1, self.device)
+        kept = self._beginnings.of(n_rows_of) if self._beginnings else {}
+        lengths = {one: kept[one].length if one in kept else len(one) - 1 for one in n_rows_of}
+        n_unread = max(len(one) - length for one, length in lengths.items())
+        memory = Memory([lengths[one] for one in sequences], n_new + n_unread, self.device)
         n_computed = n_filled = 0
-        for batch in batches_of(distinct, self.batch_tokens):
-            part = distinct[batch.start : batch.stop]
-            packing = pack(part)
-            cache = DynamicCache()
-            with only_at(self.model.base_model, packing.ends[:1]):  # no state is read; one, as none is no row
-                self._packed_pass(packing, cache)
-            n_computed += len(packing.ids)
+        for part, places, layers, n in self._read_parts(list(n_rows_of), kept):
+            n_computed += n
             n_rows = torch.tensor([n_rows_of[one] for one in part])
-            places = padded_places(packing.paths)[:, :-1].repeat_interleave(n_rows, dim=0).to(self.device)
-            rows = range(n_filled, n_filled + len(places))
-            layers: list[Any] = cache.layers
-            for number, layer in enumerate(layers):
-                memory.put(number, rows, places, layer.keys[0], layer.values[0])
+            each = places.repeat_interleave(n_rows, dim=0).to(self.device)
+            rows = range(n_filled, n_filled + len(each))
+            for number, (keys, values) in enumerate(layers):
+                memory.put(number, rows, each, keys, values)
             n_filled = rows.stop
         return memory, n_computed
+
+    def _read_parts(
+        self, sequences: Sequence[tuple[int, ...]], kept: Mapping[tuple[int, ...], Beginning]
+    ) -> Iterator[tuple[Sequence[tuple[int, ...]], Tensor, Layers, int]]:
+        """The sequences in parts, with the places of each in a packed pass, that pass, tokens computed."""
+        from transformers import DynamicCache
+
+        for batch, group in groupby(sequences, key=lambda one: kept[one].batch if one in kept else None):
+            part = list(group)
+            if batch is not None:
+                n_unread = sum(len(one) - kept[one].length for one in part)
+                yield part, padded_places([kept[one].path for one in part]), batch.layers, n_unread
+                continue
+            for some in batches_of(part, self.batch_tokens):
+                read = part[some.start : some.stop]
+                packing, cache = pack(read), DynamicCache()
+                # No state is read of this pass; one place, as none is no row.
+                with only_at(self.model.base_model, packing.ends[:1]):
+                    self._packed_pass(packing, cache)
+                yield read, padded_places(packing.paths)[:, :-1], layers_of(cache), len(packing.ids)
 
     def _step(self, tokens: Tensor, memory: Memory) -> Tensor:
         """The hidden state of each row after one more token, shape (rows, size)."""
@@ -295,10 +330,14 @@ class LoadedModel:
 
     def _packed_logits(self, sequences: Sequence[Sequence[int]], ids: Sequence[int]) -> tuple[Tensor, int]:
         import torch
+        from transformers import DynamicCache
 
-        packing = pack(sequences)
+        packing, beginnings = pack(sequences), self._beginnings
+        cache = DynamicCache() if beginnings and beginnings.has_room(packing) else None
         with torch.inference_mode(), _out_of_memory_named(), only_at(self.model.base_model, packing.ends):
-            hidden = self._packed_pass(packing)[packing.ends]
+            hidden = self._packed_pass(packing, cache)[packing.ends]
+            if beginnings and cache is not None:
+                beginnings.keep(sequences, packing, cache)
             rows = self.model.get_output_embeddings().weight[list(ids)]
             # float32: bf16 logits near 20 move in steps of 0.125 and would make false ties.
             return (hidden.float() @ rows.float().T).cpu(), len(packing.ids)

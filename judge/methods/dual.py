@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from judge.backends import Backend, ChoiceProbabilities, Completion, until_stop, with_likelihoods
+from judge.backends import Backend, ChoiceProbabilities, Completion, remembering, until_stop, with_likelihoods
 from judge.errors import ModelError, PromptTooLong
 from judge.methods import DEFAULTS, MethodSettings
 from judge.methods.asking import (
@@ -94,6 +94,10 @@ class DualAuto(DualSlow):
         return replace(made, decoding=f"{made.decoding}; {PLAN} above {self.slow_above:g}")
 
     def read(self, items: Items) -> list[Reading]:
+        with remembering(self.backend):
+            return self._read(items)
+
+    def _read(self, items: Items) -> list[Reading]:
         begun, verdicts = self.begun(self.prompts(items))
         readings: dict[int, Reading] = {n: one for n, one in enumerate(begun) if isinstance(one, Unparsed)}
         ways = {n: one for n, one in enumerate(begun) if isinstance(one, ChoiceProbabilities)}
