@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distill.recipe import Recipe, teachers_method
+from distill.recipe import WRITES_WORKINGS, Recipe, teachers_method
 from distill.rows import WRONG, Row, row_to_json
 from distill.selection import (
     SURPLUS,
@@ -39,6 +39,7 @@ from judge.records import Choice, Order, Outcome, Reading, Unparsed, sha256_of_j
 KEPT = "its pair is kept"
 HELD_OUT = "its prompt is held out"
 NO_WINNER = "its pair has no winner"
+NOT_JUDGED = "its pair was not read by the teacher that names winners"
 UNREAD = "could not be read"
 
 
@@ -69,30 +70,49 @@ class KeptReadings:
 
 
 def check_traced(recipe: Recipe) -> None:
-    """Raises InputError where the teacher's readings do not say how they came to their verdicts."""
+    """Raises InputError where the teacher's readings do not say how they came to their verdicts.
+
+    Those of `train.workings` are looked at one by one.
+    """
     teacher = recipe.collect.teacher
+    if recipe.train.workings:
+        return
     if teacher.is_sum or teachers_method(recipe) not in TRACED:
         method = "a sum" if teacher.is_sum else teacher.method
         raise InputError(
             f"--keep-dropped: the teacher's method is {method}, whose readings say nothing that could be "
-            f"learned. It must be one of {', '.join(TRACED)}."
+            f"learned. It must be one of {', '.join(TRACED)}, or train.workings must name a run of bsm-text."
         )
 
 
-def kept_readings(recipe: Recipe, traces: Sequence[Trace], selection: Selection) -> KeptReadings:
-    """All readings of the traces, ordered by their pairs' content; of a vote each sample is one."""
-    examples = {one.pair.id: one for one in selection.kept}
+def kept_readings(
+    recipe: Recipe, traces: Sequence[Trace], selection: Selection, written: Sequence[Trace] | None = None
+) -> KeptReadings:
+    """All readings, ordered by their pairs' content; of a vote each sample is one.
+
+    Args:
+        traces: what the selection is of. Their pairs' winners count.
+        written: of another run, whose teacher is bsm-text, the traces with the readings; None where they are
+            the selection's own.
+    """
+    judged = {trace.pair.content_hash: trace for trace in traces}
+    examples = {one.pair.content_hash: one for one in selection.kept}
+    as_asked = (teachers_method(recipe), recipe.collect.teacher.ties)
+    method, ties = as_asked if written is None else (WRITES_WORKINGS, recipe.student_ties)
     right: list[KeptReading] = []
     wrong: list[KeptReading] = []
     left_out: Counter[str] = Counter()
-    for trace in sorted(traces, key=lambda one: (one.pair.content_hash, one.pair.id)):
-        example = examples.get(trace.pair.id)
-        reason = KEPT if example else why_dropped(trace, selection)
-        winner = example.winner if example else likelier(trace)
+    some = traces if written is None else written
+    for trace in sorted(some, key=lambda one: (one.pair.content_hash, one.pair.id)):
+        own = judged.get(trace.pair.content_hash)
+        example = examples.get(trace.pair.content_hash)
+        winner = example.winner if example else own and likelier(own)
         for order, reading in readings_of(trace):
-            found = row_of(recipe, trace, order, reading)
+            found = row_of(trace, order, reading, method, ties)
             if isinstance(found, Dropped):
                 left_out[found.reason] += 1
+            elif own is None:
+                left_out[NOT_JUDGED] += 1
             elif is_held_out(trace, selection):
                 left_out[HELD_OUT] += 1
             elif winner is None:
@@ -100,8 +120,9 @@ def kept_readings(recipe: Recipe, traces: Sequence[Trace], selection: Selection)
             else:
                 row, choice = found
                 is_right = outcome_of(choice, order) is winner
+                reason = KEPT if example else why_dropped(own, selection)
                 row = row if is_right else replace(row, sign=WRONG)
-                (right if is_right else wrong).append(KeptReading(row, trace.pair.id, order, reason))
+                (right if is_right else wrong).append(KeptReading(row, own.pair.id, order, reason))
     return KeptReadings(right, wrong, left_out)
 
 
@@ -111,7 +132,9 @@ def readings_of(trace: Trace) -> Iterator[tuple[Order, Reading]]:
             yield order, reading
 
 
-def row_of(recipe: Recipe, trace: Trace, order: Order, reading: Reading) -> tuple[Row, Choice] | Dropped:
+def row_of(
+    trace: Trace, order: Order, reading: Reading, method: str, ties: bool
+) -> tuple[Row, Choice] | Dropped:
     """The reading as a row with its choice; or why it is none.
 
     All readings of one request are a group, known by its hash: by the request itself they would be held out
@@ -119,7 +142,7 @@ def row_of(recipe: Recipe, trace: Trace, order: Order, reading: Reading) -> tupl
     """
     if isinstance(reading, Unparsed):
         return Dropped(UNREAD)
-    found = traced(trace.pair, order, reading, teachers_method(recipe), recipe.collect.teacher.ties)
+    found = traced(trace.pair, order, reading, method, ties)
     if isinstance(found, Unparsed):
         return Dropped(found.reason)
     group = sha256_of_json(prompt_of(trace.pair))

@@ -31,7 +31,7 @@ from distill.student import Batch, Student, batch_of
 from distill.traces import read_traces, shards_of
 from distill.train import Training, VerdictTraining
 from distill.votes import voted_examples
-from distill.workings import Workings, dual_rows, thinned, workings_of
+from distill.workings import Workings, check_workings, dual_rows, thinned, workings_of
 from distill.wrongtraining import NceTraining, UnlikelihoodTraining
 from judge.backends import Settings
 from judge.errors import InputError
@@ -339,6 +339,8 @@ def reply_lessons(recipe: Recipe, data: Path | None = None) -> ReplyLessons:
     if not kept:
         raise InputError(f"{path}: no row of {len(rows)} is left to train on. Give more, or hold out fewer.")
     check_signs(recipe, rows, kept)
+    if recipe.train.template:
+        check_workings(path, rows, recipe.student_ties)
     watched = drawn(held_out, recipe.train.watched, recipe.seed, lambda row: row)
     found = {
         "rows": path,
@@ -452,13 +454,14 @@ def made_examples(
 
 
 def templates_of(recipe: Recipe) -> list[str]:
-    """The templates of the student's prompts; rows have prompts of their own."""
-    return [] if recipe.train.method in BY_ROWS else [recipe.train.method]
+    """The templates of the student's prompts; rows have prompts of their own, unless they are workings."""
+    name = recipe.train.template if recipe.train.method in BY_ROWS else recipe.train.method
+    return [name] if name else []
 
 
 def choices_of(recipe: Recipe) -> list[str]:
     """What the student may answer in its verdict's open place; nothing where there is no verdict."""
-    if recipe.train.method in BY_ROWS:
+    if not templates_of(recipe):
         return []
     return list(GRADES if recipe.train.method == "score" else letters_of(recipe.student_ties))
 

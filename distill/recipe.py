@@ -125,12 +125,16 @@ def folder_name(value: str) -> str:
 
 
 LEVELS = [0.4, 0.1, 0.1, 0.1, 0.3]
+WRITES_WORKINGS = "bsm-text"
+"""The method of a teacher whose readings are workings."""
+
 BY_ROWS = ("reply", "unlikelihood", "nat", "nce")
 """Methods of `train` that learn the rows of a file."""
 
 WHOLE_REPLIES = (*BY_ROWS, "dual")
 OWN_METHODS = {
     "rows": BY_ROWS,
+    "template": BY_ROWS,
     "levels": ("dual",),
     "workings": ("dual",),
     "negative": ("nat",),
@@ -327,6 +331,8 @@ class Train(Block):
     """With ladder or other_answer, the file of makers' answers that `judge distill answers` writes."""
     rows: str = ""
     """With reply, unlikelihood, nat or nce, the file of rows to learn: prompt, reply, weight, sign."""
+    template: Literal["", "dual"] = ""
+    """With rows that are workings of a verdict, dual, and the adapter is a judge; "" makes none."""
     negative: str = ""
     """With method nat, the folder of an adapter that learned the wrong traces by method reply."""
     nat: str = ""
@@ -575,7 +581,7 @@ def is_vote_of_one(recipe: Recipe) -> bool:
 def writes_workings(recipe: Recipe) -> bool:
     """Whether the teacher's readings say in words how each was reached."""
     teacher = recipe.collect.teacher
-    return teacher.method == "bsm-text" and teacher.samples == 1 and not teacher.is_sum
+    return teacher.method == WRITES_WORKINGS and teacher.samples == 1 and not teacher.is_sum
 
 
 def makes_more(recipe: Recipe) -> bool:
@@ -734,6 +740,11 @@ RULES = (
         f"a file of rows and method {', '.join(BY_ROWS[:-1])} or {BY_ROWS[-1]} need each other",
     ),
     Rule(
+        ("train.template", "train.method"),
+        lambda r: bool(r.train.template) and r.train.method not in BY_ROWS,
+        "rows alone are of a template that is named: leave it out",
+    ),
+    Rule(
         ("train.answers", "train.constructed"),
         lambda r: any(r.train.constructed.get(kind) for kind in OF_MAKERS) != bool(r.train.answers),
         f"a file of answers and constructed pairs of kind {' or '.join(OF_MAKERS)} need each other",
@@ -885,15 +896,15 @@ RULES = (
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, in the order of the classes above.
 
-    Every default is spelled out, save that there are no criteria, no jury, no ranker and no file of answers,
-    that all modules are adapted, and what its method does not read.
+    Every default is spelled out, save that there are no criteria, no jury, no ranker, no file of answers and
+    no template, that all modules are adapted, and what its method does not read.
     """
     values = recipe.model_dump(mode="json")
     for name, methods in OWN_METHODS.items():
         if recipe.train.method not in methods:
             del values["train"][name]
-    for name in ("modules", "answers"):
-        if not values["train"][name]:
+    for name in ("modules", "answers", "template"):
+        if not values["train"].get(name, "none"):
             del values["train"][name]
     if recipe.train.method == "nat":
         del values["train"]["layers"]

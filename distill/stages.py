@@ -21,7 +21,7 @@ from distill.rounds import Told, read_all, read_within
 from distill.selection import Part, Selection, select
 from distill.selectionfile import write_selection
 from distill.selectionreport import report_of
-from distill.traces import Trace, read_traces, write_traces
+from distill.traces import Trace, read_traces, shards_of, write_traces
 from distill.within import (
     TRIAL_FROM_S,
     Budget,
@@ -35,7 +35,7 @@ from distill.within import (
 from judge.api import Judge, MethodMaker
 from judge.errors import InputError
 from judge.evaluate import is_identical, size_of
-from judge.io.files import sha256_of
+from judge.io.files import at_home, sha256_of
 from judge.io.wording import counts_in_words
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.shards import parts_of
@@ -258,7 +258,8 @@ def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) ->
     """The manifest of the selection: which traces the student learns from, and why the others are not used.
 
     Args:
-        keep_dropped: whether to write every reading, those of dropped pairs too, as a row: right or wrong. A
+        keep_dropped: whether to write every reading, those of dropped pairs too, as a row: right or wrong by
+            its pair's winner. They are those of `train.workings` where the recipe names such a run. A
             selection that was made so also counts as one made without.
 
     Raises:
@@ -272,7 +273,10 @@ def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) ->
         "recipe": settings_hash(recipe, "select"),
         "traces": sha256_of_json(collected["files"]),
     }
+    written = RunFolder(at_home(recipe.train.workings)).traces if recipe.train.workings else None
     both = inputs | {"keep_dropped": True}
+    if keep_dropped and written is not None:
+        both["workings"] = [sha256_of(shard) for shard in shards_of(written)]
     if folder.is_done("select", both) or (not keep_dropped and folder.is_done("select", inputs)):
         return known(folder.manifest("select"))
     folder.begin("select")
@@ -294,7 +298,7 @@ def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) ->
     found |= {name: collected[name] for name in ("criteria", "within") if name in collected}
     if not keep_dropped:
         return folder.finish("select", inputs, [folder.selection], found)
-    kept = kept_readings(recipe, traces, selection)
+    kept = kept_readings(recipe, traces, selection, None if written is None else read_traces(written))
     write_readings(folder.right, kept.right)
     write_readings(folder.wrong, kept.wrong)
     found["readings"] = kept.counts

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from distill.dropping import Kind, TracePart, drawn_parts
 from distill.examples import VerdictRow, verdict_tokens
+from distill.rows import Row
 from distill.selection import Dropped, Example
 from distill.traces import Trace
 from judge.backends.tokens import PromptEncoder
+from judge.errors import InputError
 from judge.methods.asking import letters_of
 from judge.methods.dual import render_dual
-from judge.methods.traced import working_in
+from judge.methods.traced import said, working_in
 from judge.methods.voting import samples_of
 from judge.orders import outcome_of
-from judge.prompts.working import Weighed, Working, plan_of
-from judge.records import Choice, Judgment, Order, Reading, Unparsed
+from judge.prompts.working import Weighed, Working, parse_working, plan_of
+from judge.records import Choice, Judgment, Message, Order, Pair, Reading, Unparsed
 
 SCORES = re.compile(r"A ([1-5]), B ([1-5])\.")
 KIND = "(?:answer|response|assistant|option|candidate)"
@@ -150,6 +153,38 @@ def thinned(
         order: working_from(drawn_parts(parts_of(working), shares, seed, epoch, key), working.letter)
         for order, working in workings.items()
     }
+
+
+# --- as a file of rows has them --------------------------------------------------------------------------
+
+
+def check_workings(path: str, rows: Sequence[Row], ties: bool) -> None:
+    """Raises InputError where a row does not ask what `dual` asks, or its reply is no working or verdict."""
+    odd = [(number, why) for number, row in enumerate(rows, start=1) if (why := why_odd(row, ties))]
+    if odd:
+        number, why = odd[0]
+        raise InputError(
+            f"{path}: {len(odd)} of {len(rows)} rows are no workings of template dual; of row {number} "
+            f"{why}. `judge distill select --keep-dropped` writes such of readings by bsm-text."
+        )
+
+
+def why_odd(row: Row, ties: bool) -> str:
+    """What keeps a row from being a working; "" where it is one."""
+    beginning, end = asked(ties)
+    [first, *others] = row.messages
+    if first != beginning or [one.content.endswith(end) for one in others] != [True]:
+        return "the prompt is another one"
+    working = parse_working(row.reply, is_ended=True, letters=tuple(letters_of(ties)))
+    return f"the reply is odd: {working.reason}" if isinstance(working, Unparsed) else ""
+
+
+@cache
+def asked(ties: bool) -> tuple[Message, str]:
+    """The first message of the prompt of `dual`, and what its second one says after the answers."""
+    second = "(the second answer)"
+    system, user = said(render_dual(Pair.of("request", "first", second, id="any"), Order.AB, ties))
+    return system, user.content.rpartition(second)[2]
 
 
 # --- rows ------------------------------------------------------------------------------------------------

@@ -33,9 +33,11 @@ from distill.dropping import (
     n_dropped,
 )
 from distill.folder import RunFolder
+from distill.keeping import HELD_OUT, KEPT, NOT_JUDGED
 from distill.lessons import DualLessons, lessons_of
 from distill.recipe import LEVELS, read_recipe, recipe_of, recipe_to_json
 from distill.selection import Example, Part, targets
+from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
 from distill.traces import Trace, read_traces
 from distill.trainstage import fast_and_slow, run_train
@@ -53,6 +55,7 @@ from distill.workings import (
     workings_in,
     workings_of,
 )
+from judge.api import Judge
 from judge.backends import ChoiceProbabilities, Completion, Settings, until_stop
 from judge.backends import scripted as characters
 from judge.backends.scripted import ScriptedBackend
@@ -66,7 +69,7 @@ from judge.methods.auto import is_escalated
 from judge.methods.dual import render_dual
 from judge.methods.traced import EARLY_VERDICT, NO_SCORES, OTHER_SUMS, reason_in
 from judge.methods.voting import voted
-from judge.models.adapters import read_adapter
+from judge.models.adapters import is_judge, read_adapter
 from judge.options import JudgeOptions, judge_options
 from judge.orders import combine
 from judge.progress import silent
@@ -876,6 +879,105 @@ def test_winners_may_be_named_by_another_teacher_than_the_one_who_wrote(here):
     against = recipe(teacher={"method": "bsm", "backend": "scripted:shorter"}, workings="runs/dual")
     with pytest.raises(InputError, match=f"no working is left to learn .*{OTHER_VERDICT}"):
         prepared(against, RunFolder(Path("runs/against")))
+
+
+def kept_lines(side: Path) -> list[dict]:
+    return [json.loads(line) for line in side.read_text("utf-8").splitlines()]
+
+
+def test_every_working_is_right_or_wrong_by_the_winners_of_the_teacher_who_names_them(here):
+    """The one who wrote them prefers the longer answer, the one who names winners the shorter."""
+    prepared(recipe())
+    winners = RunFolder(Path("runs/winners"))
+    made = recipe(teacher={"method": "bsm", "backend": "scripted:shorter"}, workings="runs/dual")
+    run_collect(made, winners, None)
+    manifest = run_select(made, winners, keep_dropped=True)
+    n_held_out = 2 * sum(one.part is Part.HELD_OUT for one in read_selection(winners.selection).kept)
+    assert n_held_out > 0
+    counts = {"right": {}, "wrong": {KEPT: 20 - n_held_out}, "left_out": {HELD_OUT: n_held_out}}
+    assert manifest["readings"] == counts
+    assert {one["sign"] for one in kept_lines(winners.wrong)} == {-1}
+    for one in kept_lines(winners.wrong):
+        shown = one["prompt"][-1]["content"]
+        longer = "A" if shown.index("a long answer") < shown.index("short") else "B"
+        assert one["reply"].startswith("Plan\n1. ")
+        assert one["reply"].endswith(f"[[{longer}]]")
+    assert run_select(made, winners, keep_dropped=True) == manifest
+    agreed = recipe(teacher={"method": "bsm"}, workings="runs/dual")
+    run_collect(agreed, RunFolder(Path("runs/agreed")), None)
+    other = run_select(agreed, RunFolder(Path("runs/agreed")), keep_dropped=True)
+    assert other["readings"]["right"] == {KEPT: 20 - n_held_out}
+    assert other["readings"]["wrong"] == {}
+
+
+def test_workings_of_pairs_that_nobody_named_a_winner_of_are_left_out(here):
+    prepared(recipe())
+    write_pairs("pairs.jsonl", PAIRS[:6])
+    winners = RunFolder(Path("runs/winners"))
+    made = recipe(teacher={"method": "bsm"}, workings="runs/dual")
+    run_collect(made, winners, None)
+    manifest = run_select(made, winners, keep_dropped=True)
+    assert manifest["readings"]["left_out"][NOT_JUDGED] == 2 * 4
+
+
+def test_without_the_other_run_there_are_no_workings_to_keep(here):
+    made = recipe(teacher={"method": "bsm"}, workings="runs/none")
+    run_collect(made, RUN, None)
+    with pytest.raises(InputError, match=r"runs/none/traces: no traces found"):
+        run_select(made, RUN, keep_dropped=True)
+
+
+def rows_recipe(model, rows: Path, method="reply", **train):
+    same = ("base_model", "epochs", "learning_rate", "batch_tokens", "dtype", "device")
+    values = recipe_to_json(recipe(model))["train"]
+    settings = {name: values[name] for name in same} | {"method": method, "rows": str(rows), **train}
+    return recipe_of({"name": "rows", "select": {"held_out": 0.0}, "train": settings}, "rows.yaml")
+
+
+@pytest.mark.slow
+def test_rows_of_workings_make_a_judge_where_the_recipe_names_their_template(here, tiny):
+    made = recipe()
+    run_collect(made, RUN, None)
+    run_select(made, RUN, keep_dropped=True)
+    for template, is_one in (("dual", True), ("", False)):
+        folder = RunFolder(Path(f"runs/rows{template}"))
+        manifest = run_train(rows_recipe(tiny, RUN.right, template=template), folder, None)
+        assert manifest["loaded_difference"] < 1e-4
+        adapter = read_adapter(folder.adapter)
+        assert is_judge(adapter) is is_one
+        assert adapter.manifest["templates"] == (["dual"] if is_one else [])
+    asked = {"base_model": str(tiny), "dtype": "float32", "device": "cpu"}
+    options = judge_options(method="slow", adapter="runs/rowsdual/adapter", **asked)
+    assert options.asked_by == "dual-slow"
+    judge = Judge(method="slow", adapter="runs/rowsdual/adapter", ledger=None, max_new_tokens=8, **asked)
+    [verdict] = judge.judge(PAIRS[:1])
+    assert "+rows/dual-slow@" in verdict.judge
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"prompt": "Which is better?"}, "of row 2 the prompt is another one"),
+        ({"reply": "[[C]]"}, r"of row 2 the reply is odd: verdict \[\[C\]\] is not one of A, B"),
+        ({"reply": "Plan\n1. Form: is short.\n"}, "of row 2 the reply is odd: the working does not end in a"),
+    ],
+)
+def test_rows_that_are_no_workings_are_no_rows_of_that_template(here, change, why):
+    made = recipe()
+    run_collect(made, RUN, None)
+    run_select(made, RUN, keep_dropped=True)
+    lines = kept_lines(RUN.right)
+    lines[1] |= change
+    RUN.right.write_text("".join(json.dumps(one) + "\n" for one in lines), "utf-8")
+    lessons_of(rows_recipe("tiny", RUN.right), RUN, None)
+    with pytest.raises(InputError, match=f"right.jsonl: 1 of {len(lines)} rows are no workings .*{why}"):
+        lessons_of(rows_recipe("tiny", RUN.right, template="dual"), RUN, None)
+
+
+def test_only_rows_have_a_template_that_is_named():
+    with pytest.raises(BadLines, match=r"train\.template: rows alone are of a template that is named"):
+        recipe(template="dual")
+    assert "template" not in recipe_to_json(rows_recipe("tiny", Path("x")))["train"]
 
 
 def test_workings_are_found_by_the_content_of_their_pair(here):
