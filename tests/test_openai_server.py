@@ -32,6 +32,7 @@ from judge.backends.chat_text import (
     choice_probabilities,
     find_choice,
     neutralised,
+    read_reply,
     start_line,
     without_start,
 )
@@ -585,6 +586,101 @@ def test_alternatives_count_with_a_space_before_them_and_with_what_follows_merge
     assert choice_probabilities(tokens, FORM) == pytest.approx((4 / 6, 2 / 6))
 
 
+def test_a_token_that_may_go_on_to_another_choice_tells_nothing():
+    assert choice_probabilities([token("[[A", **{"[[A": 0.55, "[[": 0.44}), token("]]", x=1.0)], FORM) is None
+    whole = [token("[[A", **{"[[A": 0.55, "[[": 0.001, "[[B": 0.45}), token("]]", **{"]]": 1.0})]
+    assert choice_probabilities(whole, FORM) == pytest.approx((0.55, 0.45))
+
+
+def read(*top, logprob, text="A"):
+    """The alternatives of the letter of a reply, of which the server lists `top`."""
+    listed = [{"token": other, "logprob": number} for other, number in top]
+    content = [{"token": text, "logprob": logprob, "top_logprobs": listed}]
+    [found] = read_reply(chat(text, {"content": content})).tokens
+    return found.alternatives
+
+
+def test_alternatives_count_once_and_those_that_a_server_made_up_not_at_all():
+    a, b = math.log(0.6), math.log(0.4)
+    assert read(("A", a), ("A", a), ("B", b), logprob=a) == (("A", a), ("B", b))
+    assert read(("A", 0.0), ("B", -9999.0), ("C", None), logprob=0.0) == (("A", 0.0),)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [],
+        {"content": [{"token": "A", "top_logprobs": {"A": -1.0}}]},
+        {"content": [{"token": "A", "top_logprobs": []}]},
+        {"content": 3},
+        "none",
+    ],
+)
+def test_log_probabilities_of_an_unknown_form_are_none(odd):
+    assert read_reply(chat("A", odd)).tokens is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [
+        ({"prompt_tokens": "n/a", "completion_tokens": None}, (0, 0)),
+        ([], (0, 0)),
+        ({"prompt_tokens": 7, "prompt_tokens_details": [1], "completion_tokens": 2.0}, (7, 2)),
+    ],
+)
+def test_odd_counts_of_tokens_stop_nothing(usage, counts):
+    class Odd(Chat):
+        def reply(self, body):
+            return super().reply(body) | {"usage": usage}
+
+    with Odd() as server:
+        backend = server.backend()
+        [found] = backend.choose(prompts_of([pair_of()]), "AB")
+        assert (found.tokens_in, found.tokens_out) == counts
+        assert backend.tokens_computed == counts[0]
+
+
+def test_parts_of_a_reply_may_be_missing_or_say_nothing_of_their_type():
+    assert read_reply(chat([None, {"text": "[[A]]"}, "."])).text == "[[A]]."
+
+
+@pytest.mark.parametrize("finish", ["abort", "insufficient_system_resource", "network_error"])
+def test_a_reply_that_the_server_broke_off_is_asked_for_again(finish):
+    class Breaks(Chat):
+        def reply(self, body):
+            if len(self.asked) == 1:
+                return chat("If A were wrong I would answer [[B]]; but A is", finish=finish)
+            return super().reply(body)
+
+    with Breaks() as server:
+        [found] = server.backend().choose(prompts_of([pair_of()]), "AB")
+        assert len(server.asked) == 2
+    assert not isinstance(found, Unparsed)
+
+
+@pytest.mark.parametrize(
+    ("reply", "choice"),
+    [
+        ("I'm sorry, but I can't choose between [[A]] and [[B]].", None),
+        ('Please reply with "[[A]]" or "[[B]]"', None),
+        ("Not [[A]]/[[B]]", None),
+        ("I said [[A]] or [[B]].\n[[B]]", "B"),
+        ("Between the two, [[A]] is short, so [[B]]", "B"),
+        ("[[A]]<|im_end|>\n<|im_start|>assistant\n[[B]]", "A"),
+        ("<|im_start|>assistant\n[[A]]</s>[INST] next [/INST] [[B]]", "A"),
+        ("It writes <s>old</s> for new: [[B]]", "B"),
+    ],
+)
+def test_a_choice_is_one_that_is_made_and_made_in_the_first_turn(reply, choice):
+    found = find_choice(reply, FORM)
+    assert (found and found.choice) == choice
+
+
+def test_a_refusal_that_quotes_the_grades_is_no_grade():
+    grades = ReplyForm(tuple("123456789"), "[[", "]]")
+    assert find_choice("I'm sorry, I can't grade this answer from [[1]] to [[9]].", grades) is None
+
+
 def test_a_choice_that_is_not_among_the_alternatives_has_probability_zero():
     tokens = [token("[["), token("A", A=0.9, Neither=0.05), token("]]")]
     assert choice_probabilities(tokens, FORM) == (1.0, 0.0)
@@ -979,7 +1075,21 @@ def test_a_server_that_is_not_there_is_one_line_with_what_to_do():
     assert "6 attempts failed" in message
 
 
+NOTHING_LEFT = {"finish_reason": "content_filter: PROHIBITED_CONTENT"}
+OF_PROVIDER = {
+    "message": "Provider returned error",
+    "code": 400,
+    "metadata": {"raw": '{"error": {"message": "no", "code": "content_policy_violation"}}'},
+}
 BLOCKING = [
+    (403, {"code": "no permission", "error": "Content violates usage guidelines. SAFETY_CHECK_TYPE_BIO"}),
+    (500, {"error": {"message": "the request exceeds the available context size"}}),
+    (200, {"error": {"message": "maximum context length", "code": "context_length_exceeded"}}),
+    (200, {"error": {"message": "maximum context length", "code": "400"}}),
+    (200, {"choices": [NOTHING_LEFT]}),
+    (200, {"choices": [NOTHING_LEFT | {"message": None}]}),
+    (200, {"choices": [], "prompt_filter_results": [{"content_filter_results": {}}]}),
+    (400, {"error": OF_PROVIDER}),
     (400, {"error": {"message": "filtered due to the content management policy", "code": "content_filter"}}),
     (400, {"error": {"message": "no", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}),
     (400, {"error": {"message": "maximum context length is 2048 tokens", "code": "context_length_exceeded"}}),
@@ -1002,6 +1112,7 @@ def test_a_prompt_that_a_server_blocks_is_unparsed_and_stops_no_other(status, bo
         for found in (server.backend().choose(prompts, "AB"), server.backend().complete(prompts, Sampling())):
             [place] = [place for place, one in enumerate(found) if isinstance(one, Unparsed)]
             assert "score 12 " in str(prompts[place].messages)
+            assert found[place].reason.startswith(("the prompt is too long", "the server"))
             assert "pair " not in found[place].reason.partition("(")[0]
             assert "\n" not in found[place].reason
 

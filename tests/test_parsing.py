@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from judge.prompts.parsing import parse_choice, parse_plan, parse_scores
+from judge.prompts.parsing import parse_choice, parse_plan, parse_scores, spoken
 from judge.records import Choice, Criterion, Unparsed
 
 LETTERS = {"A": Choice.FIRST, "B": Choice.SECOND}
@@ -30,9 +30,46 @@ def test_a_reply_without_a_verdict_is_unparsed_and_keeps_its_text(reply):
 
 
 def test_an_unknown_letter_is_named_even_after_a_known_one():
-    unread = parse_choice("[[A]] or rather [[C]]", LETTERS)
+    unread = parse_choice("[[A]], or is it rather [[C]]", LETTERS)
     assert isinstance(unread, Unparsed)
     assert unread.reason == "verdict [[C]] is not one of A, B"
+
+
+@pytest.mark.parametrize("reply", ["I can't choose between [[A]] and [[B]].", "Reply [[A]] or [[b]]: no"])
+def test_two_verdicts_that_stand_together_are_none(reply):
+    unread = parse_choice(reply, LETTERS)
+    assert isinstance(unread, Unparsed)
+    assert unread.reason.startswith("the reply ends with both [[A]] and ")
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        ("<|channel>thought", "<channel|>"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+        ("<unused94>thought", "<unused95>"),
+        ('<details type="reasoning" done="true">', "</details>"),
+        ("analysisWe see. ", "assistantfinal"),
+    ],
+)
+def test_what_models_think_in_marks_of_their_own_is_not_spoken(begins, ends):
+    thinking = f"{begins} If A were wrong I would say [[B]]. "
+    assert spoken(f"{thinking}{ends}I cannot decide.") == "I cannot decide."
+    assert spoken(thinking) == ""
+
+
+@pytest.mark.parametrize("text", ["analysis of both: [[A]]", "<details>more</details>[[A]]"])
+def test_words_that_are_like_marks_are_spoken(text):
+    assert spoken(text) == text
+
+
+def test_what_a_model_writes_after_its_turn_is_not_spoken():
+    assert spoken("[[A]]<|eot_id|><|start_header_id|>user") == "[[A]]"
+    assert (
+        spoken("<|channel|>analysis<|message|>[[B]]<|end|><|start|>assistant<|channel|>final<|message|>A")
+        == "A"
+    )
+    assert spoken("<|im_start|>[[A]]<end_of_turn>\nmodel\n[[B]]") == "<|im_start|>[[A]]"
 
 
 def names_of(plan):

@@ -226,7 +226,7 @@ def test_a_refused_seed_is_met_once_and_the_votes_go_on(status, said):
         found = backend.choose(prompts_of(FOUR_PAIRS), "AB")
         assert [one.probabilities for one in found] == [(1.0, 0.0)] * 4
         assert server.n_refused == 1
-        assert backend.engine.backend == "server-chat:no-seed"
+        assert backend.engine.backend == "server-chat:no-logprobs,no-seed"
 
 
 def test_a_reasoning_model_that_refuses_nearly_everything_is_judged_with_what_is_left(tmp_path):
@@ -337,7 +337,7 @@ def test_a_server_that_allows_fewer_tokens_gets_its_own_limit():
         [found] = backend.choose(prompts_of([pair_of()]), "AB")
         assert found.probabilities == (1.0, 0.0)
         assert server.asked[-1]["max_tokens"] == 2000
-        assert backend.engine.backend == "server-chat:max-tokens-2000"
+        assert backend.engine.backend == "server-chat:max-tokens-2000,no-logprobs"
 
 
 # The judge that changes while it runs
@@ -837,3 +837,136 @@ def test_the_command_line_says_what_the_server_does_not_take(tmp_path, monkeypat
             main()
     assert ended.value.code == 0
     assert "Server: at most 5 top_logprobs (what the server does not take" in capsys.readouterr().err
+
+
+# --- what it gives, lists and wants ----------------------------------------------------------------------
+
+
+class Now(Chat):
+    """Gives log-probabilities except to the pairs of these answers."""
+
+    def __init__(self, *without):
+        super().__init__()
+        self.without = without
+
+    def reply(self, body):
+        answer = super().reply(body)
+        if any(words in text_of(body) for words in self.without):
+            answer["choices"][0]["logprobs"] = None
+        return answer
+
+
+def test_shares_of_replies_and_probabilities_are_never_one_judges():
+    pairs = [pair_of(f"answer {n}", f"another answer {n}", f"Question {n}?", f"p{n}") for n in range(4)]
+    with Now("answer") as server:
+        backend = server.backend()
+        assert backend.engine.backend == "server-chat"
+        with pytest.raises(EngineChanged):
+            backend.choose(prompts_of(pairs), "AB")
+        assert backend.engine.backend == "server-chat:no-logprobs"
+        assert len(backend.choose(prompts_of(pairs), "AB")) == 4
+    with Now("answer 2") as server:
+        backend = server.backend()
+        found = backend.choose(prompts_of(pairs), "AB")
+        assert backend.engine.backend == "server-chat"
+    unread = [one for one in found if isinstance(one, Unparsed)]
+    assert [one.reason for one in unread] == ["the server gave no log-probabilities this time"]
+    assert isinstance(found[2], Unparsed)
+
+
+def test_a_few_readable_votes_of_many_are_no_verdict():
+    class Mostly(Voter):
+        def reply(self, body):
+            return chat("[[A]]" if len(self.asked) == 2 else "I cannot help with that.")
+
+    with Mostly() as server:
+        [found] = server.backend().choose(prompts_of([pair_of()]), "AB")
+    assert isinstance(found, Unparsed)
+    assert found.reason == "only 1 of 5 replies state a choice"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (402, told("Insufficient credits. Fewer max_tokens may do: you can afford 300.")),
+        (400, told("Your credit balance is too low to access this API.")),
+        (429, told("You exceeded your current quota, please check your plan.", code="insufficient_quota")),
+    ],
+)
+def test_where_nothing_is_left_to_pay_with_the_run_stops(status, said):
+    class Poor(Chat):
+        def answer(self, path, body):
+            return (status, {}, said) if len(self.asked) > 2 else super().answer(path, body)
+
+    pairs = [pair_of(f"answer {n}", f"another answer {n}", f"Question {n}?", f"p{n}") for n in range(9)]
+    with Poor() as server:
+        backend = server.backend(concurrency=1)
+        assert f"it wants to be paid, status {status}" in failure_of(backend, prompts_of(pairs))
+        assert len(server.asked) < 5
+
+
+def test_a_server_that_wants_more_room_for_a_reply_gets_it_and_teaches_nothing():
+    limit = "Could not finish the message because max_tokens or model output limit was reached. "
+    more = told(limit + "Please try again with higher max_tokens.")
+    with Refusing((lambda body: body["max_tokens"] < 100, 400, more)) as server:
+        backend = server.backend()
+        [found] = backend.choose(prompts_of([pair_of()]), "AB")
+        assert backend.engine.backend == "server-chat"
+        assert server.asked[-1]["max_tokens"] > ROOM
+    assert not isinstance(found, Unparsed)
+
+
+def test_what_a_provider_says_behind_a_router_is_what_counts():
+    raw = json.dumps(told("Unsupported parameter: 'logprobs'", param="logprobs"))
+    said = told("Provider returned error", code=400, metadata={"raw": raw, "provider_name": "P"})
+    with Refusing((sends("logprobs"), 400, said)) as server:
+        backend = server.backend()
+        backend.choose(prompts_of([pair_of()]), "AB")
+        assert backend.engine.backend == "server-chat:no-logprobs"
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        (403, {}, told("You have insufficient permissions. Missing scopes: api.model.read.")),
+        (401, {}, told("x-api-key header is required")),
+        (400, {}, told("version: header is required")),
+        (200, {}, {"models": [{"name": "m:latest"}]}),
+        (200, {}, {"object": "list", "data": []}),
+    ],
+)
+def test_a_list_of_models_that_cannot_be_had_stops_nothing(listing):
+    with Chat() as server:
+        server.models = lambda: listing
+        [found] = server.backend(base_model="gpt-x").choose(prompts_of([pair_of()]), "AB")
+        assert server.asked[0]["model"] == "gpt-x"
+    assert not isinstance(found, Unparsed)
+
+
+def test_a_model_may_be_listed_with_the_path_of_models():
+    with Chat() as server:
+        server.cards = [{"id": "models/gemini-x"}, {"id": "models/other"}]
+        server.backend(base_model="gemini-x").choose(prompts_of([pair_of()]), "AB")
+        assert server.asked[0]["model"] == "models/gemini-x"
+
+
+@pytest.mark.parametrize(("key", "is_hidden"), [("anything", False), ("sk-12345678", True), ("x" * 16, True)])
+def test_a_key_that_is_a_word_may_stand_in_a_reply(monkeypatch, key, is_hidden):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with Says(f"With this key {key} goes.") as server:
+        [found] = server.backend().complete(prompts_of([pair_of()]), Sampling())
+    assert found.text == (
+        "With this key [OPENAI_API_KEY] goes." if is_hidden else f"With this key {key} goes."
+    )
+
+
+def test_a_reply_with_a_mark_of_its_bytes_before_it_and_a_pause_that_is_no_number_are_read():
+    class Odd(Chat):
+        def answer(self, path, body):
+            if len(self.asked) == 1:
+                return 429, {"retry-after": "nan"}, told("slow down")
+            return 200, {}, b"\xef\xbb\xbf" + json.dumps(self.reply(body)).encode()
+
+    with Odd() as server:
+        [found] = server.backend().choose(prompts_of([pair_of()]), "AB")
+    assert not isinstance(found, Unparsed)

@@ -14,7 +14,7 @@ from typing import Any
 
 from judge.backends.tokens import TRIM_MARK, common_limit, too_long
 from judge.errors import PromptTooLong
-from judge.prompts.parsing import BLANK, blanked_thinking, spoken, thought
+from judge.prompts.parsing import BLANK, are_listed, blanked_thinking, spoken, thought
 from judge.records import RESPONSES, Cut, Prompt, Span, Unparsed
 
 CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
@@ -34,9 +34,26 @@ MARKUP = (
     (re.compile(rf"\[(?=/?(?:{'|'.join(BRACKETS.split())})\])", re.IGNORECASE), "[ "),
 )
 
+IMPOSSIBLE = -9990.0  # some servers say -9999 where others say nothing
+HARDLY_OTHERS = 0.02  # share of the tokens that may become another choice, up to which they change nothing
+
 CUT = ("length", "max_tokens", "model_length", "max_output_tokens")
 """Finish reasons, in lower case, of a reply that reached its limit."""
+FAILED = (
+    "error",
+    "abort",
+    "aborted",
+    "cancelled",
+    "canceled",
+    "insufficient_system_resource",
+    "interrupted",
+    "network_error",
+    "time_limit",
+    "timeout",
+)
+"""The same of a reply that the server broke off, which is asked for again."""
 FILTERED_REPLIES = ("content_filter", "safety", "prohibited_content", "blocklist", "recitation")
+FILTERED = "the server's content filter blocks the reply"
 THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 THINKING_PARTS = ("thinking", "reasoning", "reasoning_content")
 TEXT_PARTS = ("text", "output_text")
@@ -168,33 +185,51 @@ def chat_texts(
 
 
 def read_reply(answer: Any) -> ChatReply:
+    if not answer["choices"] and answer.get("prompt_filter_results"):
+        return filtered(answer)
     choice = answer["choices"][0]
-    message = choice["message"]
     finish = str(choice.get("finish_reason") or "").lower()
-    if choice.get("error") or finish == "error":
+    if choice.get("error") or finish in FAILED:
         raise ValueError("the server failed while it replied")
-    usage = answer.get("usage") or {}
+    if choice.get("message") is None and finish.startswith(FILTERED_REPLIES):
+        return filtered(answer)
+    message = choice["message"]
     text, refusal = _content(message.get("content"))
     thinking = "" if spoken(text) != text else _thinking(message)
     refused = whole_characters(str(message.get("refusal") or refusal))
     why = f"the model refuses: {' '.join(refused.split())}" if refused else ""
     if not refused and finish.startswith(FILTERED_REPLIES):
-        why = "the server's content filter blocks the reply"
+        why = FILTERED
     return ChatReply(
         text=whole_characters(thought(thinking) + text) or refused,
         tokens=_read_tokens(choice.get("logprobs")),
         refusal=why,
         is_ended=finish not in CUT,
-        tokens_in=int(usage.get("prompt_tokens") or 0),
-        tokens_out=int(usage.get("completion_tokens") or 0),
+        tokens_in=usage_of(answer, "prompt_tokens"),
+        tokens_out=usage_of(answer, "completion_tokens"),
     )
+
+
+def filtered(answer: Any) -> ChatReply:
+    """The reply of a server whose filter left nothing of it."""
+    counts = usage_of(answer, "prompt_tokens"), usage_of(answer, "completion_tokens")
+    return ChatReply("", None, FILTERED, True, *counts)
+
+
+def usage_of(answer: Any, *names: str) -> int:
+    """A number of the answer's usage; 0 where there is none."""
+    found = answer.get("usage")
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return int(found) if isinstance(found, int | float) and math.isfinite(found) else 0
 
 
 def _content(content: Any) -> tuple[str, str]:
     """The text of a message's content, which may be a list of parts, and the refusal among these."""
     if content is None or isinstance(content, str):
         return content or "", ""
-    parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
+    parts = [{"text": part} if isinstance(part, str) else part for part in content if part is not None]
+    parts = [{"type": "text"} | part for part in parts]
     thinking = "".join(_joined(part) for part in parts if part.get("type") in THINKING_PARTS)
     text = "".join(_joined(part) for part in parts if part.get("type") in TEXT_PARTS)
     return thought(thinking) + text, "".join(str(part.get("refusal") or "") for part in parts)
@@ -216,18 +251,24 @@ def _thinking(message: Any) -> str:
 
 
 def _read_tokens(logprobs: Any) -> tuple[Token, ...] | None:
-    if not logprobs or not logprobs.get("content"):
+    """None also where they are of a form that is not known."""
+    try:
+        return tuple(map(_read_token, logprobs["content"])) or None
+    except (LookupError, TypeError, AttributeError):
         return None
-    return tuple(_read_token(one) for one in logprobs["content"])
 
 
 def _read_token(given: Any) -> Token:
-    """A token with its alternatives, among which servers need not list the token itself."""
+    """A token with its alternatives, among which servers need not list the token itself.
+
+    Those that a server calls impossible are none: it has made up their number.
+    """
     listed = [(str(one["token"]), as_logprob(one["logprob"])) for one in given.get("top_logprobs") or ()]
     text = str(given["token"])
     if all(text != other for other, _ in listed):
         listed.append((text, as_logprob(given["logprob"])))
-    return Token(text, tuple(listed))
+    possible = {other: number for other, number in reversed(listed) if other == text or number > IMPOSSIBLE}
+    return Token(text, tuple(reversed(possible.items())))
 
 
 def as_logprob(number: Any) -> float:
@@ -243,13 +284,15 @@ def find_choice(reply: str, form: ReplyForm) -> Stated | None:
     """The last choice stated in the form asked for, else the only one in double brackets; None without one.
 
     A choice without words around it counts first of all where the reply begins with it. What was only thought
-    states none.
+    states none, and neither do two that stand together, as in "I cannot choose between [[A]] and [[B]]".
     """
     if opening := opening_choice(reply, form):
         return opening
     reply = blanked_thinking(reply)
     start, end = form.start.strip(), form.end.strip()
     if found := _enclosed(reply, form, start, end):
+        if are_listed(reply, found):
+            return None
         return Stated(found[-1][1], found[-1].start(1), end)
     found = _enclosed(reply, form, "[[", "]]")
     if len({one[1] for one in found}) != 1:  # of several, nothing says which one was asked for
@@ -303,6 +346,13 @@ def choice_probabilities(tokens: Sequence[Token], form: ReplyForm) -> tuple[floa
     }
     if not masses[stated.choice]:
         return None  # a choice of several tokens: its first one alone does not say which it will be
+    open_mass = sum(
+        math.exp(logprob)
+        for text, logprob in token.alternatives
+        if any(_begins(text, before + choice) for choice in form.choices if choice != stated.choice)
+    )
+    if open_mass > HARDLY_OTHERS * sum(masses.values()):
+        return None  # nor does one that may go on to another choice
     return tuple(masses[choice] / sum(masses.values()) for choice in form.choices)
 
 
@@ -320,6 +370,12 @@ def _states(token: str, wanted: str, end: str) -> bool:
     token, wanted = token.lstrip(SPACES), wanted.lstrip(SPACES)
     rest = token[len(wanted) :].rstrip(SPACES)
     return token.startswith(wanted) and (end.startswith(rest) or (bool(end) and rest.startswith(end)))
+
+
+def _begins(token: str, wanted: str) -> bool:
+    """Whether a token is a beginning of `wanted`, and not all of it."""
+    token, wanted = token.strip(SPACES), wanted.lstrip(SPACES)
+    return bool(token) and len(token) < len(wanted) and wanted.startswith(token)
 
 
 def _chat_text(prompt: Prompt, line: str, room: int, overflow: str) -> ChatText | str:

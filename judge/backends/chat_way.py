@@ -27,13 +27,14 @@ from judge.backends.endpoint import (
     Blocked,
     Job,
     NoAccess,
+    NoCredit,
     Refused,
     Server,
     Session,
     all_of,
     decoding_of,
 )
-from judge.backends.habits import TOP_LOGPROBS, Habits, backend_name
+from judge.backends.habits import TOP_LOGPROBS, WANTS_MORE, Habits, backend_name
 from judge.prompts.parsing import spoken
 from judge.records import NO_ADAPTER, Engine, Prompt, Unparsed
 
@@ -69,7 +70,7 @@ class ChatWay:
         self._settings = settings
         self._name = name
         self._weights_hash = weights_hash
-        self._without_logprobs: set[str] = set()  # addresses
+        self._gave_logprobs = ""  # the address that did so first
         self._habits = Habits()
         self._with_room: set[tuple[str, bool]] = set()  # kind, whether the reply's beginning is asked for
         self._told: Engine | None = None
@@ -182,7 +183,7 @@ class ChatWay:
 
     def _choice_job(self, question: _Question, name: str) -> Job[ChoiceProbabilities | Unparsed]:
         async def job(session: Session) -> ChoiceProbabilities | Unparsed:
-            asks = session.url not in self._without_logprobs and self._habits.gives_probabilities
+            asks = self._habits.gives_probabilities
             answer = await self._by_logprobs(session, question, name) if asks else None
             return answer or await self._by_votes(session, question, name)
 
@@ -199,9 +200,9 @@ class ChatWay:
         if not self._habits.gives_probabilities:  # the server refused them, and was asked without
             return None
         if reply.tokens is None:
-            if _says_something(reply):  # an empty reply says nothing about the next one
-                self._without_logprobs.add(session.url)
-            return None
+            # An empty reply says nothing about the next one.
+            return self._without_logprobs(session, reply, question) if _says_something(reply) else None
+        self._gave_logprobs = self._gave_logprobs or session.url
         stated = find_choice(reply.text, question.form)
         if stated is None:
             return _unread([reply], _no_choice([reply], question.form), question.text)
@@ -214,6 +215,22 @@ class ChatWay:
             return None
         probabilities = choice_probabilities(reply.tokens, question.form)
         return None if probabilities is None else _chosen(probabilities, [reply], question)
+
+    def _without_logprobs(self, session: Session, reply: ChatReply, question: _Question) -> Unparsed | None:
+        """None where it gives none at all, which is learnt: shares of replies are another judge's.
+
+        Raises AnotherJudge where another address has given some.
+        """
+        if not self._gave_logprobs:
+            left_out = self._habits.left_out | {"logprobs", "top_logprobs"}
+            self._habits = replace(self._habits, left_out=left_out)
+            return None
+        if session.url != self._gave_logprobs:
+            raise AnotherJudge(
+                f"{session.url}: it gives no log-probabilities as {self._gave_logprobs} does, and would be "
+                "another judge."
+            )
+        return _unread([reply], "the server gave no log-probabilities this time", question.text)
 
     async def _by_votes(
         self, session: Session, question: _Question, name: str
@@ -238,6 +255,9 @@ class ChatWay:
         votes = [one.choice for one in stated if one is not None]
         if not votes:
             return _unread(replies, _no_choice(replies, question.form), question.text)
+        if 2 * len(votes) <= len(replies):
+            what = f"only {len(votes)} of {len(replies)} replies state a choice"
+            return _unread(replies, what, question.text)
         shares = tuple(votes.count(choice) / len(votes) for choice in question.form.choices)
         return _chosen(shares, replies, question)
 
@@ -280,7 +300,13 @@ class ChatWay:
                 if not (room and blocked.reason.startswith(TOO_LONG)):
                     raise
                 room = room // 2 if room > LEAST_ROOM else 0  # the prompt may fit with less room after it
+            except NoCredit:
+                raise
             except (Refused, NoAccess) as refused:
+                if WANTS_MORE.search(refused.said):
+                    return ChatReply(
+                        "", None, "", False, 0, 0
+                    )  # cut off, by a server that shows nothing of it
                 taught = habits.after(refused.said, refused.parameter, body)
                 if taught.applied(wanted) == body:
                     raise

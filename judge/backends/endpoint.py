@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from judge.backends import Sampling, Settings
-from judge.backends.chat_text import whole_characters
+from judge.backends.chat_text import usage_of, whole_characters
 from judge.errors import BackendError, InputError, MissingExtra
 from judge.io.files import error_line
 from judge.records import Unparsed, sha256_of_json
@@ -36,9 +36,16 @@ TOKEN = "JUDGE_TOKEN"  # of a service that `judge serve` runs
 NOWHERE = "http://localhost"  # of the client itself; every session asks its own address
 NO_KEY = "none"  # the client insists on a key, a local server needs none
 SHORTEST_SECRET = 8  # shorter ones are stand-ins like "EMPTY"; hiding those would eat words of replies
+LONGEST_WORD = 16  # and so are letters alone up to this
 
 AGAIN = (408, 409, 429)  # and everything from 500 on, but for what follows
 NEVER = 501  # not implemented
+OUT_OF_CREDIT = re.compile(
+    r"insufficient[_ ](?:credit|balance|quota|funds)|credit balance is too low|exceeded your current quota",
+    re.IGNORECASE,
+)
+"""What a server says where nothing is left to pay with; no pause helps."""
+
 REFUSES = re.compile(
     r"(?:un|not )supported|unrecogni[sz]ed|unexpected keyword|extra (?:inputs|fields)|"
     r"roles? (?:must|are|is)\b",
@@ -200,6 +207,10 @@ class NoAccess(BackendError):
         self.parameter = ""
 
 
+class NoCredit(NoAccess):
+    """Nothing is left to pay with."""
+
+
 class Blocked(Refused):
     """The server answers others, but not this prompt. `reason` is one line that names no pair."""
 
@@ -353,9 +364,8 @@ class Endpoint(Server):
         system = _shortened(" ".join(str(one) for one in named if one)) if any(named) else ""
         if system and system not in self.systems:
             self.systems = (*self.systems, system)
-        if usage := answer.get("usage"):
-            cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-            self.tokens_computed += int(usage.get("prompt_tokens") or 0) - int(cached)
+        cached = usage_of(answer, "prompt_tokens_details", "cached_tokens")
+        self.tokens_computed += usage_of(answer, "prompt_tokens") - cached
 
 
 class Session:
@@ -450,8 +460,15 @@ class Session:
 
     def _failure(self, status: int, body: Any, pause: str | None, path: str, name: str) -> Exception:
         """What a status of 400 and above means, in one line. `pause` is the header Retry-After."""
+        body = _of_provider(body)
         said, where, kind = _said(body), f"{about(name)}{self._server.url}", self._server.kind
-        if status in AGAIN or (status >= 500 and not (status == NEVER or REFUSES.search(said))):
+        why = why_blocked(_code_of(body), said)
+        if status == 402 or OUT_OF_CREDIT.search(f"{_code_of(body)} {said}"):
+            return NoCredit(f"{where}: it wants to be paid, status {status} ({said}).", said)
+        is_of_prompt = bool(why) and status == 500
+        if status in AGAIN or (
+            status >= 500 and not (status == NEVER or is_of_prompt or REFUSES.search(said))
+        ):
             pause_s = _retry_after_s(pause, self._server.patience.now())
             if pause_s > self._server.patience.longest_retry_after_s:
                 return LongPause(
@@ -461,7 +478,7 @@ class Session:
                 )
             self._server.pace.hold(pause_s)
             return Again(f"status {status} ({said})", pause_s)
-        if status not in (401, 404, 405) and (why := why_blocked(_code_of(body), said)):
+        if status not in (401, 404, 405) and why:
             return Blocked(_refusal(where, status, said, kind), said, f"{why} (status {status}: {said})")
         if status in (401, 403):
             state = "is not set" if _key(kind.key) == NO_KEY else "is set, but not to a key that may do this"
@@ -519,6 +536,8 @@ BLOCKS = (
             "safety system",
             "guardrail",
             "prohibited_content",
+            "usage guidelines",
+            "safety_check",
         ),
     ),
 )
@@ -533,6 +552,18 @@ def why_blocked(code: str, said: str) -> str:
     """Why a server does not answer this prompt while it answers others; "" where that is not known."""
     told = f"{code} {said}".lower()
     return next((why for why, words in BLOCKS if any(word in told for word in words)), "")
+
+
+def _of_provider(body: Any) -> Any:
+    """The error of the provider that a router wraps in its own, where it quotes it as JSON; else the body."""
+    error = body.get("error", body) if isinstance(body, dict) else None
+    metadata = error.get("metadata") if isinstance(error, dict) else None
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    try:
+        inner = json.loads(raw) if isinstance(raw, str) else raw
+    except (ValueError, RecursionError):
+        return body
+    return inner if isinstance(inner, dict) and inner else body
 
 
 def _code_of(body: Any) -> str:
@@ -553,10 +584,13 @@ def _parameter_of(body: Any) -> str:
 
 
 def _status_within(answer: Any) -> int | None:
-    """The status of an error that came with status 200, as gateways send it; None where there is none."""
+    """The status of an error that came with status 200, as gateways send it; None where there is none, or
+    where it does not say what kind of error it is."""
     error = answer.get("error") if isinstance(answer, dict) and not answer.get("choices") else None
     code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else None
+    if isinstance(code, int | str) and str(code).isdecimal() and 400 <= int(code) < 600:
+        return int(code)
+    return 400 if error and why_blocked(_code_of(answer), _said(answer)) else None
 
 
 def _after_the_first(jobs: Sequence[Job[T]]) -> list[Job[T]]:
@@ -663,14 +697,15 @@ async def models_of(session: Session) -> tuple[Served, ...] | None:
     """What the server offers; None if it does not say."""
     try:
         served = await session.ask("/models", None, _read_models)
-    except NotThere:
+    except (Refused, NoAccess):  # a path, or a right, of its own: replies say more
         return None
     session.note_served([one.name for one in served])
-    return served
+    return served or None
 
 
 def _read_models(answer: Any) -> tuple[Served, ...]:
-    cards = answer if isinstance(answer, list) else answer["data"] or []
+    """The models of a listing; none where it is of another form, such as a server's own."""
+    cards = answer if isinstance(answer, list) else answer.get("data") or []
     return tuple(
         Served(
             name=str(card["id"]),
@@ -697,7 +732,7 @@ def weights_hash_of(card: Mapping[str, Any]) -> str:
 
 def _parsed(answer: bytes) -> Any:
     """The answer as JSON, without the key where the server repeats it. Raises Again where it is no JSON."""
-    text = _hidden(answer.decode("utf-8", "replace"))
+    text = _hidden(answer.decode("utf-8-sig", "replace"))
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -731,7 +766,7 @@ def _retry_after_s(value: str | None, now: float) -> float:
             seconds = parsedate_to_datetime(value or "").timestamp() - now
         except ValueError:
             return 0.0
-    return max(0.0, seconds) if math.isfinite(seconds) else math.inf
+    return 0.0 if math.isnan(seconds) else max(0.0, seconds)
 
 
 def _key(name: str) -> str:
@@ -746,8 +781,13 @@ def _hidden(text: str) -> str:
     """The text with our keys blotted out. A key cut in two is not found, so shorten text only after this."""
     for name in (KEY, TOKEN):
         key = _key(name)
-        text = text.replace(key, f"[{name}]") if len(key) >= SHORTEST_SECRET else text
+        text = text.replace(key, f"[{name}]") if is_secret(key) else text
     return text
+
+
+def is_secret(key: str) -> bool:
+    """Whether it may be a key: words such as "anything" are stand-ins, and may stand in a reply as words."""
+    return len(key) >= SHORTEST_SECRET and not (key.isalpha() and len(key) < LONGEST_WORD)
 
 
 def listed(names: Sequence[str]) -> str:

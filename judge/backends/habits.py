@@ -32,6 +32,9 @@ NO_SYSTEM = re.compile(
 )
 """How servers, and the chat templates in them, say that a model takes no system message."""
 
+WANTS_MORE = re.compile(r"output limit was reached|try again with (?:a )?higher max", re.IGNORECASE)
+"""How a server says that a reply was cut off, where it refuses to show one that was."""
+
 NUMBER = re.compile(r"(?<![\w.\-])\d+(?![\w\-]|\.\d)")
 SYSTEM = "system"
 

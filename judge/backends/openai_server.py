@@ -166,7 +166,7 @@ def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
                 f"--enable-lora --lora-modules {name}={settings.adapter}"
             )
         return name
-    for name in (settings.base_model, last_part(settings.base_model)):
+    for name in (settings.base_model, last_part(settings.base_model), f"models/{settings.base_model}"):
         if name in names:
             return name
     base_models = [one.name for one in served if not one.is_adapter]

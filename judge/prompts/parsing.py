@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from judge.records import Choice, Criterion, Plan, Unparsed
 
 VERDICT = re.compile(r"\[\[\s*([^\[\]]{0,40}?)\s*\]\]")
+JOINS = re.compile(r"[ \t\"'`*,/&\u2013-]*(?:and|or|nor|to|und|oder|et|ou)?[ \t\"'`*]*", re.IGNORECASE)
+"""What stands between two verdicts of a list, on one line."""
 LISTED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*\u2022])[ \t]+(.+)$", re.MULTILINE)
 NAMED = re.compile(r"^(.{2,60}?)\s*(?:[:\u2013\u2014]|\s-\s)\s*(.+)$")
 SCORE = r"\b{}\b\s*[:=\[(*]\W*(\d+(?:\.\d+)*)"  # A [[4]], A: 4, **A:** 4/5
@@ -19,30 +21,58 @@ LONGEST_NAME = 60  # characters
 # How models that think aloud mark their thinking, where their server does not take it out of the reply.
 _TAGS = "think|thinking|thought|reasoning|seed:think"
 _CHANNEL = r"<\|channel\|>{}<\|message\|>".format
-_BEGINS = rf"<(?:{_TAGS})>|\[THINK\]|\u25c1think\u25b7|<\|begin_of_thought\|>|{_CHANNEL('analysis')}"
-_ENDS = rf"</(?:{_TAGS})>|\[/THINK\]|\u25c1/think\u25b7|<\|end_of_thought\|>|{_CHANNEL('final')}"
+_BEGINS = (
+    rf"<(?:{_TAGS})>|\[THINK\]|\u25c1think\u25b7|<\|begin_of_thought\|>|{_CHANNEL('analysis')}"
+    r"|<\|channel>\s*thought|<\|START_THINKING\|>|<unused94>"
+)
+_ENDS = (
+    rf"</(?:{_TAGS})>|\[/THINK\]|\u25c1/think\u25b7|<\|end_of_thought\|>|{_CHANNEL('final')}"
+    r"|<channel\|>|<\|END_THINKING\|>|<unused95>"
+)
 THINKING = tuple(
     re.compile(pattern, re.DOTALL | re.IGNORECASE)
     for pattern in (
         rf"(?:{_BEGINS}).*?(?:{_ENDS})",
         rf"\A.*(?:{_ENDS})",  # some chat templates write its beginning for the model
         rf"(?:{_BEGINS}).*\Z",  # cut off
+        r"<details\s+type=.?reasoning.*?(?:</details>|\Z)",  # as one front end shows it
     )
 )
+UNMARKED = re.compile(r"\Aanalysis(?=[A-Z]).*?(?:assistantfinal|\Z)", re.DOTALL)
+"""Channels of which the marks were dropped, as some servers do with special tokens."""
+
+END_OF_TURN = re.compile(
+    r"<\|(?:im_end|im_start|end|eot_id|eom_id|end_of_text|endoftext|start_header_id|return)\|>"
+    r"|</?(?:end|start)_of_turn>|</s>|\[INST\]"
+)
+"""What stands between turns in chat templates: a model that runs on past it writes others' turns too."""
 BLANK = "\0"
 
 
 def spoken(reply: str) -> str:
-    """The reply without what the model thought aloud before it: only this is read."""
+    """The reply without what the model thought aloud before it and what it wrote after the end of its turn:
+    only this is read."""
     blanked = blanked_thinking(reply)
     return reply if blanked == reply else blanked.replace(BLANK, "")
 
 
 def blanked_thinking(reply: str) -> str:
-    """The reply with `BLANK` for each character of its thinking, so that all others keep their places."""
-    for thinking in THINKING:
+    """The reply with `BLANK` for each character of its thinking, and of what stands behind its turn, so that
+    all others keep their places."""
+    for thinking in (*THINKING, UNMARKED):
         reply = thinking.sub(lambda found: BLANK * len(found[0]), reply)
-    return reply
+    end = end_of_turn(reply)
+    return reply[:end] + BLANK * (len(reply) - end)
+
+
+def end_of_turn(reply: str) -> int:
+    """Where the first turn that says something ends; a tag that the reply itself has opened is text."""
+    for mark in END_OF_TURN.finditer(reply):
+        before = reply[: mark.start()]
+        is_text = mark[0] == "</s>" and "<s>" in before
+        if not is_text and before.replace(BLANK, "").strip():
+            return mark.start()
+    return len(reply)
 
 
 def thought(thinking: str) -> str:
@@ -57,14 +87,27 @@ def parse_choice(reply: str, letters: Mapping[str, Choice]) -> Choice | Unparsed
 
 
 def last_tag(reply: str, allowed: Sequence[str]) -> str | Unparsed:
-    """The last word in double brackets, which must be one of those allowed, in whatever letters."""
+    """The last word in double brackets, which must be one of those allowed, in whatever letters.
+
+    Two that stand together, as in "I cannot choose between [[A]] and [[B]]", are no verdict.
+    """
     meant = {one.upper(): one for one in allowed}
-    found = VERDICT.findall(reply)
+    matches = list(VERDICT.finditer(reply))
+    found = [one[1] for one in matches]
     if not found:
         return Unparsed(f"no verdict such as [[{allowed[0]}]] in the reply", raw=reply)
+    if are_listed(reply, matches):
+        return Unparsed(f"the reply ends with both [[{found[-2]}]] and [[{found[-1]}]]", raw=reply)
     if found[-1].upper() not in meant:
         return Unparsed(f"verdict [[{found[-1]}]] is not one of {', '.join(allowed)}", raw=reply)
     return meant[found[-1].upper()]
+
+
+def are_listed(reply: str, stated: Sequence[re.Match[str]]) -> bool:
+    """Whether the last two of these stand together as what might be said, and differ: nothing is chosen."""
+    if len(stated) < 2 or stated[-2][1].upper() == stated[-1][1].upper():
+        return False
+    return JOINS.fullmatch(reply[stated[-2].end() : stated[-1].start()]) is not None
 
 
 def parse_plan(reply: str, is_ended: bool) -> Plan | Unparsed:
