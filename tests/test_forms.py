@@ -470,7 +470,7 @@ def test_a_number_says_not_who_won_a_battle(read, numbers):
     rows = [BATTLE | {"winner": number, "question_id": n} for n, number in enumerate(numbers)]
     found = read("arena", *rows)
     assert found.votes == ()
-    assert found.left_out == {"vote: a number, which may mean either answer": 2}
+    assert found.left_out == {"vote: a number, which may mean either answer": 2, "the same pair again": 1}
 
 
 def test_a_vote_on_the_first_turn_is_not_shown_the_second(read):
@@ -1336,7 +1336,7 @@ def test_a_named_column_may_be_absent_from_a_row_but_not_from_all(tmp_path):
         assert [pair.reference for pair in found.pairs] == ["x", None, "x", "x"]
         assert [vote.voter for vote in found.votes] == ["x", "x", "label"]
         assert (found.pairs[0].system, found.pairs[0].criteria, found.pairs[1].id) == (None, (), "7")
-        assert found.left_out == {"an answer without text": 1}
+        assert found.left_out == {"an answer without text": 1, "id: that of another pair": 2}
         with pytest.raises(InputError, match=r"no row has 'kind' \(found: q, old, new, "):
             import_files("columns", [tmp_path / name], f"{MAPPING.replace('question', 'q')},category=kind")
 
@@ -1485,7 +1485,8 @@ def test_parquet_and_tables_are_read_as_forms_too(tmp_path):
     rows = [BATTLE, BATTLE | {"winner": None}, BATTLE | {"conversation_b": None}]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
     found = import_files("arena", [tmp_path / "a.parquet"])
-    assert (len(found.pairs), len(found.votes), found.left_out) == (1, 1, {"no conversation": 1})
+    assert (len(found.pairs), len(found.votes)) == (1, 1)
+    assert found.left_out == {"no conversation": 1, "the same pair again": 1}
     rows = [
         PREFERENCES["ultrafeedback_binarized"],
         PREFERENCES["ultrafeedback_binarized"] | {"rejected": None},

@@ -40,7 +40,7 @@ def test_a_changed_answer_changes_the_hash(tmp_path):
 def test_several_models_may_share_a_file_and_without_a_generator_the_file_names_one(tmp_path):
     both = write(tmp_path / "both.jsonl", row(generator="x"), row(generator="y"))
     named = write(tmp_path / "mine.v2.jsonl", row())
-    assert read_answers([both, named]).models == ("mine", "x", "y")
+    assert read_answers([both, named]).models == ("mine.v2", "x", "y")
 
 
 def test_tables_are_read(tmp_path):
@@ -235,7 +235,7 @@ def test_openais_messages_are_answers_under_their_system_text(tmp_path):
         for name, more in (("one", {"model": "gpt"}), ("two.v1", {}))
     ]
     found = read_answers(files, say=lambda line: None)
-    assert contents_of(found) == {"gpt": [["Hm.", "Q?", "one"]], "two": [["Hm.", "Q?", "two.v1"]]}
+    assert contents_of(found) == {"gpt": [["Hm.", "Q?", "one"]], "two.v1": [["Hm.", "Q?", "two.v1"]]}
     assert found.pair(0, 1, 0)[0].system == "Hm."
 
 

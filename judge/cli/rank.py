@@ -78,12 +78,14 @@ def rank(
     from judge.api import Judge
     from judge.io.durations import seconds_in
     from judge.provenance import as_json
-    from judge.ranking.answers import read_answers
+    from judge.ranking.answers import files_in, read_answers, refuse_in_folders
     from judge.ranking.page import format_ranking_html, format_ranking_text
     from judge.ranking.rank import rank_answers
 
-    check_writable(out, (*files, ledger, *judge.files))
-    check_writable(html, (*files, ledger, *judge.files, out))
+    read = [*files, *(file for path in files for file in files_in(path))]
+    check_writable(out, (*read, ledger, *judge.files))
+    check_writable(html, (*read, ledger, *judge.files, out))
+    refuse_in_folders(out, files)
     check_one_on_standard_output(out, html)
     within_s = None if within is None else seconds_in(within, "--within")
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from judge.forms.answers import compared, sides_apart
-from judge.forms.conversation import Conversation, asked, refuse_unreadable
+from judge.forms.conversation import Conversation, asked, conversation_of, refuse_unreadable
 from judge.forms.form import (
     Answer,
     Answers,
@@ -30,6 +30,7 @@ from judge.forms.form import (
     optional_name,
     rest_of,
 )
+from judge.forms.preferences import earlier_in
 from judge.io.rows import Wrong, found, shown
 from judge.io.usable import Unusable, usable
 from judge.io.values import text
@@ -43,6 +44,8 @@ USED_OF_ANNOTATION = (
         *LABELS,
         "instruction",
         "input",
+        "system",
+        "history",
         "generator_1",
         "generator_2",
         "generator",
@@ -51,7 +54,7 @@ USED_OF_ANNOTATION = (
     ),
     *("raw_completion", "price_per_example", "time_per_example"),
 )
-USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id")
+USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "system", "history")
 NEEDED = (
     "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
 )
@@ -134,9 +137,12 @@ def answer_of(entry: Entry) -> Answer:
 
 
 def question_of(cells: Mapping[str, Any]) -> Conversation:
-    """The instruction, with the input that some files have beside it."""
+    """The instruction, with the input that some files have beside it, after what was said before."""
     given = [cells.get(name) for name in ("instruction", "input")]
-    return asked("\n\n".join(text(one, "instruction") for one in given if one not in (None, "")))
+    now = asked("\n\n".join(text(one, "instruction") for one in given if one not in (None, "")))
+    earlier = earlier_in(cells.get("history"))
+    before = conversation_of(earlier, "history") if earlier else Conversation(())
+    return Conversation((), optional_name(cells.get("system"))).then(before).then(now)
 
 
 def output_of(cells: Mapping[str, Any], name: str) -> str:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from judge.errors import InputError
 from judge.forms.conversation import Conversation, asked, conversation_of, messages_or_as_is
-from judge.forms.form import Comparison, Entry, Form, Imported, Labels, Side, each, imported, optional_name
-from judge.forms.winners import named_ballot
+from judge.forms.form import (
+    Comparison,
+    Entry,
+    Form,
+    Imported,
+    Labels,
+    Side,
+    each,
+    imported,
+    optional_name,
+    turned_ballot,
+)
+from judge.forms.winners import ballot_of, named_ballot
 from judge.io.criteria import criteria_in
 from judge.io.pairs import LONG_FORM, SHORT_FORM, without_bytes
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
+from judge.records import Ballot
 
 NAME = "columns"
 KNOWN = (
@@ -64,9 +78,10 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
     a, b = (before.then(one) for one in conversations_of(given))
     models = [optional_name(given.get(name)) for name in ("model_a", "model_b")]
     labels = Labels()
-    answers = [columns.get(name) for name in SHORT_FORM[1:]]  # a label may say which column is better
-    names = answers if given.get("outcome") in answers else models
-    labels.add(lambda: named_ballot(given.get("outcome"), *names), optional_name(given.get("voter")) or "")
+    answers = [columns.get(name, "") for name in SHORT_FORM[1:]]
+    labels.add(
+        lambda: outcome_of(given.get("outcome"), answers, models), optional_name(given.get("voter")) or ""
+    )
     used = {path.partition(".")[0] for path in columns.values()} | set(columns.values())
     return Comparison(
         Side(a, models[0]),
@@ -79,6 +94,33 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
         is_in_order=True,
         criteria=criteria_in(given),
     )
+
+
+def outcome_of(label: Any, answers: Sequence[str], models: Sequence[str | None]) -> Ballot | None:
+    """What a label says of a and b: it may name a model, or the column that is better in any spelling.
+
+    Where the columns themselves are called the other way round, such as `response_b` for a, so is a label
+    like `model_b`. Raises Unusable.
+    """
+    if label in models and label is not None:
+        return named_ballot(label, *models)
+    bare = [bare_name(name) for name in answers]
+    if bare[0] != bare[1] and bare_name(label) in bare:
+        return Ballot.A if bare_name(label) == bare[0] else Ballot.B
+    ballot = named_ballot(label, *models)
+    is_crossed = [side_called(name) for name in answers] == [Ballot.B, Ballot.A]
+    return turned_ballot(ballot) if ballot is not None and is_crossed else ballot
+
+
+def bare_name(name: Any) -> str:
+    return re.sub(r"[\s_-]+", "", str(name)).casefold()
+
+
+def side_called(name: str) -> Ballot | None:
+    """The side that a column's name says, None where it says none."""
+    with suppress(Unusable):
+        return ballot_of(name)
+    return None
 
 
 def refuse_unknown(entries: Sequence[Entry], paths: Iterable[str]) -> None:

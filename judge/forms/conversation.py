@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from judge.io.rows import Wrong, found, kind_of, parse_json, shown
+from judge.io.rows import NotJson, Wrong, found, kind_of, parse_json, shown
 from judge.io.usable import Unusable
 from judge.records import Message
 
@@ -40,6 +40,9 @@ UNREADABLE = {
 }
 """What no text can stand for: by a word in a part's type, or a key of a message or a row."""
 
+FAULTY = "a list in a text with a fault, such as half a character or a key that is there twice"
+ROLE_IN_TEXT = re.compile(r'"(?:role|from|speaker)"\s*:')
+
 SPEAKER = re.compile(r"(?:\A\s*|\n\n)(Human|User|Assistant|System):[ \t]?")
 TRANSCRIPT = re.compile(r"\s*(?:Human|User|System): ?.*\n\nAssistant:", re.DOTALL)
 
@@ -53,7 +56,12 @@ class Conversation:
     left_out: tuple[str, ...] = ()
 
     def then(self, other: Conversation) -> Conversation:
-        """This one, gone on with by another, whose system text counts where this has none."""
+        """This one, gone on with by another, whose system text counts where this has none.
+
+        Raises Unusable where each has one of its own.
+        """
+        if self.system and other.system and self.system.strip() != other.system.strip():
+            raise Unusable("different system texts")
         return Conversation(
             self.messages + other.messages, self.system or other.system, self.left_out + other.left_out
         )
@@ -119,18 +127,28 @@ def conversation_of(value: Any, name: str) -> Conversation:
 
 
 def listed(value: Any) -> Any:
-    """The list that a text holds as JSON; any other value as it is."""
+    """The list that a text holds as JSON; any other value as it is.
+
+    Raises Unusable where the text is JSON with a fault: it is no text to be judged.
+    """
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             return parse_json(value)
-        except Wrong:
+        except NotJson:
             return value
+        except Wrong:
+            raise Unusable(FAULTY) from None
     return value
 
 
 def messages_or_as_is(value: Any) -> Any:
     """The messages that a text holds as JSON; any other value as it is, such as an answer that is a list."""
-    found = listed(value)
+    try:
+        found = listed(value)
+    except Unusable:
+        if ROLE_IN_TEXT.search(value):
+            raise
+        return value
     return found if is_talk(found) else value
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from judge.forms.answers import compared
+from judge.forms.arena import turn_of
 from judge.forms.conversation import Conversation, content_of
 from judge.forms.form import (
     Answer,
@@ -62,7 +63,8 @@ def read(entries: Sequence[Entry]) -> Imported:
     rows, left_out = each(entries, row_of)
     given = answers_in(rows, left_out)
     judged = [(kind, entry.cells) for kind, entry in rows if kind in ("pair", "single")]
-    return imported(with_judgments(compared(given, left_out), judged), left_out, voter="judgment")
+    comparisons = list(with_judgments(compared(given, left_out), judged, left_out))
+    return imported(comparisons, left_out, voter="judgment")
 
 
 def answers(entries: Sequence[Entry]) -> Answers:
@@ -155,22 +157,32 @@ def texts_of(value: Any) -> list[str]:
 
 
 def with_judgments(
-    comparisons: Iterable[Comparison], judged: Iterable[tuple[str, Cells]]
+    comparisons: Iterable[Comparison], judged: Iterable[tuple[str, Cells]], left_out: Counter[str]
 ) -> Iterator[Comparison]:
-    """The comparisons, each with what judgments say of its two models in its turn."""
+    """The comparisons, each with what judgments say of its two models in its turn.
+
+    What is said of no comparison, or once more, is added to `left_out`.
+    """
     pairs: dict[tuple[str, Any], list[Cells]] = {}
     scores: dict[tuple[str, Any], dict[tuple[str, str], Any]] = {}
-    for kind, cells in judged:
-        key = (str(cells["question_id"]), cells.get("turn", 1))
+    numbered, unknown = usable(judged, lambda one: (turn_of(one[1].get("turn", 1)) or 1, *one))
+    left_out.update({f"judgment: {why}": n for why, n in unknown.items()})
+    for turn, kind, cells in numbered:
+        key = (str(cells["question_id"]), turn)
         if kind == "pair":
             pairs.setdefault(key, []).append(cells)
+            continue
+        told = (optional_name(cells.get("judge")) or "", str(cells["model"]))
+        if told in scores.setdefault(key, {}):
+            left_out["judgment: another one of the same judge"] += 1
         else:
-            voter = optional_name(cells.get("judge")) or ""
-            scores.setdefault(key, {})[voter, str(cells["model"])] = cells["score"]
+            scores[key][told] = cells["score"]
+    seen: dict[tuple[str, Any], list[set[str]]] = {}
     for one in comparisons:
         key = (str(one.metadata["question_id"]), one.metadata["turn"])
         labels = Labels()
         models = (str(one.first.model), str(one.second.model))
+        seen.setdefault(key, []).append(set(models))
         for cells in pairs.get(key, ()):
             if {cells["model_1"], cells.get("model_2")} == set(models):
                 is_turned = cells["model_1"] != models[0]
@@ -180,6 +192,20 @@ def with_judgments(
             both = [of_turn.get((voter, model)) for model in models]
             labels.add(partial(higher_of, *both), voter)
         yield replace(one, labels=labels)
+    unmet = [
+        1
+        for key, some in pairs.items()
+        for cells in some
+        if {cells["model_1"], cells.get("model_2")} not in seen.get(key, ())
+    ]
+    unmet += [
+        1
+        for key, of_turn in scores.items()
+        for _, model in of_turn
+        if all(model not in models for models in seen.get(key, ()))
+    ]
+    if unmet:
+        left_out["judgment: of answers that are not compared"] += len(unmet)
 
 
 def winner_of(cells: Cells, is_turned: bool) -> Ballot:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from judge.forms.conversation import Conversation, asked, conversation_of, is_transcript, messages_or_as_is
-from judge.forms.form import Side
+from judge.forms.form import Side, optional_name
 from judge.io.rows import Wrong, found
+from judge.records import Message
 
 QUESTIONS = (
     "prompt",
@@ -45,8 +47,17 @@ def sides_of(fields: Mapping[str, Any], where: str) -> tuple[tuple[str, str], tu
             f"columns FILE --map prompt={at}NAME,response_a={at}NAME,response_b={at}NAME"
         )
     before = question_of(fields[question], question)
+    more = fields.get("input") if question == "instruction" else None
+    if isinstance(more, str) and more.strip() and "input" not in answers:
+        before = replace(before, messages=(*before.messages[:-1], with_more(before.messages[-1], more)))
+    before = Conversation((), optional_name(fields.get("system"))).then(before)
     first, second = (Side(after(before, fields[name], name)) for name in answers)
     return answers, (first, second)
+
+
+def with_more(message: Message, more: str) -> Message:
+    """An instruction with its input, as AlpacaEval joins them."""
+    return Message(message.role, f"{message.content}\n\n{more}")
 
 
 def question_field(fields: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -18,15 +19,18 @@ from typing import Any, TypeVar
 
 from judge.errors import BadLines
 from judge.forms.conversation import Conversation
+from judge.forms.winners import ballot_of
 from judge.io.pairs import with_ids, without_bytes
 from judge.io.rows import Cells, Wrong, parse_json
 from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words
-from judge.records import Ballot, Criterion, HumanVote, Message, Pair, Verdict, sha256_of_json
+from judge.records import GOLD, Ballot, Criterion, HumanVote, Message, Pair, Verdict, sha256_of_json
 
 T = TypeVar("T")
 
 SAME_ROW = "the same row again"
+SAME_PAIR = "the same pair again"
+SAME_ID = "id: that of another pair"
 SAME_VOTER = "vote: another one of the same voter on the same pair"
 
 
@@ -225,8 +229,12 @@ def imported(comparisons: Iterable[Comparison], left_out: Counter[str], voter: s
         key = (pair.id, pair.content_hash, repr(models))  # a column of ours may hold an object
         if key not in places:
             places[key] = len(pairs)
-            pairs.append(replace(pair, id="") if pair.id in ids else pair)
+            if is_taken := pair.id in ids:
+                left_out[SAME_ID] += bool(pair.id)
+            pairs.append(replace(pair, id="") if is_taken else pair)
             ids.add(pair.id)
+        elif not votes and not dropped:
+            left_out[SAME_PAIR] += 1
         left_out.update(dropped)
         said += [(places[key], vote) for vote in votes]
     named = with_ids(pairs)
@@ -266,6 +274,7 @@ def pair_and_votes(
     turned = is_turned(one)
     a, b = reversed(sides) if turned else sides
     models = {"model_a": a.model, "model_b": b.model}
+    metadata = turned_metadata(one.metadata) if turned else one.metadata
     pair = Pair(
         id=one.id,
         conversation_a=a.conversation.messages,
@@ -273,7 +282,7 @@ def pair_and_votes(
         category=one.category,
         reference=one.reference,
         system=systems[0],
-        metadata={name: value for name, value in (models | dict(one.metadata)).items() if value is not None},
+        metadata={name: value for name, value in (models | dict(metadata)).items() if value is not None},
         criteria=one.criteria,
     )
     turn = sum(message.role == "user" for message in pair.conversation_a)
@@ -291,6 +300,23 @@ def pair_and_votes(
     ]
     dropped = [f"message: {why}" for side in sides for why in side.conversation.left_out]
     return pair, votes, [*dropped, *one.labels.left_out]
+
+
+def turned_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of our own that say something of a or b, in the terms of the pair with a and b swapped.
+
+    A gold label that is not understood stays, and is counted where labels are read.
+    """
+    turned = dict(metadata)
+    for name, other in (("model_a", "model_b"), ("model_b", "model_a")):
+        turned.pop(name, None)
+        if other in metadata:
+            turned[name] = metadata[other]
+    if GOLD in metadata:
+        with suppress(Unusable):
+            ballot = ballot_of(metadata[GOLD])
+            turned[GOLD] = metadata[GOLD] if ballot is None else turned_ballot(ballot).value
+    return turned
 
 
 def order_of(side: Side) -> tuple[str, str]:

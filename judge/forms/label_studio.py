@@ -29,6 +29,8 @@ from judge.io.usable import Unusable
 from judge.records import Ballot
 
 MINIMAL = ("annotation_id", "annotator", "lead_time")
+TAGS = ("choice", "preference", "comparison")
+"""What a tag of one choice is mostly called."""
 TIMES = ("created_at", "updated_at")
 NEEDED = "A Label Studio task needs data and annotations, or the keys of JSON-MIN."
 
@@ -74,7 +76,10 @@ def annotated(annotation: Any, names: tuple[str, str]) -> Ballot | None:
     labels = [label for result in results if (label := label_of(result.get("value"))) is not None]
     if not labels:
         raise Unusable("an annotation without a choice")
-    return ballot_of(labels[0], *names)
+    ballots = {ballot_of(label, *names) for label in labels}
+    if len(ballots) > 1:
+        raise Unusable("an annotation with different choices")
+    return ballots.pop()
 
 
 def label_of(value: Any) -> Any:
@@ -111,9 +116,10 @@ def minimal_label(cells: Mapping[str, Any]) -> tuple[str, Any]:
     for name, value in cells.items():
         if isinstance(value, str) and value.startswith("{"):
             value = parsed(value)
-        if (label := label_of(value)) is not None or value in ("left", "right"):
-            return name, label or value
-    name = next((name for name in ("choice", "preference", "comparison") if name in cells), "")
+        if (label := label_of(value)) is not None:
+            return name, label
+    sides = (name for name, value in cells.items() if value in ("left", "right"))
+    name = next((name for name in TAGS if name in cells), next(sides, ""))
     return name, cells.get(name)
 
 

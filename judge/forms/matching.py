@@ -69,9 +69,14 @@ def turned(vote: HumanVote) -> HumanVote:
 
 
 def sides_of(pair: Pair) -> tuple[str, str]:
-    """The digests of both conversations, without differences of white space."""
-    return digest(pair.conversation_a), digest(pair.conversation_b)
+    """The digests of both conversations, without differences of white space where that is not all of them."""
+    a, b = digest(pair.conversation_a), digest(pair.conversation_b)
+    return (a, b) if a != b else (exact_digest(pair.conversation_a), exact_digest(pair.conversation_b))
 
 
 def digest(conversation: Iterable[Message]) -> str:
     return sha256_of_json([[message.role, message.content.split()] for message in conversation])
+
+
+def exact_digest(conversation: Iterable[Message]) -> str:
+    return sha256_of_json([[message.role, message.content] for message in conversation])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
@@ -121,8 +122,28 @@ def whole(value: Any, name: str, before: Conversation | None) -> Conversation:
     if not isinstance(value, list | str):
         raise Wrong(f"{name} is {kind_of(value)}. It must be text, or a list of messages.")
     found = conversation_of(value, name)
-    is_answer_alone = not any(message.role == "user" for message in found.messages)
-    return before.then(found) if is_answer_alone and before is not None else found
+    if before is None:
+        return found
+    return joined(before, found) or (before.answered(value) if isinstance(value, str) else found)
+
+
+def joined(before: Conversation, found: Conversation) -> Conversation | None:
+    """The conversation of a prompt and of an answer's column, which may repeat some or all of the prompt.
+
+    None where it asks something else: as a text it is then an answer that looks like a conversation.
+    """
+    if not any(message.role == "user" for message in found.messages):
+        return before.then(found)
+    inner, outer = said_in(found.context), said_in(before)
+    if inner[-len(outer) :] == outer:
+        return replace(before, messages=()).then(found)
+    if outer[-len(inner) :] == inner:
+        return before.then(replace(found, messages=found.messages[len(inner) :]))
+    return None
+
+
+def said_in(talk: Conversation) -> list[tuple[str, str]]:
+    return [(message.role, message.content.strip()) for message in talk.messages]
 
 
 def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:

@@ -34,6 +34,8 @@ def ballot_of(value: Any, first: str | None = None, second: str | None = None) -
     if value is None or value == "":
         return None
     if value in (first, second):
+        if first == second:
+            raise Unusable("a winner that is both sides' name")
         return Ballot.A if value == first else Ballot.B
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -142,7 +142,18 @@ def is_spread(data: bytes) -> bool:
     first, second = (next(lines, b"").strip() for _ in range(2))
     if first.startswith(b"["):
         return not second or is_cut(first)
-    return first.startswith(b"{") and bool(second) and not second.startswith(b"{") and is_cut(first)
+    if not (first.startswith(b"{") and second and is_cut(first)):
+        return False
+    return not second.startswith(b"{") or begins_with_value(data)
+
+
+def begins_with_value(data: bytes) -> bool:
+    """Whether a whole value of JSON stands at the beginning."""
+    try:
+        json.JSONDecoder().raw_decode(data.decode().lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def is_cut(line: bytes) -> bool:

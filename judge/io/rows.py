@@ -35,6 +35,7 @@ from judge.io.content import (
 )
 from judge.io.writing import write_whole
 
+DEEPEST = 100  # lists and objects in each other
 SURROGATE = re.compile("[\ud800-\udfff]")
 ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a pair, or alone
 LONGEST_CSV_CELL = 2**31 - 1
@@ -45,6 +46,10 @@ Cells = dict[str, Any]
 
 class Wrong(Exception):
     """What is wrong with one row, in words. `gather` catches all of these and adds the place."""
+
+
+class NotJson(Wrong):
+    """Text that is no JSON at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +258,8 @@ def csv_rows(data: bytes, name: str) -> Iterator[Row]:
     number, header = next(records, (1, []))
     if isinstance(header, Wrong):
         raise InputError(f"{name}:{number}: {header}")
+    if odd := SURROGATE.search("".join(header)):
+        raise InputError(f"{name}:{number}: {not_utf8(ord(odd[0]) - 0xDC00)}")
     refuse_repeated_columns(header, name)
     for number, record in records:
         yield Row(f"{name}:{number}", record if isinstance(record, Wrong) else csv_cells(header, record))
@@ -336,12 +343,28 @@ def parse_json(source: str) -> Any:
     try:
         value = STRICT.decode(source)
     except json.JSONDecodeError as error:
-        raise Wrong(f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1}).") from None
+        raise NotJson(f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1}).") from None
     except (RecursionError, ValueError) as error:  # ValueError: an integer of thousands of digits
         raise Wrong(f"JSON that cannot be read ({first_line(error)}).") from None
+    refuse_depth(source, value)
     if ESCAPED_SURROGATE.search(source):
         refuse_lone_surrogates(value)
     return value
+
+
+def refuse_depth(source: str, value: Any) -> None:
+    """Raises Wrong where lists and objects lie deeper in each other than can be handled later."""
+    if source.count("[") + source.count("{") <= DEEPEST:
+        return
+    level, depth = [value], 0
+    while level := [
+        inner
+        for one in level
+        if isinstance(one, list | dict)
+        for inner in (one.values() if isinstance(one, dict) else one)
+    ]:
+        if (depth := depth + 1) > DEEPEST:
+            raise Wrong(f"lists or objects lie more than {DEEPEST} deep in each other.")
 
 
 def object_of(items: list[tuple[str, Any]]) -> dict[str, Any]:

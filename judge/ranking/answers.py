@@ -186,6 +186,15 @@ def files_in(path: str | Path) -> list[str | Path]:
     return [*found]
 
 
+def refuse_in_folders(out: str | None, paths: Iterable[str | Path]) -> None:
+    """Raises InputError where the next run would read what this one writes as answers."""
+    if out is None or out == "-" or not out.lower().endswith((*ENDINGS, LOG)):
+        return
+    for folder in map(Path, paths):
+        if folder.is_dir() and Path(out).resolve().parent == folder.resolve():
+            raise InputError(f"--out {out}: all files of {folder} are read as answers. Name one elsewhere.")
+
+
 def second_answers(answers: Iterable[Answer]) -> list[str]:
     """What is wrong where a model answers a prompt in one file, and then in another."""
     file_of: dict[Hashable, str] = {}
@@ -203,7 +212,14 @@ def second_answers(answers: Iterable[Answer]) -> list[str]:
 
 def model_of(answer: Answer) -> str:
     """The model's name, by default the file's without its endings."""
-    return answer.model or Path(answer.file).name.partition(".")[0]
+    return answer.model or without_endings(Path(answer.file).name)
+
+
+def without_endings(name: str) -> str:
+    """A file's name without what says its kind; "llama-3.1-8b" keeps its dot."""
+    endings = sorted((*ENDINGS, LOG), key=len, reverse=True)
+    ending = next((one for one in endings if name.lower().endswith(one)), "")
+    return name[: len(name) - len(ending)] or name
 
 
 def common(answers: Sequence[Answer], files: Sequence[str], left_out: Counter[str]) -> Answers:
