@@ -80,10 +80,18 @@ def test_undo_leaves_votes_on_pairs_of_other_files_alone(store):
 
 def test_undo_takes_back_what_was_given_here_and_no_vote_of_a_file(store):
     store.add(VOTE)
-    store.take_in([replace(VOTE, pair_id="p2", source="votes.jsonl")])
+    store.take_in([replace(VOTE, pair_id="p2", source="votes.jsonl")], {})
     assert undone(store).pair_id == "p1"
     assert undone(store) is None
     assert [one.source for one in store.standing()] == ["votes.jsonl"]
+
+
+def test_a_vote_of_a_file_takes_no_place_of_one_given_here_under_another_id(store):
+    store.add(VOTE)
+    of_file = replace(VOTE, pair_id="q1", ballot=Ballot.B, source="votes.jsonl")
+    assert store.take_in([of_file], {"c1": ["q1"]}) == 0
+    assert store.take_in([of_file], {"c1": ["p1", "q1"]}) == 1
+    assert store.take_in([replace(of_file, reviewer="bob")], {"c1": ["q1"]}) == 1
 
 
 def test_a_label_and_a_skip_stand_beside_a_vote_and_take_nothing_from_it(store):
@@ -188,7 +196,7 @@ def test_votes_that_are_taken_in_leave_those_that_were_given_or_taken_back_here(
     store.add(VOTE)
     assert undone(store)
     others = replace(VOTE, reviewer="bob")
-    assert store.take_in([replace(VOTE, ballot=Ballot.B), others]) == 1
+    assert store.take_in([replace(VOTE, ballot=Ballot.B), others], {}) == 1
     assert [one.reviewer for one in store.standing()] == ["bob"]
 
 

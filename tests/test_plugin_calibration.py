@@ -58,6 +58,4 @@ def test_the_calibration_of_another_judge_fails_the_test_in_one_line(project, ca
     project.write("test_bot.py", TEST)
     result = project.run(calibrated, judge="scripted:first")
     result.assert_outcomes(failed=2)
-    assert "judge: mine.json: this calibration is of scripted-longer+none/direct" in "\n".join(
-        result.outlines
-    )
+    assert "mine.json: this calibration is of scripted-longer+none/direct" in "\n".join(result.outlines)

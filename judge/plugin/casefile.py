@@ -69,7 +69,7 @@ def read_cases(path: Path, say: Say = told) -> list[Case]:
     rows = list(rows_of(path, READERS))
     if holds_pairs(rows):
         pairs = newer_first(File(str(path), JSON, rows), say)
-        return [Case(pair, "", cluster_of(pair), f"{path}, {pair.id}") for pair in pairs]
+        return [case_of_pair(pair, f"{path}, {pair.id}") for pair in pairs]
     taken: dict[Hashable, str] = {}
 
     def case_of(cells: Mapping[str, Any], where: str) -> Case:
@@ -113,12 +113,30 @@ def newer_first(file: File, say: Say) -> list[Pair]:
     return list(read.pairs)
 
 
+def case_of_pair(pair: Pair, where: str) -> Case:
+    """The case of a pair, whose further columns may say what is expected and which cluster it is of.
+
+    Raises:
+        InputError: they say something else.
+    """
+    expect, cluster = (pair.metadata.get(name) or "" for name in ("expect", "cluster"))
+    if expect not in ("", *EXPECTATIONS):
+        raise InputError(f"{where}: {odd_expectation(expect)}")
+    if not isinstance(cluster, str | int):
+        raise InputError(f"{where}: cluster is {kind_of(cluster)}. It must be text.")
+    return Case(pair, str(expect), str(cluster) or cluster_of(pair), where)
+
+
+def odd_expectation(expect: object) -> str:
+    return f"expect is {shown(expect)}. It must be {' or '.join(EXPECTATIONS)}, or left out."
+
+
 def case_from_cells(cells: Mapping[str, Any], name: str, where: str) -> Case:
     """The case of one row; `Wrong` says what is wrong with it."""
     asked = asked_in(cells)
     expect = optional_text(cells, "expect") or ""
     if expect and expect not in EXPECTATIONS:
-        raise Wrong(f"expect is {shown(expect)}. It must be {' or '.join(EXPECTATIONS)}, or left out.")
+        raise Wrong(odd_expectation(expect))
     pair = Pair.of(
         asked,
         text(cells["response"], "response"),

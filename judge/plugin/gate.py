@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 import numpy as np
@@ -90,8 +91,8 @@ def least_share_of(text: str) -> float:
         InputError: it is no share.
     """
     try:
-        share = float(text.removesuffix("%").strip()) / (100 if text.endswith("%") else 1)
-    except ValueError:
+        share = float(Decimal(text.removesuffix("%").strip()) / (100 if text.endswith("%") else 1))
+    except (ArithmeticError, ValueError):
         share = math.nan
     if not 0 <= share <= 1:
         raise InputError(f"--judge-min-readable={text}: no such share. Write one from 0 to 1, or 80%.")

@@ -1,7 +1,7 @@
 """The pytest plugin: options, the marker, the fixture `judge`, case files, and the gate. Hooks only.
 
 Nothing of the judge is imported before a test uses it: a project without judge tests pays for this file
-alone.
+and `fixtures` alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from judge.plugin.fixtures import CURRENT, SETUPS, SHARED, Setup
 
 if TYPE_CHECKING:
     from judge.plugin.judging import SuiteJudge
@@ -102,6 +104,8 @@ def settings_in(config: pytest.Config) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name in (*TEXTS, *FLAGS):
         value = config.getoption(key_of(name))
+        if value and name in TEXTS and name != "report":
+            value = from_where_pytest_began(config, name, value)
         if value is None and name != "update-baseline":
             value = ini_value(config, name)
         if value:
@@ -111,6 +115,13 @@ def settings_in(config: pytest.Config) -> dict[str, Any]:
     if hasattr(config, "workerinput"):  # a worker writes no report, and its folder may be elsewhere
         given.pop("report", None)
     return given
+
+
+def from_where_pytest_began(config: pytest.Config, name: str, value: str) -> str:
+    """What the command line says: a test that changes the folder changes no file that is meant."""
+    from judge.plugin.inifiles import from_folder
+
+    return from_folder(config.invocation_params.dir, name, value)
 
 
 def ini_value(config: pytest.Config, name: str) -> Any:
@@ -139,9 +150,11 @@ def is_in_use(config: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def judge(request: pytest.FixtureRequest) -> Iterator[SuiteJudge]:
     """A judge of model outputs: `judge.compare(prompt, new, approved)`, `judge.assert_not_worse(...)`."""
-    from judge.plugin.judging import SuiteJudge
+    from judge.plugin.judging import SuiteJudge, begin
 
     run = run_of(request.config)
+    if run.item is None and (item := request.config.stash.get(CURRENT, None)) is not None:
+        begin(run, item, is_judged(item))  # a test that asks for it by name alone
     yield SuiteJudge(run)
     run.close()
 
@@ -177,10 +190,28 @@ def is_judged(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.config.stash[CURRENT] = item
     if is_in_use(item.config):
         from judge.plugin.judging import begin
 
         begin(run_of(item.config), item, is_judged(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Any:
+    """Inside, comparisons are those of this fixture; where it fails, they are forgotten."""
+    setups = request.config.stash.setdefault(SETUPS, [])
+    setups.append(Setup(fixturedef, request, {}))
+    item = request.config.stash.get(CURRENT, None)
+    shared = [] if item is None else item.stash.setdefault(SHARED, [])
+    n = len(shared)
+    try:
+        return (yield)
+    except BaseException:
+        del shared[n:]
+        raise
+    finally:
+        setups.pop()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -17,6 +17,7 @@ from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
 from judge.plugin.casefile import newer_first
+from judge.plugin.fixtures import SHARED, file_of, key_of_fixture, shared_one
 from judge.plugin.gate import lack_of_evidence, least_share_of
 from judge.plugin.run import Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
@@ -156,9 +157,11 @@ class SuiteJudge:
     def _approved(self, asked: str | Sequence[Message], response: str, key: str) -> str | None:
         """The approved answer, None where the new one was just approved."""
         item = self._item
-        test = item.nodeid.partition("::")[2].replace("::", ".")
-        which = name_of_answer(item.stash[NAMES], key)
-        file = file_for(item.path, f"{test}.{which}" if which else test)
+        fixture = shared_one(item.config)
+        test = key_of_test(item.nodeid) if fixture is None else key_of_fixture(fixture)
+        which = name_of_answer(item.stash[NAMES] if fixture is None else fixture.names, key)
+        path = item.path if fixture is None else file_of(fixture)
+        file = file_for(path, f"{test}.{which}" if which else test)
         question = as_text(asked)
         try:
             if self._run.settings.update_baseline:
@@ -188,6 +191,12 @@ class SuiteJudge:
         if item is None:
             pytest.fail("the fixture judge compares inside a test, not outside of one", pytrace=False)
         return item
+
+
+def key_of_test(nodeid: str) -> str:
+    """What a test's approved answers are called: class, name and parameters, with dots between the first."""
+    name, bracket, parameters = nodeid.partition("::")[2].partition("[")
+    return f"{name.replace('::', '.')}{bracket}{parameters}"
 
 
 def name_of_answer(taken: dict[str, bool], key: str) -> str:
@@ -234,7 +243,12 @@ def give_up(error: JudgeError) -> NoReturn:
 def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
     """Starts a test; if the gate is settled, a test that would judge is skipped."""
     run.item = item
-    item.stash[RECORDS] = []
+    shared = item.stash.setdefault(SHARED, [])  # of a try before: the fixtures that made them stay
+    item.stash[RECORDS] = list(shared)
+    item.user_properties[:] = [one for one in item.user_properties if one[0] != "judge"]
+    item.user_properties += [("judge", property_of(record)) for record in shared]
+    if JUDGED in item.stash:
+        del item.stash[JUDGED]
     item.stash[APPROVED] = []
     item.stash[NAMES] = {}
     item.stash[N_TOLD] = 0
@@ -245,6 +259,8 @@ def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
 
 def add_records(item: pytest.Item, records: Sequence[Record]) -> None:
     item.stash[RECORDS] += records
+    if shared_one(item.config) is not None:
+        item.stash[SHARED] += records
     item.user_properties += [("judge", property_of(record)) for record in records]
 
 
@@ -272,6 +288,8 @@ MARKER_KEYS = ("dataset", "min_win_rate", "limit", "criteria")
 def check_markers(item: pytest.Item) -> None:
     """Ends the test as an error where one of its markers has a wrong argument."""
     __tracebackhide__ = True
+    if sum(marker.name == "judge" for marker in item.own_markers) > 1:
+        pytest.fail("@pytest.mark.judge: a test has one data set. Write a test for each.", pytrace=False)
     for marker in item.iter_markers("judge"):
         if problem := problem_of(marker):
             pytest.fail(f"@pytest.mark.judge: {problem}", pytrace=False)

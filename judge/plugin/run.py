@@ -39,6 +39,8 @@ from judge.records import Criterion, Pair, Share, Status
 
 POLICIES = ("tie", "skip", "fail")
 Record = dict[str, Any]
+FEWEST_FLIPS = 5
+"""From so many comparisons on, inconsistent verdicts alone are no evidence for the gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +255,16 @@ class SuiteRun:
         n_called = self._n_of.total() - self.n_undecided
         if self.n_undecided and not n_called:
             return f"all {self.n_undecided} are undecided"
+        if self._n_of[Kind.COUNTED] >= FEWEST_FLIPS and self._are_all_inconsistent:
+            n = self._n_of[Kind.COUNTED]
+            return f"all {n} verdicts change when the answers swap places, so the judge has told none apart"
         least = least_share_of(self.settings.min_readable)
         return lack_of_evidence(self._n_of[Kind.COUNTED], n_called, least, self.n_skipped)
+
+    @property
+    def _are_all_inconsistent(self) -> bool:
+        statuses = (record["verdict"]["status"] for record in self.counted)
+        return all(status == Status.INCONSISTENT for status in statuses)
 
     @property
     def counted(self) -> list[Record]:

@@ -49,7 +49,11 @@ def take_in(
     votes = list(votes)
     here = [vote for vote in votes if vote.pair_id in by_id]
     last = {(vote.voter, vote.pair_id): vote for vote in here}
-    n_new = store.take_in([event_of_vote(vote, by_id[vote.pair_id], file) for vote in last.values()])
+    ids_of: dict[str, list[str]] = {}
+    for entry in by_id.values():
+        ids_of.setdefault(entry.content, []).append(entry.id)
+    events = [event_of_vote(vote, by_id[vote.pair_id], file) for vote in last.values()]
+    n_new = store.take_in(events, ids_of)
     replaced = [vote.pair_id for vote in here if last[vote.voter, vote.pair_id] is not vote]
     strange = [vote.pair_id for vote in votes if vote.pair_id not in by_id]
     return TakenIn(file, n_new, len(last) - n_new, replaced, strange)

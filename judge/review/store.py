@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -139,14 +139,18 @@ class ReviewStore:
             connection.execute("BEGIN IMMEDIATE")
             return [_written(connection, event) for event in events]
 
-    def take_in(self, votes: Iterable[Event]) -> int:
+    def take_in(self, votes: Iterable[Event], ids_of: Mapping[str, Sequence[str]]) -> int:
         """Writes those votes whose voter has never voted on that pair here; how many that were.
 
         So a file that is taken in twice changes nothing, and what somebody said or took back here stays.
+
+        Args:
+            ids_of: the ids that pairs of a content have in the open file. A vote under another id is on the
+                first of them.
         """
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            new = [vote for vote in votes if not _has_voted(connection, vote)]
+            new = [vote for vote in votes if not _has_voted(connection, vote, ids_of.get(vote.content, ()))]
             for vote in new:
                 _written(connection, vote)
         return len(new)
@@ -274,13 +278,14 @@ def _written(connection: sqlite3.Connection, event: Event) -> Event:
     return event_of(row)
 
 
-def _has_voted(connection: sqlite3.Connection, vote: Event) -> bool:
-    """Whether the voter has ever voted on that pair, even if the vote was taken back."""
+def _has_voted(connection: sqlite3.Connection, vote: Event, ids: Sequence[str]) -> bool:
+    """Whether the voter has ever voted on that pair, whatever its id was, even if the vote was taken back."""
     found = connection.execute(
-        "SELECT 1 FROM events WHERE content = ? AND reviewer = ? AND pair_id = ? AND kind = 'vote'",
-        (vote.content, vote.reviewer, vote.pair_id),
+        "SELECT DISTINCT pair_id FROM events WHERE content = ? AND reviewer = ? AND kind = 'vote'",
+        (vote.content, vote.reviewer),
     )
-    return found.fetchone() is not None
+    voted = {row["pair_id"] for row in found}
+    return vote.pair_id in voted or (vote.pair_id in ids[:1] and not voted <= set(ids))
 
 
 def event_of(row: sqlite3.Row) -> Event:

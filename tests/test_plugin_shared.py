@@ -1,0 +1,148 @@
+"""What fixtures compare for several tests, reruns, markers and columns: no evidence is lost on the way."""
+
+from __future__ import annotations
+
+import pytest
+from plugin import summary
+
+pytestmark = pytest.mark.slow  # every test runs pytest
+
+FLAKY = """
+import pytest
+
+TRIES = {"n": 0}
+
+@pytest.fixture(scope="module")
+def many(judge):
+    for n in range(30):
+        judge.compare(f"question {n}", "bad", "a much longer approved one")
+
+def test_flaky(judge, many):
+    TRIES["n"] += 1
+    judge.compare("one more", "a longer answer", "short")
+    assert TRIES["n"] > 1
+"""
+
+
+def test_a_rerun_keeps_what_a_fixture_of_many_tests_compared(project):
+    project.write("test_bot.py", FLAKY)
+    result = project.run("--reruns=1", "--judge-gate=not-worse:0.05")
+    assert "31 comparisons: the new answer won 1, the approved one 30" in summary(result)
+    assert result.ret == 1
+
+
+def test_a_rerun_judges_the_markers_data_set_again(project):
+    pairs = [
+        {"id": f"p{n}", "prompt": f"q{n}", "response_a": "bad", "response_b": "a longer one"}
+        for n in range(30)
+    ]
+    project.write("pairs.jsonl", pairs)
+    text = FLAKY.partition("@pytest.fixture")[0] + (
+        '@pytest.mark.judge(dataset="pairs.jsonl", min_win_rate=0)\n'
+        "def test_flaky(judge, judged):\n"
+        '    TRIES["n"] += 1\n'
+        '    judge.compare("one more", "a longer answer", "short")\n'
+        '    assert TRIES["n"] > 1\n'
+    )
+    project.write("test_bot.py", text)
+    result = project.run("--reruns=1", "--judge-gate=not-worse:0.05")
+    assert "31 comparisons" in summary(result)
+    assert result.ret == 1
+
+
+def test_two_data_sets_are_two_tests(project):
+    project.write(
+        "test_bot.py",
+        "import pytest\n"
+        '@pytest.mark.judge(dataset="bad.jsonl")\n'
+        '@pytest.mark.judge(dataset="good.jsonl")\n'
+        "def test_two(): pass\n",
+    )
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    assert "a test has one data set. Write a test for each." in result.stdout.str()
+
+
+def case(id, **more):
+    pair = {"id": id, "prompt": f"q {id}", "response_a": "bad", "response_b": "a much longer approved one"}
+    return pair | more
+
+
+def test_pairs_say_what_is_expected_of_them_and_their_cluster(project):
+    both = [case("x", expect="not-worse", cluster="same"), case("y", expect="preferred", cluster="same")]
+    project.write("judge_cases.jsonl", [*both, case("z")])
+    result = project.run("--judge-gate=not-worse:0.05")
+    result.assert_outcomes(passed=1, failed=2)
+    assert "2 clusters" in summary(result)
+    project.write("judge_cases.jsonl", [case("x", expect="better")])
+    result = project.run()
+    assert "expect is 'better'. It must be preferred or not-worse, or left out." in result.stdout.str()
+    assert result.ret != 0
+
+
+def test_answers_of_two_parameters_are_two_files(project):
+    project.write(
+        "test_bot.py",
+        "import pytest\n"
+        '@pytest.mark.parametrize("q", ["a::b", "a.b"])\n'
+        "def test_x(judge, q):\n"
+        '    judge.compare("same question", "answer to " + q)\n',
+    )
+    project.run("--judge-update-baseline").assert_outcomes(passed=2)
+    assert len(list((project.path / "judge_baselines").rglob("*.md"))) == 2
+
+
+def test_the_answer_of_a_shared_fixture_belongs_to_no_test(project):
+    project.write(
+        "test_bot.py",
+        "import pytest\n"
+        '@pytest.fixture(scope="module")\n'
+        "def shared(judge):\n"
+        '    judge.compare("Say hello", "hello you")\n'
+        "def test_first(judge, shared):\n"
+        '    judge.compare("One", "first answer")\n'
+        "def test_second(judge, shared):\n"
+        '    judge.compare("Two", "second answer")\n',
+    )
+    project.run("--judge-update-baseline").assert_outcomes(passed=2)
+    assert len(list((project.path / "judge_baselines").rglob("*.md"))) == 3
+    for only in ("first", "second"):
+        project.run("-k", only).assert_outcomes(passed=1)
+
+
+def test_inconsistent_verdicts_alone_are_no_evidence(project):
+    project.write("judge_cases.jsonl", [case(f"p{n}") for n in range(40)])
+    result = project.run("--judge-gate=not-worse:0.05", judge="scripted:first")
+    assert "all 40 verdicts change when the answers swap places" in summary(result)
+    assert result.ret == 1
+
+
+def test_a_test_may_ask_for_the_judge_by_its_name_alone(project):
+    project.write(
+        "test_bot.py",
+        "def test_x(request):\n"
+        '    judge = request.getfixturevalue("judge")\n'
+        '    assert judge.compare("Why?", "a longer answer", "short").outcome == "A"\n',
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    assert "1 comparison" in summary(result)
+
+
+def test_a_test_that_changes_the_folder_changes_no_file_of_the_command_line(project):
+    project.write(
+        "test_bot.py",
+        "def test_x(judge, monkeypatch, tmp_path):\n"
+        "    monkeypatch.chdir(tmp_path)\n"
+        '    judge.compare("Why?", "a longer answer", "short")\n'
+        '    assert not list(tmp_path.glob("led.sqlite*"))\n',
+    )
+    project.run("--judge-ledger=led.sqlite").assert_outcomes(passed=1)
+    assert (project.path / "led.sqlite").exists()
+
+
+def test_a_share_of_readable_verdicts_is_met_exactly():
+    from judge.plugin.gate import lack_of_evidence, least_share_of
+
+    assert lack_of_evidence(999, 1000, least_share_of("99.9%")) == ""
+    assert lack_of_evidence(998, 1000, least_share_of("99.9%"))
