@@ -290,3 +290,19 @@ def test_at_the_bound_itself_hardly_any_suite_fails():
     for margin in (0.0, 0.05, 0.2):
         for n_cases in (*range(1, 60), 100, 333, 800):
             assert power(n_cases, EVEN_RATE - margin, margin) <= MAX_FALSE
+
+
+@pytest.mark.parametrize(("wins", "n"), [(1, 1), (0, 1), (12, 40), (3, 3), (9, 24)])
+def test_about_so_many_cases_would_do_and_no_fewer(wins, n):
+    """The same share of wins in so many cases settles the gate, and in three of four of them does not."""
+
+    def at(size):
+        scores = [1.0] * round(wins * size / n) + [0.0] * (size - round(wins * size / n))
+        return gate(scores, names(size), 0.05 if wins > n / 2 else 0.0)
+
+    needed = at(n).n_needed
+    if needed is not None:
+        assert at(needed + n).finding is not GateFinding.UNCLEAR
+        assert at(max(n, needed * 3 // 4)).finding is GateFinding.UNCLEAR
+    else:
+        assert at(n).finding is not GateFinding.UNCLEAR

@@ -146,3 +146,33 @@ def test_a_share_of_readable_verdicts_is_met_exactly():
 
     assert lack_of_evidence(999, 1000, least_share_of("99.9%")) == ""
     assert lack_of_evidence(998, 1000, least_share_of("99.9%"))
+
+
+def test_a_report_holds_comparisons_with_criteria_and_without(project):
+    project.write(
+        "test_bot.py",
+        "def test_a(judge):\n"
+        '    judge.compare("Why?", "a longer answer", "short")\n'
+        "def test_b(judge):\n"
+        '    judge.compare("How?", "a longer answer", "short", criteria=["Is it long?"])\n',
+    )
+    result = project.run("--judge-report=r.html")
+    result.assert_outcomes(passed=2)
+    assert result.ret == 0
+    assert "+none/checklist@" in (project.path / "r.html").read_text("utf-8")
+
+
+def test_what_workers_note_is_said_and_nothing_is_said_to_be_skipped_that_was_not(project):
+    project.workers = 2
+    talk = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "a much longer answer"}]
+    rows = [
+        {"model_a": "x", "model_b": "y", "winner": "tie", "question_id": n}
+        | {"conversation_a": [{**talk[0], "content": f"Q{n}"}, talk[1]]}
+        | {"conversation_b": [{**talk[0], "content": f"Q{n}"}, {"role": "assistant", "content": "short"}]}
+        for n in range(30)
+    ]
+    rows[0]["conversation_a"][0]["content"] = [{"type": "image_url", "image_url": {"url": "x"}}]
+    project.write("judge_cases.jsonl", rows)
+    result = project.run("--judge-gate=not-worse:0.05", "--judge-sequential")
+    assert "settled early" not in summary(result)
+    assert "left out: an image: 1" in result.stdout.str()

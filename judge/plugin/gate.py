@@ -149,7 +149,7 @@ def gate(
         high,
         len(scores),
         len(sums),
-        n_needed(win_rate, (high - low) / 2, bound, len(scores)) if finding is GateFinding.UNCLEAR else None,
+        n_needed(sums, counts, bound, level) if finding is GateFinding.UNCLEAR else None,
         is_by_cluster,
     )
 
@@ -194,13 +194,27 @@ def interval(sums: Floats, counts: Floats, level: float = LEVEL) -> tuple[Floats
     return np.clip(mean - reach, 0, 1), np.clip(mean + reach, 0, 1)
 
 
-def n_needed(win_rate: float, reach: float, bound: float, n_cases: int) -> int | None:
-    """How many cases would bring the interval's end to the bound at this win rate; None if too many would."""
-    distance = abs(win_rate - bound)
-    if distance == 0:
-        return None
-    needed = max(n_cases + 1, math.ceil(n_cases * (reach / distance) ** 2))
-    return needed if needed <= MAX_NEEDED else None
+def n_needed(sums: Floats, counts: Floats, bound: float, level: float) -> int | None:
+    """About how many cases like these would settle the gate; None if too many would.
+
+    More clusters are the same ones over and over; the number is found as if more always settled more.
+    """
+    size = float(counts.mean())
+    low, high = len(sums), 2 * len(sums)
+    while not is_settled(sums, counts, high, bound, level):
+        low, high = high, 2 * high
+        if low * size > MAX_NEEDED:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_settled(sums, counts, middle, bound, level) else (middle, high)
+    return math.ceil(high * size) if high * size <= MAX_NEEDED else None
+
+
+def is_settled(sums: Floats, counts: Floats, n: int, bound: float, level: float) -> bool:
+    """Whether so many clusters, these over and over, tell on which side of the bound the win rate is."""
+    low, high = interval(np.resize(sums, n), np.resize(counts, n), level)
+    return finding_of(float(low), float(high), bound) is not GateFinding.UNCLEAR
 
 
 # --- stopping early --------------------------------------------------------------------------------------

@@ -237,7 +237,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         from judge.plugin.judging import told_of
 
         if told := told_of(item, report):
-            report.judge = told  # travels with the report from a worker to the controller
+            notes = list(run_of(item.config).warnings)
+            report.judge = {**told, "notes": notes}  # travels with it from a worker to the controller
     return report
 
 
@@ -253,6 +254,8 @@ class Decider:
             run = run_of(self.config)
             run.collected = run.collected or self.collected
             run.approved += told["approved"]
+            for line in told["notes"]:
+                run.say(line)
             run.add(report.nodeid, told["records"])
 
     @pytest.hookimpl(optionalhook=True)

@@ -254,6 +254,7 @@ def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
     item.stash[N_TOLD] = 0
     check_markers(item)
     if is_judged and run.settled is not None:
+        run.has_stopped = True
         pytest.skip(SETTLED)
 
 
@@ -506,6 +507,8 @@ def write_report(run: SuiteRun) -> None:
     from judge.report.summary import summarize
 
     comparisons = run.comparisons()
-    report = summarize([one.verdict for one in comparisons], [one.pair for one in comparisons])
+    judges = ", ".join(sorted({one.verdict.judge for one in comparisons}))  # criteria have one of their own
+    verdicts = [replace(one.verdict, judge=judges) for one in comparisons]
+    report = summarize(verdicts, [one.pair for one in comparisons])
     page = format_html(report, REPORT_TITLE)
     write_whole(run.settings.report, page)

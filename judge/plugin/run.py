@@ -115,6 +115,9 @@ class SuiteRun:
     is_dry: bool = False
     """Whether pytest runs no test (--collect-only and the like), so that no gate is asked."""
 
+    has_stopped: bool = False
+    """Whether a test was skipped because the gate was settled: workers of pytest-xdist skip none."""
+
     item: Any = None
     suite_criteria: tuple[Criterion, ...] = field(init=False)
     """What all pairs are judged by that have no criteria of their own; none if the suite has none."""
@@ -382,7 +385,7 @@ def lines_of(run: SuiteRun) -> list[str]:
     lines += cannot_tell(run)
     found = run.gate()
     if found is not None:
-        lines += gate_lines(found, run.settled is not None, n - len(counted) - run.n_undecided)
+        lines += gate_lines(found, run.has_stopped, n - len(counted) - run.n_undecided)
     lines.append(str(Replay(tuple(record["made"] for record in records))))
     judges = sorted({record["verdict"]["judge"] for record in records})
     return [*lines, f"judge: {', '.join(judges)}"]
