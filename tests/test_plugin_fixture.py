@@ -200,7 +200,7 @@ import sys
 
 def test_plain():
     ours = {name for name in sys.modules if name.partition(".")[0] == "judge"}
-    assert ours == {"judge", "judge._version", "judge.plugin", "judge.plugin.hooks"}
+    assert ours == {"judge", "judge._version", "judge.plugin", "judge.plugin.fixtures", "judge.plugin.hooks"}
     assert not {"torch", "numpy", "typer"} & set(sys.modules)
 """,
     )

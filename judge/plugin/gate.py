@@ -197,7 +197,7 @@ def interval(sums: Floats, counts: Floats, level: float = LEVEL) -> tuple[Floats
 def n_needed(sums: Floats, counts: Floats, bound: float, level: float) -> int | None:
     """About how many cases like these would settle the gate; None if too many would.
 
-    More clusters are the same ones over and over; the number is found as if more always settled more.
+    More clusters are the same ones, each about as often; it is found as if more always settled more.
     """
     size = float(counts.mean())
     low, high = len(sums), 2 * len(sums)
@@ -212,8 +212,9 @@ def n_needed(sums: Floats, counts: Floats, bound: float, level: float) -> int | 
 
 
 def is_settled(sums: Floats, counts: Floats, n: int, bound: float, level: float) -> bool:
-    """Whether so many clusters, these over and over, tell on which side of the bound the win rate is."""
-    low, high = interval(np.resize(sums, n), np.resize(counts, n), level)
+    """Whether so many clusters, each of these about as often, tell which side of the bound the rate is on."""
+    spread = np.lexsort((counts, sums))[np.arange(n) * len(sums) // n]
+    low, high = interval(sums[spread], counts[spread], level)
     return finding_of(float(low), float(high), bound) is not GateFinding.UNCLEAR
 
 
