@@ -167,6 +167,6 @@ def test_the_way_of_other_servers_reads_a_choice_from_a_real_servers_chat(addres
     way = backend._chosen_way = ChatWay(backend._server, Settings(NAME), NAME)
     items = [(pair, Order.AB) for pair in read_pairs(CHECKOUT / "judge/examples/pairs.jsonl")[:2]]
     by_logprobs = Direct(backend).read(items)
-    assert not way._without_logprobs
+    assert way.engine.backend == "server-chat"
     assert all(isinstance(one, Judgment) and min(one.probabilities.values()) > 0 for one in by_logprobs)
     assert all(one.tokens_in > 100 and one.tokens_out >= 3 for one in by_logprobs)
