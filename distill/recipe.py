@@ -904,7 +904,7 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
         if recipe.train.method not in methods:
             del values["train"][name]
     for name in ("modules", "answers", "template"):
-        if not values["train"].get(name, "none"):
+        if name in values["train"] and not values["train"][name]:
             del values["train"][name]
     if recipe.train.method == "nat":
         del values["train"]["layers"]

@@ -33,7 +33,11 @@ class Beginning:
 
     batch: Batch
     path: tuple[Range, ...]
-    length: int
+
+    @property
+    def length(self) -> int:
+        """How many tokens it has."""
+        return sum(end - start for start, end in self.path)
 
 
 class Beginnings:
@@ -51,7 +55,7 @@ class Beginnings:
         self._room -= len(packing.ids)
         batch = Batch(layers_of(cache))
         for ids, path in zip(sequences, packing.paths, strict=True):
-            self._found[tuple(ids)] = Beginning(batch, path, len(ids))
+            self._found[tuple(ids)] = Beginning(batch, path)
 
     def of(self, sequences: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], Beginning]:
         """The longest kept beginning of each sequence that has one and has little to add to it."""

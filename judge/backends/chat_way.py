@@ -303,10 +303,8 @@ class ChatWay:
             except NoCredit:
                 raise
             except (Refused, NoAccess) as refused:
-                if WANTS_MORE.search(refused.said):
-                    return ChatReply(
-                        "", None, "", False, 0, 0
-                    )  # cut off, by a server that shows nothing of it
+                if WANTS_MORE.search(refused.said):  # it was cut off, and nothing of it is shown
+                    return ChatReply("", None, "", is_ended=False, tokens_in=0, tokens_out=0)
                 taught = habits.after(refused.said, refused.parameter, body)
                 if taught.applied(wanted) == body:
                     raise
