@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from judge.forms.answers import compared, sides_apart
-from judge.forms.conversation import Conversation, asked, conversation_of, refuse_unreadable
+from judge.forms.conversation import Conversation, asked, conversation_of, earlier_in, refuse_unreadable
 from judge.forms.form import (
     Answer,
     Answers,
@@ -30,7 +30,6 @@ from judge.forms.form import (
     optional_name,
     rest_of,
 )
-from judge.forms.preferences import earlier_in
 from judge.io.rows import Wrong, found, shown
 from judge.io.usable import Unusable, usable
 from judge.io.values import text

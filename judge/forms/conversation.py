@@ -141,6 +141,29 @@ def listed(value: Any) -> Any:
     return value
 
 
+def earlier_in(value: Any) -> list[Any] | None:
+    """The messages of what was said before, None where the value is no list, nor a text with messages."""
+    messages = listed(value)
+    if not isinstance(messages, list):
+        return None
+    messages = turns(messages)
+    return messages if isinstance(value, list) or is_talk(messages) else None
+
+
+def turns(value: list[Any]) -> list[Any]:
+    """The messages of a list whose items are messages, or questions with their answers."""
+    messages: list[Any] = []
+    for item in value:
+        if isinstance(item, Mapping) and set(item) == {"input", "output"}:
+            item = [item["input"], item["output"]]
+        if isinstance(item, list) and len(item) == 2 and all(isinstance(one, str | None) for one in item):
+            roles = zip(("user", "assistant"), item, strict=True)
+            messages += [{"role": role, "content": text} for role, text in roles if text is not None]
+        else:
+            messages.append(item)
+    return messages
+
+
 def messages_or_as_is(value: Any) -> Any:
     """The messages that a text holds as JSON; any other value as it is, such as an answer that is a list."""
     try:

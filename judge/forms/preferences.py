@@ -18,9 +18,9 @@ from judge.forms.conversation import (
     asked,
     content_of,
     conversation_of,
+    earlier_in,
     is_talk,
     is_transcript,
-    listed,
     messages_or_as_is,
     refuse_unreadable,
 )
@@ -174,29 +174,6 @@ def is_plain(cells: Mapping[str, Any], name: str) -> bool:
     """Whether a column for what was said before holds a text, which is not read as such."""
     value = cells.get(name)
     return name in EARLIER and isinstance(value, str) and earlier_in(value) is None
-
-
-def earlier_in(value: Any) -> list[Any] | None:
-    """The messages of what was said before, None where the value is no list, nor a text with messages."""
-    messages = listed(value)
-    if not isinstance(messages, list):
-        return None
-    messages = turns(messages)
-    return messages if isinstance(value, list) or is_talk(messages) else None
-
-
-def turns(value: list[Any]) -> list[Any]:
-    """The messages of a list whose items are messages, or questions with their answers."""
-    messages: list[Any] = []
-    for item in value:
-        if isinstance(item, Mapping) and set(item) == {"input", "output"}:
-            item = [item["input"], item["output"]]
-        if isinstance(item, list) and len(item) == 2 and all(isinstance(one, str | None) for one in item):
-            roles = zip(("user", "assistant"), item, strict=True)
-            messages += [{"role": role, "content": text} for role, text in roles if text is not None]
-        else:
-            messages.append(item)
-    return messages
 
 
 def without_prompt(chosen: str, rejected: str) -> tuple[Conversation, Conversation]:
