@@ -73,7 +73,7 @@ demo: weights ## judge the example pairs in both orders and write an HTML report
 	@echo "To review the pairs yourself, beside the judge:"
 	@echo "  $(BIN)/judge app demo/verdicts.jsonl --pairs $(PAIRS)"
 
-test: weights $(if $(SKIP_VLLM),,.venv-vllm/.ready) ## run all tests but the long ones (about 20 minutes on two cores, 23 with AVX2 only)
+test: weights $(if $(SKIP_VLLM),,.venv-vllm/.ready) ## run all tests but the long ones (about 20 minutes on two cores, 26 on slow ones)
 	@$(if $(SKIP_VLLM),echo "SKIP_VLLM=1: every test but those of the vllm backend.")
 	@$(if $(CHROMIUM),,echo "No Chromium here: the review app is not tried in a browser (Debian: apt install chromium).")
 	@$(BOTH_PARTS)
