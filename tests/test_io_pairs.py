@@ -26,8 +26,8 @@ from judge.io.pairs import write_pairs
 from judge.io.rows import Wrong
 from judge.io.verdicts import read_verdicts, verdict_from_cells, verdict_to_json, write_verdicts
 from judge.methods import load_method
-from judge.orders import combine
-from judge.records import Choice, Cut, Judgment, Message, Order, Pair, Unparsed
+from judge.orders import combine, outcome_by_probability
+from judge.records import Choice, Cut, Judgment, Message, Order, Outcome, Pair, Unparsed
 
 ONE_FOLDER_FOR_ALL_EXAMPLES = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
@@ -891,6 +891,55 @@ def test_what_is_no_verdict_is_refused_and_named(tmp_path, path, value, words):
         verdict_from_cells(obj)
     assert str(caught.value).startswith(words)
     assert problem_of(jsonl(tmp_path, obj), read_verdicts).startswith(f"pairs.jsonl:1: {words}")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("status", "consistent", "status is 'consistent'. By its orders it must be 'unparsed'."),
+        ("outcome", "A", "outcome is 'A'. By its orders it must be null."),
+        ("outcome_by_mean", "B", "outcome_by_mean is 'B'. By p_a it must be null."),
+        ("p_a", 0.5, "p_a is 0.5, and not both orders have probabilities. It must be null."),
+    ],
+)
+def test_a_verdict_that_its_unread_order_contradicts_is_refused(tmp_path, path, value, words):
+    assert problem_of(jsonl(tmp_path, changed(path, value)), read_verdicts) == f"pairs.jsonl:1: {words}"
+
+
+def edited(verdict, **changes):
+    return verdict_to_json(verdict) | changes
+
+
+def test_a_verdict_that_says_anything_else_than_its_orders_is_refused():
+    [sided] = judge_pairs([pair_of()], load_method("direct", load_backend("scripted:longer")))
+    [flipped] = judge_pairs([pair_of()], load_method("direct", load_backend("scripted:first")))
+    assert (sided.status, flipped.status) == ("consistent", "inconsistent")
+    other = "B" if sided.outcome == "A" else "A"
+    for obj, words in (
+        (edited(sided, outcome=other), f"outcome is '{other}'. By its orders it must be '{sided.outcome}'"),
+        (edited(sided, outcome=None), f"outcome is null. By its orders it must be '{sided.outcome}'"),
+        (edited(sided, outcome_by_mean=other), f"outcome_by_mean is '{other}'. By p_a it must be"),
+        (edited(sided, p_a=None, outcome_by_mean=None), "p_a is null, and both orders have probabilities"),
+        (edited(sided, status="inconsistent"), "status is 'inconsistent'. By its orders it must be 'consist"),
+        (edited(sided, undecided=True), f"outcome is '{sided.outcome}'. By its orders it must be 'TIE'"),
+        (edited(flipped, outcome="A"), "outcome is 'A'. By its orders it must be 'TIE'"),
+    ):
+        with pytest.raises(Wrong) as caught:
+            verdict_from_cells(obj)
+        assert str(caught.value).startswith(words)
+
+
+def test_a_calibrated_or_undecided_verdict_is_read_back_as_it_is(tmp_path):
+    [verdict] = judge_pairs([pair_of()], load_method("direct", load_backend("scripted:longer")))
+    turned = 1.0 - verdict.p_a
+    ruled = [
+        replace(verdict, p_a=turned, outcome_by_mean=outcome_by_probability(turned), judge="calibrated"),
+        replace(
+            verdict, outcome=Outcome.TIE, outcome_by_mean=Outcome.TIE, judge="undecided", is_undecided=True
+        ),
+    ]
+    write_verdicts(tmp_path / "verdicts.jsonl", ruled)
+    assert read_verdicts(tmp_path / "verdicts.jsonl") == ruled
 
 
 def test_a_verdict_must_be_an_object():

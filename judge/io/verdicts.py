@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from judge.io.criteria import MAX_WEIGHT
 from judge.io.rows import JSON_READERS, Wrong, claim, gather, kind_of, rows_of, shown, write_json_lines
 from judge.io.values import keyed, named, probability, text, token_count
+from judge.orders import combine, outcome_by_probability
 from judge.records import Choice, Cut, Judgment, Order, Outcome, Reading, Status, Step, Unparsed, Verdict
 
 VERDICT_KEYS = ("pair_id", "status", "outcome", "p_a", "outcome_by_mean", "orders", "judge")
@@ -29,7 +30,7 @@ STEP_KEYS = ("name", "raw", "tokens_in", "tokens_out", "scores", "shared")
 def read_verdicts(path: str | Path) -> list[Verdict]:
     """The verdicts of a file of JSON, in its order; "-" is standard input. A file may be empty.
 
-    Types, names and ranges are checked; whether a verdict follows from its readings is not.
+    Types, names and ranges are checked, and that a verdict says what its two readings say.
 
     Raises:
         BadLines: some lines are not verdicts, or repeat the pair and the judge of an earlier one.
@@ -106,7 +107,7 @@ def verdict_from_cells(obj: Any) -> Verdict:
     orders = keyed(obj["orders"], tuple(Order), "orders")
     if not text(obj["pair_id"], "pair_id"):
         raise Wrong("pair_id is empty. It must be the id of a pair.")
-    return Verdict(
+    verdict = Verdict(
         pair_id=obj["pair_id"],
         status=named(obj["status"], Status, "status"),
         outcome=optional_outcome(obj, "outcome"),
@@ -116,6 +117,33 @@ def verdict_from_cells(obj: Any) -> Verdict:
         judge=text(obj["judge"], "judge"),
         is_undecided=is_undecided,
     )
+    follow_from_readings(verdict)
+    return verdict
+
+
+def follow_from_readings(verdict: Verdict) -> None:
+    """Raises what is wrong where a verdict says anything else than its readings; p_a may be calibrated."""
+    read = combine(verdict.pair_id, verdict.readings, verdict.judge)
+    side = None if verdict.p_a is None else outcome_by_probability(verdict.p_a)
+    if verdict.is_undecided:
+        read, side = replace(read, outcome=Outcome.TIE), Outcome.TIE
+    if verdict.p_a is None and read.p_a is not None:
+        raise Wrong("p_a is null, and both orders have probabilities. It must be a number from 0 to 1.")
+    if verdict.p_a is not None and read.p_a is None:
+        raise Wrong(f"p_a is {shown(verdict.p_a)}, and not both orders have probabilities. It must be null.")
+    for name, said, right in (
+        ("status", verdict.status, read.status),
+        ("outcome", verdict.outcome, read.outcome),
+        ("outcome_by_mean", verdict.outcome_by_mean, side),
+    ):
+        if said is not right:
+            of = "p_a" if name == "outcome_by_mean" else "its orders"
+            raise Wrong(f"{name} is {word_of(said)}. By {of} it must be {word_of(right)}.")
+
+
+def word_of(value: Status | Outcome | None) -> str:
+    """What stands in the file for it."""
+    return "null" if value is None else repr(value.value)
 
 
 def reading_from_json(obj: Any, order: Order) -> Reading:
