@@ -127,6 +127,7 @@ def test_a_solution_without_its_number_is_named():
         ("It takes 3 hours and costs 60%", "60"),
         ("The answer is -5", "-5"),
         ("The answer is 0.5 l", "0.5"),
+        ("The answer is .5 l", "0.5"),
     ],
 )
 def test_a_number_is_read_without_units_commas_and_noughts(reply, answer):
@@ -141,6 +142,7 @@ def test_a_number_is_read_without_units_commas_and_noughts(reply, answer):
         ("The answer is ef.", "ef"),
         ('The answer is "e f".', "ef"),
         ("The answer is: e, f", "ef"),
+        ("The answer is e and f.", "ef"),
         ("**Answer:** `ef`", "ef"),
         ('The last letters are "e" and "f", which gives "ef"', "ef"),
         ("The answer is ef (from apple and wolf).", "ef"),
@@ -158,6 +160,7 @@ def test_letters_are_read_however_they_are_written(reply, answer):
         ("The answer is **no**.", "no"),
         ("There are no flips at first, then one. The answer is yes", "yes"),
         ("Two flips cancel out, so yes.", "yes"),
+        ("No one flipped it, so yes", "yes"),
     ],
 )
 def test_yes_and_no_are_read(reply, answer):
@@ -177,6 +180,7 @@ def test_yes_and_no_are_read(reply, answer):
         ("Dune is by Frank Herbert, who was American.", "Frank Herbert"),
         ("H.G. Wells. He wrote it in 1898.", "H. G. Wells"),
         ("New Delhi", "new delhi"),
+        ("The city of the arch is St. Louis. It is in Missouri.", "St. Louis"),
         ("Netherlands", "the Netherlands"),
         ("Bogotá", "Bogota"),
     ],

@@ -12,19 +12,19 @@ from judge.records import Unparsed
 SAID = re.compile(r"\banswer(?:\s+is)?\s*(?::|(?<=is)\s)\s*", re.IGNORECASE)
 """What stands before an answer: "The answer is 5", "Answer: 5", "**Answer:** 5"."""
 
-NUMBER = re.compile(r"(?<![\d.])[-\u2212]?[$\u20ac\u00a3]?\d[\d,]*(?:\.\d+)?")
+NUMBER = re.compile(r"(?<![\d.])[-\u2212]?[$\u20ac\u00a3]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
 MARKS = "*_`#\"'\u201c\u201d\u2018\u2019$\\ \t"
 LONGEST_ANSWER = 6  # words
-YES_OR_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
-SPELLED = re.compile(r"[^\W\d_](?:[\s,+\-]*[^\W\d_]\b)+", re.UNICODE)
+YES_OR_NO = re.compile(r"\b(yes|no)\b(?!(?:\s+|-)one\b)", re.IGNORECASE)
+SPELLED = re.compile(r"[^\W\d_](?:(?:[\s,+\-]|\band\b)*[^\W\d_]\b)+")
 QUOTED = re.compile(r"[\"\u201c'\u2018*`]+([^\W\d_]+)[\"\u201d'\u2019*`]+")
 LETTERS = re.compile(r"[^\W\d_]+")
 TOLD = re.compile(
     r"\b(?:(?:(?:is|was) )?(?:written |authored )?by|(?:is|was|lies)(?: located| situated)? in|is|was):?"
     r" (.+)$"
 )
-ENDS = re.compile(r"[,;(]|(?<=\w\w)\.\s")
-"""Where a name is over: before more words on it, and at a full stop that is not an initial's."""
+ENDS = re.compile(r"[,;(]|(?<=\w\w)(?<!\bSt)(?<!\bMt)(?<!\bDr)(?<!\bFt)\.\s")
+"""Where a name is over: before more words on it, and at a full stop after a word ("St. Louis" goes on)."""
 ARTICLES = re.compile(r"^(?:the|a|an) ")
 
 
@@ -83,7 +83,7 @@ def letters_in(reply: str) -> Answer:
         said = word[-1]
     said = said.strip(MARKS + ".")
     if spelled := SPELLED.fullmatch(re.sub(r"[\"'*`]", "", said)):
-        return "".join(LETTERS.findall(spelled[0])).lower()
+        return "".join(one for one in LETTERS.findall(spelled[0]) if one != "and").lower()
     if word := LETTERS.findall(said):
         return str(word[0]).lower()
     return Unparsed("no letters that the reply says are its answer", raw=reply)
@@ -91,9 +91,10 @@ def letters_in(reply: str) -> Answer:
 
 def yes_or_no_in(reply: str) -> Answer:
     """ "yes" or "no": after "The answer is", or as the first word, or the last of them in the reply."""
-    for text, place in ((said_in(reply), 0), (" ".join(reply.strip(MARKS).split()[:1]), 0), (reply, -1)):
-        if found := YES_OR_NO.findall(text):
-            return str(found[place]).lower()
+    if found := YES_OR_NO.search(said_in(reply)) or YES_OR_NO.match(reply.strip(MARKS + "\n")):
+        return str(found[0]).lower()
+    if last := YES_OR_NO.findall(reply):
+        return str(last[-1]).lower()
     return Unparsed("neither yes nor no in the reply", raw=reply)
 
 
