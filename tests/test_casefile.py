@@ -83,6 +83,14 @@ def test_cases_of_one_first_question_are_one_cluster_unless_they_say_otherwise(f
     assert own.cluster == "mine"
 
 
+def test_a_cluster_of_pairs_may_be_0(file):
+    pairs = [
+        {"id": f"p{n}", "prompt": f"q{n}", "response_a": "x", "response_b": "y", "cluster": n % 2}
+        for n in range(4)
+    ]
+    assert [case.cluster for case in read_cases(file(pairs))] == ["0", "1", "0", "1"]
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

@@ -308,6 +308,17 @@ def test_criteria_are_a_column_of_pair_files(tmp_path, ending):
         ([PRICE.line, "short: is short"], (PRICE, SHORT)),
         ({"short": "is short"}, (SHORT,)),
         ([{"short": "is short"}], (SHORT,)),
+        ([{"name": "short", "description": "is short"}], (SHORT,)),
+        (
+            {
+                "name": "price",
+                "description": "names the price",
+                "weight": 2.0,
+                "1": "no price",
+                "5": "the exact price",
+            },
+            (PRICE,),
+        ),
     ],
 )
 def test_a_cell_of_criteria_may_be_text_a_list_or_descriptions_by_name(tmp_path, cell, found):
@@ -321,6 +332,11 @@ def test_a_cell_of_criteria_may_be_text_a_list_or_descriptions_by_name(tmp_path,
     ("cell", "message"),
     [
         (3, "pairs.jsonl:1: criteria is a number. It must be text, or a list of lines."),
+        ({"helpful": 0.7}, "pairs.jsonl:1: criteria, helpful is a number. It must be text."),
+        (
+            [{"name": "a", "rubric": "b"}],
+            "pairs.jsonl:1: a criterion has the key 'rubric'. It may have name, de",
+        ),
         (["a", 3], "pairs.jsonl:1: criteria, line 2: a criterion is a number."),
         ("a\na", "pairs.jsonl:1: criteria, line 2: the criterion 'a' is already in criteria, line 1."),
         ("# none", "pairs.jsonl:1: criteria: no criterion found."),

@@ -23,6 +23,7 @@ from judge.forms import FORMS, OURS
 from judge.forms.exporting import export_verdicts
 from judge.forms.form import Entry
 from judge.forms.reading import form_among, import_files, read_pairs, read_votes
+from judge.io.criteria import criteria_given
 from judge.io.pairs import write_pairs
 from judge.io.rows import Row
 from judge.io.verdicts import write_verdicts
@@ -1700,6 +1701,16 @@ def test_a_log_of_verdicts_reads_back_with_its_pairs(export, judged):
     assert [vote.outcome.value for vote in found.votes] == [verdict.outcome.value for verdict in judged]
     log = json.loads(file.read_text())
     assert (log["status"], log["eval"]["model"], len(log["samples"])) == ("success", judged[0].judge, 4)
+
+
+def test_a_log_of_verdicts_has_the_criteria_and_no_column_hides_the_category():
+    criteria = criteria_given(["price: names it | weight 2", "is polite"])
+    pair = Pair.of("q", "aa", "b", id="1", category="law", criteria=criteria)
+    pair = replace(pair, metadata={"category": "else"})
+    verdicts = judge_pairs([pair], Direct(ScriptedBackend(longer)))
+    [sample] = json.loads(export_verdicts("inspect", verdicts, [pair], "").text)["samples"]
+    assert sample["metadata"]["category"] == "law"
+    assert sample["metadata"]["criteria"] == "price: names it | weight 2\nis polite"
 
 
 def test_samples_of_a_damaged_log_of_verdicts_are_left_out(read, judged):

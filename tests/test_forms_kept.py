@@ -202,6 +202,9 @@ def test_lists_too_deep_in_each_other_are_one_line(tmp_path, depth):
     file.write_text(f'{{"id":"1","prompt":"Q","response_a":"x","response_b":"yy","m":{deep}}}\n', "utf-8")
     with pytest.raises(BadLines, match=r"deep in each other|cannot be read"):
         read_pairs(file)
+    file.write_text(f"[{file.read_text('utf-8')}]", "utf-8")
+    with pytest.raises(BadLines, match=r"deep in each other|cannot be read"):
+        read_pairs(file)
 
 
 def test_a_named_tag_beats_a_field_that_says_left_and_two_choices_that_differ_are_none(tmp_path):

@@ -142,7 +142,7 @@ def source_of(data: str, mapping: str = "") -> DataSource:
                 f"--map: {data} is a data set, whose columns are known. It is for a file of pairs."
             )
         return found
-    if not (data == "-" or Path(data).suffix or Path(data).is_file()):
+    if not (data == "-" or Path(data).suffix or (Path(data).exists() and not Path(data).is_dir())):
         known = ", ".join(DATA_SETS.names())
         raise InputError(
             f"{data}: no such data set. There are {known}, or name a file of pairs.{DATA_SETS.like(data)}"

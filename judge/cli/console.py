@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from judge.errors import InputError
-from judge.io.writing import write_whole
+from judge.io.writing import write_out, write_whole
 
 if TYPE_CHECKING:
     from judge.ledger.ledger import Ledger
@@ -154,7 +154,7 @@ def is_same_file(one: Path, other: Path) -> bool:
 def write(out: str, text: str) -> None:
     """Writes a text file, whole or not at all; "-" is standard output."""
     if out == "-":
-        sys.stdout.write(text)
+        write_out(text)
     else:
         write_whole(out, text)
 

@@ -7,13 +7,22 @@ answer, 2 for the second, a number between them for more or less sure, 1.5 or 0 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from judge.forms.answers import compared, sides_apart
-from judge.forms.conversation import Conversation, asked, conversation_of, earlier_in, refuse_unreadable
+from judge.forms.conversation import (
+    Conversation,
+    asked,
+    conversation_of,
+    earlier_in,
+    plain_text_of,
+    refuse_unreadable,
+)
 from judge.forms.form import (
+    SAID_OF_PAIR,
     Answer,
     Answers,
     Comparison,
@@ -29,6 +38,7 @@ from judge.forms.form import (
     is_pair,
     optional_name,
     rest_of,
+    said_of_pair,
 )
 from judge.io.rows import Wrong, found, shown
 from judge.io.usable import Unusable, usable
@@ -51,9 +61,10 @@ USED_OF_ANNOTATION = (
         "annotator",
         "id",
     ),
+    *SAID_OF_PAIR,
     *("raw_completion", "price_per_example", "time_per_example"),
 )
-USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "system", "history")
+USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "system", "history", *SAID_OF_PAIR)
 NEEDED = (
     "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
 )
@@ -96,8 +107,8 @@ def answers(entries: Sequence[Entry]) -> Answers:
 def whole_answer_of(entry: Entry) -> Answer:
     if missing := [name for name in ("instruction", "output") if name not in entry.cells]:
         raise Wrong(f"missing {', '.join(missing)} (found: {found(entry.cells)}). {NEEDED_OF_ANSWER}")
-    category = optional_name(entry.cells.get("category")) or optional_name(entry.cells.get("dataset"))
-    return replace(answer_of(entry), category=category)
+    answer = answer_of(entry)
+    return replace(answer, category=answer.category or optional_name(entry.cells.get("dataset")))
 
 
 def annotated(entry: Entry) -> Comparison:
@@ -108,8 +119,8 @@ def annotated(entry: Entry) -> Comparison:
     before = question_of(cells)
     first, second = (output_of(cells, name) for name in OUTPUTS)
     labels = Labels()
-    label = next((name for name in LABELS if name in cells), "preference")
-    labels.add(lambda: preferred(cells.get(label)), optional_name(cells.get("annotator")) or "")
+    label = next((value for name in LABELS if (value := cells.get(name)) not in (None, "")), None)
+    labels.add(lambda: preferred(label), optional_name(cells.get("annotator")) or "")
     models = [optional_name(cells.get(f"generator_{number}")) for number in (1, 2)]
     return Comparison(
         Side(before.answered(first), models[0]),
@@ -117,6 +128,7 @@ def annotated(entry: Entry) -> Comparison:
         labels,
         id=given_id(cells),
         metadata=rest_of(cells, *USED_OF_ANNOTATION),
+        **said_of_pair(cells),
     )
 
 
@@ -132,6 +144,7 @@ def answer_of(entry: Entry) -> Answer:
         file=entry.file,
         where=entry.where,
         metadata=rest_of(cells, *USED_OF_ANSWER),
+        **said_of_pair(cells),
     )
 
 
@@ -141,7 +154,7 @@ def question_of(cells: Mapping[str, Any]) -> Conversation:
     now = asked("\n\n".join(text(one, "instruction") for one in given if one not in (None, "")))
     earlier = earlier_in(cells.get("history"))
     before = conversation_of(earlier, "history") if earlier else Conversation(())
-    return Conversation((), optional_name(cells.get("system"))).then(before).then(now)
+    return Conversation((), plain_text_of(cells.get("system"))).then(before).then(now)
 
 
 def output_of(cells: Mapping[str, Any], name: str) -> str:
@@ -155,7 +168,7 @@ def preferred(value: Any) -> Ballot | None:
     if value is None or value == "":
         return None
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         raise Unusable(f"an unknown preference {shown(value)}") from None
     if number in (0, 1.5):

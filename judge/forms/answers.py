@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, count
 from pathlib import Path
 
 from judge.forms.form import Answer, Answers, Comparison, Side
@@ -24,7 +25,8 @@ def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparis
     Raises:
         Wrong: all answers are of one model.
     """
-    models = list(dict.fromkeys(name_in(answer) for answer in answers))
+    answers = named(answers)
+    models = list(dict.fromkeys(answer.model for answer in answers))
     if len(models) == 1:
         raise Wrong(
             f"these are answers of one model, {some_of(models)}. Pairs need two: give `judge import` the "
@@ -32,28 +34,39 @@ def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparis
         )
     return [
         Comparison(
-            Side(one.before.answered(one.text), name_in(one)),
-            Side(other.before.answered(other.text), name_in(other)),
+            Side(one.before.answered(one.text), one.model),
+            Side(other.before.answered(other.text), other.model),
             category=one.category,
             reference=one.reference,
             metadata=one.metadata,
+            criteria=one.criteria,
         )
         for group in groups_of(answers, left_out)
         for one, other in combinations(group, 2)
     ]
 
 
-def name_in(answer: Answer) -> str:
-    """The model's name, by default the file's."""
-    return answer.model or Path(answer.file).name
+def named(answers: Sequence[Answer]) -> list[Answer]:
+    """The answers, each with its model's name, by default the file's."""
+    names = names_of_files(answer.file for answer in answers)
+    return [answer if answer.model else replace(answer, model=names[answer.file]) for answer in answers]
+
+
+def names_of_files(files: Iterable[str]) -> dict[str, str]:
+    """What each file is called: its name, with as many of its folders as tell it from the others."""
+    paths = {file: Path(file).parts for file in files}
+    n_parts = next(
+        n for n in count(1) if len({parts[-n:] for parts in paths.values()}) == len(set(paths.values()))
+    )
+    return {file: str(Path(*parts[-n_parts:])) for file, parts in paths.items()}
 
 
 def groups_of(answers: Iterable[Answer], left_out: Counter[str]) -> Iterable[list[Answer]]:
-    """The answers to each question, one a model, where there are two or more."""
+    """The answers to each question, one a model, where there are two or more; all have names."""
     groups: dict[Hashable, dict[str, Answer]] = {}
     for answer in answers:
         group = groups.setdefault(answer.asked, {})
-        if group.setdefault(name_in(answer), answer) is not answer:
+        if group.setdefault(answer.model, answer) is not answer:
             left_out[AGAIN] += 1
     for group in groups.values():
         if len(group) > 1:
@@ -84,4 +97,5 @@ def answer_of_side(one: Comparison, side: Side) -> Answer:
         question=json.dumps([before.system, asked]),
         category=one.category,
         reference=one.reference,
+        criteria=one.criteria,
     )

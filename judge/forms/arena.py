@@ -11,8 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from judge.forms.answers import sides_apart
-from judge.forms.conversation import Conversation, conversation_of, listed, refuse_unreadable
+from judge.forms.conversation import (
+    PRINTED,
+    Conversation,
+    conversation_of,
+    listed,
+    plain_text_of,
+    refuse_unreadable,
+)
 from judge.forms.form import (
+    SAID_OF_PAIR,
     Answers,
     Comparison,
     Entry,
@@ -25,10 +33,10 @@ from judge.forms.form import (
     imported,
     optional_name,
     rest_of,
+    said_of_pair,
     with_metadata,
 )
 from judge.forms.winners import flagged, named_ballot
-from judge.io.criteria import criteria_in
 from judge.io.rows import Wrong, found
 from judge.io.usable import Unusable
 from judge.io.values import text
@@ -36,13 +44,19 @@ from judge.records import Ballot, Message
 
 CONVERSATIONS = (("conversation_a", "conversation_b"), ("messages_a", "messages_b"))
 ANSWERS = ("prompt", "response_a", "response_b")
-FLAGS = {"winner_model_a": Ballot.A, "winner_model_b": Ballot.B, "winner_tie": Ballot.TIE}
+FLAGS = {
+    "winner_model_a": Ballot.A,
+    "winner_model_b": Ballot.B,
+    "winner_tie": Ballot.TIE,
+    "winner_both_bad": Ballot.BOTH_BAD,
+    "winner_tie_bothbad": Ballot.BOTH_BAD,
+}
 USED = (
     *(name for names in CONVERSATIONS for name in names),
-    *(*ANSWERS, *FLAGS, "winner", "judge", "turn", "id", "category", "reference", "model_a", "model_b"),
-    *("system", "criteria"),
+    *(*ANSWERS, *FLAGS, "winner", "judge", "turn", "id", *SAID_OF_PAIR, "model_a", "model_b", "system"),
     "full_conversation",  # all turns of a session, by other models too
 )
+PRINTED_TURNS = re.compile(r"\s*\[\s*'.*\]\s*\Z", re.DOTALL)
 TURN = re.compile(r"\s*([0-9]{1,9})(\.0+)?\s*")
 NEEDED = (
     "An arena's vote needs winner, and conversation_a and conversation_b or prompt, response_a, response_b."
@@ -79,11 +93,9 @@ def comparison_of(entry: Entry) -> Comparison:
         second,
         labels,
         id=given_id(cells),
-        category=optional_name(cells.get("category")),
-        reference=optional_name(cells.get("reference")),
         metadata=metadata_of(cells),
         is_in_order=True,
-        criteria=criteria_in(cells),
+        **said_of_pair(cells),
     )
 
 
@@ -104,12 +116,14 @@ def winner_of(cells: Mapping[str, Any]) -> Ballot | None:
 
 def sides_of(cells: Mapping[str, Any]) -> tuple[Side, Side]:
     """Both sides, up to the turn that the row says was judged."""
-    under = Conversation((), optional_name(cells.get("system")))
+    under = Conversation((), plain_text_of(cells.get("system")))
     names = next((names for names in CONVERSATIONS if any(name in cells for name in names)), None)
     both = [conversation_of(cells.get(name), name) for name in names] if names else spoken(cells)
     if names or len(both[0].messages) > 2:  # one question and its answer are what was judged, whatever turn
         both = [up_to(one, turn_of(cells.get("turn"))) for one in both]
-    models = [optional_name(cells.get(name)) for name in ("model_a", "model_b")]
+    given = with_metadata(cells).get("metadata")
+    known = {**given, **cells} if isinstance(given, Mapping) else cells  # pairs of our own name them there
+    models = [optional_name(known.get(name)) for name in ("model_a", "model_b")]
     return Side(under.then(both[0]), models[0]), Side(under.then(both[1]), models[1])
 
 
@@ -139,6 +153,8 @@ def spoken(cells: Mapping[str, Any]) -> list[Conversation]:
 
     A list may be JSON in a text where all three are lists: else the JSON is what was asked or said.
     """
+    if all(PRINTED_TURNS.match(str(cells.get(name))) for name in ANSWERS):
+        raise Unusable(PRINTED)
     is_json = all(is_turns(listed(cells.get(name))) for name in ANSWERS)
     prompt, *answers = (turns_of(cells.get(name), name, is_json) for name in ANSWERS)
     if any(len(answer) != len(prompt) for answer in answers):

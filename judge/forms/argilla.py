@@ -12,6 +12,7 @@ from typing import Any
 from judge.forms.conversation import refuse_unreadable
 from judge.forms.fields import are_a_and_b, question_field, sides_of
 from judge.forms.form import (
+    SAID_OF_PAIR,
     Comparison,
     Entry,
     Form,
@@ -22,6 +23,7 @@ from judge.forms.form import (
     imported,
     is_pair,
     rest_of,
+    said_of_pair,
 )
 from judge.forms.winners import ballot_of
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
@@ -69,7 +71,7 @@ def comparison_of(entry: Entry) -> Comparison:
     if cells.get("suggestions"):
         labels.left_out.append("vote: a suggestion, which no person made")
     metadata = cells.get("metadata")
-    others = rest_of(fields, *names, question_field(fields) or "") if has_fields else {}
+    others = rest_of(fields, *names, question_field(fields) or "", *SAID_OF_PAIR) if has_fields else {}
     return Comparison(
         first,
         second,
@@ -77,6 +79,7 @@ def comparison_of(entry: Entry) -> Comparison:
         id=given_id(cells) or given_id({"id": cells.get("external_id")}),
         metadata=others | (rest_of(metadata) if isinstance(metadata, Mapping) else {}),
         is_in_order=are_a_and_b(names),
+        **said_of_pair(fields),
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from judge.errors import InputError
-from judge.forms.conversation import Conversation, asked, conversation_of, messages_or_as_is
+from judge.forms.conversation import Conversation, asked, conversation_of, messages_or_as_is, plain_text_of
 from judge.forms.form import (
     Comparison,
     Entry,
@@ -20,10 +20,11 @@ from judge.forms.form import (
     each,
     imported,
     optional_name,
+    said_of_pair,
     turned_ballot,
+    turned_metadata,
 )
 from judge.forms.winners import ballot_of, named_ballot
-from judge.io.criteria import criteria_in
 from judge.io.pairs import LONG_FORM, SHORT_FORM, without_bytes
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
@@ -74,7 +75,7 @@ def read(entries: Sequence[Entry], columns: Mapping[str, str]) -> Imported:
 
 def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
     given = {ours: value_at(entry.cells, theirs) for ours, theirs in columns.items()}
-    before = Conversation((), optional_name(given.get("system")))
+    before = Conversation((), plain_text_of(given.get("system")))
     a, b = (before.then(one) for one in conversations_of(given))
     models = [optional_name(given.get(name)) for name in ("model_a", "model_b")]
     labels = Labels()
@@ -83,16 +84,15 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
         lambda: outcome_of(given.get("outcome"), answers, models), optional_name(given.get("voter")) or ""
     )
     used = {path.partition(".")[0] for path in columns.values()} | set(columns.values())
+    metadata = without_bytes({name: cell for name, cell in entry.cells.items() if name not in used})
     return Comparison(
         Side(a, models[0]),
         Side(b, models[1]),
         labels,
         id=optional_name(given.get("id")) or "",
-        category=optional_name(given.get("category")),
-        reference=optional_name(given.get("reference")),
-        metadata=without_bytes({name: cell for name, cell in entry.cells.items() if name not in used}),
+        metadata=turned_metadata(metadata) if are_crossed(answers) else metadata,
         is_in_order=True,
-        criteria=criteria_in(given),
+        **said_of_pair(given),
     )
 
 
@@ -108,8 +108,12 @@ def outcome_of(label: Any, answers: Sequence[str], models: Sequence[str | None])
     if bare[0] != bare[1] and bare_name(label) in bare:
         return Ballot.A if bare_name(label) == bare[0] else Ballot.B
     ballot = named_ballot(label, *models)
-    is_crossed = [side_called(name) for name in answers] == [Ballot.B, Ballot.A]
-    return turned_ballot(ballot) if ballot is not None and is_crossed else ballot
+    return turned_ballot(ballot) if ballot is not None and are_crossed(answers) else ballot
+
+
+def are_crossed(answers: Sequence[str]) -> bool:
+    """Whether the columns of a and b are called b and a, as all that the file says of them then is."""
+    return [side_called(name) for name in answers] == [Ballot.B, Ballot.A]
 
 
 def bare_name(name: Any) -> str:

@@ -41,9 +41,11 @@ UNREADABLE = {
 """What no text can stand for: by a word in a part's type, or a key of a message or a row."""
 
 FAULTY = "a list in a text with a fault, such as half a character or a key that is there twice"
-ROLE_IN_TEXT = re.compile(r'"(?:role|from|speaker)"\s*:')
+PRINTED = "a list as Python prints it, which is no JSON"
+PRINTED_TALK = re.compile(r"\s*\[\s*\{\s*'(?:role|from|speaker|content|value|text)'\s*:")
+ROLE_IN_TEXT = re.compile(r"""["'](?:role|from|speaker)["']\s*:""")
 
-SPEAKER = re.compile(r"(?:\A\s*|\n\n)(Human|User|Assistant|System):[ \t]?")
+USER = re.compile(r"(?:\A|\n\n)(Human|User):")
 TRANSCRIPT = re.compile(r"\s*(?:Human|User|System): ?.*\n\nAssistant:", re.DOTALL)
 
 
@@ -129,12 +131,15 @@ def conversation_of(value: Any, name: str) -> Conversation:
 def listed(value: Any) -> Any:
     """The list that a text holds as JSON; any other value as it is.
 
-    Raises Unusable where the text is JSON with a fault: it is no text to be judged.
+    Raises Unusable where the text is JSON with a fault, or messages as Python prints them: no text to be
+    judged.
     """
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             return parse_json(value)
         except NotJson:
+            if PRINTED_TALK.match(value):
+                raise Unusable(PRINTED) from None
             return value
         except Wrong:
             raise Unusable(FAULTY) from None
@@ -273,7 +278,29 @@ def content_of(value: Any) -> tuple[str | None, list[str]]:
             left_out.append(THINKING)
         else:
             texts.append(text_of_part(part, kind))
-    return ("\n\n".join(texts) if texts else None), left_out
+    return (joined(texts) if texts else None), left_out
+
+
+def joined(texts: Sequence[str]) -> str:
+    """The texts of parts as one: parts of a sentence as they are, others with an empty line between them."""
+    whole = texts[0]
+    for text in texts[1:]:
+        is_cut = whole[-1:].isspace() or text[:1].isspace()
+        whole += text if is_cut else f"\n\n{text}"
+    return whole
+
+
+def plain_text_of(value: Any) -> str | None:
+    """A system text or a reference: a text, parts of one, or a number; None where there is none.
+
+    Raises Unusable where it is something else.
+    """
+    if isinstance(value, bool | int | float):
+        return str(value)
+    text, left_out = content_of(value)
+    if left_out:
+        raise Unusable("content that is no text")
+    return text or None
 
 
 def text_of_part(part: Any, kind: str) -> str:
@@ -303,8 +330,14 @@ def is_transcript(text: str) -> bool:
 
 
 def transcript_of(text: str) -> Conversation:
-    """The conversation of a transcript. An empty assistant at its end is where the answer goes."""
-    _, *pieces = SPEAKER.split(text)
+    """The conversation of a transcript. An empty assistant at its end is where the answer goes.
+
+    It has two speakers, and may begin with a system's text: "System:" later on is said by one of them.
+    """
+    text = text.lstrip()
+    first = USER.search(text)
+    user = first[1] if first else "User"
+    _, *pieces = re.split(rf"(?:\A(?=System:)|(?:\A|\n\n)(?={user}:|Assistant:))(\w+):[ \t]?", text)
     roles = {"Human": "user", "User": "user", "Assistant": "assistant", "System": "system"}
     said = [(roles[role], piece.strip()) for role, piece in zip(pieces[::2], pieces[1::2], strict=True)]
     if said and said[-1] == ("assistant", ""):

@@ -6,8 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from judge.forms.answers import compared
-from judge.forms.conversation import Conversation, asked, conversation_of, listed, refuse_unreadable
+from judge.forms.conversation import (
+    Conversation,
+    asked,
+    conversation_of,
+    listed,
+    plain_text_of,
+    refuse_unreadable,
+)
 from judge.forms.form import (
+    SAID_OF_PAIR,
     Answer,
     Answers,
     Comparison,
@@ -19,6 +27,7 @@ from judge.forms.form import (
     imported,
     optional_name,
     rest_of,
+    said_of_pair,
     with_metadata,
 )
 from judge.io.criteria import criteria_in
@@ -26,7 +35,7 @@ from judge.io.pairs import LONG_FORM, SHORT_FORM, metadata_of
 from judge.io.rows import Wrong, found
 from judge.io.values import optional_text, text
 
-USED = ("id", "model", "category", "reference", "system", "tools", "functions")
+USED = ("id", "model", *SAID_OF_PAIR, "system", "tools", "functions")
 
 
 def read_dialogues(entries: Sequence[Entry], column: str) -> Imported:
@@ -88,7 +97,7 @@ def answer_of(entry: Entry, column: str) -> Answer:
     if column not in cells:
         raise Wrong(f"found {found(cells)}. A conversation needs {column}, a pair {', '.join(LONG_FORM)}.")
     refuse_unreadable(cells)
-    conversation = Conversation((), optional_name(cells.get("system"))).then(
+    conversation = Conversation((), plain_text_of(cells.get("system"))).then(
         conversation_of(cells[column], column)
     )
     conversation.check()
@@ -98,9 +107,8 @@ def answer_of(entry: Entry, column: str) -> Answer:
         model=optional_name(cells.get("model")) or "",
         file=entry.file,
         where=entry.where,
-        category=optional_name(cells.get("category")),
-        reference=optional_name(cells.get("reference")),
         metadata=rest_of(cells, *USED, column),
+        **said_of_pair(cells),
     )
 
 

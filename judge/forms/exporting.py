@@ -19,12 +19,18 @@ def export_verdicts(form: str, verdicts: Sequence[Verdict], pairs: Sequence[Pair
         at: the time now (ISO 8601), for forms that say when they were made.
 
     Raises:
-        InputError: no such form is written, or a verdict is on a pair that is not among these.
+        InputError: no such form is written, the verdicts are not of one judge, or one is on a pair that is
+            not among these.
     """
     found = FORMS.find(form) if form in FORMS else None
     if found is None or found.export is None:
         written = [name for name in FORMS.ours if FORMS[name].export]
         raise InputError(f"form {form!r}: nothing is written in it. There are {', '.join(written)}.")
+    if len(judges := sorted({verdict.judge for verdict in verdicts})) > 1:
+        raise InputError(
+            f"verdicts of {len(judges)} judges: {some_of(judges)}. A file in another form is of one judge; "
+            "export each apart."
+        )
     known = {pair.id: pair for pair in pairs}
     if lost := [verdict.pair_id for verdict in verdicts if verdict.pair_id not in known]:
         raise InputError(f"verdicts on {len(lost)} pairs that --pairs does not have: {some_of(lost)}.")

@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from judge.forms.conversation import Conversation, asked, conversation_of, is_transcript, messages_or_as_is
-from judge.forms.form import Side, optional_name
+from judge.forms.conversation import (
+    Conversation,
+    asked,
+    conversation_of,
+    is_transcript,
+    messages_or_as_is,
+    plain_text_of,
+)
+from judge.forms.form import Side
 from judge.io.rows import Wrong, found
 from judge.records import Message
 
@@ -25,6 +32,8 @@ QUESTIONS = (
 )
 FIRST = re.compile(r"(?P<stem>.*?)(?P<end>1|a|left|first|one)", re.IGNORECASE)
 SECOND = {"1": "2", "a": "b", "left": "right", "first": "second", "one": "two"}
+ANSWER = re.compile(r"response|answer|output|completion|reply|candidate|generation", re.IGNORECASE)
+"""What a field with an answer is mostly called."""
 NO_ANSWERS = re.compile(r"model|generator|name|score|rating|id$|length|source", re.IGNORECASE)
 
 
@@ -35,22 +44,28 @@ def sides_of(fields: Mapping[str, Any], where: str) -> tuple[tuple[str, str], tu
         where: the column with the fields, "" for the row itself; a message's advice needs it.
 
     Raises:
-        Wrong: no two fields are named alike but for 1 and 2, a and b, left and right; or no field asks.
+        Wrong: no two fields are named alike but for 1 and 2, a and b, left and right, or several are and
+            none is called an answer; or no field asks.
     """
-    answers = answer_fields(fields)
+    both = answer_fields(fields)
     question = question_field(fields)
-    if answers is None or question is None:
-        missing = "two answers, such as response_1 and response_2" if answers is None else "a prompt"
+    if len(both) != 1 or question is None:
         at = f"{where}." if where else ""
+        wrong = "there is no field for a prompt"
+        if not both:
+            wrong = "there is no field for two answers, such as response_1 and response_2"
+        elif len(both) > 1:
+            wrong = f"the answers may be {' or '.join(' and '.join(names) for names in both)}"
         raise Wrong(
-            f"there is no field for {missing} (found: {found(fields)}). Name the fields: judge import "
-            f"columns FILE --map prompt={at}NAME,response_a={at}NAME,response_b={at}NAME"
+            f"{wrong} (found: {found(fields)}). Name the fields: judge import columns FILE --map "
+            f"prompt={at}NAME,response_a={at}NAME,response_b={at}NAME"
         )
+    [answers] = both
     before = question_of(fields[question], question)
     more = fields.get("input") if question == "instruction" else None
     if isinstance(more, str) and more.strip() and "input" not in answers:
         before = replace(before, messages=(*before.messages[:-1], with_more(before.messages[-1], more)))
-    before = Conversation((), optional_name(fields.get("system"))).then(before)
+    before = Conversation((), plain_text_of(fields.get("system"))).then(before)
     first, second = (Side(after(before, fields[name], name)) for name in answers)
     return answers, (first, second)
 
@@ -65,17 +80,21 @@ def question_field(fields: Mapping[str, Any]) -> str | None:
     return next((name for name in QUESTIONS if fields.get(name) not in (None, "")), None)
 
 
-def answer_fields(fields: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The first two fields with text that are named alike but for 1 and 2, a and b, left and right."""
+def answer_fields(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every two fields with text that are named alike but for 1 and 2, a and b, left and right.
+
+    Those that are called answers alone, where there are such.
+    """
     names = {name.lower(): name for name in fields}
+    both = []
     for name in fields:
         match = FIRST.fullmatch(name)
         if match is None or NO_ANSWERS.search(name):
             continue
         other = names.get(f"{match['stem']}{SECOND[match['end'].lower()]}".lower())
         if other and all(isinstance(fields[one], str | list) for one in (name, other)):
-            return name, other
-    return None
+            both.append((name, other))
+    return [two for two in both if ANSWER.search(two[0])] or both
 
 
 def are_a_and_b(names: tuple[str, str]) -> bool:

@@ -15,11 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from judge.errors import BadLines
-from judge.forms.conversation import Conversation
+from judge.forms.conversation import Conversation, plain_text_of
 from judge.forms.winners import ballot_of
+from judge.io.criteria import criteria_in
 from judge.io.pairs import with_ids, without_bytes
 from judge.io.rows import Cells, Wrong, parse_json
 from judge.io.usable import Unusable, usable
@@ -73,6 +74,7 @@ class Answer:
     category: str | None = None
     reference: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    criteria: tuple[Criterion, ...] = ()
 
     @property
     def asked(self) -> Hashable:
@@ -387,8 +389,35 @@ def is_pair(cells: Mapping[str, Any]) -> bool:
 def given_id(cells: Mapping[str, Any]) -> str:
     """The row's `id` as text, "" where it has none that could be a pair's id."""
     value = cells.get("id")
+    if isinstance(value, float) and value.is_integer():  # as pandas writes a column of numbers with a null
+        value = int(value)
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if is_number else value if isinstance(value, str) and value.strip() else ""
+
+
+SAID_OF_PAIR = ("category", "reference", "criteria")
+
+
+class SaidOfPair(TypedDict):
+    """What a row says of a pair beside its texts, as Comparison and Answer have it."""
+
+    category: str | None
+    reference: str | None
+    criteria: tuple[Criterion, ...]
+
+
+def said_of_pair(cells: Mapping[str, Any]) -> SaidOfPair:
+    """The row's columns `category`, `reference` and `criteria`, as a pair of our own has them.
+
+    Raises:
+        Wrong: criteria are none.
+        Unusable: a reference is no text.
+    """
+    return {
+        "category": optional_name(cells.get("category")),
+        "reference": plain_text_of(cells.get("reference")),
+        "criteria": criteria_in(cells),
+    }
 
 
 def optional_name(value: Any) -> str | None:

@@ -11,11 +11,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from judge.errors import InputError
-from judge.forms.answers import compared
+from judge.forms.answers import compared, names_of_files
 from judge.forms.conversation import asked, conversation_of
 from judge.forms.form import (
     Answer,
@@ -34,6 +33,7 @@ from judge.forms.form import (
     optional_name,
 )
 from judge.forms.winners import ballot_of
+from judge.io.criteria import lines_in_one
 from judge.io.pairs import LONG_FORM
 from judge.io.rows import Cells, Wrong, found, kind_of, parse_json
 from judge.io.usable import Unusable, usable
@@ -78,8 +78,9 @@ def answers(entries: Sequence[Entry]) -> Answers:
 def answers_in(logs: Sequence[tuple[str, Cells]]) -> Answers:
     """The answers of all logs, each with its file; a log's file names it where two are of one model."""
     models = [str(log["eval"].get("model")) for _, log in logs]
+    files = names_of_files(file for file, _ in logs)
     samples = [
-        (model if models.count(model) == 1 else Path(file).name, sample)
+        (model if models.count(model) == 1 else files[file], sample)
         for model, (file, log) in zip(models, logs, strict=True)
         for sample in log["samples"]
     ]
@@ -130,13 +131,10 @@ def export(judged: Sequence[tuple[Pair, Verdict]], at: str) -> Exported:
     """A log with a sample a pair: what was asked, both answers as metadata, and the verdict as a score.
 
     Raises:
-        InputError: the verdicts are not of one judge, which is the model of a log.
+        InputError: there is no verdict, whose judge is the model of a log.
     """
-    judges = sorted({verdict.judge for _, verdict in judged})
-    if len(judges) != 1:
-        raise InputError(
-            f"verdicts of {len(judges)} judges. A log of inspect_ai is of one; export each apart."
-        )
+    if not judged:
+        raise InputError("no verdicts. A log of inspect_ai is of a judge.")
     samples = [sample_of(pair, verdict) for pair, verdict in judged]
     log = {
         "version": 2,
@@ -145,7 +143,7 @@ def export(judged: Sequence[tuple[Pair, Verdict]], at: str) -> Exported:
             "created": at,
             "task": TASK,
             "dataset": {"samples": len(samples), "sample_ids": [sample["id"] for sample in samples]},
-            "model": judges[0],
+            "model": judged[0][1].judge,
             "config": {},
         },
         "stats": {"started_at": at, "completed_at": at},
@@ -163,7 +161,7 @@ def sample_of(pair: Pair, verdict: Verdict) -> dict[str, Any]:
         "epoch": 1,
         "input": messages_of(pair.context_a, pair.system),
         "target": pair.reference or "",
-        "metadata": sides | {"category": pair.category, **pair.metadata},
+        "metadata": {**pair.metadata, **sides, "category": pair.category, **criteria_of_log(pair)},
         "messages": [],
         "output": {"model": verdict.judge, "choices": [{"message": message, "stop_reason": "stop"}]},
         "scores": {
@@ -174,6 +172,10 @@ def sample_of(pair: Pair, verdict: Verdict) -> dict[str, Any]:
             }
         },
     }
+
+
+def criteria_of_log(pair: Pair) -> dict[str, str]:
+    return {"criteria": lines_in_one(pair.criteria)} if pair.criteria else {}
 
 
 def verdict_of_sample(sample: Any) -> Comparison:

@@ -12,6 +12,7 @@ from typing import Any
 from judge.forms.conversation import refuse_unreadable
 from judge.forms.fields import are_a_and_b, question_field, sides_of
 from judge.forms.form import (
+    SAID_OF_PAIR,
     Comparison,
     Entry,
     Form,
@@ -22,6 +23,7 @@ from judge.forms.form import (
     imported,
     optional_name,
     rest_of,
+    said_of_pair,
 )
 from judge.forms.winners import ballot_of
 from judge.io.rows import Wrong, found, parse_json
@@ -29,6 +31,7 @@ from judge.io.usable import Unusable
 from judge.records import Ballot
 
 MINIMAL = ("annotation_id", "annotator", "lead_time")
+NO_CHOICE = "an annotation without a choice"
 TAGS = ("choice", "preference", "comparison")
 """What a tag of one choice is mostly called."""
 TIMES = ("created_at", "updated_at")
@@ -61,9 +64,15 @@ def comparison_of(entry: Entry) -> Comparison:
     labels = Labels()
     for annotation in cells["annotations"]:
         labels.add(partial(annotated, annotation, names), voter_of(annotation))
-    metadata = rest_of(cells["data"], *names, question_field(cells["data"]) or "")
+    metadata = rest_of(cells["data"], *names, question_field(cells["data"]) or "", *SAID_OF_PAIR)
     return Comparison(
-        first, second, labels, id=given_id(cells), metadata=metadata, is_in_order=are_a_and_b(names)
+        first,
+        second,
+        labels,
+        id=given_id(cells),
+        metadata=metadata,
+        is_in_order=are_a_and_b(names),
+        **said_of_pair(cells["data"]),
     )
 
 
@@ -73,9 +82,11 @@ def annotated(annotation: Any, names: tuple[str, str]) -> Ballot | None:
         raise Unusable("an annotation that was skipped")
     given = annotation.get("result")
     results = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-    labels = [label for result in results if (label := label_of(result.get("value"))) is not None]
+    values = [result.get("value") for result in results]
+    pairwise = [value for value in values if isinstance(value, Mapping) and value.get("selected")]
+    labels = [label for value in pairwise or values if (label := label_of(value)) is not None]
     if not labels:
-        raise Unusable("an annotation without a choice")
+        raise Unusable(NO_CHOICE)
     ballots = {ballot_of(label, *names) for label in labels}
     if len(ballots) > 1:
         raise Unusable("an annotation with different choices")
@@ -83,11 +94,15 @@ def annotated(annotation: Any, names: tuple[str, str]) -> Ballot | None:
 
 
 def label_of(value: Any) -> Any:
-    """The side or the choice in a result's value; None where it holds neither."""
+    """The side or the choice in a result's value; None where it holds neither. Several are Unusable."""
     if not isinstance(value, Mapping):
         return None
     choices = value.get("choices")
-    return value.get("selected") or (choices[0] if isinstance(choices, list) and choices else None)
+    if value.get("selected") or not isinstance(choices, list) or not choices:
+        return value.get("selected")
+    if len(choices) > 1:
+        raise Unusable("an annotation with different choices")
+    return choices[0]
 
 
 def voter_of(annotation: Any) -> str:
@@ -102,28 +117,54 @@ def minimal(cells: Mapping[str, Any]) -> Comparison:
     """A row of JSON-MIN or CSV: the fields, and one annotation under the name of its tag."""
     refuse_unreadable(cells)
     names, (first, second) = sides_of(cells, "")
-    tag, label = minimal_label(cells)
+    used = (*names, question_field(cells) or "", *MINIMAL, *TIMES, "id", *SAID_OF_PAIR)
+    rest = rest_of(cells, *used)
+    tag = tag_in(rest, names)
     labels = Labels()
-    labels.add(lambda: ballot_of(label, *names), optional_name(cells["annotator"]) or "")
-    metadata = rest_of(cells, *names, question_field(cells) or "", *MINIMAL, *TIMES, "id", tag)
+    labels.add(lambda: minimal_ballot(rest.get(tag), names), optional_name(cells["annotator"]) or "")
     return Comparison(
-        first, second, labels, id=given_id(cells), metadata=metadata, is_in_order=are_a_and_b(names)
+        first,
+        second,
+        labels,
+        id=given_id(cells),
+        metadata=rest_of(rest, tag),
+        is_in_order=are_a_and_b(names),
+        **said_of_pair(cells),
     )
 
 
-def minimal_label(cells: Mapping[str, Any]) -> tuple[str, Any]:
-    """The column of the annotation's tag, and its label; "" and None where there is none."""
-    for name, value in cells.items():
-        if isinstance(value, str) and value.startswith("{"):
-            value = parsed(value)
-        if (label := label_of(value)) is not None:
-            return name, label
-    sides = (name for name, value in cells.items() if value in ("left", "right"))
-    name = next((name for name in TAGS if name in cells), next(sides, ""))
-    return name, cells.get(name)
+def tag_in(cells: Mapping[str, Any], names: tuple[str, str]) -> str:
+    """The column of the tag that compares: with an object of a choice, or called so, or with a side's name.
+
+    "" where there is none.
+    """
+    objects = (
+        name
+        for name, value in cells.items()
+        if isinstance(parsed(value), Mapping) and is_labelled(parsed(value))
+    )
+    called = (name for name in TAGS if name in cells)
+    sides = (name for name, value in cells.items() if value in ("left", "right", *names))
+    return next((name for one in (objects, called, sides) for name in one), "")
 
 
-def parsed(value: str) -> Any:
+def is_labelled(value: Mapping[str, Any]) -> bool:
+    return bool(value.get("selected") or value.get("choices"))
+
+
+def minimal_ballot(value: Any, names: tuple[str, str]) -> Ballot:
+    """What the tag's cell says: an object as in the JSON export, or the label itself."""
+    value = parsed(value)
+    ballot = ballot_of(label_of(value) if isinstance(value, Mapping) else value, *names)
+    if ballot is None:
+        raise Unusable(NO_CHOICE)
+    return ballot
+
+
+def parsed(value: Any) -> Any:
+    """The object that a text holds as JSON; any other value as it is."""
+    if not (isinstance(value, str) and value.startswith("{")):
+        return value
     try:
         return parse_json(value)
     except Wrong:

@@ -9,8 +9,8 @@ from functools import partial
 from judge.errors import InputError
 from judge.forms.answers import compared
 from judge.forms.columns import conversation_before, plain_text, refuse_unknown, value_at
-from judge.forms.conversation import Conversation
-from judge.forms.form import Answer, Answers, Entry, Form, Imported, each, imported, optional_name
+from judge.forms.conversation import Conversation, plain_text_of
+from judge.forms.form import Answer, Answers, Entry, Form, Imported, each, imported, said_of_pair
 from judge.io.usable import Unusable, usable
 
 KNOWN = ("prompt", "category", "system", "reference")
@@ -59,14 +59,13 @@ def texts_of(
 ) -> list[tuple[Answer, str | None]]:
     """For each model an answer that has no text yet, and the text, None where there is none."""
     cells = {name: value_at(entry.cells, path) for name, path in {**columns, **models}.items()}
-    under = Conversation((), optional_name(cells.get("system")))
+    under = Conversation((), plain_text_of(cells.get("system")))
     one = Answer(
         under.then(conversation_before(cells.get("prompt"))),
         text="",
         file=entry.file,
         where=entry.where,
-        category=optional_name(cells.get("category")),
-        reference=optional_name(cells.get("reference")),
+        **said_of_pair(cells),
     )
     given = {model: cells[model] for model in models if cells.get(model) is not None}
     texts = {model: plain_text(cell, model) for model, cell in given.items()}

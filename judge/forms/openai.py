@@ -7,7 +7,7 @@ from typing import Any
 
 from judge.forms.conversation import CALLS, RESULTS
 from judge.forms.dialogues import any_message, is_of_two, read_answers, read_dialogues
-from judge.forms.form import Answers, Entry, Form, Imported
+from judge.forms.form import Answers, Entry, Form, Imported, is_pair
 from judge.io.pairs import LONG_FORM
 
 COLUMN = "messages"
@@ -17,7 +17,9 @@ OTHER_ROLES = RESULTS | CALLS | {"developer"}
 def recognises(cells: Mapping[str, Any]) -> bool:
     if is_of_two(cells):
         return any_message(cells, LONG_FORM, is_of_openai)
-    return any_message(cells, [COLUMN], lambda item: isinstance(item, dict) and "role" in item)
+    return not is_pair(cells) and any_message(
+        cells, [COLUMN], lambda item: isinstance(item, dict) and "role" in item
+    )
 
 
 def is_of_openai(item: Any) -> bool:

@@ -8,6 +8,7 @@ read, with a prompt or without.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -22,9 +23,11 @@ from judge.forms.conversation import (
     is_talk,
     is_transcript,
     messages_or_as_is,
+    plain_text_of,
     refuse_unreadable,
 )
 from judge.forms.form import (
+    SAID_OF_PAIR,
     Comparison,
     Entry,
     Exported,
@@ -39,8 +42,9 @@ from judge.forms.form import (
     messages_of,
     optional_name,
     rest_of,
+    said_of_pair,
 )
-from judge.io.rows import Wrong, found, kind_of
+from judge.io.rows import Wrong, found, kind_of, shown
 from judge.io.usable import Unusable, usable
 from judge.records import Ballot, Outcome, Pair, Status, Verdict
 
@@ -50,11 +54,17 @@ ANSWERS = (
     ("preferred_output", "non_preferred_output"),  # of OpenAI's fine-tuning, under an input of messages
 )
 PROMPTS = ("prompt", "instruction", "question", "query")
-EARLIER = ("context", "conversations", "conversation", "history", "messages")
+BEFORE = ("context", "history")
+EARLIER = (*BEFORE, "conversations", "conversation", "messages")
+ASKING = re.compile(
+    r"prompt|question|instruction|query|problem|task|request|context|input|messages|conversation|dialog|history|trajectory",
+    re.IGNORECASE,
+)
+"""What a column is called that may say what was asked."""
 MODELS = (("chosen_model", "rejected_model"), ("chosen-model", "rejected-model"))
 USED = (
     *(name for names in (*ANSWERS, *MODELS) for name in names),
-    *(*PROMPTS, *EARLIER, "input", "system", "id", "category", "reference"),
+    *(*PROMPTS, *EARLIER, "input", "system", "id", *SAID_OF_PAIR),
 )
 NEEDED = "A preference needs chosen and rejected, and a prompt where these do not begin with it."
 
@@ -75,7 +85,8 @@ def comparison_of(entry: Entry) -> Comparison:
     if names is None:
         raise Wrong(f"found {found(cells)}. {NEEDED}")
     refuse_unreadable(cells)
-    chosen, rejected = conversations_of(cells, names)
+    named = columns_named_in(cells, names)
+    chosen, rejected = conversations_of(cells, named or names)
     if chosen.messages[-1:] == rejected.messages[-1:]:
         raise Unusable("identical texts")
     models = next((names for names in MODELS if names[0] in cells), ("", ""))
@@ -86,13 +97,18 @@ def comparison_of(entry: Entry) -> Comparison:
         Side(rejected, optional_name(cells.get(models[1]))),
         labels,
         id=given_id(cells),
-        category=optional_name(cells.get("category")),
-        reference=optional_name(cells.get("reference")),
-        metadata=rest_of(cells, *(name for name in USED if not is_plain(cells, name))),
+        metadata=rest_of(cells, *(name for name in USED if not is_plain(cells, name)), *named),
+        **said_of_pair(cells),
     )
 
 
-def conversations_of(cells: Mapping[str, Any], names: tuple[str, str]) -> tuple[Conversation, Conversation]:
+def columns_named_in(cells: Mapping[str, Any], names: tuple[str, str]) -> tuple[str, ...]:
+    """The columns of both answers where chosen and rejected name them; none where they are texts."""
+    named = tuple(value for name in names if isinstance(value := cells.get(name), str) and value in cells)
+    return named if len(set(named)) == len(names) else ()
+
+
+def conversations_of(cells: Mapping[str, Any], names: Sequence[str]) -> tuple[Conversation, Conversation]:
     """Both conversations: what the answers' columns hold, after the prompt where they lack one."""
     if isinstance(given := cells.get("input"), Mapping):
         cells = {**cells, "input": "", "prompt": given.get("messages")}
@@ -100,11 +116,23 @@ def conversations_of(cells: Mapping[str, Any], names: tuple[str, str]) -> tuple[
     values = [messages_or_as_is(cells.get(name)) for name in names]
     texts = [value for value in values if isinstance(value, str) and not is_transcript(value)]
     if before is None and len(texts) == len(values):
+        refuse_question_elsewhere(cells)
         return without_prompt(*texts)
     chosen, rejected = (whole(value, name, before) for value, name in zip(values, names, strict=True))
-    system = optional_name(cells.get("system"))
+    system = plain_text_of(cells.get("system"))
     under = Conversation((), system)
     return under.then(chosen), under.then(rejected)
+
+
+def refuse_question_elsewhere(cells: Mapping[str, Any]) -> None:
+    """Raises Wrong where an unknown column may be what was asked, not what both answers begin with."""
+    for name, value in cells.items():
+        is_known = name in (*PROMPTS, "input") or name in (one for names in ANSWERS for one in names)
+        if not is_known and ASKING.search(name) and isinstance(value, str | list) and value:
+            raise Wrong(
+                f"no column that is known says what was asked, and {shown(name)} may. Name the columns: "
+                f"judge import columns FILE --map prompt={name},response_a=NAME,response_b=NAME"
+            )
 
 
 def whole(value: Any, name: str, before: Conversation | None) -> Conversation:
@@ -164,10 +192,33 @@ def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
     if given and isinstance(more, str) and more.strip():
         question = f"{question}\n\n{more}"
     now = asked(question or "")
-    is_earlier = (
-        before is not None and before.messages[-1:] != now.messages and earlier in ("context", "history")
-    )
-    return before.then(now) if before and is_earlier else now
+    return now if before is None else gone_on(before, now, cells, is_whole=earlier not in BEFORE)
+
+
+def gone_on(
+    before: Conversation, now: Conversation, cells: Mapping[str, Any], is_whole: bool
+) -> Conversation:
+    """The conversation that a prompt ends, from a column that may have the prompt, too, and an answer to it.
+
+    Args:
+        is_whole: the column is called a conversation, not what came before the prompt.
+
+    Raises:
+        Unusable: such a conversation asks something else in the end, or has an answer that is judged.
+    """
+    said, question = said_in(before), said_in(now)
+    if said[-1:] == question:
+        return before
+    if said[-2:-1] == question and said[-1][0] == "assistant":
+        return before.context
+    if is_whole and said:
+        role, text = said[-1]
+        answers = [
+            value.strip() for names in ANSWERS for name in names if isinstance(value := cells.get(name), str)
+        ]
+        if role == "user" or text in answers:
+            raise Unusable("a prompt beside a conversation that it is not in")
+    return before.then(now)
 
 
 def is_plain(cells: Mapping[str, Any], name: str) -> bool:

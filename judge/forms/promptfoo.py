@@ -6,13 +6,12 @@ Every two outputs of a test are a pair. Scores of assertions are of single outpu
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from judge.forms.answers import compared
+from judge.forms.answers import compared, names_of_files
 from judge.forms.conversation import Conversation, asked, conversation_of, messages_or_as_is
-from judge.forms.form import Answer, Answers, Entry, Form, Imported, each, imported, is_pair
+from judge.forms.form import Answer, Answers, Entry, Form, Imported, each, imported, is_pair, numbered
 from judge.io.rows import Cells, Wrong, found
 from judge.io.usable import Unusable, usable
 from judge.io.wording import MAX_CELL_NAME, one_line, shortened
@@ -48,9 +47,27 @@ def answers(entries: Sequence[Entry]) -> Answers:
     """What each provider, or each prompt, or each file, answered to each test."""
     found, left_out = each(entries, outputs_of)
     every = [output for outputs in found for output in outputs]
-    has_files, has_prompts = (len({output[part] for output in every}) > 1 for part in (0, 2))
-    given, failed = usable(every, lambda output: answer_of(*output, has_files, has_prompts))
+    files = names_of_files(file for file, _, _, _ in every)
+    prompts = names_of_prompts(prompt for _, _, prompt, _ in every)
+
+    def answer(output: tuple[str, str, str, Cells]) -> Answer:
+        file, provider, prompt, result = output
+        names = [files[file]] * (len(files) > 1) + [provider] + [prompts[prompt]] * (len(prompts) > 1)
+        return answer_of(", ".join(names), result)
+
+    given, failed = usable(every, answer)
     return given, left_out + failed
+
+
+def names_of_prompts(prompts: Iterable[str]) -> dict[str, str]:
+    """What each prompt is called: its beginning on one line; those that begin alike are numbered."""
+    names: dict[str, str] = {}
+    for prompt in prompts:
+        if prompt not in names:
+            short = shortened(one_line(prompt), MAX_CELL_NAME)
+            free = (name for name in numbered(short) if name not in names.values())
+            names[prompt] = next(iter(free))
+    return names
 
 
 def outputs_of(entry: Entry) -> list[tuple[str, str, str, Cells]]:
@@ -59,7 +76,7 @@ def outputs_of(entry: Entry) -> list[tuple[str, str, str, Cells]]:
     if results is None:
         raise Wrong(f"found {found(entry.cells)}. {NEEDED}")
     return [
-        (Path(entry.file).name, named(one["provider"], "id"), named(one["prompt"], "raw"), one)
+        (entry.file, named(one["provider"], "id"), named(one["prompt"], "raw"), one)
         for one in results
         if is_result(one)
     ]
@@ -70,19 +87,16 @@ def named(value: Any, other: str) -> str:
     return str((value.get("label") or value.get(other)) if isinstance(value, Mapping) else value)
 
 
-def answer_of(
-    file: str, provider: str, prompt: str, result: Cells, has_files: bool, has_prompts: bool
-) -> Answer:
-    """One output, by its provider; the file and the prompt are named where there are several."""
+def answer_of(model: str, result: Cells) -> Answer:
+    """One output, by what it is called: the provider, and the file and the prompt where there are several."""
     response = result.get("response")
     output = response.get("output") if isinstance(response, Mapping) else None
     if output is None or output == "":
         raise Unusable("an output that failed")
-    names = [file] * has_files + [provider] + [shortened(one_line(prompt), MAX_CELL_NAME)] * has_prompts
     return Answer(
         question_of(result["prompt"]),
         output if isinstance(output, str) else json.dumps(output, ensure_ascii=False),
-        model=", ".join(names),
+        model=model,
         question=json.dumps([result.get("testIdx"), result["vars"]], sort_keys=True, ensure_ascii=False),
         metadata={"vars": result["vars"]} if result["vars"] else {},
     )

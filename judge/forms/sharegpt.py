@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from judge.forms.dialogues import any_message, is_of_two, read_answers, read_dialogues
-from judge.forms.form import Answers, Entry, Form, Imported
+from judge.forms.form import Answers, Entry, Form, Imported, is_pair
 from judge.io.pairs import LONG_FORM
 
 COLUMN = "conversations"
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
-    columns = LONG_FORM if is_of_two(cells) else [COLUMN]
+    columns = LONG_FORM if is_of_two(cells) else [] if is_pair(cells) else [COLUMN]
     return any_message(cells, columns, lambda item: isinstance(item, dict) and "from" in item)
 
 

@@ -18,7 +18,8 @@ SECOND = re.compile(rf"{NAME}(?:b|2|right|second)(?: (?:is better|wins))?")
 TIES = frozenset({"tie", "ties", "tied", "draw", "equal", "equally good", "same", "both", "both good", "c"})
 BOTH_BAD = frozenset({"both bad", "bothbad", "neither", "none", "both are bad", "bad"})
 
-
+TRUE = frozenset({"1", "1.0", "true", "yes"})
+FALSE = frozenset({"0", "0.0", "false", "no"})
 NUMBER = re.compile(r"-?[0-9.]+|True|False")
 
 
@@ -54,12 +55,25 @@ def ballot_of(value: Any, first: str | None = None, second: str | None = None) -
 
 def named_ballot(value: Any, first: str | None = None, second: str | None = None) -> Ballot | None:
     """The same of a label in words. A number is refused: files count from 0 or from 1, or mean yes and no."""
-    if NUMBER.fullmatch(str(value)) and value not in (first, second):
+    if NUMBER.fullmatch(str(value).strip()) and value not in (first, second):
         raise Unusable("a number, which may mean either answer")
     return ballot_of(value, first, second)
 
 
 def flagged(cells: Mapping[str, Any], flags: Mapping[str, Ballot]) -> Ballot | None:
-    """The ballot whose column says 1, None where none does."""
-    true = [ballot for name, ballot in flags.items() if str(cells.get(name)).lower() in ("1", "1.0", "true")]
-    return true[0] if len(true) == 1 else None
+    """The ballot whose column says 1, true or yes; None where no column says anything.
+
+    Raises:
+        Unusable: none or several do, or a column says neither that nor 0, false or no.
+    """
+    said = {
+        ballot: str(value).strip().lower()
+        for name, ballot in flags.items()
+        if (value := cells.get(name)) not in (None, "")
+    }
+    true = [ballot for ballot, word in said.items() if word in TRUE]
+    if not said:
+        return None
+    if len(true) != 1 or not set(said.values()) <= TRUE | FALSE:
+        raise Unusable("flags that name no one winner")
+    return true[0]

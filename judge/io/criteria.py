@@ -21,6 +21,9 @@ from judge.records import Criterion
 MAX_CRITERIA = 10
 MAX_WEIGHT = 100
 FORM = "Write one a line: name: description | weight 2 | 1 = what 1 means | 5 = what 5 means."
+PARTS = ("name", "description", "weight", "1", "5")
+"""The keys of a criterion that is an object."""
+BEHIND = ("weight ", "1 = ", "5 = ")
 NAMED = re.compile(r"(.*?):(?:\s+(.*))?")
 WEIGHT = re.compile(r"weight\b\s*[=:]?\s*(.*)", re.IGNORECASE)
 WEIGHT_WITHOUT_BAR = re.compile(r"[,;(]\s*weight\s*[=:]?\s*\d[\d.]*\s*\)?$", re.IGNORECASE)
@@ -85,10 +88,34 @@ def lines_of(value: Any) -> list[Any]:
     if isinstance(value, str):
         return value.splitlines()
     if isinstance(value, Mapping):
-        return [f"{name}: {text}" for name, text in value.items()]
+        return (
+            [line_of(value)]
+            if "name" in value
+            else [f"{name}: {text_of(text, name)}" for name, text in value.items()]
+        )
     if isinstance(value, list):
         return [line for one in value for line in (lines_of(one) if isinstance(one, Mapping) else [one])]
     raise Wrong(f"criteria is {kind_of(value)}. It must be text, or a list of lines.")
+
+
+def line_of(value: Mapping[str, Any]) -> str:
+    """The line of a criterion as an object: name, and description, weight, 1 and 5 if it has them."""
+    if odd := [name for name in value if name not in PARTS]:
+        raise Wrong(f"a criterion has the key {shown(odd[0])}. It may have {', '.join(PARTS)}.")
+    name, description, *others = (text_of(value.get(part), part) for part in PARTS)
+    said = f"{name}: {description}" if description else name
+    return " | ".join([said, *(f"{words}{text}" for words, text in zip(BEHIND, others, strict=True) if text)])
+
+
+def text_of(value: Any, name: str) -> str:
+    """The value as text, "" for null; the weight may be a number."""
+    if value is None:
+        return ""
+    if name == "weight" and type(value) in (int, float):
+        return f"{value:g}"
+    if not isinstance(value, str):
+        raise Wrong(f"criteria, {name} is {kind_of(value)}. It must be text.")
+    return value
 
 
 def lines_in_one(criteria: Iterable[Criterion]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Sequence
@@ -52,7 +53,10 @@ def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None 
 def write_frame(path: str | Path, frame: DataFrame) -> None:
     """Writes a frame as CSV or Parquet, by the ending of the name, whole or not at all."""
     if str(path).lower().endswith(".csv"):
-        write_whole(path, frame.to_csv(index=False, lineterminator="\n").encode("utf-8", errors="replace"))
+        text = frame.to_csv(index=False, lineterminator="\n")
+        if "\r" in text:  # which a text may hold, and only quotes keep in its cell
+            text = frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        write_whole(path, text)
         return
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)

@@ -33,7 +33,7 @@ from judge.io.content import (
     plain_content,
     separator_of,
 )
-from judge.io.writing import write_whole
+from judge.io.writing import write_out, write_whole
 
 DEEPEST = 100  # lists and objects in each other
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -214,6 +214,7 @@ def value_at(source: str, at: int) -> tuple[Any, int]:
     """The value that begins there, or the Wrong that it is, and where it ends."""
     try:
         value, end = STRICT.raw_decode(source, at)
+        refuse_depth(source[at:end], value)
         if ESCAPED_SURROGATE.search(source, at, end):
             refuse_lone_surrogates(value)
     except Wrong as wrong:
@@ -415,9 +416,7 @@ def write_json_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
     """
     lines = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
     if str(path) == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(lines.encode("utf-8", errors="replace"))
-        sys.stdout.buffer.flush()
+        write_out(lines)
         return
     if not str(path).lower().endswith(".jsonl"):  # a device or another kind of file is a mistake
         raise InputError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,13 @@ def write_whole(path: str | Path, data: str | bytes, parents: bool = False) -> N
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as aside:
             aside.write_bytes(content)
+
+
+def write_out(text: str) -> None:
+    """Writes to standard output what a file would hold, in UTF-8 whatever the terminal's encoding is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", errors="replace"))
+    sys.stdout.buffer.flush()
 
 
 @contextmanager

@@ -119,7 +119,9 @@ def case_of_pair(pair: Pair, where: str) -> Case:
     Raises:
         InputError: they say something else.
     """
-    expect, cluster = (pair.metadata.get(name) or "" for name in ("expect", "cluster"))
+    expect, cluster = (
+        "" if (value := pair.metadata.get(name)) is None else value for name in ("expect", "cluster")
+    )
     if expect not in ("", *EXPECTATIONS):
         raise InputError(f"{where}: {odd_expectation(expect)}")
     if not isinstance(cluster, str | int):

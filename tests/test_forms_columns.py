@@ -1,0 +1,351 @@
+"""Which column is the question, the answer, the label or the like in files of other tools."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from plugins import run_judge
+
+from judge.errors import BadLines, InputError
+from judge.forms.reading import import_files, read_pairs
+from judge.io.frames import verdicts_to_frame, write_frame
+from judge.ranking.answers import read_answers
+from judge.records import Ballot, Message
+
+
+def written(path, *rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def imported(tmp_path, form, *rows):
+    return import_files(form, [written(tmp_path / "in.jsonl", *rows)])
+
+
+def ran(folder, *arguments):
+    [done] = run_judge([["judge", *map(str, arguments)]], folder, folder)
+    return done
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+def assistant(text):
+    return {"role": "assistant", "content": text}
+
+
+BOTH = {"chosen": "The capital is Paris.", "rejected": "The capital is London."}
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"problem": "What is the capital of France?"},
+        {"Prompt": "What is the capital of France?"},
+        {"context": "France has a capital."},
+        {"trajectory": [{"from": "user", "value": "What is the capital of France?"}]},
+    ],
+)
+def test_what_both_answers_begin_with_is_no_prompt_where_a_column_may_be_it(tmp_path, column):
+    [name] = column
+    with pytest.raises(BadLines, match=f"says what was asked, and '{name}' may.*--map prompt={name},"):
+        imported(tmp_path, "preferences", column | BOTH)
+    [pair] = imported(tmp_path, "preferences", {"source": "a quiz of capitals"} | BOTH).pairs
+    assert pair.prompt == "The capital is"
+
+
+@pytest.mark.parametrize(
+    ("column", "talk"),
+    [
+        ("conversation", [user("q1"), assistant("a1"), user("q2")]),
+        ("messages", [user("q1"), assistant("a1")]),
+        ("messages", [user("q1"), assistant("a1"), user("q2"), assistant("good")]),
+        ("history", [user("q1"), assistant("a1"), user("q2")]),
+        ("context", [user("q1"), assistant("a1")]),
+    ],
+)
+def test_what_was_said_before_a_prompt_is_kept(tmp_path, column, talk):
+    row = {"prompt": "q2", column: talk, "chosen": "good", "rejected": "bad"}
+    [pair] = imported(tmp_path, "preferences", row).pairs
+    assert pair.context_a == (Message("user", "q1"), Message("assistant", "a1"), Message("user", "q2"))
+    assert {pair.response_a, pair.response_b} == {"good", "bad"}
+
+
+@pytest.mark.parametrize("talk", [[user("q0")], [user("q0"), assistant("good")]])
+def test_a_prompt_beside_a_conversation_that_asks_something_else_is_left_out(tmp_path, talk):
+    row = {"prompt": "q2", "messages": talk, "chosen": "good", "rejected": "bad"}
+    with pytest.raises(InputError, match="a prompt beside a conversation that it is not in: 1"):
+        imported(tmp_path, "preferences", row)
+
+
+def test_chosen_and_rejected_may_name_the_columns_of_the_answers(tmp_path):
+    row = {"prompt": "q", "blue_one": "red", "other": "blue", "chosen": "other", "rejected": "blue_one"}
+    read = imported(tmp_path, "preferences", row)
+    [pair], [vote] = read.pairs, read.votes
+    assert {pair.response_a, pair.response_b} == {"red", "blue"}
+    assert (pair.response_a if vote.outcome is Ballot.A else pair.response_b) == "blue"
+    assert not pair.metadata
+
+
+PRINTED = "[{'content': 'q', 'role': 'user'}, {'content': '%s', 'role': 'assistant'}]"
+
+
+@pytest.mark.parametrize("prompt", [{"prompt": "q"}, {}])
+def test_messages_as_python_prints_them_are_left_out(tmp_path, prompt):
+    row = prompt | {"chosen": PRINTED % "a1", "rejected": PRINTED % "a2"}
+    with pytest.raises(InputError, match="a list as Python prints it, which is no JSON: 1"):
+        imported(tmp_path, "preferences", row)
+    arena = {
+        "prompt": "['q1', 'q2']",
+        "response_a": "['a', 'b']",
+        "response_b": "['c', 'd']",
+        "winner": "tie",
+    }
+    with pytest.raises(InputError, match="a list as Python prints it"):
+        imported(tmp_path, "arena", arena)
+
+
+def test_an_answer_that_is_a_list_of_python_stays_one(tmp_path):
+    row = {"prompt": "Two letters?", "response_a": "['a', 'b']", "response_b": "a, b", "winner": "model_a"}
+    [pair] = imported(tmp_path, "arena", row).pairs
+    assert pair.response_a == "['a', 'b']"
+
+
+def test_the_mapping_that_turns_the_sides_turns_what_the_row_says_of_them(tmp_path):
+    row = {"q": "q", "response_a": "x", "response_b": "y", "gold": "B", "model_a": "m", "model_b": "n"}
+    crossed = "prompt=q,response_a=response_b,response_b=response_a"
+    [pair] = import_files("columns", [written(tmp_path / "m.jsonl", row)], crossed).pairs
+    assert (pair.response_a, pair.metadata) == ("y", {"gold": "A", "model_a": "n", "model_b": "m"})
+
+
+def test_fields_that_are_called_answers_are_the_answers(tmp_path):
+    fields = {"title_a": "t1", "title_b": "t2", "prompt": "q", "response_a": "r1", "response_b": "r2"}
+    record = {
+        "fields": fields,
+        "responses": {"better": [{"user_id": "u", "value": "b", "status": "submitted"}]},
+    }
+    read = imported(tmp_path, "argilla", record)
+    assert (read.pairs[0].response_a, read.votes[0].outcome) == ("r1", Ballot.B)
+    del fields["response_a"]
+    fields |= {"left": "r1", "right": "r2"}
+    with pytest.raises(BadLines, match="the answers may be title_a and title_b or left and right"):
+        imported(tmp_path, "argilla", record)
+
+
+@pytest.mark.parametrize("column", ["messages", "conversations"])
+def test_a_pair_of_our_own_with_a_column_of_messages_stays_one(tmp_path, column):
+    talk = [{"from": "human", "value": "q", **user("q")}, {"from": "gpt", "value": "z", **assistant("z")}]
+    rows = [
+        {
+            "id": f"p{n}",
+            "model": f"m{n}",
+            "prompt": "q",
+            "response_a": f"r{n}",
+            "response_b": "s",
+            column: talk,
+        }
+        for n in (1, 2)
+    ]
+    pairs = read_pairs(written(tmp_path / "own.jsonl", *rows))
+    assert [(pair.id, pair.response_a) for pair in pairs] == [("p1", "r1"), ("p2", "r2")]
+
+
+EXTRAS = {"category": "c", "reference": "R", "criteria": ["is polite"]}
+ANNOTATED = {"id": 1, "annotation_id": 1, "annotator": 1, "lead_time": 2.0, "choice": "left"}
+ANSWERS = {"response_1": "a", "response_2": "b"}
+
+
+@pytest.mark.parametrize(
+    ("form", "rows"),
+    [
+        ("alpacaeval", [{"instruction": "q", "output_1": "a", "output_2": "b", "preference": 1} | EXTRAS]),
+        (
+            "alpacaeval",
+            [{"instruction": "q", "output": one, "generator": one} | EXTRAS for one in "ab"],
+        ),
+        ("preferences", [{"prompt": "q", "chosen": "a", "rejected": "b"} | EXTRAS]),
+        ("openai", [{"model": one, "messages": [user("q"), assistant(one)]} | EXTRAS for one in "ab"]),
+        ("label-studio", [{"data": {"prompt": "q", **ANSWERS, **EXTRAS}, "annotations": []}]),
+        ("label-studio", [{"prompt": "q", **ANSWERS, **EXTRAS, **ANNOTATED}]),
+        ("argilla", [{"fields": {"prompt": "q", **ANSWERS, **EXTRAS}, "responses": {}}]),
+    ],
+)
+def test_category_reference_and_criteria_are_the_pairs_in_every_form(tmp_path, form, rows):
+    [pair] = imported(tmp_path, form, *rows).pairs
+    assert (pair.category, pair.reference, [one.name for one in pair.criteria]) == ("c", "R", ["is polite"])
+    assert not EXTRAS.keys() & pair.metadata.keys()
+
+
+def test_a_system_text_in_parts_is_a_text(tmp_path):
+    parts = [{"type": "text", "text": "You are a pirate."}, {"type": "text", "text": "Be brief."}]
+    for system in (parts, {"type": "text", "text": "You are a pirate.\n\nBe brief."}):
+        rows = [{"model": one, "system": system, "messages": [user("q"), assistant(one)]} for one in "ab"]
+        [pair] = imported(tmp_path, "openai", *rows).pairs
+        assert pair.system == "You are a pirate.\n\nBe brief."
+
+
+def test_parts_of_a_sentence_are_put_together_as_they_are(tmp_path):
+    cut = [{"type": "text", "text": "The grass is"}, {"type": "text", "text": " green."}]
+    rows = [
+        {"model": one, "messages": [user("q"), {**assistant(None), "content": [*cut, one]}]} for one in "ab"
+    ]
+    [pair] = imported(tmp_path, "openai", *rows).pairs
+    assert {pair.response_a, pair.response_b} == {"The grass is green.\n\na", "The grass is green.\n\nb"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "outcome"),
+    [
+        ({"winner_model_a": "yes", "winner_model_b": "no", "winner_tie": "no"}, Ballot.A),
+        ({"winner_model_a": 0, "winner_model_b": 1.0, "winner_tie": 0}, Ballot.B),
+        (
+            {"winner_model_a": 0, "winner_model_b": 0, "winner_tie": 0, "winner_both_bad": "1"},
+            Ballot.BOTH_BAD,
+        ),
+        ({"winner_model_a": 1, "winner_model_b": 0, "winner_tie": 1}, None),
+        ({"winner_model_a": 0.9, "winner_model_b": 0.05, "winner_tie": 0.05}, None),
+        ({"winner_model_a": 0, "winner_model_b": 0, "winner_tie": 0}, None),
+    ],
+)
+def test_flags_name_one_winner_or_are_counted(tmp_path, flags, outcome):
+    row = {"prompt": "q", "response_a": "r1", "response_b": "r2", "model_a": "x", "model_b": "y"}
+    read = imported(tmp_path, "arena", row | flags)
+    assert [vote.outcome for vote in read.votes] == ([] if outcome is None else [outcome])
+    assert ("vote: flags that name no one winner" in read.left_out) is (outcome is None)
+
+
+@pytest.mark.parametrize(
+    ("tag", "better", "reason"),
+    [
+        ({"better": "response_2"}, "b", ""),
+        ({"better": {"choices": ["response_1"]}}, "a", ""),
+        ({"better": {"choices": ["response_1", "response_2"]}}, "", "an annotation with different choices"),
+        ({"better": ""}, "", "an annotation without a choice"),
+    ],
+)
+def test_a_row_of_label_studio_has_its_label_under_any_tag(tmp_path, tag, better, reason):
+    row = {name: value for name, value in ANNOTATED.items() if name != "choice"} | {"prompt": "q"} | ANSWERS
+    read = imported(tmp_path, "label-studio", row | tag)
+    [pair] = read.pairs
+    voted = [pair.response_a if vote.outcome is Ballot.A else pair.response_b for vote in read.votes]
+    assert voted == [better] * bool(better)
+    assert read.left_out == ({f"vote: {reason}": 1} if reason else {})
+
+
+def test_a_pairwise_tag_is_the_label_beside_other_choices(tmp_path):
+    results = [{"value": {"selected": "left"}}, {"value": {"choices": ["none"]}}]
+    task = {
+        "data": {"prompt": "q", "a": "x", "b": "y"},
+        "annotations": [{"result": results, "completed_by": 1}],
+    }
+    [vote] = imported(tmp_path, "label-studio", task).votes
+    assert vote.outcome is Ballot.A
+
+
+def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):
+    said = "You are a helpful assistant who always answers politely, briefly and in plain English. "
+    results = [
+        {"prompt": {"raw": "q", "label": f"{said}{how}"}, "vars": {"q": "q"}, "testIdx": 0}
+        | {"provider": provider, "response": {"output": f"{provider} {how}"}}
+        for provider in ("x", "y")
+        for how in ("Be formal.", "Be casual.")
+    ]
+    read = imported(tmp_path, "promptfoo", {"results": {"results": results}})
+    assert len(read.pairs) == 6
+    assert len({pair.metadata[side] for pair in read.pairs for side in ("model_a", "model_b")}) == 4
+
+
+@pytest.mark.parametrize("form", ["openai", "alpacaeval"])
+def test_files_of_one_name_in_two_folders_are_two_models(tmp_path, form):
+    files = []
+    for folder in ("old", "new"):
+        row = {"openai": {"messages": [user("q"), assistant(folder)]}}.get(form)
+        files.append(written(tmp_path / folder / "run.jsonl", row or {"instruction": "q", "output": folder}))
+    [pair] = import_files(form, files).pairs
+    assert {pair.metadata["model_a"], pair.metadata["model_b"]} == {"old/run.jsonl", "new/run.jsonl"}
+
+
+def test_a_transcripts_other_names_are_said_by_its_speakers(tmp_path):
+    asked = "\n\nHuman: My report:\n\nSystem: Linux\n\nUser: root\n\nWhat is it?\n\nAssistant: "
+    [pair] = imported(
+        tmp_path, "preferences", {"chosen": f"{asked}Linux.", "rejected": f"{asked}Windows."}
+    ).pairs
+    assert (pair.system, pair.prompt) == (None, "My report:\n\nSystem: Linux\n\nUser: root\n\nWhat is it?")
+    [pair] = imported(
+        tmp_path,
+        "preferences",
+        {
+            "chosen": "System: Be kind.\n\nUser: q\n\nAssistant: a",
+            "rejected": "System: Be kind.\n\nUser: q\n\nAssistant: b",
+        },
+    ).pairs
+    assert (pair.system, pair.prompt) == ("Be kind.", "q")
+
+
+def test_a_whole_number_that_pandas_made_a_float_is_an_id(tmp_path):
+    rows = [{"id": n, "prompt": f"q{n}", "chosen": "a", "rejected": "b"} for n in (1.0, 2.0)]
+    assert [pair.id for pair in imported(tmp_path, "preferences", *rows).pairs] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("label", "n_votes"), [({"preference": True}, 0), ({"preference": None, "label": 2}, 1)]
+)
+def test_alpacaevals_label_is_a_number_in_either_column(tmp_path, label, n_votes):
+    row = {"instruction": "q", "output_1": "a", "output_2": "b"} | label
+    read = imported(tmp_path, "alpacaeval", row)
+    assert len(read.votes) == n_votes
+    assert sum(read.left_out.values()) == 1 - n_votes
+
+
+def test_a_number_with_spaces_is_no_winner(tmp_path):
+    row = {"prompt": "q", "response_a": "r1", "response_b": "r2", "winner": " 1"}
+    assert imported(tmp_path, "arena", row).left_out["vote: a number, which may mean either answer"] == 1
+
+
+def test_what_import_writes_can_be_ranked(tmp_path):
+    rows = [
+        {"instruction": f"q{n}", "output": f"{one}{n}", "generator": one} for n in range(3) for one in "xy"
+    ]
+    made = written(tmp_path / "in.jsonl", *rows)
+    assert ran(tmp_path, "import", "alpacaeval", made, "--out", "pairs.jsonl").code == 0
+    assert read_answers([tmp_path / "pairs.jsonl"]).models == ("x", "y")
+
+
+# --- what is written -------------------------------------------------------------------------------------
+
+
+def test_verdicts_of_two_judges_are_not_written_as_one(tmp_path):
+    written(tmp_path / "p.jsonl", {"id": "1", "prompt": "q", "response_a": "aa", "response_b": "b"})
+    for judge in ("longer", "shorter"):
+        run = ["run", "p.jsonl", "--backend", f"scripted:{judge}", "--out", f"{judge}.jsonl"]
+        assert ran(tmp_path, *run).code == 0
+    both = (tmp_path / "longer.jsonl").read_text() + (tmp_path / "shorter.jsonl").read_text()
+    (tmp_path / "both.jsonl").write_text(both)
+    export = ["export", "preferences", "both.jsonl", "--pairs", "p.jsonl", "--out", "dpo.jsonl"]
+    done = ran(tmp_path, *export)
+    assert done.code == 2
+    assert "verdicts of 2 judges" in done.err
+    assert not (tmp_path / "dpo.jsonl").exists()
+
+
+def test_a_carriage_return_in_a_text_does_not_break_a_table(tmp_path):
+    frame = verdicts_to_frame([])
+    frame.loc[0, ["pair_id", "judge", "raw_ab"]] = ["1", "j", "one\rtwo"]
+    write_frame(tmp_path / "v.csv", frame)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "v.csv").read_bytes().decode(), newline="")))
+    assert [(row["pair_id"], row["raw_ab"]) for row in rows] == [("1", "one\rtwo")]
+
+
+def test_what_goes_to_standard_output_is_utf_8_in_any_locale():
+    program = "from judge.cli.console import write; write('-', '\\u4f60\\n')"
+    env = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, check=True)
+    assert done.stdout.decode("utf-8") == "\u4f60\n"
