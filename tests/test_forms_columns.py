@@ -58,7 +58,8 @@ def test_what_both_answers_begin_with_is_no_prompt_where_a_column_may_be_it(tmp_
     [name] = column
     with pytest.raises(BadLines, match=f"says what was asked, and '{name}' may.*--map prompt={name},"):
         imported(tmp_path, "preferences", column | BOTH)
-    [pair] = imported(tmp_path, "preferences", {"source": "a quiz of capitals"} | BOTH).pairs
+    named = {"source": "a quiz of capitals", "prompt_id": "7f3a", "task": "question answering"}
+    [pair] = imported(tmp_path, "preferences", named | BOTH).pairs
     assert pair.prompt == "The capital is"
 
 

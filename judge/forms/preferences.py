@@ -61,6 +61,8 @@ ASKING = re.compile(
     re.IGNORECASE,
 )
 """What a column is called that may say what was asked."""
+FEWEST_WORDS = 3
+"""Of a text that asks something: a "task" may be "helpful", too."""
 MODELS = (("chosen_model", "rejected_model"), ("chosen-model", "rejected-model"))
 USED = (
     *(name for names in (*ANSWERS, *MODELS) for name in names),
@@ -127,8 +129,8 @@ def conversations_of(cells: Mapping[str, Any], names: Sequence[str]) -> tuple[Co
 def refuse_question_elsewhere(cells: Mapping[str, Any]) -> None:
     """Raises Wrong where an unknown column may be what was asked, not what both answers begin with."""
     for name, value in cells.items():
-        is_known = name in (*PROMPTS, "input") or name in (one for names in ANSWERS for one in names)
-        if not is_known and ASKING.search(name) and isinstance(value, str | list) and value:
+        asks = len(value.split()) >= FEWEST_WORDS if isinstance(value, str) else is_talk(value)
+        if ASKING.search(name) and asks:
             raise Wrong(
                 f"no column that is known says what was asked, and {shown(name)} may. Name the columns: "
                 f"judge import columns FILE --map prompt={name},response_a=NAME,response_b=NAME"
