@@ -35,6 +35,9 @@ ADDED = 2
 """This many wins and as many losses are added to what was seen (Agresti and Coull, 1998), so that a few cases
 that agree by chance never look certain."""
 
+FEWEST_FLIPS = 5
+"""From so many comparisons on, inconsistent verdicts alone are no evidence."""
+
 MAX_NEEDED = 100_000
 GRID = 401
 FORM = "not-worse:MARGIN, with a margin from 0 to 0.5 (not-worse:0.05)"
@@ -99,19 +102,31 @@ def least_share_of(text: str) -> float:
     return share
 
 
-def lack_of_evidence(n_readable: int, n: int, least: float, n_skipped: int = 0) -> str:
-    """Why so many readable comparisons decide nothing; "" where they may. One at least is always needed.
+def lack_of_evidence(
+    n_readable: int, n: int, least: float, n_skipped: int = 0, *, n_flipped: int = 0, n_unchanged: int = 0
+) -> str:
+    """Why so many readable comparisons decide nothing; "" where they may.
+
+    One at least is needed, and not only some that change with the order; a suite in which no answer changed
+    needs none.
 
     Args:
+        n_readable, n: of the answers that changed. Of the others no judge was asked.
         n_skipped: of those that are not among `n_readable`, how many were skipped as inconsistent.
+        n_flipped: of those among `n_readable`, how many are inconsistent.
+        n_unchanged: answers that are the same as before.
     """
     if not n:
-        return "nothing was compared"
+        return "" if n_unchanged else "nothing was compared"
+    changed = " changed answers" if n_unchanged else ""
+    if n_readable >= FEWEST_FLIPS and n_flipped == n_readable:
+        what = f"verdicts{' on changed answers' if changed else ''}"
+        return f"all {n_flipped} {what} change when the answers swap places, so the judge has told none apart"
     skipped = f" ({n_skipped} skipped as inconsistent)" if n_skipped else ""
     if not n_readable:
-        return f"0 of {n} readable{skipped}"
+        return f"0 of {n}{changed} readable{skipped}"
     if n_readable / n < least:
-        return f"{n_readable} of {n} readable{skipped}, and at least {100 * least:g} % must be"
+        return f"{n_readable} of {n}{changed} readable{skipped}, and at least {100 * least:g} % must be"
     return ""
 
 
