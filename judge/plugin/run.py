@@ -383,15 +383,19 @@ def lines_of(run: SuiteRun) -> list[str]:
     counted, n = run.counted, len(records)
     statuses = [record["verdict"]["status"] for record in records]
     wins, losses = (sum(record["score"] == score for record in records) for score in (1.0, 0.0))
-    ties, flips = len(counted) - wins - losses, Share(statuses.count(Status.INCONSISTENT), n)
+    n_unread = statuses.count(Status.UNPARSED)
+    n_read = n - n_unread
+    ties, flips = len(counted) - wins - losses, Share(statuses.count(Status.INCONSISTENT), n_read)
     skipped = ", left out of every rate" if run.n_skipped else ""
     lines = [
         f"{n} comparisons: the new answer won {wins}, the approved one {losses}, {ties} ties",
         f"inconsistent: {flips}, counted as {run.settings.inconsistent}{skipped}",
     ]
     if run.n_undecided:
-        lines.append(f"undecided: {Share(run.n_undecided, n)}, too close to call, left out of every rate")
-    if n_unread := statuses.count(Status.UNPARSED):
+        lines.append(
+            f"undecided: {Share(run.n_undecided, n_read)}, too close to call, left out of every rate"
+        )
+    if n_unread:
         lines.append(f"unreadable: {Share(n_unread, n)}, left out of every rate")
     if run.settings.options.asked_by in (AUTO, DUAL[-1]):
         lines.append(escalated_line(records))
