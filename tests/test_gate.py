@@ -81,6 +81,13 @@ def test_few_cases_are_too_few_and_it_says_how_many_would_do():
     assert enough.finding is GateFinding.WORSE
 
 
+def test_where_every_cluster_counts_once_it_says_how_many_cases_would_do_and_not_clusters():
+    apart = gate([0.0, 1.0, 0.0, 0.0], names(4), 0.0, is_by_cluster=True)
+    scores = [score for score in (0.0, 1.0, 0.0, 0.0) for _ in range(10)]
+    together = gate(scores, [f"question {i // 10}" for i in range(40)], 0.0, is_by_cluster=True)
+    assert together.n_needed == 10 * apart.n_needed
+
+
 def test_at_exactly_the_bound_no_number_of_cases_would_do():
     assert gate([0.0, 1.0] * 10, names(20), 0.0).n_needed is None
 

@@ -150,6 +150,7 @@ def gate(
         ValueError: there are no cases, or there are more or fewer clusters than scores.
     """
     sums, counts = by_cluster(scores, clusters)
+    size = float(counts.mean())
     if is_by_cluster:
         sums, counts = sums / counts, np.ones_like(counts)
     low, high = (float(end) for end in interval(sums, counts, level))
@@ -164,7 +165,7 @@ def gate(
         high,
         len(scores),
         len(sums),
-        n_needed(sums, counts, bound, level) if finding is GateFinding.UNCLEAR else None,
+        n_needed(sums, counts, bound, level, size) if finding is GateFinding.UNCLEAR else None,
         is_by_cluster,
     )
 
@@ -209,12 +210,14 @@ def interval(sums: Floats, counts: Floats, level: float = LEVEL) -> tuple[Floats
     return np.clip(mean - reach, 0, 1), np.clip(mean + reach, 0, 1)
 
 
-def n_needed(sums: Floats, counts: Floats, bound: float, level: float) -> int | None:
+def n_needed(sums: Floats, counts: Floats, bound: float, level: float, size: float) -> int | None:
     """About how many cases like these would settle the gate; None if too many would.
 
     More clusters are the same ones, each about as often; it is found as if more always settled more.
+
+    Args:
+        size: the mean number of cases of a cluster, also where every cluster counts once.
     """
-    size = float(counts.mean())
     low, high = len(sums), 2 * len(sums)
     while not is_settled(sums, counts, high, bound, level):
         low, high = high, 2 * high
