@@ -388,6 +388,21 @@ def test_a_report_counts_the_undecided_apart():
     assert "Undecided" not in {one.label for one in findings_of(summarize([verdict_of(0.6, 0.6)]))}
 
 
+def test_a_report_counts_no_pair_twice_and_undecided_is_not_right():
+    rule, name = Rule(None, 0.7), "a+none/direct+abstaining@scripted#0123456789abcdef"
+    pairs = [replace(pair, metadata={"gold": "tie"}) for pair in FOUR_PAIRS]
+    # sure, inconsistent and undecided, consistent and undecided, inconsistent alone
+    made = zip(pairs, ((0.9, 0.9), (0.6, 0.4), (0.6, 0.6), (0.95, 0.49)), strict=True)
+    report = summarize([ruled(verdict_of(*ps, pair.id), rule, name) for pair, ps in made], pairs)
+    found = {one.label: one for one in findings_of(report)}
+    assert found["Who wins"].meaning.endswith(
+        "the 2 inconsistent and 1 consistent but undecided count as ties"
+    )
+    assert found["Who wins"].value == "A 1, B 0, tie 3"
+    assert found["Gold"].value == "0.0 % (0/4)"
+    assert "inconsistent, undecided or unparsed is wrong" in found["Gold"].meaning
+
+
 def suite(p_of_new: list[float], **settings) -> SuiteRun:
     """A run that compared these, undecided below 0.7."""
     run = SuiteRun(RunSettings(backend="scripted:longer", **settings))
