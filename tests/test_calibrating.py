@@ -33,6 +33,7 @@ from judge.records import (
     Order,
     Outcome,
     Rule,
+    Share,
     Status,
     Unparsed,
     has_rule,
@@ -113,6 +114,18 @@ def test_what_is_too_close_to_call_is_a_tie_that_says_so():
     assert (close.outcome, close.outcome_by_mean, close.is_undecided) == (Outcome.TIE, Outcome.TIE, True)
     assert (close.status, close.p_a) == (Status.CONSISTENT, pytest.approx(0.65))
     assert (clear.outcome, clear.outcome_by_mean, clear.is_undecided) == (Outcome.B, Outcome.B, False)
+
+
+def test_a_calibrated_probability_against_both_orders_is_undecided():
+    rule = Rule(Calibration(READER, 1.0, -1.5, 0.6), 0.6)
+    against, same = ruled(verdict_of(0.6, 0.6), rule, "j"), ruled(verdict_of(0.4, 0.4), rule, "j")
+    assert against.p_a == pytest.approx(0.25, abs=0.01)
+    assert (against.outcome, against.outcome_by_mean) == (Outcome.TIE, Outcome.TIE)
+    assert (against.status, against.is_undecided) == (Status.CONSISTENT, True)
+    assert (same.outcome, same.outcome_by_mean, same.is_undecided) == (Outcome.B, Outcome.B, False)
+    apart = ruled(verdict_of(0.7, 0.4), rule, "j")
+    assert (apart.outcome, apart.outcome_by_mean, apart.is_undecided) == (Outcome.TIE, Outcome.B, False)
+    assert verdict_from_cells(json.loads(json.dumps(verdict_to_json(against)))) == against
 
 
 def test_equal_answers_and_unread_ones_stay_as_they_are():
@@ -371,6 +384,20 @@ def test_a_bench_shows_a_calibrated_judge_before_and_after_and_asks_nothing_twic
     assert before["identity"]["method"] == "score"
     assert now["figures"]["ece"]["value"] != before["figures"]["ece"]["value"]
     assert told.stderr.count("66 of 80 verdicts from the ledger") == 2
+
+
+def test_a_precision_is_told_by_the_side_of_p_and_by_the_outcome():
+    verdicts, votes = votes_for(100)
+    same = calibrate(verdicts, votes, precision=0.7)
+    assert same.strict == Share(74, 100)
+    assert "are right by the side of P(A), the mean of both orders\n" in format_fit(same)
+    assert "By the outcome" not in format_fit(same)
+    # every second question in other words: the mean is as sure, and the orders disagree
+    apart = [verdict_of(0.9, 0.376, one.pair_id) if one.p_a > 0.5 else one for one in verdicts]
+    fit = calibrate(apart, votes, precision=0.7)
+    assert fit.strict.total == 50
+    assert fit.covered == Share(100, 100)
+    assert "By the outcome, on which both orders agree: 50.0 % (50/100) are left, " in format_fit(fit)
 
 
 # --- reports and the gate

@@ -101,7 +101,7 @@ class ReportRow:
 
     @property
     def is_right(self) -> bool:
-        """Whether both orders gave the gold label. Inconsistent and undecided pairs are wrong, even if TIE."""
+        """Whether both orders gave the gold label. Inconsistent and undecided pairs are wrong."""
         return self.status is Status.CONSISTENT and not self.is_undecided and self.outcome is self.gold
 
     @property
