@@ -48,8 +48,8 @@ class Fit:
     `before` and `after` are the errors of P(A) as the judge gives it and as it is calibrated on other
     questions; `gain` is what is saved, paired. `n_ties` votes are ties, and no figure counts them. `covered`
     and `right` are the votes that the band leaves, and the share of them that is right by the side of P(A),
-    the mean of both orders; None without a band. `strict` is the share right of the votes that the outcomes of
-    verdicts leave under it: these need both orders to say the same.
+    the mean of both orders; None without a band. `strict` is the share right of the votes that the outcomes
+    of verdicts leave under it: these need both orders to say the same.
     `votes_needed` tells how many votes would show that the log loss gains, None if these do or none would.
     """
 
