@@ -87,11 +87,12 @@ def notes_of(study: Study) -> list[tuple[str, str]]:
             "Intervals",
             f"In brackets: {100 * LEVEL:.0f} % percentile intervals of a cluster bootstrap over the "
             f"{clusters_in_words(study, study.total.n_questions)} ({study.n_draws:,} draws, seed "
-            f"{study.seed}). Votes on one {one} are not independent of each other, so {one}s are drawn, never "
-            f"votes. A share that is the same on every {one}, or that fewer than six {one}s are behind, has an "
-            f"interval that allows for {one}s not seen: of 0 and of 100 it is the exact binomial one over "
-            f"{one}s. Of what is no share there is none then. Below about 30 {one}s with several votes each "
-            "intervals are too narrow: those of 95 % held in 91 % of trials with 20, in 84 % with six."
+            f"{study.seed}). Votes on one {one} are not independent of each other, so {one}s are drawn, "
+            f"never votes. A share that is the same on every {one}, or that fewer than six {one}s are "
+            f"behind, has an interval that allows for {one}s not seen: of 0 and of 100 it is the exact "
+            f"binomial one over {one}s. Of what is no share there is none then. Below about 30 {one}s with "
+            "several votes each intervals are too narrow: those of 95 % held in 91 % of trials with 20, in "
+            "84 % with six."
             f"{without_texts}",
         ),
         (
