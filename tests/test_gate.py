@@ -157,6 +157,28 @@ def test_without_a_difference_it_rarely_fails_where_cases_come_in_clusters():
         assert (high < EVEN_RATE).mean() <= MAX_FALSE, n_clusters
 
 
+@pytest.mark.parametrize("n_clusters", [10, 20, 50])
+def test_the_interval_covers_the_truth_where_one_cluster_is_most_of_the_suite(n_clusters):
+    dice = np.random.default_rng(2)
+    counts = np.ones((3_000, n_clusters))
+    counts[:, 0] = 50
+    for rate in (0.1, 0.45, 0.8):
+        lean = dice.beta(rate, 1 - rate, counts.shape)  # a correlation of one half in a cluster
+        low, high = interval(dice.binomial(counts.astype(int), lean).astype(float), counts)
+        assert ((low <= rate) & (rate <= high)).mean() >= 0.935, rate
+        assert (high < rate).mean() <= MAX_FALSE, rate
+
+
+def test_equal_clusters_are_counted_as_they_are():
+    from scipy import stats
+
+    sums, counts = np.array([3.0, 0.0, 7.0, 2.0, 6.0]), np.full(5, 7.0)
+    rates = np.array([*(sums / 7), 1, 1, 0, 0])
+    low, high = interval(sums, counts)
+    assert (low + high) / 2 == pytest.approx(rates.mean())
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 8) * rates.std(ddof=1) / 3)
+
+
 def test_a_suite_of_200_that_wins_35_percent_fails():
     scores = suites(0.35, 200, 5_000)
     _, high = interval(scores, np.ones_like(scores))
