@@ -41,6 +41,8 @@ WHAT_FOR = (
 )
 BLUE, ORANGE = "#2f6f9f", "#c76b00"  # told apart by everybody, and by their place
 BARS = {"strict": "agreement, strict", "inconsistent": "inconsistent"}
+COUNTS = {"inconsistent": "pair"}
+"""What a figure counts, where that is not votes."""
 LANES = [lane for label in BARS.values() for lane in (label, f"{label}, interval")]
 """What a category's rows in the chart are: each bar, and under it, on no bar, the line of its interval."""
 
@@ -55,13 +57,14 @@ def page() -> None:
     by_kind = {kind: those for kind, those in kinds_of(votes).items() if those}
     studies = {kind: study_with(project, those) for kind, those in by_kind.items()}
     for kind, those in by_kind.items():
-        headline(kind, those, studies[kind])
+        headline(kind, those, studies[kind], project.verdicts)
         if st.button(f"Review the pairs of these votes ({kind})", key=f"see_{kind}", type="tertiary"):
             shell.open_pairs({vote.pair_id for vote in those}, f"pairs with votes that are {kind}")
     st.caption(
         "Strict: of votes that are no ties, both orders have to say what the vote says. Below each "
-        "figure its 95 % interval over questions. A vote is blind if its reviewer had not seen by then what "
-        "the judge says of the pair."
+        "figure its 95 % interval over questions, and how many votes or pairs it counts: votes without a "
+        "verdict are in none, ties in no share of agreement. A vote is blind if its reviewer had not seen by "
+        "then what the judge says of the pair."
     )
     if cut := sum(bool(cut_in_words(verdict)) for verdict in project.verdicts.values()):
         st.caption(
@@ -107,13 +110,24 @@ def interval(estimate: Estimate | None) -> str | None:
     return f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f} %"
 
 
-def headline(kind: str, votes: list[HumanVote], study: Study | None) -> None:
+def counted_over(name: str, estimate: Estimate | None) -> str | None:
+    """The interval of a figure and over how many votes it counts, or pairs; None where there is none."""
+    if estimate is None or estimate.value is None:
+        return None
+    of = f"of {shell.counted(estimate.n, COUNTS.get(name, 'vote'))}"
+    ends = interval(estimate)
+    return of if ends is None else f"{ends}, {of}"
+
+
+def headline(kind: str, votes: list[HumanVote], study: Study | None, verdicts: Mapping[str, Verdict]) -> None:
     n_pairs = len({vote.pair_id for vote in votes})
+    n_without = sum(vote.pair_id not in verdicts for vote in votes) if verdicts else 0
+    left_out = f"; {shell.counted(n_without, 'vote')} without a verdict" if n_without else ""
     with st.container(horizontal=True):
         st.metric(
             f"Votes, {kind}",
             f"{len(votes):,}",
-            shell.counted(n_pairs, "pair"),
+            f"{shell.counted(n_pairs, 'pair')}{left_out}",
             delta_color="off",
             delta_arrow="off",
         )
@@ -128,7 +142,7 @@ def headline(kind: str, votes: list[HumanVote], study: Study | None) -> None:
             st.metric(
                 label,
                 percent_of(figures.get(name)),  # one that a judge without probabilities does not have
-                interval(figures.get(name)),
+                counted_over(name, figures.get(name)),
                 delta_color="off",
                 delta_arrow="off",
             )
@@ -140,7 +154,6 @@ def by_category(study: Study, votes: list[HumanVote], verdicts: Mapping[str, Ver
         for name, label in BARS.items():
             one = figures[name]
             if one.value is not None:
-                n = study.by_category[category].n_votes
                 rows.append(
                     {
                         "category": category,
@@ -148,7 +161,7 @@ def by_category(study: Study, votes: list[HumanVote], verdicts: Mapping[str, Ver
                         "share": one.value,
                         "low": one.low,
                         "high": one.high,
-                        "votes": n,
+                        "of": shell.counted(one.n, COUNTS.get(name, "vote")),
                         "interval": f"{label}, interval",
                     }
                 )
@@ -173,7 +186,7 @@ def by_category(study: Study, votes: list[HumanVote], verdicts: Mapping[str, Ver
                 legend=alt.Legend(orient="top"),
             ),
             opacity=alt.condition(picked, alt.value(1.0), alt.value(0.5)),
-            tooltip=["category:N", "figure:N", alt.Tooltip("share:Q", format=".1%"), "votes:Q"],
+            tooltip=["category:N", "figure:N", alt.Tooltip("share:Q", format=".1%"), "of:N"],
         )
         .add_params(picked)
     )

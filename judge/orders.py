@@ -141,7 +141,7 @@ def ruled(verdict: Verdict, rule: Rule, judge: str) -> Verdict:
     """The verdict of the same readings under a rule, by the judge of this fingerprint.
 
     Whether the orders agree stays as it was. A tie of two equal answers stays one, and what could not be read
-    stays unread.
+    stays unread. Where both orders prefer one answer and the calibrated P(A) the other, it is undecided.
 
     Raises:
         InputError: the judge gives no probabilities.
@@ -156,12 +156,14 @@ def ruled(verdict: Verdict, rule: Rule, judge: str) -> Verdict:
         )
     how = rule.calibration
     p_a = verdict.p_a if how is None else logistic(how.slope * (odds[0] + odds[1]) / 2 + how.offset)
-    is_undecided = max(p_a, 1.0 - p_a) < rule.undecided_below
+    side = outcome_by_probability(p_a)
+    is_against = how is not None and verdict.outcome is not Outcome.TIE and verdict.outcome is not side
+    is_undecided = is_against or max(p_a, 1.0 - p_a) < rule.undecided_below
     return replace(
         verdict,
         outcome=Outcome.TIE if is_undecided else verdict.outcome,
         p_a=p_a,
-        outcome_by_mean=Outcome.TIE if is_undecided else outcome_by_probability(p_a),
+        outcome_by_mean=Outcome.TIE if is_undecided else side,
         judge=judge,
         is_undecided=is_undecided,
     )

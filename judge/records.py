@@ -366,7 +366,8 @@ class Verdict:
     side of 0.5 on which it lies. `judge` is the judge's fingerprint. `readings` is empty in the verdict of
     someone else's judge whose readings are not known.
 
-    `is_undecided` says that P was too close to one half for the judge's `Rule`: both outcomes are then TIE.
+    `is_undecided` says that P was too close to one half for the judge's `Rule`, or that its calibration has P
+    on the other side than both orders: both outcomes are then TIE.
     Of a calibrated judge `p_a` is the calibrated one, while the readings stay as they were made.
     """
 

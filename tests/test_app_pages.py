@@ -423,6 +423,20 @@ def test_agreement_shows_blind_votes_and_those_after_the_judge_apart(open_app, r
     assert found == {"Votes, blind": "3", "Votes, judge seen": "2"}
 
 
+def test_agreement_says_how_many_votes_count_and_how_many_have_no_verdict(open_app, root):
+    write_verdicts(root / "verdicts.jsonl", read_verdicts(root / "verdicts.jsonl")[1:])
+    for name in ("ada", "bob"):
+        for pair in PAIRS:
+            vote_elsewhere(root, pair, name)
+    session = open_app()
+    open_page(session, "Agreement")
+    found = {one.label: one.delta for one in session.metric}
+    n = len(PAIRS)
+    assert found["Votes, blind"] == f"{n} pairs; 2 votes without a verdict"
+    assert found["Agreement, strict"].endswith(f"of {2 * (n - 1)} votes")
+    assert found["Inconsistent"].endswith(f"of {n - 1} pairs")
+
+
 def test_agreement_with_a_judge_without_probabilities_has_no_figure_by_mean(open_app, root):
     def bare(verdict):
         readings = {order: replace(one, probabilities=None) for order, one in verdict.readings.items()}

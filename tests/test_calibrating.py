@@ -33,6 +33,7 @@ from judge.records import (
     Order,
     Outcome,
     Rule,
+    Share,
     Status,
     Unparsed,
     has_rule,
@@ -113,6 +114,18 @@ def test_what_is_too_close_to_call_is_a_tie_that_says_so():
     assert (close.outcome, close.outcome_by_mean, close.is_undecided) == (Outcome.TIE, Outcome.TIE, True)
     assert (close.status, close.p_a) == (Status.CONSISTENT, pytest.approx(0.65))
     assert (clear.outcome, clear.outcome_by_mean, clear.is_undecided) == (Outcome.B, Outcome.B, False)
+
+
+def test_a_calibrated_probability_against_both_orders_is_undecided():
+    rule = Rule(Calibration(READER, 1.0, -1.5, 0.6), 0.6)
+    against, same = ruled(verdict_of(0.6, 0.6), rule, "j"), ruled(verdict_of(0.4, 0.4), rule, "j")
+    assert against.p_a == pytest.approx(0.25, abs=0.01)
+    assert (against.outcome, against.outcome_by_mean) == (Outcome.TIE, Outcome.TIE)
+    assert (against.status, against.is_undecided) == (Status.CONSISTENT, True)
+    assert (same.outcome, same.outcome_by_mean, same.is_undecided) == (Outcome.B, Outcome.B, False)
+    apart = ruled(verdict_of(0.7, 0.4), rule, "j")
+    assert (apart.outcome, apart.outcome_by_mean, apart.is_undecided) == (Outcome.TIE, Outcome.B, False)
+    assert verdict_from_cells(json.loads(json.dumps(verdict_to_json(against)))) == against
 
 
 def test_equal_answers_and_unread_ones_stay_as_they_are():
@@ -373,6 +386,20 @@ def test_a_bench_shows_a_calibrated_judge_before_and_after_and_asks_nothing_twic
     assert told.stderr.count("66 of 80 verdicts from the ledger") == 2
 
 
+def test_a_precision_is_told_by_the_side_of_p_and_by_the_outcome():
+    verdicts, votes = votes_for(100)
+    same = calibrate(verdicts, votes, precision=0.7)
+    assert same.strict == Share(74, 100)
+    assert "are right by the side of P(A), the mean of both orders\n" in format_fit(same)
+    assert "By the outcome" not in format_fit(same)
+    # every second question in other words: the mean is as sure, and the orders disagree
+    apart = [verdict_of(0.9, 0.376, one.pair_id) if one.p_a > 0.5 else one for one in verdicts]
+    fit = calibrate(apart, votes, precision=0.7)
+    assert fit.strict.total == 50
+    assert fit.covered == Share(100, 100)
+    assert "By the outcome, on which both orders agree: 50.0 % (50/100) are left, " in format_fit(fit)
+
+
 # --- reports and the gate
 
 
@@ -386,6 +413,21 @@ def test_a_report_counts_the_undecided_apart():
     assert [verdict_in_words(ReportRow(one)) for one in verdicts] == ["A", "undecided", "undecided", "B"]
     assert ("undecided", "undecided", 2) in parts_of(report.total)
     assert "Undecided" not in {one.label for one in findings_of(summarize([verdict_of(0.6, 0.6)]))}
+
+
+def test_a_report_counts_no_pair_twice_and_undecided_is_not_right():
+    rule, name = Rule(None, 0.7), "a+none/direct+abstaining@scripted#0123456789abcdef"
+    pairs = [replace(pair, metadata={"gold": "tie"}) for pair in FOUR_PAIRS]
+    # sure, inconsistent and undecided, consistent and undecided, inconsistent alone
+    made = zip(pairs, ((0.9, 0.9), (0.6, 0.4), (0.6, 0.6), (0.95, 0.49)), strict=True)
+    report = summarize([ruled(verdict_of(*ps, pair.id), rule, name) for pair, ps in made], pairs)
+    found = {one.label: one for one in findings_of(report)}
+    assert found["Who wins"].meaning.endswith(
+        "the 2 inconsistent and 1 consistent but undecided count as ties"
+    )
+    assert found["Who wins"].value == "A 1, B 0, tie 3"
+    assert found["Gold"].value == "0.0 % (0/4)"
+    assert "inconsistent, undecided or unparsed is wrong" in found["Gold"].meaning
 
 
 def suite(p_of_new: list[float], **settings) -> SuiteRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from dataclasses import replace
 
 import pytest
 from pairs import FOUR_PAIRS
@@ -12,7 +13,7 @@ from judge.errors import BackendError, InputError, MissingExtra
 from judge.frameworks import deepeval, hf_datasets, inspect_ai, lm_eval, promptfoo
 from judge.frameworks.judging import FrameworkJudge, pair_given, said_of, share_of_a, worth_of
 from judge.frameworks.trl import PairwiseJudge
-from judge.records import Message, Status
+from judge.records import Message, Outcome, Status
 
 LONGER = {"backend": "scripted:longer", "cache": False}
 FIRST = {"backend": "scripted:first", "cache": False}
@@ -63,6 +64,11 @@ def test_what_a_verdict_is_worth_and_how_it_is_said(a, b, options, worth, share,
     one = verdict(a, b, options)
     assert (worth_of(one), share_of_a(one)) == (worth, share)
     assert said_of(one, "new", "old").startswith(said)
+
+
+def test_an_undecided_verdict_is_said_to_be_undecided():
+    one = replace(verdict("longer", "short", LONGER), outcome=Outcome.TIE, is_undecided=True)
+    assert said_of(one, "new", "old").startswith("undecided: too close to call between new and old")
 
 
 def test_an_unreadable_verdict_is_worth_nothing_and_says_why():

@@ -81,6 +81,13 @@ def test_few_cases_are_too_few_and_it_says_how_many_would_do():
     assert enough.finding is GateFinding.WORSE
 
 
+def test_where_every_cluster_counts_once_it_says_how_many_cases_would_do_and_not_clusters():
+    apart = gate([0.0, 1.0, 0.0, 0.0], names(4), 0.0, is_by_cluster=True)
+    scores = [score for score in (0.0, 1.0, 0.0, 0.0) for _ in range(10)]
+    together = gate(scores, [f"question {i // 10}" for i in range(40)], 0.0, is_by_cluster=True)
+    assert together.n_needed == 10 * apart.n_needed
+
+
 def test_at_exactly_the_bound_no_number_of_cases_would_do():
     assert gate([0.0, 1.0] * 10, names(20), 0.0).n_needed is None
 
@@ -148,6 +155,28 @@ def test_without_a_difference_it_rarely_fails_where_cases_come_in_clusters():
         sums = dice.binomial(counts.astype(int), lean).astype(float)
         _, high = interval(sums, counts)
         assert (high < EVEN_RATE).mean() <= MAX_FALSE, n_clusters
+
+
+@pytest.mark.parametrize("n_clusters", [10, 20, 50])
+def test_the_interval_covers_the_truth_where_one_cluster_is_most_of_the_suite(n_clusters):
+    dice = np.random.default_rng(2)
+    counts = np.ones((3_000, n_clusters))
+    counts[:, 0] = 50
+    for rate in (0.1, 0.45, 0.8):
+        lean = dice.beta(rate, 1 - rate, counts.shape)  # a correlation of one half in a cluster
+        low, high = interval(dice.binomial(counts.astype(int), lean).astype(float), counts)
+        assert ((low <= rate) & (rate <= high)).mean() >= 0.935, rate
+        assert (high < rate).mean() <= MAX_FALSE, rate
+
+
+def test_equal_clusters_are_counted_as_they_are():
+    from scipy import stats
+
+    sums, counts = np.array([3.0, 0.0, 7.0, 2.0, 6.0]), np.full(5, 7.0)
+    rates = np.array([*(sums / 7), 1, 1, 0, 0])
+    low, high = interval(sums, counts)
+    assert (low + high) / 2 == pytest.approx(rates.mean())
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 8) * rates.std(ddof=1) / 3)
 
 
 def test_a_suite_of_200_that_wins_35_percent_fails():

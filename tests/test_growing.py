@@ -18,7 +18,7 @@ def a_run(collected: list[str], gate: str = "not-worse:0.05", policy: str = "tie
 
 
 def record(score: float | None, cluster: str, status: str = "consistent") -> dict:
-    return {"score": score, "cluster": cluster, "verdict": {"status": status}}
+    return {"score": score, "cluster": cluster, "verdict": {"status": status}, "unchanged": False}
 
 
 def names(n: int) -> list[str]:

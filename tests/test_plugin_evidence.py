@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plugin import WAYS, lost, summary, won
+from plugin import WAYS, case, lost, summary, won
 
 from judge.errors import InputError
 from judge.plugin.gate import lack_of_evidence, least_share_of
@@ -54,6 +54,43 @@ def test_evidence_is_one_readable_case_and_the_share_that_is_set(counts, lack):
 )
 def test_what_was_skipped_is_told_beside_what_was_readable(counts, lack):
     assert lack_of_evidence(*counts) == lack
+
+
+FLIPS = "change when the answers swap places, so the judge has told none apart"
+
+
+@pytest.mark.parametrize(
+    ("readable", "n", "flipped", "unchanged", "lack"),
+    [
+        (4, 4, 4, 0, ""),
+        (5, 5, 5, 0, f"all 5 verdicts {FLIPS}"),
+        (5, 5, 4, 0, ""),
+        (5, 5, 5, 1, f"all 5 verdicts on changed answers {FLIPS}"),
+        (0, 3, 0, 97, "0 of 3 changed answers readable"),
+        (0, 0, 0, 3, ""),
+    ],
+)
+def test_unchanged_answers_and_flips_alone_are_no_evidence(readable, n, flipped, unchanged, lack):
+    assert lack_of_evidence(readable, n, 0.8, n_flipped=flipped, n_unchanged=unchanged) == lack
+
+
+@RUNS_PYTEST
+@WAYS
+@pytest.mark.parametrize(
+    ("judge", "why"),
+    [
+        ("scripted:first", f"all 20 verdicts on changed answers {FLIPS}"),
+        ("scripted:unreadable:1", "0 of 20 changed answers readable"),
+    ],
+)
+def test_unchanged_answers_do_not_pass_the_gate_for_the_others(project, judge, why):
+    same = [case(f"same-{i}", "so", "so") for i in range(100)]
+    project.write("judge_cases.jsonl", [*same, *won(20)])
+    result = project.run(GATE, judge=judge)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert f"cannot tell: {why}." in summary(result)
+    project.write("judge_cases.jsonl", same)
+    assert project.run(GATE, judge=judge).ret == pytest.ExitCode.OK
 
 
 @RUNS_PYTEST

@@ -50,11 +50,15 @@ def test_pairs_that_are_skipped_as_inconsistent_are_no_evidence(project):
     same = {"id": "same", "prompt": "Why?", "response_a": "so", "response_b": "so"}
     project.write("pairs.jsonl", [*pairs(9, 0), same])
     project.write("test_bot.py", marked('dataset="pairs.jsonl", min_win_rate=0.5'))
-    project.run(judge="scripted:first").assert_outcomes(passed=1)
+    flipped = project.run(judge="scripted:first")
+    flipped.assert_outcomes(failed=1)
+    lack = "often enough: all 9 verdicts on changed answers change when the answers swap places"
+    assert lack in flipped.stdout.str()
     skipped = project.run("--judge-inconsistent=skip", judge="scripted:first")
     skipped.assert_outcomes(failed=1)
-    lack = "1 of 10 readable (9 skipped as inconsistent), and at least 80 % must be"
-    assert lack in skipped.stdout.str()
+    assert "0 of 9 changed answers readable (9 skipped as inconsistent)" in skipped.stdout.str()
+    project.write("pairs.jsonl", [same])
+    project.run(judge="scripted:first").assert_outcomes(passed=1)
 
 
 @WAYS

@@ -121,6 +121,23 @@ def test_it_stops_when_all_neighbours_are_told_apart(outputs):
     assert board.asked.n_asked < 60
     assert winner_of(board) == "b is clearly the best."
     assert board.is_tied
+    assert max(one.win_rate.value for one in board.standings) < 1
+    assert "so that of a model that won everything is below 100 %" in " ".join(
+        format_ranking_text(board).split()
+    )
+
+
+def test_what_only_length_tells_apart_has_no_rate_without_length(outputs):
+    always = {"a": [10 + n for n in range(30)], "b": [200 + n for n in range(30)]}
+    with longer_judge(method="direct") as judge:
+        far = rank(write_outputs(outputs[0].parent / "far", always), judge)
+        mixed = rank(outputs, judge)
+    assert [one.length_controlled.value for one in far.standings] == [None, None]
+    assert far.length is None
+    assert "nothing tells what length gains" in " ".join(format_ranking_text(far).split())
+    known = {one.model: one.length_controlled.value is not None for one in mixed.standings}
+    assert known == {"high": False, "middle": True, "low": True}
+    assert mixed.length > 0
 
 
 def test_time_ends_it_between_chunks_and_what_was_judged_counts(outputs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 
@@ -11,6 +12,7 @@ from rankings import all_judged, contests_in, judged, verdicts_of
 
 from judge.ranking.choice import (
     as_table,
+    clear_at,
     doubtful_neighbours,
     doubts,
     next_answers,
@@ -182,6 +184,19 @@ def test_when_those_in_doubt_are_all_graded_the_others_follow():
     is_graded[2, 40:] = False
     model, prompt = next_answers(is_graded, 4, fit, range(50))
     assert (model.tolist(), prompt.tolist()) == ([2] * 4, [40, 41, 42, 43])
+
+
+def test_few_prompts_tell_less_apart():
+    assert [round(clear_at(n), 2) for n in (2, 5, 12, 100, 100_000)] == [68.28, 4.7, 3.15, 2.65, 2.6]
+    assert clear_at(1) == math.inf
+    generator = np.random.default_rng(8)
+    n_clear = 0
+    for _ in range(150):  # six equal models, answers of random worth to four prompts
+        worths = generator.normal(size=(6, 4))
+        first, second = matches(6)
+        fit = fitted(all_judged(np.sign(worths[first] - worths[second]).astype(np.int8), 6))
+        n_clear += (~doubts(fit)).sum()
+    assert n_clear / (150 * 15) < 0.02
 
 
 def test_a_table_of_matches_is_symmetric():

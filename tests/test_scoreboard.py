@@ -297,5 +297,12 @@ def test_the_notes_say_what_the_figures_stand_on():
     assert study_counts(STUDY) == "12 pairs, 24 votes (21 for a side, 3 ties) by 2 people, 6 questions"
     assert "3 pairs with a verdict left out" in notes["Data"]
     assert "6 questions (10,000 draws, seed 7)" in notes["Intervals"]
+    assert "--pairs" not in notes["Intervals"]
+    without = replace(STUDY, has_texts=False)
+    assert study_counts(without) == "12 pairs, 24 votes (21 for a side, 3 ties) by 2 people"
+    said = dict(notes_of(without))["Intervals"]
+    assert "over the 6 pairs (200 draws" in said
+    assert said.endswith("if some do, these intervals are too narrow. Give --pairs.")
+    assert "question" not in category_board(without, "strict").labels[-1].lower()
     assert "in one" in notes["Categories"]
     assert "Categories" not in dict(notes_of(replace(STUDY, by_category={})))

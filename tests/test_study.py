@@ -56,6 +56,14 @@ def test_judges_and_baselines_stand_on_the_same_pairs_in_all_and_by_category():
     assert study.people.figures["with_ties"].value == 1.0
 
 
+def test_a_category_called_all_takes_no_place_of_all_pairs_in_a_table():
+    pairs = [replace(pair, category={"x": "all"}.get(pair.category, pair.category)) for pair in PAIRS]
+    frame = study_of([judge_of("mixed", "AABBAAFF")], ALL_A, pairs).to_frame()
+    strict = frame[(frame["judge"] == "mixed") & (frame["metric"] == "strict")]
+    values = dict(zip(strict["category"], strict["value"], strict=True))
+    assert values == {"all": 0.5, "all (category)": 1.0, "y": 0.0}
+
+
 def test_a_contrast_is_the_first_less_the_second_and_counts_pairs_for_mcnemar():
     study = study_of([judge_of("mixed", "AABBAAFF"), judge_of("right", "A" * 8)], ALL_A, PAIRS)
     [contrast] = [one for one in study.contrasts if (one.one, one.other) == ("mixed", "right")]

@@ -97,6 +97,8 @@ def said_of(verdict: Verdict, a: str, b: str) -> str:
     probability = "" if verdict.p_a is None else f" (probability that {a} is better: {verdict.p_a:.2f})"
     if verdict.status is Status.INCONSISTENT:
         return f"a tie: each order of {a} and {b} says something else{probability}"
+    if verdict.is_undecided:
+        return f"undecided: too close to call between {a} and {b}{probability}"
     if verdict.outcome is Outcome.TIE:
         return f"a tie: {a} and {b} are equally good in both orders{probability}"
     return f"{a if verdict.outcome is Outcome.A else b} is better in both orders{probability}"

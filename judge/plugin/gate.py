@@ -35,6 +35,9 @@ ADDED = 2
 """This many wins and as many losses are added to what was seen (Agresti and Coull, 1998), so that a few cases
 that agree by chance never look certain."""
 
+FEWEST_FLIPS = 5
+"""From so many comparisons on, inconsistent verdicts alone are no evidence."""
+
 MAX_NEEDED = 100_000
 GRID = 401
 FORM = "not-worse:MARGIN, with a margin from 0 to 0.5 (not-worse:0.05)"
@@ -99,19 +102,31 @@ def least_share_of(text: str) -> float:
     return share
 
 
-def lack_of_evidence(n_readable: int, n: int, least: float, n_skipped: int = 0) -> str:
-    """Why so many readable comparisons decide nothing; "" where they may. One at least is always needed.
+def lack_of_evidence(
+    n_readable: int, n: int, least: float, n_skipped: int = 0, *, n_flipped: int = 0, n_unchanged: int = 0
+) -> str:
+    """Why so many readable comparisons decide nothing; "" where they may.
+
+    One at least is needed, and not only some that change with the order; a suite in which no answer changed
+    needs none.
 
     Args:
+        n_readable, n: of the answers that changed. Of the others no judge was asked.
         n_skipped: of those that are not among `n_readable`, how many were skipped as inconsistent.
+        n_flipped: of those among `n_readable`, how many are inconsistent.
+        n_unchanged: answers that are the same as before.
     """
     if not n:
-        return "nothing was compared"
+        return "" if n_unchanged else "nothing was compared"
+    changed = " changed answers" if n_unchanged else ""
+    if n_readable >= FEWEST_FLIPS and n_flipped == n_readable:
+        what = f"verdicts{' on changed answers' if changed else ''}"
+        return f"all {n_flipped} {what} change when the answers swap places, so the judge has told none apart"
     skipped = f" ({n_skipped} skipped as inconsistent)" if n_skipped else ""
     if not n_readable:
-        return f"0 of {n} readable{skipped}"
+        return f"0 of {n}{changed} readable{skipped}"
     if n_readable / n < least:
-        return f"{n_readable} of {n} readable{skipped}, and at least {100 * least:g} % must be"
+        return f"{n_readable} of {n}{changed} readable{skipped}, and at least {100 * least:g} % must be"
     return ""
 
 
@@ -135,6 +150,7 @@ def gate(
         ValueError: there are no cases, or there are more or fewer clusters than scores.
     """
     sums, counts = by_cluster(scores, clusters)
+    size = float(counts.mean())
     if is_by_cluster:
         sums, counts = sums / counts, np.ones_like(counts)
     low, high = (float(end) for end in interval(sums, counts, level))
@@ -149,7 +165,7 @@ def gate(
         high,
         len(scores),
         len(sums),
-        n_needed(sums, counts, bound, level) if finding is GateFinding.UNCLEAR else None,
+        n_needed(sums, counts, bound, level, size) if finding is GateFinding.UNCLEAR else None,
         is_by_cluster,
     )
 
@@ -174,6 +190,11 @@ def by_cluster(scores: Sequence[float], clusters: Sequence[str]) -> tuple[Floats
 def interval(sums: Floats, counts: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     """The two-sided interval of a mean over clusters (Student's t on cluster residuals), within 0 and 1.
 
+    Its degrees of freedom are one less than the clusters, counted by Kish's effective number (1965,
+    (sum n)^2 / sum n^2): all of them where they are equally large, few where one is most of the suite. Of
+    20 clusters, one of 50 cases and 19 of one, intervals of 95 % held in 40 to 76 % of simulated suites by
+    the plain number of clusters, and hold in all; of 50 such in 73 to 79 %, and now in 96 to 97 %.
+
     Args:
         sums, counts: of the scores of each cluster, shape (..., clusters); leading axes are suites.
 
@@ -190,16 +211,19 @@ def interval(sums: Floats, counts: Floats, level: float = LEVEL) -> tuple[Floats
     mean = sums.sum(axis=-1) / total
     residuals = sums - mean[..., None] * counts
     error = np.sqrt(n / (n - 1) * (residuals**2).sum(axis=-1)) / total
-    reach = stats.t.ppf((1 + level) / 2, n - 1) * error
+    n_effective = total**2 / (counts**2).sum(axis=-1)
+    reach = stats.t.ppf((1 + level) / 2, n_effective - 1) * error
     return np.clip(mean - reach, 0, 1), np.clip(mean + reach, 0, 1)
 
 
-def n_needed(sums: Floats, counts: Floats, bound: float, level: float) -> int | None:
+def n_needed(sums: Floats, counts: Floats, bound: float, level: float, size: float) -> int | None:
     """About how many cases like these would settle the gate; None if too many would.
 
     More clusters are the same ones, each about as often; it is found as if more always settled more.
+
+    Args:
+        size: the mean number of cases of a cluster, also where every cluster counts once.
     """
-    size = float(counts.mean())
     low, high = len(sums), 2 * len(sums)
     while not is_settled(sums, counts, high, bound, level):
         low, high = high, 2 * high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,7 @@ from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
 from judge.plugin.casefile import newer_first
 from judge.plugin.fixtures import SHARED, file_of, key_of_fixture, shared_one
-from judge.plugin.gate import lack_of_evidence, least_share_of
-from judge.plugin.run import Record, SuiteRun, is_skipped, lines_of, property_of, record_of
+from judge.plugin.run import RATED, Kind, Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
 
@@ -334,21 +334,19 @@ def judged_by_marker(run: SuiteRun, item: pytest.Item) -> list[Comparison]:
 def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     """Fails the test if the new answers of its marker's data set win too rarely, ties half.
 
-    It fails as well where too few pairs are readable to tell, as the gate does.
+    It fails as well where that cannot be told, by the gate's rule.
     """
     __tracebackhide__ = True
     marker = item.get_closest_marker("judge")
     assert marker is not None
     comparisons = judged_by_marker(run, item)
-    policy = run.settings.inconsistent
-    called = [one for one in comparisons if not one.verdict.is_undecided]
-    counted = [one for one in called if not is_skipped(one.verdict.status, policy)]
-    scores = [one.score for one in counted if one.score is not None]
+    kinds = [run.kind_of(record_of(one, cluster_of(one.pair))) for one in comparisons]
+    counted = zip(comparisons, kinds, strict=True)
+    scores = [one.score for one, kind in counted if kind in RATED and one.score is not None]
     least = marker.kwargs.get("min_win_rate", 0.5)
-    if comparisons and not called:
-        pytest.skip(f"all {len(comparisons)} pairs are undecided: too close to call")
-    n_skipped, least_share = len(called) - len(counted), least_share_of(run.settings.min_readable)
-    if lack := lack_of_evidence(len(scores), len(called), least_share, n_skipped):
+    if Kind.UNDECIDED in kinds and not set(kinds) - {Kind.UNDECIDED, Kind.UNCHANGED}:
+        pytest.skip(f"all {kinds.count(Kind.UNDECIDED)} pairs are undecided: too close to call")
+    if lack := run.lack_in(Counter(kinds)):
         pytest.fail(f"cannot tell whether the new answers win often enough: {lack}", pytrace=False)
     rate = sum(scores) / len(scores)
     if rate < least:

@@ -39,8 +39,6 @@ from judge.records import Criterion, Pair, Share, Status
 
 POLICIES = ("tie", "skip", "fail")
 Record = dict[str, Any]
-FEWEST_FLIPS = 5
-"""From so many comparisons on, inconsistent verdicts alone are no evidence for the gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +91,18 @@ class RunSettings:
 
 
 class Kind(StrEnum):
-    """What a comparison is to the gate; only those that count are in a rate."""
+    """What a comparison is to the gate; only those that are `RATED` are in a rate."""
 
     COUNTED = "counted"
+    FLIPPED = "flipped"
+    UNCHANGED = "unchanged"
     UNREADABLE = "unreadable"
     UNDECIDED = "undecided"
     SKIPPED = "skipped"
+
+
+RATED = (Kind.COUNTED, Kind.FLIPPED, Kind.UNCHANGED)
+"""Kinds that count in a rate. Of unchanged answers no judge was asked: they are ties, and no evidence."""
 
 
 @dataclass
@@ -255,19 +259,22 @@ class SuiteRun:
         """Why the gate cannot tell, in words; "" where it can, or is not asked."""
         if not self.is_gate_asked:
             return ""
-        n_called = self._n_of.total() - self.n_undecided
-        if self.n_undecided and not n_called:
-            return f"all {self.n_undecided} are undecided"
-        if self._n_of[Kind.COUNTED] >= FEWEST_FLIPS and self._are_all_inconsistent:
-            n = self._n_of[Kind.COUNTED]
-            return f"all {n} verdicts change when the answers swap places, so the judge has told none apart"
-        least = least_share_of(self.settings.min_readable)
-        return lack_of_evidence(self._n_of[Kind.COUNTED], n_called, least, self.n_skipped)
+        return self.lack_in(self._n_of)
 
-    @property
-    def _are_all_inconsistent(self) -> bool:
-        statuses = (record["verdict"]["status"] for record in self.counted)
-        return all(status == Status.INCONSISTENT for status in statuses)
+    def lack_in(self, n_of: Mapping[Kind, int]) -> str:
+        """Why comparisons, so many of each kind, decide nothing; "" where they may."""
+        n_readable = n_of[Kind.COUNTED] + n_of[Kind.FLIPPED]
+        n_called = n_readable + n_of[Kind.UNREADABLE] + n_of[Kind.SKIPPED]
+        if n_of[Kind.UNDECIDED] and not n_called:
+            return f"all {n_of[Kind.UNDECIDED]} are undecided"
+        return lack_of_evidence(
+            n_readable,
+            n_called,
+            least_share_of(self.settings.min_readable),
+            n_of[Kind.SKIPPED],
+            n_flipped=n_of[Kind.FLIPPED],
+            n_unchanged=n_of[Kind.UNCHANGED],
+        )
 
     @property
     def counted(self) -> list[Record]:
@@ -275,7 +282,7 @@ class SuiteRun:
         return self._counted_in(self.all_records)
 
     def _counted_in(self, records: Iterable[Record]) -> list[Record]:
-        return [record for record in records if self.kind_of(record) is Kind.COUNTED]
+        return [record for record in records if self.kind_of(record) in RATED]
 
     def _mixed(self, records: Iterable[Record]) -> list[Record]:
         """Those of a test that say something, cluster by cluster: a file of pairs has its topics as well."""
@@ -297,7 +304,12 @@ class SuiteRun:
             return Kind.UNDECIDED
         if is_skipped(record["verdict"]["status"], self.settings.inconsistent):
             return Kind.SKIPPED
-        return Kind.UNREADABLE if record["score"] is None else Kind.COUNTED
+        if record["score"] is None:
+            return Kind.UNREADABLE
+        if record["unchanged"]:
+            return Kind.UNCHANGED
+        is_flip = record["verdict"]["status"] == Status.INCONSISTENT
+        return Kind.FLIPPED if is_flip else Kind.COUNTED
 
     @property
     def is_failed(self) -> bool:
@@ -337,6 +349,7 @@ def record_of(comparison: Comparison, cluster: str) -> Record:
         "score": comparison.score,
         "cluster": cluster,
         "escalated": is_escalated(comparison.verdict),
+        "unchanged": comparison.verdict.is_identical,
         "made": comparison.made,
         "pair": pair_to_json(comparison.pair),
         "verdict": verdict_to_json(comparison.verdict),
@@ -370,15 +383,19 @@ def lines_of(run: SuiteRun) -> list[str]:
     counted, n = run.counted, len(records)
     statuses = [record["verdict"]["status"] for record in records]
     wins, losses = (sum(record["score"] == score for record in records) for score in (1.0, 0.0))
-    ties, flips = len(counted) - wins - losses, Share(statuses.count(Status.INCONSISTENT), n)
+    n_unread = statuses.count(Status.UNPARSED)
+    n_read = n - n_unread
+    ties, flips = len(counted) - wins - losses, Share(statuses.count(Status.INCONSISTENT), n_read)
     skipped = ", left out of every rate" if run.n_skipped else ""
     lines = [
         f"{n} comparisons: the new answer won {wins}, the approved one {losses}, {ties} ties",
         f"inconsistent: {flips}, counted as {run.settings.inconsistent}{skipped}",
     ]
     if run.n_undecided:
-        lines.append(f"undecided: {Share(run.n_undecided, n)}, too close to call, left out of every rate")
-    if n_unread := statuses.count(Status.UNPARSED):
+        lines.append(
+            f"undecided: {Share(run.n_undecided, n_read)}, too close to call, left out of every rate"
+        )
+    if n_unread:
         lines.append(f"unreadable: {Share(n_unread, n)}, left out of every rate")
     if run.settings.options.asked_by in (AUTO, DUAL[-1]):
         lines.append(escalated_line(records))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from judge.forms.form import counted
-from judge.io.wording import counts_in_words, name_of, percent
+from judge.io.wording import counts_in_words, name_of, percent, some_of
 from judge.metrics.bootstrap import LEVEL
-from judge.ranking.choice import CLEAR
 from judge.ranking.leaderboard import ALL, Leaderboard, Meeting, Standing
 from judge.records import Share
 from judge.study.cells import Cell, elo_cell, name_in_table, percent_cell, percent_figure
@@ -112,10 +111,14 @@ def category_board(board: Leaderboard) -> Board | None:
         f"{name_of(name)}: {counted(part.n_prompts, 'prompt')}, {counted(part.n_pairs, 'pair')} read"
         for name, part in board.by_category.items()
     )
+    tied = some_of([name for name, part in board.by_category.items() if part.is_tied])
+    made_up = (
+        f" A prompt on which all models tie was made up, see No finite score, in: {tied}." if tied else ""
+    )
     return Board(
         title="Win rates by category",
         caption=f"Percent [{LEVEL_IN_WORDS}], of the model's pairs that were read. {counts}. With few "
-        "prompts an interval tends to be too narrow: a hint where to look, no test.",
+        f"prompts an interval tends to be too narrow: a hint where to look, no test.{made_up}",
         corner="Model",
         labels=(ALL, *(name_in_table(name) for name in board.by_category)),
         lines=tuple(lines),
@@ -168,13 +171,15 @@ def definitions_of(board: Leaderboard) -> list[tuple[str, str]]:
         (
             "Win rate",
             "how often the model would beat the others, all met equally often, by its score. With all "
-            "pairs judged it is the share of them that it won, a tie half.",
+            "pairs judged it is the share of them that it won, a tie half"
+            + ("; here with one prompt more, see No finite score." if board.is_tied else "."),
         ),
         (
             "Length-controlled",
             "the same if all answers were equally long, as in AlpacaEval 2 (arXiv:2404.04475): a term for "
             "how much longer an answer is stands beside the scores, and is left out of the rate. One "
-            "coefficient for all models, no term for the instruction.",
+            "coefficient for all models, no term for the instruction. - where each other model's answers are "
+            "all longer than this one's, or all shorter: nothing tells then what is length and what is not.",
         ),
         (
             "If longer won",
@@ -205,7 +210,8 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
         ),
         (
             "Told apart",
-            f"Two models whose scores differ by more than {CLEAR} standard errors: looking again after each "
+            f"Two models whose scores differ by more than {board.clear:.1f} standard errors (Student's t, by "
+            "the number of prompts; 2.6 with many): looking again after each "
             "round, two equal ones pass for different in 5 % of rankings or fewer. With many models some "
             "pair of neighbours errs more often.",
         ),
@@ -217,13 +223,14 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
         ),
         ("Length", length_in_words(board)),
     ]
-    if board.is_tied:
+    if board.is_tied or any(part.is_tied for part in board.by_category.values()):
         notes.append(
             (
                 "No finite score",
                 "Some models won or lost everything against the rest, so the most likely scores are not "
                 "finite. One prompt more was made up on which all models tie: read these scores as at "
-                "least so far apart.",
+                "least so far apart. Win rates are by these scores, so that of a model that won everything "
+                "is below 100 %.",
             )
         )
     if board.n_unread:
@@ -239,6 +246,11 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
 
 
 def length_in_words(board: Leaderboard) -> str:
+    if board.length is None:
+        return (
+            "Of each two models one has the longer answer to every prompt, so nothing tells what length "
+            "gains from how good the models are."
+        )
     direction = "gains" if board.length >= 0 else "loses"
     return (
         f"A clearly longer answer {direction} {abs(board.length):.2f} in log-odds by its length alone, as "

@@ -2,7 +2,7 @@
 
     fitted -> doubts -> worth -> the next contests, or the next answers to grade -> judge -> fitted
 
-Neighbours in the ranking are told apart where they differ by more than `CLEAR` standard errors. While some
+Neighbours in the ranking are told apart where they differ by more than `clear_at` standard errors. While some
 are not, a contest is worth as much as it narrows the differences that are in doubt, each weighed by how
 likely it has the wrong sign: the rule of Chatbot Arena (Chiang et al., arXiv:2403.04132, section 5), which
 draws pairs of models by how much they narrow intervals, with doubt as the weight.
@@ -24,7 +24,8 @@ from judge.ranking.contests import Contests, incidence, matches
 from judge.ranking.strengths import Fit, clearness
 
 CLEAR = 2.6
-"""Standard errors. Looking again after each round at two equal models errs in 5 % of runs or fewer."""
+"""Standard errors, with many prompts. Looking again after each round at two equal models errs in 5 % of runs
+or fewer."""
 
 FIRST = 20
 """In the first round each model is in about so many contests, or has so many answers graded."""
@@ -43,9 +44,19 @@ def ranked(fit: Fit) -> list[int]:
     return sorted(range(fit.n_models), key=lambda model: (-round(float(fit.strengths[model]), 9), model))
 
 
+def clear_at(n_prompts: int) -> float:
+    """By how many standard errors two models have to differ to be told apart with so many prompts.
+
+    Student's t with as many degrees of freedom as prompts less one, at the level that `CLEAR` has with many.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    return float(stdtrit(n_prompts - 1, ndtr(CLEAR))) if n_prompts > 1 else math.inf
+
+
 def doubts(fit: Fit) -> Bools:
     """Whether the two models of each match are not told apart, shape (n_matches,)."""
-    found: Bools = np.abs(clearness(fit)) <= CLEAR
+    found: Bools = np.abs(clearness(fit)) <= clear_at(fit.n_prompts)
     return found
 
 

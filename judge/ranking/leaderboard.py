@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from judge.metrics.bootstrap import LEVEL, Estimate, Floats
-from judge.metrics.panel import UNREAD
+from judge.metrics.panel import UNREAD, Bools
 from judge.provenance import provenance
 from judge.ranking.answers import Answers
-from judge.ranking.choice import CLEAR, as_table, doubts, ranked
+from judge.ranking.choice import as_table, clear_at, doubts, ranked
 from judge.ranking.contests import Contests, incidence, matches, of_models
-from judge.ranking.strengths import Fit, clearness, fitted, strength_estimates, win_rate_estimates
+from judge.ranking.strengths import Fit, fitted, strength_estimates, win_rate_estimates
 from judge.records import NO_CATEGORY, Identity, Share
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Standing:
     Its rank lies between `best` and `worst`: one more than the models that are clearly stronger, and the
     number of models less those that are clearly weaker. `strength` is on the Elo scale, 0 the mean of all.
     `win_rate` is against all others, each met equally often, `length_controlled` the same if all answers were
-    equally long, `longer_wins` what a judge would say that always takes the longer answer, over all prompts.
+    equally long (not known where each other model's answers are all longer, or all shorter), `longer_wins`
+    what a judge would say that always takes the longer answer, over all prompts.
     `inconsistent` counts the model's pairs that were read. `n_characters` is the mean length of its answers.
     """
 
@@ -78,11 +79,12 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """The win rates of the models on the prompts of one category, by model."""
+    """The win rates of the models on the prompts of one category, by model; `is_tied` as of all prompts."""
 
     n_prompts: int
     n_pairs: int
     win_rates: Mapping[str, Estimate]
+    is_tied: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,10 @@ class Asked:
 class Leaderboard:
     """The ranking of models: `standings` from the best to the worst, `meetings` of every two of them.
 
-    `length` is the log-odds that a clearly longer answer gains by its length. `is_tied` says that strengths
-    would not be finite without a prompt that was made up, on which all models tie. `left_out` counts what of
-    the files was not used.
+    `clear` is by how many standard errors two models have to differ to be told apart. `length` is the
+    log-odds that a clearly longer answer gains by its length, None where that cannot be told. `is_tied` says
+    that strengths would not be finite without a prompt that was made up, on which all models tie. `left_out`
+    counts what of the files was not used.
     """
 
     standings: tuple[Standing, ...]
@@ -115,7 +118,8 @@ class Leaderboard:
     judge: Identity
     n_prompts: int
     n_unread: int
-    length: float
+    clear: float
+    length: float | None
     is_tied: bool
     data_hash: str
     seed: int
@@ -161,7 +165,7 @@ class Leaderboard:
             },
             "asked": {**asdict(self.asked), "reason": self.asked.reason.name.lower()},
             "n_unread": self.n_unread,
-            "intervals": {"level": LEVEL, "clusters": "prompts", "clear": CLEAR},
+            "intervals": {"level": LEVEL, "clusters": "prompts", "clear": self.clear},
             "length": self.length,
             "is_tied": self.is_tied,
             "models": [asdict(one) for one in self.standings],
@@ -175,16 +179,18 @@ def leaderboard_of(
 ) -> Leaderboard:
     """All figures of these contests."""
     fit = fitted(contests)
-    with_lengths = fitted(contests, how_much_longer(answers.lengths))
+    longer = how_much_longer(answers.lengths)
+    with_lengths, is_told = fitted(contests, longer), tells_length(contests, longer)
     return Leaderboard(
-        standings=standings_of(answers, contests, fit, with_lengths),
+        standings=standings_of(answers, contests, fit, with_lengths, is_told),
         meetings=meetings_of(answers.models, contests, fit),
         by_category=categories_of(answers, contests),
         asked=asked,
         judge=judge,
         n_prompts=answers.n_prompts,
         n_unread=int((contests.side == UNREAD).sum()),
-        length=with_lengths.length,
+        clear=clear_at(fit.n_prompts),
+        length=with_lengths.length if is_told.any() else None,
         is_tied=fit.is_tied,
         data_hash=answers.hash,
         seed=seed,
@@ -208,8 +214,24 @@ def how_much_longer(lengths: Floats) -> Floats:
     return found
 
 
-def standings_of(answers: Answers, contests: Contests, fit: Fit, with_lengths: Fit) -> tuple[Standing, ...]:
-    """One a model, the strongest first."""
+def tells_length(contests: Contests, longer: Floats) -> Bools:
+    """Whether each model can be told from the length of its answers, shape (n_models,).
+
+    That takes another model whose answers were not all longer, nor all shorter, of the contests that were
+    read: elsewhere the two are always the same question.
+    """
+    is_read = contests.is_read
+    n_longer, n_shorter = ((is_read & one).sum(axis=1) for one in (longer > 0, longer < 0))
+    n_read = is_read.sum(axis=1)
+    is_mixed = (np.maximum(n_longer, n_shorter) < n_read).astype(np.intp)
+    found: Bools = of_models(is_mixed, contests.n_models) > 0
+    return found
+
+
+def standings_of(
+    answers: Answers, contests: Contests, fit: Fit, with_lengths: Fit, is_told: Bools
+) -> tuple[Standing, ...]:
+    """One a model, the strongest first; `is_told` says whose win rates can be controlled for length."""
     n_models = len(answers.models)
     n_read = of_models(contests.is_read.sum(axis=1), n_models)
     n_flips = of_models((contests.is_inconsistent & contests.is_read).sum(axis=1), n_models)
@@ -229,7 +251,7 @@ def standings_of(answers: Answers, contests: Contests, fit: Fit, with_lengths: F
                 worst=n_models - sum(bool(clear[model, other]) for other in order[place + 1 :]),
                 strength=strengths[model],
                 win_rate=rates[model],
-                length_controlled=controlled[model],
+                length_controlled=controlled[model] if is_told[model] else Estimate(None, None, None, 0),
                 longer_wins=longer[model],
                 inconsistent=Share(int(n_flips[model]), int(n_read[model])),
                 n_won=int(won[model]),
@@ -267,7 +289,7 @@ def meetings_of(models: Sequence[str], contests: Contests, fit: Fit) -> tuple[Me
     """One a match, in the order of the matches."""
     first, second = matches(len(models))
     won, tied, lost, unread = ((contests.side == side).sum(axis=1).tolist() for side in (1, 0, -1, UNREAD))
-    is_clear = (np.abs(clearness(fit)) > CLEAR).tolist()
+    is_clear = (~doubts(fit)).tolist()
     return tuple(
         Meeting(models[i], models[j], won[at], tied[at], lost[at], unread[at], is_clear[at])
         for at, (i, j) in enumerate(zip(first, second, strict=True))
@@ -284,8 +306,7 @@ def categories_of(answers: Answers, contests: Contests) -> dict[str, Category]:
         is_in = np.array([one == name for one in names])
         part = contests.on(is_in)
         n_read = of_models(part.is_read.sum(axis=1), len(answers.models))
-        rates = win_rate_estimates(fitted(part), n_read)
-        found[name] = Category(
-            int(is_in.sum()), int(part.is_read.sum()), dict(zip(answers.models, rates, strict=True))
-        )
+        fit = fitted(part)
+        rates = dict(zip(answers.models, win_rate_estimates(fit, n_read), strict=True))
+        found[name] = Category(int(is_in.sum()), int(part.is_read.sum()), rates, fit.is_tied)
     return found

@@ -197,7 +197,8 @@ def win_rate_estimates(fit: Fit, n: Ints) -> list[Estimate]:
     """How often each model beats the others, all of them equally often, where answers are equally long.
 
     Without lengths and with every contest judged it is the share of its contests that a model won, a tie
-    half, as the most likely strengths expect as many wins as there were.
+    half, as the most likely strengths expect as many wins as there were; a prompt that was made up counts as
+    one more (`Fit.is_tied`).
     """
     p = logistic(fit.strengths[:, None] - fit.strengths)
     np.fill_diagonal(p, 0.0)

@@ -75,9 +75,9 @@ def undecided(report: Report) -> Finding | None:
 
 
 def who_wins(report: Report) -> Finding:
-    flipped, close = report.total.inconsistent, report.total.undecided
+    flipped, n_close = report.total.inconsistent, report.total.n_undecided_alone
     said = of_judged(report).removeprefix("; ") or f"of {flipped.total:,} judged"
-    and_close = f" and {close.count:,} undecided" if close.count else ""
+    and_close = f" and {n_close:,} consistent but undecided" if n_close else ""
     meaning = f"{said}; the {flipped.count:,} inconsistent{and_close} count as ties"
     return Finding("Who wins", wins_in_words(report.total.wins), meaning)
 
@@ -105,7 +105,9 @@ def deciding_criterion(report: Report) -> Finding | None:
 def gold(report: Report) -> Finding | None:
     if not report.total.gold_strict:
         return None
-    meaning = f"both orders match gold; inconsistent or unparsed is wrong{of_judged(report)}"
+    close = ", undecided" if has_rule(report.judge or "") else ""
+    wrong = f"inconsistent{close} or unparsed"
+    meaning = f"both orders match gold; {wrong} is wrong{of_judged(report)}"
     return Finding("Gold", percent(report.total.gold_strict, 1), meaning)
 
 

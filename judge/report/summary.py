@@ -101,8 +101,8 @@ class ReportRow:
 
     @property
     def is_right(self) -> bool:
-        """Whether both orders gave the gold label. An inconsistent pair is wrong even where gold is TIE."""
-        return self.status is Status.CONSISTENT and self.outcome is self.gold
+        """Whether both orders gave the gold label. Inconsistent and undecided pairs are wrong."""
+        return self.status is Status.CONSISTENT and not self.is_undecided and self.outcome is self.gold
 
     @property
     def is_undecided(self) -> bool:
@@ -126,7 +126,8 @@ class CategoryGroup:
     both orders chose the first response shown.
 
     `gold_strict` and `gold_by_mean` are shares of the pairs with a gold label; unparsed pairs are wrong in
-    both, inconsistent ones in the strict. None if there is no label, or no probability to take a mean of.
+    both, inconsistent and undecided ones in the strict. None if there is no label, or no probability to take
+    a mean of.
     """
 
     n_pairs: int

@@ -13,7 +13,7 @@ from judge.errors import InputError
 from judge.io.wording import some_of
 from judge.metrics.bootstrap import N_DRAWS, Estimate, Floats, Measure, Resampler, difference, estimate
 from judge.metrics.calibration import brier, ece
-from judge.metrics.panel import Panel, decided, in_order, panel_of, sides_of, with_judge
+from judge.metrics.panel import Ints, Panel, decided, in_order, panel_of, sides_of, with_judge
 from judge.metrics.recalibration import (
     N_FOLDS,
     PRIOR,
@@ -47,7 +47,9 @@ class Fit:
 
     `before` and `after` are the errors of P(A) as the judge gives it and as it is calibrated on other
     questions; `gain` is what is saved, paired. `n_ties` votes are ties, and no figure counts them. `covered`
-    and `right` are the votes that the band leaves, and the share of them that is right; None without a band.
+    and `right` are the votes that the band leaves, and the share of them that is right by the side of P(A),
+    the mean of both orders; None without a band. `strict` is the share right of the votes that the outcomes
+    of verdicts leave under it: these need both orders to say the same.
     `votes_needed` tells how many votes would show that the log loss gains, None if these do or none would.
     """
 
@@ -65,6 +67,7 @@ class Fit:
     precision: float | None
     covered: Share | None
     right: Estimate | None
+    strict: Share | None
     votes_needed: int | None
     data_hash: str
 
@@ -73,13 +76,14 @@ class Fit:
         from judge.io.calibrations import SCHEMA
 
         band = None
-        if self.covered is not None and self.right is not None:
+        if self.covered is not None and self.right is not None and self.strict is not None:
             below, covered = self.calibration.undecided_below, asdict(self.covered)
             band = {
                 "precision": self.precision,
                 "below": below,
                 "covered": covered,
                 "right": _json(self.right),
+                "strict": asdict(self.strict),
             }
         return {
             "schema": SCHEMA,
@@ -105,11 +109,15 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A judge's log-odds beside the votes that are no ties, and `p_a`, the P(A) that it gives for each."""
+    """A judge's log-odds beside the votes that are no ties.
+
+    `p_a` is the P(A) that it gives for each, and `strict` its outcome: 1 for A, -1 for B, 0 for none.
+    """
 
     panel: Panel
     odds: Odds
     p_a: Floats
+    strict: Ints
     n_ties: int
 
 
@@ -162,6 +170,7 @@ def calibrate(
         precision=precision,
         covered=None if band is None else Share(int(band.answered.sum()), odds.n),
         right=None if band is None else estimate(band.right, resampler),
+        strict=None if band is None else _strict_right(beside, anew, band),
         votes_needed=votes_needed(gain["log_loss"]),
         data_hash=_hash_of(beside.panel, verdicts),
     )
@@ -209,8 +218,18 @@ def _band_in_words(fit: Fit) -> list[str]:
         ends = f" ({100 * fit.right.low:.1f} to {100 * fit.right.high:.1f})"
     return [
         f"Undecided below {fit.calibration.undecided_below:.3f}: {fit.covered} of the votes are left, and "
-        f"{100 * fit.right.value:.1f} %{ends} of those are right"
+        f"{100 * fit.right.value:.1f} %{ends} of those are right by the side of P(A), the mean of both "
+        "orders",
+        *_strict_in_words(fit),
     ]
+
+
+def _strict_in_words(fit: Fit) -> list[str]:
+    """What a band comes to for the outcomes of verdicts, where that is anything else."""
+    if fit.strict is None or fit.covered is None or fit.strict.total == fit.covered.count:
+        return []
+    left = Share(fit.strict.total, fit.n_votes)
+    return [f"  By the outcome, on which both orders agree: {left} are left, {fit.strict} of those right"]
 
 
 def _with_interval(one: Estimate, digits: int) -> str:
@@ -264,7 +283,7 @@ def odds_beside(
     is_decided = decided(rows.voted)
     assert rows.p_a is not None  # as there are log-odds
     odds = odds_of(rows, in_ab, in_ba)
-    return Beside(panel, odds, rows.p_a[is_decided], int((~is_decided).sum()))
+    return Beside(panel, odds, rows.p_a[is_decided], rows.judged[is_decided], int((~is_decided).sum()))
 
 
 def _refuse_too_few(beside: Beside) -> None:
@@ -296,6 +315,13 @@ def _band(odds: Odds, p_a: Floats, precision: float) -> Band:
             "votes. Ask for less, or for more votes."
         )
     return band
+
+
+def _strict_right(beside: Beside, p_a: Floats, band: Band) -> Share:
+    """The share right of the votes on which the strict outcome is left by a band: `judge.orders.ruled`."""
+    is_left = band.answered & (beside.strict != 0) & (beside.strict == np.sign(p_a - 0.5))
+    is_right = (beside.strict == 1) == beside.odds.is_a
+    return Share(int((is_left & is_right).sum()), int(is_left.sum()))
 
 
 def _hash_of(panel: Panel, verdicts: Sequence[Verdict]) -> str:

@@ -37,11 +37,22 @@ def columns_of(study: Study, *groups: MetricGroup) -> list[Metric]:
 def study_counts(study: Study) -> str:
     """What every figure stands on."""
     total, people = study.total, study.people
+    questions = f", {clusters_in_words(study, total.n_questions)}" if study.has_texts else ""
     return (
         f"{counted(total.n_pairs, 'pair')}, {counted(total.n_votes, 'vote')} "
         f"({total.n_votes - people.n_ties:,} for a side, {counted(people.n_ties, 'tie')}) by "
-        f"{counted(people.n_voters, 'person', 'people')}, {counted(total.n_questions, 'question')}"
+        f"{counted(people.n_voters, 'person', 'people')}{questions}"
     )
+
+
+def cluster_of(study: Study) -> str:
+    """What intervals are drawn over: without texts nothing tells which pairs share a question."""
+    return "question" if study.has_texts else "pair"
+
+
+def clusters_in_words(study: Study, n: int) -> str:
+    """How many clusters, for example 80 questions."""
+    return counted(n, cluster_of(study))
 
 
 def counted(n: int, one: str, many: str = "") -> str:
@@ -58,6 +69,13 @@ def notes_of(study: Study) -> list[tuple[str, str]]:
         )
     if study.n_votes_left_out:
         data += f" {counted(study.n_votes_left_out, 'vote')} on other pairs left out."
+    one = cluster_of(study)
+    without_texts = (
+        ""
+        if study.has_texts
+        else " Without the pairs' texts nothing tells which pairs share a question: if some do, these "
+        "intervals are too narrow. Give --pairs."
+    )
     notes = [
         ("Data", data),
         (
@@ -68,11 +86,14 @@ def notes_of(study: Study) -> list[tuple[str, str]]:
         (
             "Intervals",
             f"In brackets: {100 * LEVEL:.0f} % percentile intervals of a cluster bootstrap over the "
-            f"{counted(study.total.n_questions, 'question')} ({study.n_draws:,} draws, seed {study.seed}). "
-            "Votes on one question are not independent of each other, so questions are drawn, never votes. A "
-            "share that is the same on every question, or that fewer than six questions are behind, has an "
-            "interval that allows for questions not seen: of 0 and of 100 it is the exact binomial one over "
-            "questions. Of what is no share there is none then.",
+            f"{clusters_in_words(study, study.total.n_questions)} ({study.n_draws:,} draws, seed "
+            f"{study.seed}). Votes on one {one} are not independent of each other, so {one}s are drawn, "
+            f"never votes. A share that is the same on every {one}, or that fewer than six {one}s are "
+            f"behind, has an interval that allows for {one}s not seen: of 0 and of 100 it is the exact "
+            f"binomial one over {one}s. Of what is no share there is none then. Below about 30 {one}s with "
+            "several votes each intervals are too narrow: those of 95 % held in 91 % of trials with 20, in "
+            "84 % with six."
+            f"{without_texts}",
         ),
         (
             "People",
@@ -87,8 +108,8 @@ def notes_of(study: Study) -> list[tuple[str, str]]:
         ),
         (
             "Differences",
-            "Paired: the same questions are drawn for both judges. Marked * where the interval excludes 0, "
-            "which takes six questions or more in which they differ; not corrected for how many differences "
+            f"Paired: the same {one}s are drawn for both judges. Marked * where the interval excludes 0, "
+            f"which takes six {one}s or more in which they differ; not corrected for how many differences "
             "there are. McNemar's exact test, over pairs with a "
             "majority for A or B, takes pairs with one question for independent and so is too sure: trust "
             "the interval.",
@@ -99,8 +120,8 @@ def notes_of(study: Study) -> list[tuple[str, str]]:
         notes.append(
             (
                 "Categories",
-                f"As few as {counted(fewest, 'question')} in one. With few questions these intervals tend to "
-                "be too narrow: a hint where to look, no test.",
+                f"As few as {clusters_in_words(study, fewest)} in one. With few {one}s these intervals tend "
+                "to be too narrow: a hint where to look, no test.",
             )
         )
     return notes

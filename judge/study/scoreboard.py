@@ -194,7 +194,7 @@ def category_board(study: Study, name: str) -> Board:
                 for one in figures
             ),
             Cell(f"{n:,}"),
-            Cell(f"{counts.n_questions:,}"),
+            *[Cell(f"{counts.n_questions:,}")] * study.has_texts,
         )
         return BoardRow(what, cells, style)
 
@@ -213,7 +213,7 @@ def category_board(study: Study, name: str) -> Board:
         title=f"{METRICS[name].label} by category",
         caption=f"{METRICS[name].meaning[0].upper()}{METRICS[name].meaning[1:]} {PERCENT}",
         corner="Category",
-        labels=(*names, "Pairs" if name == "inconsistent" else "Votes", "Questions"),
+        labels=(*names, "Pairs" if name == "inconsistent" else "Votes", *["Questions"] * study.has_texts),
         lines=tuple(lines),
     )
 

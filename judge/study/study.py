@@ -195,8 +195,9 @@ class Study:
         """A pandas DataFrame with one row per judge, metric and category; people appear as judges of each
         other.
 
-        Columns: judge, kind, metric, category ("all" for all pairs), value, low, high (the interval) and n,
-        what the figure counts over. Shares lie between 0 and 1; a value that does not exist is NaN.
+        Columns: judge, kind, metric, category ("all" for all pairs; one of that name is "all (category)"),
+        value, low, high (the interval) and n, what the figure counts over. Shares lie between 0 and 1; a
+        value that does not exist is NaN.
         """
         from pandas import DataFrame
 
@@ -207,11 +208,16 @@ class Study:
         rows = [
             (name, kind, metric, category, one.value, one.low, one.high, one.n)
             for name, kind, figures, by_category in everybody
-            for category, some in {ALL: figures, **by_category}.items()
+            for category, some in [(ALL, figures), *((label_of(c), part) for c, part in by_category.items())]
             for metric, one in some.items()
         ]
         frame = DataFrame(rows, columns=["judge", "kind", "metric", "category", "value", "low", "high", "n"])
         return frame.astype({"value": float, "low": float, "high": float})
+
+
+def label_of(category: str) -> str:
+    """What a category is called beside `ALL`."""
+    return f"{ALL} (category)" if category == ALL else category
 
 
 def study_as_json(study: Study) -> dict[str, Any]:
