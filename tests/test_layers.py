@@ -35,7 +35,8 @@ PAGES = "app/"  # run by Streamlit's server alone
 # The house, from the ground up: a room imports from the floors below it and from itself, in no circle.
 FLOORS = (
     ("judge/records.py", "judge/errors.py", "judge/progress.py", "judge/hardware.py", "judge/_version.py"),
-    ("judge/orders.py", "judge/io"),
+    ("judge/orders.py",),
+    ("judge/io",),
     ("judge/registry.py", "judge/prompts", "judge/drawing"),
     ("judge/models", "judge/metrics", "judge/forms"),
     ("judge/backends",),
