@@ -24,7 +24,7 @@ from distill.recipe import BY_ROWS, Recipe, file_at
 from distill.replying import ReplyTraining
 from distill.rows import WRONG, Row, drawn, read_rows, row_to_json
 from distill.said import N_COMPARED, Said, SaidReplies, SaidVerdicts, compared
-from distill.selection import Example, Part, part_by, targets
+from distill.selection import Example, Part, contents_of, part_by, targets
 from distill.selectionfile import example_to_json, read_selection
 from distill.stages import made_before
 from distill.student import Batch, Student, batch_of
@@ -42,6 +42,7 @@ from judge.methods.asking import letters_of
 from judge.methods.direct import render_direct
 from judge.methods.dual import render_dual
 from judge.methods.score import GRADES, render_score
+from judge.models.adapters import Adapter, starts_of
 from judge.progress import silent
 from judge.prompts.working import Weighed, Working
 from judge.records import Order, Outcome, Pair, Prompt, sha256_of_json
@@ -264,18 +265,20 @@ class ReplyLessons(Lessons):
 # --- where they come from --------------------------------------------------------------------------------
 
 
-def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
+def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None, start: Adapter | None = None) -> Lessons:
     """What the recipe's student learns from.
 
     Args:
         data: the folder of local copies of data sets; None is the hub. Votes and rows may lie in it.
+        start: the adapter that training goes on from. What it was trained on, or one that it went on from in
+            turn, is not looked at as held out.
 
     Raises:
         InputError: nothing is selected by this recipe, votes or rows cannot be read, or nothing is left.
     """
     if recipe.train.method in BY_ROWS:
-        return reply_lessons(recipe, data)
-    lessons = verdict_lessons(recipe, folder, data)
+        return reply_lessons(recipe, data, start)
+    lessons = verdict_lessons(recipe, folder, data, start)
     return with_workings(lessons, folder) if recipe.train.method == "dual" else lessons
 
 
@@ -320,11 +323,12 @@ def trial_lessons(recipe: Recipe, pairs: Sequence[Pair]) -> VerdictLessons:
     return DualLessons(recipe=recipe, source="", data={}, trained=shown, watched=[], workings=workings)
 
 
-def reply_lessons(recipe: Recipe, data: Path | None = None) -> ReplyLessons:
+def reply_lessons(recipe: Recipe, data: Path | None = None, start: Adapter | None = None) -> ReplyLessons:
     """The rows of the recipe's file, a share of their groups or prompts held out.
 
     Args:
         data: the folder of local copies, see `file_at`.
+        start: as for `lessons_of`.
 
     Raises:
         BadLines: lines of the file are no rows.
@@ -341,15 +345,24 @@ def reply_lessons(recipe: Recipe, data: Path | None = None) -> ReplyLessons:
     check_signs(recipe, rows, kept)
     if recipe.train.template:
         check_workings(path, rows, recipe.student_ties)
-    watched = drawn(held_out, recipe.train.watched, recipe.seed, lambda row: row)
+    before = learned_by(start)
+    unseen = [row for row in held_out if row.content_hash not in before]
+    watched = drawn(unseen, recipe.train.watched, recipe.seed, lambda row: row)
     found = {
         "rows": path,
         "train": [row.content_hash for row in kept],
-        "held_out": [row.content_hash for row in held_out],
+        "held_out": [row.content_hash for row in unseen],
         "watched": len(watched),
+        **learned_before(len(held_out) - len(unseen)),
     }
-    source = sha256_of_json([row_to_json(row) for row in rows])
-    return ReplyLessons(recipe=recipe, source=source, data=found, trained=kept, watched=watched)
+    return ReplyLessons(
+        recipe=recipe,
+        source=sha256_of_json([row_to_json(row) for row in rows]),
+        data=found,
+        warning=learned_warning(len(held_out) - len(unseen), len(unseen), "rows"),
+        trained=kept,
+        watched=watched,
+    )
 
 
 def check_signs(recipe: Recipe, rows: Sequence[Row], kept: Sequence[Row]) -> None:
@@ -369,8 +382,13 @@ def check_signs(recipe: Recipe, rows: Sequence[Row], kept: Sequence[Row]) -> Non
         )
 
 
-def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> VerdictLessons:
+def verdict_lessons(
+    recipe: Recipe, folder: RunFolder, data: Path | None, start: Adapter | None = None
+) -> VerdictLessons:
     """The examples that teach, with those made by construction among them, and those that are watched.
+
+    Args:
+        start: as for `lessons_of`.
 
     Raises:
         InputError: nothing is selected by this recipe, the votes cannot be read, or nothing is left.
@@ -394,28 +412,33 @@ def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> Ver
     by_grade, is_soft = settings.method == "score", settings.targets == "soft"
     taught, untaught = teachable(examples, recipe.student_ties, is_soft, by_grade)
     kept = [one for one in taught if one.part is Part.TRAIN]
+    held_out = [one for one in taught if one.part is Part.HELD_OUT]
+    before = learned_by(start)
+    unseen = [one for one in held_out if before.isdisjoint(contents_of(one.pair))]
     if not kept:
         why = f" ({counts_in_words(untaught)})" if untaught else ""
         raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
     contrast = contrast_examples(kept, settings.contrast, recipe.seed) if settings.contrast else []
     constraints = constraint_examples(kept, settings.constraints, recipe.seed) if settings.constraints else []
     made = made_examples(kept, settings.constructed, settings.answers, recipe.seed)
-    watched = [one for one in taught if one.part is Part.HELD_OUT][: settings.watched]
+    watched = unseen[: settings.watched]
     found = {
         "train": [one.pair.content_hash for one in kept],
-        "held_out": [one.pair.content_hash for one in taught if one.part is Part.HELD_OUT],
+        "held_out": [one.pair.content_hash for one in unseen],
         "watched": len(watched),
+        **learned_before(len(held_out) - len(unseen)),
         "untaught": dict(untaught),
         "contrast": dict(sorted(Counter(contrast_kind(one.pair) or "" for one in contrast).items())),
         "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
         "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
     }
     trained = [*kept, *contrast, *constraints, *made]
+    learned = learned_warning(len(held_out) - len(unseen), len(unseen), "pairs")
     return VerdictLessons(
         recipe=recipe,
         source=source,
         data=origin | found,
-        warning=warning,
+        warning=" ".join(filter(None, [warning, learned])),
         within=within,
         criteria=criteria,
         trained=trained,
@@ -448,6 +471,31 @@ def made_examples(
             "Leave it out, collect more pairs of one turn, or name the answers to these requests."
         )
     return made
+
+
+# --- what an earlier round learned -----------------------------------------------------------------------
+
+
+def learned_by(start: Adapter | None) -> frozenset[str]:
+    """The contents that an adapter, and those that it went on from in turn, were trained on."""
+    rounds = [] if start is None else [start.manifest, *starts_of(start.manifest)]
+    return frozenset(one for each in rounds for one in (each.get("data") or {}).get("train", ()))
+
+
+def learned_before(n_learned: int) -> dict[str, int]:
+    """What a manifest's data say of held-out pairs or rows that an earlier round learned; nothing of none."""
+    return {"learned_before": n_learned} if n_learned else {}
+
+
+def learned_warning(n_learned: int, n_left: int, what: str) -> str:
+    """One line where held-out pairs or rows, as `what` says, were learned by an earlier round, else none."""
+    if not n_learned:
+        return ""
+    none_left = "" if n_left else f" No other {what} are held out, so this training is not watched."
+    return (
+        f"LEARNED BEFORE: {n_learned} held-out {what} are left out, as an earlier round was trained on "
+        f"them.{none_left}"
+    )
 
 
 # --- what the student is asked ---------------------------------------------------------------------------

@@ -344,8 +344,13 @@ def surplus_of(examples: Sequence[Example]) -> set[str]:
 
 def unnamed_content(pair: Pair) -> str:
     """A hash of the content that is the same whichever response is called a."""
+    return sha256_of_json(sorted(contents_of(pair)))
+
+
+def contents_of(pair: Pair) -> tuple[str, str]:
+    """The hashes of the pair's content as it is and with its responses swapped."""
     renamed = replace(pair, conversation_a=pair.conversation_b, conversation_b=pair.conversation_a)
-    return sha256_of_json(sorted([pair.content_hash, renamed.content_hash]))
+    return pair.content_hash, renamed.content_hash
 
 
 def has_longer(pair: Pair) -> bool:

@@ -98,8 +98,8 @@ def run_train(
         ModelError: the base model cannot be a student, the adapter to start from does not fit it, or the new
             one does not answer as it was trained.
     """
-    lessons = lessons_of(recipe, folder, data)
     start = start_of(recipe)
+    lessons = lessons_of(recipe, folder, data, start)
     inputs: dict[str, Any] = {
         "recipe": settings_hash(recipe, "train"),
         "lessons": lessons.source,

@@ -28,7 +28,7 @@ from judge.errors import BackendError, BadLines, InputError, JudgeError
 from judge.io.pairs import write_pairs
 from judge.ledger import reading
 from judge.ledger.ledger import Ledger
-from judge.models.adapters import shipped_adapter
+from judge.models.adapters import Adapter, shipped_adapter
 from judge.options import judge_options
 from judge.progress import silent
 from judge.records import Identity, Status
@@ -257,6 +257,46 @@ def test_a_selection_that_travelled_alone_teaches(here):
     for name in ("select.json", "selection.jsonl.gz"):
         (other.path / name).write_bytes((RUN.path / name).read_bytes())
     assert lessons_of(recipe(), other, None).n_kept == 11
+
+
+def round_of(train, start_from=None):
+    """An adapter that learned pairs of these contents, and went on from that one."""
+    return Adapter(
+        "round", Path("runs/round"), "0" * 64, {"data": {"train": train}, "start_from": start_from}
+    )
+
+
+def test_held_out_pairs_that_an_earlier_round_learned_are_not_looked_at(here):
+    made = recipe(select={"held_out": 0.5})
+    run_collect(made, RUN, None)
+    run_select(made, RUN)
+    new = lessons_of(made, RUN, None)
+    assert "learned_before" not in new.data
+    assert new.warning == ""
+    held_out = [one.pair for one in new.watched]
+    assert len(held_out) > 2
+    first, second, *others = held_out
+    swapped = replace(second, conversation_a=second.conversation_b, conversation_b=second.conversation_a)
+    earliest = {"name": "earliest", "data": {"train": [first.content_hash]}, "start_from": None}
+    lessons = lessons_of(made, RUN, None, round_of([swapped.content_hash], earliest))
+    assert [one.pair for one in lessons.watched] == others
+    assert lessons.data["held_out"] == [pair.content_hash for pair in others]
+    assert (lessons.data["learned_before"], lessons.data["watched"]) == (2, len(others))
+    assert lessons.data["train"] == new.data["train"]
+    assert lessons.warning == (
+        "LEARNED BEFORE: 2 held-out pairs are left out, as an earlier round was trained on them."
+    )
+    none = lessons_of(made, RUN, None, round_of([pair.content_hash for pair in held_out]))
+    assert (none.watched, none.data["held_out"]) == ([], [])
+    assert none.warning.endswith(" No other pairs are held out, so this training is not watched.")
+
+
+def test_an_earlier_round_whose_pairs_nobody_knows_takes_none_away(here):
+    made = recipe(select={"held_out": 0.5})
+    run_collect(made, RUN, None)
+    run_select(made, RUN)
+    unknown = round_of([], {"name": "older", "hash": "0" * 64})
+    assert lessons_of(made, RUN, None, unknown).watched == lessons_of(made, RUN, None).watched
 
 
 def test_select_refuses_what_was_not_collected_by_this_recipe(here):

@@ -294,6 +294,17 @@ def test_training_may_go_on_from_an_adapter_and_says_from_which(here, tiny):
     assert second["metrics"]["before"] | {"step": 0} == first["metrics"]["after"] | {"step": 0}
 
 
+def test_a_further_round_does_not_watch_what_the_first_one_was_trained_on(here, tiny):
+    trained(recipe(tiny, select={"held_out": 0.0}))
+    other = RunFolder(Path("runs/second"))
+    second = trained(recipe(tiny, start_from=str(RUN.adapter)), other)
+    data = read_adapter(other.adapter).manifest["data"]
+    assert (data["held_out"], data["watched"]) == ([], 0)
+    assert data["learned_before"] == 14 - len(data["train"]) > 0
+    assert "LEARNED BEFORE" in second["warning"]
+    assert second["metrics"]["before"] is None
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
