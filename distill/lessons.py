@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.answers import with_answers
+from distill.clean import check_to_json, clean_by, held_out_texts
 from distill.constraints import asked_of, constraint_examples
 from distill.construct import constructed, constructed_kind, material_of
 from distill.contrast import contrast_examples, contrast_kind
@@ -24,14 +25,14 @@ from distill.recipe import BY_ROWS, Recipe, file_at
 from distill.replying import ReplyTraining
 from distill.rows import WRONG, Row, drawn, read_rows, row_to_json
 from distill.said import N_COMPARED, Said, SaidReplies, SaidVerdicts, compared
-from distill.selection import Example, Part, contents_of, part_by, targets
+from distill.selection import SURPLUS, Example, Part, contents_of, part_by, surplus_of, targets
 from distill.selectionfile import example_to_json, read_selection
 from distill.stages import made_before
 from distill.student import Batch, Student, batch_of
 from distill.traces import read_traces, shards_of
 from distill.train import Training, VerdictTraining
 from distill.votes import voted_examples
-from distill.workings import Workings, check_workings, dual_rows, thinned, workings_of
+from distill.workings import Workings, check_workings, dual_rows, texts_in, thinned, workings_of
 from distill.wrongtraining import NceTraining, UnlikelihoodTraining
 from judge.backends import Settings
 from judge.errors import InputError
@@ -291,7 +292,9 @@ def with_workings(lessons: VerdictLessons, folder: RunFolder) -> DualLessons:
     recipe, data = lessons.recipe, dict(lessons.data)
     traces = RunFolder(at_home(recipe.train.workings)).traces if recipe.train.workings else folder.traces
     workings, without = workings_of(lessons.trained, read_traces(traces), recipe.student_ties)
-    trained = [one for one in lessons.trained if one.pair.content_hash in workings]
+    found = [one for one in lessons.trained if one.pair.content_hash in workings]
+    trained, surplus = balanced(recipe, found)
+    without += surplus
     if not trained:
         raise InputError(
             f"{traces}: no working is left to learn ({counts_in_words(without)}). They are those of readings "
@@ -326,25 +329,30 @@ def trial_lessons(recipe: Recipe, pairs: Sequence[Pair]) -> VerdictLessons:
 def reply_lessons(recipe: Recipe, data: Path | None = None, start: Adapter | None = None) -> ReplyLessons:
     """The rows of the recipe's file, a share of their groups or prompts held out.
 
+    Rows that make a judge are clean: those that show a text of what judges are measured on are left out.
+
     Args:
         data: the folder of local copies, see `file_at`.
         start: as for `lessons_of`.
 
     Raises:
         BadLines: lines of the file are no rows.
-        InputError: the file cannot be read, no row is left to train on, or the method needs other signs.
+        InputError: the file or what to keep out cannot be read, no row is left to train on, or the method
+            needs other signs.
     """
     path = recipe.train.rows
-    rows = read_rows(file_at(path, data))
+    given = read_rows(file_at(path, data))
+    rows, told, unchecked = clean_rows(recipe, given, data) if recipe.train.template else (given, {}, "")
     parts: dict[Part, list[Row]] = {part: [] for part in Part}
     for row in rows:
         parts[part_by(row.held_out_by, recipe.select.held_out, recipe.seed)].append(row)
     kept, held_out = parts[Part.TRAIN], parts[Part.HELD_OUT]
     if not kept:
-        raise InputError(f"{path}: no row of {len(rows)} is left to train on. Give more, or hold out fewer.")
+        why = f" ({counts_in_words(told['contamination']['dropped'])})" if len(rows) < len(given) else ""
+        raise InputError(
+            f"{path}: no row of {len(given)} is left to train on{why}. Give more, or hold out fewer."
+        )
     check_signs(recipe, rows, kept)
-    if recipe.train.template:
-        check_workings(path, rows, recipe.student_ties)
     before = learned_by(start)
     unseen = [row for row in held_out if row.content_hash not in before]
     watched = drawn(unseen, recipe.train.watched, recipe.seed, lambda row: row)
@@ -354,15 +362,32 @@ def reply_lessons(recipe: Recipe, data: Path | None = None, start: Adapter | Non
         "held_out": [row.content_hash for row in unseen],
         "watched": len(watched),
         **learned_before(len(held_out) - len(unseen)),
+        **told,
     }
+    learned = learned_warning(len(held_out) - len(unseen), len(unseen), "rows")
     return ReplyLessons(
         recipe=recipe,
         source=sha256_of_json([row_to_json(row) for row in rows]),
         data=found,
-        warning=learned_warning(len(held_out) - len(unseen), len(unseen), "rows"),
+        warning=" ".join(filter(None, [unchecked, learned])),
         trained=kept,
         watched=watched,
     )
+
+
+def clean_rows(
+    recipe: Recipe, rows: Sequence[Row], data: Path | None
+) -> tuple[list[Row], dict[str, Any], str]:
+    """The rows of workings that show no text of what judges are measured on, what manifests say of that, and
+    a line on what it could not be told of, else "".
+
+    Raises:
+        InputError: rows are no workings, or what to keep out cannot be read.
+    """
+    check_workings(recipe.train.rows, rows, recipe.student_ties)
+    test_sets = held_out_texts(data, recipe.collect.pairs.unchecked)
+    kept, dropped = clean_by(rows, test_sets, texts_in)
+    return kept, {"contamination": check_to_json(test_sets, dropped)}, test_sets.warning
 
 
 def check_signs(recipe: Recipe, rows: Sequence[Row], kept: Sequence[Row]) -> None:
@@ -410,11 +435,14 @@ def verdict_lessons(
         warning, within = selected["warning"], selected.get("within")
         criteria = selected.get("criteria", ())
     by_grade, is_soft = settings.method == "score", settings.targets == "soft"
-    taught, untaught = teachable(examples, recipe.student_ties, is_soft, by_grade)
-    kept = [one for one in taught if one.part is Part.TRAIN]
-    held_out = [one for one in taught if one.part is Part.HELD_OUT]
     before = learned_by(start)
-    unseen = [one for one in held_out if before.isdisjoint(contents_of(one.pair))]
+    fresh = [one for one in examples if one.part is Part.TRAIN or before.isdisjoint(contents_of(one.pair))]
+    n_learned = len(examples) - len(fresh)
+    teaching, untaught = teachable(fresh, recipe.student_ties, is_soft, by_grade)
+    taught, surplus = balanced(recipe, teaching)
+    untaught += surplus
+    kept = [one for one in taught if one.part is Part.TRAIN]
+    unseen = [one for one in taught if one.part is Part.HELD_OUT]
     if not kept:
         why = f" ({counts_in_words(untaught)})" if untaught else ""
         raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
@@ -426,14 +454,14 @@ def verdict_lessons(
         "train": [one.pair.content_hash for one in kept],
         "held_out": [one.pair.content_hash for one in unseen],
         "watched": len(watched),
-        **learned_before(len(held_out) - len(unseen)),
+        **learned_before(n_learned),
         "untaught": dict(untaught),
         "contrast": dict(sorted(Counter(contrast_kind(one.pair) or "" for one in contrast).items())),
         "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
         "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
     }
     trained = [*kept, *contrast, *constraints, *made]
-    learned = learned_warning(len(held_out) - len(unseen), len(unseen), "pairs")
+    learned = learned_warning(n_learned, len(unseen), "pairs")
     return VerdictLessons(
         recipe=recipe,
         source=source,
@@ -444,6 +472,16 @@ def verdict_lessons(
         trained=trained,
         watched=watched,
     )
+
+
+def balanced(recipe: Recipe, examples: Sequence[Example]) -> tuple[list[Example], Counter[str]]:
+    """The examples that are left where the recipe balances lengths, and how many are left out for it.
+
+    Those that were selected are balanced; it is what was left out since that may tip the balance again.
+    """
+    surplus = surplus_of(examples) if recipe.select.balance_length else set()
+    kept = [one for one in examples if one.pair.id not in surplus]
+    return kept, Counter([SURPLUS] * len(surplus))
 
 
 def made_examples(
