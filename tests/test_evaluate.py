@@ -14,7 +14,7 @@ from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings
 from judge.methods.bsm import BranchSolveMerge
 from judge.methods.direct import Direct
-from judge.records import Judgment, Message, Order, Outcome, Pair, Status, Unparsed
+from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Status, Unparsed
 
 
 class Counting(ScriptedBackend):
@@ -111,6 +111,27 @@ def test_plans_are_written_for_the_batches_that_are_begun_alone():
     judge_until(pairs, BranchSolveMerge(few), over_after_batches(1))
     judge_until(pairs, BranchSolveMerge(all_of_them), over_after_batches(99))
     assert 0 < few.n_asked < all_of_them.n_asked
+
+
+def test_what_another_run_recorded_meanwhile_is_what_counts(ledger):
+    """Two runs of one judge at once, whose readings differ: both say what the ledger kept."""
+
+    class Beside(ScriptedBackend):
+        """Always the second; before it answers, another run has had all pairs answered by the first."""
+
+        def __init__(self):
+            super().__init__(lambda prompt, number: "[[B]]", "one")
+            self.others = []
+
+        def choose(self, prompts, choices):
+            first = ScriptedBackend(lambda prompt, number: "[[A]]", "one")
+            self.others = judge_pairs(FOUR_PAIRS, Direct(first), ledger)
+            return super().choose(prompts, choices)
+
+    beside = Beside()
+    found = judge_pairs(FOUR_PAIRS, Direct(beside), ledger)
+    assert found == beside.others
+    assert {reading.choice for one in found for reading in one.readings.values()} == {Choice.FIRST}
 
 
 def test_a_failure_is_not_kept(ledger):
