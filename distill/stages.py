@@ -74,7 +74,8 @@ def run_collect(
         round_pairs: so many pairs are a round at most; None is as many as the teacher reads at a time.
 
     Raises:
-        InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
+        InputError: the pairs cannot be read, none is clean, what to keep out cannot be read, or another stage
+            is at work in the folder.
         BackendError: the teacher failed. What it said until then is in the ledger.
     """
     source = clean_source(recipe, data)
@@ -82,6 +83,7 @@ def run_collect(
     options = recipe.collect.teacher.options()
     told = Told(progress)
     with (
+        folder.held(),
         opened_ledger(ledger_path or folder.ledger) as ledger,
         Judge.of(options, ledger=ledger, progress=told, method=method) as judge,
     ):
@@ -263,8 +265,8 @@ def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) ->
             selection that was made so also counts as one made without.
 
     Raises:
-        InputError: collect is not done, its traces have changed since, nothing is left to learn from, or
-            readings are to be kept that say nothing.
+        InputError: collect is not done, its traces have changed since, nothing is left to learn from, another
+            stage is at work in the folder, or readings are to be kept that say nothing.
     """
     if keep_dropped:
         check_traced(recipe)
@@ -277,32 +279,33 @@ def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) ->
     both = inputs | {"keep_dropped": True}
     if keep_dropped and written is not None:
         both["workings"] = [sha256_of(shard) for shard in shards_of(written)]
-    if folder.is_done("select", both) or (not keep_dropped and folder.is_done("select", inputs)):
-        return known(folder.manifest("select"))
-    folder.begin("select")
-    traces = read_traces(folder.traces)
-    selection = selected(recipe, traces)
-    if not selection.kept:
-        raise InputError(
-            f"{folder.path}: no pair of {len(traces)} is kept ({counts_in_words(selection.dropped)}). "
-            "Collect more pairs, or take another teacher or filter."
-        )
-    write_selection(folder.selection, selection)
-    found = {
-        "name": recipe.name,
-        "settings": recipe_to_json(recipe)["select"],
-        "report": report_of(selection, traces),
-        "warning": " ".join(filter(None, [collected["warning"], unread_warning(collected)])),
-        **provenance(),
-    }
-    found |= {name: collected[name] for name in ("criteria", "within") if name in collected}
-    if not keep_dropped:
-        return folder.finish("select", inputs, [folder.selection], found)
-    kept = kept_readings(recipe, traces, selection, None if written is None else read_traces(written))
-    write_readings(folder.right, kept.right)
-    write_readings(folder.wrong, kept.wrong)
-    found["readings"] = kept.counts
-    return folder.finish("select", both, [folder.selection, folder.right, folder.wrong], found)
+    with folder.held():
+        if folder.is_done("select", both) or (not keep_dropped and folder.is_done("select", inputs)):
+            return known(folder.manifest("select"))
+        folder.begin("select")
+        traces = read_traces(folder.traces)
+        selection = selected(recipe, traces)
+        if not selection.kept:
+            raise InputError(
+                f"{folder.path}: no pair of {len(traces)} is kept ({counts_in_words(selection.dropped)}). "
+                "Collect more pairs, or take another teacher or filter."
+            )
+        write_selection(folder.selection, selection)
+        found = {
+            "name": recipe.name,
+            "settings": recipe_to_json(recipe)["select"],
+            "report": report_of(selection, traces),
+            "warning": " ".join(filter(None, [collected["warning"], unread_warning(collected)])),
+            **provenance(),
+        }
+        found |= {name: collected[name] for name in ("criteria", "within") if name in collected}
+        if not keep_dropped:
+            return folder.finish("select", inputs, [folder.selection], found)
+        kept = kept_readings(recipe, traces, selection, None if written is None else read_traces(written))
+        write_readings(folder.right, kept.right)
+        write_readings(folder.wrong, kept.wrong)
+        found["readings"] = kept.counts
+        return folder.finish("select", both, [folder.selection, folder.right, folder.wrong], found)
 
 
 def unread_warning(collected: Manifest) -> str:

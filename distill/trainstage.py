@@ -93,8 +93,8 @@ def run_train(
             from it where the run's folder has none of its own; it is gone when training is done.
 
     Raises:
-        InputError: nothing is selected by this recipe, nothing is left to learn from, or the checkpoint is
-            another training's.
+        InputError: nothing is selected by this recipe, nothing is left to learn from, another stage is at
+            work in the folder, or the checkpoint is another training's.
         ModelError: the base model cannot be a student, the adapter to start from does not fit it, or the new
             one does not answer as it was trained.
     """
@@ -108,60 +108,61 @@ def run_train(
         "start_from": start.hash if start else "",
         **others_of(recipe),
     }
-    before = folder.manifest("train")
-    cut = {"within": known(before)["within"]["seconds"]} if is_enough(before, budget) else {}
-    if folder.is_done("train", inputs) or folder.is_done("train", inputs | cut):
-        return known(before)
-    folder.begin("train")
-    gc.collect()  # frees a teacher in this process before its student loads
-    clock = budget.clock if budget else time.perf_counter
-    began_s = clock()
-    training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress, clock)
-    n_steps, n_looks = len(training.steps), len(training.looks)
-    if budget is not None:
-        plan_training(training, lessons, folder, budget, clock() - began_s)
-    elif say is not None:
-        say_estimate(training, say)
-    small = None if checkpoint is None else SmallCheckpoint(checkpoint, sha256_of_json(inputs))
-    training.small = small
-    trained = training.run(progress)
-    metrics = metrics_of(trained, training)
-    within = dict(lessons.within or {})
-    if budget is not None:
-        within |= within_of(training, trained, n_steps, budget) | {"kept": lessons.n_kept}
-        if within["is_cut"] or len(training.looks) < n_looks:
-            inputs["within"] = budget.seconds
-    warning = warning_of(lessons.n_kept, within["epochs"]) if budget is not None else ""
-    student = training.student
-    written = folder.training / "adapter"
-    student.save(written, trained.weights)
-    write_manifest(
-        written,
-        manifest_of(recipe, lessons, start, student, metrics) | ({"within": within} if within else {}),
-    )
-    student.load(trained.weights)
-    said = lessons.said(training)
-    del training, student
-    gc.collect()  # frees the student's weights before the judge's load
-    difference = difference_of(said, written)
-    shutil.rmtree(folder.adapter, ignore_errors=True)
-    written.rename(folder.adapter)
-    write_curves(folder.curves, trained.history, recipe.adapter_name)
-    found = {
-        "name": recipe.adapter_name,
-        "metrics": metrics,
-        "loaded_difference": difference,
-        "warning": " ".join(filter(None, [lessons.warning, warning, chance_warning(metrics)])),
-        **provenance(),
-    }
-    if within:
-        found["within"] = within
-    written_files = [file for file in folder.adapter.rglob("*") if file.is_file()]
-    manifest = folder.finish("train", inputs, [*written_files, folder.curves], found)
-    shutil.rmtree(folder.training)
-    if small is not None and small.is_there:
-        small.path.unlink()
-    return manifest
+    with folder.held():
+        before = folder.manifest("train")
+        cut = {"within": known(before)["within"]["seconds"]} if is_enough(before, budget) else {}
+        if folder.is_done("train", inputs) or folder.is_done("train", inputs | cut):
+            return known(before)
+        folder.begin("train")
+        gc.collect()  # frees a teacher in this process before its student loads
+        clock = budget.clock if budget else time.perf_counter
+        began_s = clock()
+        training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress, clock)
+        n_steps, n_looks = len(training.steps), len(training.looks)
+        if budget is not None:
+            plan_training(training, lessons, folder, budget, clock() - began_s)
+        elif say is not None:
+            say_estimate(training, say)
+        small = None if checkpoint is None else SmallCheckpoint(checkpoint, sha256_of_json(inputs))
+        training.small = small
+        trained = training.run(progress)
+        metrics = metrics_of(trained, training)
+        within = dict(lessons.within or {})
+        if budget is not None:
+            within |= within_of(training, trained, n_steps, budget) | {"kept": lessons.n_kept}
+            if within["is_cut"] or len(training.looks) < n_looks:
+                inputs["within"] = budget.seconds
+        warning = warning_of(lessons.n_kept, within["epochs"]) if budget is not None else ""
+        student = training.student
+        written = folder.training / "adapter"
+        student.save(written, trained.weights)
+        write_manifest(
+            written,
+            manifest_of(recipe, lessons, start, student, metrics) | ({"within": within} if within else {}),
+        )
+        student.load(trained.weights)
+        said = lessons.said(training)
+        del training, student
+        gc.collect()  # frees the student's weights before the judge's load
+        difference = difference_of(said, written)
+        shutil.rmtree(folder.adapter, ignore_errors=True)
+        written.rename(folder.adapter)
+        write_curves(folder.curves, trained.history, recipe.adapter_name)
+        found = {
+            "name": recipe.adapter_name,
+            "metrics": metrics,
+            "loaded_difference": difference,
+            "warning": " ".join(filter(None, [lessons.warning, warning, chance_warning(metrics)])),
+            **provenance(),
+        }
+        if within:
+            found["within"] = within
+        written_files = [file for file in folder.adapter.rglob("*") if file.is_file()]
+        manifest = folder.finish("train", inputs, [*written_files, folder.curves], found)
+        shutil.rmtree(folder.training)
+        if small is not None and small.is_there:
+            small.path.unlink()
+        return manifest
 
 
 def manifest_of(

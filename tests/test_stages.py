@@ -112,6 +112,16 @@ def test_a_stage_that_is_done_is_not_done_again(here, monkeypatch):
     assert (run_collect(recipe(), RUN, None), run_select(recipe(), RUN)) == first
 
 
+def test_no_stage_begins_in_a_folder_in_which_another_one_is_at_work(here):
+    run_collect(recipe(), RUN, None)
+    words = r"^runs/trial: another stage is at work in this folder\. Wait until it is done, or name another"
+    with RUN.held():
+        for begin in (lambda: run_collect(recipe(), RUN, None), lambda: run_select(recipe(), RUN)):
+            with pytest.raises(InputError, match=words):
+                begin()
+    run_select(recipe(), RUN)
+
+
 @pytest.mark.parametrize("command", ["all", "train"])
 @pytest.mark.parametrize(
     ("train", "words"),

@@ -147,6 +147,8 @@ def test_a_short_training_says_nothing_first(here, tiny):
 
 def test_a_stage_that_is_done_is_not_done_again_and_other_settings_train_anew(here, tiny, monkeypatch):
     first = trained(recipe(tiny))
+    with RUN.held(), pytest.raises(InputError, match="another stage is at work in this folder"):
+        run_train(recipe(tiny, epochs=1), RUN, None)
     run = Training.run
     monkeypatch.setattr(Training, "run", None)
     assert run_train(recipe(tiny), RUN, None) == first
