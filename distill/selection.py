@@ -17,7 +17,7 @@ from distill.traces import (
     Trace,
     refuse_repeated,
 )
-from judge.datasets.dataset import prompt_of
+from judge.datasets.dataset import first_prompts_of
 from judge.errors import InputError
 from judge.io.rows import shown
 from judge.orders import logistic, outcome_by_probability, outcome_of
@@ -316,8 +316,12 @@ def scored_by_sample(steps: Iterable[Step]) -> list[list[Scored]]:
 
 
 def part_of(pair: Pair, held_out: float, seed: int) -> Part:
-    """The part that a pair is in. It depends on the seed and the prompt only, not on other pairs."""
-    return part_by(prompt_of(pair), held_out, seed)
+    """The part that a pair is in. It depends on the seed and the prompt only, not on other pairs.
+
+    One whose conversations begin with different questions is held out where either of them is.
+    """
+    parts = {part_by(question, held_out, seed) for question in first_prompts_of(pair)}
+    return Part.HELD_OUT if Part.HELD_OUT in parts else Part.TRAIN
 
 
 def part_by(question: str, held_out: float, seed: int) -> Part:
