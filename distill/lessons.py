@@ -27,7 +27,7 @@ from distill.rows import WRONG, Row, drawn, read_rows, row_to_json
 from distill.said import N_COMPARED, Said, SaidReplies, SaidVerdicts, compared
 from distill.selection import SURPLUS, Example, Part, contents_of, part_by, surplus_of, targets
 from distill.selectionfile import example_to_json, read_selection
-from distill.stages import made_before
+from distill.stages import check_traces, made_before
 from distill.student import Batch, Student, batch_of
 from distill.traces import read_traces, shards_of
 from distill.train import Training, VerdictTraining
@@ -287,10 +287,11 @@ def with_workings(lessons: VerdictLessons, folder: RunFolder) -> DualLessons:
     """The same lessons with the workings of the traces; examples without one are not trained on.
 
     Raises:
-        InputError: there are no traces, or none of them has a working to learn.
+        InputError: there are no traces or not all of them, or none of them has a working to learn.
     """
     recipe, data = lessons.recipe, dict(lessons.data)
-    traces = RunFolder(at_home(recipe.train.workings)).traces if recipe.train.workings else folder.traces
+    run = RunFolder(at_home(recipe.train.workings)) if recipe.train.workings else folder
+    unlisted, traces = check_traces(run), run.traces
     workings, without = workings_of(lessons.trained, read_traces(traces), recipe.student_ties)
     found = [one for one in lessons.trained if one.pair.content_hash in workings]
     trained, surplus = balanced(recipe, found)
@@ -307,7 +308,7 @@ def with_workings(lessons: VerdictLessons, folder: RunFolder) -> DualLessons:
         recipe=recipe,
         source=sha256_of_json([lessons.source, [sha256_of(shard) for shard in shards_of(traces)]]),
         data=data,
-        warning=lessons.warning,
+        warning=" ".join(filter(None, [lessons.warning, unlisted])),
         within=lessons.within,
         criteria=lessons.criteria,
         trained=trained,

@@ -63,6 +63,9 @@ from judge.prompts.working import PLAN
 from judge.provenance import provenance
 from judge.records import Pair, Share, sha256_of_json
 
+SHAPE = ("rank", "alpha", "layers", "modules")
+"""Settings that are those of the adapter that training goes on from, where it does."""
+
 LATEST = 0.1
 """The final loss is the mean over this last part of the steps."""
 
@@ -183,11 +186,19 @@ def manifest_of(
         **(student.parts if isinstance(student, NatStudent) else {}),
         "start_from": None if start is None else round_before(start),
         "data": lessons.data,
-        "settings": recipe_to_json(recipe),
+        "settings": settings_of(recipe, start),
         "seed": recipe.seed,
         "metrics": metrics,
         **provenance(),
     }
+
+
+def settings_of(recipe: Recipe, start: Adapter | None) -> dict[str, Any]:
+    """The recipe as plain values, without the shape of the LoRA where that is the one of its start."""
+    values = recipe_to_json(recipe)
+    if start is not None:
+        values["train"] = {name: one for name, one in values["train"].items() if name not in SHAPE}
+    return values
 
 
 def fast_and_slow(recipe: Recipe) -> dict[str, Any]:
@@ -383,6 +394,7 @@ def metrics_of(trained: Trained, training: Training[Any]) -> dict[str, Any]:
     """What the run measured of itself; a share is {"count": ..., "total": ...}, a loss is in nats."""
     history = trained.history
     best = history.best
+    rows = training.rows_of_an_epoch
     latest = history.steps[-max(1, round(LATEST * len(history.steps))) :]
     return {
         "n_steps": len(history.steps),
@@ -393,8 +405,8 @@ def metrics_of(trained: Trained, training: Training[Any]) -> dict[str, Any]:
         "letter_loss_least": training.least_letter_loss,
         "before": asdict(history.looks[0]) if best else None,
         "after": asdict(best) if best else None,
-        "n_rows": sum(len(batch.rows) for batch in training.used),
-        "n_trimmed": sum(row.is_trimmed for batch in training.used for row in batch.rows),
+        "n_rows": len(rows),
+        "n_trimmed": sum(row.is_trimmed for row in rows),
         "n_tokens": trained.n_tokens,
         "tokens_per_s": trained.n_tokens / trained.elapsed_s,
         "elapsed_s": trained.elapsed_s,

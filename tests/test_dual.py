@@ -41,7 +41,7 @@ from distill.rows import Row
 from distill.selection import SURPLUS, Example, Part, targets
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
-from distill.traces import Trace, read_traces
+from distill.traces import Trace, read_traces, shards_of
 from distill.trainstage import fast_and_slow, run_train
 from distill.workings import (
     NOT_READ,
@@ -907,11 +907,51 @@ def test_every_working_is_right_or_wrong_by_the_winners_of_the_teacher_who_names
         assert one["reply"].startswith("Plan\n1. ")
         assert one["reply"].endswith(f"[[{longer}]]")
     assert run_select(made, winners, keep_dropped=True) == manifest
+    assert run_select(made, winners) == manifest
     agreed = recipe(teacher={"method": "bsm"}, workings="runs/dual")
     run_collect(agreed, RunFolder(Path("runs/agreed")), None)
     other = run_select(agreed, RunFolder(Path("runs/agreed")), keep_dropped=True)
     assert other["readings"]["right"] == {KEPT: 20 - n_held_out}
     assert other["readings"]["wrong"] == {}
+
+
+def test_a_selection_that_is_made_anew_leaves_no_readings_of_the_one_before(here):
+    prepared(recipe())
+    made = recipe()
+    run_select(made, RUN, keep_dropped=True)
+    assert RUN.right.is_file()
+    assert RUN.wrong.is_file()
+    values = recipe_to_json(made)
+    values["select"]["held_out"] = 0.0
+    assert "readings" not in run_select(recipe_of(values, "dual.yaml"), RUN)
+    assert not RUN.right.exists()
+    assert not RUN.wrong.exists()
+
+
+def test_workings_of_which_a_shard_is_missing_or_changed_are_refused(here, monkeypatch):
+    write = stages.write_traces
+    monkeypatch.setattr(stages, "write_traces", lambda folder, traces: write(folder, traces, 1200))
+    run_collect(recipe(), RUN, None)
+    monkeypatch.setattr(stages, "write_traces", write)
+    *others, last = shards_of(RUN.traces)
+    assert others
+    made = recipe(teacher={"method": "bsm"}, workings="runs/dual")
+    winners = RunFolder(Path("runs/winners"))
+    whole = prepared(made, winners)
+    assert whole.warning == ""
+    kept = last.read_bytes()
+    words = r"^runs/dual/traces: its files are not as collect left them\. Run it again"
+    for change in (last.unlink, lambda: last.write_bytes(others[0].read_bytes())):
+        change()
+        with pytest.raises(InputError, match=words):
+            lessons_of(made, winners, None)
+        with pytest.raises(InputError, match=words):
+            run_select(made, winners, keep_dropped=True)
+    last.write_bytes(kept)
+    (RUN.path / "collect.json").unlink()
+    unlisted = lessons_of(made, winners, None)
+    assert unlisted.workings == whole.workings
+    assert unlisted.warning.startswith("NOT CHECKED whether all traces are there: runs/dual has no manifest")
 
 
 def test_workings_of_pairs_that_nobody_named_a_winner_of_are_left_out(here):
@@ -1122,6 +1162,7 @@ def test_a_killed_dual_training_sees_the_same_batches_and_ends_with_the_same_ada
     assert (values["templates"], values["letters"], values["targets"]) == (["dual"], "AB", "hard")
     assert values["dual"] == fast_and_slow(made)["dual"]
     assert json.loads(json.dumps(values["settings"]))["train"]["levels"] == [0.2] * 5
+    assert values["metrics"]["n_rows"] == 2 * len(values["data"]["train"])  # of one epoch of two
 
 
 @pytest.mark.slow

@@ -22,9 +22,11 @@ from distill.recorded import recorded_options
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
 from distill.traces import read_traces
+from judge import api
 from judge.backends.scripted import ScriptedBackend
 from judge.cli.main import app
 from judge.errors import BackendError, BadLines, InputError, JudgeError
+from judge.io.criteria import criteria_given
 from judge.io.pairs import write_pairs
 from judge.ledger import reading
 from judge.ledger.ledger import Ledger
@@ -326,6 +328,28 @@ def test_a_run_that_was_not_checked_says_so_in_both_manifests(here, monkeypatch)
     monkeypatch.setattr(stages, "held_out_texts", lambda folder, unchecked: unread)
     warnings = run_collect(recipe(), RUN, None)["warning"], run_select(recipe(), RUN)["warning"]
     assert all(warning.startswith("NOT CHECKED against MT-bench") for warning in warnings)
+
+
+def test_what_the_teacher_noticed_is_told_once_and_stays_in_the_manifests(here, monkeypatch):
+    news = ["one:8000 fails (no answer)."]
+
+    def told(backend):
+        return tuple(news)
+
+    monkeypatch.setattr(api, "news_of", told)
+    pairs = [replace(pair, criteria=criteria_given(["It is short."])) for pair in PAIRS]
+    write_pairs("pairs.jsonl", pairs)
+    collected = run_collect(recipe(character="longer"), RUN, None, round_pairs=5)
+    warning = collected["warning"]
+    assert warning == "one:8000 fails (no answer)."
+    news.clear()
+    assert run_collect(recipe(), RUN, None)["warning"] == warning  # nothing is read again
+    assert run_select(recipe(), RUN)["warning"] == warning
+    teacher = {"backend": "scripted:longer", "method": "cot"}
+    values = {"collect": {"pairs": {"source": "file", "path": "pairs.jsonl"}, "teacher": teacher}}
+    other = run_collect(recipe(**values), RunFolder(Path("runs/cot")), None, round_pairs=5)
+    assert other["warning"].startswith("11 of 11 pairs have criteria of their own, which method cot does not")
+    assert "noticed" not in other
 
 
 def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):

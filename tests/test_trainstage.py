@@ -293,6 +293,11 @@ def test_training_may_go_on_from_an_adapter_and_says_from_which(here, tiny):
     assert {name: before[name] for name in ("settings", "data", "start_from")} == {
         name: start.manifest[name] for name in ("settings", "data", "start_from")
     }
+    settings = read_adapter(other.adapter).manifest["settings"]
+    assert not {"rank", "alpha", "layers", "modules"} & settings["train"].keys()
+    assert start_of(recipe_of(settings, "again")).hash == start.hash
+    assert recipe_to_json(recipe_of(settings, "again"))["select"] == settings["select"]
+    assert {"rank", "alpha", "layers"} <= start.manifest["settings"]["train"].keys()
     assert second["metrics"]["before"] | {"step": 0} == first["metrics"]["after"] | {"step": 0}
 
 
