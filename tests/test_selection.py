@@ -323,10 +323,8 @@ def test_all_pairs_of_a_first_question_are_in_one_part_however_it_is_spaced():
 def test_a_pair_of_two_first_questions_is_held_out_where_either_of_them_is():
     found = []
     for n in range(40):
-        one, other = (
-            (Message("user", asked), Message("assistant", "x"))
-            for asked in (f"Question {n}?", f"Another {n}?")
-        )
+        questions = (f"Question {n}?", f"Another {n}?")
+        one, other = ((Message("user", asked), Message("assistant", "x")) for asked in questions)
         alone = {part_of(Pair("p", each, each), 0.3, 0) for each in (one, other)}
         expected = Part.HELD_OUT if Part.HELD_OUT in alone else Part.TRAIN
         assert part_of(Pair("p", one, other), 0.3, 0) is part_of(Pair("p", other, one), 0.3, 0) is expected
