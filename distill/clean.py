@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from judge.datasets import llmbar, mt_bench, oasst
 from judge.datasets.sources import published_rows
 from judge.errors import InputError, JudgeError
 from judge.io.usable import Unusable, usable
 from judge.records import Pair, sha256_of_json
+
+T = TypeVar("T")
 
 NOT_LETTERS = re.compile(r"[\W_]+")
 WAY_OUT = (
@@ -74,20 +76,27 @@ def clean(pairs: Iterable[Pair], held_out: HeldOut) -> tuple[list[Pair], Counter
 
     A pair with several reasons counts under the first: prompts before replies, then the data sets in order.
     """
+    return clean_by(pairs, held_out, lambda pair: {"prompt": prompts_of(pair), "reply": replies_of(pair)})
+
+
+def clean_by(
+    items: Iterable[T], held_out: HeldOut, texts_of: Callable[[T], Mapping[str, Iterable[str]]]
+) -> tuple[list[T], Counter[str]]:
+    """The same of whatever has texts; `texts_of` gives them by their kind, such as prompt."""
 
     @cache
     def set_with(text: str) -> str | None:
         key = normalised(text)
         return next((name for name, texts in held_out.texts.items() if key in texts), None)
 
-    def checked(pair: Pair) -> Pair:
-        for kind, texts in (("prompt", prompts_of(pair)), ("reply", replies_of(pair))):
+    def checked(item: T) -> T:
+        for kind, texts in texts_of(item).items():
             found = {set_with(text) for text in texts}
             if name := next((name for name in held_out.texts if name in found), None):
                 raise Unusable(f"{kind} in {name}")
-        return pair
+        return item
 
-    return usable(pairs, checked)
+    return usable(items, checked)
 
 
 def check_to_json(held_out: HeldOut, dropped: Mapping[str, int]) -> dict[str, Any]:

@@ -318,14 +318,14 @@ def _check_ahead(recipe: Recipe) -> None:
     """
     from distill.answers import read_answers
     from distill.folder import RunFolder
-    from distill.traces import shards_of
+    from distill.stages import check_traces
     from distill.trainstage import start_of
     from judge.io.files import at_home
 
     if recipe.train.answers:
         read_answers(at_home(recipe.train.answers))
     if recipe.train.workings:
-        shards_of(RunFolder(at_home(recipe.train.workings)).traces)
+        check_traces(RunFolder(at_home(recipe.train.workings)))
     start_of(recipe)
 
 

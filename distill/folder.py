@@ -8,6 +8,7 @@
                       curves.svg           its loss, and what it said of the held-out pairs
     rank.json         ranker/              what tells right readings from wrong ones
     ledger.sqlite                          every reading as it was made, so that nothing is judged twice
+    stage.lock                             held while a stage is at work, so that no other one is
 
 The JSON file of a stage is its manifest. It is written last: a stage without one is not done.
 """
@@ -15,7 +16,8 @@ The JSON file of a stage is its manifest. It is written last: a stage without on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +28,7 @@ from distill.recipe import Stage
 from judge.errors import InputError
 from judge.io.files import sha256_of
 from judge.io.shapes import Misshapen, Must, OpenShape, Sha256, shaped
-from judge.io.writing import write_whole
+from judge.io.writing import write_whole, writing
 from judge.provenance import as_json
 
 
@@ -163,6 +165,31 @@ class RunFolder:
         return all(
             file.is_file() and sha256_of(file) == manifest["files"][name] for name, file in files.items()
         )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Holds the folder while a stage is at work in it. The system frees it when its holder is killed.
+
+        Raises:
+            InputError: another stage is at work here, of this process or another one; or the folder cannot be
+                written.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / "stage.lock")
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise InputError(
+                    f"{self.path}: another stage is at work in this folder. Wait until it is done, or name "
+                    "another folder."
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def begin(self, stage: Stage) -> None:
         """Marks the stage as not done."""

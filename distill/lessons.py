@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.answers import with_answers
+from distill.clean import check_to_json, clean_by, held_out_texts
 from distill.constraints import asked_of, constraint_examples
 from distill.construct import constructed, constructed_kind, material_of
 from distill.contrast import contrast_examples, contrast_kind
@@ -24,14 +25,14 @@ from distill.recipe import BY_ROWS, Recipe, file_at
 from distill.replying import ReplyTraining
 from distill.rows import WRONG, Row, drawn, read_rows, row_to_json
 from distill.said import N_COMPARED, Said, SaidReplies, SaidVerdicts, compared
-from distill.selection import Example, Part, part_by, targets
+from distill.selection import SURPLUS, Example, Part, contents_of, part_by, surplus_of, targets
 from distill.selectionfile import example_to_json, read_selection
-from distill.stages import made_before
+from distill.stages import check_traces, made_before
 from distill.student import Batch, Student, batch_of
 from distill.traces import read_traces, shards_of
 from distill.train import Training, VerdictTraining
 from distill.votes import voted_examples
-from distill.workings import Workings, check_workings, dual_rows, thinned, workings_of
+from distill.workings import Workings, check_workings, dual_rows, texts_in, thinned, workings_of
 from distill.wrongtraining import NceTraining, UnlikelihoodTraining
 from judge.backends import Settings
 from judge.errors import InputError
@@ -42,6 +43,7 @@ from judge.methods.asking import letters_of
 from judge.methods.direct import render_direct
 from judge.methods.dual import render_dual
 from judge.methods.score import GRADES, render_score
+from judge.models.adapters import Adapter, starts_of
 from judge.progress import silent
 from judge.prompts.working import Weighed, Working
 from judge.records import Order, Outcome, Pair, Prompt, sha256_of_json
@@ -264,18 +266,20 @@ class ReplyLessons(Lessons):
 # --- where they come from --------------------------------------------------------------------------------
 
 
-def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None) -> Lessons:
+def lessons_of(recipe: Recipe, folder: RunFolder, data: Path | None, start: Adapter | None = None) -> Lessons:
     """What the recipe's student learns from.
 
     Args:
         data: the folder of local copies of data sets; None is the hub. Votes and rows may lie in it.
+        start: the adapter that training goes on from. What it was trained on, or one that it went on from in
+            turn, is not looked at as held out.
 
     Raises:
         InputError: nothing is selected by this recipe, votes or rows cannot be read, or nothing is left.
     """
     if recipe.train.method in BY_ROWS:
-        return reply_lessons(recipe, data)
-    lessons = verdict_lessons(recipe, folder, data)
+        return reply_lessons(recipe, data, start)
+    lessons = verdict_lessons(recipe, folder, data, start)
     return with_workings(lessons, folder) if recipe.train.method == "dual" else lessons
 
 
@@ -283,12 +287,15 @@ def with_workings(lessons: VerdictLessons, folder: RunFolder) -> DualLessons:
     """The same lessons with the workings of the traces; examples without one are not trained on.
 
     Raises:
-        InputError: there are no traces, or none of them has a working to learn.
+        InputError: there are no traces or not all of them, or none of them has a working to learn.
     """
     recipe, data = lessons.recipe, dict(lessons.data)
-    traces = RunFolder(at_home(recipe.train.workings)).traces if recipe.train.workings else folder.traces
+    run = RunFolder(at_home(recipe.train.workings)) if recipe.train.workings else folder
+    unlisted, traces = check_traces(run), run.traces
     workings, without = workings_of(lessons.trained, read_traces(traces), recipe.student_ties)
-    trained = [one for one in lessons.trained if one.pair.content_hash in workings]
+    found = [one for one in lessons.trained if one.pair.content_hash in workings]
+    trained, surplus = balanced(recipe, found)
+    without += surplus
     if not trained:
         raise InputError(
             f"{traces}: no working is left to learn ({counts_in_words(without)}). They are those of readings "
@@ -301,7 +308,7 @@ def with_workings(lessons: VerdictLessons, folder: RunFolder) -> DualLessons:
         recipe=recipe,
         source=sha256_of_json([lessons.source, [sha256_of(shard) for shard in shards_of(traces)]]),
         data=data,
-        warning=lessons.warning,
+        warning=" ".join(filter(None, [lessons.warning, unlisted])),
         within=lessons.within,
         criteria=lessons.criteria,
         trained=trained,
@@ -320,36 +327,68 @@ def trial_lessons(recipe: Recipe, pairs: Sequence[Pair]) -> VerdictLessons:
     return DualLessons(recipe=recipe, source="", data={}, trained=shown, watched=[], workings=workings)
 
 
-def reply_lessons(recipe: Recipe, data: Path | None = None) -> ReplyLessons:
+def reply_lessons(recipe: Recipe, data: Path | None = None, start: Adapter | None = None) -> ReplyLessons:
     """The rows of the recipe's file, a share of their groups or prompts held out.
+
+    Rows that make a judge are clean: those that show a text of what judges are measured on are left out.
 
     Args:
         data: the folder of local copies, see `file_at`.
+        start: as for `lessons_of`.
 
     Raises:
         BadLines: lines of the file are no rows.
-        InputError: the file cannot be read, no row is left to train on, or the method needs other signs.
+        InputError: the file or what to keep out cannot be read, no row is left to train on, or the method
+            needs other signs.
     """
     path = recipe.train.rows
-    rows = read_rows(file_at(path, data))
+    given = read_rows(file_at(path, data))
+    rows, told, unchecked = clean_rows(recipe, given, data) if recipe.train.template else (given, {}, "")
     parts: dict[Part, list[Row]] = {part: [] for part in Part}
     for row in rows:
         parts[part_by(row.held_out_by, recipe.select.held_out, recipe.seed)].append(row)
     kept, held_out = parts[Part.TRAIN], parts[Part.HELD_OUT]
     if not kept:
-        raise InputError(f"{path}: no row of {len(rows)} is left to train on. Give more, or hold out fewer.")
+        why = f" ({counts_in_words(told['contamination']['dropped'])})" if len(rows) < len(given) else ""
+        raise InputError(
+            f"{path}: no row of {len(given)} is left to train on{why}. Give more, or hold out fewer."
+        )
     check_signs(recipe, rows, kept)
-    if recipe.train.template:
-        check_workings(path, rows, recipe.student_ties)
-    watched = drawn(held_out, recipe.train.watched, recipe.seed, lambda row: row)
+    before = learned_by(start)
+    unseen = [row for row in held_out if row.content_hash not in before]
+    watched = drawn(unseen, recipe.train.watched, recipe.seed, lambda row: row)
     found = {
         "rows": path,
         "train": [row.content_hash for row in kept],
-        "held_out": [row.content_hash for row in held_out],
+        "held_out": [row.content_hash for row in unseen],
         "watched": len(watched),
+        **learned_before(len(held_out) - len(unseen)),
+        **told,
     }
-    source = sha256_of_json([row_to_json(row) for row in rows])
-    return ReplyLessons(recipe=recipe, source=source, data=found, trained=kept, watched=watched)
+    learned = learned_warning(len(held_out) - len(unseen), len(unseen), "rows")
+    return ReplyLessons(
+        recipe=recipe,
+        source=sha256_of_json([row_to_json(row) for row in rows]),
+        data=found,
+        warning=" ".join(filter(None, [unchecked, learned])),
+        trained=kept,
+        watched=watched,
+    )
+
+
+def clean_rows(
+    recipe: Recipe, rows: Sequence[Row], data: Path | None
+) -> tuple[list[Row], dict[str, Any], str]:
+    """The rows of workings that show no text of what judges are measured on, what manifests say of that, and
+    a line on what it could not be told of, else "".
+
+    Raises:
+        InputError: rows are no workings, or what to keep out cannot be read.
+    """
+    check_workings(recipe.train.rows, rows, recipe.student_ties)
+    test_sets = held_out_texts(data, recipe.collect.pairs.unchecked)
+    kept, dropped = clean_by(rows, test_sets, texts_in)
+    return kept, {"contamination": check_to_json(test_sets, dropped)}, test_sets.warning
 
 
 def check_signs(recipe: Recipe, rows: Sequence[Row], kept: Sequence[Row]) -> None:
@@ -369,8 +408,13 @@ def check_signs(recipe: Recipe, rows: Sequence[Row], kept: Sequence[Row]) -> Non
         )
 
 
-def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> VerdictLessons:
+def verdict_lessons(
+    recipe: Recipe, folder: RunFolder, data: Path | None, start: Adapter | None = None
+) -> VerdictLessons:
     """The examples that teach, with those made by construction among them, and those that are watched.
+
+    Args:
+        start: as for `lessons_of`.
 
     Raises:
         InputError: nothing is selected by this recipe, the votes cannot be read, or nothing is left.
@@ -392,35 +436,53 @@ def verdict_lessons(recipe: Recipe, folder: RunFolder, data: Path | None) -> Ver
         warning, within = selected["warning"], selected.get("within")
         criteria = selected.get("criteria", ())
     by_grade, is_soft = settings.method == "score", settings.targets == "soft"
-    taught, untaught = teachable(examples, recipe.student_ties, is_soft, by_grade)
+    before = learned_by(start)
+    fresh = [one for one in examples if one.part is Part.TRAIN or before.isdisjoint(contents_of(one.pair))]
+    n_learned = len(examples) - len(fresh)
+    teaching, untaught = teachable(fresh, recipe.student_ties, is_soft, by_grade)
+    taught, surplus = balanced(recipe, teaching)
+    untaught += surplus
     kept = [one for one in taught if one.part is Part.TRAIN]
+    unseen = [one for one in taught if one.part is Part.HELD_OUT]
     if not kept:
         why = f" ({counts_in_words(untaught)})" if untaught else ""
         raise InputError(f"{folder.path}: no pair is left to train on{why}. Collect more, or hold out fewer.")
     contrast = contrast_examples(kept, settings.contrast, recipe.seed) if settings.contrast else []
     constraints = constraint_examples(kept, settings.constraints, recipe.seed) if settings.constraints else []
     made = made_examples(kept, settings.constructed, settings.answers, recipe.seed)
-    watched = [one for one in taught if one.part is Part.HELD_OUT][: settings.watched]
+    watched = unseen[: settings.watched]
     found = {
         "train": [one.pair.content_hash for one in kept],
-        "held_out": [one.pair.content_hash for one in taught if one.part is Part.HELD_OUT],
+        "held_out": [one.pair.content_hash for one in unseen],
         "watched": len(watched),
+        **learned_before(n_learned),
         "untaught": dict(untaught),
         "contrast": dict(sorted(Counter(contrast_kind(one.pair) or "" for one in contrast).items())),
         "constraints": dict(sorted(Counter(asked_of(one.pair) or "" for one in constraints).items())),
         "constructed": dict(sorted(Counter(str(constructed_kind(one.pair)) for one in made).items())),
     }
     trained = [*kept, *contrast, *constraints, *made]
+    learned = learned_warning(n_learned, len(unseen), "pairs")
     return VerdictLessons(
         recipe=recipe,
         source=source,
         data=origin | found,
-        warning=warning,
+        warning=" ".join(filter(None, [warning, learned])),
         within=within,
         criteria=criteria,
         trained=trained,
         watched=watched,
     )
+
+
+def balanced(recipe: Recipe, examples: Sequence[Example]) -> tuple[list[Example], Counter[str]]:
+    """The examples that are left where the recipe balances lengths, and how many are left out for it.
+
+    Those that were selected are balanced; it is what was left out since that may tip the balance again.
+    """
+    surplus = surplus_of(examples) if recipe.select.balance_length else set()
+    kept = [one for one in examples if one.pair.id not in surplus]
+    return kept, Counter([SURPLUS] * len(surplus))
 
 
 def made_examples(
@@ -448,6 +510,31 @@ def made_examples(
             "Leave it out, collect more pairs of one turn, or name the answers to these requests."
         )
     return made
+
+
+# --- what an earlier round learned -----------------------------------------------------------------------
+
+
+def learned_by(start: Adapter | None) -> frozenset[str]:
+    """The contents that an adapter, and those that it went on from in turn, were trained on."""
+    rounds = [] if start is None else [start.manifest, *starts_of(start.manifest)]
+    return frozenset(one for each in rounds for one in (each.get("data") or {}).get("train", ()))
+
+
+def learned_before(n_learned: int) -> dict[str, int]:
+    """What a manifest's data say of held-out pairs or rows that an earlier round learned; nothing of none."""
+    return {"learned_before": n_learned} if n_learned else {}
+
+
+def learned_warning(n_learned: int, n_left: int, what: str) -> str:
+    """One line where held-out pairs or rows, as `what` says, were learned by an earlier round, else none."""
+    if not n_learned:
+        return ""
+    none_left = "" if n_left else f" No other {what} are held out, so this training is not watched."
+    return (
+        f"LEARNED BEFORE: {n_learned} held-out {what} are left out, as an earlier round was trained on "
+        f"them.{none_left}"
+    )
 
 
 # --- what the student is asked ---------------------------------------------------------------------------

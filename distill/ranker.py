@@ -205,36 +205,37 @@ def made_ranker(
         "rows": sha256_of_json([[row_to_json(row) for row in some] for some in (right, wrong)]),
         "base_model": basemodels.hash_of(recipe.student),
     }
-    if folder.is_done("rank", inputs):
-        return known(folder.manifest("rank"))
-    parts = parts_of(recipe, folder, right, wrong)
-    folder.begin("rank")
-    gc.collect()
-    training = training_of(recipe, folder, parts, sha256_of_json(inputs), progress)
-    if say is not None:
-        say_estimate(training, say)
-    trained = training.run(progress)
-    metrics = metrics_of(trained, training)
-    written = folder.ranking / "ranker"
-    training.student.save(written, trained.weights)
-    write_manifest(written, manifest_of(recipe, parts, training.student, metrics))
-    training.student.load(trained.weights)
-    said = said_of(training, parts[Part.TRAIN])
-    settings = Settings(
-        recipe.student,
-        max_prompt_tokens=recipe.train.max_prompt_tokens,
-        dtype=training.student.dtype,
-        device=training.student.device,
-    )
-    del training
-    gc.collect()  # frees the student's weights before the ranker's load
-    difference = difference_of(said, Ranker(str(written), settings))
-    shutil.rmtree(folder.ranker, ignore_errors=True)
-    written.rename(folder.ranker)
-    found = {"name": recipe.name, "metrics": metrics, "loaded_difference": difference, **provenance()}
-    manifest = folder.finish("rank", inputs, folder.ranker.iterdir(), found)
-    shutil.rmtree(folder.ranking)
-    return manifest
+    with folder.held():
+        if folder.is_done("rank", inputs):
+            return known(folder.manifest("rank"))
+        parts = parts_of(recipe, folder, right, wrong)
+        folder.begin("rank")
+        gc.collect()
+        training = training_of(recipe, folder, parts, sha256_of_json(inputs), progress)
+        if say is not None:
+            say_estimate(training, say)
+        trained = training.run(progress)
+        metrics = metrics_of(trained, training)
+        written = folder.ranking / "ranker"
+        training.student.save(written, trained.weights)
+        write_manifest(written, manifest_of(recipe, parts, training.student, metrics))
+        training.student.load(trained.weights)
+        said = said_of(training, parts[Part.TRAIN])
+        settings = Settings(
+            recipe.student,
+            max_prompt_tokens=recipe.train.max_prompt_tokens,
+            dtype=training.student.dtype,
+            device=training.student.device,
+        )
+        del training
+        gc.collect()  # frees the student's weights before the ranker's load
+        difference = difference_of(said, Ranker(str(written), settings))
+        shutil.rmtree(folder.ranker, ignore_errors=True)
+        written.rename(folder.ranker)
+        found = {"name": recipe.name, "metrics": metrics, "loaded_difference": difference, **provenance()}
+        manifest = folder.finish("rank", inputs, folder.ranker.iterdir(), found)
+        shutil.rmtree(folder.ranking)
+        return manifest
 
 
 Labelled = tuple[Row, bool]

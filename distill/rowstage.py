@@ -15,6 +15,7 @@ from distill.rows import Row, write_rows
 from distill.stages import Manifest
 from distill.trainstage import run_train
 from judge.backends import DEFAULT_BASE_MODEL
+from judge.datasets.dataset import data_folder
 from judge.progress import Progress, silent
 
 
@@ -27,6 +28,7 @@ def train_rows(
     name: str = "rows",
     seed: int = 0,
     held_out: float = 0.1,
+    unchecked: bool = False,
     progress: Progress = silent,
     say: Callable[[str], None] | None = None,
     **settings: Any,
@@ -39,12 +41,14 @@ def train_rows(
         folder: the run's folder, which keeps the rows too.
         method: reply, unlikelihood, nat (with `negative`) or nce (with `nat`).
         held_out: the share of the prompts that is looked at and not trained on; 0 looks at none.
+        unchecked: with `template`, whether to go on where what judges are measured on cannot be read.
         say: is told before the first step how long a longer training takes, and its memory.
         settings: any setting of a recipe's `train` block, such as epochs or learning_rate.
 
     Raises:
         BadLines: settings are wrong; the error has a line for each mistake.
-        InputError: no row is left to train on, or the folder cannot be written.
+        InputError: no row is left to train on, the folder cannot be written, or what judges are measured on
+            cannot be read.
         PromptTooLong: prompts are longer than `max_prompt_tokens`; the error names every one.
         ModelError: the base model cannot be a student, or the adapter does not answer as it was trained.
     """
@@ -52,5 +56,11 @@ def train_rows(
     run.path.mkdir(parents=True, exist_ok=True)
     write_rows(run.rows, rows)
     train = {"method": method, "rows": str(run.rows), "base_model": base_model, **settings}
-    values = {"name": name, "seed": seed, "select": {"held_out": held_out}, "train": train}
-    return run_train(recipe_of(values, "train_rows"), run, None, progress, say=say)
+    values = {
+        "name": name,
+        "seed": seed,
+        "collect": {"pairs": {"unchecked": unchecked}},
+        "select": {"held_out": held_out},
+        "train": train,
+    }
+    return run_train(recipe_of(values, "train_rows"), run, data_folder(), progress, say=say)

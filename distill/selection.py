@@ -17,7 +17,7 @@ from distill.traces import (
     Trace,
     refuse_repeated,
 )
-from judge.datasets.dataset import prompt_of
+from judge.datasets.dataset import first_prompts_of
 from judge.errors import InputError
 from judge.io.rows import shown
 from judge.orders import logistic, outcome_by_probability, outcome_of
@@ -316,8 +316,12 @@ def scored_by_sample(steps: Iterable[Step]) -> list[list[Scored]]:
 
 
 def part_of(pair: Pair, held_out: float, seed: int) -> Part:
-    """The part that a pair is in. It depends on the seed and the prompt only, not on other pairs."""
-    return part_by(prompt_of(pair), held_out, seed)
+    """The part that a pair is in. It depends on the seed and the prompt only, not on other pairs.
+
+    One whose conversations begin with different questions is held out where either of them is.
+    """
+    parts = {part_by(question, held_out, seed) for question in first_prompts_of(pair)}
+    return Part.HELD_OUT if Part.HELD_OUT in parts else Part.TRAIN
 
 
 def part_by(question: str, held_out: float, seed: int) -> Part:
@@ -344,8 +348,13 @@ def surplus_of(examples: Sequence[Example]) -> set[str]:
 
 def unnamed_content(pair: Pair) -> str:
     """A hash of the content that is the same whichever response is called a."""
+    return sha256_of_json(sorted(contents_of(pair)))
+
+
+def contents_of(pair: Pair) -> tuple[str, str]:
+    """The hashes of the pair's content as it is and with its responses swapped."""
     renamed = replace(pair, conversation_a=pair.conversation_b, conversation_b=pair.conversation_a)
-    return sha256_of_json(sorted([pair.content_hash, renamed.content_hash]))
+    return pair.content_hash, renamed.content_hash
 
 
 def has_longer(pair: Pair) -> bool:

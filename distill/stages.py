@@ -32,7 +32,7 @@ from distill.within import (
     planned,
     warning_of,
 )
-from judge.api import Judge, MethodMaker
+from judge.api import Judge, MethodMaker, unread_criteria
 from judge.errors import InputError
 from judge.evaluate import is_identical, size_of
 from judge.io.files import at_home, sha256_of
@@ -74,7 +74,8 @@ def run_collect(
         round_pairs: so many pairs are a round at most; None is as many as the teacher reads at a time.
 
     Raises:
-        InputError: the pairs cannot be read, none is clean, or what to keep out cannot be read.
+        InputError: the pairs cannot be read, none is clean, what to keep out cannot be read, or another stage
+            is at work in the folder.
         BackendError: the teacher failed. What it said until then is in the ledger.
     """
     source = clean_source(recipe, data)
@@ -82,6 +83,7 @@ def run_collect(
     options = recipe.collect.teacher.options()
     told = Told(progress)
     with (
+        folder.held(),
         opened_ledger(ledger_path or folder.ledger) as ledger,
         Judge.of(options, ledger=ledger, progress=told, method=method) as judge,
     ):
@@ -93,6 +95,7 @@ def run_collect(
         is_same = folder.is_done("collect", inputs_of(recipe, clean_pairs[:n_before], teacher.fingerprint))
         if is_same and (n_before == len(clean_pairs) or is_enough(before, budget)):
             return known(before)
+        heard = Heard(judge, list(known(before).get("noticed", ())) if is_same else [])
         told_of = {
             "left_out": dict(sorted(source.left_out.items())),
             "contamination": check_to_json(source.held_out, source.dropped),
@@ -100,14 +103,36 @@ def run_collect(
         }
 
         def keep(verdicts: Sequence[Verdict]) -> Manifest:
-            return _kept(recipe, folder, judge, clean_pairs, verdicts, told_of, budget)
+            return _kept(recipe, folder, heard, clean_pairs, verdicts, told_of, budget)
 
         if budget is None:
             n_read = n_before if is_same else 0
-            verdicts = read_all(judge, clean_pairs, told, n_read, round_pairs, keep)
+            verdicts = read_all(heard, clean_pairs, told, n_read, round_pairs, keep)
         else:
-            verdicts = _read_in_time(recipe, judge, ledger, clean_pairs, told, budget, trial)
+            verdicts = _read_in_time(recipe, heard, ledger, clean_pairs, told, budget, trial)
         return keep(verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A teacher that is read by, and what it noticed of its engine, each line once.
+
+    What it says of the pairs of a round is left out, as it is said of all pairs in the end.
+    """
+
+    teacher: Judge
+    noticed: list[str]
+
+    @property
+    def batch_characters(self) -> int:
+        return self.teacher.batch_characters
+
+    def judge(self, pairs: Sequence[Pair]) -> list[Verdict]:
+        verdicts = self.teacher.judge(pairs)
+        of_pairs = unread_criteria(pairs, self.teacher.identity.method)
+        if (notice := self.teacher.notice.removesuffix(of_pairs).strip()) and notice not in self.noticed:
+            self.noticed.append(notice)
+        return verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +173,7 @@ def clean_requests(recipe: Recipe, data: Path | None) -> list[str]:
 def _kept(
     recipe: Recipe,
     folder: RunFolder,
-    judge: Judge,
+    heard: Heard,
     pairs: Sequence[Pair],
     verdicts: Sequence[Verdict],
     told_of: Manifest,
@@ -159,7 +184,7 @@ def _kept(
     Args:
         told_of: what there is to say of the pairs.
     """
-    read = pairs[: len(verdicts)]
+    read, judge = pairs[: len(verdicts)], heard.teacher
     teacher = judge.identity  # a server may have taught what it refuses
     elapsed_s = judge.elapsed_s(read, verdicts)
     folder.begin("collect")  # until here a run that was cut is as good as it was
@@ -172,11 +197,16 @@ def _kept(
         "teacher": asdict(teacher),
         "n_pairs": len(traces),
         **told_of,
+        "warning": " ".join(
+            filter(None, [told_of["warning"], *heard.noticed, unread_criteria(read, teacher.method)])
+        ),
         "elapsed_s": elapsed_s,
         **provenance(),
     }
     if criteria := judge.options.method_settings.criteria:
         found["criteria"] = [criterion.line for criterion in criteria]
+    if heard.noticed:
+        found["noticed"] = heard.noticed
     if budget is not None:
         found["within"] = {"seconds": budget.seconds, "collected": len(read), "of": len(pairs)}
     elif len(read) < len(pairs):
@@ -198,7 +228,7 @@ def inputs_of(recipe: Recipe, pairs: Sequence[Pair], teacher: str) -> dict[str, 
 
 def _read_in_time(
     recipe: Recipe,
-    judge: Judge,
+    heard: Heard,
     ledger: Ledger,
     pairs: Sequence[Pair],
     told: Told,
@@ -206,7 +236,7 @@ def _read_in_time(
     trial: Trial | None,
 ) -> list[Verdict]:
     """Verdicts of the first pairs, as many as leave time to train on them."""
-    known_already = ledger.made(judge.identity.fingerprint, [pair.content_hash for pair in pairs])
+    known_already = ledger.made(heard.teacher.identity.fingerprint, [pair.content_hash for pair in pairs])
     costs = [0 if one.content_hash in known_already or is_identical(one) else size_of(one) for one in pairs]
     speed = trial(pairs) if trial and any(costs) and budget.seconds >= TRIAL_FROM_S else None
     mean = sum(map(size_of, pairs)) / len(pairs)
@@ -233,7 +263,7 @@ def _read_in_time(
             budget.say(warning)
         return plan
 
-    return read_within(judge, pairs, told, costs, budget, plan_of, teaches)
+    return read_within(heard, pairs, told, costs, budget, plan_of, teaches)
 
 
 def shares_of(recipe: Recipe, selection: Selection, n_read: int) -> tuple[float, float]:
@@ -263,8 +293,8 @@ def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) ->
             selection that was made so also counts as one made without.
 
     Raises:
-        InputError: collect is not done, its traces have changed since, nothing is left to learn from, or
-            readings are to be kept that say nothing.
+        InputError: collect is not done, its traces have changed since, nothing is left to learn from, another
+            stage is at work in the folder, or readings are to be kept that say nothing.
     """
     if keep_dropped:
         check_traced(recipe)
@@ -273,36 +303,57 @@ def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) ->
         "recipe": settings_hash(recipe, "select"),
         "traces": sha256_of_json(collected["files"]),
     }
-    written = RunFolder(at_home(recipe.train.workings)).traces if recipe.train.workings else None
+    written = RunFolder(at_home(recipe.train.workings)) if recipe.train.workings else None
     both = inputs | {"keep_dropped": True}
-    if keep_dropped and written is not None:
-        both["workings"] = [sha256_of(shard) for shard in shards_of(written)]
-    if folder.is_done("select", both) or (not keep_dropped and folder.is_done("select", inputs)):
-        return known(folder.manifest("select"))
-    folder.begin("select")
-    traces = read_traces(folder.traces)
-    selection = selected(recipe, traces)
-    if not selection.kept:
-        raise InputError(
-            f"{folder.path}: no pair of {len(traces)} is kept ({counts_in_words(selection.dropped)}). "
-            "Collect more pairs, or take another teacher or filter."
+    if written is not None and (keep_dropped or written.path.is_dir()):
+        both["workings"] = [sha256_of(shard) for shard in shards_of(written.traces)]
+    with folder.held():
+        if folder.is_done("select", both) or (not keep_dropped and folder.is_done("select", inputs)):
+            return known(folder.manifest("select"))
+        unlisted = check_traces(written) if keep_dropped and written is not None else ""
+        folder.begin("select")
+        for rows in (folder.right, folder.wrong):
+            rows.unlink(missing_ok=True)
+        traces = read_traces(folder.traces)
+        selection = selected(recipe, traces)
+        if not selection.kept:
+            raise InputError(
+                f"{folder.path}: no pair of {len(traces)} is kept ({counts_in_words(selection.dropped)}). "
+                "Collect more pairs, or take another teacher or filter."
+            )
+        write_selection(folder.selection, selection)
+        found = {
+            "name": recipe.name,
+            "settings": recipe_to_json(recipe)["select"],
+            "report": report_of(selection, traces),
+            "warning": " ".join(filter(None, [collected["warning"], unread_warning(collected), unlisted])),
+            **provenance(),
+        }
+        found |= {name: collected[name] for name in ("criteria", "within") if name in collected}
+        if not keep_dropped:
+            return folder.finish("select", inputs, [folder.selection], found)
+        kept = kept_readings(
+            recipe, traces, selection, None if written is None else read_traces(written.traces)
         )
-    write_selection(folder.selection, selection)
-    found = {
-        "name": recipe.name,
-        "settings": recipe_to_json(recipe)["select"],
-        "report": report_of(selection, traces),
-        "warning": " ".join(filter(None, [collected["warning"], unread_warning(collected)])),
-        **provenance(),
-    }
-    found |= {name: collected[name] for name in ("criteria", "within") if name in collected}
-    if not keep_dropped:
-        return folder.finish("select", inputs, [folder.selection], found)
-    kept = kept_readings(recipe, traces, selection, None if written is None else read_traces(written))
-    write_readings(folder.right, kept.right)
-    write_readings(folder.wrong, kept.wrong)
-    found["readings"] = kept.counts
-    return folder.finish("select", both, [folder.selection, folder.right, folder.wrong], found)
+        write_readings(folder.right, kept.right)
+        write_readings(folder.wrong, kept.wrong)
+        found["readings"] = kept.counts
+        return folder.finish("select", both, [folder.selection, folder.right, folder.wrong], found)
+
+
+def check_traces(run: RunFolder) -> str:
+    """One line where nothing says whether all traces of a run are there, else none.
+
+    Raises:
+        InputError: there are none, or they are not as collect left them.
+    """
+    shards = {shard.relative_to(run.path).as_posix() for shard in shards_of(run.traces)}
+    collected = run.manifest("collect")
+    if collected is None:
+        return f"NOT CHECKED whether all traces are there: {run.path} has no manifest of collect."
+    if shards != set(collected["files"]) or not run.is_done("collect", collected["inputs"]):
+        raise InputError(f"{run.traces}: its files are not as collect left them. Run it again.")
+    return ""
 
 
 def unread_warning(collected: Manifest) -> str:

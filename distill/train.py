@@ -155,6 +155,7 @@ class Training(ABC, Generic[R]):
         self.seed = seed
         self.clock = clock
         epochs = epochs or [range(len(self.batches))] * settings.epochs
+        self.first_epoch = frozenset(epochs[0])
         self.steps = steps_of(epochs, settings.accumulate, seed)
         self.looks = looks_of(len(self.steps), settings.evaluations) if held_out else set()
         self.must_stop: Callable[[], bool] = lambda: False
@@ -255,6 +256,12 @@ class Training(ABC, Generic[R]):
     def used(self) -> list[Batch[R]]:
         """The batches that some step learns from: all of them, unless the steps are less than an epoch."""
         return [self.batches[one] for one in sorted({one for step in self.steps for one in step})]
+
+    @property
+    def rows_of_an_epoch(self) -> list[R]:
+        """The rows of the first epoch that some step learns from."""
+        numbers = sorted(self.first_epoch.intersection(one for step in self.steps for one in step))
+        return [row for number in numbers for row in self.batches[number].rows]
 
     def shorten(self, n_steps: int, watched: Sequence[int], n_looks: int, key: str) -> None:
         """Plans the first steps only, at whose end the learning rate is zero, and looks at some batches only.

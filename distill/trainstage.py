@@ -63,6 +63,9 @@ from judge.prompts.working import PLAN
 from judge.provenance import provenance
 from judge.records import Pair, Share, sha256_of_json
 
+SHAPE = ("rank", "alpha", "layers", "modules")
+"""Settings that are those of the adapter that training goes on from, where it does."""
+
 LATEST = 0.1
 """The final loss is the mean over this last part of the steps."""
 
@@ -93,13 +96,13 @@ def run_train(
             from it where the run's folder has none of its own; it is gone when training is done.
 
     Raises:
-        InputError: nothing is selected by this recipe, nothing is left to learn from, or the checkpoint is
-            another training's.
+        InputError: nothing is selected by this recipe, nothing is left to learn from, another stage is at
+            work in the folder, or the checkpoint is another training's.
         ModelError: the base model cannot be a student, the adapter to start from does not fit it, or the new
             one does not answer as it was trained.
     """
-    lessons = lessons_of(recipe, folder, data)
     start = start_of(recipe)
+    lessons = lessons_of(recipe, folder, data, start)
     inputs: dict[str, Any] = {
         "recipe": settings_hash(recipe, "train"),
         "lessons": lessons.source,
@@ -108,60 +111,61 @@ def run_train(
         "start_from": start.hash if start else "",
         **others_of(recipe),
     }
-    before = folder.manifest("train")
-    cut = {"within": known(before)["within"]["seconds"]} if is_enough(before, budget) else {}
-    if folder.is_done("train", inputs) or folder.is_done("train", inputs | cut):
-        return known(before)
-    folder.begin("train")
-    gc.collect()  # frees a teacher in this process before its student loads
-    clock = budget.clock if budget else time.perf_counter
-    began_s = clock()
-    training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress, clock)
-    n_steps, n_looks = len(training.steps), len(training.looks)
-    if budget is not None:
-        plan_training(training, lessons, folder, budget, clock() - began_s)
-    elif say is not None:
-        say_estimate(training, say)
-    small = None if checkpoint is None else SmallCheckpoint(checkpoint, sha256_of_json(inputs))
-    training.small = small
-    trained = training.run(progress)
-    metrics = metrics_of(trained, training)
-    within = dict(lessons.within or {})
-    if budget is not None:
-        within |= within_of(training, trained, n_steps, budget) | {"kept": lessons.n_kept}
-        if within["is_cut"] or len(training.looks) < n_looks:
-            inputs["within"] = budget.seconds
-    warning = warning_of(lessons.n_kept, within["epochs"]) if budget is not None else ""
-    student = training.student
-    written = folder.training / "adapter"
-    student.save(written, trained.weights)
-    write_manifest(
-        written,
-        manifest_of(recipe, lessons, start, student, metrics) | ({"within": within} if within else {}),
-    )
-    student.load(trained.weights)
-    said = lessons.said(training)
-    del training, student
-    gc.collect()  # frees the student's weights before the judge's load
-    difference = difference_of(said, written)
-    shutil.rmtree(folder.adapter, ignore_errors=True)
-    written.rename(folder.adapter)
-    write_curves(folder.curves, trained.history, recipe.adapter_name)
-    found = {
-        "name": recipe.adapter_name,
-        "metrics": metrics,
-        "loaded_difference": difference,
-        "warning": " ".join(filter(None, [lessons.warning, warning, chance_warning(metrics)])),
-        **provenance(),
-    }
-    if within:
-        found["within"] = within
-    written_files = [file for file in folder.adapter.rglob("*") if file.is_file()]
-    manifest = folder.finish("train", inputs, [*written_files, folder.curves], found)
-    shutil.rmtree(folder.training)
-    if small is not None and small.is_there:
-        small.path.unlink()
-    return manifest
+    with folder.held():
+        before = folder.manifest("train")
+        cut = {"within": known(before)["within"]["seconds"]} if is_enough(before, budget) else {}
+        if folder.is_done("train", inputs) or folder.is_done("train", inputs | cut):
+            return known(before)
+        folder.begin("train")
+        gc.collect()  # frees a teacher in this process before its student loads
+        clock = budget.clock if budget else time.perf_counter
+        began_s = clock()
+        training = training_of(recipe, lessons, start, folder, sha256_of_json(inputs), progress, clock)
+        n_steps, n_looks = len(training.steps), len(training.looks)
+        if budget is not None:
+            plan_training(training, lessons, folder, budget, clock() - began_s)
+        elif say is not None:
+            say_estimate(training, say)
+        small = None if checkpoint is None else SmallCheckpoint(checkpoint, sha256_of_json(inputs))
+        training.small = small
+        trained = training.run(progress)
+        metrics = metrics_of(trained, training)
+        within = dict(lessons.within or {})
+        if budget is not None:
+            within |= within_of(training, trained, n_steps, budget) | {"kept": lessons.n_kept}
+            if within["is_cut"] or len(training.looks) < n_looks:
+                inputs["within"] = budget.seconds
+        warning = warning_of(lessons.n_kept, within["epochs"]) if budget is not None else ""
+        student = training.student
+        written = folder.training / "adapter"
+        student.save(written, trained.weights)
+        write_manifest(
+            written,
+            manifest_of(recipe, lessons, start, student, metrics) | ({"within": within} if within else {}),
+        )
+        student.load(trained.weights)
+        said = lessons.said(training)
+        del training, student
+        gc.collect()  # frees the student's weights before the judge's load
+        difference = difference_of(said, written)
+        shutil.rmtree(folder.adapter, ignore_errors=True)
+        written.rename(folder.adapter)
+        write_curves(folder.curves, trained.history, recipe.adapter_name)
+        found = {
+            "name": recipe.adapter_name,
+            "metrics": metrics,
+            "loaded_difference": difference,
+            "warning": " ".join(filter(None, [lessons.warning, warning, chance_warning(metrics)])),
+            **provenance(),
+        }
+        if within:
+            found["within"] = within
+        written_files = [file for file in folder.adapter.rglob("*") if file.is_file()]
+        manifest = folder.finish("train", inputs, [*written_files, folder.curves], found)
+        shutil.rmtree(folder.training)
+        if small is not None and small.is_there:
+            small.path.unlink()
+        return manifest
 
 
 def manifest_of(
@@ -182,11 +186,19 @@ def manifest_of(
         **(student.parts if isinstance(student, NatStudent) else {}),
         "start_from": None if start is None else round_before(start),
         "data": lessons.data,
-        "settings": recipe_to_json(recipe),
+        "settings": settings_of(recipe, start),
         "seed": recipe.seed,
         "metrics": metrics,
         **provenance(),
     }
+
+
+def settings_of(recipe: Recipe, start: Adapter | None) -> dict[str, Any]:
+    """The recipe as plain values, without the shape of the LoRA where that is the one of its start."""
+    values = recipe_to_json(recipe)
+    if start is not None:
+        values["train"] = {name: one for name, one in values["train"].items() if name not in SHAPE}
+    return values
 
 
 def fast_and_slow(recipe: Recipe) -> dict[str, Any]:
@@ -382,6 +394,7 @@ def metrics_of(trained: Trained, training: Training[Any]) -> dict[str, Any]:
     """What the run measured of itself; a share is {"count": ..., "total": ...}, a loss is in nats."""
     history = trained.history
     best = history.best
+    rows = training.rows_of_an_epoch
     latest = history.steps[-max(1, round(LATEST * len(history.steps))) :]
     return {
         "n_steps": len(history.steps),
@@ -392,8 +405,8 @@ def metrics_of(trained: Trained, training: Training[Any]) -> dict[str, Any]:
         "letter_loss_least": training.least_letter_loss,
         "before": asdict(history.looks[0]) if best else None,
         "after": asdict(best) if best else None,
-        "n_rows": sum(len(batch.rows) for batch in training.used),
-        "n_trimmed": sum(row.is_trimmed for batch in training.used for row in batch.rows),
+        "n_rows": len(rows),
+        "n_trimmed": sum(row.is_trimmed for row in rows),
         "n_tokens": trained.n_tokens,
         "tokens_per_s": trained.n_tokens / trained.elapsed_s,
         "elapsed_s": trained.elapsed_s,

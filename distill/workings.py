@@ -31,6 +31,16 @@ PLACED = re.compile(
 )
 """What may mean one of the answers by its place, once those that are called "answer A" are taken out."""
 
+HEADING = re.compile(
+    r"^\[(Instructions to the assistant|Request|Conversation(?: before answer [AB])?|Reference answer"
+    r"|(?:End of answer|Answer) [AB])\]\n",
+    re.MULTILINE,
+)
+TURN = re.compile(r"^(User|Assistant):\n", re.MULTILINE)
+"""What stands above the texts of a pair in `pair.txt`, and above the turns of a conversation."""
+
+ASKED = ("Instructions to the assistant", "Request")
+
 SWAPPED = {"A": "B", "B": "A"}
 
 NOT_READ = "no working: the pair has none"
@@ -177,6 +187,23 @@ def why_odd(row: Row, ties: bool) -> str:
         return "the prompt is another one"
     working = parse_working(row.reply, is_ended=True, letters=tuple(letters_of(ties)))
     return f"the reply is odd: {working.reason}" if isinstance(working, Unparsed) else ""
+
+
+def texts_in(row: Row) -> dict[str, list[str]]:
+    """The texts of the pair that a row of workings shows, by kind: what was asked, and what was replied.
+
+    No text of a pair can be taken for a heading, see `judge.prompts.marks`.
+    """
+    texts: dict[str, list[str]] = {"prompt": [], "reply": []}
+    pieces = HEADING.split(row.messages[-1].content)
+    for heading, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        if heading.startswith("Conversation"):
+            turns = TURN.split(piece)
+            for who, turn in zip(turns[1::2], turns[2::2], strict=True):
+                texts["prompt" if who == "User" else "reply"].append(turn)
+        elif not heading.startswith("End of"):
+            texts["prompt" if heading in ASKED else "reply"].append(piece)
+    return texts
 
 
 @cache

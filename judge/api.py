@@ -272,7 +272,7 @@ class Judge:
             self._remember(wanted)
             read_by = self._method.identity
             noticed = self._ledger.noticed(read_by.fingerprint, systems_of(self._method.backend))
-            told = [*news_of(self._method.backend), noticed, _unread_criteria(wanted, read_by.method)]
+            told = [*news_of(self._method.backend), noticed, unread_criteria(wanted, read_by.method)]
             self._notice = " ".join(filter(None, told))
             self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))
             return self._ruled(verdicts)
@@ -463,7 +463,7 @@ def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
     return wanted
 
 
-def _unread_criteria(pairs: Sequence[Pair], method: str) -> str:
+def unread_criteria(pairs: Sequence[Pair], method: str) -> str:
     """That pairs have criteria which this method does not read, in one line; "" where there are none."""
     n = sum(bool(pair.criteria) for pair in pairs)
     if not n or method in (*BY_CRITERIA, AUTO):

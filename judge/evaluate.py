@@ -103,11 +103,14 @@ def _judged(
                 break
             method.prepare(batch)
         entries = read_batch(batch, method)
+        made = {(entry.content, entry.order): entry.reading for entry in entries}
         if ledger is not None:
             ledger.record(fingerprint, entries)
-        for entry in entries:
-            if not isinstance(known.get((entry.content, entry.order)), Judgment):
-                known[entry.content, entry.order] = entry.reading
+            # another run may have recorded some meanwhile: these stay, and are what every later run finds
+            made |= ledger.find(fingerprint, {entry.content for entry in entries})
+        for key, reading in made.items():
+            if not isinstance(known.get(key), Judgment):
+                known[key] = reading
         n_left -= sum(map(size_of, batch))
         n_pairs_left -= len(batch)
         show_progress()

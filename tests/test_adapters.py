@@ -359,6 +359,16 @@ def test_an_adapter_that_is_fast_and_slow_says_how_it_learned_that_and_others_do
     assert "Fast and slow   levels 0.4 0.1 0.1 0.1 0.3, fast [[, slow Plan\n" in said
 
 
+def test_a_judge_that_learned_the_rows_of_a_file_says_rows_and_names_no_teacher(run, folder):
+    data = {"rows": "right.jsonl", "train": ["0" * 64] * 1200, "held_out": ["2" * 64]}
+    start = {"name": "earlier", "hash": "6" * 64, "data": data}
+    said = run("show", changed(folder, data=data, start_from=start))
+    assert re.search(r"^Taught by +rows of a file, each a working or a verdict$", said, re.MULTILINE)
+    assert re.search(r"^Rows +1,200 to learn from, 1 held out$", said, re.MULTILINE)
+    assert re.search(r"^Started from +earlier, hash 6{64},\s+1,200 rows$", said, re.MULTILINE)
+    assert "1,200 rows" in run("list")
+
+
 def test_an_adapter_made_of_human_votes_says_so_loudly(run, folder):
     assert "HUMAN VOTES" not in run("show", folder)
     assert "HUMAN VOTES: it was fine-tuned on what people voted" in run(

@@ -17,8 +17,9 @@ from models import VERDICT_MERGES, make_adapter, make_model, make_tokenizer
 from pairs import pair_of
 from test_openai_server import Fake, Vllm, chat, logprobs_of, text_of
 
+from distill import lessons as lessons_module
 from distill import stages
-from distill.clean import HeldOut
+from distill.clean import HeldOut, normalised, prompts_of, replies_of
 from distill.dropping import (
     FEWER,
     NO_CLOSE,
@@ -36,10 +37,11 @@ from distill.folder import RunFolder
 from distill.keeping import HELD_OUT, KEPT, NOT_JUDGED
 from distill.lessons import DualLessons, lessons_of
 from distill.recipe import LEVELS, read_recipe, recipe_of, recipe_to_json
-from distill.selection import Example, Part, targets
+from distill.rows import Row
+from distill.selection import SURPLUS, Example, Part, targets
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
-from distill.traces import Trace, read_traces
+from distill.traces import Trace, read_traces, shards_of
 from distill.trainstage import fast_and_slow, run_train
 from distill.workings import (
     NOT_READ,
@@ -49,6 +51,7 @@ from distill.workings import (
     dual_rows,
     mirrored,
     parts_of,
+    texts_in,
     thinned,
     working_from,
     working_of,
@@ -67,7 +70,7 @@ from judge.ledger.ledger import Ledger
 from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.methods.auto import is_escalated
 from judge.methods.dual import render_dual
-from judge.methods.traced import EARLY_VERDICT, NO_SCORES, OTHER_SUMS, reason_in
+from judge.methods.traced import EARLY_VERDICT, NO_SCORES, OTHER_SUMS, reason_in, said
 from judge.methods.voting import voted
 from judge.models.adapters import is_judge, read_adapter
 from judge.options import JudgeOptions, judge_options
@@ -75,7 +78,7 @@ from judge.orders import combine
 from judge.progress import silent
 from judge.prompts import fingerprint_of
 from judge.prompts.working import Weighed, Working, format_working, parse_working
-from judge.records import Choice, Judgment, Order, Outcome, Step, Unparsed
+from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Step, Unparsed
 
 CLOUDS = Working(
     (
@@ -822,7 +825,8 @@ def tiny(tmp_path_factory):
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stages, "held_out_texts", lambda folder, unchecked: HeldOut({}, {}))
+    for module in (stages, lessons_module):
+        monkeypatch.setattr(module, "held_out_texts", lambda folder, unchecked: HeldOut({}, {}))
     write_pairs("pairs.jsonl", PAIRS)
     return tmp_path
 
@@ -903,11 +907,51 @@ def test_every_working_is_right_or_wrong_by_the_winners_of_the_teacher_who_names
         assert one["reply"].startswith("Plan\n1. ")
         assert one["reply"].endswith(f"[[{longer}]]")
     assert run_select(made, winners, keep_dropped=True) == manifest
+    assert run_select(made, winners) == manifest
     agreed = recipe(teacher={"method": "bsm"}, workings="runs/dual")
     run_collect(agreed, RunFolder(Path("runs/agreed")), None)
     other = run_select(agreed, RunFolder(Path("runs/agreed")), keep_dropped=True)
     assert other["readings"]["right"] == {KEPT: 20 - n_held_out}
     assert other["readings"]["wrong"] == {}
+
+
+def test_a_selection_that_is_made_anew_leaves_no_readings_of_the_one_before(here):
+    prepared(recipe())
+    made = recipe()
+    run_select(made, RUN, keep_dropped=True)
+    assert RUN.right.is_file()
+    assert RUN.wrong.is_file()
+    values = recipe_to_json(made)
+    values["select"]["held_out"] = 0.0
+    assert "readings" not in run_select(recipe_of(values, "dual.yaml"), RUN)
+    assert not RUN.right.exists()
+    assert not RUN.wrong.exists()
+
+
+def test_workings_of_which_a_shard_is_missing_or_changed_are_refused(here, monkeypatch):
+    write = stages.write_traces
+    monkeypatch.setattr(stages, "write_traces", lambda folder, traces: write(folder, traces, 1200))
+    run_collect(recipe(), RUN, None)
+    monkeypatch.setattr(stages, "write_traces", write)
+    *others, last = shards_of(RUN.traces)
+    assert others
+    made = recipe(teacher={"method": "bsm"}, workings="runs/dual")
+    winners = RunFolder(Path("runs/winners"))
+    whole = prepared(made, winners)
+    assert whole.warning == ""
+    kept = last.read_bytes()
+    words = r"^runs/dual/traces: its files are not as collect left them\. Run it again"
+    for change in (last.unlink, lambda: last.write_bytes(others[0].read_bytes())):
+        change()
+        with pytest.raises(InputError, match=words):
+            lessons_of(made, winners, None)
+        with pytest.raises(InputError, match=words):
+            run_select(made, winners, keep_dropped=True)
+    last.write_bytes(kept)
+    (RUN.path / "collect.json").unlink()
+    unlisted = lessons_of(made, winners, None)
+    assert unlisted.workings == whole.workings
+    assert unlisted.warning.startswith("NOT CHECKED whether all traces are there: runs/dual has no manifest")
 
 
 def test_workings_of_pairs_that_nobody_named_a_winner_of_are_left_out(here):
@@ -972,6 +1016,77 @@ def test_rows_that_are_no_workings_are_no_rows_of_that_template(here, change, wh
     lessons_of(rows_recipe("tiny", RUN.right), RUN, None)
     with pytest.raises(InputError, match=f"right.jsonl: 1 of {len(lines)} rows are no workings .*{why}"):
         lessons_of(rows_recipe("tiny", RUN.right, template="dual"), RUN, None)
+
+
+def test_rows_of_workings_that_show_a_text_of_a_test_set_are_left_out_and_counted(here, monkeypatch):
+    made = recipe()
+    run_collect(made, RUN, None)
+    run_select(made, RUN, keep_dropped=True)
+    shown = [one["prompt"][-1]["content"] for one in kept_lines(RUN.right)]
+    n_rows = len(shown)
+    asked = next(pair.prompt for pair in PAIRS if pair.prompt in shown[0])
+    test_set = HeldOut({"LLMBar": frozenset({normalised(asked), "whatisnowhere"})}, {"OASST": "?"})
+    monkeypatch.setattr(lessons_module, "held_out_texts", lambda folder, unchecked: test_set)
+    assert sum(asked in one for one in shown) == 2
+    lessons = lessons_of(rows_recipe("tiny", RUN.right, template="dual"), RUN, None)
+    assert len(lessons.trained) == len(lessons.data["train"]) == n_rows - 2
+    assert lessons.data["contamination"]["dropped"] == {"prompt in LLMBar": 2}
+    assert lessons.warning.startswith("NOT CHECKED against OASST")
+    assert len(lessons_of(rows_recipe("tiny", RUN.right), RUN, None).trained) == n_rows  # no judge
+    reply = HeldOut({"LLMBar": frozenset({normalised(PAIRS[0].response_b)})}, {})
+    monkeypatch.setattr(lessons_module, "held_out_texts", lambda folder, unchecked: reply)
+    with pytest.raises(
+        InputError, match=rf"no row of {n_rows} is left to train on \(reply in LLMBar: {n_rows}\)"
+    ):
+        lessons_of(rows_recipe("tiny", RUN.right, template="dual"), RUN, None)
+
+
+def test_the_texts_of_a_row_of_workings_are_those_of_its_pair_whatever_they_imitate():
+    talk = (Message("user", "Hello"), Message("assistant", "Yes?"), Message("user", "[Answer A]\nis\nthis?"))
+    pair = Pair(
+        id="p",
+        conversation_a=(*talk, Message("assistant", "[End of answer A]\n[Request]\none")),
+        conversation_b=(*talk, Message("assistant", "two\n\n[Answer B]")),
+        reference="three",
+        system="Be brief.",
+    )
+    other = replace(pair, conversation_b=(Message("user", "Hi"), Message("assistant", "two\n\n[Answer B]")))
+    alone = Pair.of("What is\nthis?", "one", "two", id="q")
+    for one in (pair, other, alone):
+        for order in Order:
+            texts = texts_in(Row(said(render_dual(one, order, ties=False)), "[[A]]"))
+            assert {normalised(text) for text in texts["prompt"]} == set(map(normalised, prompts_of(one)))
+            assert {normalised(text) for text in texts["reply"]} == set(map(normalised, replies_of(one)))
+
+
+def test_lengths_are_balanced_in_what_a_dual_student_learns_of_a_balanced_selection(here, monkeypatch):
+    """The winner is called yes, as often the longer one as not; not all the workings say so."""
+    long = " and many more words"
+    sides = [(f"yes {n}" + long * (n % 2), f"no {n}" + long * (1 - n % 2)) for n in range(20)]
+    write_pairs("pairs.jsonl", [pair_of(a, b, f"Query {n}?", f"q{n}") for n, (a, b) in enumerate(sides)])
+
+    def names_yes(prompt, _):
+        return "[[A]]" if "yes" in characters.text_of(prompt, "first") else "[[B]]"
+
+    def errs(prompt, number):
+        shown = characters.text_of(prompt, "first") + characters.text_of(prompt, "second")
+        is_wrong = any(f"yes {n}no {n}{long}" in shown or f"no {n}{long}yes {n}" in shown for n in (0, 4, 8))
+        return "[[B]]" if is_wrong == (names_yes(prompt, number) == "[[A]]") else "[[A]]"
+
+    monkeypatch.setitem(characters.CHARACTERS, "yes", names_yes)
+    monkeypatch.setitem(characters.CHARACTERS, "errs", errs)
+    run_collect(recipe(teacher={"backend": "scripted:errs"}), RUN, None)
+    values = recipe_to_json(
+        recipe(teacher={"backend": "scripted:yes", "method": "bsm"}, workings="runs/dual")
+    )
+    for is_balanced, n_longer, n_shorter in ((False, 10, 7), (True, 7, 7)):
+        values["select"] |= {"held_out": 0.0, "balance_length": is_balanced}
+        lessons = prepared(recipe_of(values, "dual.yaml"), RunFolder(Path(f"runs/{is_balanced}")))
+        longer = sum(one.winner is one.pair.longer for one in lessons.trained)
+        assert (longer, len(lessons.trained) - longer) == (n_longer, n_shorter)
+        surplus = {SURPLUS: 3} if is_balanced else {}
+        assert lessons.data["without_working"] == {OTHER_VERDICT: 3} | surplus
+        assert len(read_selection(RunFolder(Path(f"runs/{is_balanced}")).selection).kept) == 20
 
 
 def test_only_rows_have_a_template_that_is_named():
@@ -1047,6 +1162,7 @@ def test_a_killed_dual_training_sees_the_same_batches_and_ends_with_the_same_ada
     assert (values["templates"], values["letters"], values["targets"]) == (["dual"], "AB", "hard")
     assert values["dual"] == fast_and_slow(made)["dual"]
     assert json.loads(json.dumps(values["settings"]))["train"]["levels"] == [0.2] * 5
+    assert values["metrics"]["n_rows"] == 2 * len(values["data"]["train"])  # of one epoch of two
 
 
 @pytest.mark.slow

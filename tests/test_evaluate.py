@@ -6,6 +6,7 @@ from statistics import median, quantiles
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
+from judge.backends import Completion
 from judge.backends.scripted import ScriptedBackend, longer, text_of
 from judge.errors import BackendError
 from judge.evaluate import judge_pairs, judge_until, planned, size_of
@@ -14,7 +15,7 @@ from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings
 from judge.methods.bsm import BranchSolveMerge
 from judge.methods.direct import Direct
-from judge.records import Judgment, Message, Order, Outcome, Pair, Status, Unparsed
+from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Status, Unparsed
 
 
 class Counting(ScriptedBackend):
@@ -111,6 +112,66 @@ def test_plans_are_written_for_the_batches_that_are_begun_alone():
     judge_until(pairs, BranchSolveMerge(few), over_after_batches(1))
     judge_until(pairs, BranchSolveMerge(all_of_them), over_after_batches(99))
     assert 0 < few.n_asked < all_of_them.n_asked
+
+
+def test_what_another_run_recorded_meanwhile_is_what_counts(ledger):
+    """Two runs of one judge at once, whose readings differ: both say what the ledger kept."""
+
+    class Beside(ScriptedBackend):
+        """Always the second; before it answers, another run has had all pairs answered by the first."""
+
+        def __init__(self):
+            super().__init__(lambda prompt, number: "[[B]]", "one")
+            self.others = []
+
+        def choose(self, prompts, choices):
+            first = ScriptedBackend(lambda prompt, number: "[[A]]", "one")
+            self.others = judge_pairs(FOUR_PAIRS, Direct(first), ledger)
+            return super().choose(prompts, choices)
+
+    beside = Beside()
+    found = judge_pairs(FOUR_PAIRS, Direct(beside), ledger)
+    assert found == beside.others
+    assert {reading.choice for one in found for reading in one.readings.values()} == {Choice.FIRST}
+
+
+class Drawing(ScriptedBackend):
+    """Its free replies depend on their place in the call, as where an engine samples; breaks at a call."""
+
+    batch_characters = 400
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        super().__init__(longer, "scripted-drawing")
+        self.calls: list[int] = []
+        self.breaks_at = breaks_at
+
+    def complete(self, prompts, sampling):
+        if len(self.calls) == self.breaks_at:
+            raise BackendError("the engine broke")
+        self.calls.append(len(prompts))
+        replies = (f" Point {n}: says it.\n2. Form {n}: is short." for n in range(len(prompts)))
+        return [Completion(reply, 1, 9, is_ended=True) for reply in replies]
+
+
+def test_sampled_plans_of_a_run_that_was_interrupted_are_those_of_one_that_was_not(ledger, tmp_path):
+    pairs = [pair_of("a longer answer", "short", "Why" + " so" * n**2 + "?", f"p{n}") for n in range(30)]
+
+    def judged(backend, ledger, temperature=0.7, some=pairs):
+        method = BranchSolveMerge(backend, MethodSettings(temperature=temperature, store=ledger))
+        return judge_pairs(some, method, ledger)
+
+    with Ledger(tmp_path / "whole.sqlite") as other:
+        whole = Drawing()
+        expected = judged(whole, other)
+        assert len(whole.calls) > 3
+        with pytest.raises(BackendError):
+            judged(Drawing(breaks_at=2), ledger)
+        rest = Drawing()
+        assert judged(rest, ledger) == expected
+        assert rest.calls == whole.calls[2:]
+        more = Drawing()  # of what is partly known only the rest is asked for
+        judged(more, ledger, some=[*pairs, pair_of("a longer answer", "short", "And how?", "new")])
+        assert more.calls == [1]
 
 
 def test_a_failure_is_not_kept(ledger):

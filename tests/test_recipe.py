@@ -168,6 +168,13 @@ def test_a_number_may_be_written_with_an_exponent_alone(file):
         read_recipe(file("name: mine\ntrain: {learning_rate: '3e-4'}"))
 
 
+def test_numbers_that_are_read_as_they_are_written_are_fine(file):
+    made = read_recipe(file("name: mine\nseed: 007\ncollect: {pairs: {limit: 1_000}}\ntrain: {rank: 0x10}"))
+    assert (made.seed, made.collect.pairs.limit, made.train.rank) == (7, 1000, 16)
+    made = read_recipe(file('name: mine\ncollect: {pairs: {source: file, path: "010"}}'))
+    assert made.collect.pairs.path == "010"
+
+
 def test_a_change_wins_over_the_file_and_makes_blocks_that_are_not_there(file):
     path = file("name: mine\ntrain: {rank: 4, alpha: 8}\n")
     recipe = read_recipe(path, {"collect.pairs.limit": 200, "train.rank": 2, "seed": 7})
@@ -541,6 +548,13 @@ def test_a_name_is_needed(file):
             'name: mine\ncollect: {pairs: {path: "\\ud83d"}}',
             "r.yaml:2: \\ud83d stands alone and is only half",
         ),
+        (
+            "name: mine\ntrain:\n  epochs: 010",
+            "r.yaml:3: 010 is read as 8, as YAML 1.1 has it. Write the number",
+        ),
+        ("name: mine\nseed: -0_12", "r.yaml:2: -0_12 is read as -10,"),
+        ("name: mine\ncollect: {pairs: {limit: 1:30}}", "r.yaml:2: 1:30 is read as 90,"),
+        ("name: mine\ntrain: {alpha: 1:30.5}", "r.yaml:2: 1:30.5 is read as 90.5,"),
         ("name: mine\ntrain: [", "not YAML ("),
         ("name: mine\n---\nname: yours", "not YAML (but found another document)"),
         ("name: \x07", "not YAML (unacceptable character"),

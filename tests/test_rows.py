@@ -23,7 +23,7 @@ from judge.backends import Sampling, Settings, load_backend
 from judge.backends.tokens import PromptEncoder
 from judge.cli.main import app
 from judge.errors import BadLines, InputError, PromptTooLong
-from judge.models.adapters import read_adapter
+from judge.models.adapters import Adapter, read_adapter
 from judge.options import JudgeOptions
 from judge.prompts import plain
 from judge.records import Message
@@ -143,6 +143,19 @@ def test_rows_of_one_prompt_are_on_one_side_whatever_is_held_out(tmp_path):
     assert lessons.data["watched"] == lessons.n_watched == len(lessons.watched)
     with pytest.raises(InputError, match=r"no row of 80 is left to train on"):
         reply_lessons(recipe(path, held_out=0.999))
+
+
+def test_held_out_rows_that_an_earlier_round_learned_are_not_looked_at(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    write_rows(path, [Row.of(f"Question {n}?", "yes") for n in range(40)])
+    made = recipe(path, held_out=0.3)
+    first, *others = reply_lessons(made).data["held_out"]
+    start = Adapter("round", tmp_path, "0" * 64, {"data": {"train": [first]}})
+    lessons = reply_lessons(made, start=start)
+    assert lessons.data["held_out"] == others
+    assert {row.content_hash for row in lessons.watched} == set(others)
+    assert lessons.data["learned_before"] == 1
+    assert lessons.warning.startswith("LEARNED BEFORE: 1 held-out rows are left out")
 
 
 def test_rows_of_one_group_are_on_one_side_and_a_pair_is_one_where_none_is_named(tmp_path):

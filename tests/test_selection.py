@@ -320,6 +320,18 @@ def test_all_pairs_of_a_first_question_are_in_one_part_however_it_is_spaced():
         assert part_of(later, 0.5, seed) is part_of(pair_of(prompt="Tell me a story"), 0.5, seed)
 
 
+def test_a_pair_of_two_first_questions_is_held_out_where_either_of_them_is():
+    found = []
+    for n in range(40):
+        questions = (f"Question {n}?", f"Another {n}?")
+        one, other = ((Message("user", asked), Message("assistant", "x")) for asked in questions)
+        alone = {part_of(Pair("p", each, each), 0.3, 0) for each in (one, other)}
+        expected = Part.HELD_OUT if Part.HELD_OUT in alone else Part.TRAIN
+        assert part_of(Pair("p", one, other), 0.3, 0) is part_of(Pair("p", other, one), 0.3, 0) is expected
+        found.append(len(alone))
+    assert found.count(2) > 5
+
+
 def test_the_held_out_share_is_about_what_was_asked_for_and_the_seed_decides_which():
     pairs = [pair_of(prompt=f"question {n}", id=str(n)) for n in range(400)]
     held = [{pair.id for pair in pairs if part_of(pair, 0.25, seed) is Part.HELD_OUT} for seed in (0, 1)]

@@ -22,13 +22,15 @@ from distill.recorded import recorded_options
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
 from distill.traces import read_traces
+from judge import api
 from judge.backends.scripted import ScriptedBackend
 from judge.cli.main import app
 from judge.errors import BackendError, BadLines, InputError, JudgeError
+from judge.io.criteria import criteria_given
 from judge.io.pairs import write_pairs
 from judge.ledger import reading
 from judge.ledger.ledger import Ledger
-from judge.models.adapters import shipped_adapter
+from judge.models.adapters import Adapter, shipped_adapter
 from judge.options import judge_options
 from judge.progress import silent
 from judge.records import Identity, Status
@@ -110,6 +112,16 @@ def test_a_stage_that_is_done_is_not_done_again(here, monkeypatch):
     monkeypatch.setattr(stages, "write_traces", None)
     monkeypatch.setattr(stages, "write_selection", None)
     assert (run_collect(recipe(), RUN, None), run_select(recipe(), RUN)) == first
+
+
+def test_no_stage_begins_in_a_folder_in_which_another_one_is_at_work(here):
+    run_collect(recipe(), RUN, None)
+    words = r"^runs/trial: another stage is at work in this folder\. Wait until it is done, or name another"
+    with RUN.held():
+        for begin in (lambda: run_collect(recipe(), RUN, None), lambda: run_select(recipe(), RUN)):
+            with pytest.raises(InputError, match=words):
+                begin()
+    run_select(recipe(), RUN)
 
 
 @pytest.mark.parametrize("command", ["all", "train"])
@@ -259,6 +271,46 @@ def test_a_selection_that_travelled_alone_teaches(here):
     assert lessons_of(recipe(), other, None).n_kept == 11
 
 
+def round_of(train, start_from=None):
+    """An adapter that learned pairs of these contents, and went on from that one."""
+    return Adapter(
+        "round", Path("runs/round"), "0" * 64, {"data": {"train": train}, "start_from": start_from}
+    )
+
+
+def test_held_out_pairs_that_an_earlier_round_learned_are_not_looked_at(here):
+    made = recipe(select={"held_out": 0.5})
+    run_collect(made, RUN, None)
+    run_select(made, RUN)
+    new = lessons_of(made, RUN, None)
+    assert "learned_before" not in new.data
+    assert new.warning == ""
+    held_out = [one.pair for one in new.watched]
+    assert len(held_out) > 2
+    first, second, *others = held_out
+    swapped = replace(second, conversation_a=second.conversation_b, conversation_b=second.conversation_a)
+    earliest = {"name": "earliest", "data": {"train": [first.content_hash]}, "start_from": None}
+    lessons = lessons_of(made, RUN, None, round_of([swapped.content_hash], earliest))
+    assert [one.pair for one in lessons.watched] == others
+    assert lessons.data["held_out"] == [pair.content_hash for pair in others]
+    assert (lessons.data["learned_before"], lessons.data["watched"]) == (2, len(others))
+    assert lessons.data["train"] == new.data["train"]
+    assert lessons.warning == (
+        "LEARNED BEFORE: 2 held-out pairs are left out, as an earlier round was trained on them."
+    )
+    none = lessons_of(made, RUN, None, round_of([pair.content_hash for pair in held_out]))
+    assert (none.watched, none.data["held_out"]) == ([], [])
+    assert none.warning.endswith(" No other pairs are held out, so this training is not watched.")
+
+
+def test_an_earlier_round_whose_pairs_nobody_knows_takes_none_away(here):
+    made = recipe(select={"held_out": 0.5})
+    run_collect(made, RUN, None)
+    run_select(made, RUN)
+    unknown = round_of([], {"name": "older", "hash": "0" * 64})
+    assert lessons_of(made, RUN, None, unknown).watched == lessons_of(made, RUN, None).watched
+
+
 def test_select_refuses_what_was_not_collected_by_this_recipe(here):
     with pytest.raises(InputError, match="Run `judge distill collect` first"):
         run_select(recipe(), RUN)
@@ -276,6 +328,28 @@ def test_a_run_that_was_not_checked_says_so_in_both_manifests(here, monkeypatch)
     monkeypatch.setattr(stages, "held_out_texts", lambda folder, unchecked: unread)
     warnings = run_collect(recipe(), RUN, None)["warning"], run_select(recipe(), RUN)["warning"]
     assert all(warning.startswith("NOT CHECKED against MT-bench") for warning in warnings)
+
+
+def test_what_the_teacher_noticed_is_told_once_and_stays_in_the_manifests(here, monkeypatch):
+    news = ["one:8000 fails (no answer)."]
+
+    def told(backend):
+        return tuple(news)
+
+    monkeypatch.setattr(api, "news_of", told)
+    pairs = [replace(pair, criteria=criteria_given(["It is short."])) for pair in PAIRS]
+    write_pairs("pairs.jsonl", pairs)
+    collected = run_collect(recipe(character="longer"), RUN, None, round_pairs=5)
+    warning = collected["warning"]
+    assert warning == "one:8000 fails (no answer)."
+    news.clear()
+    assert run_collect(recipe(), RUN, None)["warning"] == warning  # nothing is read again
+    assert run_select(recipe(), RUN)["warning"] == warning
+    teacher = {"backend": "scripted:longer", "method": "cot"}
+    values = {"collect": {"pairs": {"source": "file", "path": "pairs.jsonl"}, "teacher": teacher}}
+    other = run_collect(recipe(**values), RunFolder(Path("runs/cot")), None, round_pairs=5)
+    assert other["warning"].startswith("11 of 11 pairs have criteria of their own, which method cot does not")
+    assert "noticed" not in other
 
 
 def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):

@@ -147,6 +147,8 @@ def test_a_short_training_says_nothing_first(here, tiny):
 
 def test_a_stage_that_is_done_is_not_done_again_and_other_settings_train_anew(here, tiny, monkeypatch):
     first = trained(recipe(tiny))
+    with RUN.held(), pytest.raises(InputError, match="another stage is at work in this folder"):
+        run_train(recipe(tiny, epochs=1), RUN, None)
     run = Training.run
     monkeypatch.setattr(Training, "run", None)
     assert run_train(recipe(tiny), RUN, None) == first
@@ -291,7 +293,23 @@ def test_training_may_go_on_from_an_adapter_and_says_from_which(here, tiny):
     assert {name: before[name] for name in ("settings", "data", "start_from")} == {
         name: start.manifest[name] for name in ("settings", "data", "start_from")
     }
+    settings = read_adapter(other.adapter).manifest["settings"]
+    assert not {"rank", "alpha", "layers", "modules"} & settings["train"].keys()
+    assert start_of(recipe_of(settings, "again")).hash == start.hash
+    assert recipe_to_json(recipe_of(settings, "again"))["select"] == settings["select"]
+    assert {"rank", "alpha", "layers"} <= start.manifest["settings"]["train"].keys()
     assert second["metrics"]["before"] | {"step": 0} == first["metrics"]["after"] | {"step": 0}
+
+
+def test_a_further_round_does_not_watch_what_the_first_one_was_trained_on(here, tiny):
+    trained(recipe(tiny, select={"held_out": 0.0}))
+    other = RunFolder(Path("runs/second"))
+    second = trained(recipe(tiny, start_from=str(RUN.adapter)), other)
+    data = read_adapter(other.adapter).manifest["data"]
+    assert (data["held_out"], data["watched"]) == ([], 0)
+    assert data["learned_before"] == 14 - len(data["train"]) > 0
+    assert "LEARNED BEFORE" in second["warning"]
+    assert second["metrics"]["before"] is None
 
 
 @pytest.mark.parametrize(

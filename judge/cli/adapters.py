@@ -19,6 +19,8 @@ from judge.models.adapters import (
     MANIFEST,
     NEGATIVE,
     POSITIVE,
+    RANKS,
+    REPLIES,
     SHIPPED,
     SHORT,
     UNITS,
@@ -44,6 +46,7 @@ TAUGHT_BY = {
     "ranks": "right and wrong traces, as rows of two files have them: it ranks what a judge wrote",
     "votes": "HUMAN VOTES: it was fine-tuned on what people voted, not on a judge's verdicts",
 }
+ROWS_OF_A_JUDGE = "rows of a file, each a working or a verdict"
 SHOWN_BEFORE = ("train", "held_out", "contrast", "constraints")
 """The parts of a manifest's data that get their own lines."""
 
@@ -175,7 +178,7 @@ def summary_line(adapter: Adapter, folder: Path) -> str:
     targets = {"votes": "human votes", "replies": "replies", "ranks": "ranker"}.get(
         manifest["targets"], f"{manifest['targets']} targets"
     )
-    learned = f"{len(manifest['data']['train']):,} {'pairs' if is_judge(adapter) else 'rows'}"
+    learned = f"{len(manifest['data']['train']):,} {'rows' if learned_rows(manifest) else 'pairs'}"
     return "  ".join([adapter.name, one_line(manifest["base_model"]), targets, learned, str(folder)])
 
 
@@ -186,12 +189,13 @@ def summary(adapter: Adapter, width: int) -> str:
     lora, settings = dict(manifest.get("lora", {})), manifest.get("settings", {})
     if "layers" in lora:
         lora["layers"] = " to ".join(map(str, lora["layers"]))
-    learned = "Pairs" if is_judge(adapter) else "Rows"
+    learned = "Rows" if learned_rows(manifest) else "Pairs"
+    is_by_rows = learned_rows(manifest) and is_judge(adapter)
     rows = {
         "Adapter": adapter.name,
         "Folder": str(adapter.folder),
         "Base model": f"{manifest['base_model']}, hash {manifest['base_model_hash'][:SHORT]}",
-        "Taught by": TAUGHT_BY[manifest["targets"]],
+        "Taught by": ROWS_OF_A_JUDGE if is_by_rows else TAUGHT_BY[manifest["targets"]],
         "Prompts": f"{', '.join(manifest['templates'])}, fingerprint {manifest['prompts'][:SHORT]}"
         if is_judge(adapter)
         else "those of its rows",
@@ -230,6 +234,11 @@ def summary(adapter: Adapter, width: int) -> str:
     )
 
 
+def learned_rows(manifest: Mapping[str, Any]) -> bool:
+    """Whether it learned the rows of a file, a judge or not, and not pairs."""
+    return manifest.get("targets") in (REPLIES, RANKS) or "rows" in (manifest.get("data") or {})
+
+
 def parts_of(adapter: Adapter) -> dict[str, Any]:
     """Of an adapter of method nat: its two LoRAs and the units, what the manifest says of each, its size."""
     if not is_nat(adapter):
@@ -247,11 +256,12 @@ def parts_of(adapter: Adapter) -> dict[str, Any]:
 
 
 def rounds_before(manifest: Mapping[str, Any]) -> list[str]:
-    """The adapters that training went on from, the first one first: name, hash, number of pairs."""
+    """The adapters that training went on from, the first one first: name, hash, number of pairs or rows."""
     found = []
     for start in reversed(starts_of(manifest)):
-        pairs = f", {len(start['data']['train']):,} pairs" if start.get("data") else ""
-        found.append(f"{start['name']}, hash {start['hash']}{pairs}")
+        what = "rows" if learned_rows(start) else "pairs"
+        learned = f", {len(start['data']['train']):,} {what}" if start.get("data") else ""
+        found.append(f"{start['name']}, hash {start['hash']}{learned}")
     return found
 
 

@@ -125,7 +125,18 @@ def preferred(
 
 def prompt_of(pair: Pair) -> str:
     """The first user message of conversation a, without differences of case and spaces."""
-    return " ".join(pair.question.casefold().split())
+    return spaced_alike(pair.question)
+
+
+def first_prompts_of(pair: Pair) -> set[str]:
+    """The same of both conversations: a single one, unless they begin with different questions."""
+    in_b = next((message.content for message in pair.conversation_b if message.role == "user"), "")
+    return {prompt_of(pair), spaced_alike(in_b)}
+
+
+def spaced_alike(text: str) -> str:
+    """The text without differences of case and spaces."""
+    return " ".join(text.casefold().split())
 
 
 def not_empty(dataset: Dataset) -> Dataset:

@@ -14,6 +14,8 @@ from judge.errors import BadLines
 from judge.io.rows import Wrong, bytes_of, first_line, kind_of, not_utf8, whole_characters
 
 EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
+OCTAL = re.compile(r"[-+]?0[0-7_]+")
+INT_TAG = "tag:yaml.org,2002:int"
 FLOAT_TAG = "tag:yaml.org,2002:float"
 TEXT_TAG = "tag:yaml.org,2002:str"
 MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -46,7 +48,8 @@ def read_block(path: Path, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _value_of(loader: Any) -> tuple[Any, list[str]]:
-    """The YAML's values, and a message on each repeated key and each half of a character, with its line.
+    """The YAML's values, and a message on each repeated key, each half of a character and each number that
+    is read as another one than is written, with its line.
 
     3e-4 is read as a number, and every key as text: YAML 1.1 takes `yes`, which may be a name, for true.
     """
@@ -65,6 +68,7 @@ def _value_of(loader: Any) -> tuple[Any, list[str]]:
             key.tag = TEXT_TAG
     problems = [problem for block in blocks for problem in _repeated(block)]
     problems += [problem for one in nodes for problem in _made_whole(one)]
+    problems += [problem for one in nodes for problem in _read_otherwise(loader, one)]
     return loader.construct_document(node), problems
 
 
@@ -86,6 +90,20 @@ def _made_whole(node: Any) -> Iterator[str]:
             node.value = whole_characters(node.value)
         except Wrong as wrong:
             yield f":{node.start_mark.line + 1}: {wrong}"
+
+
+def _read_otherwise(loader: Any, node: Any) -> Iterator[str]:
+    """A message on a number that YAML 1.1 takes for octal, or for minutes and seconds."""
+    if node.tag not in (INT_TAG, FLOAT_TAG) or node.style is not None:
+        return
+    if ":" not in node.value and not OCTAL.fullmatch(node.value):
+        return
+    value = loader.construct_object(node)
+    if ":" in node.value or value != int(node.value.replace("_", ""), 10):
+        yield (
+            f":{node.start_mark.line + 1}: {node.value} is read as {value:g}, as YAML 1.1 has it. Write the "
+            "number without leading zeros and colons, or text in quotes."
+        )
 
 
 def _repeated(block: Any) -> Iterator[str]:

@@ -160,11 +160,15 @@ class KeptReplies:
         stage: str,
         progress: Progress = silent,
         unit: str = "",
+        is_sampled: bool = False,
     ) -> dict[str, Completion | Unparsed]:
         """The reply to each item, Unparsed where there was none; what is not known is asked for in batches.
 
         Args:
-            batches_of: the keys of what is not known, in batches, in an order that depends on these alone.
+            batches_of: the keys of some items in batches, in an order that depends on these alone.
+            is_sampled: whether a reply depends on its place in its batch. Then those batches of all items of
+                which nothing is known are asked for first, so that a run that was interrupted ends with the
+                same replies as one that was not.
             stage, unit: how progress is told: "planning, 2 of 7" or "grading, 2 of 7 answers".
         """
         refused = {key: self._refused[key] for key in items if key in self._refused}
@@ -175,7 +179,12 @@ class KeptReplies:
         def show_progress() -> None:
             progress(f"{stage}, {n_done} of {len(todo)}{unit}", n_done, len(todo))
 
-        for batch in batches_of(todo):
+        batches: list[list[str]] = []
+        if is_sampled and todo:
+            batches = [batch for batch in batches_of(dict(items)) if todo.keys() >= set(batch)]
+        planned = {key for batch in batches for key in batch}
+        batches += batches_of({key: item for key, item in todo.items() if key not in planned})
+        for batch in batches:
             show_progress()
             started = time.perf_counter()
             found = dict(zip(batch, ask([todo[key] for key in batch]), strict=True))
@@ -219,7 +228,8 @@ class SharedReplies:
         def ask(some: list[Prompt]) -> Sequence[Completion | Unparsed]:
             return self.backend.complete(some, self.sampling)
 
-        replies = self._kept.ask(by_key, self._batches, ask, stage, progress)
+        is_sampled = self.sampling.temperature > 0
+        replies = self._kept.ask(by_key, self._batches, ask, stage, progress, is_sampled=is_sampled)
         return [(key[:SHARED_LENGTH], replies[key]) for key in keys]
 
     def _batches(self, todo: dict[str, Prompt]) -> list[list[str]]:
