@@ -113,6 +113,12 @@ EXPERIMENTS = {
         recipe=GRADES,
     ),
     "dual": Experiment("fast and slow in one", recipe=DUAL, ways=tuple(WAYS)),
+    "dual-light": Experiment(
+        "it with a token of a working counted a fiftieth of one of a verdict",
+        {"train.working_weight": 0.02},
+        recipe=DUAL,
+        ways=tuple(WAYS),
+    ),
     "dual-more-verdicts": Experiment(
         "it with verdicts alone half of the time",
         {"train.levels": [0.15, 0.1, 0.1, 0.15, 0.5]},

@@ -136,6 +136,7 @@ OWN_METHODS = {
     "rows": BY_ROWS,
     "template": BY_ROWS,
     "levels": ("dual",),
+    "working_weight": ("dual",),
     "workings": ("dual",),
     "negative": ("nat",),
     "nat": ("nce",),
@@ -339,6 +340,8 @@ class Train(Block):
     """With method nce, the folder of the adapter of method nat that is distilled into one LoRA."""
     levels: Annotated[list[Portion], Field(min_length=5, max_length=5)] = LEVELS
     """With method dual, how often a bsm-text reading is learned whole, or with more and more left out."""
+    working_weight: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """With method dual, how much a token of a working counts beside one of the verdict's four."""
     workings: str = ""
     """With method dual, a run's folder whose teacher is bsm-text, if it is not the one that names winners."""
     rank: Positive = 16
@@ -778,6 +781,11 @@ RULES = (
         ("train.levels", "train.method"),
         lambda r: r.train.levels != LEVELS and r.train.method != "dual",
         "only method dual leaves parts out: leave it out, or take dual",
+    ),
+    Rule(
+        ("train.working_weight", "train.method"),
+        lambda r: r.train.working_weight != 1 and r.train.method != "dual",
+        "only method dual learns workings: leave it out, or take dual",
     ),
     Rule(
         ("train.workings", "train.method"),

@@ -12,13 +12,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Generic
 
 from distill.checkpoint import Checkpoint, SmallCheckpoint, Trained, Weights
-from distill.examples import R, TokenRow, VerdictRow
+from distill.examples import VERDICT_TOKENS, R, TokenRow, VerdictRow
 from distill.history import HeldOutLook, History, TrainStep
 from distill.loss import letter_loss, log_probabilities, symmetry_loss, verdict_loss
 from distill.recipe import Train
@@ -434,6 +434,8 @@ class VerdictTraining(Training[VerdictRow]):
         weights = self._weights_of(batch)
         of_letters = self._of_letters(batch, hidden)
         own, logs = log_probabilities(hidden, self.student.head, self.student.targets(batch), self.letters)
+        if self.settings.working_weight != 1:
+            own = own * self._token_weights_of(batch)
         loss = verdict_loss(own, logs, batch.lengths, letter_places(batch), weights).sum()
         if self.settings.symmetry and (two := twos_of(batch)):
             ab, ba = ([one[order] for one in two] for order in Order)
@@ -447,6 +449,16 @@ class VerdictTraining(Training[VerdictRow]):
     def _of_letters(self, batch: Batch[VerdictRow], hidden: Tensor) -> Tensor:
         """The logits of the allowed letters at their place, shape (rows, letters)."""
         return hidden[letter_places(batch)] @ self.student.head[self.letters].T
+
+    def _token_weights_of(self, batch: Batch[VerdictRow]) -> Tensor:
+        """How much each target counts: those of a verdict once, those of a working before it as is set."""
+        import torch
+
+        of_rows = (
+            [self.settings.working_weight] * (len(row.targets) - VERDICT_TOKENS) + [1.0] * VERDICT_TOKENS
+            for row in batch.rows
+        )
+        return torch.tensor(list(chain.from_iterable(of_rows)), device=self.student.device)
 
     def _weights_of(self, batch: Batch[VerdictRow]) -> Tensor:
         import torch
