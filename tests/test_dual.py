@@ -791,6 +791,8 @@ def recipe(model="tiny", teacher=None, levels=(0.2, 0.2, 0.2, 0.2, 0.2), **train
         ({"symmetry": 1.0}, "train.symmetry: only verdicts alone have a mirror image"),
         ({"method": "direct"}, "train.levels: only method dual leaves parts out"),
         ({"method": "direct", "levels": LEVELS, "workings": "x"}, "train.workings: only method dual"),
+        ({"method": "direct", "levels": LEVELS, "working_weight": 0.5}, "train.working_weight: only method"),
+        ({"working_weight": 0}, "train.working_weight"),
     ],
 )
 def test_a_recipe_for_a_dual_student_says_what_does_not_go_together(changes, problem):
@@ -801,7 +803,7 @@ def test_a_recipe_for_a_dual_student_says_what_does_not_go_together(changes, pro
 
 def test_other_recipes_say_nothing_of_levels_rows_and_workings():
     values = recipe_to_json(recipe_of({"name": "x"}, "x.yaml"))
-    assert not {"levels", "rows", "workings"} & values["train"].keys()
+    assert not {"levels", "working_weight", "rows", "workings"} & values["train"].keys()
     assert recipe_to_json(recipe())["train"]["levels"] == [0.2] * 5
 
 
@@ -1122,6 +1124,27 @@ def test_rows_end_in_a_verdict_of_four_tokens_and_what_is_looked_at_is_that_alon
     assert all(row.targets in verdicts.values() for batch in training.held_out for row in batch.rows)
     n_batches = [len({number for step in training.steps for number in step})]
     assert n_batches == [len(training.batches)]
+
+
+@pytest.mark.slow
+def test_a_token_of_a_working_counts_as_much_as_the_recipe_says(here, tiny):
+    from distill.loss import log_probabilities
+    from distill.student import Lora, Student
+
+    lessons = prepared(recipe(tiny))
+    student = Student(str(tiny), Lora(4, 8, 0.5), 4096, "cpu", "float32")
+    training = lessons.training(student, here / "t", "k")
+    light = replace(lessons, recipe=recipe(tiny, working_weight=0.25)).training(student, here / "u", "k")
+    [batch] = training.batches[:1]
+    hidden = student.upper(batch, student.lower(batch.packing))
+    own, _ = log_probabilities(hidden, student.head, student.targets(batch))
+    rows = own.split([len(row.targets) for row in batch.rows])
+    working = -sum(float(of_row[:-4].detach().sum()) for of_row in rows)
+    assert working > 0
+    for one in (training, light):
+        one.lower.prepare([batch], silent)
+    whole, lighter = (float(one._losses(batch)[0].detach()) for one in (training, light))
+    assert whole - lighter == pytest.approx(0.75 * working, rel=1e-5)
 
 
 @pytest.mark.weights
