@@ -138,7 +138,7 @@ def test_what_another_run_recorded_meanwhile_is_what_counts(ledger):
 class Drawing(ScriptedBackend):
     """Its free replies depend on their place in the call, as where an engine samples; breaks at a call."""
 
-    batch_characters = 400
+    batch_characters = 8000
 
     def __init__(self, breaks_at: int | None = None) -> None:
         super().__init__(longer, "scripted-drawing")
@@ -154,7 +154,7 @@ class Drawing(ScriptedBackend):
 
 
 def test_sampled_plans_of_a_run_that_was_interrupted_are_those_of_one_that_was_not(ledger, tmp_path):
-    pairs = [pair_of("a longer answer", "short", "Why" + " so" * n**2 + "?", f"p{n}") for n in range(30)]
+    pairs = [pair_of("a longer answer", "short", "Why" + " so" * n**3 + "?", f"p{n}") for n in range(30)]
 
     def judged(backend, ledger, temperature=0.7, some=pairs):
         method = BranchSolveMerge(backend, MethodSettings(temperature=temperature, store=ledger))
