@@ -727,10 +727,10 @@ def test_one_pass_says_what_two_do_and_reads_each_prompt_once(tmp_path, joined):
 
     together, apart, n_together, n_apart = read(slow_above=1.0)
     for one, other in zip(together, apart, strict=True):
-        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+        assert one.probabilities == pytest.approx(other.probabilities, abs=5e-6)
         assert (one.raw, one.tokens_in, one.tokens_out) == (other.raw, other.tokens_in, other.tokens_out)
         [said, told] = [float(each.steps[0].raw.rpartition(" ")[2]) for each in (one, other)]
-        assert said == pytest.approx(told, abs=2e-6)
+        assert said == pytest.approx(told, abs=5e-6)
     assert n_together == n_apart if joined else n_together < 0.6 * n_apart
     n_at_once = n_together
     ps = sorted(float(one.steps[0].raw.rpartition(" ")[2]) for one in together)

@@ -33,6 +33,7 @@ OF_ONE_CHANGE = {
     "distilled-no-symmetry": {"train.symmetry"},
     "distilled-swap": {"select.filter"},
     "distilled-itself": {"collect.teacher.base_model"},
+    "dual-light": {"train.working_weight"},
     "dual-more-verdicts": {"train.levels"},
     "solution-only": {"train.levels"},
     "complete-trace": {"train.levels"},

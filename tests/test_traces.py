@@ -321,9 +321,13 @@ def test_no_column_can_say_what_pair_and_verdict_do_not(tmp_path, column, lie):
         (lambda row: row["pair"].update(score=1), "pair is {"),
         (lambda row: row["pair"]["conversation_a"].pop(), "The last message must be the assistant's"),
         (lambda row: row["verdict"].update(pair_id="tell"), "the verdict is on 'tell', not 'sky'"),
-        (lambda row: row["verdict"].update(outcome="B"), "do not follow from the readings"),
+        (lambda row: row["verdict"].update(outcome="B"), "outcome is 'B'. By its orders it must be 'A'"),
         (lambda row: row["verdict"]["orders"].pop("BA"), "orders misses BA"),
-        (lambda row: row["verdict"]["orders"]["AB"].update(choice="SECOND"), "do not follow"),
+        (
+            lambda row: row["verdict"]["orders"]["AB"].update(choice="SECOND"),
+            "status is 'consistent'. By its",
+        ),
+        (lambda row: row["verdict"].update(p_a=0.9001), "do not follow from the readings"),
         (lambda row: row["verdict"]["orders"]["BA"].update(tokens_in=-1), "BA, tokens_in is -1"),
     ],
 )
