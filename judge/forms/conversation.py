@@ -278,10 +278,10 @@ def content_of(value: Any) -> tuple[str | None, list[str]]:
             left_out.append(THINKING)
         else:
             texts.append(text_of_part(part, kind))
-    return (joined(texts) if texts else None), left_out
+    return (parts_joined(texts) if texts else None), left_out
 
 
-def joined(texts: Sequence[str]) -> str:
+def parts_joined(texts: Sequence[str]) -> str:
     """The texts of parts as one: parts of a sentence as they are, others with an empty line between them."""
     whole = texts[0]
     for text in texts[1:]:

@@ -138,18 +138,15 @@ def tag_in(cells: Mapping[str, Any], names: tuple[str, str]) -> str:
 
     "" where there is none.
     """
-    objects = (
-        name
-        for name, value in cells.items()
-        if isinstance(parsed(value), Mapping) and is_labelled(parsed(value))
-    )
+    objects = (name for name, value in cells.items() if is_labelled(parsed(value)))
     called = (name for name in TAGS if name in cells)
     sides = (name for name, value in cells.items() if value in ("left", "right", *names))
     return next((name for one in (objects, called, sides) for name in one), "")
 
 
-def is_labelled(value: Mapping[str, Any]) -> bool:
-    return bool(value.get("selected") or value.get("choices"))
+def is_labelled(value: Any) -> bool:
+    """Whether a value is an object with a side or a choice."""
+    return isinstance(value, Mapping) and bool(value.get("selected") or value.get("choices"))
 
 
 def minimal_ballot(value: Any, names: tuple[str, str]) -> Ballot:

@@ -117,11 +117,11 @@ def verdict_from_cells(obj: Any) -> Verdict:
         judge=text(obj["judge"], "judge"),
         is_undecided=is_undecided,
     )
-    follow_from_readings(verdict)
+    refuse_contradiction(verdict)
     return verdict
 
 
-def follow_from_readings(verdict: Verdict) -> None:
+def refuse_contradiction(verdict: Verdict) -> None:
     """Raises what is wrong where a verdict says anything else than its readings; p_a may be calibrated."""
     read = combine(verdict.pair_id, verdict.readings, verdict.judge)
     side = None if verdict.p_a is None else outcome_by_probability(verdict.p_a)
