@@ -47,6 +47,6 @@ TASK = Task(
     filter="majority",
     n_samples=8,
     epochs=6,
-    sizes={Split.TRAIN: 300, Split.HELD_OUT: 60, Split.TEST: 200},
+    sizes={Split.TRAIN: 400, Split.HELD_OUT: 200, Split.TEST: 200},
     layers=1.0,  # how a word is spelt is known far down
 )
