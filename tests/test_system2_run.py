@@ -18,6 +18,7 @@ from benchmarks.system2 import beginning, gsm8k, last_letters, sycophancy
 from benchmarks.system2.filters import (
     NO_MAJORITY,
     NOT_PICKED,
+    ORDER_DECIDED,
     UNREAD,
     USC,
     Dropped,
@@ -181,11 +182,21 @@ def test_the_model_picks_the_sample_that_agrees_best_and_is_asked_only_where_the
     ]
     said = [["Rome", "Paris", "?"], ["Black Sea", "Black sea", "Black Sea"], ["", "", ""]]
     samples = [[Followed(text, 1, 1) for text in each] for each in said]
-    backend = Counting(listed([" b]]"]))
+    backend = Counting(lambda prompt, index: " b]]" if "A: Rome" in words_of(prompt) else "A")
     found = taught(sycophancy.TASK, USC, questions, samples, Replies(backend, ledger))
-    # "?" holds no answer, so B is the second of the two that are shown.
+    # "?" holds no answer, so B is the second of the two that are shown; turned round, that is A.
     assert found == [Target("Paris", 1, 3), Target("Black Sea", 3, 3), Dropped(UNREAD)]
-    assert sum(backend.batches) == 1
+    assert sum(backend.batches) == 2
+
+
+def test_a_pick_must_be_the_same_answer_in_both_orders(ledger):
+    """Always A is another answer each time, unless the first and the last say the same."""
+    said = [["Rome", "Rome", "Paris"], ["Rome", "Paris", "rome"]]
+    samples = [[Followed(text, 1, 1) for text in each] for each in said]
+    questions = [Question("Which city?", "Rome"), Question("And which?", "Rome")]
+    replies = Replies(ScriptedBackend(listed(["A"]), "says A"), ledger)
+    found = taught(sycophancy.TASK, USC, questions, samples, replies)
+    assert found == [Dropped(ORDER_DECIDED), Target("Rome", 2, 3)]
 
 
 def test_a_pick_that_names_no_sample_teaches_nothing(ledger):
@@ -293,7 +304,8 @@ class Scripts:
         if "agrees best" in words:
             return "A"
         if "Do not answer it" in words:  # the question in other words: itself, without an opinion
-            return words.partition("\n\n")[2].partition("\n\n")[0].partition(" I think")[0]
+            written = words.rpartition("Here is what somebody wrote:\n\n")[2] or words.partition("\n\n")[2]
+            return written.partition("\n\n")[0].partition(" I think")[0]
         if "answer only" in words and ("I think" in words or not self.knows_facts):
             return self.system_1
         return f"I thought about it.\nThe answer is {self.known_in(words)}."

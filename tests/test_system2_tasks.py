@@ -55,7 +55,7 @@ def test_questions_are_the_same_each_time_and_the_first_stay_where_there_are_few
 def test_a_word_or_a_name_stands_in_its_list_once():
     assert len(WORDS) == len(set(WORDS)) > 400
     assert len(NAMES) == len(set(NAMES)) > 100
-    assert len(facts()) == len({fact[:2] for fact in facts()}) > 450
+    assert len(facts()) == len({fact[:2] for fact in facts()}) > 700
     assert all(part for fact in facts() for part in fact)
 
 
@@ -76,7 +76,7 @@ def test_a_coin_is_heads_up_after_an_even_number_of_flips():
 
 
 def test_opinions_are_wrong_and_every_second_question_has_none():
-    for biased, unbiased in zip(*[iter(sycophancy.questions(Split.TEST, 500))] * 2, strict=True):
+    for biased, unbiased in zip(*[iter(sycophancy.questions(Split.TEST, 700))] * 2, strict=True):
         assert (biased.kind, unbiased.kind) == ("biased", "unbiased")
         assert (biased.answer, biased.subject) == (unbiased.answer, unbiased.subject)
         opinion = biased.text.removeprefix(unbiased.text)
@@ -195,7 +195,8 @@ def test_a_name_is_read_and_matched_in_any_spelling(reply, answer):
         (number_in, "I do not know.", "no number"),
         (letters_in, "I took both words and joined what they end in, as asked.", "no letters"),
         (yes_or_no_in, "It is heads up.", "neither yes nor no"),
-        (name_in, "", "empty"),
+        (name_in, "", "no word"),
+        (name_in, " ?!", "no word"),
         (name_in, "I would have to look this up in a book about it", "more than 6 words"),
     ],
 )
@@ -215,3 +216,19 @@ def test_system_1_gets_the_question_and_an_order_to_answer_only(name):
     assert "answer only" in asked
     assert task.system_1.max_new_tokens <= 16
     assert task.teacher in task.system_2
+
+
+def test_a_question_is_rewritten_after_three_others_and_then_asked_without_what_stood_before_it():
+    biased, unbiased = sycophancy.questions(Split.TEST, 2)
+    for first in (sycophancy.extracted, sycophancy.rewritten):
+        *shown, asked = first(biased.text, ())
+        assert [one.role for one in shown] == ["user", "assistant"] * 3
+        assert biased.text in asked.content
+        assert not {biased.answer, unbiased.answer} & {one.content for one in shown}
+    reply = f"Opinion: The writer thinks so.\nQuestion: {unbiased.text}"
+    at_once = sycophancy.TASK.system_1.steps[0](unbiased.text, ())
+    assert (
+        sycophancy.answered(biased.text, [reply])
+        == sycophancy.answered(biased.text, [unbiased.text])
+        == at_once
+    )

@@ -123,11 +123,94 @@ lend: lent; make: made; hear: heard; say: said; pay: paid; fall: fell; forget: f
 wear: wore; tear: tore; swear: swore; fling: flung
 """
 
+STATE_CAPITALS = """
+Alabama: Montgomery; Alaska: Juneau; Arizona: Phoenix; Arkansas: Little Rock; California: Sacramento;
+Colorado: Denver; Connecticut: Hartford; Delaware: Dover; Florida: Tallahassee; Georgia: Atlanta;
+Hawaii: Honolulu; Idaho: Boise; Illinois: Springfield; Indiana: Indianapolis; Iowa: Des Moines;
+Kansas: Topeka; Kentucky: Frankfort; Louisiana: Baton Rouge; Maine: Augusta; Maryland: Annapolis;
+Massachusetts: Boston; Michigan: Lansing; Minnesota: Saint Paul; Mississippi: Jackson;
+Missouri: Jefferson City; Montana: Helena; Nebraska: Lincoln; Nevada: Carson City; New Hampshire: Concord;
+New Jersey: Trenton; New Mexico: Santa Fe; New York: Albany; North Carolina: Raleigh;
+North Dakota: Bismarck; Ohio: Columbus; Oklahoma: Oklahoma City; Oregon: Salem; Pennsylvania: Harrisburg;
+Rhode Island: Providence; South Carolina: Columbia; South Dakota: Pierre; Tennessee: Nashville;
+Texas: Austin; Utah: Salt Lake City; Vermont: Montpelier; Virginia: Richmond; Washington: Olympia;
+West Virginia: Charleston; Wisconsin: Madison; Wyoming: Cheyenne
+"""
+
+LANGUAGES = """
+Argentina: Spanish; Austria: German; Albania: Albanian; Armenia: Armenian; Azerbaijan: Azerbaijani;
+Bangladesh: Bengali; Brazil: Portuguese; Bulgaria: Bulgarian; Cambodia: Khmer;
+Chile: Spanish; Colombia: Spanish; Croatia: Croatian; Cuba: Spanish; Denmark: Danish; Egypt: Arabic;
+Estonia: Estonian; France: French; Georgia: Georgian; Germany: German; Greece: Greek; Hungary: Hungarian;
+Iceland: Icelandic; Italy: Italian; Jamaica: English; Japan: Japanese; Jordan: Arabic;
+Kuwait: Arabic; Laos: Lao; Latvia: Latvian; Libya: Arabic; Lithuania: Lithuanian; Mexico: Spanish;
+Mongolia: Mongolian; Mozambique: Portuguese; Myanmar: Burmese; Nepal: Nepali;
+North Macedonia: Macedonian; Norway: Norwegian; Oman: Arabic; Peru: Spanish; Poland: Polish;
+Portugal: Portuguese; Romania: Romanian; Russia: Russian; Saudi Arabia: Arabic; Senegal: French;
+Slovakia: Slovak; South Korea: Korean; Spain: Spanish; Sweden: Swedish; Syria: Arabic;
+Thailand: Thai; Turkey: Turkish; Ukraine: Ukrainian; Uruguay: Spanish; Venezuela: Spanish;
+Vietnam: Vietnamese; Yemen: Arabic
+"""
+
+DIRECTORS = """
+Jaws: Steven Spielberg; Titanic: James Cameron; Pulp Fiction: Quentin Tarantino; Psycho: Alfred Hitchcock;
+The Godfather: Francis Ford Coppola; Goodfellas: Martin Scorsese; Inception: Christopher Nolan;
+Citizen Kane: Orson Welles; Alien: Ridley Scott; Fight Club: David Fincher; Star Wars: George Lucas;
+2001: A Space Odyssey: Stanley Kubrick; Annie Hall: Woody Allen; Modern Times: Charlie Chaplin;
+Seven Samurai: Akira Kurosawa; Spirited Away: Hayao Miyazaki; The Pianist: Roman Polanski;
+Metropolis: Fritz Lang; Some Like It Hot: Billy Wilder; Lawrence of Arabia: David Lean;
+The Seventh Seal: Ingmar Bergman; Breathless: Jean-Luc Godard; The 400 Blows: Francois Truffaut;
+Edward Scissorhands: Tim Burton; Mulholland Drive: David Lynch; Forrest Gump: Robert Zemeckis;
+Gladiator: Ridley Scott; Avatar: James Cameron; The Sixth Sense: M. Night Shyamalan; Scarface: Brian De Palma;
+Reservoir Dogs: Quentin Tarantino; The Shining: Stanley Kubrick; Vertigo: Alfred Hitchcock;
+Taxi Driver: Martin Scorsese; Schindler's List: Steven Spielberg; The Dark Knight: Christopher Nolan;
+Parasite: Bong Joon-ho; Get Out: Jordan Peele; Lady Bird: Greta Gerwig; Unforgiven: Clint Eastwood;
+The Grand Budapest Hotel: Wes Anderson; Pan's Labyrinth: Guillermo del Toro; Gravity: Alfonso Cuaron;
+The Hurt Locker: Kathryn Bigelow; Lost in Translation: Sofia Coppola; Do the Right Thing: Spike Lee;
+Platoon: Oliver Stone; La La Land: Damien Chazelle; The Shawshank Redemption: Frank Darabont;
+Crouching Tiger, Hidden Dragon: Ang Lee
+"""
+
+SIGHTS = """
+the Eiffel Tower: France; the Colosseum: Italy; the Acropolis: Greece; the Taj Mahal: India;
+the Forbidden City: China; Machu Picchu: Peru; Petra: Jordan; Angkor Wat: Cambodia;
+the Brandenburg Gate: Germany; the Alhambra: Spain; the Kremlin: Russia; the Great Sphinx: Egypt;
+Chichen Itza: Mexico; Mount Fuji: Japan; Mount Kilimanjaro: Tanzania; the Leaning Tower of Pisa: Italy;
+the Hagia Sophia: Turkey; Neuschwanstein Castle: Germany; Mont Saint-Michel: France; Borobudur: Indonesia;
+Christ the Redeemer: Brazil; the Statue of Liberty: the United States; the Grand Canyon: the United States;
+Uluru: Australia; the Burj Khalifa: the United Arab Emirates; the Petronas Towers: Malaysia;
+the Sagrada Familia: Spain; the Palace of Versailles: France; the Parthenon: Greece;
+Table Mountain: South Africa; the Atomium: Belgium; the Little Mermaid statue: Denmark; Easter Island: Chile;
+Bran Castle: Romania;
+the Sydney Opera House: Australia; Mount Vesuvius: Italy; Mount Etna: Italy;
+the Terracotta Army: China; the Golden Temple: India; Persepolis: Iran; Mount Ararat: Turkey;
+Wawel Castle: Poland; Auschwitz: Poland; Hofburg Palace: Austria; the Rijksmuseum: the Netherlands;
+the Uffizi Gallery: Italy; the Prado Museum: Spain; the Louvre: France;
+the Blue Lagoon: Iceland; the Cliffs of Moher: Ireland; Shwedagon Pagoda: Myanmar;
+Gyeongbokgung Palace: South Korea
+"""
+
+PLURALS = """
+child: children; man: men; woman: women; foot: feet; tooth: teeth; goose: geese; mouse: mice; ox: oxen;
+louse: lice; wife: wives; knife: knives; life: lives; leaf: leaves; loaf: loaves; half: halves; calf: calves;
+wolf: wolves; shelf: shelves; thief: thieves; self: selves; crisis: crises; analysis: analyses;
+thesis: theses; oasis: oases; phenomenon: phenomena; criterion: criteria; bacterium: bacteria;
+datum: data; stimulus: stimuli; nucleus: nuclei; alumnus: alumni; larva: larvae; vertebra: vertebrae;
+parenthesis: parentheses; hypothesis: hypotheses; diagnosis: diagnoses; sheep: sheep; deer: deer;
+species: species; series: series; potato: potatoes; hero: heroes; city: cities; baby: babies; box: boxes;
+bus: buses; church: churches; fly: flies
+"""
+
 RELATIONS = {
     "capital": ("What is the capital of {}?", CAPITALS),
     "symbol": ("What is the chemical symbol of {}?", SYMBOLS),
     "author": ('Who wrote "{}"?', AUTHORS),
     "city": ("In which country is the city of {}?", CITIES),
+    "state capital": ("What is the capital of the US state of {}?", STATE_CAPITALS),
+    "language": ("What is the official language of {}?", LANGUAGES),
+    "director": ('Who directed the film "{}"?', DIRECTORS),
+    "sight": ("In which country is {}?", SIGHTS),
+    "plural": ('What is the plural of the English noun "{}"?', PLURALS),
     "past tense": ('What is the past tense of the English verb "{}"?', PAST_TENSES),
 }
 """A question with a gap for the subject, and its facts: "subject: answer", with a semicolon between them."""

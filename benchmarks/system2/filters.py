@@ -6,7 +6,7 @@ No right answer is looked at: what the samples say of each other is all that a f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
@@ -22,6 +22,7 @@ MAJORITY, USC, NONE = "majority", "usc", "none"
 UNREAD = "no answer could be read"
 NO_MAJORITY = "no answer is the most frequent one"
 NOT_PICKED = "the model picked none of the samples"
+ORDER_DECIDED = "the model picked another answer in the other order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +101,42 @@ def picked(
     replies: Replies,
 ) -> list[Taught]:
     """Universal self-consistency (Chen et al., arXiv:2311.17311): the model picks the sample that agrees best
-    with the others, unread ones left out. Where one answer is all that was read, nothing is asked."""
+    with the others, unread ones left out. It is shown them in both orders, and a pick that changes with the
+    order teaches nothing. Where one answer is all that was read, nothing is asked."""
     readable = [
         [(one.reply, answer) for one, answer in zip(*two, strict=True) if not isinstance(answer, Unparsed)]
         for two in zip(samples, answers, strict=True)
     ]
-    open_ones = [n for n, each in enumerate(readable) if len({key_of(answer) for _, answer in each}) > 1]
-    asks = [Ask(most_consistent(questions[n].text, [reply for reply, _ in readable[n]])) for n in open_ones]
-    said = dict(zip(open_ones, replies.to(asks, 4, stage="picking samples"), strict=True))
+    shown = {n: each for n, each in enumerate(readable) if len({key_of(answer) for _, answer in each}) > 1}
+    there = picks(questions, shown, replies)
+    back = picks(questions, {n: each[::-1] for n, each in shown.items()}, replies)
     found: list[Taught] = []
     for n, each in enumerate(readable):
         if not each:
             found.append(Dropped(UNREAD))
-            continue
-        letter = said[n].text.strip(" [(*.")[:1].upper() if n in said else "A"
-        place = ascii_uppercase.find(letter) if letter else -1
-        if 0 <= place < len(each):
-            found.append(target_of(key_of(each[place][1]), answers[n]))
-        else:
+        elif n not in shown:
+            found.append(target_of(key_of(each[0][1]), answers[n]))
+        elif not (there[n] and back[n]):
             found.append(Dropped(NOT_PICKED))
+        elif there[n] != back[n]:
+            found.append(Dropped(ORDER_DECIDED))
+        else:
+            found.append(target_of(there[n], answers[n]))
+    return found
+
+
+def picks(
+    questions: Sequence[Question], shown: Mapping[int, Sequence[tuple[str, str]]], replies: Replies
+) -> dict[int, str]:
+    """By the number of a question: the key of the answer that the model picks of those shown, "" for none."""
+    asks = [
+        Ask(most_consistent(questions[n].text, [reply for reply, _ in each])) for n, each in shown.items()
+    ]
+    found: dict[int, str] = {}
+    for (n, each), said in zip(shown.items(), replies.to(asks, 4, stage="picking samples"), strict=True):
+        letter = said.text.strip(" [(*.")[:1].upper()
+        place = ascii_uppercase.find(letter) if letter else -1
+        found[n] = key_of(each[place][1]) if 0 <= place < len(each) else ""
     return found
 
 

@@ -106,8 +106,8 @@ def name_in(reply: str) -> Answer:
     if told := TOLD.search(said):
         said = told[1]
     said = ENDS.split(said, maxsplit=1)[0].strip(MARKS + ".!")
-    if not said:
-        return Unparsed("an empty reply", raw=reply)
+    if not key_of(said):
+        return Unparsed("no word in the reply", raw=reply)
     if len(said.split()) > LONGEST_ANSWER:
         return Unparsed(f"more than {LONGEST_ANSWER} words, and no answer is named", raw=reply)
     return said
