@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from distill.examples import VerdictRow, row_of, sharpened, verdict_tokens
 from distill.history import HeldOutLook, History
-from distill.loss import by_row, log_probabilities
+from distill.loss import by_row
 from distill.selection import Example
 from distill.student import Batch
 from distill.train import VerdictTraining, letter_places, twos_of
@@ -79,7 +79,7 @@ class GradeTraining(VerdictTraining):
     def _losses(self, batch: Batch[VerdictRow]) -> tuple[Tensor, Tensor]:
         """The sum over the batch's rows of what is minimised, and that of the pairs' loss alone."""
         hidden = self.student.upper(batch, self.lower.of(batch))
-        own, logs = log_probabilities(hidden, self.student.head, self.student.targets(batch), self.letters)
+        own, logs = self.student.log_probabilities(batch, hidden, self.letters)
         places = letter_places(batch)
         of_grades = logs[places]
         form = own[places] - by_row(own, batch.lengths) - of_grades.logsumexp(dim=1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from distill.examples import TokenRow
 from distill.history import HeldOutLook, History
-from distill.loss import by_row, likeliest, log_probabilities
+from distill.loss import by_row, likeliest
 from distill.student import Batch
 from distill.train import Training
 from judge.records import Share
@@ -40,7 +40,7 @@ class ReplyTraining(Training[TokenRow]):
 
     def log_likelihoods(self, batch: Batch[TokenRow], hidden: Tensor) -> Tensor:
         """The log-probability of each row's whole reply, shape (rows,)."""
-        own, _ = log_probabilities(hidden, self.student.head, self.student.targets(batch))
+        own, _ = self.student.log_probabilities(batch, hidden)
         return by_row(own, batch.lengths)
 
     def likelihoods_of_text(self, batch: Batch[TokenRow]) -> list[float]:
@@ -49,7 +49,7 @@ class ReplyTraining(Training[TokenRow]):
 
         with torch.no_grad():
             hidden = self.student.upper(batch, self.lower.of(batch))
-            own, _ = log_probabilities(hidden, self.student.head, self.student.targets(batch))
+            own, _ = self.student.log_probabilities(batch, hidden)
             return [one[:-1].sum().item() for one in torch.split(own, batch.lengths)]
 
     def look(self, step: int) -> HeldOutLook:

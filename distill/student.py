@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from distill.examples import TokenRow
 from distill.frozen import freeze_linear_layers
+from distill.loss import log_probabilities, log_probabilities_of, short_factors
 from distill.recipe import Module
 from judge.backends import Settings
 from judge.backends.cpu import keep_large_buffers, pack_linear_layers
@@ -230,6 +231,23 @@ class Student:
         places = torch.tensor([place for own in batch.places for place in own], device=self.device)
         at_places: Tensor = output[places].float()
         return at_places
+
+    def log_probabilities(
+        self, batch: Batch[TokenRow], hidden: Tensor, letters: Sequence[int] = ()
+    ) -> tuple[Tensor, Tensor]:
+        """Of each target of the batch, and of each allowed letter at its place: shapes (places,) and (places,
+        letters), float32, as `distill.loss.log_probabilities` has them.
+
+        Args:
+            hidden: what `upper` made of the batch. letters: token ids.
+        """
+        with short_factors(self.dtype):
+            return log_probabilities(hidden, self.head, self.targets(batch), letters)
+
+    def log_probabilities_of(self, hidden: Tensor, words: Tensor) -> Tensor:
+        """The same of some words of its own at each place, shape (places, words)."""
+        with short_factors(self.dtype):
+            return log_probabilities_of(hidden, self.head, words)
 
     def targets(self, batch: Batch[TokenRow]) -> Tensor:
         """The targets of all rows, row after row, shape (places,)."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Generic
 from distill.checkpoint import Checkpoint, SmallCheckpoint, Trained, Weights
 from distill.examples import VERDICT_TOKENS, R, TokenRow, VerdictRow
 from distill.history import HeldOutLook, History, TrainStep
-from distill.loss import letter_loss, log_probabilities, symmetry_loss, verdict_loss
+from distill.loss import letter_loss, symmetry_loss, verdict_loss
 from distill.recipe import Train
 from distill.student import Batch, Student, batch_of
 from judge.backends.cpu import release_buffers
@@ -433,7 +433,7 @@ class VerdictTraining(Training[VerdictRow]):
         hidden = self.student.upper(batch, self.lower.of(batch))
         weights = self._weights_of(batch)
         of_letters = self._of_letters(batch, hidden)
-        own, logs = log_probabilities(hidden, self.student.head, self.student.targets(batch), self.letters)
+        own, logs = self.student.log_probabilities(batch, hidden, self.letters)
         if self.settings.working_weight != 1:
             own = own * self._token_weights_of(batch)
         loss = verdict_loss(own, logs, batch.lengths, letter_places(batch), weights).sum()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from distill.checkpoint import Trained
 from distill.examples import TokenRow
-from distill.loss import by_row, log_probabilities, log_probabilities_of
+from distill.loss import by_row
 from distill.negatives.losses import nce_loss, signed_loss
 from distill.negatives.taught import Taught
 from distill.recipe import Train
@@ -31,7 +31,7 @@ class UnlikelihoodTraining(ReplyTraining):
     def row_losses(self, batch: Batch[TokenRow], hidden: Tensor) -> Tensor:
         import torch
 
-        own, _ = log_probabilities(hidden, self.student.head, self.student.targets(batch))
+        own, _ = self.student.log_probabilities(batch, hidden)
         is_wrong = [row.is_wrong for row in batch.rows for _ in row.targets]
         losses = signed_loss(own, torch.tensor(is_wrong, device=own.device))
         return by_row(losses, batch.lengths)
@@ -78,7 +78,7 @@ class NceTraining(ReplyTraining):
         hidden, lesson = self.student.upper(batch, self.lower.of(batch)), self.taught.of(batch)
         device = hidden.device
         asked = torch.cat([self.student.targets(batch)[:, None], lesson.words.to(device)], dim=1)
-        logs = log_probabilities_of(hidden, self.student.head, asked)
+        logs = self.student.log_probabilities_of(hidden, asked)
         ce = -by_row(logs[:, 0], batch.lengths)
         kd = -by_row((lesson.probabilities.to(device) * logs[:, 1:]).sum(dim=1), batch.lengths)
         weights = torch.tensor([row.weight for row in batch.rows], device=device)

@@ -1128,7 +1128,6 @@ def test_rows_end_in_a_verdict_of_four_tokens_and_what_is_looked_at_is_that_alon
 
 @pytest.mark.slow
 def test_a_token_of_a_working_counts_as_much_as_the_recipe_says(here, tiny):
-    from distill.loss import log_probabilities
     from distill.student import Lora, Student
 
     lessons = prepared(recipe(tiny))
@@ -1137,7 +1136,7 @@ def test_a_token_of_a_working_counts_as_much_as_the_recipe_says(here, tiny):
     light = replace(lessons, recipe=recipe(tiny, working_weight=0.25)).training(student, here / "u", "k")
     [batch] = training.batches[:1]
     hidden = student.upper(batch, student.lower(batch.packing))
-    own, _ = log_probabilities(hidden, student.head, student.targets(batch))
+    own, _ = student.log_probabilities(batch, hidden)
     rows = own.split([len(row.targets) for row in batch.rows])
     working = -sum(float(of_row[:-4].detach().sum()) for of_row in rows)
     assert working > 0

@@ -7,7 +7,16 @@ import math
 import pytest
 
 from distill import loss
-from distill.loss import by_row, letter_loss, likeliest, log_probabilities, symmetry_loss, verdict_loss
+from distill.loss import (
+    by_row,
+    letter_loss,
+    likeliest,
+    log_probabilities,
+    log_probabilities_of,
+    short_factors,
+    symmetry_loss,
+    verdict_loss,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -67,6 +76,32 @@ def test_a_long_reply_is_counted_in_parts_with_the_values_and_gradients_of_the_w
     assert torch.allclose(values[1][:, 0], expected, atol=1e-5)
     assert torch.allclose(*values, atol=1e-6)
     assert torch.allclose(*gradients, atol=1e-5)
+
+
+def test_words_of_their_own_have_the_gradients_of_a_log_softmax(monkeypatch):
+    monkeypatch.setattr(loss, "PLACES", 3)
+    hidden, head = some_logits(7, 8).double(), some_logits(11, 8).double().flip(0)
+    words = (torch.arange(28).view(7, 4) * 5) % 11  # some of them twice at one place
+    asked = some_logits(7, 4).double()
+    one, other = (hidden.clone().requires_grad_() for _ in range(2))
+    found = log_probabilities_of(one, head, words)
+    expected = (other @ head.T).log_softmax(dim=-1).gather(1, words)
+    assert torch.allclose(found, expected)
+    (found * asked).sum().backward()
+    (expected * asked).sum().backward()
+    assert torch.allclose(one.grad, other.grad)
+    with torch.no_grad():
+        assert torch.equal(log_probabilities_of(hidden, head, words), found)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_products_of_short_factors_are_as_exact_as_long_ones_and_the_setting_comes_back(dtype):
+    hidden, head = some_logits(64, 96).bfloat16().float(), some_logits(512, 96).bfloat16().float()
+    before = torch.get_float32_matmul_precision()
+    with short_factors(dtype):
+        found = hidden @ head.T
+    assert torch.get_float32_matmul_precision() == before
+    assert torch.allclose(found.double(), hidden.double() @ head.double().T, atol=1e-4)
 
 
 def test_a_guess_between_two_letters_costs_ln_2_and_among_three_ln_3():
