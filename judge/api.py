@@ -13,7 +13,7 @@ from judge.backends import load_backend, news_of, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs, judge_until
 from judge.io.durations import over_after, seconds_in
-from judge.io.given import asked, one_system, optional_given, text_given
+from judge.io.given import asked, check_pair, one_system, optional_given, text_given
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
@@ -193,6 +193,7 @@ class Judge:
         self._replay = Replay()
         self._notice = ""
         self._stack = ExitStack()
+        self._is_closed = False
         if not cache or not isinstance(ledger, Ledger):
             path = Path(ledger) if ledger and not isinstance(ledger, Ledger) else None
             ledger = self._stack.enter_context(opened_ledger(path, is_kept=cache))
@@ -255,7 +256,7 @@ class Judge:
         """
         wanted = _pairs_of(pairs)
         is_over = None if within is None else over_after(seconds_in(within, "within"))
-        with self._lock, self._progress_shown():
+        with self._at_work():
             # A server may become another judge as it is asked; of all others it is known before any work.
             if not self.options.backend.startswith("server:"):
                 self._refuse_other_calibration()
@@ -302,7 +303,7 @@ class Judge:
             else (tuple(one), None, reference)
             for one, reference in zip(conversations, known, strict=True)
         ]
-        with self._lock, self._progress_shown():
+        with self._at_work():
             named = {one: f"answer {number}" for number, one in enumerate(answers, start=1)}
             found = self._method.graded(named, self._tell)
         grades = [found[answer] for answer in answers]
@@ -348,7 +349,7 @@ class Judge:
         Raises:
             ModelError, BackendError: this judge cannot read at all.
         """
-        with self._lock, self._progress_shown():
+        with self._at_work():
             judge_pairs([WARM], self._method, progress=self._tell)
 
     @property
@@ -398,6 +399,7 @@ class Judge:
 
     def close(self) -> None:
         """Closes the ledger's file, unless the caller opened it; a second call does nothing."""
+        self._is_closed = True
         self._stack.close()
 
     def __enter__(self) -> Judge:
@@ -439,6 +441,14 @@ class Judge:
         return [self._judged[id] for id in ids] if ids.keys() <= self._judged.keys() else None
 
     @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Inside, other threads wait and progress is shown. Raises InputError where the judge is closed."""
+        with self._lock, self._progress_shown():
+            if self._is_closed:
+                raise InputError("this judge is closed. Judge inside its `with`, or make another one.")
+            yield
+
+    @contextmanager
     def _progress_shown(self) -> Iterator[None]:
         """Shows progress as it was asked for while a call lasts."""
         if callable(self._progress):
@@ -460,6 +470,7 @@ def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
                 f"pair {number} is {type(pair).__name__}. It must be a Pair: Pair.of(prompt, a, b), or "
                 "read_pairs(file)."
             )
+        check_pair(pair, f"pair {number}")
     return wanted
 
 

@@ -205,6 +205,33 @@ def test_what_is_no_pair_is_named(longer, pairs, words):
     assert str(caught.value) == words
 
 
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"id": 7}, "pair 1: id is 7 (int). It must be text."),
+        ({"category": float("nan")}, "pair 1: category is nan (float). It must be text."),
+        ({"id": "x", "reference": b"x"}, "pair 1: reference is "),
+        ({"response_b": float("nan")}, "pair 1: response_b is nan (float). It must be text."),
+        ({"id": "x", "response_a": "\ud83d"}, "pair 1: response_a has \\ud83d, which stands alone"),
+        ({"prompt": [Message("user", None)]}, "pair 1: message 1 is None. It must be text."),
+    ],
+)
+def test_a_pair_of_something_other_than_text_is_named_before_any_is_judged(longer, parts, words):
+    whole = {"prompt": "Why?", "response_a": "So.", "response_b": "Because."} | parts
+    three = [whole.pop(name) for name in ("prompt", "response_a", "response_b")]
+    with pytest.raises(InputError) as caught:
+        longer.judge([Pair.of(*three, **whole)])
+    assert str(caught.value).startswith(words)
+
+
+def test_a_closed_judge_says_so(tmp_path):
+    judge = Judge(backend="scripted:longer", ledger=tmp_path / "ledger.sqlite")
+    judge.close()
+    judge.close()
+    with pytest.raises(InputError, match=r"^this judge is closed\."):
+        judge.compare("Why?", "So.", "Because.")
+
+
 def test_an_answer_that_is_no_text_is_named(longer):
     with pytest.raises(InputError, match=r"^b is None\. It must be text\.$"):
         longer.compare("Why?", "x", None)

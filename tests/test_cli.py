@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -481,3 +482,27 @@ def test_a_run_counts_what_was_not_judged_by_reason_and_ends_with_status_3(run, 
         "0 of 4 verdicts from the ledger" in run(*judged, "--backend", "scripted:longer", "--no-cache").stderr
     )
     assert "0 of 4 verdicts from the ledger" in run(*judged, "--backend", "scripted:longer").stderr
+
+
+def test_standard_input_is_for_one_input_alone(run, pairs_file):
+    assert run("run", pairs_file, "--backend", "scripted:longer", "--out", "v.jsonl").returncode == 0
+    finished = run("report", "v.jsonl", "--pairs", "-", "--votes", "-", stdin=pairs_file.read_text())
+    assert_one_line(
+        finished, "-: standard input can be read once. Name a file for all but one of the inputs."
+    )
+
+
+def test_no_color_is_heeded(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    for variables, is_coloured in ([{}, True], [{"NO_COLOR": "1"}, False], [{"TERM": "dumb"}, False]):
+        with monkeypatch.context() as patched:
+            patched.setenv("TERM", "xterm")
+            patched.delenv("NO_COLOR", raising=False)
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            assert console.is_colored() is is_coloured
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True

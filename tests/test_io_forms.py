@@ -160,6 +160,23 @@ def test_the_objects_around_a_wrong_one_are_read():
     assert str(second.cells) == "the number 1e999 is too large. Numbers must be finite."
 
 
+def test_items_of_a_list_on_one_line_have_places_of_their_own_so_that_an_id_is_there_once(tmp_path):
+    assert [row.where for row in json_rows(b'[{"a": 1}, {"a": 2},\n{"a": 3}]', "x")] == [
+        "x:1",
+        "x:1, item 2",
+        "x:2",
+    ]
+    twice = [
+        {"id": "x", "prompt": "Why?", "response_a": "So.", "response_b": text} for text in ("No.", "Yes.")
+    ]
+    path = written(tmp_path / "x.json", json.dumps(twice).encode())
+    with pytest.raises(InputError, match=r"x\.json:1, item 2: .*'x' is already in .*x\.json:1\."):
+        read_pairs(path)
+    votes = [{"pair_id": "x", "voter": "ann", "outcome": outcome} for outcome in "AB"]
+    with pytest.raises(InputError, match=r"v\.json:1, item 2: .* is already in "):
+        read_votes(written(tmp_path / "v.json", json.dumps(votes).encode()))
+
+
 def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path):
     [row] = json_rows(b'[\n{"a":\n"\xe9"}]', "x")
     assert f"{row.where}: {row.cells}" == "x:3: byte 0xe9 is not UTF-8. Save the file as UTF-8."

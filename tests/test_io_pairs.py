@@ -478,6 +478,14 @@ def test_a_csv_from_a_spreadsheet_with_a_byte_order_mark_is_read(tmp_path):
     assert (pair.id, pair.response_a) == ("1", "Köln")
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_blank_lines_and_rows_of_empty_cells_around_a_table_are_no_rows(tmp_path, separator):
+    lines = ["", "prompt,response_a,response_b", "Why?,x,y", ",,", " ,,", ""]
+    path = csv_file(tmp_path, "\r\n".join(lines).replace(",", separator))
+    (pair,) = read_pairs(path)
+    assert (pair.response_a, pair.response_b) == ("x", "y")
+
+
 def test_csv_bytes_that_are_not_utf8_are_refused_on_their_line(tmp_path):
     path = csv_file(tmp_path, b"prompt,response_a,response_b\nWhy?,x,y\nWhy?,caf\xe9,y\n")
     assert problem_of(path) == "pairs.csv:3: byte 0xe9 is not UTF-8. Save the file as UTF-8."

@@ -118,6 +118,12 @@ def check_writable(
         check_room(path.resolve().parent, out)
 
 
+def is_colored() -> bool:
+    """Whether text on standard output is coloured: on a terminal that has colours, without NO_COLOR."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not is_plain
+
+
 def check_one_on_standard_output(*writes: str | None) -> None:
     """Says before any work that two outputs would be mixed on standard output."""
     if writes.count("-") > 1:
@@ -179,4 +185,4 @@ def show_study(
         write(markdown, format_study_markdown(study, frame))
     if "-" not in (html, markdown, as_json):
         width = max(MIN_WIDTH, shutil.get_terminal_size((100, 24)).columns)
-        print(format_study_text(study, frame, color=sys.stdout.isatty(), width=width), end="")
+        print(format_study_text(study, frame, color=is_colored(), width=width), end="")

@@ -32,6 +32,7 @@ from judge.cli.console import (
     check_one_on_standard_output,
     check_writable,
     interruptible,
+    is_colored,
     show_study,
     time_is_up,
     write,
@@ -402,7 +403,7 @@ def report(
         if path is not None:
             write(path, formatted(made))
     if "-" not in (html, markdown, as_json):
-        print(format_text(made, color=sys.stdout.isatty()))
+        print(format_text(made, color=is_colored()))
 
 
 def _report_on_votes(

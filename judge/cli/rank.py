@@ -25,6 +25,7 @@ from judge.cli.console import (
     check_one_on_standard_output,
     check_writable,
     interruptible,
+    is_colored,
     of_loading,
     progress_shown,
     write,
@@ -110,4 +111,4 @@ def rank(
         write(out, as_json(board.as_json()) + "\n")
     if "-" not in (html, out):
         width = max(MIN_WIDTH, shutil.get_terminal_size((100, 24)).columns)
-        print(format_ranking_text(board, color=sys.stdout.isatty(), width=width), end="")
+        print(format_ranking_text(board, color=is_colored(), width=width), end="")

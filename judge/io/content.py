@@ -111,6 +111,7 @@ def has_header(line: bytes) -> bool:
 
 def separator_of(source: str) -> str:
     """What separates the cells of a table: that which gives its header the most, a comma in doubt."""
+    source = source.lstrip("\r\n")
     return max(SEPARATORS, key=lambda separator: len(cells_of(source, separator)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from judge.errors import InputError
 from judge.io.rows import SURROGATE, shown
-from judge.records import Message
+from judge.records import Message, Pair
 
 SYSTEM_ROLES = ("system", "developer")
 CALLS = ("tool_calls", "function_call")
@@ -19,14 +19,32 @@ def text_given(value: Any, name: str) -> str:
     """The text, or the joined text parts of an OpenAI-style content list. Raises InputError."""
     if isinstance(value, list | tuple) and value:
         return "".join(part_given(part, f"{name}, part {n}") for n, part in enumerate(value, start=1))
+    check_text(value, name)
+    return str(value)
+
+
+def check_text(value: Any, name: str) -> None:
+    """Raises InputError where it is no text, or has half a character in it."""
     if not isinstance(value, str):
         raise InputError(f"{name} is {described(value)}. It must be text.")
-    if odd := SURROGATE.search(value):
+    if not value.isascii() and (odd := SURROGATE.search(value)):
         raise InputError(
             f"{name} has \\u{ord(odd[0]):04x}, which stands alone and is only half a character. "
             "Remove or complete it."
         )
-    return value
+
+
+def check_pair(pair: Pair, name: str) -> None:
+    """Raises InputError where a part of a pair that was made in Python is no text."""
+    check_text(pair.id, f"{name}: id")
+    optional = {"category": pair.category, "reference": pair.reference, "system": pair.system}
+    for part, value in optional.items():
+        if value is not None:
+            check_text(value, f"{name}: {part}")
+    for side, conversation in (("a", pair.conversation_a), ("b", pair.conversation_b)):
+        for number, message in enumerate(conversation, start=1):
+            what = f"response_{side}" if number == len(conversation) else f"message {number}"
+            check_text(message.content, f"{name}: {what}")
 
 
 def part_given(part: Any, name: str) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import ref
 
 from judge.errors import BadLines, InputError
 from judge.io.content import (
@@ -62,6 +63,9 @@ class Row:
 
 Reader = Callable[[bytes, str], Iterable[Row]]
 """From a file's content, as `plain_content` gives it, and its name to its rows."""
+
+_read: ref[Any] | None = None
+"""The standard input that was read already."""
 
 IN_WORDS = {JSON: "JSON", TABLE: "a table under a line of column names", PARQUET: "Parquet"}
 
@@ -114,9 +118,13 @@ def rows_of_content(data: bytes, name: str, readers: Mapping[str, Reader]) -> It
 
 
 def bytes_of_input() -> bytes:
-    """All of standard input."""
+    """All of standard input, which a second one would find empty. Raises InputError."""
+    global _read
     if sys.stdin is None:
         raise InputError("standard input is closed. Give it a file.")
+    if _read is not None and _read() is sys.stdin:
+        raise InputError("-: standard input can be read once. Name a file for all but one of the inputs.")
+    _read = ref(sys.stdin)
     return sys.stdin.buffer.read()
 
 
@@ -165,7 +173,7 @@ def line_rows(data: bytes, name: str, first: int = 1) -> Iterator[Row]:
 
 
 def spread_rows(data: bytes, name: str) -> Iterator[Row]:
-    """The objects of a list, or one after the other, over any number of lines."""
+    """The objects of a list, or one after the other, over any number of lines; no two of them have one place."""
     try:
         source = data.removeprefix(BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -173,11 +181,15 @@ def spread_rows(data: bytes, name: str) -> Iterator[Row]:
         yield Row(f"{name}:{line}", not_utf8(data[error.start]))
         return
     line = counted = 0
-    for at, value in spread_values(source):
+    last = ""
+    for number, (at, value) in enumerate(spread_values(source), start=1):
         line, counted = line + source.count("\n", counted, at), at
         if not isinstance(value, dict | Wrong):
             value = Wrong(f"the item is {kind_of(value)}. Every item of the list must be one JSON object.")
-        yield Row(f"{name}:{line + 1}", value)
+        where = f"{name}:{line + 1}"
+        is_alone = where != last or isinstance(value, Wrong)
+        yield Row(where if is_alone else f"{where}, item {number}", value)
+        last = where
 
 
 def spread_values(source: str) -> Iterator[tuple[int, Any]]:
@@ -267,7 +279,7 @@ def csv_rows(data: bytes, name: str) -> Iterator[Row]:
 
 
 def csv_records(source: str, separator: str = ",") -> Iterator[tuple[int, list[str] | Wrong]]:
-    """Each record that is not blank, with the number of the line on which it starts."""
+    """Each record in which a cell is not blank, with the number of the line on which it starts."""
     old_limit = csv.field_size_limit(LONGEST_CSV_CELL)
     try:
         # strict: otherwise a quote that is never closed swallows the rest of the file without a word
@@ -281,7 +293,7 @@ def csv_records(source: str, separator: str = ",") -> Iterator[tuple[int, list[s
             except csv.Error as error:
                 yield start, Wrong(f"not CSV ({error}). A cell with quotes or commas needs quotes around it.")
                 continue
-            if len(record) > 1 or "".join(record).strip():
+            if "".join(record).strip():
                 yield start, record
     finally:
         csv.field_size_limit(old_limit)
