@@ -38,29 +38,33 @@ def _bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=None)
-        current = ""
+        current, last = "", 0
 
         def show(stage: str, done: int, total: int) -> None:
-            nonlocal task, current
-            if stage_kind(stage) != current:
+            nonlocal task, current, last
+            if stage_kind(stage) != current or done < last:
                 bars.remove_task(task)
                 task = bars.add_task(stage, total=total, completed=done)
-                current = stage_kind(stage)
+            current, last = stage_kind(stage), done
             bars.update(task, description=stage, completed=done, total=total)
 
         yield show
 
 
 def plain_lines(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Progress:
-    """Progress as lines of text: at the start and end of a stage, and at most every ten seconds between."""
-    current, started, done_before, shown_at = "", 0.0, 0, 0.0
+    """Progress as lines of text: at the start and end of a stage, and at most every ten seconds between.
+
+    A stage of which less is done than before is another one of the same name.
+    """
+    current, last, started, done_before, shown_at = "", 0, 0.0, 0, 0.0
 
     def show(stage: str, done: int, total: int) -> None:
-        nonlocal current, started, done_before, shown_at
+        nonlocal current, last, started, done_before, shown_at
         now = clock()
-        is_new = stage_kind(stage) != current
+        is_new = stage_kind(stage) != current or done < last
+        current, last = stage_kind(stage), done
         if is_new:
-            current, started, done_before = stage_kind(stage), now, done
+            started, done_before = now, done
         if not (is_new or done >= total or now - shown_at >= PLAIN_EVERY_S):
             return
         shown_at = now

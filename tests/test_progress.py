@@ -40,3 +40,15 @@ def test_a_new_stage_starts_its_own_clock():
         ]
     )
     assert lines == ["joining: 0 %", "joining: 100 %", "converting: 0 %"]
+
+
+def test_a_second_stage_of_the_same_name_starts_its_own_clock_too():
+    lines = lines_of(
+        [
+            (0.0, "training, loss 2.0", 0, 100),
+            (900.0, "training, loss 0.1", 100, 100),
+            (1000.0, "training, loss 2.1", 0, 100),
+            (1010.0, "training, loss 1.9", 10, 100),
+        ]
+    )
+    assert lines[2:] == ["training, loss 2.1: 0 %", "training, loss 1.9: 10 %, about 90 s left"]
