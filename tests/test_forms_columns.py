@@ -127,6 +127,61 @@ def test_the_mapping_that_turns_the_sides_turns_what_the_row_says_of_them(tmp_pa
     assert (pair.response_a, pair.metadata) == ("y", {"gold": "A", "model_a": "n", "model_b": "m"})
 
 
+NESTED = {"answers": {"a": "four", "b": "five, surely"}}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "cells"),
+    [
+        ("answers.b", "answers.a", NESTED),
+        ("model_b.text", "model_a.text", {"model_a": {"text": "four"}, "model_b": {"text": "five, surely"}}),
+        ("b_text", "a_text", {"a_text": "four", "b_text": "five, surely"}),
+        ("B answer", "A answer", {"A answer": "four", "B answer": "five, surely"}),
+        (
+            "response_b_text",
+            "response_a_text",
+            {"response_a_text": "four", "response_b_text": "five, surely"},
+        ),
+        ("gen2", "gen1", {"gen1": "four", "gen2": "five, surely"}),
+        ("answerB", "answerA", {"answerA": "four", "answerB": "five, surely"}),
+        ("right_one", "left_one", {"left_one": "four", "right_one": "five, surely"}),
+    ],
+)
+def test_a_label_goes_with_its_answer_wherever_the_crossed_columns_say_their_side(tmp_path, a, b, cells):
+    file = written(tmp_path / "m.jsonl", {"q": "2+2?", "winner": "a", "gold": "A"} | cells)
+    for sides, outcome in (((a, b), Ballot.B), ((b, a), Ballot.A)):
+        mapping = f"prompt=q,response_a={sides[0]},response_b={sides[1]},outcome=winner"
+        read = import_files("columns", [file], mapping)
+        [pair], [vote] = read.pairs, read.votes
+        assert (pair.response_a == "five, surely") is (outcome is Ballot.B)
+        assert (vote.outcome, pair.metadata["gold"]) == (outcome, outcome.value)
+
+
+def test_conversations_that_a_mapping_crosses_take_label_and_metadata_with_them(tmp_path):
+    row = {f"conversation_{side}": [user("q"), assistant(f"by {side}")] for side in "ab"}
+    row |= {"winner": "model_a", "model_a": "m", "model_b": "n", "gold": "A"}
+    crossed = "conversation_a=conversation_b,conversation_b=conversation_a,outcome=winner"
+    read = import_files("columns", [written(tmp_path / "m.jsonl", row)], crossed)
+    [pair], [vote] = read.pairs, read.votes
+    assert (pair.response_a, vote.outcome) == ("by b", Ballot.B)
+    assert pair.metadata == {"gold": "B", "model_a": "n", "model_b": "m"}
+
+
+@pytest.mark.parametrize("columns", [("gen2", "gen3"), ("reply_b", "reply"), ("a_2", "b_1"), ("v11", "v2")])
+def test_a_bare_label_is_left_out_where_the_columns_do_not_say_which_is_a(tmp_path, columns):
+    rows = [dict.fromkeys(columns, "x") | {columns[1]: "y", "q": n, "winner": "tie"} for n in range(4)]
+    rows[0] |= {"winner": "b", "gold": "A", "model_a": "m"}
+    rows[1]["winner"] = columns[1]
+    mapping = f"prompt=q,response_a={columns[0]},response_b={columns[1]},outcome=winner"
+    read = import_files("columns", [written(tmp_path / "m.jsonl", *rows)], mapping)
+    untold = "of a or b, where the columns' names do not say which is which"
+    assert read.left_out == {f"{what}: {untold}": 1 for what in ("gold", "model_a")} | {
+        f"vote: a label {untold}": 1
+    }
+    assert read.pairs[0].metadata == {}
+    assert [vote.outcome for vote in read.votes] == [Ballot.B, Ballot.TIE, Ballot.TIE]
+
+
 def test_fields_that_are_called_answers_are_the_answers(tmp_path):
     fields = {"title_a": "t1", "title_b": "t2", "prompt": "q", "response_a": "r1", "response_b": "r2"}
     record = {
