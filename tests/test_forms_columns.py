@@ -306,6 +306,86 @@ def test_a_pairwise_tag_is_the_label_beside_other_choices(tmp_path):
     assert vote.outcome is Ballot.A
 
 
+OTHER_QUESTION = "vote: an answer to another question than 'preference'"
+NO_SIDE = "vote: a label of a question that never names a side"
+ANSWERED = {"prompt": "q", "response_a": "x", "response_b": "y"}
+
+
+def response(value, user="ann"):
+    return {"user_id": user, "value": value, "status": "submitted"}
+
+
+def of_users(**questions):
+    """Responses as Argilla 1 has them, in which each user answers all questions."""
+    values = {question: {"value": value} for question, value in questions.items()}
+    return [{"user_id": "ann", "status": "submitted", "values": values}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"fields": ANSWERED, "responses": {"harm": [response("none")], "preference": [response("a")]}},
+        {"fields": ANSWERED, "responses": {"preference": [response("a")], "harm": [response("none")]}},
+        {"fields": ANSWERED, "responses": of_users(harm="bad", preference="response_a")},
+        {"fields": ANSWERED, "responses": of_users(grade="B", preference="response_a")},
+        {"prompt": "q", **ANSWERS, "harm.responses": ["same"], "preference.responses": ["response_1"]},
+        {"prompt": "q", **ANSWERS, "harm": [response("c")], "preference": [response("response_1")]},
+        {"fields": ANSWERED, "responses": of_users(harm="none", preference=["response_a", "response_b"])},
+    ],
+)
+def test_argillas_other_questions_are_no_votes(tmp_path, record):
+    read = imported(tmp_path, "argilla", record)
+    [pair], [vote] = read.pairs, read.votes
+    assert (pair.response_a if vote.outcome is Ballot.A else pair.response_b) in ("x", "a")
+    assert vote.outcome in (Ballot.A, Ballot.B)
+    assert read.left_out == {OTHER_QUESTION: 1}
+
+
+def test_a_question_of_argilla_is_the_one_that_compares_in_the_whole_file(tmp_path):
+    tie = {"fields": ANSWERED | {"prompt": "q2"}, "responses": of_users(harm="bad", preference="tie")}
+    read = imported(tmp_path, "argilla", tie)
+    assert (read.votes, read.left_out) == ((), {NO_SIDE: 2})
+    better = {"fields": ANSWERED, "responses": of_users(preference="response_b")}
+    assert [vote.outcome for vote in imported(tmp_path, "argilla", tie, better).votes] == [
+        Ballot.TIE,
+        Ballot.B,
+    ]
+
+
+def labelled(by, **tags):
+    """An annotation of Label Studio with a choice a tag."""
+    result = [{"from_name": tag, "value": {"choices": [choice]}} for tag, choice in tags.items()]
+    return {"completed_by": by, "result": result}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_label_studios_other_tags_are_no_votes(tmp_path, order):
+    both = dict([("quality", "Neither"), ("preference", "Response 1")][::order])
+    annotations = [labelled(1, **both), labelled(2, quality="Bad"), labelled(3, preference="Tie")]
+    read = imported(tmp_path, "label-studio", {"data": ANSWERED, "annotations": annotations})
+    assert [vote.outcome for vote in read.votes] == [Ballot.A, Ballot.TIE]
+    assert read.left_out == {OTHER_QUESTION: 2, "vote: an annotation without a choice": 1}
+    annotations = [labelled(1, quality="Bad")]
+    read = imported(tmp_path, "label-studio", {"data": ANSWERED, "annotations": annotations})
+    assert (read.votes, read.left_out) == ((), {NO_SIDE: 1})
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"harm": {"choices": ["none"]}, "preference": "left"},
+        {"preference": {"choices": ["response_a"]}, "harm": {"choices": ["none"]}},
+    ],
+)
+def test_other_tags_in_a_row_of_label_studio_are_no_votes(tmp_path, tags):
+    row = {name: value for name, value in ANNOTATED.items() if name != "choice"} | ANSWERED
+    tie = {"preference": "Tie", "prompt": "q2", "id": 2}
+    read = imported(tmp_path, "label-studio", row | tags, row | tags | tie)
+    assert [vote.outcome for vote in read.votes] == [Ballot.A, Ballot.TIE]
+    assert read.left_out == {OTHER_QUESTION: 2}
+    assert read.pairs[0].metadata == {"harm": {"choices": ["none"]}}
+
+
 def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):
     said = "You are a helpful assistant who always answers politely, briefly and in plain English. "
     results = [
