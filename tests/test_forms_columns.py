@@ -386,6 +386,46 @@ def test_other_tags_in_a_row_of_label_studio_are_no_votes(tmp_path, tags):
     assert read.pairs[0].metadata == {"harm": {"choices": ["none"]}}
 
 
+def logs(tmp_path, **more):
+    """Two logs of inspect_ai, of models whose answers are "A" and "B"; `more` may have their messages."""
+    files = []
+    for answer in "AB":
+        sample = {"id": 1, "epoch": 1, "input": "2+2?", "choices": ["4", "5"]} | more
+        sample["output"] = {"choices": [{"message": assistant(answer)}]}
+        if "messages" in more:
+            sample["messages"] = [assistant(answer) if one is None else one for one in more["messages"]]
+        log = {"eval": {"task": "sums", "model": f"m{answer}"}, "samples": [sample]}
+        files.append(written(tmp_path / f"{answer}.json", log))
+    return files
+
+
+SHOWN = [{"role": "system", "content": "Answer with one letter."}, user("2+2?\n\nA) 4\nB) 5")]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[*SHOWN, None], SHOWN, [*SHOWN, None, user("Sure?"), None, {"role": "tool", "content": "ok"}]],
+)
+def test_what_a_sample_of_inspect_asked_is_in_its_messages(tmp_path, messages):
+    files = logs(tmp_path, messages=messages)
+    [pair] = import_files("inspect", files).pairs
+    assert {pair.response_a, pair.response_b} == {"A", "B"}
+    assert (pair.system, pair.context_a[0].content) == tuple(one["content"] for one in SHOWN)
+    assert read_answers(files).sides[0][0].conversation.messages[0].content == SHOWN[1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, "a sample of options without the messages that show them"),
+        ({"messages": [*SHOWN, assistant("C")]}, "a sample whose messages do not have its answer"),
+    ],
+)
+def test_a_sample_of_inspect_whose_question_is_not_known_is_left_out(tmp_path, more, reason):
+    with pytest.raises(InputError, match=f"left out: {reason}: 2"):
+        import_files("inspect", logs(tmp_path, **more))
+
+
 def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):
     said = "You are a helpful assistant who always answers politely, briefly and in plain English. "
     results = [
