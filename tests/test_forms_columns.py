@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from unittest.mock import ANY
 
 import pytest
 from plugins import run_judge
@@ -424,6 +425,22 @@ def test_what_a_sample_of_inspect_asked_is_in_its_messages(tmp_path, messages):
 def test_a_sample_of_inspect_whose_question_is_not_known_is_left_out(tmp_path, more, reason):
     with pytest.raises(InputError, match=f"left out: {reason}: 2"):
         import_files("inspect", logs(tmp_path, **more))
+
+
+def test_answers_of_alpacaeval_on_two_documents_are_not_compared(tmp_path):
+    rows = [
+        {"instruction": "Summarise.", "context": f"Doc {n}", "output": f"{model} {n}", "generator": model}
+        for model, documents in (("x", (1, 2)), ("y", (2, 3)))
+        for n in documents
+    ]
+    read = imported(tmp_path, "alpacaeval", *rows)
+    assert [(pair.prompt, pair.metadata) for pair in read.pairs] == [
+        ("Summarise.\n\nDoc 2", {"model_a": ANY, "model_b": ANY})
+    ]
+    odd = imported(
+        tmp_path, "alpacaeval", *rows, *(rows[0] | {"context": one} for one in ({"d": 1}, ["Doc"]))
+    )
+    assert odd.left_out == {"answer: no other model answered the question": 2, "a context that is no text": 2}
 
 
 def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):

@@ -53,6 +53,7 @@ USED_OF_ANNOTATION = (
         *LABELS,
         "instruction",
         "input",
+        "context",
         "system",
         "history",
         "generator_1",
@@ -64,7 +65,17 @@ USED_OF_ANNOTATION = (
     *SAID_OF_PAIR,
     *("raw_completion", "price_per_example", "time_per_example"),
 )
-USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "system", "history", *SAID_OF_PAIR)
+USED_OF_ANSWER = (
+    "instruction",
+    "input",
+    "context",
+    "output",
+    "generator",
+    "id",
+    "system",
+    "history",
+    *SAID_OF_PAIR,
+)
 NEEDED = (
     "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
 )
@@ -149,8 +160,13 @@ def answer_of(entry: Entry) -> Answer:
 
 
 def question_of(cells: Mapping[str, Any]) -> Conversation:
-    """The instruction, with the input that some files have beside it, after what was said before."""
-    given = [cells.get(name) for name in ("instruction", "input")]
+    """The instruction, with the input or the context that some files have beside it, after what was said.
+
+    Raises Unusable for a context that is no text: without it nobody knows what was answered.
+    """
+    if isinstance(cells.get("context"), list | Mapping):
+        raise Unusable("a context that is no text")
+    given = [cells.get(name) for name in ("instruction", "input", "context")]
     now = asked("\n\n".join(text(one, "instruction") for one in given if one not in (None, "")))
     earlier = earlier_in(cells.get("history"))
     before = conversation_of(earlier, "history") if earlier else Conversation(())
