@@ -498,6 +498,19 @@ def test_alpacaevals_label_is_a_number_in_either_column(tmp_path, label, n_votes
     assert sum(read.left_out.values()) == 1 - n_votes
 
 
+def test_alpacaevals_label_of_0_and_1_alone_is_no_vote(tmp_path):
+    def rows(*labels, name="label"):
+        annotation = {"output_1": "a", "output_2": "b"}
+        return [annotation | {"instruction": f"q{n}", name: label} for n, label in enumerate(labels)]
+
+    reason = "vote: a label 0 or 1 in a file without 2, which may count from 0"
+    for labels in ((0, 1), ("1", "0"), (1, 1.0)):
+        read = imported(tmp_path, "alpacaeval", *rows(*labels))
+        assert (len(read.pairs), read.votes, read.left_out) == (2, (), {reason: 2})
+    for given in (rows(0, 1, 2), rows(0, 1, 1, name="preference")):
+        assert len(imported(tmp_path, "alpacaeval", *given).votes) == 3
+
+
 def test_a_number_with_spaces_is_no_winner(tmp_path):
     row = {"prompt": "q", "response_a": "r1", "response_b": "r2", "winner": " 1"}
     assert imported(tmp_path, "arena", row).left_out["vote: a number, which may mean either answer"] == 1
