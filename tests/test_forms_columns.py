@@ -443,6 +443,28 @@ def test_answers_of_alpacaeval_on_two_documents_are_not_compared(tmp_path):
     assert odd.left_out == {"answer: no other model answered the question": 2, "a context that is no text": 2}
 
 
+THREE = {"prompt": "q"} | {f"generation-{n}": f"answer {n}" for n in (1, 2, 3)}
+FURTHER = {"answer: a third one or later, which is in no pair": 1}
+RANKED = ["generation-3", "generation-2", "generation-1"]
+
+
+@pytest.mark.parametrize(
+    ("form", "row"),
+    [
+        ("argilla", {"fields": THREE, "responses": of_users(best=RANKED)}),
+        ("argilla", {"fields": THREE, "responses": of_users(best={"value": RANKED, "rank": [3, 1, 2]})}),
+        ("argilla", {"fields": THREE, "responses": of_users(best="generation-2")}),
+        ("label-studio", {"data": THREE, "annotations": [labelled(1, best="generation-2")]}),
+        ("label-studio", THREE | ANNOTATED | {"choice": "generation-2"}),
+    ],
+)
+def test_a_third_answer_is_counted_and_a_ranking_with_it_ranks_the_two(tmp_path, form, row):
+    read = imported(tmp_path, form, row)
+    [pair], [vote] = read.pairs, read.votes
+    assert (pair.response_a if vote.outcome is Ballot.A else pair.response_b) == "answer 2"
+    assert read.left_out == FURTHER
+
+
 def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):
     said = "You are a helpful assistant who always answers politely, briefly and in plain English. "
     results = [

@@ -7,12 +7,13 @@ several questions one is read: that which compares.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from judge.forms.conversation import refuse_unreadable
-from judge.forms.fields import are_a_and_b, question_field, sides_of
+from judge.forms.fields import are_a_and_b, further_answers, question_field, sides_of
 from judge.forms.form import (
     SAID_OF_PAIR,
     Comparison,
@@ -98,7 +99,7 @@ def record_of(entry: Entry) -> Record:
     fields = cells["fields"] if has_fields else cells
     refuse_unreadable(fields)
     names, (first, second) = sides_of(fields, "fields" if has_fields else "")
-    labels = Labels()
+    labels = Labels(left_out=further_answers(fields, names[0]))
     if cells.get("suggestions"):
         labels.left_out.append("vote: a suggestion, which no person made")
     metadata = cells.get("metadata")
@@ -214,7 +215,7 @@ def said(value: Any, names: tuple[str, str]) -> Ballot | None:
 
 
 def ranked(value: Any, names: tuple[str, str]) -> Ballot:
-    """Who is ranked higher: of a list from the best on, or of values with their ranks."""
+    """Who is ranked higher: of a list from the best on, or of values with their ranks, others among them."""
     if isinstance(value, Mapping):
         names_and_ranks = [value.get(key) for key in ("value", "rank")]
         if not all(isinstance(given, list) for given in names_and_ranks):
@@ -223,7 +224,8 @@ def ranked(value: Any, names: tuple[str, str]) -> Ballot:
     ranks: dict[Ballot | None, Any] = {}
     for place, one in enumerate(value):
         name, rank = (one.get("value"), one.get("rank")) if isinstance(one, Mapping) else (one, place)
-        ranks[ballot_of(name, *names)] = rank
+        with suppress(Unusable):  # another answer's name
+            ranks[ballot_of(name, *names)] = rank
     first, second = ranks.get(Ballot.A), ranks.get(Ballot.B)
     if first is None or second is None:
         raise Unusable("a ranking without both sides")

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeGuard
 
 from judge.forms.conversation import refuse_unreadable
-from judge.forms.fields import are_a_and_b, question_field, sides_of
+from judge.forms.fields import are_a_and_b, further_answers, question_field, sides_of
 from judge.forms.form import (
     SAID_OF_PAIR,
     Comparison,
@@ -103,7 +103,7 @@ def comparing_tag(tasks: Sequence[Task]) -> str | None:
 
 def with_votes(task: Task, tag: str | None) -> Comparison:
     """The task's pair with the votes of its annotations under a tag; None where no tag compares."""
-    labels = Labels()
+    labels = Labels(left_out=[*task.comparison.labels.left_out])
     for one in task.annotations:
         labels.add(partial(vote_of, one, task.names, tag), one.voter)
         if tag is not None:
@@ -125,6 +125,7 @@ def task_of(entry: Entry) -> Task:
     comparison = Comparison(
         first,
         second,
+        Labels(left_out=further_answers(cells["data"], names[0])),
         id=given_id(cells),
         metadata=metadata,
         is_in_order=are_a_and_b(names),
@@ -196,6 +197,7 @@ def minimal(cells: Mapping[str, Any]) -> Task:
     comparison = Comparison(
         first,
         second,
+        Labels(left_out=further_answers(cells, names[0])),
         id=given_id(cells),
         metadata=rest,
         is_in_order=are_a_and_b(names),
