@@ -465,6 +465,30 @@ def test_a_third_answer_is_counted_and_a_ranking_with_it_ranks_the_two(tmp_path,
     assert read.left_out == FURTHER
 
 
+@pytest.mark.parametrize(
+    "talk", [[user("q1"), assistant("a1")], [["q1", "a1"]], [user("q1"), assistant("a1"), user("q2")]]
+)
+def test_an_instruction_stands_after_the_messages_of_its_input(tmp_path, talk):
+    row = {"instruction": "q2", "chosen": "good", "rejected": "bad"}
+    for given in (talk, json.dumps(talk)):
+        [pair] = imported(tmp_path, "preferences", row | {"input": given}).pairs
+        assert [message.content for message in pair.context_a] == ["q1", "a1", "q2"]
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason"),
+    [
+        ([user("q1")], "a prompt beside a conversation that it is not in"),
+        (["a document"], "an input that is neither text nor messages"),
+    ],
+)
+def test_an_input_that_an_instruction_does_not_follow_is_left_out(tmp_path, talk, reason):
+    with pytest.raises(InputError, match=f"left out: {reason}: 1"):
+        imported(
+            tmp_path, "preferences", {"instruction": "q2", "input": talk, "chosen": "good", "rejected": "bad"}
+        )
+
+
 def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):
     said = "You are a helpful assistant who always answers politely, briefly and in plain English. "
     results = [
