@@ -489,6 +489,17 @@ def test_an_input_that_an_instruction_does_not_follow_is_left_out(tmp_path, talk
         )
 
 
+@pytest.mark.parametrize("name", ["image_url", "image_urls", "images_path", "audio_base64", "video_paths"])
+def test_a_row_with_an_address_of_a_picture_is_left_out(tmp_path, name):
+    row = {"prompt": "q", "response_a": "x", "response_b": "y", "winner": "model_a", name: ""}
+    other = row | {"prompt": "What is this?", name: "https://x.test/1"}
+    read = imported(tmp_path, "arena", row, other)
+    what = {"i": "an image", "a": "a sound", "v": "a film"}[name[0]]
+    assert ([pair.prompt for pair in read.pairs], read.left_out) == (["q"], {what: 1})
+    own = [{name: value for name, value in one.items() if name != "winner"} for one in (row, other)]
+    assert len(read_pairs(written(tmp_path / "own.jsonl", *own))) == 2
+
+
 def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):
     said = "You are a helpful assistant who always answers politely, briefly and in plain English. "
     results = [
