@@ -500,6 +500,25 @@ def test_a_row_with_an_address_of_a_picture_is_left_out(tmp_path, name):
     assert len(read_pairs(written(tmp_path / "own.jsonl", *own))) == 2
 
 
+def test_two_questions_of_fastchat_with_one_number_are_one_clear_line(tmp_path):
+    answers = [
+        {"question_id": 1, "model_id": model, "choices": [{"turns": [f"by {model}"]}]} for model in "xy"
+    ]
+    files = [
+        written(tmp_path / "vicuna.jsonl", {"question_id": 1, "turns": ["Why?"], "category": "generic"}),
+        written(tmp_path / "again.jsonl", {"question_id": 1, "turns": ["Why?"]}),
+        written(tmp_path / "answers.jsonl", *answers),
+    ]
+    [pair] = import_files("fastchat", files).pairs
+    assert (pair.prompt, pair.category) == ("Why?", "generic")
+    files.append(written(tmp_path / "other.jsonl", {"question_id": 1, "turns": ["How?"]}))
+    for reads in (lambda: import_files("fastchat", files), lambda: read_answers(files)):
+        with pytest.raises(
+            BadLines, match=r"other.jsonl:1: question 1 is another one than in .*vicuna.jsonl:1"
+        ):
+            reads()
+
+
 def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):
     said = "You are a helpful assistant who always answers politely, briefly and in plain English. "
     results = [
