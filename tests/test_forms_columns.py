@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from unittest.mock import ANY
 
 import pytest
 from plugins import run_judge
@@ -125,6 +126,61 @@ def test_the_mapping_that_turns_the_sides_turns_what_the_row_says_of_them(tmp_pa
     crossed = "prompt=q,response_a=response_b,response_b=response_a"
     [pair] = import_files("columns", [written(tmp_path / "m.jsonl", row)], crossed).pairs
     assert (pair.response_a, pair.metadata) == ("y", {"gold": "A", "model_a": "n", "model_b": "m"})
+
+
+NESTED = {"answers": {"a": "four", "b": "five, surely"}}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "cells"),
+    [
+        ("answers.b", "answers.a", NESTED),
+        ("model_b.text", "model_a.text", {"model_a": {"text": "four"}, "model_b": {"text": "five, surely"}}),
+        ("b_text", "a_text", {"a_text": "four", "b_text": "five, surely"}),
+        ("B answer", "A answer", {"A answer": "four", "B answer": "five, surely"}),
+        (
+            "response_b_text",
+            "response_a_text",
+            {"response_a_text": "four", "response_b_text": "five, surely"},
+        ),
+        ("gen2", "gen1", {"gen1": "four", "gen2": "five, surely"}),
+        ("answerB", "answerA", {"answerA": "four", "answerB": "five, surely"}),
+        ("right_one", "left_one", {"left_one": "four", "right_one": "five, surely"}),
+    ],
+)
+def test_a_label_goes_with_its_answer_wherever_the_crossed_columns_say_their_side(tmp_path, a, b, cells):
+    file = written(tmp_path / "m.jsonl", {"q": "2+2?", "winner": "a", "gold": "A"} | cells)
+    for sides, outcome in (((a, b), Ballot.B), ((b, a), Ballot.A)):
+        mapping = f"prompt=q,response_a={sides[0]},response_b={sides[1]},outcome=winner"
+        read = import_files("columns", [file], mapping)
+        [pair], [vote] = read.pairs, read.votes
+        assert (pair.response_a == "five, surely") is (outcome is Ballot.B)
+        assert (vote.outcome, pair.metadata["gold"]) == (outcome, outcome.value)
+
+
+def test_conversations_that_a_mapping_crosses_take_label_and_metadata_with_them(tmp_path):
+    row = {f"conversation_{side}": [user("q"), assistant(f"by {side}")] for side in "ab"}
+    row |= {"winner": "model_a", "model_a": "m", "model_b": "n", "gold": "A"}
+    crossed = "conversation_a=conversation_b,conversation_b=conversation_a,outcome=winner"
+    read = import_files("columns", [written(tmp_path / "m.jsonl", row)], crossed)
+    [pair], [vote] = read.pairs, read.votes
+    assert (pair.response_a, vote.outcome) == ("by b", Ballot.B)
+    assert pair.metadata == {"gold": "B", "model_a": "n", "model_b": "m"}
+
+
+@pytest.mark.parametrize("columns", [("gen2", "gen3"), ("reply_b", "reply"), ("a_2", "b_1"), ("v11", "v2")])
+def test_a_bare_label_is_left_out_where_the_columns_do_not_say_which_is_a(tmp_path, columns):
+    rows = [dict.fromkeys(columns, "x") | {columns[1]: "y", "q": n, "winner": "tie"} for n in range(4)]
+    rows[0] |= {"winner": "b", "gold": "A", "model_a": "m"}
+    rows[1]["winner"] = columns[1]
+    mapping = f"prompt=q,response_a={columns[0]},response_b={columns[1]},outcome=winner"
+    read = import_files("columns", [written(tmp_path / "m.jsonl", *rows)], mapping)
+    untold = "of a or b, where the columns' names do not say which is which"
+    assert read.left_out == {f"{what}: {untold}": 1 for what in ("gold", "model_a")} | {
+        f"vote: a label {untold}": 1
+    }
+    assert read.pairs[0].metadata == {}
+    assert [vote.outcome for vote in read.votes] == [Ballot.B, Ballot.TIE, Ballot.TIE]
 
 
 def test_fields_that_are_called_answers_are_the_answers(tmp_path):
@@ -251,6 +307,218 @@ def test_a_pairwise_tag_is_the_label_beside_other_choices(tmp_path):
     assert vote.outcome is Ballot.A
 
 
+OTHER_QUESTION = "vote: an answer to another question than 'preference'"
+NO_SIDE = "vote: a label of a question that never names a side"
+ANSWERED = {"prompt": "q", "response_a": "x", "response_b": "y"}
+
+
+def response(value, user="ann"):
+    return {"user_id": user, "value": value, "status": "submitted"}
+
+
+def of_users(**questions):
+    """Responses as Argilla 1 has them, in which each user answers all questions."""
+    values = {question: {"value": value} for question, value in questions.items()}
+    return [{"user_id": "ann", "status": "submitted", "values": values}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"fields": ANSWERED, "responses": {"harm": [response("none")], "preference": [response("a")]}},
+        {"fields": ANSWERED, "responses": {"preference": [response("a")], "harm": [response("none")]}},
+        {"fields": ANSWERED, "responses": of_users(harm="bad", preference="response_a")},
+        {"fields": ANSWERED, "responses": of_users(grade="B", preference="response_a")},
+        {"prompt": "q", **ANSWERS, "harm.responses": ["same"], "preference.responses": ["response_1"]},
+        {"prompt": "q", **ANSWERS, "harm": [response("c")], "preference": [response("response_1")]},
+        {"fields": ANSWERED, "responses": of_users(harm="none", preference=["response_a", "response_b"])},
+    ],
+)
+def test_argillas_other_questions_are_no_votes(tmp_path, record):
+    read = imported(tmp_path, "argilla", record)
+    [pair], [vote] = read.pairs, read.votes
+    assert (pair.response_a if vote.outcome is Ballot.A else pair.response_b) in ("x", "a")
+    assert vote.outcome in (Ballot.A, Ballot.B)
+    assert read.left_out == {OTHER_QUESTION: 1}
+
+
+def test_a_question_of_argilla_is_the_one_that_compares_in_the_whole_file(tmp_path):
+    tie = {"fields": ANSWERED | {"prompt": "q2"}, "responses": of_users(harm="bad", preference="tie")}
+    read = imported(tmp_path, "argilla", tie)
+    assert (read.votes, read.left_out) == ((), {NO_SIDE: 2})
+    better = {"fields": ANSWERED, "responses": of_users(preference="response_b")}
+    assert [vote.outcome for vote in imported(tmp_path, "argilla", tie, better).votes] == [
+        Ballot.TIE,
+        Ballot.B,
+    ]
+
+
+def labelled(by, **tags):
+    """An annotation of Label Studio with a choice a tag."""
+    result = [{"from_name": tag, "value": {"choices": [choice]}} for tag, choice in tags.items()]
+    return {"completed_by": by, "result": result}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_label_studios_other_tags_are_no_votes(tmp_path, order):
+    both = dict([("quality", "Neither"), ("preference", "Response 1")][::order])
+    annotations = [labelled(1, **both), labelled(2, quality="Bad"), labelled(3, preference="Tie")]
+    read = imported(tmp_path, "label-studio", {"data": ANSWERED, "annotations": annotations})
+    assert [vote.outcome for vote in read.votes] == [Ballot.A, Ballot.TIE]
+    assert read.left_out == {OTHER_QUESTION: 2, "vote: an annotation without a choice": 1}
+    annotations = [labelled(1, quality="Bad")]
+    read = imported(tmp_path, "label-studio", {"data": ANSWERED, "annotations": annotations})
+    assert (read.votes, read.left_out) == ((), {NO_SIDE: 1})
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"harm": {"choices": ["none"]}, "preference": "left"},
+        {"preference": {"choices": ["response_a"]}, "harm": {"choices": ["none"]}},
+    ],
+)
+def test_other_tags_in_a_row_of_label_studio_are_no_votes(tmp_path, tags):
+    row = {name: value for name, value in ANNOTATED.items() if name != "choice"} | ANSWERED
+    tie = {"preference": "Tie", "prompt": "q2", "id": 2}
+    read = imported(tmp_path, "label-studio", row | tags, row | tags | tie)
+    assert [vote.outcome for vote in read.votes] == [Ballot.A, Ballot.TIE]
+    assert read.left_out == {OTHER_QUESTION: 2}
+    assert read.pairs[0].metadata == {"harm": {"choices": ["none"]}}
+
+
+def logs(tmp_path, **more):
+    """Two logs of inspect_ai, of models whose answers are "A" and "B"; `more` may have their messages."""
+    files = []
+    for answer in "AB":
+        sample = {"id": 1, "epoch": 1, "input": "2+2?", "choices": ["4", "5"]} | more
+        sample["output"] = {"choices": [{"message": assistant(answer)}]}
+        if "messages" in more:
+            sample["messages"] = [assistant(answer) if one is None else one for one in more["messages"]]
+        log = {"eval": {"task": "sums", "model": f"m{answer}"}, "samples": [sample]}
+        files.append(written(tmp_path / f"{answer}.json", log))
+    return files
+
+
+SHOWN = [{"role": "system", "content": "Answer with one letter."}, user("2+2?\n\nA) 4\nB) 5")]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[*SHOWN, None], SHOWN, [*SHOWN, None, user("Sure?"), None, {"role": "tool", "content": "ok"}]],
+)
+def test_what_a_sample_of_inspect_asked_is_in_its_messages(tmp_path, messages):
+    files = logs(tmp_path, messages=messages)
+    [pair] = import_files("inspect", files).pairs
+    assert {pair.response_a, pair.response_b} == {"A", "B"}
+    assert (pair.system, pair.context_a[0].content) == tuple(one["content"] for one in SHOWN)
+    assert read_answers(files).sides[0][0].conversation.messages[0].content == SHOWN[1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, "a sample of options without the messages that show them"),
+        ({"messages": [*SHOWN, assistant("C")]}, "a sample whose messages do not have its answer"),
+    ],
+)
+def test_a_sample_of_inspect_whose_question_is_not_known_is_left_out(tmp_path, more, reason):
+    with pytest.raises(InputError, match=f"left out: {reason}: 2"):
+        import_files("inspect", logs(tmp_path, **more))
+
+
+def test_answers_of_alpacaeval_on_two_documents_are_not_compared(tmp_path):
+    rows = [
+        {"instruction": "Summarise.", "context": f"Doc {n}", "output": f"{model} {n}", "generator": model}
+        for model, documents in (("x", (1, 2)), ("y", (2, 3)))
+        for n in documents
+    ]
+    read = imported(tmp_path, "alpacaeval", *rows)
+    assert [(pair.prompt, pair.metadata) for pair in read.pairs] == [
+        ("Summarise.\n\nDoc 2", {"model_a": ANY, "model_b": ANY})
+    ]
+    odd = imported(
+        tmp_path, "alpacaeval", *rows, *(rows[0] | {"context": one} for one in ({"d": 1}, ["Doc"]))
+    )
+    assert odd.left_out == {"answer: no other model answered the question": 2, "a context that is no text": 2}
+
+
+THREE = {"prompt": "q"} | {f"generation-{n}": f"answer {n}" for n in (1, 2, 3)}
+FURTHER = {"answer: a third one or later, which is in no pair": 1}
+RANKED = ["generation-3", "generation-2", "generation-1"]
+
+
+@pytest.mark.parametrize(
+    ("form", "row"),
+    [
+        ("argilla", {"fields": THREE, "responses": of_users(best=RANKED)}),
+        ("argilla", {"fields": THREE, "responses": of_users(best={"value": RANKED, "rank": [3, 1, 2]})}),
+        ("argilla", {"fields": THREE, "responses": of_users(best="generation-2")}),
+        ("label-studio", {"data": THREE, "annotations": [labelled(1, best="generation-2")]}),
+        ("label-studio", THREE | ANNOTATED | {"choice": "generation-2"}),
+    ],
+)
+def test_a_third_answer_is_counted_and_a_ranking_with_it_ranks_the_two(tmp_path, form, row):
+    read = imported(tmp_path, form, row)
+    [pair], [vote] = read.pairs, read.votes
+    assert (pair.response_a if vote.outcome is Ballot.A else pair.response_b) == "answer 2"
+    assert read.left_out == FURTHER
+
+
+@pytest.mark.parametrize(
+    "talk", [[user("q1"), assistant("a1")], [["q1", "a1"]], [user("q1"), assistant("a1"), user("q2")]]
+)
+def test_an_instruction_stands_after_the_messages_of_its_input(tmp_path, talk):
+    row = {"instruction": "q2", "chosen": "good", "rejected": "bad"}
+    for given in (talk, json.dumps(talk)):
+        [pair] = imported(tmp_path, "preferences", row | {"input": given}).pairs
+        assert [message.content for message in pair.context_a] == ["q1", "a1", "q2"]
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason"),
+    [
+        ([user("q1")], "a prompt beside a conversation that it is not in"),
+        (["a document"], "an input that is neither text nor messages"),
+    ],
+)
+def test_an_input_that_an_instruction_does_not_follow_is_left_out(tmp_path, talk, reason):
+    with pytest.raises(InputError, match=f"left out: {reason}: 1"):
+        imported(
+            tmp_path, "preferences", {"instruction": "q2", "input": talk, "chosen": "good", "rejected": "bad"}
+        )
+
+
+@pytest.mark.parametrize("name", ["image_url", "image_urls", "images_path", "audio_base64", "video_paths"])
+def test_a_row_with_an_address_of_a_picture_is_left_out(tmp_path, name):
+    row = {"prompt": "q", "response_a": "x", "response_b": "y", "winner": "model_a", name: ""}
+    other = row | {"prompt": "What is this?", name: "https://x.test/1"}
+    read = imported(tmp_path, "arena", row, other)
+    what = {"i": "an image", "a": "a sound", "v": "a film"}[name[0]]
+    assert ([pair.prompt for pair in read.pairs], read.left_out) == (["q"], {what: 1})
+    own = [{name: value for name, value in one.items() if name != "winner"} for one in (row, other)]
+    assert len(read_pairs(written(tmp_path / "own.jsonl", *own))) == 2
+
+
+def test_two_questions_of_fastchat_with_one_number_are_one_clear_line(tmp_path):
+    answers = [
+        {"question_id": 1, "model_id": model, "choices": [{"turns": [f"by {model}"]}]} for model in "xy"
+    ]
+    files = [
+        written(tmp_path / "vicuna.jsonl", {"question_id": 1, "turns": ["Why?"], "category": "generic"}),
+        written(tmp_path / "again.jsonl", {"question_id": 1, "turns": ["Why?"]}),
+        written(tmp_path / "answers.jsonl", *answers),
+    ]
+    [pair] = import_files("fastchat", files).pairs
+    assert (pair.prompt, pair.category) == ("Why?", "generic")
+    files.append(written(tmp_path / "other.jsonl", {"question_id": 1, "turns": ["How?"]}))
+    for reads in (lambda: import_files("fastchat", files), lambda: read_answers(files)):
+        with pytest.raises(
+            BadLines, match=r"other.jsonl:1: question 1 is another one than in .*vicuna.jsonl:1"
+        ):
+            reads()
+
+
 def test_prompts_of_promptfoo_that_begin_alike_are_told_apart(tmp_path):
     said = "You are a helpful assistant who always answers politely, briefly and in plain English. "
     results = [
@@ -304,6 +572,19 @@ def test_alpacaevals_label_is_a_number_in_either_column(tmp_path, label, n_votes
     read = imported(tmp_path, "alpacaeval", row)
     assert len(read.votes) == n_votes
     assert sum(read.left_out.values()) == 1 - n_votes
+
+
+def test_alpacaevals_label_of_0_and_1_alone_is_no_vote(tmp_path):
+    def rows(*labels, name="label"):
+        annotation = {"output_1": "a", "output_2": "b"}
+        return [annotation | {"instruction": f"q{n}", name: label} for n, label in enumerate(labels)]
+
+    reason = "vote: a label 0 or 1 in a file without 2, which may count from 0"
+    for labels in ((0, 1), ("1", "0"), (1, 1.0)):
+        read = imported(tmp_path, "alpacaeval", *rows(*labels))
+        assert (len(read.pairs), read.votes, read.left_out) == (2, (), {reason: 2})
+    for given in (rows(0, 1, 2), rows(0, 1, 1, name="preference")):
+        assert len(imported(tmp_path, "alpacaeval", *given).votes) == 3
 
 
 def test_a_number_with_spaces_is_no_winner(tmp_path):

@@ -1,15 +1,17 @@
 """AlpacaEval's files: what models answered, and annotations of who answered better (arXiv:2404.04475).
 
 Answers make pairs where two models answered one instruction. An annotation's preference is 1 for the first
-answer, 2 for the second, a number between them for more or less sure, 1.5 or 0 for a draw.
+answer, 2 for the second, a number between them for more or less sure, 1.5 or 0 for a draw. A column `label`
+says the same, but not where it may count from 0.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from judge.forms.answers import compared, sides_apart
@@ -47,12 +49,14 @@ from judge.records import Ballot, Outcome, Pair, Verdict
 
 OUTPUTS = ("output_1", "output_2")
 LABELS = ("preference", "label")
+BINARY = frozenset({"0", "1", "0.0", "1.0"})
 USED_OF_ANNOTATION = (
     *(
         *OUTPUTS,
         *LABELS,
         "instruction",
         "input",
+        "context",
         "system",
         "history",
         "generator_1",
@@ -64,7 +68,17 @@ USED_OF_ANNOTATION = (
     *SAID_OF_PAIR,
     *("raw_completion", "price_per_example", "time_per_example"),
 )
-USED_OF_ANSWER = ("instruction", "input", "output", "generator", "id", "system", "history", *SAID_OF_PAIR)
+USED_OF_ANSWER = (
+    "instruction",
+    "input",
+    "context",
+    "output",
+    "generator",
+    "id",
+    "system",
+    "history",
+    *SAID_OF_PAIR,
+)
 NEEDED = (
     "An answer needs instruction, output and generator; an annotation instruction, output_1 and output_2."
 )
@@ -89,7 +103,7 @@ def is_answer(cells: Mapping[str, Any]) -> bool:
 def read(entries: Sequence[Entry]) -> Imported:
     """Annotations as pairs with votes; answers as a pair of every two models on one instruction."""
     if any(name in entry.cells for name in OUTPUTS for entry in entries):
-        comparisons, left_out = each(entries, annotated)
+        comparisons, left_out = each(entries, partial(annotated, binary=files_of_binary_labels(entries)))
     else:
         answers, left_out = each(entries, answer_of)
         comparisons = compared(answers, left_out)
@@ -99,7 +113,7 @@ def read(entries: Sequence[Entry]) -> Imported:
 def answers(entries: Sequence[Entry]) -> Answers:
     """What each model answered. A row without instruction or output is a mistake here."""
     if any(name in entry.cells for name in OUTPUTS for entry in entries):
-        comparisons, left_out = each(entries, annotated)
+        comparisons, left_out = each(entries, partial(annotated, binary=()))  # of labels nothing is needed
         return sides_apart(comparisons, left_out)
     return each(entries, whole_answer_of)
 
@@ -111,7 +125,17 @@ def whole_answer_of(entry: Entry) -> Answer:
     return replace(answer, category=answer.category or optional_name(entry.cells.get("dataset")))
 
 
-def annotated(entry: Entry) -> Comparison:
+def files_of_binary_labels(entries: Sequence[Entry]) -> list[str]:
+    """The files whose column `label` has 0 and 1 alone, which may mean the first and the second answer."""
+    found: dict[str, set[str]] = {}
+    for entry in entries:
+        if (label := entry.cells.get("label")) not in (None, ""):
+            found.setdefault(entry.file, set()).add(str(label).strip())
+    return [file for file, labels in found.items() if labels <= BINARY]
+
+
+def annotated(entry: Entry, binary: Collection[str]) -> Comparison:
+    """An annotation as a pair with its vote; `binary` are the files whose column `label` is 0 and 1."""
     cells = entry.cells
     if not any(name in cells for name in OUTPUTS):
         raise Wrong(f"found {found(cells)}. {NEEDED}")
@@ -119,8 +143,7 @@ def annotated(entry: Entry) -> Comparison:
     before = question_of(cells)
     first, second = (output_of(cells, name) for name in OUTPUTS)
     labels = Labels()
-    label = next((value for name in LABELS if (value := cells.get(name)) not in (None, "")), None)
-    labels.add(lambda: preferred(label), optional_name(cells.get("annotator")) or "")
+    labels.add(lambda: label_of(cells, entry.file in binary), optional_name(cells.get("annotator")) or "")
     models = [optional_name(cells.get(f"generator_{number}")) for number in (1, 2)]
     return Comparison(
         Side(before.answered(first), models[0]),
@@ -149,8 +172,13 @@ def answer_of(entry: Entry) -> Answer:
 
 
 def question_of(cells: Mapping[str, Any]) -> Conversation:
-    """The instruction, with the input that some files have beside it, after what was said before."""
-    given = [cells.get(name) for name in ("instruction", "input")]
+    """The instruction, with the input or the context that some files have beside it, after what was said.
+
+    Raises Unusable for a context that is no text: without it nobody knows what was answered.
+    """
+    if isinstance(cells.get("context"), list | Mapping):
+        raise Unusable("a context that is no text")
+    given = [cells.get(name) for name in ("instruction", "input", "context")]
     now = asked("\n\n".join(text(one, "instruction") for one in given if one not in (None, "")))
     earlier = earlier_in(cells.get("history"))
     before = conversation_of(earlier, "history") if earlier else Conversation(())
@@ -161,6 +189,14 @@ def output_of(cells: Mapping[str, Any], name: str) -> str:
     if cells.get(name) is None:
         raise Unusable("an answer without text")
     return text(cells[name], name)
+
+
+def label_of(cells: Mapping[str, Any], is_binary: bool) -> Ballot | None:
+    """What an annotation says; `is_binary`: its column `label` is one of 0 and 1 alone."""
+    name = next((name for name in LABELS if cells.get(name) not in (None, "")), LABELS[0])
+    if is_binary and name == "label":
+        raise Unusable("a label 0 or 1 in a file without 2, which may count from 0")
+    return preferred(cells.get(name))
 
 
 def preferred(value: Any) -> Ballot | None:

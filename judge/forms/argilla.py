@@ -1,16 +1,19 @@
 """Argilla's exports of comparisons: records as JSON, and data sets of the hub with a column a question.
 
-A response is a label that names a side or a tie, or a ranking of both. Suggestions are no votes.
+A response is a label that names a side or a tie, or a ranking of both. Suggestions are no votes, and of
+several questions one is read: that which compares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from judge.forms.conversation import refuse_unreadable
-from judge.forms.fields import are_a_and_b, question_field, sides_of
+from judge.forms.fields import are_a_and_b, further_answers, question_field, sides_of
 from judge.forms.form import (
     SAID_OF_PAIR,
     Comparison,
@@ -25,14 +28,32 @@ from judge.forms.form import (
     rest_of,
     said_of_pair,
 )
+from judge.forms.questions import NO_SIDE, SIDES, comparing, other_than
 from judge.forms.winners import ballot_of
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
 from judge.records import Ballot
 
 NEEDED = "An Argilla record needs fields and responses, or columns with the responses to a question."
-Response = tuple[Any, Any, Any]
-"""Who gave it, its value, and its status ("submitted", "draft", "discarded")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a user answered to a question. Its status is "submitted", "draft" or "discarded"."""
+
+    question: str
+    user: Any
+    value: Any
+    status: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record's pair without votes, what its two answers' fields are called, and all responses."""
+
+    comparison: Comparison
+    names: tuple[str, str]
+    responses: Sequence[Response]
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
@@ -52,12 +73,25 @@ def is_response_column(name: str, value: Any) -> bool:
 
 
 def read(entries: Sequence[Entry]) -> Imported:
-    """Every record as a pair, every submitted response as a vote."""
-    comparisons, left_out = each(entries, comparison_of)
-    return imported(comparisons, left_out, voter="annotator")
+    """Every record as a pair, every submitted response to the question that compares as a vote."""
+    records, left_out = each(entries, record_of)
+    question = comparing(
+        (one.question, partial(names_a_side, one.value, record.names))
+        for record in records
+        for one in record.responses
+    )
+    return imported([with_votes(record, question) for record in records], left_out, voter="annotator")
 
 
-def comparison_of(entry: Entry) -> Comparison:
+def with_votes(record: Record, question: str | None) -> Comparison:
+    """The record's pair with the votes of its responses to a question; None where no question compares."""
+    labels = Labels(left_out=[*record.comparison.labels.left_out])
+    for one in record.responses:
+        labels.add(partial(vote_of, one, record.names, question), "" if one.user is None else str(one.user))
+    return replace(record.comparison, labels=labels)
+
+
+def record_of(entry: Entry) -> Record:
     cells = entry.cells
     if not recognises(cells):
         raise Wrong(f"found {found(cells)}. {NEEDED}")
@@ -65,14 +99,12 @@ def comparison_of(entry: Entry) -> Comparison:
     fields = cells["fields"] if has_fields else cells
     refuse_unreadable(fields)
     names, (first, second) = sides_of(fields, "fields" if has_fields else "")
-    labels = Labels()
-    for user, value, status in responses_of(cells):
-        labels.add(partial(said, value, status, names), "" if user is None else str(user))
+    labels = Labels(left_out=further_answers(fields, names[0]))
     if cells.get("suggestions"):
         labels.left_out.append("vote: a suggestion, which no person made")
     metadata = cells.get("metadata")
     others = rest_of(fields, *names, question_field(fields) or "", *SAID_OF_PAIR) if has_fields else {}
-    return Comparison(
+    comparison = Comparison(
         first,
         second,
         labels,
@@ -81,6 +113,7 @@ def comparison_of(entry: Entry) -> Comparison:
         is_in_order=are_a_and_b(names),
         **said_of_pair(fields),
     )
+    return Record(comparison, names, list(responses_of(cells)))
 
 
 def responses_of(cells: Cells) -> Iterator[Response]:
@@ -100,33 +133,39 @@ def responses_of(cells: Cells) -> Iterator[Response]:
 def responses_of_record(responses: Any) -> Iterator[Response]:
     if isinstance(responses, Mapping):  # of Argilla 2: question -> responses
         for question, given in responses.items():
-            yield from map(response_of, objects_in(given, f"responses to {shown(question)}"))
+            every = objects_in(given, f"responses to {shown(question)}")
+            yield from (response_of(question, one) for one in every)
         return
     for one in objects_in(responses, "responses"):  # of Argilla 1: a response a user, with values by question
         values = one.get("values") or {}
-        if isinstance(values, Mapping):
-            values = [value for value in values.values() if value is not None]
-        for value in objects_in(values, "values of responses"):
-            yield one.get("user_id"), value.get("value"), one.get("status")
+        if not isinstance(values, Mapping):  # of questions without names
+            values = dict(enumerate(objects_in(values, "values of responses"), start=1))
+        given = {str(question): value for question, value in values.items() if value is not None}
+        every = objects_in(list(given.values()), "values of responses")
+        for question, value in zip(given, every, strict=True):
+            yield Response(question, one.get("user_id"), value.get("value"), one.get("status"))
 
 
 def responses_of_column(cells: Cells, name: str) -> Iterator[Response]:
     value = cells[name]
     if isinstance(value, Mapping):  # a data set of Argilla 1
-        return side_by_side({f"{name}.{key}": value.get(key) for key in ("user_id", "value", "status")})
+        columns = {f"{name}.{key}": value.get(key) for key in ("user_id", "value", "status")}
+        return side_by_side(name, columns)
     if name.endswith(".responses"):  # a data set of Argilla 2
-        return side_by_side({key: cells.get(key) for key in (f"{name}.users", name, f"{name}.status")})
-    return map(response_of, objects_in(value, name))  # a data set of Argilla 1
+        columns = {key: cells.get(key) for key in (f"{name}.users", name, f"{name}.status")}
+        return side_by_side(name.removesuffix(".responses"), columns)
+    return (response_of(name, one) for one in objects_in(value, name))  # a data set of Argilla 1
 
 
-def side_by_side(columns: Mapping[str, Any]) -> Iterator[Response]:
+def side_by_side(question: str, columns: Mapping[str, Any]) -> Iterator[Response]:
     """The responses of three lists: of users, values and states; an absent list is one of nulls."""
     for name, column in columns.items():
         if column not in (None, "") and not isinstance(column, list):
             raise Wrong(f"{name} is {kind_of(column)}. It must be a list, of one item a response.")
     users, values, states = columns.values()
     n_values = len(values or ())
-    return zip(users or [None] * n_values, values or (), states or [None] * n_values, strict=False)
+    every = zip(users or [None] * n_values, values or (), states or [None] * n_values, strict=False)
+    return (Response(question, *one) for one in every)
 
 
 def objects_in(value: Any, name: str) -> list[Mapping[str, Any]]:
@@ -142,14 +181,32 @@ def objects_in(value: Any, name: str) -> list[Mapping[str, Any]]:
     raise Wrong(f"{name}: found {kind}. It must be a list of objects, one a response.")
 
 
-def response_of(one: Mapping[str, Any]) -> Response:
-    return one.get("user_id"), one.get("value"), one.get("status")
+def response_of(question: str, one: Mapping[str, Any]) -> Response:
+    return Response(question, one.get("user_id"), one.get("value"), one.get("status"))
 
 
-def said(value: Any, status: Any, names: tuple[str, str]) -> Ballot | None:
-    """What a response says of the two sides."""
-    if status not in (None, "submitted"):
+def vote_of(one: Response, names: tuple[str, str], question: str | None) -> Ballot | None:
+    """What a response says of the two sides, if it is to the question that compares."""
+    if one.value in (None, ""):
+        return None
+    if question not in (None, one.question):
+        raise Unusable(other_than(question))
+    if one.status not in (None, "submitted"):
         raise Unusable("a response that was not submitted")
+    ballot = said(one.value, names)
+    if question is None and ballot is not None:
+        raise Unusable(NO_SIDE)
+    return ballot
+
+
+def names_a_side(value: Any, names: tuple[str, str]) -> bool:
+    """Whether a response names one of the two sides; a ranking names both. Raises Unusable."""
+    ballot = said(value, names)
+    return ballot in SIDES or isinstance(value, list | Mapping)
+
+
+def said(value: Any, names: tuple[str, str]) -> Ballot | None:
+    """What a response's value says of the two sides."""
     if isinstance(value, list | Mapping):
         return ranked(value, names)
     if isinstance(value, int | float):
@@ -158,7 +215,7 @@ def said(value: Any, status: Any, names: tuple[str, str]) -> Ballot | None:
 
 
 def ranked(value: Any, names: tuple[str, str]) -> Ballot:
-    """Who is ranked higher: of a list from the best on, or of values with their ranks."""
+    """Who is ranked higher: of a list from the best on, or of values with their ranks, others among them."""
     if isinstance(value, Mapping):
         names_and_ranks = [value.get(key) for key in ("value", "rank")]
         if not all(isinstance(given, list) for given in names_and_ranks):
@@ -167,7 +224,8 @@ def ranked(value: Any, names: tuple[str, str]) -> Ballot:
     ranks: dict[Ballot | None, Any] = {}
     for place, one in enumerate(value):
         name, rank = (one.get("value"), one.get("rank")) if isinstance(one, Mapping) else (one, place)
-        ranks[ballot_of(name, *names)] = rank
+        with suppress(Unusable):  # another answer's name
+            ranks[ballot_of(name, *names)] = rank
     first, second = ranks.get(Ballot.A), ranks.get(Ballot.B)
     if first is None or second is None:
         raise Unusable("a ranking without both sides")

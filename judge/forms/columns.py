@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from judge.errors import InputError
@@ -24,11 +24,11 @@ from judge.forms.form import (
     turned_ballot,
     turned_metadata,
 )
-from judge.forms.winners import ballot_of, named_ballot
+from judge.forms.winners import named_ballot
 from judge.io.pairs import LONG_FORM, SHORT_FORM, without_bytes
 from judge.io.rows import Cells, Wrong, found, kind_of, shown
 from judge.io.usable import Unusable
-from judge.records import Ballot
+from judge.records import GOLD, Ballot
 
 NAME = "columns"
 KNOWN = (
@@ -37,6 +37,14 @@ KNOWN = (
 )
 ABSENT = object()
 EXAMPLE = "--map prompt=question,response_a=old,response_b=new"
+SIDES = {
+    **dict.fromkeys(("a", "1", "left", "first", "one"), Ballot.A),
+    **dict.fromkeys(("b", "2", "right", "second", "two"), Ballot.B),
+}
+"""What a part of a column's name says of its side."""
+PART = re.compile(r"[0-9]+|[^\W\d_]+")
+INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+UNTOLD = "of a or b, where the columns' names do not say which is which"
 
 
 def columns_form(mapping: str) -> Form:
@@ -78,19 +86,24 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
     before = Conversation((), plain_text_of(given.get("system")))
     a, b = (before.then(one) for one in conversations_of(given))
     models = [optional_name(given.get(name)) for name in ("model_a", "model_b")]
+    answers = [columns[name] for name in (LONG_FORM if LONG_FORM[0] in columns else SHORT_FORM[1:])]
     labels = Labels()
-    answers = [columns.get(name, "") for name in SHORT_FORM[1:]]
     labels.add(
         lambda: outcome_of(given.get("outcome"), answers, models), optional_name(given.get("voter")) or ""
     )
     used = {path.partition(".")[0] for path in columns.values()} | set(columns.values())
     metadata = without_bytes({name: cell for name, cell in entry.cells.items() if name not in used})
+    crossed = are_crossed(*answers)
+    if crossed is None:
+        untold = [name for name in (GOLD, "model_a", "model_b") if name in metadata]
+        labels.left_out.extend(f"{name}: {UNTOLD}" for name in untold)
+        metadata = {name: cell for name, cell in metadata.items() if name not in untold}
     return Comparison(
         Side(a, models[0]),
         Side(b, models[1]),
         labels,
         id=optional_name(given.get("id")) or "",
-        metadata=turned_metadata(metadata) if are_crossed(answers) else metadata,
+        metadata=turned_metadata(metadata) if crossed else metadata,
         is_in_order=True,
         **said_of_pair(given),
     )
@@ -108,23 +121,46 @@ def outcome_of(label: Any, answers: Sequence[str], models: Sequence[str | None])
     if bare[0] != bare[1] and bare_name(label) in bare:
         return Ballot.A if bare_name(label) == bare[0] else Ballot.B
     ballot = named_ballot(label, *models)
-    return turned_ballot(ballot) if ballot is not None and are_crossed(answers) else ballot
+    if ballot not in (Ballot.A, Ballot.B):
+        return ballot
+    crossed = are_crossed(*answers)
+    if crossed is None:
+        raise Unusable(f"a label {UNTOLD}")
+    return turned_ballot(ballot) if crossed else ballot
 
 
-def are_crossed(answers: Sequence[str]) -> bool:
-    """Whether the columns of a and b are called b and a, as all that the file says of them then is."""
-    return [side_called(name) for name in answers] == [Ballot.B, Ballot.A]
+def are_crossed(a: str, b: str) -> bool | None:
+    """Whether the columns of a and b are called b and a, as all that the file says of them then is.
+
+    What counts is where their names differ: `answers.b` and `answers.a`, `gen2` and `gen1`. None where only
+    one of them names a side there, or they name both.
+    """
+    called_a: set[Ballot | None] = set()
+    called_b: set[Ballot | None] = set()
+    for one, other in zip_longest(parts_of(a), parts_of(b), fillvalue=""):
+        if one != other:
+            n_alike = sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(one, other, strict=False)))
+            called_a.add(side_called(one, n_alike))
+            called_b.add(side_called(other, n_alike))
+    called = [called_a - {None}, called_b - {None}]
+    if called == [{Ballot.B}, {Ballot.A}]:
+        return True
+    return False if called in ([{Ballot.A}, {Ballot.B}], [set(), set()]) else None
+
+
+def side_called(part: str, n_alike: int) -> Ballot | None:
+    """The side that a part of a name says: as a whole, or as a word after the letters that both share."""
+    rest = part[n_alike:] if part.isalpha() else ""
+    return SIDES.get(part) or SIDES.get(rest)
+
+
+def parts_of(name: str) -> list[str]:
+    """The words and numbers in a column's name: `answerA.text1` has answer, a, text and 1."""
+    return PART.findall(INNER_CAPITAL.sub(" ", name).casefold())
 
 
 def bare_name(name: Any) -> str:
     return re.sub(r"[\s_-]+", "", str(name)).casefold()
-
-
-def side_called(name: str) -> Ballot | None:
-    """The side that a column's name says, None where it says none."""
-    with suppress(Unusable):
-        return ballot_of(name)
-    return None
 
 
 def refuse_unknown(entries: Sequence[Entry], paths: Iterable[str]) -> None:

@@ -40,6 +40,8 @@ UNREADABLE = {
 }
 """What no text can stand for: by a word in a part's type, or a key of a message or a row."""
 
+UNREADABLE_KEY = re.compile(r"(image|audio|video)s?(?:_(?:urls?|paths?|base64))?")
+
 FAULTY = "a list in a text with a fault, such as half a character or a key that is there twice"
 PRINTED = "a list as Python prints it, which is no JSON"
 PRINTED_TALK = re.compile(r"\s*\[\s*\{\s*'(?:role|from|speaker|content|value|text)'\s*:")
@@ -319,9 +321,9 @@ def text_of_part(part: Any, kind: str) -> str:
 
 def refuse_unreadable(cells: Mapping[str, Any]) -> None:
     """Raises Unusable for a row, a message or a part that comes with an image or the like."""
-    for word in ("image", "audio", "video"):
-        if cells.get(word) or cells.get(f"{word}s"):
-            raise Unusable(UNREADABLE[word])
+    for name, value in cells.items():
+        if value and (key := UNREADABLE_KEY.fullmatch(name)):
+            raise Unusable(UNREADABLE[key[1]])
 
 
 def is_transcript(text: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from judge.errors import BadLines
 from judge.forms.answers import compared
 from judge.forms.arena import turn_of
 from judge.forms.conversation import Conversation, content_of
@@ -33,6 +34,8 @@ from judge.io.usable import Unusable, usable
 from judge.records import Ballot, Message
 
 NEEDED = "FastChat's rows need question_id, and turns, or model_id and choices, or a judgment."
+QUESTION = ("turns", "text", "reference")
+"""What is the same in equal questions."""
 WINNERS = {"model_1": Ballot.A, "model_2": Ballot.B, "tie": Ballot.TIE}
 
 
@@ -84,10 +87,27 @@ def answers_in(rows: Sequence[tuple[str, Entry]], left_out: Counter[str]) -> lis
     if not of_kind["question"] or not of_kind["answer"]:
         missing = "answers, model_answer/*.jsonl" if of_kind["question"] else "questions, question.jsonl"
         raise Wrong(f"there are no {missing}. Give the questions and the answers together.")
-    questions = {str(entry.cells["question_id"]): entry.cells for entry in of_kind["question"]}
+    questions = questions_among(of_kind["question"])
     turns, unasked = usable(of_kind["answer"], lambda entry: list(turns_of(entry, questions)))
     left_out.update(unasked)
     return [answer for given in turns for answer in given]
+
+
+def questions_among(entries: Iterable[Entry]) -> dict[str, Cells]:
+    """The questions by their numbers. Raises BadLines where two of one number are different ones."""
+    firsts: dict[str, Entry] = {}
+    problems = []
+    for entry in entries:
+        number = str(entry.cells["question_id"])
+        first = firsts.setdefault(number, entry)
+        if any(first.cells.get(name) != entry.cells.get(name) for name in QUESTION):
+            problems.append(
+                f"{entry.where}: question {number} is another one than in {first.where}. A number must name "
+                "one question: read the files of each set of questions by themselves."
+            )
+    if problems:
+        raise BadLines(problems)
+    return {number: entry.cells for number, entry in firsts.items()}
 
 
 def row_of(entry: Entry) -> tuple[str, Entry]:

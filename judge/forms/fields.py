@@ -31,7 +31,15 @@ QUESTIONS = (
     "conversation",
 )
 FIRST = re.compile(r"(?P<stem>.*?)(?P<end>1|a|left|first|one)", re.IGNORECASE)
-SECOND = {"1": "2", "a": "b", "left": "right", "first": "second", "one": "two"}
+ENDS = {
+    "1": tuple(map(str, range(2, 100))),
+    "a": tuple("bcdefgh"),
+    "left": ("right",),
+    "first": ("second", "third", "fourth", "fifth"),
+    "one": ("two", "three", "four", "five"),
+}
+"""How the names of the other answers end, the second one's first, by how the first one's does."""
+FURTHER = "answer: a third one or later, which is in no pair"
 ANSWER = re.compile(r"response|answer|output|completion|reply|candidate|generation", re.IGNORECASE)
 """What a field with an answer is mostly called."""
 NO_ANSWERS = re.compile(r"model|generator|name|score|rating|id$|length|source", re.IGNORECASE)
@@ -91,10 +99,23 @@ def answer_fields(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
         match = FIRST.fullmatch(name)
         if match is None or NO_ANSWERS.search(name):
             continue
-        other = names.get(f"{match['stem']}{SECOND[match['end'].lower()]}".lower())
-        if other and all(isinstance(fields[one], str | list) for one in (name, other)):
+        other = names.get(f"{match['stem']}{ENDS[match['end'].lower()][0]}".lower())
+        if other and all(is_answer(fields[one]) for one in (name, other)):
             both.append((name, other))
     return [two for two in both if ANSWER.search(two[0])] or both
+
+
+def is_answer(value: Any) -> bool:
+    return isinstance(value, str | list)
+
+
+def further_answers(fields: Mapping[str, Any], first: str) -> list[str]:
+    """Why answers are left out: one reason for each beside the first and the second, named as these are."""
+    names = {name.lower(): name for name in fields}
+    match = FIRST.fullmatch(first)
+    assert match is not None
+    further = [f"{match['stem']}{end}".lower() for end in ENDS[match["end"].lower()][1:]]
+    return [FURTHER for name in further if name in names and is_answer(fields[names[name]])]
 
 
 def are_a_and_b(names: tuple[str, str]) -> bool:

@@ -1,6 +1,8 @@
 """inspect_ai's logs, .json or .eval: what a model said to each sample, compared with another log's.
 
-A sample's target is the pair's reference. Scores are of single answers, and no votes.
+What was asked is in a sample's messages, up to the answer; its input is less (options and system texts are
+not in it) and counts where there are no messages. A sample's target is the pair's reference. Scores are of
+single answers, and no votes.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from judge.errors import InputError
 from judge.forms.answers import compared, names_of_files
-from judge.forms.conversation import asked, conversation_of
+from judge.forms.conversation import CALL, Conversation, asked, conversation_of
 from judge.forms.form import (
     Answer,
     Answers,
@@ -37,7 +40,7 @@ from judge.io.criteria import lines_in_one
 from judge.io.pairs import LONG_FORM
 from judge.io.rows import Cells, Wrong, found, kind_of, parse_json
 from judge.io.usable import Unusable, usable
-from judge.records import Pair, Verdict
+from judge.records import Message, Pair, Verdict
 
 ZIP_MAGIC = b"PK\x03\x04"
 OFFICE = "[Content_Types].xml"  # a member of every workbook of Excel
@@ -104,8 +107,7 @@ def answer_of(model: str, sample: Any) -> Answer:
     given = sample.get("input")
     if given is None:
         raise Unusable("no question")
-    before = conversation_of(given, "input") if isinstance(given, list) else asked(str(given))
-    whole = before.then(conversation_of([message], "output"))
+    whole = whole_of(sample, conversation_of([message], "output"))
     whole.check()
     target = sample.get("target")
     return Answer(
@@ -116,6 +118,29 @@ def answer_of(model: str, sample: Any) -> Answer:
         reference="\n".join(map(str, target)) if isinstance(target, list) else optional_name(target),
         metadata={name: sample[name] for name in ("id", "epoch") if name in sample},
     )
+
+
+def whole_of(sample: Mapping[str, Any], answer: Conversation) -> Conversation:
+    """All that was said in a sample up to its answer."""
+    if not answer.messages:
+        raise Unusable(f"an answer that is {CALL}")
+    if not (messages := sample.get("messages")):
+        if sample.get("choices"):
+            raise Unusable("a sample of options without the messages that show them")
+        given = sample["input"]
+        before = conversation_of(given, "input") if isinstance(given, list) else asked(str(given))
+        return before.then(answer)
+    talk = conversation_of(messages, "messages")
+    if talk.messages and talk.messages[-1].role == "user":  # the answer stands in the output alone
+        return talk.then(answer)
+    ends = [end for end, one in enumerate(talk.messages, start=1) if is_same(one, answer.messages[-1])]
+    if not ends:
+        raise Unusable("a sample whose messages do not have its answer")
+    return replace(talk, messages=talk.messages[: ends[-1]])
+
+
+def is_same(one: Message, other: Message) -> bool:
+    return one.role == other.role and one.content.strip() == other.content.strip()
 
 
 def part_of(value: Any, name: str) -> Mapping[str, Any]:

@@ -1,16 +1,18 @@
 """Label Studio's exports of comparisons: JSON with every annotation, or JSON-MIN and CSV with one a row.
 
-A label is a Pairwise tag's left or right, or a choice that names a side or a tie.
+A label is a Pairwise tag's left or right, or a choice that names a side or a tie. Of several tags one is
+read: that which compares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from judge.forms.conversation import refuse_unreadable
-from judge.forms.fields import are_a_and_b, question_field, sides_of
+from judge.forms.fields import are_a_and_b, further_answers, question_field, sides_of
 from judge.forms.form import (
     SAID_OF_PAIR,
     Comparison,
@@ -25,6 +27,7 @@ from judge.forms.form import (
     rest_of,
     said_of_pair,
 )
+from judge.forms.questions import NO_SIDE, SIDES, comparing, other_than
 from judge.forms.winners import ballot_of
 from judge.io.rows import Wrong, found, parse_json
 from judge.io.usable import Unusable
@@ -38,6 +41,37 @@ TIMES = ("created_at", "updated_at")
 NEEDED = "A Label Studio task needs data and annotations, or the keys of JSON-MIN."
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an annotation says under one tag: `value` has a side as `selected`, or `choices`.
+
+    `is_label`: this cannot be a field of the task, which stands beside its labels in JSON-MIN and CSV.
+    """
+
+    tag: str
+    value: Mapping[str, Any]
+    is_label: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """All that one annotator says of a task."""
+
+    voter: str
+    results: Sequence[Result]
+    is_skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task's pair without votes, what its two answers' fields are called, and all annotations."""
+
+    comparison: Comparison
+    names: tuple[str, str]
+    annotations: Sequence[Annotation]
+    is_minimal: bool = False
+
+
 def recognises(cells: Mapping[str, Any]) -> bool:
     return is_task(cells) or all(name in cells for name in MINIMAL)
 
@@ -49,11 +83,37 @@ def is_task(cells: Mapping[str, Any]) -> bool:
 
 def read(entries: Sequence[Entry]) -> Imported:
     """Every task as a pair, every annotation as a vote."""
-    comparisons, left_out = each(entries, comparison_of)
-    return imported(comparisons, left_out, voter="annotator")
+    tasks, left_out = each(entries, task_of)
+    tag = comparing_tag(tasks)
+    return imported([with_votes(task, tag) for task in tasks], left_out, voter="annotator")
 
 
-def comparison_of(entry: Entry) -> Comparison:
+def comparing_tag(tasks: Sequence[Task]) -> str | None:
+    """The tag that compares the two answers, a Pairwise one before others; None where none names a side."""
+    labels = [
+        (result, partial(names_a_side, result.value, task.names))
+        for task in tasks
+        for annotation in task.annotations
+        for result in annotation.results
+        if result.is_label
+    ]
+    pairwise = [(result.tag, is_side) for result, is_side in labels if result.value.get("selected")]
+    return comparing(pairwise) or comparing((result.tag, is_side) for result, is_side in labels)
+
+
+def with_votes(task: Task, tag: str | None) -> Comparison:
+    """The task's pair with the votes of its annotations under a tag; None where no tag compares."""
+    labels = Labels(left_out=[*task.comparison.labels.left_out])
+    for one in task.annotations:
+        labels.add(partial(vote_of, one, task.names, tag), one.voter)
+        if tag is not None:
+            others = [result for result in one.results if result.is_label and result.tag != tag]
+            labels.left_out.extend([f"vote: {other_than(tag)}"] * len(others))
+    metadata = rest_of(task.comparison.metadata, tag or "") if task.is_minimal else task.comparison.metadata
+    return replace(task.comparison, labels=labels, metadata=metadata)
+
+
+def task_of(entry: Entry) -> Task:
     cells = entry.cells
     if not recognises(cells):
         raise Wrong(f"found {found(cells)}. {NEEDED}")
@@ -61,45 +121,60 @@ def comparison_of(entry: Entry) -> Comparison:
         return minimal(cells)
     refuse_unreadable(cells["data"])
     names, (first, second) = sides_of(cells["data"], "data")
-    labels = Labels()
-    for annotation in cells["annotations"]:
-        labels.add(partial(annotated, annotation, names), voter_of(annotation))
     metadata = rest_of(cells["data"], *names, question_field(cells["data"]) or "", *SAID_OF_PAIR)
-    return Comparison(
+    comparison = Comparison(
         first,
         second,
-        labels,
+        Labels(left_out=further_answers(cells["data"], names[0])),
         id=given_id(cells),
         metadata=metadata,
         is_in_order=are_a_and_b(names),
         **said_of_pair(cells["data"]),
     )
+    return Task(comparison, names, [annotation_of(one) for one in cells["annotations"]])
 
 
-def annotated(annotation: Any, names: tuple[str, str]) -> Ballot | None:
-    """What one annotation says."""
+def annotation_of(annotation: Any) -> Annotation:
     if not isinstance(annotation, Mapping) or annotation.get("was_cancelled"):
-        raise Unusable("an annotation that was skipped")
+        return Annotation(voter_of(annotation), (), is_skipped=True)
     given = annotation.get("result")
     results = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-    values = [result.get("value") for result in results]
-    pairwise = [value for value in values if isinstance(value, Mapping) and value.get("selected")]
-    labels = [label for value in pairwise or values if (label := label_of(value)) is not None]
-    if not labels:
+    labelled = [(one, one.get("value")) for one in results]
+    return Annotation(
+        voter_of(annotation),
+        [Result(tag_of(one, value), value) for one, value in labelled if is_labelled(value)],
+    )
+
+
+def tag_of(result: Mapping[str, Any], value: Mapping[str, Any]) -> str:
+    """The tag's name, else its kind."""
+    return optional_name(result.get("from_name")) or ("selected" if value.get("selected") else "choices")
+
+
+def vote_of(annotation: Annotation, names: tuple[str, str], tag: str | None) -> Ballot | None:
+    """What one annotation says under the tag that compares."""
+    if annotation.is_skipped:
+        raise Unusable("an annotation that was skipped")
+    read = [one for one in annotation.results if (one.is_label if tag is None else one.tag == tag)]
+    if not read:
         raise Unusable(NO_CHOICE)
-    ballots = {ballot_of(label, *names) for label in labels}
+    ballots = {ballot_of(label_of(one.value), *names) for one in read}
     if len(ballots) > 1:
         raise Unusable("an annotation with different choices")
+    if tag is None:
+        raise Unusable(NO_SIDE)
     return ballots.pop()
 
 
-def label_of(value: Any) -> Any:
-    """The side or the choice in a result's value; None where it holds neither. Several are Unusable."""
-    if not isinstance(value, Mapping):
-        return None
-    choices = value.get("choices")
-    if value.get("selected") or not isinstance(choices, list) or not choices:
-        return value.get("selected")
+def names_a_side(value: Mapping[str, Any], names: tuple[str, str]) -> bool:
+    return ballot_of(label_of(value), *names) in SIDES
+
+
+def label_of(value: Mapping[str, Any]) -> Any:
+    """The side or the choice in a result's value. Several are Unusable."""
+    if value.get("selected"):
+        return value["selected"]
+    choices = value["choices"]
     if len(choices) > 1:
         raise Unusable("an annotation with different choices")
     return choices[0]
@@ -113,49 +188,43 @@ def voter_of(annotation: Any) -> str:
     return "" if by is None else str(by)
 
 
-def minimal(cells: Mapping[str, Any]) -> Comparison:
-    """A row of JSON-MIN or CSV: the fields, and one annotation under the name of its tag."""
+def minimal(cells: Mapping[str, Any]) -> Task:
+    """A row of JSON-MIN or CSV: the fields, and one annotation, each label under the name of its tag."""
     refuse_unreadable(cells)
     names, (first, second) = sides_of(cells, "")
     used = (*names, question_field(cells) or "", *MINIMAL, *TIMES, "id", *SAID_OF_PAIR)
     rest = rest_of(cells, *used)
-    tag = tag_in(rest, names)
-    labels = Labels()
-    labels.add(lambda: minimal_ballot(rest.get(tag), names), optional_name(cells["annotator"]) or "")
-    return Comparison(
+    comparison = Comparison(
         first,
         second,
-        labels,
+        Labels(left_out=further_answers(cells, names[0])),
         id=given_id(cells),
-        metadata=rest_of(rest, tag),
+        metadata=rest,
         is_in_order=are_a_and_b(names),
         **said_of_pair(cells),
     )
+    results = [result_in(name, parsed(value), names) for name, value in rest.items()]
+    annotation = Annotation(optional_name(cells["annotator"]) or "", results)
+    return Task(comparison, names, [annotation], is_minimal=True)
 
 
-def tag_in(cells: Mapping[str, Any], names: tuple[str, str]) -> str:
-    """The column of the tag that compares: with an object of a choice, or called so, or with a side's name.
+def result_in(name: str, value: Any, names: tuple[str, str]) -> Result:
+    """A cell as a result: an object of a choice, or the choice itself.
 
-    "" where there is none.
+    It is a label, and no field of the task, if it is such an object, is called so, or says left, right or a
+    side's name.
     """
-    objects = (name for name, value in cells.items() if is_labelled(parsed(value)))
-    called = (name for name in TAGS if name in cells)
-    sides = (name for name, value in cells.items() if value in ("left", "right", *names))
-    return next((name for one in (objects, called, sides) for name in one), "")
+    if is_labelled(value):
+        return Result(name, value)
+    return Result(name, {"choices": [value]}, name in TAGS or value in ("left", "right", *names))
 
 
-def is_labelled(value: Any) -> bool:
+def is_labelled(value: Any) -> TypeGuard[Mapping[str, Any]]:
     """Whether a value is an object with a side or a choice."""
-    return isinstance(value, Mapping) and bool(value.get("selected") or value.get("choices"))
-
-
-def minimal_ballot(value: Any, names: tuple[str, str]) -> Ballot:
-    """What the tag's cell says: an object as in the JSON export, or the label itself."""
-    value = parsed(value)
-    ballot = ballot_of(label_of(value) if isinstance(value, Mapping) else value, *names)
-    if ballot is None:
-        raise Unusable(NO_CHOICE)
-    return ballot
+    if not isinstance(value, Mapping):
+        return False
+    choices = value.get("choices")
+    return bool(value.get("selected") or (isinstance(choices, list) and choices))
 
 
 def parsed(value: Any) -> Any:

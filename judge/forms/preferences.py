@@ -180,6 +180,8 @@ def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
     """What both answers follow, None where no column says it."""
     given = next((name for name in PROMPTS if cells.get(name) not in (None, "")), None)
     talks = {name: earlier_in(cells.get(name)) for name in EARLIER}
+    if given:
+        talks["input"] = talk_before(cells.get("input"))
     earlier = next((name for name, talk in talks.items() if talk is not None), None)
     before = conversation_of(talks[earlier], earlier) if earlier else None
     if given is None and cells.get("input") in (None, ""):
@@ -191,10 +193,18 @@ def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
         return conversation_of(value, given or "input")
     question, _ = content_of(value)
     more = cells.get("input")
-    if given and isinstance(more, str) and more.strip():
+    if given and talks["input"] is None and isinstance(more, str) and more.strip():
         question = f"{question}\n\n{more}"
     now = asked(question or "")
     return now if before is None else gone_on(before, now, cells, is_whole=earlier not in BEFORE)
+
+
+def talk_before(value: Any) -> list[Any] | None:
+    """The messages of a prompt's input, None where it is a text. Raises Unusable where it is neither."""
+    talk = earlier_in(value)
+    if talk and not is_talk(talk):
+        raise Unusable("an input that is neither text nor messages")
+    return talk or None
 
 
 def gone_on(

@@ -15,7 +15,19 @@ from typing import Any
 
 from judge.errors import BadLines, InputError
 from judge.io.content import plain_content
-from judge.io.rows import Row, Wrong, claim, content_of, file_name, gather, kind_of, not_utf8, shown
+from judge.io.rows import (
+    NotJson,
+    Row,
+    Wrong,
+    claim,
+    content_of,
+    file_name,
+    gather,
+    kind_of,
+    not_utf8,
+    parse_json,
+    shown,
+)
 from judge.records import Criterion
 
 MAX_CRITERIA = 10
@@ -66,7 +78,7 @@ def criteria_given(given: object) -> tuple[Criterion, ...]:
 
 
 def criteria_in(cells: Mapping[str, Any]) -> tuple[Criterion, ...]:
-    """The criteria of a row's cell `criteria`: text of lines, a list of lines, or descriptions by name.
+    """The criteria of a row's cell `criteria`: lines as text, as a list or as JSON, or descriptions by name.
 
     Raises:
         Wrong: what is in the cell is something else.
@@ -86,7 +98,8 @@ def lines_of(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
     if isinstance(value, str):
-        return value.splitlines()
+        listed = list_in(value)
+        return value.splitlines() if listed is None else lines_of(listed)
     if isinstance(value, Mapping):
         return (
             [line_of(value)]
@@ -96,6 +109,17 @@ def lines_of(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [line for one in value for line in (lines_of(one) if isinstance(one, Mapping) else [one])]
     raise Wrong(f"criteria is {kind_of(value)}. It must be text, or a list of lines.")
+
+
+def list_in(value: str) -> list[Any] | None:
+    """The list that a text is as JSON, as a table has it, None where it is none. Raises Wrong for a fault."""
+    if not value.lstrip().startswith("["):
+        return None
+    try:
+        listed: list[Any] = parse_json(value)
+    except NotJson:
+        return None
+    return listed
 
 
 def line_of(value: Mapping[str, Any]) -> str:

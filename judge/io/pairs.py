@@ -44,7 +44,7 @@ SHORT_FORM = ("prompt", "response_a", "response_b")
 LONG_FORM = ("conversation_a", "conversation_b")
 EITHER_FORM = f"{', '.join(SHORT_FORM)}, or else {', '.join(LONG_FORM)}"
 OPTIONAL = ("id", "category", "reference", "system", "criteria", "metadata")
-JSON_COLUMNS = (*LONG_FORM, "metadata")  # text in them, in a table, is JSON; criteria are lines
+JSON_COLUMNS = (*LONG_FORM, "metadata")  # text in them, in a table, is JSON; criteria are lines or JSON
 
 
 def pairs_of(rows: Iterable[Row], name: str, kind: str = JSON) -> list[Pair]:
