@@ -42,6 +42,7 @@ from judge.backends.openai_server import ServerBackend
 from judge.backends.tokens import TRIM_MARK, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, PromptTooLong
 from judge.evaluate import judge_pairs
+from judge.io.verdicts import verdict_from_cells, verdict_to_json
 from judge.ledger.ledger import Ledger
 from judge.methods.direct import Direct, render_direct
 from judge.methods.score import GRADES, Score
@@ -626,6 +627,8 @@ def test_log_probabilities_of_an_unknown_form_are_none(odd):
         ({"prompt_tokens": "n/a", "completion_tokens": None}, (0, 0)),
         ([], (0, 0)),
         ({"prompt_tokens": 7, "prompt_tokens_details": [1], "completion_tokens": 2.0}, (7, 2)),
+        ({"prompt_tokens": -1, "completion_tokens": 10**13}, (0, 0)),
+        ({"prompt_tokens": 1e30, "completion_tokens": True}, (0, 0)),
     ],
 )
 def test_odd_counts_of_tokens_stop_nothing(usage, counts):
@@ -642,6 +645,23 @@ def test_odd_counts_of_tokens_stop_nothing(usage, counts):
 
 def test_parts_of_a_reply_may_be_missing_or_say_nothing_of_their_type():
     assert read_reply(chat([None, {"text": "[[A]]"}, "."])).text == "[[A]]."
+    assert read_reply(chat({"type": "text", "text": "[[A]]"})).text == "[[A]]"
+
+
+@pytest.mark.parametrize("content", [5, [5]])
+def test_a_content_that_is_a_number_is_unparsed_with_that_number(content):
+    with Says(content) as server:
+        [found] = server.backend().choose(prompts_of([pair_of()]), "AB")
+    assert isinstance(found, Unparsed)
+    assert found.raw == "5"
+
+
+def test_what_a_server_says_of_its_tokens_makes_no_ledger_that_cannot_be_imported(ledger, tmp_path):
+    with Says("[[A]]", prompt_tokens=2**40, completion_tokens=-1) as server:
+        [verdict] = judge_pairs([pair_of()], Direct(server.backend()), ledger)
+    assert verdict_from_cells(verdict_to_json(verdict)) == verdict
+    with Ledger(tmp_path / "other.sqlite") as other:
+        assert other.load(ledger.export(tmp_path)).added == 2
 
 
 @pytest.mark.parametrize("finish", ["abort", "insufficient_system_resource", "network_error"])

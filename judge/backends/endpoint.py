@@ -365,7 +365,7 @@ class Endpoint(Server):
         if system and system not in self.systems:
             self.systems = (*self.systems, system)
         cached = usage_of(answer, "prompt_tokens_details", "cached_tokens")
-        self.tokens_computed += usage_of(answer, "prompt_tokens") - cached
+        self.tokens_computed += max(0, usage_of(answer, "prompt_tokens") - cached)
 
 
 class Session:
