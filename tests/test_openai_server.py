@@ -994,6 +994,15 @@ def test_requests_at_a_time_reach_the_limit_and_never_pass_it():
         assert server.most_in_flight == 4
 
 
+def test_one_pair_that_was_added_is_the_only_one_that_is_asked_for(ledger):
+    with Chat() as server:
+        judge_pairs(scored_pairs(9), Direct(server.backend()), ledger)
+        n_before = len(server.asked)
+        more = judge_pairs(scored_pairs(10), Direct(server.backend()), ledger)
+        assert len(server.asked) == n_before + 2
+        assert more == judge_pairs(scored_pairs(10), Direct(server.backend()))
+
+
 def test_equal_prompts_are_asked_once():
     with Chat() as server:
         same, *others = server.backend().choose(prompts_of([pair_of()] * 3), "AB")

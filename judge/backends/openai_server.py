@@ -52,6 +52,9 @@ class ServerBackend:
     Several addresses, with commas between them or in a file, are one server: `judge.backends.fleet`.
     """
 
+    answers_alone = True
+    """Each prompt is a request of its own."""
+
     def __init__(self, url: str, settings: Settings = DEFAULTS, patience: Patience = PATIENCE) -> None:
         self._settings = settings
         self._server = server_of(url, settings, patience, OPENAI)
