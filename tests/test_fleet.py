@@ -24,7 +24,7 @@ from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods.direct import Direct
 from judge.methods.served import Served as ServedMethod
-from judge.records import Prompt, Span
+from judge.records import Prompt, Span, Unparsed
 
 pytestmark = [
     pytest.mark.filterwarnings(f"error::{warning}")
@@ -399,6 +399,57 @@ def test_an_address_that_does_not_take_the_key_is_left_out_with_a_line():
     assert sum(other.served.values()) == 40
     with fleet_of(Shut(), Shut()) as backend, pytest.raises(BackendError, match="401"):
         backend.choose(prompts_of(questions(20, 3)), "AB")
+
+
+@pytest.mark.parametrize("said", ["bad gateway policy", "maximum context length is 512 tokens"])
+def test_an_address_that_refuses_everything_is_left_out_with_a_line_and_costs_no_verdict(said):
+    class Refusing(Counted):
+        def answer(self, path, body):
+            super().answer(path, body)
+            return 400, {}, {"error": {"message": said}}
+
+    pairs = questions(12, 3)
+    servers = [Counted(), Refusing(), Counted()]
+    with fleet_of(*servers, concurrency=2) as backend:
+        assert judge_pairs(pairs, Direct(backend)) == calm(pairs)
+        [line] = backend.news()
+    assert f"{servers[1].url}: it refuses what http" in line
+    assert f"takes ({said}). This address is not used any more." in line
+    assert set(servers[1].served.values()) == {1}
+
+
+def test_what_an_address_with_a_smaller_context_refuses_is_answered_by_another_one():
+    class Small(Counted):
+        def answer(self, path, body):
+            if "score 1" in text_of(body):
+                return 400, {}, {"error": {"message": "maximum context length is 512 tokens"}}
+            return super().answer(path, body)
+
+    pairs = questions(12, 3)
+    with fleet_of(Small(), Counted(), concurrency=2) as backend:
+        assert judge_pairs(pairs, Direct(backend)) == calm(pairs)
+
+
+def test_a_prompt_that_two_addresses_refuse_is_unparsed_and_stops_no_other():
+    class Picky(Counted):
+        def answer(self, path, body):
+            answer = super().answer(path, body)
+            blocked = "score 12 " in text_of(body)
+            return (400, {}, {"error": {"message": "flagged"}}) if blocked else answer
+
+    servers = [Picky(), Picky(), Picky()]
+    pairs = scored_pairs(20)
+    with fleet_of(*servers) as backend:
+        found = backend.choose(prompts_of(pairs), "AB")
+        assert backend.news() == ()
+    assert [pairs[place].id for place, one in enumerate(found) if isinstance(one, Unparsed)] == ["p2"]
+    n_asked = sum((server.served for server in servers), Counter())
+    assert {n for text, n in n_asked.items() if "score 12 " not in text} == {1}
+    with (
+        fleet_of(Picky(), DiesAfter(0), strict=True) as backend,
+        pytest.raises(BackendError, match="flagged"),
+    ):
+        backend.choose(prompts_of(pairs), "AB")
 
 
 @pytest.mark.slow
