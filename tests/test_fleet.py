@@ -243,6 +243,27 @@ def test_where_one_is_dead_and_the_other_wants_a_long_pause_nobody_waits():
     assert "it wants a pause of 3600 s" in str(caught.value)
 
 
+def test_where_all_want_a_long_pause_the_shortest_one_is_named_and_each_was_asked_once():
+    class Busy(Counted):
+        def __init__(self, pause):
+            super().__init__()
+            self.pause = pause
+
+        def answer(self, path, body):
+            super().answer(path, body)
+            return 429, {"retry-after": self.pause}, {"error": "quota"}
+
+    servers = [Busy("3600"), Busy("300")]
+    with fleet_of(*servers) as backend, pytest.raises(BackendError) as caught:
+        backend.choose(prompts_of(scored_pairs(20)), "AB")
+    longer, shorter = (server.url for server in servers)
+    assert str(caught.value) == (
+        f"{shorter}: it wants a pause of 300 s (status 429: quota); "
+        f"{longer}: it wants a pause of 3600 s (status 429: quota). "
+        "Run the same command again after 300 s, with --requests-per-minute."
+    )
+
+
 # Who is asked what
 
 

@@ -169,17 +169,23 @@ class Again(Exception):
 
     def __init__(self, reason: str, pause_s: float = 0.0) -> None:
         super().__init__(reason)
+        self.reason = reason
         self.pause_s = pause_s
         self.name = ""
 
 
 class LongPause(BackendError):
-    """The server wants a longer pause than patience allows: `pause_s` seconds."""
+    """The server wants a longer pause than patience allows: `pause_s` seconds.
 
-    def __init__(self, message: str, pause_s: float) -> None:
-        super().__init__(message)
+    `reason` is what it wants in one line, `name` as in `Again`.
+    """
+
+    def __init__(self, where: str, reason: str, pause_s: float) -> None:
+        advice = f"Run the same command again after {pause_s:.0f} s, with --requests-per-minute."
+        super().__init__(f"{where}: {reason}. {advice}")
+        self.reason = reason
         self.pause_s = pause_s
-        self.name = ""  # the message has it
+        self.name = ""
 
 
 class AnotherJudge(BackendError):
@@ -471,11 +477,8 @@ class Session:
         ):
             pause_s = _retry_after_s(pause, self._server.patience.now())
             if pause_s > self._server.patience.longest_retry_after_s:
-                return LongPause(
-                    f"{where}: it wants a pause of {pause_s:.0f} s (status {status}: {said}). "
-                    "Run the same command again after that, with --requests-per-minute.",
-                    pause_s,
-                )
+                wants = f"it wants a pause of {pause_s:.0f} s (status {status}: {said})"
+                return LongPause(where, wants, pause_s)
             self._server.pace.hold(pause_s)
             return Again(f"status {status} ({said})", pause_s)
         if status not in (401, 404, 405) and why:
@@ -766,7 +769,7 @@ def _retry_after_s(value: str | None, now: float) -> float:
             seconds = parsedate_to_datetime(value or "").timestamp() - now
         except ValueError:
             return 0.0
-    return 0.0 if math.isnan(seconds) else max(0.0, seconds)
+    return max(0.0, seconds) if math.isfinite(seconds) else 0.0
 
 
 def _key(name: str) -> str:

@@ -109,14 +109,15 @@ def _limit_in(word: str) -> tuple[str, int]:
 class _Address:
     """One address and how it fares.
 
-    `n_rests` counts rests in a row, without an answer between them; `left_out` is why it is used no more;
-    `has_answered` says whether it has taken any prompt so far.
+    `n_rests` counts rests in a row, without an answer between them, `pause_s` is the one that it asked for;
+    `left_out` is why it is used no more; `has_answered` says whether it has taken any prompt so far.
     """
 
     endpoint: Endpoint
     n_rests: int = 0
     is_resting: bool = False
     wakes_at: float = 0.0
+    pause_s: float = 0.0
     failure: str = ""
     left_out: BackendError | None = None
     has_answered: bool = False
@@ -191,7 +192,7 @@ class Fleet(Server):
                 try:
                     found[address] = await job(visits[address])
                 except (Again, LongPause) as failed:
-                    self.rest(address, str(failed), failed.pause_s)
+                    self.rest(address, failed.reason, failed.pause_s)
                 else:
                     address.is_resting, address.n_rests = False, 0
 
@@ -228,6 +229,7 @@ class Fleet(Server):
         if not address.failure:
             self._news.append(f"{address.url} fails ({reason}). It rests, and is tried again.")
         address.failure = reason
+        address.pause_s = pause_s
         address.n_rests += 1
         address.is_resting = True
 
@@ -260,15 +262,22 @@ class Fleet(Server):
             return
         for one in tried:  # whoever asks again begins anew
             one.n_rests = 0
-        more = [f"; {one.url}: {one.failure}" for one in tried[1:3]] + ["; ..." for one in tried[3:4]]
-        also = "".join(more)
-        raise given_up(tried[0].endpoint, f"{tried[0].url}: {tried[0].failure}{also}")
+        tried.sort(key=lambda one: one.pause_s)
+        first, *others = tried
+        more = [f"; {one.url}: {one.failure}" for one in others[:2]] + ["; ..." for _ in others[2:3]]
+        failed = f"{first.failure}{''.join(more)}"
+        if all(map(self._wants_long_rest, tried)):
+            raise LongPause(first.url, failed, first.pause_s)
+        raise given_up(first.endpoint, f"{first.url}: {failed}")
 
     def _is_hopeless(self, address: _Address) -> bool:
         """Whether it has failed too often in a row, or wants a longer rest than patience allows."""
+        return address.n_rests >= self.patience.attempts or self._wants_long_rest(address)
+
+    def _wants_long_rest(self, address: _Address) -> bool:
         patience = self.patience
         longest_s = patience.longest_retry_after_s + patience.longest_wait_s
-        return address.n_rests >= patience.attempts or address.wakes_at - patience.clock() > longest_s
+        return address.wakes_at - patience.clock() > longest_s
 
 
 class _Visit(Session):
@@ -445,10 +454,10 @@ class _Round(Generic[T]):
         """Lets the address rest. Raises BackendError where it has failed this very job too often."""
         task.failed[address] += 1
         if task.failed[address] >= self._fleet.patience.attempts:
-            raise given_up(address.endpoint, f"{about(failed.name)}{address.url}: {failed}")
+            raise given_up(address.endpoint, f"{about(failed.name)}{address.url}: {failed.reason}")
         self._queues[address].appendleft(task)
         if address.is_awake:
-            self._fleet.rest(address, str(failed), failed.pause_s)
+            self._fleet.rest(address, failed.reason, failed.pause_s)
             self._rests.append(self._group.create_task(self._rest(address)))
         self._move_queue(address)
 
@@ -468,7 +477,7 @@ class _Round(Generic[T]):
             try:
                 await fleet.greet(address, self._visits[address])
             except (Again, LongPause) as failed:
-                fleet.rest(address, str(failed), failed.pause_s)
+                fleet.rest(address, failed.reason, failed.pause_s)
             except BackendError as why:
                 fleet.leave_out(address, why)
             else:
