@@ -515,6 +515,16 @@ def test_a_file_of_addresses_may_set_limits_for_each(tmp_path):
     assert isinstance(server_of(str(file), Settings(), QUICK, OPENAI), Endpoint)
 
 
+def test_a_file_of_addresses_may_begin_with_a_mark_of_its_bytes_and_has_one_a_line(tmp_path):
+    path = tmp_path / "fleet.txt"
+    path.write_text("http://one/v1\nhttp://two/v1\n", encoding="utf-8-sig")
+    fleet = server_of(str(path), Settings(), QUICK, OPENAI)
+    assert [one.url for one in fleet.addresses] == ["http://one/v1", "http://two/v1"]
+    path.write_text("http://one/v1,http://two/v1\n")
+    with pytest.raises(BadLines, match=r"fleet.txt:1: .* is no address, as ',' is in it"):
+        server_of(str(path), Settings(), QUICK, OPENAI)
+
+
 def test_a_file_of_addresses_reports_every_bad_line(tmp_path):
     file = tmp_path / "fleet.txt"
     file.write_text("http://a/v1 concurrency=0\nhttp://b/v1\nb:8000\nhttp://c/v1 speed=9\n")

@@ -37,7 +37,7 @@ from judge.backends.chat_text import (
     without_start,
 )
 from judge.backends.chat_way import SAMPLES
-from judge.backends.endpoint import ROOM, Patience
+from judge.backends.endpoint import ENVIRONMENT, ROOM, Patience
 from judge.backends.openai_server import ServerBackend
 from judge.backends.tokens import TRIM_MARK, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, PromptTooLong
@@ -410,6 +410,100 @@ def test_an_address_with_a_secret_in_it_is_refused_without_showing_it(address):
     with pytest.raises(InputError, match="OPENAI_API_KEY") as caught:
         load_backend(f"server:{address}")
     assert "hunter22" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1 :8911/v1",
+        "http://127.0.0.1:8911/o\nk/v1",
+        "http://127.0.0.1:8911/o\x01k/v1",
+        "http://exämple .de/v1",
+        "http://one/v1​",
+    ],
+)
+def test_an_address_with_a_character_that_none_has_is_refused_in_one_line(address):
+    with pytest.raises(InputError, match=r"is no address, as .* is in it. Name one, for example") as caught:
+        load_backend(f"server:{address}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["http://é..de/v1", "http://999.1.1.1/v1", f"http://one/{'a' * 70_000}"])
+def test_an_address_that_the_client_cannot_read_is_refused_in_one_line(address):
+    with pytest.raises(
+        InputError, match=r"is no address \(InvalidURL: .*\). Name one, for example"
+    ) as caught:
+        _ = load_backend(f"server:{address}").engine
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("HTTP_PROXY", "foo:bar"),
+        ("HTTP_PROXY", "ftp://127.0.0.1:1"),
+        ("HTTP_PROXY", "127.0.0.1:99999"),
+        ("OPENAI_ORG_ID", "é"),
+        ("SSL_CERT_FILE", "/nonexistent.pem"),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+def test_a_variable_with_which_no_request_can_be_sent_is_named_in_one_line(monkeypatch, capsys, name, value):
+    for other in ENVIRONMENT:
+        monkeypatch.delenv(other, raising=False)
+        monkeypatch.delenv(other.lower(), raising=False)
+    monkeypatch.setenv(name, value)
+    if name != "ALL_PROXY":  # whose kind is wrong even where it is not needed
+        monkeypatch.setenv("NO_PROXY", "elsewhere")
+    with Chat() as server:
+        message = failure_of(server.backend())
+        assert server.asked == []
+    gc.collect()
+    assert message.startswith("no request can be sent (")
+    assert f"in the environment as {name}." in message
+    assert capsys.readouterr().err == ""
+
+
+def test_a_token_that_is_none_does_not_concern_another_kind_of_server(monkeypatch):
+    monkeypatch.setenv("JUDGE_TOKEN", "a b")
+    with Chat() as server:
+        [found] = server.backend().choose(prompts_of([pair_of()]), "AB")
+    assert not isinstance(found, Unparsed)
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [{"data": ["m"]}, {"data": [{"name": "m"}]}, ["m"], None, {"data": 5}, {"data": [{"id": "m"}] * 2}],
+)
+def test_a_list_of_models_of_another_form_stops_nothing(listing):
+    with Chat() as server:
+        server.models = lambda: (200, {}, listing)
+        for base_model in ("m", "other") if listing == {"data": [{"id": "m"}] * 2} else ("m",):
+            backend = server.backend(base_model=base_model)
+            assert backend.engine.base_model == "m"
+            assert len(backend.choose(prompts_of([pair_of()]), "AB")) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302])
+def test_a_redirect_that_loses_the_question_is_told_with_where_it_leads(status):
+    with Fails(status, headers={"location": "https://elsewhere/v1/chat/completions"}) as server:
+        message = failure_of(server.backend())
+        assert len(server.asked) == 1
+    to = "https://elsewhere/v1/chat/completions"
+    what = f"{server.url}: it moves /chat/completions to {to}, status {status}."
+    assert f"{what} Name the address to which that leads." in message
+
+
+def test_a_redirect_that_keeps_the_question_is_followed():
+    class Moved(Chat):
+        def answer(self, path, body):
+            if path == "/v1/chat/completions":
+                return 307, {"location": "/v2/chat/completions"}, {}
+            return super().answer(path, body)
+
+    with Moved() as server:
+        assert len(server.backend().choose(prompts_of([pair_of()]), "AB")) == 1
 
 
 def test_importing_the_backend_brings_no_client():

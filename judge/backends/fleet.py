@@ -76,7 +76,7 @@ def _addresses_in(path: Path, settings: Settings, kind: Kind) -> list[tuple[str,
     found: list[tuple[str, Settings]] = []
     problems: list[str] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}). It must be a text file of addresses.") from error
     for number, line in enumerate(lines, start=1):

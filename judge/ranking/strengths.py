@@ -212,7 +212,7 @@ def win_rate_estimates(fit: Fit, n: Ints) -> list[Estimate]:
     for rate, odd, error, count in zip(rates, odds, errors, n, strict=True):
         on_odds = estimate_of(odd, error, fit, int(count))
         ends = [None if end is None else float(logistic(end)) for end in (on_odds.low, on_odds.high)]
-        found.append(Estimate(float(rate) if count else None, *ends, int(count)))
+        found.append(Estimate(float(rate) if count else None, ends[0], ends[1], int(count)))
     return found
 
 
