@@ -194,6 +194,7 @@ class Judge:
         self._notice = ""
         self._stack = ExitStack()
         self._is_closed = False
+        self._is_kept = cache
         if not cache or not isinstance(ledger, Ledger):
             path = Path(ledger) if ledger and not isinstance(ledger, Ledger) else None
             ledger = self._stack.enter_context(opened_ledger(path, is_kept=cache))
@@ -273,6 +274,8 @@ class Judge:
             self._remember(wanted)
             read_by = self._method.identity
             noticed = self._ledger.noticed(read_by.fingerprint, systems_of(self._method.backend))
+            if noticed and self._is_kept:
+                noticed += " --no-cache asks everything again."
             told = [*news_of(self._method.backend), noticed, unread_criteria(wanted, read_by.method)]
             self._notice = " ".join(filter(None, told))
             self._replay = Replay(tuple(made.get(pair.content_hash) for pair in wanted))

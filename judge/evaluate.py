@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from judge.backends import EngineChanged
+from judge.backends import EngineChanged, answers_alone
 from judge.ledger.ledger import Entry, Ledger
 from judge.methods import Method
 from judge.orders import combine
@@ -44,7 +44,8 @@ def judge_until(
 
     Batches are planned over the whole input before anything runs, and one that is not known as a whole is
     judged as a whole, because a batch's make-up moves bf16 probabilities in their last digits; so a run that
-    was interrupted ends with the same verdicts as one that was not. A readable one in the ledger stays.
+    was interrupted ends with the same verdicts as one that was not. A readable one in the ledger stays. Of a
+    backend that answers each prompt alone, only the pairs that are not known are judged.
 
     A server that teaches what it refuses is another judge from then on. Its verdicts are begun anew, and what
     the ledger knows of that one is not judged again.
@@ -80,7 +81,8 @@ def _judged(
     contents = {pair.content_hash: pair for pair in pairs if not is_identical(pair)}
     known = {} if ledger is None else ledger.find(fingerprint, contents)
     batches = planned(list(contents.values()), method.batch_characters)
-    todo = [left for batch in batches if (left := _left_of(batch, known))]
+    is_alone = answers_alone(method.backend)
+    todo = [left for batch in batches if (left := _left_of(batch, known, is_alone))]
     if ledger is not None:
         ledger.forget_replies(_unreadable_steps(todo, known))
     if is_over is None:
@@ -164,14 +166,17 @@ def is_identical(pair: Pair) -> bool:
     return a == b
 
 
-def _left_of(batch: list[Pair], known: dict[tuple[str, Order], Reading]) -> list[Pair]:
-    """What of a batch is to be judged: all where a reading is missing, else the pairs that were not read."""
+def _left_of(batch: list[Pair], known: dict[tuple[str, Order], Reading], is_alone: bool) -> list[Pair]:
+    """What of a batch is to be judged: the pairs that were not read, and the others with them where a reading
+    is missing and the backend does not answer each prompt alone."""
     readings = {
         pair.content_hash: [known.get((pair.content_hash, order)) for order in Order] for pair in batch
     }
-    if any(reading is None for both in readings.values() for reading in both):
+    if not is_alone and any(reading is None for both in readings.values() for reading in both):
         return batch
-    return [pair for pair in batch if any(isinstance(one, Unparsed) for one in readings[pair.content_hash])]
+    return [
+        pair for pair in batch if not all(isinstance(one, Judgment) for one in readings[pair.content_hash])
+    ]
 
 
 def _unreadable_steps(batches: Sequence[Sequence[Pair]], known: dict[tuple[str, Order], Reading]) -> set[str]:

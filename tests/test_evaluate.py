@@ -21,8 +21,9 @@ from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Statu
 class Counting(ScriptedBackend):
     """Longer wins; counts what it is asked, and fails at question number `fails_at`."""
 
-    def __init__(self, fails_at: int | None = None) -> None:
+    def __init__(self, fails_at: int | None = None, answers_alone: bool = False) -> None:
         super().__init__(longer, "scripted-longer")
+        self.answers_alone = answers_alone
         self.n_asked = 0
         self.fails_at = fails_at
 
@@ -188,6 +189,14 @@ def test_a_batch_that_is_half_known_is_judged_whole_and_known_readings_stay(ledg
     assert judge.n_asked == 2 * len(FOUR_PAIRS)
     [summary] = ledger.summary()
     assert summary.n_readings == 2 * len(FOUR_PAIRS)
+
+
+def test_of_a_backend_that_answers_each_prompt_alone_only_the_pairs_that_are_not_known_are_asked_for(ledger):
+    judge_pairs(FOUR_PAIRS[:3], Direct(Counting()), ledger)
+    alone = Counting(answers_alone=True)
+    found = judge_pairs(FOUR_PAIRS, Direct(alone), ledger)
+    assert alone.n_asked == 2
+    assert found == judge_pairs(FOUR_PAIRS, Direct(Counting()))
 
 
 def test_one_content_under_two_ids_is_judged_once_and_answered_twice():

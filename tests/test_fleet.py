@@ -24,7 +24,7 @@ from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods.direct import Direct
 from judge.methods.served import Served as ServedMethod
-from judge.records import Prompt, Span
+from judge.records import Prompt, Span, Unparsed
 
 pytestmark = [
     pytest.mark.filterwarnings(f"error::{warning}")
@@ -243,6 +243,27 @@ def test_where_one_is_dead_and_the_other_wants_a_long_pause_nobody_waits():
     assert "it wants a pause of 3600 s" in str(caught.value)
 
 
+def test_where_all_want_a_long_pause_the_shortest_one_is_named_and_each_was_asked_once():
+    class Busy(Counted):
+        def __init__(self, pause):
+            super().__init__()
+            self.pause = pause
+
+        def answer(self, path, body):
+            super().answer(path, body)
+            return 429, {"retry-after": self.pause}, {"error": "quota"}
+
+    servers = [Busy("3600"), Busy("300")]
+    with fleet_of(*servers) as backend, pytest.raises(BackendError) as caught:
+        backend.choose(prompts_of(scored_pairs(20)), "AB")
+    longer, shorter = (server.url for server in servers)
+    assert str(caught.value) == (
+        f"{shorter}: it wants a pause of 300 s (status 429: quota); "
+        f"{longer}: it wants a pause of 3600 s (status 429: quota). "
+        "Run the same command again after 300 s, with --requests-per-minute."
+    )
+
+
 # Who is asked what
 
 
@@ -401,6 +422,57 @@ def test_an_address_that_does_not_take_the_key_is_left_out_with_a_line():
         backend.choose(prompts_of(questions(20, 3)), "AB")
 
 
+@pytest.mark.parametrize("said", ["bad gateway policy", "maximum context length is 512 tokens"])
+def test_an_address_that_refuses_everything_is_left_out_with_a_line_and_costs_no_verdict(said):
+    class Refusing(Counted):
+        def answer(self, path, body):
+            super().answer(path, body)
+            return 400, {}, {"error": {"message": said}}
+
+    pairs = questions(12, 3)
+    servers = [Counted(), Refusing(), Counted()]
+    with fleet_of(*servers, concurrency=2) as backend:
+        assert judge_pairs(pairs, Direct(backend)) == calm(pairs)
+        [line] = backend.news()
+    assert f"{servers[1].url}: it refuses what http" in line
+    assert f"takes ({said}). This address is not used any more." in line
+    assert set(servers[1].served.values()) == {1}
+
+
+def test_what_an_address_with_a_smaller_context_refuses_is_answered_by_another_one():
+    class Small(Counted):
+        def answer(self, path, body):
+            if "score 1" in text_of(body):
+                return 400, {}, {"error": {"message": "maximum context length is 512 tokens"}}
+            return super().answer(path, body)
+
+    pairs = questions(12, 3)
+    with fleet_of(Small(), Counted(), concurrency=2) as backend:
+        assert judge_pairs(pairs, Direct(backend)) == calm(pairs)
+
+
+def test_a_prompt_that_two_addresses_refuse_is_unparsed_and_stops_no_other():
+    class Picky(Counted):
+        def answer(self, path, body):
+            answer = super().answer(path, body)
+            blocked = "score 12 " in text_of(body)
+            return (400, {}, {"error": {"message": "flagged"}}) if blocked else answer
+
+    servers = [Picky(), Picky(), Picky()]
+    pairs = scored_pairs(20)
+    with fleet_of(*servers) as backend:
+        found = backend.choose(prompts_of(pairs), "AB")
+        assert backend.news() == ()
+    assert [pairs[place].id for place, one in enumerate(found) if isinstance(one, Unparsed)] == ["p2"]
+    n_asked = sum((server.served for server in servers), Counter())
+    assert {n for text, n in n_asked.items() if "score 12 " not in text} == {1}
+    with (
+        fleet_of(Picky(), DiesAfter(0), strict=True) as backend,
+        pytest.raises(BackendError, match="flagged"),
+    ):
+        backend.choose(prompts_of(pairs), "AB")
+
+
 @pytest.mark.slow
 def test_vllm_servers_get_token_ids_and_each_shows_its_tokenizer(tiny):  # noqa: F811
     servers = [Vllm(), Vllm()]
@@ -441,6 +513,16 @@ def test_a_file_of_addresses_may_set_limits_for_each(tmp_path):
     assert limits == [("http://a:8000/v1", 64, 0), ("http://b:8000/v1", 8, 0), ("http://c:8000/v1", 2, 2)]
     file.write_text("http://a:8000/v1\n")
     assert isinstance(server_of(str(file), Settings(), QUICK, OPENAI), Endpoint)
+
+
+def test_a_file_of_addresses_may_begin_with_a_mark_of_its_bytes_and_has_one_a_line(tmp_path):
+    path = tmp_path / "fleet.txt"
+    path.write_text("http://one/v1\nhttp://two/v1\n", encoding="utf-8-sig")
+    fleet = server_of(str(path), Settings(), QUICK, OPENAI)
+    assert [one.url for one in fleet.addresses] == ["http://one/v1", "http://two/v1"]
+    path.write_text("http://one/v1,http://two/v1\n")
+    with pytest.raises(BadLines, match=r"fleet.txt:1: .* is no address, as ',' is in it"):
+        server_of(str(path), Settings(), QUICK, OPENAI)
 
 
 def test_a_file_of_addresses_reports_every_bad_line(tmp_path):

@@ -37,11 +37,12 @@ from judge.backends.chat_text import (
     without_start,
 )
 from judge.backends.chat_way import SAMPLES
-from judge.backends.endpoint import ROOM, Patience
+from judge.backends.endpoint import ENVIRONMENT, ROOM, Patience
 from judge.backends.openai_server import ServerBackend
 from judge.backends.tokens import TRIM_MARK, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, PromptTooLong
 from judge.evaluate import judge_pairs
+from judge.io.verdicts import verdict_from_cells, verdict_to_json
 from judge.ledger.ledger import Ledger
 from judge.methods.direct import Direct, render_direct
 from judge.methods.score import GRADES, Score
@@ -411,6 +412,100 @@ def test_an_address_with_a_secret_in_it_is_refused_without_showing_it(address):
     assert "hunter22" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1 :8911/v1",
+        "http://127.0.0.1:8911/o\nk/v1",
+        "http://127.0.0.1:8911/o\x01k/v1",
+        "http://exämple .de/v1",
+        "http://one/v1​",
+    ],
+)
+def test_an_address_with_a_character_that_none_has_is_refused_in_one_line(address):
+    with pytest.raises(InputError, match=r"is no address, as .* is in it. Name one, for example") as caught:
+        load_backend(f"server:{address}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["http://é..de/v1", "http://999.1.1.1/v1", f"http://one/{'a' * 70_000}"])
+def test_an_address_that_the_client_cannot_read_is_refused_in_one_line(address):
+    with pytest.raises(
+        InputError, match=r"is no address \(InvalidURL: .*\). Name one, for example"
+    ) as caught:
+        _ = load_backend(f"server:{address}").engine
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("HTTP_PROXY", "foo:bar"),
+        ("HTTP_PROXY", "ftp://127.0.0.1:1"),
+        ("HTTP_PROXY", "127.0.0.1:99999"),
+        ("OPENAI_ORG_ID", "é"),
+        ("SSL_CERT_FILE", "/nonexistent.pem"),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+def test_a_variable_with_which_no_request_can_be_sent_is_named_in_one_line(monkeypatch, capsys, name, value):
+    for other in ENVIRONMENT:
+        monkeypatch.delenv(other, raising=False)
+        monkeypatch.delenv(other.lower(), raising=False)
+    monkeypatch.setenv(name, value)
+    if name != "ALL_PROXY":  # whose kind is wrong even where it is not needed
+        monkeypatch.setenv("NO_PROXY", "elsewhere")
+    with Chat() as server:
+        message = failure_of(server.backend())
+        assert server.asked == []
+    gc.collect()
+    assert message.startswith("no request can be sent (")
+    assert f"in the environment as {name}." in message
+    assert capsys.readouterr().err == ""
+
+
+def test_a_token_that_is_none_does_not_concern_another_kind_of_server(monkeypatch):
+    monkeypatch.setenv("JUDGE_TOKEN", "a b")
+    with Chat() as server:
+        [found] = server.backend().choose(prompts_of([pair_of()]), "AB")
+    assert not isinstance(found, Unparsed)
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [{"data": ["m"]}, {"data": [{"name": "m"}]}, ["m"], None, {"data": 5}, {"data": [{"id": "m"}] * 2}],
+)
+def test_a_list_of_models_of_another_form_stops_nothing(listing):
+    with Chat() as server:
+        server.models = lambda: (200, {}, listing)
+        for base_model in ("m", "other") if listing == {"data": [{"id": "m"}] * 2} else ("m",):
+            backend = server.backend(base_model=base_model)
+            assert backend.engine.base_model == "m"
+            assert len(backend.choose(prompts_of([pair_of()]), "AB")) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302])
+def test_a_redirect_that_loses_the_question_is_told_with_where_it_leads(status):
+    with Fails(status, headers={"location": "https://elsewhere/v1/chat/completions"}) as server:
+        message = failure_of(server.backend())
+        assert len(server.asked) == 1
+    to = "https://elsewhere/v1/chat/completions"
+    what = f"{server.url}: it moves /chat/completions to {to}, status {status}."
+    assert f"{what} Name the address to which that leads." in message
+
+
+def test_a_redirect_that_keeps_the_question_is_followed():
+    class Moved(Chat):
+        def answer(self, path, body):
+            if path == "/v1/chat/completions":
+                return 307, {"location": "/v2/chat/completions"}, {}
+            return super().answer(path, body)
+
+    with Moved() as server:
+        assert len(server.backend().choose(prompts_of([pair_of()]), "AB")) == 1
+
+
 def test_importing_the_backend_brings_no_client():
     program = (
         "import sys, judge.backends.openai_server as o\n"
@@ -626,6 +721,8 @@ def test_log_probabilities_of_an_unknown_form_are_none(odd):
         ({"prompt_tokens": "n/a", "completion_tokens": None}, (0, 0)),
         ([], (0, 0)),
         ({"prompt_tokens": 7, "prompt_tokens_details": [1], "completion_tokens": 2.0}, (7, 2)),
+        ({"prompt_tokens": -1, "completion_tokens": 10**13}, (0, 0)),
+        ({"prompt_tokens": 1e30, "completion_tokens": True}, (0, 0)),
     ],
 )
 def test_odd_counts_of_tokens_stop_nothing(usage, counts):
@@ -642,6 +739,23 @@ def test_odd_counts_of_tokens_stop_nothing(usage, counts):
 
 def test_parts_of_a_reply_may_be_missing_or_say_nothing_of_their_type():
     assert read_reply(chat([None, {"text": "[[A]]"}, "."])).text == "[[A]]."
+    assert read_reply(chat({"type": "text", "text": "[[A]]"})).text == "[[A]]"
+
+
+@pytest.mark.parametrize("content", [5, [5]])
+def test_a_content_that_is_a_number_is_unparsed_with_that_number(content):
+    with Says(content) as server:
+        [found] = server.backend().choose(prompts_of([pair_of()]), "AB")
+    assert isinstance(found, Unparsed)
+    assert found.raw == "5"
+
+
+def test_what_a_server_says_of_its_tokens_makes_no_ledger_that_cannot_be_imported(ledger, tmp_path):
+    with Says("[[A]]", prompt_tokens=2**40, completion_tokens=-1) as server:
+        [verdict] = judge_pairs([pair_of()], Direct(server.backend()), ledger)
+    assert verdict_from_cells(verdict_to_json(verdict)) == verdict
+    with Ledger(tmp_path / "other.sqlite") as other:
+        assert other.load(ledger.export(tmp_path)).added == 2
 
 
 @pytest.mark.parametrize("finish", ["abort", "insufficient_system_resource", "network_error"])
@@ -972,6 +1086,15 @@ def test_requests_at_a_time_reach_the_limit_and_never_pass_it():
     with Slow() as server:
         server.backend(concurrency=4).choose(prompts_of(scored_pairs(24)), "AB")
         assert server.most_in_flight == 4
+
+
+def test_one_pair_that_was_added_is_the_only_one_that_is_asked_for(ledger):
+    with Chat() as server:
+        judge_pairs(scored_pairs(9), Direct(server.backend()), ledger)
+        n_before = len(server.asked)
+        more = judge_pairs(scored_pairs(10), Direct(server.backend()), ledger)
+        assert len(server.asked) == n_before + 2
+        assert more == judge_pairs(scored_pairs(10), Direct(server.backend()))
 
 
 def test_equal_prompts_are_asked_once():

@@ -42,6 +42,12 @@ def test_with_all_judged_the_win_rate_is_the_share_won():
     assert [rate.value for rate in rates] == pytest.approx([4.5 / 8, 4 / 8, 3.5 / 8], abs=1e-9)
 
 
+def test_a_model_of_which_no_contest_was_read_has_no_win_rate():
+    *met, alone = win_rate_estimates(fitted(contests_in(["++-+", "????", "????"], 3)), np.array([4, 4, 0]))
+    assert (alone.value, alone.low, alone.high, alone.n) == (None, None, None, 0)
+    assert all(rate.value is not None for rate in met)
+
+
 def test_a_model_that_won_everything_is_not_certain_to():
     fit = fitted(contests_in(["+" * 30], 2))
     assert fit.is_tied

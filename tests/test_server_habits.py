@@ -798,6 +798,12 @@ def test_a_system_fingerprint_that_changes_between_runs_is_told_in_one_line(tmp_
         with Judge(**spec, ledger=tmp_path / "l.sqlite") as judge:
             judge.judge([pair_of("new")])
             assert judge.notice == ""  # told once
+        for now, before in (("fp_1", "fp_2"), ("fp_2", "fp_1")):
+            server.names = (now,)
+            with Judge(**spec, ledger=tmp_path / "l.sqlite") as judge:
+                judge.judge([pair_of(f"{now} is back")])
+                assert f"now answers as {now}, before as {before}" in judge.notice
+                assert judge.notice.endswith("--no-cache asks everything again.")
 
 
 def test_a_system_fingerprint_that_changes_during_a_run_is_told():
@@ -806,6 +812,7 @@ def test_a_system_fingerprint_that_changes_during_a_run_is_told():
         with Judge(backend=f"server:{server.url}", base_model="m", adapter="none", cache=False) as judge:
             judge.judge(FOUR_PAIRS)
             assert "now answers as fp_" in judge.notice
+            assert "--no-cache" not in judge.notice
 
 
 def test_a_server_that_says_that_another_model_answered_is_told(tmp_path):

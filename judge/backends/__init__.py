@@ -220,6 +220,11 @@ def systems_of(backend: Backend) -> tuple[str, ...]:
     return tuple(getattr(backend, "systems", ()))
 
 
+def answers_alone(backend: Backend) -> bool:
+    """Whether what a backend says to a prompt does not depend on the others of its call, in no digit."""
+    return bool(getattr(backend, "answers_alone", False))
+
+
 def news_of(backend: Backend) -> tuple[str, ...]:
     """What happened to a backend's addresses since this was asked last, a line each; mostly none."""
     return tuple(getattr(backend, "news", tuple)())

@@ -14,6 +14,7 @@ from typing import Any
 
 from judge.backends.tokens import TRIM_MARK, common_limit, too_long
 from judge.errors import PromptTooLong
+from judge.io.values import MOST_TOKENS
 from judge.prompts.parsing import BLANK, are_listed, blanked_thinking, spoken, thought
 from judge.records import RESPONSES, Cut, Prompt, Span, Unparsed
 
@@ -35,6 +36,7 @@ MARKUP = (
 )
 
 IMPOSSIBLE = -9990.0  # some servers say -9999 where others say nothing
+MOST_TOKENS_OF_AN_ANSWER = MOST_TOKENS // 2**10  # a reading may add up those of many answers
 HARDLY_OTHERS = 0.02  # share of the tokens that may become another choice, up to which they change nothing
 
 CUT = ("length", "max_tokens", "model_length", "max_output_tokens")
@@ -217,19 +219,20 @@ def filtered(answer: Any) -> ChatReply:
 
 
 def usage_of(answer: Any, *names: str) -> int:
-    """A number of the answer's usage; 0 where there is none."""
+    """A count of tokens in the answer's usage; 0 where there is none, or a number that is no such count."""
     found = answer.get("usage")
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
-    return int(found) if isinstance(found, int | float) and math.isfinite(found) else 0
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return int(found) if is_number and 0 <= found <= MOST_TOKENS_OF_AN_ANSWER else 0
 
 
 def _content(content: Any) -> tuple[str, str]:
-    """The text of a message's content, which may be a list of parts, and the refusal among these."""
-    if content is None or isinstance(content, str):
-        return content or "", ""
-    parts = [{"text": part} if isinstance(part, str) else part for part in content if part is not None]
-    parts = [{"type": "text"} | part for part in parts]
+    """The text of a message's content, which may be parts, one or a list of them, and their refusal."""
+    if not isinstance(content, dict | list):
+        return _joined(content), ""
+    found = content if isinstance(content, list) else [content]
+    parts = [{"type": "text"} | (part if isinstance(part, dict) else {"text": part}) for part in found]
     thinking = "".join(_joined(part) for part in parts if part.get("type") in THINKING_PARTS)
     text = "".join(_joined(part) for part in parts if part.get("type") in TEXT_PARTS)
     return thought(thinking) + text, "".join(str(part.get("refusal") or "") for part in parts)
@@ -239,9 +242,9 @@ def _joined(part: Any) -> str:
     """All text in a part of a message: Mistral's thinking is a list of parts in its turn."""
     if isinstance(part, list):
         return "".join(map(_joined, part))
-    if isinstance(part, str):
-        return part
-    return "".join(_joined(part[name]) for name in ("text", *THINKING_FIELDS) if part.get(name))
+    if isinstance(part, dict):
+        return "".join(_joined(part[name]) for name in ("text", *THINKING_FIELDS) if part.get(name))
+    return "" if part is None else str(part)
 
 
 def _thinking(message: Any) -> str:

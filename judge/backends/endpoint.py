@@ -38,6 +38,19 @@ NO_KEY = "none"  # the client insists on a key, a local server needs none
 SHORTEST_SECRET = 8  # shorter ones are stand-ins like "EMPTY"; hiding those would eat words of replies
 LONGEST_WORD = 16  # and so are letters alone up to this
 
+ENVIRONMENT = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "OPENAI_ORG_ID",
+    "OPENAI_PROJECT_ID",
+    "OPENAI_CUSTOM_HEADERS",
+)
+"""Variables that the client reads by itself, those of proxies in small letters, too."""
+
+MOVES = (301, 302, 303)  # a POST goes on as a GET, which no server answers with a reply; 307 and 308 keep it
 AGAIN = (408, 409, 429)  # and everything from 500 on, but for what follows
 NEVER = 501  # not implemented
 OUT_OF_CREDIT = re.compile(
@@ -136,16 +149,22 @@ def checked_address(url: str, kind: Kind) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        found = f"{url!r} is no address" if url else "the address is missing"
-        raise InputError(
-            f"--backend {kind.backend}: {found}. Name one, for example {kind.backend}:{kind.example}"
-        )
+        raise no_address(url, kind)
     if parts.username is not None or parts.query or parts.fragment:
         raise InputError(
             f"--backend {kind.backend}: an address has no name, password or '?' in it, because messages show "
             f"it. Put the key into {kind.key}."
         )
+    if odd := [one for one in url if one.isspace() or one == "," or not one.isprintable()]:
+        raise no_address(url, kind, f", as {odd[0]!r} is in it")
     return url.rstrip("/")
+
+
+def no_address(url: str, kind: Kind, why: str = "") -> InputError:
+    found = f"{_shortened(repr(url))} is no address{why}" if url else "the address is missing"
+    return InputError(
+        f"--backend {kind.backend}: {found}. Name one, for example {kind.backend}:{kind.example}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +188,23 @@ class Again(Exception):
 
     def __init__(self, reason: str, pause_s: float = 0.0) -> None:
         super().__init__(reason)
+        self.reason = reason
         self.pause_s = pause_s
         self.name = ""
 
 
 class LongPause(BackendError):
-    """The server wants a longer pause than patience allows: `pause_s` seconds."""
+    """The server wants a longer pause than patience allows: `pause_s` seconds.
 
-    def __init__(self, message: str, pause_s: float) -> None:
-        super().__init__(message)
+    `reason` is what it wants in one line, `name` as in `Again`.
+    """
+
+    def __init__(self, where: str, reason: str, pause_s: float) -> None:
+        advice = f"Run the same command again after {pause_s:.0f} s, with --requests-per-minute."
+        super().__init__(f"{where}: {reason}. {advice}")
+        self.reason = reason
         self.pause_s = pause_s
-        self.name = ""  # the message has it
+        self.name = ""
 
 
 class AnotherJudge(BackendError):
@@ -221,6 +246,10 @@ class Blocked(Refused):
 
 class NotThere(Refused):
     """The server knows no such path, or no such model."""
+
+
+class _Moved(Exception):
+    """A POST would go on elsewhere as a GET; the text is where that is and the status."""
 
 
 class _Pace:
@@ -365,7 +394,7 @@ class Endpoint(Server):
         if system and system not in self.systems:
             self.systems = (*self.systems, system)
         cached = usage_of(answer, "prompt_tokens_details", "cached_tokens")
-        self.tokens_computed += usage_of(answer, "prompt_tokens") - cached
+        self.tokens_computed += max(0, usage_of(answer, "prompt_tokens") - cached)
 
 
 class Session:
@@ -373,7 +402,10 @@ class Session:
 
     def __init__(self, server: Endpoint, client: openai.AsyncOpenAI) -> None:
         self._server = server
-        self._client = client.copy(base_url=server.url)
+        try:
+            self._client = client.copy(base_url=server.url)
+        except Exception as error:  # httpx.InvalidURL, of a package that goes by two names
+            raise no_address(server.url, server.kind, f" ({error_line(error)})") from None
         self._slots = asyncio.Semaphore(server.concurrency)
 
     @property
@@ -450,13 +482,22 @@ class Session:
             raise self._failure(error.status_code, error.body, pause, path, name) from None
         except (TimeoutError, openai.APITimeoutError):
             raise Again(f"no whole answer within {deadline_s:g} s") from None
-        except openai.APIConnectionError as error:
-            reason = (
-                error_line(error.__cause__) if isinstance(error.__cause__, Exception) else error_line(error)
-            )
-            raise Again(f"no answer ({_hidden(reason)})") from None
+        except (_Moved, openai.APIConnectionError) as error:
+            raise self._not_answered(error, path, name) from None
         except openai.OpenAIError as error:
             raise Again(_hidden(error_line(error))) from None
+        except (ValueError, OverflowError, ExceptionGroup) as error:
+            raise _not_to_be_sent(error) from None
+
+    def _not_answered(self, error: Exception, path: str, name: str) -> Exception:
+        """What it means that no answer came. Some versions of the client wrap _Moved in their own."""
+        cause = error if isinstance(error, _Moved) else error.__cause__
+        if isinstance(cause, _Moved):
+            said = _shortened(_hidden(str(cause)))
+            what = f"{about(name)}{self._server.url}: it moves {path} {said}."
+            return NotThere(f"{what} Name the address to which that leads.", said)
+        reason = error_line(cause if isinstance(cause, Exception) else error)
+        return Again(f"no answer ({_hidden(reason)})")
 
     def _failure(self, status: int, body: Any, pause: str | None, path: str, name: str) -> Exception:
         """What a status of 400 and above means, in one line. `pause` is the header Retry-After."""
@@ -471,11 +512,8 @@ class Session:
         ):
             pause_s = _retry_after_s(pause, self._server.patience.now())
             if pause_s > self._server.patience.longest_retry_after_s:
-                return LongPause(
-                    f"{where}: it wants a pause of {pause_s:.0f} s (status {status}: {said}). "
-                    "Run the same command again after that, with --requests-per-minute.",
-                    pause_s,
-                )
+                wants = f"it wants a pause of {pause_s:.0f} s (status {status}: {said})"
+                return LongPause(where, wants, pause_s)
             self._server.pace.hold(pause_s)
             return Again(f"status {status} ({said})", pause_s)
         if status not in (401, 404, 405) and why:
@@ -649,8 +687,32 @@ def client_of(key: str, deadline_s: float) -> openai.AsyncOpenAI:
     except ImportError as error:
         what = 'the server backend needs: pip install "four-token-judge[server]"'
         raise MissingExtra(f"{what} ({error})") from error
+    api_key = _key(key)
     timeout = openai.Timeout(deadline_s, connect=min(10.0, deadline_s))
-    return openai.AsyncOpenAI(base_url=NOWHERE, api_key=_key(key), max_retries=0, timeout=timeout)
+    try:
+        http = openai.DefaultAsyncHttpxClient(timeout=timeout, event_hooks={"response": [_refuse_to_move]})
+        return openai.AsyncOpenAI(
+            base_url=NOWHERE, api_key=api_key, max_retries=0, timeout=timeout, http_client=http
+        )
+    except Exception as error:  # of many kinds: no package for SOCKS, no proxy's address, no certificate
+        raise _not_to_be_sent(error) from None
+
+
+async def _refuse_to_move(response: Any) -> None:
+    """Raises _Moved where a POST is redirected in a way that would make it a GET."""
+    if response.request.method == "POST" and response.status_code in MOVES:
+        to = response.headers.get("location", "nowhere")
+        raise _Moved(f"to {to}, status {response.status_code}")
+
+
+def _not_to_be_sent(error: Exception) -> BackendError:
+    """The error where the client cannot be made, or cannot make a request, and what it may come of."""
+    inner = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+    is_set = [name for name in ENVIRONMENT if os.environ.get(name) or os.environ.get(name.lower())]
+    return BackendError(
+        f"no request can be sent ({_hidden(error_line(inner))}). See what is in the environment as "
+        f"{', '.join(is_set or ENVIRONMENT)}."
+    )
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -705,7 +767,9 @@ async def models_of(session: Session) -> tuple[Served, ...] | None:
 
 def _read_models(answer: Any) -> tuple[Served, ...]:
     """The models of a listing; none where it is of another form, such as a server's own."""
-    cards = answer if isinstance(answer, list) else answer.get("data") or []
+    cards = answer.get("data") if isinstance(answer, dict) else answer
+    listing = cards if isinstance(cards, list) else ()
+    named = [{"id": card} if isinstance(card, str) else card for card in listing]
     return tuple(
         Served(
             name=str(card["id"]),
@@ -713,7 +777,8 @@ def _read_models(answer: Any) -> tuple[Served, ...]:
             is_adapter=bool(card.get("parent")),
             weights_hash=weights_hash_of(card),
         )
-        for card in cards
+        for card in named
+        if isinstance(card, dict) and card.get("id")
     )
 
 
@@ -766,7 +831,7 @@ def _retry_after_s(value: str | None, now: float) -> float:
             seconds = parsedate_to_datetime(value or "").timestamp() - now
         except ValueError:
             return 0.0
-    return 0.0 if math.isnan(seconds) else max(0.0, seconds)
+    return max(0.0, seconds) if math.isfinite(seconds) else 0.0
 
 
 def _key(name: str) -> str:
@@ -780,7 +845,7 @@ def _key(name: str) -> str:
 def _hidden(text: str) -> str:
     """The text with our keys blotted out. A key cut in two is not found, so shorten text only after this."""
     for name in (KEY, TOKEN):
-        key = _key(name)
+        key = os.environ.get(name, "").strip()
         text = text.replace(key, f"[{name}]") if is_secret(key) else text
     return text
 

@@ -5,7 +5,7 @@ one it is follows from a hash of that beginning and the address (rendezvous hash
 1998), so several processes agree on it without talking. An address that has nothing left to do takes over
 from the one with the most left; so slow ones get less. An address that fails rests, longer from one time to
 the next, and its questions go to the next one in their own order. After its rest it is asked who it is
-before it gets work, one job until that is answered.
+before it gets work, one job until that is answered. A prompt that an address refuses is tried at another one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from judge.backends.endpoint import (
     NoAccess,
     NotThere,
     Patience,
+    Refused,
     Server,
     Session,
     about,
@@ -75,7 +76,7 @@ def _addresses_in(path: Path, settings: Settings, kind: Kind) -> list[tuple[str,
     found: list[tuple[str, Settings]] = []
     problems: list[str] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}). It must be a text file of addresses.") from error
     for number, line in enumerate(lines, start=1):
@@ -108,15 +109,18 @@ def _limit_in(word: str) -> tuple[str, int]:
 class _Address:
     """One address and how it fares.
 
-    `n_rests` counts rests in a row, without an answer between them; `left_out` is why it is used no more.
+    `n_rests` counts rests in a row, without an answer between them, `pause_s` is the one that it asked for;
+    `left_out` is why it is used no more; `has_answered` says whether it has taken any prompt so far.
     """
 
     endpoint: Endpoint
     n_rests: int = 0
     is_resting: bool = False
     wakes_at: float = 0.0
+    pause_s: float = 0.0
     failure: str = ""
     left_out: BackendError | None = None
+    has_answered: bool = False
 
     @property
     def url(self) -> str:
@@ -188,7 +192,7 @@ class Fleet(Server):
                 try:
                     found[address] = await job(visits[address])
                 except (Again, LongPause) as failed:
-                    self.rest(address, str(failed), failed.pause_s)
+                    self.rest(address, failed.reason, failed.pause_s)
                 else:
                     address.is_resting, address.n_rests = False, 0
 
@@ -225,6 +229,7 @@ class Fleet(Server):
         if not address.failure:
             self._news.append(f"{address.url} fails ({reason}). It rests, and is tried again.")
         address.failure = reason
+        address.pause_s = pause_s
         address.n_rests += 1
         address.is_resting = True
 
@@ -257,15 +262,22 @@ class Fleet(Server):
             return
         for one in tried:  # whoever asks again begins anew
             one.n_rests = 0
-        more = [f"; {one.url}: {one.failure}" for one in tried[1:3]] + ["; ..." for one in tried[3:4]]
-        also = "".join(more)
-        raise given_up(tried[0].endpoint, f"{tried[0].url}: {tried[0].failure}{also}")
+        tried.sort(key=lambda one: one.pause_s)
+        first, *others = tried
+        more = [f"; {one.url}: {one.failure}" for one in others[:2]] + ["; ..." for _ in others[2:3]]
+        failed = f"{first.failure}{''.join(more)}"
+        if all(map(self._wants_long_rest, tried)):
+            raise LongPause(first.url, failed, first.pause_s)
+        raise given_up(first.endpoint, f"{first.url}: {failed}")
 
     def _is_hopeless(self, address: _Address) -> bool:
         """Whether it has failed too often in a row, or wants a longer rest than patience allows."""
+        return address.n_rests >= self.patience.attempts or self._wants_long_rest(address)
+
+    def _wants_long_rest(self, address: _Address) -> bool:
         patience = self.patience
         longest_s = patience.longest_retry_after_s + patience.longest_wait_s
-        return address.n_rests >= patience.attempts or address.wakes_at - patience.clock() > longest_s
+        return address.wakes_at - patience.clock() > longest_s
 
 
 class _Visit(Session):
@@ -288,12 +300,18 @@ class _Visit(Session):
 
 @dataclass(eq=False, slots=True)
 class _Task(Generic[T]):
-    """A job, its place among the others, and how often which address has failed it."""
+    """A job, its place among the others, how often which address has failed it, and which refused it why."""
 
     number: int
     job: Job[T]
     lead: str
     failed: Counter[_Address] = field(default_factory=Counter)
+    refused: dict[_Address, Refused] = field(default_factory=dict)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether two addresses have refused it, of which one takes others: so it is the prompt's fault."""
+        return len(self.refused) > 1 and any(one.has_answered for one in self.refused)
 
 
 class _Round(Generic[T]):
@@ -344,8 +362,8 @@ class _Round(Generic[T]):
         if task.lead not in self._rankings:
             self._rankings[task.lead] = ranking(task.lead, self._fleet.addresses)
         ranked = self._rankings[task.lead]
-        awake = [one for one in ranked if one.is_awake]
-        return next((one for one in awake if one not in task.failed), (awake or ranked)[0])
+        open_to = _open_to(task, ranked)
+        return next((one for one in open_to if one not in task.failed), (open_to or ranked)[0])
 
     def _next_ones(self) -> Iterator[tuple[_Address, _Task[T]]]:
         """What is to be started now, and where; the address that has the least to do comes first."""
@@ -383,9 +401,10 @@ class _Round(Generic[T]):
         return task
 
     def _may(self, task: _Task[T], address: _Address) -> bool:
-        """Whether the address has not failed this task; where all that are awake have, any of them may."""
-        return address not in task.failed or all(
-            other in task.failed for other in self._fleet.addresses if other.is_awake
+        """Whether the address has not refused or failed this task; where all that are awake have, any may."""
+        open_to = _open_to(task, self._fleet.addresses)
+        return address in open_to and (
+            address not in task.failed or all(other in task.failed for other in open_to)
         )
 
     async def _visit(self, address: _Address, task: _Task[T]) -> None:
@@ -398,21 +417,47 @@ class _Round(Generic[T]):
             self._fleet.leave_out(address, why)
             self._queues[address].appendleft(task)
             self._move_queue(address)
+        except Refused as refused:
+            if not self._goes_elsewhere(address, task, refused):
+                raise
         else:
-            self._results[task.number] = result
-            address.n_rests = 0
+            if not (isinstance(result, Refused) and self._goes_elsewhere(address, task, result)):
+                self._answered(address, task, result)
         finally:
             self._n_under_way[address] -= 1
             self._changed.set()
+
+    def _answered(self, address: _Address, task: _Task[T], result: T) -> None:
+        """Keeps a result. Leaves out who refused the job that this address takes, and takes no other."""
+        self._results[task.number] = result
+        address.n_rests = 0
+        if isinstance(result, Refused):
+            return
+        address.has_answered = True
+        for other, refused in task.refused.items():
+            if not other.has_answered:
+                what = f"{other.url}: it refuses what {address.url} takes ({refused.said})."
+                self._fleet.leave_out(other, BackendError(what))
+                self._move_queue(other)
+
+    def _goes_elsewhere(self, address: _Address, task: _Task[T], refused: Refused) -> bool:
+        """Whether another address is asked what this one refuses; it then waits for that one."""
+        address.n_rests = 0
+        task.refused[address] = refused
+        is_open = any(one.is_awake and one not in task.refused for one in self._fleet.addresses)
+        if task.is_refused or not is_open:
+            return False
+        self._queues[self._home_of(task)].append(task)
+        return True
 
     def _failed(self, address: _Address, task: _Task[T], failed: Again | LongPause) -> None:
         """Lets the address rest. Raises BackendError where it has failed this very job too often."""
         task.failed[address] += 1
         if task.failed[address] >= self._fleet.patience.attempts:
-            raise given_up(address.endpoint, f"{about(failed.name)}{address.url}: {failed}")
+            raise given_up(address.endpoint, f"{about(failed.name)}{address.url}: {failed.reason}")
         self._queues[address].appendleft(task)
         if address.is_awake:
-            self._fleet.rest(address, str(failed), failed.pause_s)
+            self._fleet.rest(address, failed.reason, failed.pause_s)
             self._rests.append(self._group.create_task(self._rest(address)))
         self._move_queue(address)
 
@@ -432,12 +477,18 @@ class _Round(Generic[T]):
             try:
                 await fleet.greet(address, self._visits[address])
             except (Again, LongPause) as failed:
-                fleet.rest(address, str(failed), failed.pause_s)
+                fleet.rest(address, failed.reason, failed.pause_s)
             except BackendError as why:
                 fleet.leave_out(address, why)
             else:
                 address.is_resting = False
             self._changed.set()
+
+
+def _open_to(task: _Task[Any], addresses: Iterable[_Address]) -> list[_Address]:
+    """The addresses that are awake and have not refused this task; where these all have, all of them."""
+    awake = [one for one in addresses if one.is_awake]
+    return [one for one in awake if one not in task.refused] or awake
 
 
 def ranking(lead: str, addresses: Sequence[_Address]) -> list[_Address]:

@@ -52,6 +52,9 @@ class ServerBackend:
     Several addresses, with commas between them or in a file, are one server: `judge.backends.fleet`.
     """
 
+    answers_alone = True
+    """Each prompt is a request of its own."""
+
     def __init__(self, url: str, settings: Settings = DEFAULTS, patience: Patience = PATIENCE) -> None:
         self._settings = settings
         self._server = server_of(url, settings, patience, OPENAI)
@@ -155,7 +158,7 @@ def _model_in(settings: Settings) -> Job[Model]:
 
 def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
     """The server's name for the model in these settings. Raises BackendError that lists the models it has."""
-    names = [one.name for one in served]
+    names = list(dict.fromkeys(one.name for one in served))
     found = f"{url}: it serves {listed(names)}"
     if settings.adapter:
         # Never the base model instead: its answers would be recorded as the adapter's.
@@ -169,10 +172,10 @@ def _served_name(url: str, served: Sequence[Served], settings: Settings) -> str:
     for name in (settings.base_model, last_part(settings.base_model), f"models/{settings.base_model}"):
         if name in names:
             return name
-    base_models = [one.name for one in served if not one.is_adapter]
+    base_models = {one.name for one in served if not one.is_adapter}
     if len(base_models) != 1:
         raise BackendError(f"{found}, not {settings.base_model}. Name one with --base-model.")
-    return base_models[0]
+    return base_models.pop()
 
 
 def adapter_name(settings: Settings) -> str:

@@ -31,6 +31,7 @@ class ScriptedBackend:
     """
 
     batch_characters = 16_000
+    answers_alone = True
 
     def __init__(self, script: Script, name: str = "scripted") -> None:
         self._script = script

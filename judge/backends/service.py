@@ -35,6 +35,9 @@ class ServiceBackend:
     alone. Several addresses, with commas between them or in a file, are one service: `judge.backends.fleet`.
     """
 
+    answers_alone = True
+    """Each pair is a request of its own."""
+
     tokens_computed = 0
     """The service counts its own."""
 

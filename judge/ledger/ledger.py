@@ -84,7 +84,7 @@ SYSTEMS = """CREATE TABLE IF NOT EXISTS systems (
     seen_at TEXT NOT NULL,
     PRIMARY KEY (judge, system)
 )"""
-"""What a server called the systems that answered as a judge. Older versions read a ledger with it, too."""
+"""What a server called the systems that answered last as a judge. Older versions read such a ledger, too."""
 READING_CUT = "ALTER TABLE readings ADD COLUMN cut TEXT"
 """JSON, see `cut_to_json`; NULL: nothing was cut, or a version that did not know how much recorded it."""
 REPLY_CUTS = """CREATE TABLE IF NOT EXISTS reply_cuts (
@@ -281,20 +281,21 @@ class Ledger:
                 db.execute(query, (SHARED_LENGTH, json.dumps(wanted)))
 
     def noticed(self, fingerprint: str, systems: Sequence[str]) -> str:
-        """One line where a server's answers as this judge came from systems other than before, else "".
+        """One line where a server's answers as this judge came from systems other than last time, else "".
 
         Args:
-            systems: what the server called them in this run, in the order in which they came; all are kept.
+            systems: what the server called them in this run, in the order in which they came; they are kept
+                in the place of the last run's.
         """
         if not systems:
             return ""
         at = iso(self._clock())
         with self._transaction() as db:
             judge = _judge_id(db, fingerprint)
-            query = "SELECT system FROM systems WHERE judge = ? ORDER BY seen_at"
+            query = "SELECT system FROM systems WHERE judge = ? ORDER BY rowid"
             before = [name for (name,) in db.execute(query, (judge,))]
-            rows = [(judge, name, at) for name in systems]
-            db.executemany("INSERT INTO systems VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+            db.execute("DELETE FROM systems WHERE judge = ?", (judge,))
+            db.executemany("INSERT INTO systems VALUES (?, ?, ?)", [(judge, name, at) for name in systems])
         return notice_of(before, systems)
 
     def identities(self) -> dict[str, Identity]:
@@ -583,14 +584,14 @@ def _set_aside(path: Path) -> Path:
 
 
 def notice_of(before: Sequence[str], systems: Sequence[str]) -> str:
-    """The line about the systems that answered in a run, and in runs before it; "" for no change."""
+    """The line about the systems that answered in a run, and in the one before it; "" for no change."""
     known = before[-1] if before else systems[0]
     changed = [name for name in systems if name not in before and name != known]
     if not changed:
         return ""
     return (
         f"The server now answers as {', '.join(changed)}, before as {known}: the model may be another one "
-        "under the same name. --no-cache asks everything again."
+        "under the same name."
     )
 
 

@@ -198,7 +198,7 @@ def win_rate_estimates(fit: Fit, n: Ints) -> list[Estimate]:
 
     Without lengths and with every contest judged it is the share of its contests that a model won, a tie
     half, as the most likely strengths expect as many wins as there were; a prompt that was made up counts as
-    one more (`Fit.is_tied`).
+    one more (`Fit.is_tied`). A model without a contest has no rate.
     """
     p = logistic(fit.strengths[:, None] - fit.strengths)
     np.fill_diagonal(p, 0.0)
@@ -212,7 +212,7 @@ def win_rate_estimates(fit: Fit, n: Ints) -> list[Estimate]:
     for rate, odd, error, count in zip(rates, odds, errors, n, strict=True):
         on_odds = estimate_of(odd, error, fit, int(count))
         ends = [None if end is None else float(logistic(end)) for end in (on_odds.low, on_odds.high)]
-        found.append(Estimate(float(rate), ends[0], ends[1], int(count)))
+        found.append(Estimate(float(rate) if count else None, ends[0], ends[1], int(count)))
     return found
 
 
