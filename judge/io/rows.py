@@ -173,7 +173,7 @@ def line_rows(data: bytes, name: str, first: int = 1) -> Iterator[Row]:
 
 
 def spread_rows(data: bytes, name: str) -> Iterator[Row]:
-    """The objects of a list, or one after the other, over any number of lines; no two of them have one place."""
+    """The objects of a list, or one after the other, over any number of lines; each has its own place."""
     try:
         source = data.removeprefix(BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
