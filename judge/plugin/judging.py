@@ -18,12 +18,11 @@ from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
 from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
 from judge.plugin.casefile import newer_first
-from judge.plugin.fixtures import SHARED, file_of, key_of_fixture, shared_one
+from judge.plugin.fixtures import RECORDS, SHARED, file_of, id_of, key_of_fixture, shared_one
 from judge.plugin.run import RATED, Kind, Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
 
-RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
 NAMES: pytest.StashKey[dict[str, bool]] = pytest.StashKey()
 """What a test's approved answers are called so far, and whether that is a key: others have "" or a number."""
 
@@ -245,8 +244,6 @@ def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
     run.item = item
     shared = item.stash.setdefault(SHARED, [])  # of a try before: the fixtures that made them stay
     item.stash[RECORDS] = list(shared)
-    item.user_properties[:] = [one for one in item.user_properties if one[0] != "judge"]
-    item.user_properties += [("judge", property_of(record)) for record in shared]
     if JUDGED in item.stash:
         del item.stash[JUDGED]
     item.stash[APPROVED] = []
@@ -259,10 +256,17 @@ def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
 
 
 def add_records(item: pytest.Item, records: Sequence[Record]) -> None:
-    item.stash[RECORDS] += records
-    if shared_one(item.config) is not None:
+    """Takes what was compared in a test; what a wide fixture compared is marked with its name and phase."""
+    fixture = shared_one(item.config)
+    if fixture is not None:
+        records = [record | {"shared": (id_of(fixture), fixture.phase)} for record in records]
         item.stash[SHARED] += records
-    item.user_properties += [("judge", property_of(record)) for record in records]
+    item.stash[RECORDS] += records
+
+
+def properties_of(item: pytest.Item) -> list[tuple[str, object]]:
+    """What was compared in a test so far, for JUnit."""
+    return [("judge", property_of(record)) for record in item.stash.get(RECORDS, [])]
 
 
 def told_of(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any] | None:
