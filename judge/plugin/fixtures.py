@@ -104,3 +104,11 @@ def key_of_fixture(fixture: WideFixture) -> str:
     place = f"{classes}." if fixture.definition.scope == "class" else ""
     parameter = f"[{fixture.request.param_index}]" if hasattr(fixture.request, "param") else ""
     return f"{place}fixture {fixture.definition.argname}{parameter}"
+
+
+def owner_of(fixture: WideFixture) -> tuple[str, object]:
+    """Whose an approved answer of a fixture is: in words, and its function, as some are made by one line."""
+    definition, node = fixture.definition, fixture.request.node
+    number = f"[{fixture.request.param_index}]" if hasattr(fixture.request, "param") else ""
+    place = f"{defined_in(fixture).name}, for {node.nodeid or 'all tests'}"
+    return f"fixture {definition.argname}{number} in {place}", (definition.func, parameter_of(fixture))

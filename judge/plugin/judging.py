@@ -16,9 +16,17 @@ from judge.io.criteria import criteria_given
 from judge.io.given import asked, one_system, optional_given, text_given
 from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
-from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
+from judge.plugin.approved import (
+    UPDATE,
+    Approved,
+    file_for,
+    has_same_lines,
+    is_same_text,
+    read_approved,
+    write_approved,
+)
 from judge.plugin.casefile import newer_first
-from judge.plugin.fixtures import RECORDS, SHARED, file_of, id_of, key_of_fixture, shared_one
+from judge.plugin.fixtures import RECORDS, SHARED, file_of, id_of, key_of_fixture, owner_of, shared_one
 from judge.plugin.run import RATED, Kind, Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
@@ -42,6 +50,8 @@ class SuiteJudge:
     def __init__(self, run: SuiteRun) -> None:
         self._run = run
         self._latest: Comparison | None = None
+        self._owners: dict[Path, tuple[str, object]] = {}
+        """Whose approved answer each file is: a test's or a fixture's."""
 
     def compare(
         self,
@@ -154,15 +164,13 @@ class SuiteJudge:
         return self._run.criteria(pair)
 
     def _approved(self, asked: str | Sequence[Message], response: str, key: str) -> str | None:
-        """The approved answer, None where the new one was just approved."""
-        item = self._item
-        fixture = shared_one(item.config)
-        test = key_of_test(item.nodeid) if fixture is None else key_of_fixture(fixture)
-        which = name_of_answer(item.stash[NAMES] if fixture is None else fixture.names, key)
-        path = item.path if fixture is None else file_of(fixture)
-        file = file_for(path, f"{test}.{which}" if which else test)
-        question = as_text(asked)
+        """The approved answer, None where the new one was just approved.
+
+        Where the two differ in their line ends alone, it is the new one: git may have changed them.
+        """
+        item, question = self._item, as_text(asked)
         try:
+            file = self._file_of_answer(key)
             if self._run.settings.update_baseline:
                 write_approved(file, Approved(question, response))
                 item.stash[APPROVED].append(relative(file))
@@ -182,7 +190,28 @@ class SuiteJudge:
                 f"[Its prompt]\n{clipped(found.prompt)}\n\n[The prompt now]\n{clipped(question)}",
                 pytrace=False,
             )
-        return found.response
+        return response if has_same_lines(found.response, response) else found.response
+
+    def _file_of_answer(self, key: str) -> Path:
+        """The file of the next approved answer of the test or the fixture that runs now.
+
+        Raises:
+            InputError: the key is taken, or the file is that of another test or fixture.
+        """
+        item = self._item
+        fixture = shared_one(item.config)
+        test = key_of_test(item.nodeid) if fixture is None else key_of_fixture(fixture)
+        which = name_of_answer(item.stash[NAMES] if fixture is None else fixture.names, key)
+        path = item.path if fixture is None else file_of(fixture)
+        file = file_for(path, f"{test}.{which}" if which else test)
+        owner = (item.nodeid, None) if fixture is None else owner_of(fixture)
+        other = self._owners.setdefault(file, owner)
+        if other != owner:
+            raise InputError(
+                f"{relative(file)}: the file of two approved answers, of {other[0]} and of {owner[0]}. Give "
+                'one of them a key of its own: judge.compare(..., key="...").'
+            )
+        return file
 
     @property
     def _item(self) -> pytest.Item:
