@@ -79,6 +79,16 @@ def test_the_message_alone_says_why(project):
     assert "pytest_judge.py" not in result.stdout.str()
 
 
+def test_no_judge_is_quoted_on_an_answer_that_did_not_change(project):
+    project.write("test_bot.py", 'def test_bot(judge):\n    judge.assert_preferred("Why?", "so", "so")\n')
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "is the same as the approved one, so no judge was asked; it should win" in text
+    failure = text[: text.index("= judge =")]
+    assert not any(said in failure for said in ("both orders", "P(new is better)", "scripted-longer"))
+
+
 def test_hostile_and_long_answers_are_shown_harmless_and_short(project):
     project.write(
         "test_bot.py",

@@ -117,7 +117,25 @@ def test_what_the_first_test_has_of_a_fixture_counts_whichever_is_told_first():
         assert [record["score"] for record in run.all_records] == [0.5]
 
 
-def test_a_test_of_one_module_that_runs_again_sets_up_its_fixtures_again_and_counts_them_once(project):
+AGAIN_WITH_ALL_FIXTURES = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    runtestprotocol(item, log=False, nextitem=nextitem)
+    runtestprotocol(item, nextitem=nextitem)
+    return True
+"""
+
+
+def test_where_a_rerun_sets_up_a_fixture_of_many_tests_again_it_counts_once(project):
+    project.write("conftest.py", AGAIN_WITH_ALL_FIXTURES)
+    project.write("test_bot.py", FLAKY)
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    assert "31 comparisons: the new answer won 1, the approved one 30" in summary(result)
+
+
+def test_what_a_fixture_of_many_tests_compares_at_its_end_counts_once_after_a_rerun(project):
     project.write("test_bot.py", FLAKY.replace("    for n", "    yield\n    for n"))
     result = project.run("--reruns=1")
     assert "31 comparisons: the new answer won 1, the approved one 30" in summary(result)

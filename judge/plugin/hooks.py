@@ -127,7 +127,10 @@ def from_where_pytest_began(config: pytest.Config, name: str, value: str) -> str
 
 def ini_value(config: pytest.Config, name: str) -> Any:
     """What the ini file says. Files are named from its folder, wherever pytest is started."""
-    value = config.getini(key_of(name))
+    key = key_of(name)
+    value = config.getini(key)
+    if isinstance(value, list):
+        raise pytest.UsageError(f'{config.inipath}: {key} is a list. It must be text: {key} = "...".')
     if not value or name in FLAGS:
         return value
     from judge.plugin.inifiles import from_folder

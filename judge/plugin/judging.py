@@ -401,15 +401,16 @@ def why_not_as_expected(comparison: Comparison, expect: str, criteria: str = "")
     pair, verdict = comparison.pair, comparison.verdict
     parts = [
         headline(verdict, expect),
-        "\n".join(f"  {line}" for line in lines_by_order(verdict)),
-        *cut_line(verdict),
+        *said_by_judge(verdict),
         f"[Prompt]\n{clipped(pair.prompt)}",
         f"[New answer]\n{clipped(pair.response_a)}",
         f"[Approved answer]\n{clipped(pair.response_b)}",
     ]
     if criteria:
         parts.append(f"[Scores by criterion: A is the new answer, B the approved one]\n{criteria}")
-    return "\n\n".join([*parts, f"judge: {verdict.judge}"])
+    if not verdict.is_identical:
+        parts.append(f"judge: {verdict.judge}")
+    return "\n\n".join(parts)
 
 
 def headline(verdict: Verdict, expect: str) -> str:
@@ -420,9 +421,18 @@ def headline(verdict: Verdict, expect: str) -> str:
         return "no verdict: a reply of the judge could not be read"
     if verdict.status is Status.INCONSISTENT:
         return f"the verdict changes when the answers swap places, so it says nothing about them; {wanted}"
+    if verdict.is_identical:
+        return f"the new answer is the same as the approved one, so no judge was asked; {wanted}"
     won = {Outcome.A: "the new answer is better", Outcome.B: "the approved answer is better"}
     found = won.get(verdict.outcome or Outcome.TIE, "both answers are equally good")
     return f"{found}{'' if graded_steps(verdict) else ', in both orders'}; {wanted}"
+
+
+def said_by_judge(verdict: Verdict) -> list[str]:
+    """What the judge said in each order, and how much it read; nothing where none was asked."""
+    if verdict.is_identical:
+        return []
+    return ["\n".join(f"  {line}" for line in lines_by_order(verdict)), *cut_line(verdict)]
 
 
 def cut_line(verdict: Verdict) -> list[str]:
@@ -541,5 +551,6 @@ def write_report(run: SuiteRun) -> None:
     judges = ", ".join(sorted({one.verdict.judge for one in comparisons}))  # criteria have one of their own
     verdicts = [replace(one.verdict, judge=judges) for one in comparisons]
     report = summarize(verdicts, [one.pair for one in comparisons])
+    report = replace(report, skips_inconsistent=run.settings.inconsistent == "skip")
     page = format_html(report, REPORT_TITLE)
     write_whole(run.settings.report, page)
