@@ -14,8 +14,9 @@ from judge.backends import load_backend
 from judge.evaluate import judge_pairs
 from judge.methods import load_method
 from judge.plugin.judging import why_not_as_expected
+from judge.plugin.run import property_of, record_of
 from judge.plugin.suite import Comparison
-from judge.records import Cut
+from judge.records import Cut, Pair
 
 pytestmark = pytest.mark.slow  # every test runs pytest
 
@@ -245,6 +246,12 @@ def pytest_sessionfinish():
     assert without_ledger(again) == without_ledger(first)
     assert "7 of 7 verdicts from the ledger (made " in again
     assert (project.path / "torch.txt").read_text() == "False"
+
+
+def test_the_property_of_an_answer_that_did_not_change_names_no_judge():
+    pair = Pair.of("Why?", "so", "so")
+    [verdict] = judge_pairs([pair], load_method("direct", load_backend("scripted:longer")))
+    assert property_of(record_of(Comparison(pair, verdict), "c")) == "unchanged, no judge was asked"
 
 
 def test_the_message_says_how_much_was_read_of_answers_that_were_shortened():

@@ -411,6 +411,8 @@ def comparison_in(record: Record) -> Comparison:
 
 def property_of(record: Record) -> str:
     """A comparison in a few words, for JUnit's properties."""
+    if record["unchanged"]:
+        return "unchanged, no judge was asked"
     verdict = record["verdict"]
     winner = {1.0: "new", 0.0: "approved", 0.5: "tie", None: "unreadable"}[record["score"]]
     winner = "undecided" if is_undecided(record) else winner

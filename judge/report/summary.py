@@ -163,7 +163,7 @@ class Report:
     by_criterion: dict[str, CriterionGroup] = field(default_factory=dict)
     skips_inconsistent: bool = False
 
-    def wins_in(self, group: CategoryGroup) -> dict[Outcome, Share]:
+    def wins_in(self, group: CategoryGroup) -> Mapping[Outcome, Share]:
         """Who wins how many of a group's judged pairs; the inconsistent are ties, or in none of them."""
         if not self.skips_inconsistent:
             return group.wins
