@@ -6,6 +6,7 @@ import pytest
 from plugin import WAYS, summary
 
 from judge.errors import InputError
+from judge.plugin.approved import Approved, read_approved, write_approved
 from judge.plugin.judging import name_of_answer
 
 pytestmark = pytest.mark.slow  # every test runs pytest
@@ -138,6 +139,123 @@ def test_a_spoiled_file_fails_with_one_line(project):
     result = project.run("-k", "TestMore")
     result.assert_outcomes(failed=1, deselected=project.deselected(2))
     assert "TestMore.test_bot.md: no approved answer. It must be a prompt" in result.stdout.str()
+
+
+def test_an_answer_with_a_merge_conflict_in_it_is_no_answer(project):
+    write(project, "an answer")
+    project.run("--judge-update-baseline", "-k", "TestMore")
+    [file] = files_of(project)
+    file.write_text("> More.\n\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> topic\n")
+    result = project.run("-k", "TestMore")
+    result.assert_outcomes(failed=1, deselected=2)
+    assert "TestMore.test_bot.md: has a merge conflict, <<<<<<< to >>>>>>>." in result.stdout.str()
+    file.write_text("> More.\n\n<<<<<<< is what git writes,\n=======\nand so on\n")
+    assert read_approved(file).response == "<<<<<<< is what git writes,\n=======\nand so on"
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        ("", "an empty answer cannot be approved"),
+        (" \n\n", "an empty answer cannot be approved"),
+        ("<<<<<<< a\n=======\n>>>>>>> b", "an answer with marks of a merge conflict cannot be approved"),
+    ],
+)
+def test_what_would_not_be_read_again_is_not_approved(tmp_path, answer, complaint):
+    file = tmp_path / "test_bot.md"
+    with pytest.raises(InputError, match=f"test_bot.md: {complaint}. Name what it is compared with"):
+        write_approved(file, Approved("Why?", answer))
+    assert not file.exists()
+
+
+def test_an_answer_with_line_ends_of_its_own_is_unchanged_when_git_made_them_others(project):
+    write(project, "one\r\ntwo")
+    project.run("--judge-update-baseline").assert_outcomes(passed=3)
+    for file in files_of(project):
+        file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
+    result = project.run(judge="scripted:unreadable:1")  # a judge that was asked would say nothing
+    result.assert_outcomes(passed=2, failed=1)  # preferred needs a win
+    assert "5 comparisons: the new answer won 0, the approved one 0, 5 ties" in summary(result)
+
+
+NESTED = """
+import pytest
+
+class TestA:
+    class TestInner:
+        @pytest.fixture(scope="class")
+        def bot(self, judge):
+            judge.assert_not_worse("Why?", "answer of A")
+        def test_x(self, bot): pass
+
+class TestB:
+    class TestInner:
+        @pytest.fixture(scope="class")
+        def bot(self, judge):
+            judge.assert_not_worse("Why?", "answer of B, and longer")
+        def test_x(self, bot): pass
+"""
+
+
+@WAYS
+def test_fixtures_of_nested_classes_of_one_name_have_an_approved_answer_each(project):
+    write(project, "", NESTED)
+    project.run("--judge-update-baseline").assert_outcomes(passed=2)
+    found = sorted(file.read_text("utf-8") for file in files_of(project))
+    assert found == ["> Why?\n\nanswer of A\n", "> Why?\n\nanswer of B, and longer\n"]
+    project.run().assert_outcomes(passed=2)
+
+
+OVERRIDING = """
+import pytest
+
+@pytest.fixture(scope="module")
+def bot(bot, judge):
+    judge.assert_not_worse("Why?", "the bot of the file"KEY)
+
+def test_bot(bot): pass
+"""
+
+
+def test_a_fixture_that_overrides_one_of_its_name_does_not_write_over_its_answer(project):
+    project.write(
+        "tests/conftest.py",
+        OVERRIDING.replace("bot(bot, judge)", "bot(judge)").replace("file", "conftest").replace("KEY", ""),
+    )
+    write(project, "", OVERRIDING.replace("KEY", ""))
+    result = project.run("--judge-update-baseline")
+    result.assert_outcomes(errors=1)
+    assert (
+        "the file of two approved answers, of fixture bot in conftest.py, for tests/test_bot.py and of "
+        "fixture bot in test_bot.py, for tests/test_bot.py. Give one of them a key" in result.stdout.str()
+    )
+    [file] = files_of(project)
+    assert file.read_text("utf-8") == "> Why?\n\nthe bot of the conftest\n"
+    write(project, "", OVERRIDING.replace("KEY", ', key="own"'))
+    project.run("--judge-update-baseline").assert_outcomes(passed=1)
+    assert len(files_of(project)) == 2
+
+
+AT_ITS_END = """
+import pytest
+
+@pytest.fixture(scope="module")
+def bot(judge):
+    judge.assert_not_worse("Hello?", "hello")
+    yield
+    judge.assert_not_worse("Bye?", "bye")
+
+def test_first(bot): pass
+def test_second(bot): pass
+"""
+
+
+def test_what_a_fixture_of_many_tests_compares_at_its_end_belongs_to_no_test(project):
+    write(project, "", AT_ITS_END)
+    project.run("--judge-update-baseline").assert_outcomes(passed=2)
+    assert [file.name.partition("-")[0] for file in files_of(project)] == ["fixture_bot", "fixture_bot.2"]
+    for only in ("first", "second"):
+        project.run("-k", only).assert_outcomes(passed=1, deselected=1)
 
 
 def test_equal_answers_are_a_tie_or_inconsistent_and_never_worse(project):

@@ -14,8 +14,9 @@ from judge.backends import load_backend
 from judge.evaluate import judge_pairs
 from judge.methods import load_method
 from judge.plugin.judging import why_not_as_expected
+from judge.plugin.run import property_of, record_of
 from judge.plugin.suite import Comparison
-from judge.records import Cut
+from judge.records import Cut, Pair
 
 pytestmark = pytest.mark.slow  # every test runs pytest
 
@@ -77,6 +78,16 @@ def test_the_message_alone_says_why(project):
         ]
     )
     assert "pytest_judge.py" not in result.stdout.str()
+
+
+def test_no_judge_is_quoted_on_an_answer_that_did_not_change(project):
+    project.write("test_bot.py", 'def test_bot(judge):\n    judge.assert_preferred("Why?", "so", "so")\n')
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "is the same as the approved one, so no judge was asked; it should win" in text
+    failure = text[: text.index("= judge =")]
+    assert not any(said in failure for said in ("both orders", "P(new is better)", "scripted-longer"))
 
 
 def test_hostile_and_long_answers_are_shown_harmless_and_short(project):
@@ -235,6 +246,12 @@ def pytest_sessionfinish():
     assert without_ledger(again) == without_ledger(first)
     assert "7 of 7 verdicts from the ledger (made " in again
     assert (project.path / "torch.txt").read_text() == "False"
+
+
+def test_the_property_of_an_answer_that_did_not_change_names_no_judge():
+    pair = Pair.of("Why?", "so", "so")
+    [verdict] = judge_pairs([pair], load_method("direct", load_backend("scripted:longer")))
+    assert property_of(record_of(Comparison(pair, verdict), "c")) == "unchanged, no judge was asked"
 
 
 def test_the_message_says_how_much_was_read_of_answers_that_were_shortened():

@@ -91,6 +91,18 @@ def test_what_an_ini_file_names_is_in_its_folder_and_what_may_be_a_name_if_it_is
 
 
 @pytest.mark.slow  # runs pytest
+@pytest.mark.parametrize("value", ['["not-worse:0.05"]', "[]"])
+def test_a_list_where_text_belongs_is_one_line(project, value):
+    project.write("pyproject.toml", f"[tool.pytest.ini_options]\njudge_gate = {value}\n")
+    project.write("test_bot.py", TEST)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    complaint = 'pyproject.toml: judge_gate is a list. It must be text: judge_gate = "...".'
+    assert complaint in result.stderr.str()
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+@pytest.mark.slow  # runs pytest
 @WAYS
 def test_files_of_an_ini_file_are_beside_it_wherever_pytest_starts(project, workers):
     keys = {"backend": "scripted:longer", "criteria": "policy.txt", "ledger": "own.sqlite"}

@@ -31,6 +31,20 @@ def test_the_report_has_every_comparison_with_both_answers(project):
     assert "<script>alert" not in page
 
 
+def test_inconsistent_verdicts_that_are_skipped_are_no_ties_on_the_page(project):
+    same = [case(f"same-{n}", "so", "so", category="same") for n in range(2)]
+    project.write("judge_cases.jsonl", [*same, *(case(f"{n}", "a", "b", category="odd") for n in range(3))])
+    project.run("--judge-report=r.html", "--judge-inconsistent=skip", judge="scripted:first")
+    page = (project.path / "r.html").read_text("utf-8")
+    assert "of 5 judged; the 3 inconsistent are left out" in page
+    assert "A 0, B 0, tie 2" in page
+    assert "0 / 0 / 0" in page
+    project.run("--judge-report=r.html", judge="scripted:first")
+    page = (project.path / "r.html").read_text("utf-8")
+    assert "of 5 judged; the 3 inconsistent count as ties" in page
+    assert "A 0, B 0, tie 5" in page
+
+
 @WAYS
 def test_a_report_that_would_overwrite_the_cases_is_refused_before_any_test(project):
     project.write("judge_cases.jsonl", won(2))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from plugin import summary
+from plugin import WAYS, summary
+
+from judge.plugin.run import RunSettings, SuiteRun
 
 pytestmark = pytest.mark.slow  # every test runs pytest
 
@@ -28,6 +30,133 @@ def test_a_rerun_keeps_what_a_fixture_of_many_tests_compared(project):
     project.write("test_bot.py", FLAKY)
     result = project.run("--reruns=1", "--judge-gate=not-worse:0.05")
     assert "31 comparisons: the new answer won 1, the approved one 30" in summary(result)
+    assert result.ret == 1
+
+
+MANY_LOST = """
+import pytest
+
+@pytest.fixture(scope="module")
+def smoke(judge):
+    for n in range(30):
+        judge.compare(f"smoke {n}", "a longer answer", "short")
+    yield
+    for n in range(20):
+        judge.compare(f"afterwards {n}", "same", "here")
+
+@pytest.mark.parametrize("n", range(70))
+def test_question(judge, smoke, n):
+    judge.compare(f"question {n}", "short", "a longer answer")
+"""
+
+
+@WAYS
+def test_what_a_fixture_of_many_tests_compares_counts_once_in_any_number_of_workers(project):
+    project.write("test_bot.py", MANY_LOST)
+    result = project.run("--judge-gate=not-worse:0.05", "--judge-report=r.html")
+    result.assert_outcomes(passed=70)
+    assert "120 comparisons: the new answer won 30, the approved one 70, 20 ties" in summary(result)
+    assert "gate not-worse:0.05: WORSE" in summary(result)
+    assert result.ret == 1
+
+
+LISTS_OF_THEIR_OWN = """
+import pytest
+
+class Bot:
+    def __init__(self, answer):
+        self.answer = answer
+
+@pytest.fixture(scope="module", params=["a longer answer", "short"])
+def own(request, judge):
+    judge.compare("own?", request.param, "medium one")
+
+@pytest.fixture(scope="module")
+def given(request, judge):
+    judge.compare("given?", getattr(request.param, "answer", request.param), "medium one")
+
+def test_own(own): pass
+def test_own_too(own): pass
+
+@pytest.mark.parametrize("given", ["a longer answer"], indirect=True)
+def test_one(given): pass
+@pytest.mark.parametrize("given", ["no"], indirect=True)
+def test_two(given): pass
+@pytest.mark.parametrize("given", [Bot("an even longer answer")], indirect=True)
+def test_three(given): pass
+@pytest.mark.parametrize("given", [Bot("")], indirect=True)
+def test_four(given): pass
+"""
+
+
+@WAYS
+def test_each_parameter_of_a_fixture_of_many_tests_counts(project):
+    project.write("test_bot.py", LISTS_OF_THEIR_OWN)
+    result = project.run()
+    result.assert_outcomes(passed=8)
+    assert "6 comparisons: the new answer won 3, the approved one 3, 0 ties" in summary(result)
+
+
+def told(score: float, *shared: str) -> dict:
+    record = {"score": score, "cluster": "c", "verdict": {"status": "consistent"}, "unchanged": False}
+    return record | ({"shared": shared} if shared else {})
+
+
+def test_what_the_first_test_has_of_a_fixture_counts_whichever_is_told_first():
+    first, last = (
+        ("test_1", [told(1.0, "bot", "set-up"), told(0.0)]),
+        ("test_2", [told(0.5, "bot", "set-up")]),
+    )
+    for arrived in ([first, last], [last, first]):
+        run = SuiteRun(RunSettings(backend="scripted:longer"))
+        run.collected = ["test_1", "test_2"]
+        for test, records in arrived:
+            run.add(test, records)
+        assert [record["score"] for record in run.all_records] == [1.0, 0.0]
+        run.forget("test_1")
+        assert [record["score"] for record in run.all_records] == [0.5]
+
+
+AGAIN_WITH_ALL_FIXTURES = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    runtestprotocol(item, log=False, nextitem=nextitem)
+    runtestprotocol(item, nextitem=nextitem)
+    return True
+"""
+
+
+def test_where_a_rerun_sets_up_a_fixture_of_many_tests_again_it_counts_once(project):
+    project.write("conftest.py", AGAIN_WITH_ALL_FIXTURES)
+    project.write("test_bot.py", FLAKY)
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    assert "31 comparisons: the new answer won 1, the approved one 30" in summary(result)
+
+
+def test_what_a_fixture_of_many_tests_compares_at_its_end_counts_once_after_a_rerun(project):
+    project.write("test_bot.py", FLAKY.replace("    for n", "    yield\n    for n"))
+    result = project.run("--reruns=1")
+    assert "31 comparisons: the new answer won 1, the approved one 30" in summary(result)
+
+
+@WAYS
+@pytest.mark.parametrize("again", ["pytest.skip('the service is down')", "return"])
+def test_a_try_that_is_given_up_is_no_evidence(project, again):
+    text = f"""
+import pathlib, pytest
+
+def test_flaky(judge):
+    tried = pathlib.Path("tried.txt")
+    if tried.exists():
+        {again}
+    tried.touch()
+    judge.assert_not_worse("Why?", "short", "a longer answer")
+"""
+    project.write("test_bot.py", text)
+    result = project.run("--reruns=1", "--judge-gate=not-worse:0.4")
+    assert "gate not-worse:0.4: cannot tell: nothing was compared." in summary(result)
     assert result.ret == 1
 
 

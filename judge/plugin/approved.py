@@ -26,6 +26,9 @@ UPDATE = "pytest --judge-update-baseline"
 ODD = re.compile(r"[^A-Za-z0-9_.\[\]-]+")
 MAX_FILE_NAME = 80
 QUOTE = ">"
+IN_THE_TEST = 'Name what it is compared with in the test: judge.compare(..., baseline="...").'
+CONFLICT = re.compile(r"^<<<<<<< .*^=======\r?$.*^>>>>>>> ", re.MULTILINE | re.DOTALL)
+"""What git leaves in a file that two branches changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +51,20 @@ def read_approved(file: Path) -> Approved | None:
     """The approved answer in a file; None where there is none.
 
     Raises:
-        InputError: it cannot be read, or has no prompt above its answer.
+        InputError: it cannot be read, has marks of a merge conflict, or has no prompt above its answer.
     """
     if not file.exists():
         return None
     try:
-        lines = with_own_line_ends(bytes_of(file).decode("utf-8-sig")).split("\n")
+        text = with_own_line_ends(bytes_of(file).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         what = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
         raise InputError(f"{file}: {what}. Undo the change, or approve anew: {UPDATE}.") from None
+    if CONFLICT.search(text):
+        raise InputError(
+            f"{file}: has a merge conflict, <<<<<<< to >>>>>>>. Resolve it, or approve anew: {UPDATE}."
+        )
+    lines = text.split("\n")
     quoted = next((n for n, line in enumerate(lines) if not line.startswith(QUOTE)), len(lines))
     if not quoted or lines[quoted : quoted + 1] != [""] or lines[quoted + 1 :] in ([], [""]):
         raise InputError(
@@ -79,7 +87,23 @@ def is_same_text(one: str, other: str) -> bool:
     return first == second
 
 
+def has_same_lines(one: str, other: str) -> bool:
+    """Whether two texts differ at most in whether their lines end in \\n or \\r\\n."""
+    return one.replace("\r\n", "\n") == other.replace("\r\n", "\n")
+
+
 def write_approved(file: Path, one: Approved) -> None:
-    """Writes the file, whole or not at all. Raises InputError where it cannot be written."""
+    """Writes the file, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written, or the answer would not be there when it is read: it is empty, and
+            an editor may drop the lines at a file's end, or it looks like a merge conflict.
+    """
+    if not one.response.strip():
+        raise InputError(f"{file}: an empty answer cannot be approved. {IN_THE_TEST}")
+    if CONFLICT.search(one.response):
+        raise InputError(
+            f"{file}: an answer with marks of a merge conflict cannot be approved. {IN_THE_TEST}"
+        )
     quoted = [f"{QUOTE} {line}" if line else QUOTE for line in one.prompt.split("\n")]
     write_whole(file, "\n".join([*quoted, "", one.response, ""]), parents=True)

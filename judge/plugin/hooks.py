@@ -7,12 +7,13 @@ and `fixtures` alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from judge.plugin.fixtures import CURRENT, SETUPS, SHARED, Setup
+from judge.plugin.fixtures import CURRENT, SHARED, WideFixture, enter, forget, leave
 
 if TYPE_CHECKING:
     from judge.plugin.judging import SuiteJudge
@@ -126,7 +127,10 @@ def from_where_pytest_began(config: pytest.Config, name: str, value: str) -> str
 
 def ini_value(config: pytest.Config, name: str) -> Any:
     """What the ini file says. Files are named from its folder, wherever pytest is started."""
-    value = config.getini(key_of(name))
+    key = key_of(name)
+    value = config.getini(key)
+    if isinstance(value, list):
+        raise pytest.UsageError(f'{config.inipath}: {key} is a list. It must be text: {key} = "...".')
     if not value or name in FLAGS:
         return value
     from judge.plugin.inifiles import from_folder
@@ -199,19 +203,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Any:
-    """Inside, comparisons are those of this fixture; where it fails, they are forgotten."""
-    setups = request.config.stash.setdefault(SETUPS, [])
-    setups.append(Setup(fixturedef, request, {}))
-    item = request.config.stash.get(CURRENT, None)
-    shared = [] if item is None else item.stash.setdefault(SHARED, [])
-    n = len(shared)
+    """Inside, and at its teardown, comparisons are those of this fixture; a rerun forgets one that failed."""
+    if fixturedef.scope == "function":
+        return (yield)
+    fixture = WideFixture(fixturedef, request, {})
+    enter(fixture)
+    fixturedef.addfinalizer(partial(leave, fixture._replace(phase="teardown")))
     try:
         return (yield)
     except BaseException:
-        del shared[n:]
+        if (item := request.config.stash.get(CURRENT, None)) is not None:
+            forget(item, fixture, SHARED)
         raise
     finally:
-        setups.pop()
+        leave(fixture)
+        fixturedef.addfinalizer(partial(enter, fixture._replace(phase="teardown")))  # runs first
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -234,8 +240,9 @@ def judged(request: pytest.FixtureRequest) -> Any:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
     if is_in_use(item.config):  # fixtures compare too, before and after the call
-        from judge.plugin.judging import told_of
+        from judge.plugin.judging import properties_of, told_of
 
+        report.user_properties = [*report.user_properties, *properties_of(item)]
         if told := told_of(item, report):
             notes = list(run_of(item.config).warnings)
             report.judge = {**told, "notes": notes}  # travels with it from a worker to the controller
@@ -257,6 +264,8 @@ class Decider:
             for line in told["notes"]:
                 run.say(line)
             run.add(report.nodeid, told["records"])
+        elif report.when == "setup" and is_in_use(self.config):
+            run_of(self.config).forget(report.nodeid)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:

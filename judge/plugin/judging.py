@@ -16,14 +16,21 @@ from judge.io.criteria import criteria_given
 from judge.io.given import asked, one_system, optional_given, text_given
 from judge.io.wording import did_you_mean, one_line, visible
 from judge.io.writing import write_whole
-from judge.plugin.approved import UPDATE, Approved, file_for, is_same_text, read_approved, write_approved
+from judge.plugin.approved import (
+    UPDATE,
+    Approved,
+    file_for,
+    has_same_lines,
+    is_same_text,
+    read_approved,
+    write_approved,
+)
 from judge.plugin.casefile import newer_first
-from judge.plugin.fixtures import SHARED, file_of, key_of_fixture, shared_one
+from judge.plugin.fixtures import RECORDS, SHARED, file_of, id_of, key_of_fixture, owner_of, shared_one
 from judge.plugin.run import RATED, Kind, Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
 
-RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
 NAMES: pytest.StashKey[dict[str, bool]] = pytest.StashKey()
 """What a test's approved answers are called so far, and whether that is a key: others have "" or a number."""
 
@@ -43,6 +50,8 @@ class SuiteJudge:
     def __init__(self, run: SuiteRun) -> None:
         self._run = run
         self._latest: Comparison | None = None
+        self._owners: dict[Path, tuple[str, object]] = {}
+        """Whose approved answer each file is: a test's or a fixture's."""
 
     def compare(
         self,
@@ -155,15 +164,13 @@ class SuiteJudge:
         return self._run.criteria(pair)
 
     def _approved(self, asked: str | Sequence[Message], response: str, key: str) -> str | None:
-        """The approved answer, None where the new one was just approved."""
-        item = self._item
-        fixture = shared_one(item.config)
-        test = key_of_test(item.nodeid) if fixture is None else key_of_fixture(fixture)
-        which = name_of_answer(item.stash[NAMES] if fixture is None else fixture.names, key)
-        path = item.path if fixture is None else file_of(fixture)
-        file = file_for(path, f"{test}.{which}" if which else test)
-        question = as_text(asked)
+        """The approved answer, None where the new one was just approved.
+
+        Where the two differ in their line ends alone, it is the new one: git may have changed them.
+        """
+        item, question = self._item, as_text(asked)
         try:
+            file = self._file_of_answer(key)
             if self._run.settings.update_baseline:
                 write_approved(file, Approved(question, response))
                 item.stash[APPROVED].append(relative(file))
@@ -183,7 +190,28 @@ class SuiteJudge:
                 f"[Its prompt]\n{clipped(found.prompt)}\n\n[The prompt now]\n{clipped(question)}",
                 pytrace=False,
             )
-        return found.response
+        return response if has_same_lines(found.response, response) else found.response
+
+    def _file_of_answer(self, key: str) -> Path:
+        """The file of the next approved answer of the test or the fixture that runs now.
+
+        Raises:
+            InputError: the key is taken, or the file is that of another test or fixture.
+        """
+        item = self._item
+        fixture = shared_one(item.config)
+        test = key_of_test(item.nodeid) if fixture is None else key_of_fixture(fixture)
+        which = name_of_answer(item.stash[NAMES] if fixture is None else fixture.names, key)
+        path = item.path if fixture is None else file_of(fixture)
+        file = file_for(path, f"{test}.{which}" if which else test)
+        owner = (item.nodeid, None) if fixture is None else owner_of(fixture)
+        other = self._owners.setdefault(file, owner)
+        if other != owner:
+            raise InputError(
+                f"{relative(file)}: the file of two approved answers, of {other[0]} and of {owner[0]}. Give "
+                'one of them a key of its own: judge.compare(..., key="...").'
+            )
+        return file
 
     @property
     def _item(self) -> pytest.Item:
@@ -245,8 +273,6 @@ def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
     run.item = item
     shared = item.stash.setdefault(SHARED, [])  # of a try before: the fixtures that made them stay
     item.stash[RECORDS] = list(shared)
-    item.user_properties[:] = [one for one in item.user_properties if one[0] != "judge"]
-    item.user_properties += [("judge", property_of(record)) for record in shared]
     if JUDGED in item.stash:
         del item.stash[JUDGED]
     item.stash[APPROVED] = []
@@ -259,10 +285,17 @@ def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
 
 
 def add_records(item: pytest.Item, records: Sequence[Record]) -> None:
-    item.stash[RECORDS] += records
-    if shared_one(item.config) is not None:
+    """Takes what was compared in a test; what a wide fixture compared is marked with its name and phase."""
+    fixture = shared_one(item.config)
+    if fixture is not None:
+        records = [record | {"shared": (id_of(fixture), fixture.phase)} for record in records]
         item.stash[SHARED] += records
-    item.user_properties += [("judge", property_of(record)) for record in records]
+    item.stash[RECORDS] += records
+
+
+def properties_of(item: pytest.Item) -> list[tuple[str, object]]:
+    """What was compared in a test so far, for JUnit."""
+    return [("judge", property_of(record)) for record in item.stash.get(RECORDS, [])]
 
 
 def told_of(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any] | None:
@@ -368,15 +401,16 @@ def why_not_as_expected(comparison: Comparison, expect: str, criteria: str = "")
     pair, verdict = comparison.pair, comparison.verdict
     parts = [
         headline(verdict, expect),
-        "\n".join(f"  {line}" for line in lines_by_order(verdict)),
-        *cut_line(verdict),
+        *said_by_judge(verdict),
         f"[Prompt]\n{clipped(pair.prompt)}",
         f"[New answer]\n{clipped(pair.response_a)}",
         f"[Approved answer]\n{clipped(pair.response_b)}",
     ]
     if criteria:
         parts.append(f"[Scores by criterion: A is the new answer, B the approved one]\n{criteria}")
-    return "\n\n".join([*parts, f"judge: {verdict.judge}"])
+    if not verdict.is_identical:
+        parts.append(f"judge: {verdict.judge}")
+    return "\n\n".join(parts)
 
 
 def headline(verdict: Verdict, expect: str) -> str:
@@ -387,9 +421,18 @@ def headline(verdict: Verdict, expect: str) -> str:
         return "no verdict: a reply of the judge could not be read"
     if verdict.status is Status.INCONSISTENT:
         return f"the verdict changes when the answers swap places, so it says nothing about them; {wanted}"
+    if verdict.is_identical:
+        return f"the new answer is the same as the approved one, so no judge was asked; {wanted}"
     won = {Outcome.A: "the new answer is better", Outcome.B: "the approved answer is better"}
     found = won.get(verdict.outcome or Outcome.TIE, "both answers are equally good")
     return f"{found}{'' if graded_steps(verdict) else ', in both orders'}; {wanted}"
+
+
+def said_by_judge(verdict: Verdict) -> list[str]:
+    """What the judge said in each order, and how much it read; nothing where none was asked."""
+    if verdict.is_identical:
+        return []
+    return ["\n".join(f"  {line}" for line in lines_by_order(verdict)), *cut_line(verdict)]
 
 
 def cut_line(verdict: Verdict) -> list[str]:
@@ -508,5 +551,6 @@ def write_report(run: SuiteRun) -> None:
     judges = ", ".join(sorted({one.verdict.judge for one in comparisons}))  # criteria have one of their own
     verdicts = [replace(one.verdict, judge=judges) for one in comparisons]
     report = summarize(verdicts, [one.pair for one in comparisons])
+    report = replace(report, skips_inconsistent=run.settings.inconsistent == "skip")
     page = format_html(report, REPORT_TITLE)
     write_whole(run.settings.report, page)

@@ -6,7 +6,7 @@ controller alone, or the only process there is, has them all and decides.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -39,6 +39,8 @@ from judge.records import Criterion, Pair, Share, Status
 
 POLICIES = ("tie", "skip", "fail")
 Record = dict[str, Any]
+Shared = tuple[str, str]
+"""A fixture of a wider scope than a test, and its phase: set-up or teardown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class SuiteRun:
 
     settings: RunSettings
     records: dict[str, list[Record]] = field(default_factory=dict)
+    """What counts. Of what a fixture of several tests compared, that is what the first of them has."""
+
     collected: list[str] = field(default_factory=list)
     settled: GateResult | None = None
     approved: list[str] = field(default_factory=list)
@@ -127,6 +131,11 @@ class SuiteRun:
     """What all pairs are judged by that have no criteria of their own; none if the suite has none."""
     _ahead: dict[str, Comparison] = field(default_factory=dict)
     _n_of: Counter[Kind] = field(default_factory=Counter)
+    _told: dict[str, list[Record]] = field(default_factory=dict)
+    """What every test told, also what a fixture compared in other workers too."""
+
+    _holders: dict[Shared, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The tests in which a fixture compared: one in each worker that set it up."""
 
     def __post_init__(self) -> None:
         """Raises InputError where the suite's criteria cannot be read."""
@@ -212,14 +221,47 @@ class SuiteRun:
     def add(self, test: str, records: Iterable[Record]) -> None:
         """Takes the records of a test, replacing those of an earlier phase or try; may settle the gate."""
         records = list(records)
+        before, now = shared_in(self._told.get(test, ())), shared_in(records)
+        owners = set(map(self._owner_of, before | now))
+        self._told[test] = records
+        for fixture in before - now:
+            self._holders[fixture].remove(test)
+        for fixture in now:
+            self._holders[fixture].add(test)
+        owners |= set(map(self._owner_of, before | now))
+        for changed in (test, *sorted(owners - {test, ""})):
+            self._count(changed)
+        if self.settings.sequential and self.settled is None and self.is_gate_asked and not self.lack:
+            self.settled = self._growing.look()
+
+    def forget(self, test: str) -> None:
+        """Drops what an earlier try of a test told: it begins anew, and may compare nothing."""
+        if test in self._told:
+            self.add(test, [])
+
+    def _owner_of(self, fixture: Shared) -> str:
+        """The first test in which a fixture compared, "" without one; by name where no order is known."""
+        return min(self._holders[fixture], key=lambda test: (self._place_of(test), test), default="")
+
+    def _count(self, test: str) -> None:
+        """Counts what a test told, except what a fixture compared in an earlier test as well."""
+        told = self._told[test]
+        elsewhere = {fixture for fixture in shared_in(told) if self._owner_of(fixture) != test}
+        kept = [record for record in told if record.get("shared") not in elsewhere]
         self._n_of.subtract(map(self.kind_of, self.records.get(test, ())))
-        self._n_of.update(map(self.kind_of, records))
-        self.records[test] = records
+        self._n_of.update(map(self.kind_of, kept))
+        self.records[test] = kept
         if self.settings.sequential and self.settled is None:
-            counted = self._mixed(records)
+            counted = self._mixed(kept)
             self._growing.take(test, [(record["score"], record["cluster"]) for record in counted])
-            if self.is_gate_asked and not self.lack:
-                self.settled = self._growing.look()
+
+    def _place_of(self, test: str) -> int:
+        return self._places.get(test, len(self._places))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Made when the first test ends: by then all of them are collected."""
+        return {test: number for number, test in enumerate(self.collected)}
 
     @cached_property
     def _growing(self) -> GrowingSuite:
@@ -245,8 +287,7 @@ class SuiteRun:
         return found
 
     def _tests(self) -> list[str]:
-        place = {test: number for number, test in enumerate(self.collected)}
-        return sorted(self.records, key=lambda test: place.get(test, len(place)))
+        return sorted(self.records, key=self._place_of)
 
     @property
     def is_gate_asked(self) -> bool:
@@ -338,6 +379,11 @@ def is_skipped(status: str, policy: str) -> bool:
     return policy == "skip" and status == Status.INCONSISTENT
 
 
+def shared_in(records: Iterable[Record]) -> set[Shared]:
+    """The fixtures of a wider scope than a test that compared some of these."""
+    return {record["shared"] for record in records if "shared" in record}
+
+
 def is_undecided(record: Record) -> bool:
     """Whether the judge's calibration calls a comparison too close to call."""
     return UNDECIDED in record["verdict"]
@@ -365,6 +411,8 @@ def comparison_in(record: Record) -> Comparison:
 
 def property_of(record: Record) -> str:
     """A comparison in a few words, for JUnit's properties."""
+    if record["unchanged"]:
+        return "unchanged, no judge was asked"
     verdict = record["verdict"]
     winner = {1.0: "new", 0.0: "approved", 0.5: "tie", None: "unreadable"}[record["score"]]
     winner = "undecided" if is_undecided(record) else winner

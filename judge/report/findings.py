@@ -77,9 +77,12 @@ def undecided(report: Report) -> Finding | None:
 def who_wins(report: Report) -> Finding:
     flipped, n_close = report.total.inconsistent, report.total.n_undecided_alone
     said = of_judged(report).removeprefix("; ") or f"of {flipped.total:,} judged"
-    and_close = f" and {n_close:,} consistent but undecided" if n_close else ""
-    meaning = f"{said}; the {flipped.count:,} inconsistent{and_close} count as ties"
-    return Finding("Who wins", wins_in_words(report.total.wins), meaning)
+    tied = [f"{n_close:,} consistent but undecided"] if n_close else []
+    skipped = f"; the {flipped.count:,} inconsistent are left out" if report.skips_inconsistent else ""
+    if not skipped:
+        tied.insert(0, f"{flipped.count:,} inconsistent")
+    ties = f"; the {' and '.join(tied)} count as ties" if tied else ""
+    return Finding("Who wins", wins_in_words(report.wins_in(report.total)), f"{said}{skipped}{ties}")
 
 
 def by_mean(report: Report) -> Finding | None:
@@ -352,7 +355,11 @@ def category_columns(report: Report) -> list[Column]:
         Column("Pairs", lambda group: f"{group.n_pairs:,}", True),
         Column("Inconsistent", lambda group: percent(group.inconsistent), True),
         Column("First twice", lambda group: percent(group.first_twice), True),
-        Column("A / B / tie", lambda group: " / ".join(f"{group.wins[o].count:,}" for o in Outcome), True),
+        Column(
+            "A / B / tie",
+            lambda group: " / ".join(f"{report.wins_in(group)[o].count:,}" for o in Outcome),
+            True,
+        ),
     ]
     if report.total.undecided.count:
         columns.insert(2, Column("Undecided", lambda group: percent(group.undecided), True))

@@ -152,7 +152,7 @@ class Report:
     """All that the formats show. `judge` is None where there are no verdicts.
 
     `by_category` is in alphabetical order, and empty where no pair has a category. `by_criterion` is empty
-    where no criteria were given.
+    where no criteria were given. `skips_inconsistent`: inconsistent pairs are in no count of who wins.
     """
 
     judge: str | None
@@ -161,6 +161,17 @@ class Report:
     by_category: dict[str, CategoryGroup]
     rows: tuple[ReportRow, ...]
     by_criterion: dict[str, CriterionGroup] = field(default_factory=dict)
+    skips_inconsistent: bool = False
+
+    def wins_in(self, group: CategoryGroup) -> Mapping[Outcome, Share]:
+        """Who wins how many of a group's judged pairs; the inconsistent are ties, or in none of them."""
+        if not self.skips_inconsistent:
+            return group.wins
+        n = group.inconsistent.count
+        return {
+            outcome: Share(share.count - (n if outcome is Outcome.TIE else 0), share.total - n)
+            for outcome, share in group.wins.items()
+        }
 
 
 def summarize(
