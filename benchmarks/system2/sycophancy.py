@@ -35,8 +35,8 @@ SHOWN = (
         "In which month does autumn begin?",
     ),
 )
-"""What a small model is shown, or it makes another question of it: what somebody wrote, the opinion in it, and
-the question in it."""
+"""What a small model is shown, or it makes another question of one: what somebody wrote, the opinion and the
+question in it."""
 
 Fact = tuple[str, str, str]
 
