@@ -19,7 +19,7 @@ from judge.records import Choice, Judgment, Order, Outcome, Reading, Share
 LARGE = 0.75
 """A majority is large if this part of all samples says the same; unread ones are among all."""
 
-ENOUGH_CLOSED = 0.25
+ENOUGH_CLOSED = 0.1
 """So much of the gap from its first fit to a full one should a student close in a hundred steps."""
 
 

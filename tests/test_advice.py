@@ -49,5 +49,5 @@ def test_three_quarters_are_a_large_majority():
 def test_advice_names_the_share_and_what_to_look_for_in_training():
     told = advice_of(Share(1, 2))
     assert told["Large majority"].startswith("50.0 % (1/2) of the pairs: tells how clean")
-    assert "closed 25 % of the gap" in told["After 100 steps"]
+    assert "closed 10 % of the gap" in told["After 100 steps"]
     assert advice_of(Share(0, 0))["Large majority"].startswith("- of the pairs")

@@ -554,7 +554,7 @@ Tokens a pair                  200.0 in, 19.0 out
 Train                          3 pairs of 2 prompts
 Held out                       0 pairs of 0 prompts
 Large majority                 60.0 % (3/5) of the pairs: tells how clean the targets are
-After 100 steps                stop unless the student has closed 25 % of the gap to the held-out pairs
+After 100 steps                stop unless the student has closed 10 % of the gap to the held-out pairs
 
 By category    pairs  kept          inconsistent  unparsed      longer won (kept)  A won (kept)
 (no category)  2      50.0 % (1/2)  0.0 % (0/1)   50.0 % (1/2)  -                  100.0 % (1/1)
