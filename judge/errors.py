@@ -22,7 +22,9 @@ from collections.abc import Sequence
 
 SHOWN_PROBLEMS = 20
 SHOWN_SPANS = 5
-PLACED = re.compile(r"(?P<file>.+?)(?P<unit>:| row )(?P<number>[0-9]+): (?P<what>.*)", re.DOTALL)
+PLACED = re.compile(
+    r"(?P<file>.+?)(?P<unit>:| row )(?P<number>[0-9]+)(, item [0-9]+)?: (?P<what>.*)", re.DOTALL
+)
 
 
 class JudgeError(Exception):
@@ -89,17 +91,21 @@ class LedgerError(JudgeError):
 def alike_together(problems: Sequence[str]) -> list[tuple[str, int]]:
     """The problems in order of the first of each, and of how many lines each of them tells."""
     alike: dict[tuple[str, str, str], list[int]] = {}
+    first: dict[tuple[str, str, str], str] = {}
     for problem in problems:
         placed = PLACED.fullmatch(problem)
         key = (placed["file"], placed["unit"], placed["what"]) if placed else ("", "", problem)
         alike.setdefault(key, []).append(int(placed["number"]) if placed else 0)
-    return [(_told(key, numbers), len(numbers)) for key, numbers in alike.items()]
+        first.setdefault(key, problem)
+    return [
+        (_told(key, numbers) if key[1] and len(numbers) > 1 else first[key], len(numbers))
+        for key, numbers in alike.items()
+    ]
 
 
 def _told(key: tuple[str, str, str], numbers: Sequence[int]) -> str:
+    """What is wrong in the same way with several lines of a file."""
     file, unit, what = key
-    if not unit or len(numbers) == 1:
-        return f"{file}{unit}{numbers[0]}: {what}" if unit else what
     kind, places = "lines" if unit == ":" else "rows", list(dict.fromkeys(numbers))
     if len(places) == len(numbers):
         return f"{file}: {len(numbers)} {kind} ({spans_of(places)}): {what}"
