@@ -7,9 +7,11 @@ float32.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from judge.backends.local import float32_products
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,15 +28,8 @@ def short_factors(dtype: str) -> Iterator[None]:
     Numbers that come from bfloat16 lose nothing by that, their sums stay in float32, and a processor that
     multiplies bfloat16 quickly makes logits twice as fast.
     """
-    import torch
-
-    before = torch.get_float32_matmul_precision()
-    if dtype == "bfloat16":
-        torch.set_float32_matmul_precision("medium")
-    try:
+    with float32_products("medium") if dtype == "bfloat16" else nullcontext():
         yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def log_probabilities(

@@ -90,22 +90,20 @@ class LedgerError(JudgeError):
 
 def alike_together(problems: Sequence[str]) -> list[tuple[str, int]]:
     """The problems in order of the first of each, and of how many lines each of them tells."""
-    alike: dict[tuple[str, str, str], list[int]] = {}
-    first: dict[tuple[str, str, str], str] = {}
+    alike: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for problem in problems:
         placed = PLACED.fullmatch(problem)
         key = (placed["file"], placed["unit"], placed["what"]) if placed else ("", "", problem)
-        alike.setdefault(key, []).append(int(placed["number"]) if placed else 0)
-        first.setdefault(key, problem)
-    return [
-        (_told(key, numbers) if key[1] and len(numbers) > 1 else first[key], len(numbers))
-        for key, numbers in alike.items()
-    ]
+        alike.setdefault(key, []).append((int(placed["number"]) if placed else 0, problem))
+    return [(_told(key, same), len(same)) for key, same in alike.items()]
 
 
-def _told(key: tuple[str, str, str], numbers: Sequence[int]) -> str:
-    """What is wrong in the same way with several lines of a file."""
+def _told(key: tuple[str, str, str], same: Sequence[tuple[int, str]]) -> str:
+    """What is wrong in the same way with one line of a file, or with several; each has its number."""
     file, unit, what = key
+    if not unit or len(same) == 1:
+        return same[0][1]
+    numbers = [number for number, _ in same]
     kind, places = "lines" if unit == ":" else "rows", list(dict.fromkeys(numbers))
     if len(places) == len(numbers):
         return f"{file}: {len(numbers)} {kind} ({spans_of(places)}): {what}"

@@ -29,6 +29,7 @@ from judge.backends.footprint import can_widen, drop_pages, narrow_dtype_of, wid
 from judge.backends.gathered import padded_places
 from judge.backends.integration import nat_model
 from judge.backends.last_layer import only_at
+from judge.backends.local import float32_products
 from judge.backends.lora import unwrap_lora
 from judge.backends.packing import ATTENTION, Packing, batches_of, pack, register_attention
 from judge.backends.tokens import PromptEncoder
@@ -408,16 +409,10 @@ class LoadedModel:
 
     def _all_logits(self, rows: Tensor, weight: Tensor) -> Tensor:
         """Float32 logits of every word, shape (rows, words)."""
-        import torch
-
         if self.device == "cpu":
             return (rows @ weight.T).float()  # bf16 sums: three times as quick, and their noise cancels out
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("high")  # TF32 holds bf16 factors exactly
-        try:
+        with float32_products("high"):  # TF32 holds bf16 factors exactly
             return rows.float() @ weight.float().T
-        finally:
-            torch.set_float32_matmul_precision(before)
 
     def hidden_states(self, packing: Packing) -> Tensor:
         """The last hidden state of every token of the row, shape (tokens, size), without gradients.

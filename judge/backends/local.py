@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from judge.backends import ChoiceProbabilities, Settings
 from judge.backends.tokens import Encoded, PromptEncoder
@@ -48,6 +49,19 @@ def dtype_of(settings: Settings, device: str) -> str:
     if settings.dtype != "auto":
         return settings.dtype
     return "bfloat16" if device == "cuda" or is_quickest_in_bfloat16() else "float32"
+
+
+@contextmanager
+def float32_products(precision: str) -> Iterator[None]:
+    """Inside, torch makes float32 products as exactly as this says: "highest", "high" or "medium"."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def chosen_among(

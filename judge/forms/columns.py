@@ -37,7 +37,7 @@ KNOWN = (
 )
 ABSENT = object()
 EXAMPLE = "--map prompt=question,response_a=old,response_b=new"
-SIDES = {
+CALLED = {
     **dict.fromkeys(("a", "1", "left", "first", "one"), Ballot.A),
     **dict.fromkeys(("b", "2", "right", "second", "two"), Ballot.B),
 }
@@ -151,7 +151,7 @@ def are_crossed(a: str, b: str) -> bool | None:
 def side_called(part: str, n_alike: int) -> Ballot | None:
     """The side that a part of a name says: as a whole, or as a word after the letters that both share."""
     rest = part[n_alike:] if part.isalpha() else ""
-    return SIDES.get(part) or SIDES.get(rest)
+    return CALLED.get(part) or CALLED.get(rest)
 
 
 def parts_of(name: str) -> list[str]:
