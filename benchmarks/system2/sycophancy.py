@@ -107,6 +107,6 @@ TASK = Task(
     answer_in=name_in,
     filter="usc",
     n_samples=8,
-    epochs=3,
+    epochs=1,  # chosen on the held-out facts, where two or three of them are no better
     sizes={Split.TRAIN: 400, Split.HELD_OUT: 100, Split.TEST: 700},
 )

@@ -78,7 +78,7 @@ class Task:
         system_2: every variant by name. teacher: the one whose answers are distilled.
         answer_in: reads a reply.
         filter: how samples become a target, one of `filters.FILTERS`. n_samples: how many there are.
-        epochs: how often a student sees each row, so that there are a hundred steps or more.
+        epochs: how often a student sees each row.
         sizes: how many questions each split has where there is time.
         layers: the upper share of a student's layers that learn; those below cost next to nothing.
     """
