@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from distill.folder import RunFolder
 from distill.recipe import Recipe, read_recipe
@@ -28,12 +28,14 @@ from judge.datasets import hh_rlhf, oasst
 from judge.datasets.dataset import data_folder
 from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
+from judge.progress import Progress
 from judge.provenance import CHECKOUT
 from judge.records import HumanVote, Pair
 
 FIRST_ROUND = CHECKOUT / "recipes" / "distilled-0.5b-first.yaml"
 GRADES = CHECKOUT / "recipes" / "grade-0.5b.yaml"
 DUAL = CHECKOUT / "recipes" / "dual-large-0.5b.yaml"
+MIX, NAT, NCE = (CHECKOUT / "recipes" / f"{name}-0.5b.yaml" for name in ("mix", "nat", "nce"))
 DATA_SETS = ("mt-bench", "llmbar", "oasst")
 LEDGER = "ledger.sqlite"
 NOTHING: Mapping[str, Any] = {}
@@ -53,6 +55,19 @@ SHORT = {"collect.pairs.max_characters": 2000, "train.batch_tokens": 4096, "trai
 WAYS = {"dual": "fast", "dual-slow": "slow", "dual-auto": "auto"}
 """The methods of a dual student and what tables call them."""
 
+READINGS = "readings"
+"""The run that parts the workings of `DUAL` into right and wrong ones, for the students of rows."""
+ON_WORKINGS = {
+    "train.template": "dual",
+    "train.layers": 0.5,
+    "train.epochs": 3,
+    "train.accumulate": 2,
+    "train.evaluations": 1,
+}
+"""How students of workings as rows learn: few rows, and few enough layers for two cores."""
+ON_WORKINGS_BY_NAT = {name: value for name, value in ON_WORKINGS.items() if name != "train.layers"}
+"""The same for one whose layers are those of the adapter beside it."""
+
 Labelled = tuple[Pair, HumanVote]
 
 
@@ -61,7 +76,8 @@ class Experiment:
     """A student: a description, the recipe it starts from, and how its own differs.
 
     `labelled` reads pairs with people's votes, which it then learns instead of a teacher's verdicts. `ways`
-    are the methods by which it judges; without any it is the one that it learned.
+    are the methods by which it judges; without any it is the one that it learned. `rows` are the workings,
+    right or wrong ones, that it learns. `beside` are settings that name the adapters of other experiments.
     """
 
     what: str
@@ -69,6 +85,8 @@ class Experiment:
     labelled: Callable[[Path | None], list[Labelled]] | None = None
     recipe: Path = FIRST_ROUND
     ways: Sequence[str] = ()
+    rows: Literal["", "right", "wrong"] = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 def oasst_ranked(data: Path | None) -> list[Labelled]:
@@ -131,29 +149,63 @@ EXPERIMENTS = {
     "complete-trace": Experiment(
         "whole workings always", {"train.levels": [1, 0, 0, 0, 0]}, recipe=DUAL, ways=("dual-slow",)
     ),
+    "slow-right": Experiment(
+        "workings that come to the winner", ON_WORKINGS, recipe=MIX, ways=("dual-slow",), rows="right"
+    ),
+    "slow-wrong": Experiment(
+        "workings that do not", ON_WORKINGS, recipe=MIX, ways=("dual-slow",), rows="wrong"
+    ),
+    "slow-nat": Experiment(
+        "right workings beside wrong ones (NAT)",
+        ON_WORKINGS_BY_NAT,
+        recipe=NAT,
+        ways=("dual-slow",),
+        rows="right",
+        beside={"train.negative": "slow-wrong"},
+    ),
+    "slow-nce": Experiment(
+        "the same in one LoRA (NCE)",
+        ON_WORKINGS,
+        recipe=NCE,
+        ways=("dual-slow",),
+        rows="right",
+        beside={"train.nat": "slow-nat"},
+    ),
 }
 
 
 def recipe_for(name: str, limit: int | None, changes: Mapping[str, Any] = NOTHING) -> Recipe:
-    """The recipe of an experiment, with at most `limit` pairs."""
+    """The recipe of an experiment, with at most `limit` pairs where it reads pairs."""
     changes = {**EXPERIMENTS[name].changes, **changes, "name": name}
-    if limit is not None:
+    if limit is not None and not EXPERIMENTS[name].rows:
         changes["collect.pairs.limit"] = limit
     return read_recipe(EXPERIMENTS[name].recipe, changes)
 
 
 def train(name: str, limit: int | None, folder: Path, data: Path | None) -> Path:
     """The adapter of an experiment; what is done already is not done again."""
-    run, labelled = RunFolder(folder / name), EXPERIMENTS[name].labelled
+    experiment, run = EXPERIMENTS[name], RunFolder(folder / name)
+    beside = {key: str(train(other, limit, folder, data)) for key, other in experiment.beside.items()}
     with progress_shown(False) as progress:
-        if labelled is None:
+        if experiment.rows:
+            rows = readings(limit, folder, data, progress)[experiment.rows]
+            recipe = recipe_for(name, limit, {"train.rows": str(rows), **beside})
+        elif experiment.labelled:
+            recipe = recipe_for(name, limit, written(experiment.labelled(data), folder, name))
+        else:
             recipe = recipe_for(name, limit)
             run_collect(recipe, run, data, progress, folder / LEDGER)
             run_select(recipe, run)
-        else:
-            recipe = recipe_for(name, limit, written(labelled(data), folder, name))
         run_train(recipe, run, data, progress)
     return run.adapter
+
+
+def readings(limit: int | None, folder: Path, data: Path | None, progress: Progress) -> dict[str, Path]:
+    """The files of the right and of the wrong workings of `DUAL`, as rows."""
+    run, recipe = RunFolder(folder / READINGS), recipe_for("dual", limit)
+    run_collect(recipe, run, data, progress, folder / LEDGER)
+    run_select(recipe, run, keep_dropped=True)
+    return {"right": run.right, "wrong": run.wrong}
 
 
 def written(labelled: Sequence[Labelled], folder: Path, name: str) -> dict[str, Any]:

@@ -109,12 +109,13 @@ def negative_of(recipe: Recipe) -> Adapter:
 
     Raises:
         ModelError: it is no adapter, is of another base model, or of method nat itself.
-        InputError: it learned to judge, or to rank traces.
+        InputError: it learned verdicts without workings, or to rank traces.
     """
     adapter = read_adapter(recipe.train.negative)
     check_fits(adapter, recipe.student, basemodels.hash_of(recipe.student))
     check_one_lora(adapter, "train.negative")
-    if is_judge(adapter) or is_ranker(adapter):
+    by_reply = adapter.manifest["settings"].get("train", {}).get("method") == "reply"
+    if (is_judge(adapter) and not by_reply) or is_ranker(adapter):
         learned = "to judge" if is_judge(adapter) else "to rank traces"
         raise InputError(
             f"{adapter.folder}: train.negative: this adapter has learned {learned}. Take one that learned "

@@ -40,6 +40,7 @@ OF_ONE_CHANGE = {
 }
 BASES = ("bsm-swap", "distilled", "dual")
 OF_VOTES = {name for name, experiment in EXPERIMENTS.items() if experiment.labelled}
+OF_ROWS = {name for name, experiment in EXPERIMENTS.items() if experiment.rows}
 
 
 def settings_of(name):
@@ -67,7 +68,7 @@ def test_an_experiment_differs_from_what_it_is_compared_with_in_what_it_names(na
 
 
 def test_every_experiment_is_compared_with_something():
-    assert {*OF_ONE_CHANGE, *BASES, *OF_VOTES} == set(EXPERIMENTS)
+    assert {*OF_ONE_CHANGE, *BASES, *OF_VOTES, *OF_ROWS} == set(EXPERIMENTS)
 
 
 def test_a_student_of_single_answers_is_asked_for_single_answers():
@@ -139,6 +140,36 @@ def test_runs_share_what_teachers_said(tmp_path, monkeypatch):
     adapters = [experiments.train(name, 10, tmp_path, Path("data")) for name in ("bsm-swap", "bsm-none")]
     assert adapters == [tmp_path / "bsm-swap" / "adapter", tmp_path / "bsm-none" / "adapter"]
     assert ledgers == [tmp_path / "ledger.sqlite"] * 2
+
+
+def test_students_of_rows_learn_one_kind_of_workings_and_what_they_need_is_trained_before(
+    tmp_path, monkeypatch
+):
+    """NAT needs the student of wrong workings, NCE needs NAT; all are of one shape and learn alike."""
+    selected, trained = [], {}
+    monkeypatch.setattr(experiments, "run_collect", lambda *_: None)
+    monkeypatch.setattr(
+        experiments, "run_select", lambda recipe, run, keep_dropped: selected.append((run.path, keep_dropped))
+    )
+    monkeypatch.setattr(
+        experiments, "run_train", lambda recipe, run, *_: trained.update({run.path.name: recipe})
+    )
+    assert experiments.train("slow-nce", 10, tmp_path, Path("data")) == tmp_path / "slow-nce" / "adapter"
+    assert list(trained) == ["slow-wrong", "slow-nat", "slow-nce"]
+    assert set(selected) == {(tmp_path / "readings", True)}
+    experiments.train("slow-right", 10, tmp_path, Path("data"))
+
+    learned = {name: Path(recipe.train.rows).name for name, recipe in trained.items()}
+    assert {name for name, rows in learned.items() if rows == "wrong.jsonl"} == {"slow-wrong"}
+    assert trained["slow-nat"].train.negative == str(tmp_path / "slow-wrong" / "adapter")
+    assert trained["slow-nce"].train.nat == str(tmp_path / "slow-nat" / "adapter")
+    steps = ("template", "rank", "alpha", "dropout", "learning_rate", "epochs", "batch_tokens", "accumulate")
+    for setting in steps:
+        assert len({getattr(recipe.train, setting) for recipe in trained.values()}) == 1, setting
+    one_lora = [recipe.train for name, recipe in trained.items() if name != "slow-nat"]
+    shapes = {(each.layers, *each.modules) for each in one_lora}
+    assert len(shapes) == 1
+    assert set(trained) == OF_ROWS
 
 
 def test_students_of_votes_stand_in_a_result_file_of_their_own(tmp_path, monkeypatch):
