@@ -114,7 +114,7 @@ def negative_of(recipe: Recipe) -> Adapter:
     adapter = read_adapter(recipe.train.negative)
     check_fits(adapter, recipe.student, basemodels.hash_of(recipe.student))
     check_one_lora(adapter, "train.negative")
-    by_reply = adapter.manifest["settings"].get("train", {}).get("method") == "reply"
+    by_reply = adapter.manifest.get("settings", {}).get("train", {}).get("method") == "reply"
     if (is_judge(adapter) and not by_reply) or is_ranker(adapter):
         learned = "to judge" if is_judge(adapter) else "to rank traces"
         raise InputError(

@@ -608,7 +608,7 @@ def test_a_negative_adapter_must_be_of_this_base_model_of_one_lora_and_no_judge(
     )
     assert "train.negative: this adapter has learned to judge" in said
     manifest = json.loads((judging / "manifest.json").read_text("utf-8"))
-    manifest["settings"] |= {"train": {"method": "reply"}}
+    manifest["settings"] = {"train": {"method": "reply"}}
     (judging / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     assert negative_of(recipe("nat", negative=str(judging), base_model=str(tiny))), "it learned workings"
     ranker = train_ranker(
