@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distill.folder import RunFolder
-from distill.recipe import Recipe, read_recipe
+from distill.recipe import TOP_THIRD, Recipe, read_recipe
 from distill.stages import run_collect, run_select
 from distill.trainstage import run_train
 from judge.cli.console import NOT_ALL_JUDGED, progress_shown
@@ -59,8 +59,8 @@ READINGS = "readings"
 """The run that parts the workings of `DUAL` into right and wrong ones, for the students of rows."""
 ON_WORKINGS = {
     "train.template": "dual",
-    "train.layers": 0.5,
-    "train.epochs": 3,
+    "train.layers": TOP_THIRD,
+    "train.epochs": 2,
     "train.accumulate": 2,
     "train.evaluations": 1,
 }
