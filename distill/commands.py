@@ -108,6 +108,7 @@ def collect(
 ) -> None:
     """Let the teacher read pairs in both orders. Interrupted, the same command goes on."""
     recipe, run = _run_of(config, limit, folder)
+    _check_reads_pairs(recipe, config)
     if on and recipe.collect.teacher.shards:
         raise InputError(
             f"--on {on}: the readings of this recipe's teacher are in files already, and nothing is asked. "
@@ -115,6 +116,18 @@ def collect(
         )
     with method_there(on, shards, workers, worker_cpus, worker_gpus, quiet) as method:
         _collect(recipe, run, data_dir, ledger, quiet, method=method, round_pairs=round_pairs)
+
+
+def _check_reads_pairs(recipe: Recipe, config: Path) -> None:
+    """Raises InputError where the student learns the rows of a file and the recipe names no pairs."""
+    from distill.recipe import BY_ROWS
+
+    method = recipe.train.method
+    if method in BY_ROWS and "collect" not in recipe.model_fields_set:
+        raise InputError(
+            f"{config}: train.method {method} learns the rows of a file, and no teacher reads pairs. Run "
+            "`judge distill train`, or say which pairs in collect."
+        )
 
 
 def _collect(
@@ -163,6 +176,7 @@ def select(
 ) -> None:
     """Keep the verdicts that may teach, and say why the others may not."""
     recipe, run = _run_of(config, limit, folder)
+    _check_reads_pairs(recipe, config)
     if warning := _select(recipe, run, quiet, keep_dropped):
         print(warning)
 

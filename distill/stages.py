@@ -6,6 +6,7 @@ teacher said is in the ledger of the run's folder.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -379,7 +380,8 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
     if not folder.is_done(stage, manifest["inputs"]):
         raise InputError(f"{folder.path}: files are not as {stage} left them. Run it again.")
     if manifest["inputs"].get("recipe") != settings_hash(recipe, stage):
-        raise InputError(f"{folder.path}: {stage} was done with other settings of the recipe. Run it again.")
+        what = changed(recipe, manifest, stage)
+        raise InputError(f"{folder.path}: {stage} was done with other settings{what}")
     collected = folder.manifest("collect") if stage == "select" else None
     if collected is not None and manifest["inputs"].get("traces") != sha256_of_json(collected["files"]):
         raise InputError(
@@ -387,6 +389,27 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
             "again."
         )
     return manifest
+
+
+def changed(recipe: Recipe, manifest: Manifest, stage: Stage) -> str:
+    """Which setting is another than when a stage was done, as the end of a line on it."""
+    before = paths_of(manifest.get("settings", {}), f"{stage}.")
+    now = paths_of(recipe_to_json(recipe)[stage], f"{stage}.")
+    differ = [path for path in now if path in before and now[path] != before[path]]
+    if not differ:
+        return " of the recipe. Run it again."
+    [first, *others] = differ
+    more = f", and {len(others)} more" if others else ""
+    was, is_now = (json.dumps(values[first], ensure_ascii=False) for values in (before, now))
+    return f": {first} was {was} and is {is_now} now{more}. Give what it was, or run {stage} again."
+
+
+def paths_of(values: Mapping[str, Any], before: str) -> dict[str, Any]:
+    """Every value of nested settings by its dotted name."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= paths_of(value, f"{before}{name}.") if isinstance(value, Mapping) else {before + name: value}
+    return found
 
 
 def known(manifest: Manifest | None) -> Manifest:

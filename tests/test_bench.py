@@ -369,6 +369,9 @@ def test_votes_on_other_pairs_and_empty_files_are_one_clear_line(judged):
     assert "none of the 6 judged pairs has a vote" in report("verdicts.jsonl", "--votes", "other.jsonl")
     Path("empty.jsonl").write_text("")
     assert "there are no verdicts" in report("empty.jsonl", "--votes", "votes.jsonl")
+    assert report("empty.jsonl").startswith(
+        "empty.jsonl: there are no verdicts. Write some with `judge run`."
+    )
     assert len(read_verdicts("verdicts.jsonl")) == 12
 
 

@@ -20,7 +20,7 @@ from distill.ranker import run_rank
 from distill.recipe import read_recipe, recipe_of, recipe_to_json
 from distill.recorded import recorded_options
 from distill.selectionfile import read_selection
-from distill.stages import run_collect, run_select
+from distill.stages import made_before, run_collect, run_select
 from distill.traces import read_traces
 from judge import api
 from judge.backends.scripted import ScriptedBackend
@@ -323,6 +323,26 @@ def test_select_refuses_what_was_not_collected_by_this_recipe(here):
         run_select(recipe(), RUN)
 
 
+def test_more_than_one_changed_setting_is_counted_and_a_changed_seed_is_none_of_the_stages(here):
+    run_collect(recipe(), RUN, None)
+    run_select(recipe(), RUN)
+    other = recipe(select={"margin": 0.5, "held_out": 0.3})
+    with pytest.raises(InputError, match=r"select\.\w+ was .* and is .* now, and 1 more\. Give what it was"):
+        made_before(other, RUN, "select")
+    with pytest.raises(InputError, match=r"other settings of the recipe\. Run it again"):
+        made_before(recipe(seed=7), RUN, "select")
+
+
+@pytest.mark.parametrize("command", ["collect", "select"])
+def test_a_recipe_that_learns_the_rows_of_a_file_collects_nothing_unless_it_names_pairs(here, command):
+    learns = {"method": "reply", "rows": "rows.jsonl"}
+    Path("rows.yaml").write_text(json.dumps({"name": "rows", "train": learns}), encoding="utf-8")
+    done = CliRunner().invoke(app, ["distill", command, "--config", "rows.yaml"])
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith("rows.yaml: train.method reply learns the rows of a file, and no")
+    assert not Path("runs").exists()
+
+
 def test_a_run_that_was_not_checked_says_so_in_both_manifests(here, monkeypatch):
     unread = HeldOut({}, {"MT-bench": "no such file"})
     monkeypatch.setattr(stages, "held_out_texts", lambda folder, unchecked: unread)
@@ -366,7 +386,10 @@ def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):
     said = judge("collect", "--limit", "5", "--quiet")
     assert "pairs read in both orders by scripted-longer+none/bsm@scripted#" in said
     assert "left out: 7 beyond the limit" in said
-    assert "was done with other settings" in judge("select")
+    assert judge("select").endswith(
+        "collect was done with other settings: collect.pairs.limit was 5 and is null now. Give what it was, "
+        "or run collect again."
+    )
     assert "5 pairs read" in judge("collect", "--limit", "5", "--round", "2", "--quiet", "--folder", "rounds")
     said = judge("select", "--limit", "5")
     assert "Kept" in said

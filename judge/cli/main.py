@@ -395,6 +395,8 @@ def report(
     if metrics and votes is None:
         raise InputError("--metric: it is worked out from people's votes. Give --votes too.")
     given, texts = read_verdicts(verdicts), None if pairs is None else read_pairs(pairs)
+    if not given:
+        raise InputError(f"{verdicts}: there are no verdicts. Write some with `judge run`.")
     if votes is not None:
         _report_on_votes(verdicts, given, votes, texts, metrics or (), html, markdown, as_json)
         return
@@ -423,8 +425,6 @@ def _report_on_votes(
     from judge.study.page import Frame
     from judge.study.study import entrants_of, study_as_json, study_of
 
-    if not verdicts:
-        raise InputError(f"{name}: there are no verdicts. Write some with `judge run`.")
     votes = read_votes_on(votes_path, pairs)
     entrants = entrants_of(verdicts)
     study = study_of(entrants, votes, pairs, others=other_metrics(metrics))

@@ -38,7 +38,7 @@ PARTS = ("name", "description", "weight", "1", "5")
 BEHIND = ("weight ", "1 = ", "5 = ")
 NAMED = re.compile(r"(.*?):(?:\s+(.*))?")
 WEIGHT = re.compile(r"weight\b\s*[=:]?\s*(.*)", re.IGNORECASE)
-WEIGHT_WITHOUT_BAR = re.compile(r"[,;(]\s*weight\s*[=:]?\s*\d[\d.]*\s*\)?$", re.IGNORECASE)
+WEIGHT_WITHOUT_BAR = re.compile(r"(?:^|[,;(])\s*weight\s*[=:]?\s*\d[\d.]*\s*\)?$", re.IGNORECASE)
 SCALE = re.compile(r"([15])\s*[=:]\s*(.*)")
 DECIMALS = re.compile(r"\d+(\.\d{1,2})?")
 UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -197,7 +197,7 @@ def criterion_of(line: Any) -> Criterion:
             raise Wrong(f"{shown(part)} is not understood. {FORM}")
     if scale and not (scale.get("1") and scale.get("5")):
         raise Wrong(f"the scale names {' and '.join(scale)} only. It must say what 1 and what 5 means.")
-    if WEIGHT_WITHOUT_BAR.search(description):
+    if WEIGHT_WITHOUT_BAR.search(said):
         raise Wrong(f"{shown(said)}: a weight stands behind a bar. {FORM}")
     words = (scale["1"], scale["5"]) if scale else None
     return Criterion(name, description, 1.0 if weight is None else weight, words)
