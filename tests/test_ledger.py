@@ -979,6 +979,39 @@ def test_a_ledger_of_version_1_keeps_its_readings_and_takes_steps(path: Path) ->
         assert found == {(content(0), Order.AB): plain, (content(0), Order.BA): with_steps(plain)}
 
 
+def test_a_ledger_of_version_1_that_cannot_be_upgraded_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("judge.ledger.ledger.BUSY_S", 0.05)
+    filled(path)
+    sql(path, "ALTER TABLE readings DROP COLUMN steps", "DROP TABLE replies", "PRAGMA user_version = 1")
+    with closing(sqlite3.connect(path, isolation_level=None)) as rival:
+        rival.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError) as caught:
+            Ledger(path)
+    assert str(caught.value) == (
+        f"{path}: a ledger of version 1 cannot be upgraded (database is locked). It was left as it is."
+    )
+    assert n_readings(path) == 2000
+
+
+def upgrade_on_a_full_disk(path: Path) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    with pytest.raises(LedgerError, match=r"version 1 cannot be upgraded \((disk I/O error|.* is full)\)"):
+        Ledger(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file size limits")
+def test_a_ledger_of_version_1_on_a_full_disk_is_left_alone(path: Path) -> None:
+    filled(path)
+    sql(path, "ALTER TABLE readings DROP COLUMN steps", "DROP TABLE replies", "PRAGMA user_version = 1")
+    sql(path, "PRAGMA journal_mode = DELETE")
+    assert run_apart((upgrade_on_a_full_disk, (path,))) == [0]
+    assert n_readings(path) == 2000
+
+
 def test_seconds_are_those_of_the_asked_readings_and_of_what_they_share(tmp_path):
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         ledger.register(JUDGE)

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -480,7 +480,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     """A connection to a sound ledger of our version, created if there was none."""
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        _upgrade(db)
+        _upgrade(db, path)
         if fault := _fault(db, path):
             # Moved while it is open: on closing, SQLite would delete a log that lies under its old name.
             aside = _set_aside(path)
@@ -495,14 +495,25 @@ def _opened(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _upgrade(db: sqlite3.Connection) -> None:
-    """Brings a ledger of version 1 up to date; a broken one stays as it is, for `_fault` to name."""
-    with suppress(sqlite3.DatabaseError):
-        if (_pragma(db, "application_id"), _pragma(db, "user_version")) == (APPLICATION_ID, 1):
+def _upgrade(db: sqlite3.Connection, path: Path) -> None:
+    """Brings a ledger of version 1 up to date; a broken one stays as it is, for `_fault` to name.
+
+    Raises:
+        LedgerError: a sound one cannot be written, for example because the disk is full.
+    """
+    is_old = False
+    try:
+        is_old = (_pragma(db, "application_id"), _pragma(db, "user_version")) == (APPLICATION_ID, 1)
+        if is_old:
             with db:
                 db.execute("BEGIN IMMEDIATE")
                 for statement in UPGRADE_FROM_1:
                     db.execute(statement)
+    except sqlite3.DatabaseError as error:
+        if is_old and not _blames_file(error):
+            raise LedgerError(
+                f"{path}: a ledger of version 1 cannot be upgraded ({error}). It was left as it is."
+            ) from error
 
 
 def _fault(db: sqlite3.Connection, path: Path) -> str | None:
