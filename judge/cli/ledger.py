@@ -9,6 +9,7 @@ import typer
 
 from judge.cli.console import LedgerOption, check_folder, opened_ledger
 from judge.errors import InputError
+from judge.io.files import at_home
 
 app = typer.Typer(help="The ledger of all judgments: show, export, import.", no_args_is_help=True)
 
@@ -18,7 +19,7 @@ def check_there(ledger: Path | None) -> None:
     if ledger is None:
         return
     try:
-        ledger.stat()
+        at_home(ledger).stat()
     except OSError as error:
         raise InputError(f"{ledger}: {error.strerror}. --ledger must name a ledger that is there.") from error
 
