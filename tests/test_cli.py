@@ -19,6 +19,7 @@ from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 from typer.testing import CliRunner
 
+from judge import Judge
 from judge._version import __version__
 from judge.cli import console
 from judge.cli import main as cli
@@ -27,6 +28,7 @@ from judge.errors import InputError
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
+from judge.ledger.ledger import Ledger
 from judge.records import Outcome, Status
 
 JUDGE = [sys.executable, "-m", "judge"]
@@ -301,6 +303,21 @@ def test_a_ledger_that_is_named_must_be_there_and_is_not_made(within, tmp_path, 
     assert list(tmp_path.iterdir()) == []
     within("ledger", "show")
     assert capsys.readouterr().out == "The ledger is empty.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_without_readings_says_so_and_has_no_shard(within, tmp_path, capsys):
+    told = "There are no readings, so no shard was written.\n"
+    within("ledger", "export", "shards")
+    assert capsys.readouterr() == ("", told)
+    assert list(tmp_path.iterdir()) == []
+    first = Judge(backend="scripted:first", method="direct", cache=False)
+    with first, Ledger(tmp_path / "l.sqlite") as ledger:
+        judge = ledger.register(first.identity)
+    within("ledger", "export", "shards", "--ledger", "l.sqlite")
+    assert capsys.readouterr() == ("", told)
+    within("ledger", "show", "--ledger", "l.sqlite")
+    assert capsys.readouterr().out == f"{judge}: no readings\n"
 
 
 @pytest.mark.slow
