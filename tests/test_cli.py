@@ -28,8 +28,9 @@ from judge.errors import InputError
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
+from judge.io.votes import write_votes
 from judge.ledger.ledger import Ledger
-from judge.records import Outcome, Status
+from judge.records import Ballot, HumanVote, Outcome, Status
 
 JUDGE = [sys.executable, "-m", "judge"]
 
@@ -274,6 +275,17 @@ def test_report_comes_in_four_formats(run, pairs_file, tmp_path):
     assert_one_line(
         run("report", "v.jsonl", "--metric", "x"), "--metric: it is worked out from people's votes"
     )
+
+
+def test_a_report_on_votes_says_in_json_what_it_stands_on_and_leaves_out(within, pairs_file, tmp_path):
+    within("run", str(pairs_file), "--backend", "scripted:longer", "--out", "v.jsonl", "--quiet")
+    voted = [pair.id for pair in FOUR_PAIRS[:3]]
+    write_votes(tmp_path / "votes.jsonl", [HumanVote(id, "ann", Ballot.A) for id in (*voted, "else")])
+    within("report", "v.jsonl", "--votes", "votes.jsonl", "--json", "r.json")
+    counts = {"n_pairs": 3, "n_votes": 3, "n_questions": 3, "n_voters": 1, "n_tied_votes": 0}
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found["data"] == {**counts, "n_left_out": 1, "n_votes_left_out": 1}
+    assert list(found) == ["data", "people", "judges", "contrasts"]
 
 
 @pytest.mark.slow

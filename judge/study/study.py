@@ -221,6 +221,17 @@ def label_of(category: str) -> str:
     return f"{ALL} (category)" if category == ALL else category
 
 
+def counts_as_json(study: Study) -> dict[str, int]:
+    """What the study stands on, and what it leaves out: pairs, votes, questions and voters."""
+    return {
+        **asdict(study.total),
+        "n_voters": study.people.n_voters,
+        "n_tied_votes": study.people.n_ties,
+        "n_left_out": study.n_left_out,
+        "n_votes_left_out": study.n_votes_left_out,
+    }
+
+
 def study_as_json(study: Study) -> dict[str, Any]:
     """Every figure as plain values: "people", "judges" with their fingerprints, "contrasts".
 
