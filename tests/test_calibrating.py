@@ -205,6 +205,18 @@ def test_too_few_votes_are_refused_and_ties_do_not_count():
         calibrate(verdicts, votes)
 
 
+def test_votes_on_pairs_without_a_verdict_or_a_probability_are_counted():
+    verdicts, votes = votes_for(60)
+    assert calibrate(verdicts, votes).as_json()["n_votes_left_out"] == 0
+    blank = {order: Unparsed("no verdict", "?", 1, 1) for order in Order}
+    unread = combine("p60", blank, READER)
+    others = [HumanVote(id, "ann", Ballot.A) for id in ("p60", "else", "typo")]
+    fit = calibrate([*verdicts, unread], [*votes, *others])
+    assert (fit.n_votes, fit.n_ties, fit.as_json()["n_votes_left_out"]) == (60, 0, 3)
+    told = "0 ties and 3 votes on pairs without a verdict or a probability are left out"
+    assert told in format_fit(fit)
+
+
 def test_a_judge_that_is_wrong_more_often_than_right_is_refused():
     with pytest.raises(InputError, match="this judge's P says nothing of these votes"):
         calibrate(*votes_for(60, lambda number: number % 10 == 0))

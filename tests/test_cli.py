@@ -19,6 +19,7 @@ from models import make_model
 from pairs import FOUR_PAIRS, HOSTILE, pair_of
 from typer.testing import CliRunner
 
+from judge import Judge
 from judge._version import __version__
 from judge.cli import console
 from judge.cli import main as cli
@@ -27,7 +28,9 @@ from judge.errors import InputError
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
-from judge.records import Outcome, Status
+from judge.io.votes import write_votes
+from judge.ledger.ledger import Ledger
+from judge.records import Ballot, HumanVote, Outcome, Status
 
 JUDGE = [sys.executable, "-m", "judge"]
 
@@ -274,6 +277,17 @@ def test_report_comes_in_four_formats(run, pairs_file, tmp_path):
     )
 
 
+def test_a_report_on_votes_says_in_json_what_it_stands_on_and_leaves_out(within, pairs_file, tmp_path):
+    within("run", str(pairs_file), "--backend", "scripted:longer", "--out", "v.jsonl", "--quiet")
+    voted = [pair.id for pair in FOUR_PAIRS[:3]]
+    write_votes(tmp_path / "votes.jsonl", [HumanVote(id, "ann", Ballot.A) for id in (*voted, "else")])
+    within("report", "v.jsonl", "--votes", "votes.jsonl", "--json", "r.json")
+    counts = {"n_pairs": 3, "n_votes": 3, "n_questions": 3, "n_voters": 1, "n_tied_votes": 0}
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found["data"] == {**counts, "n_left_out": 1, "n_votes_left_out": 1}
+    assert list(found) == ["data", "people", "judges", "contrasts"]
+
+
 @pytest.mark.slow
 def test_the_ledger_goes_to_another_machine_and_nothing_is_judged_again(run, tmp_path):
     write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
@@ -301,6 +315,21 @@ def test_a_ledger_that_is_named_must_be_there_and_is_not_made(within, tmp_path, 
     assert list(tmp_path.iterdir()) == []
     within("ledger", "show")
     assert capsys.readouterr().out == "The ledger is empty.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_without_readings_says_so_and_has_no_shard(within, tmp_path, capsys):
+    told = "There are no readings, so no shard was written.\n"
+    within("ledger", "export", "shards")
+    assert capsys.readouterr() == ("", told)
+    assert list(tmp_path.iterdir()) == []
+    first = Judge(backend="scripted:first", method="direct", cache=False)
+    with first, Ledger(tmp_path / "l.sqlite") as ledger:
+        judge = ledger.register(first.identity)
+    within("ledger", "export", "shards", "--ledger", "l.sqlite")
+    assert capsys.readouterr() == ("", told)
+    within("ledger", "show", "--ledger", "l.sqlite")
+    assert capsys.readouterr().out == f"{judge}: no readings\n"
 
 
 @pytest.mark.slow

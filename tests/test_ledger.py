@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -349,8 +350,64 @@ def test_a_ledger_below_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
     for below in ("ledger.sqlite", "deeper/ledger.sqlite"):
         with pytest.raises(LedgerError) as caught:
             Ledger(tmp_path / "notes.txt" / below)
-        assert "\n" not in str(caught.value)
+        found = f"{tmp_path / 'notes.txt'} is no folder. Name a file in a folder."
+        assert str(caught.value) == f"{tmp_path / 'notes.txt' / below}: {found}"
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_a_pipe_or_a_device_is_refused_and_gets_no_lock_file(path: Path) -> None:
+    os.mkfifo(path)
+    for odd in (path, Path(os.devnull)):
+        with pytest.raises(LedgerError) as caught:
+            Ledger(odd)
+        assert str(caught.value) == f"{odd}: a device or a pipe, and no ledger. Name a file."
+        assert not Path(f"{odd}.lock").exists()
+
+
+def test_a_link_into_a_missing_folder_is_refused_and_one_to_a_new_file_is_a_ledger(path: Path) -> None:
+    path.symlink_to("none/l.sqlite")
+    target = path.parent / "none" / "l.sqlite"
+    with pytest.raises(LedgerError) as caught:
+        Ledger(path)
+    assert str(caught.value) == (
+        f"{path}: a link to {target}, whose folder is missing. Make it, or name a file."
+    )
+    assert list(path.parent.iterdir()) == [path]
+    target.parent.mkdir()
+    filled(path)
+    assert n_readings(target) == 2000
+
+
+def test_a_ledger_in_the_home_folder_and_one_of_any_name_keep_their_readings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for name in ("~/l.sqlite", ":memory:"):
+        filled(Path(name))
+        assert n_readings(Path(name)) == 2000
+    assert (tmp_path / "l.sqlite").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_lock_that_another_process_holds_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("judge.ledger.ledger.BUSY_S", 0.05)
+    with FileLock(f"{path}.lock"), pytest.raises(LedgerError) as caught:
+        Ledger(path)
+    assert str(caught.value) == f"{path}: another process has been opening it for 0.05 s. Try again."
+
+
+def test_a_lock_file_that_cannot_be_written_is_named(path: Path) -> None:
+    filled(path)
+    Path(f"{path}.lock").unlink(missing_ok=True)
+    Path(f"{path}.lock").mkdir()
+    with pytest.raises(LedgerError) as caught:
+        Ledger(path)
+    assert str(caught.value) == (
+        f"{path}: its lock file ledger.sqlite.lock cannot be written (Is a directory). Copy the ledger to a "
+        "folder that can be written, or name another file."
+    )
 
 
 def test_a_folder_in_the_ledgers_place_is_refused_and_stays(path: Path) -> None:
@@ -977,6 +1034,39 @@ def test_a_ledger_of_version_1_keeps_its_readings_and_takes_steps(path: Path) ->
         ledger.record(fingerprint, [Entry(content(0), Order.BA, with_steps(plain), 1.0)])
         found = ledger.find(fingerprint, [content(0)])
         assert found == {(content(0), Order.AB): plain, (content(0), Order.BA): with_steps(plain)}
+
+
+def test_a_ledger_of_version_1_that_cannot_be_upgraded_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("judge.ledger.ledger.BUSY_S", 0.05)
+    filled(path)
+    sql(path, "ALTER TABLE readings DROP COLUMN steps", "DROP TABLE replies", "PRAGMA user_version = 1")
+    with closing(sqlite3.connect(path, isolation_level=None)) as rival:
+        rival.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError) as caught:
+            Ledger(path)
+    assert str(caught.value) == (
+        f"{path}: a ledger of version 1 cannot be upgraded (database is locked). It was left as it is."
+    )
+    assert n_readings(path) == 2000
+
+
+def upgrade_on_a_full_disk(path: Path) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    with pytest.raises(LedgerError, match=r"version 1 cannot be upgraded \((disk I/O error|.* is full)\)"):
+        Ledger(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file size limits")
+def test_a_ledger_of_version_1_on_a_full_disk_is_left_alone(path: Path) -> None:
+    filled(path)
+    sql(path, "ALTER TABLE readings DROP COLUMN steps", "DROP TABLE replies", "PRAGMA user_version = 1")
+    sql(path, "PRAGMA journal_mode = DELETE")
+    assert run_apart((upgrade_on_a_full_disk, (path,))) == [0]
+    assert n_readings(path) == 2000
 
 
 def test_seconds_are_those_of_the_asked_readings_and_of_what_they_share(tmp_path):

@@ -110,6 +110,16 @@ def test_a_p_value_is_never_rounded_to_zero():
     assert [str(cell) for cell in contrast_cells(tiny)] == ["-", "-", "-", "<0.001 (40 : 3)"]
 
 
+def test_names_that_shorten_alike_and_a_judge_called_people_keep_their_own_pairs_judged():
+    all_read = with_figures("slow", unparsed=estimate(0.0, n=12)).standings
+    alike = [f"{'x' * 70}{letter}{'y' * 70}" for letter in "ab"]
+    assert len({name_in_table(name) for name in alike}) == 1
+    for names in (alike, ["fast", "people"]):
+        named = [replace(one, name=name) for one, name in zip(all_read, names, strict=False)]
+        lines = bias_board(replace(STUDY, standings=(*named, *all_read[2:]))).lines
+        assert [str(line.cells[0]) for line in (*lines[:2], lines[-1])] == ["11 of 12", "12 of 12", "-"]
+
+
 def test_a_long_name_keeps_both_ends():
     shown = name_in_table("model/" + "x" * 200 + "#0f3c9a1b2c4d5e6f")
     assert len(shown) == 120

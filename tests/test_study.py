@@ -150,6 +150,19 @@ def test_what_cannot_be_compared_is_one_clear_line(entrants, votes, complaint):
         study_of(entrants, votes, PAIRS)
 
 
+def test_votes_on_one_pair_that_name_other_models_are_one_clear_line():
+    named = [replace(vote, model_a="x", model_b="y") for vote in ALL_A]
+    study = study_of([judge_of("judge", "A" * 8)], [*named, *ALL_A], PAIRS)
+    assert study.people.ranking.names == ("x", "y")
+    turned = replace(named[-1], voter="eve", model_a="y", model_b="x")
+    with pytest.raises(InputError) as caught:
+        study_of([judge_of("judge", "A" * 8)], [*named, turned], PAIRS)
+    assert str(caught.value) == (
+        "pair 'p7': votes name the models x, y and y, x. All votes on a pair must name the same: model_a "
+        "wrote response a, model_b response b."
+    )
+
+
 def identity_of(adapter: str) -> Identity:
     return Identity("m", "", adapter, "", "direct", "", "", "", 0, "embedded-cpu", "auto", "trim", 4096)
 

@@ -13,7 +13,7 @@ from judge.metrics import own_metrics
 from judge.metrics.bootstrap import LEVEL
 from judge.provenance import provenance
 from judge.study.page import Frame
-from judge.study.study import Study, study_as_json
+from judge.study.study import Study, counts_as_json, study_as_json
 
 SCHEMA = "four-token-judge/bench/1"
 
@@ -35,11 +35,7 @@ def result_of(
             "name": data.name,
             "source": data.source,
             "hash": data.hash,
-            **asdict(study.total),
-            "n_voters": study.people.n_voters,
-            "n_tied_votes": study.people.n_ties,
-            "n_left_out": study.n_left_out,
-            "n_votes_left_out": study.n_votes_left_out,
+            **counts_as_json(study),
             "broken": dict(data.broken),
             "selection": dict(selection),
             "categories": {name: asdict(counts) for name, counts in study.by_category.items()},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from judge.errors import InputError
+from judge.io.files import at_home
 from judge.io.writing import write_out, write_whole
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def check_writable(
         )
     path = Path(out)
     for other in others:
-        if other and str(other) != "-" and is_same_file(path, Path(other)):
+        if other and str(other) != "-" and is_same_file(path, at_home(other)):
             raise InputError(f"{out}: cannot be written, {other} is the same file. Name another one.")
     if path.is_dir() or not path.parent.is_dir():
         raise InputError(f"{out}: cannot be written, it is a folder or its folder is missing.")

@@ -423,14 +423,15 @@ def _report_on_votes(
     from judge.metrics import other_metrics
     from judge.study.gallery import galleries_of
     from judge.study.page import Frame
-    from judge.study.study import entrants_of, study_as_json, study_of
+    from judge.study.study import counts_as_json, entrants_of, study_as_json, study_of
 
     votes = read_votes_on(votes_path, pairs)
     entrants = entrants_of(verdicts)
     study = study_of(entrants, votes, pairs, others=other_metrics(metrics))
     frame = Frame(f"Judges on {Path(votes_path).name}", f"Verdicts: {name}")
     if as_json is not None:
-        write(as_json, json.dumps(study_as_json(study), indent=2) + "\n")
+        figures = {"data": counts_as_json(study), **study_as_json(study)}
+        write(as_json, json.dumps(figures, indent=2) + "\n")
     galleries = galleries_of(entrants, votes, pairs or ()) if html else ()
     show_study(study, frame, galleries, html, markdown, as_json)
 

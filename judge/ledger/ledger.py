@@ -9,11 +9,12 @@ behind, but the cost of shared ones goes along.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -22,11 +23,11 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from judge.backends import Completion
 from judge.errors import InputError, LedgerError
-from judge.io.files import cache_folder
+from judge.io.files import at_home, cache_folder
 from judge.ledger.shards import (
     ReadingRow,
     cut_text,
@@ -171,20 +172,22 @@ def utc_now() -> datetime:
 class Ledger:
     """The readings in one file, which is opened or created. Use it in a `with` block, or call `close`.
 
+    In its path ~ is the home folder.
+
     Raises:
-        LedgerError: the file cannot be opened; or it is not ours or of a newer version, and it is left alone;
-        or it is a ledger and damaged, and was moved with its side files to `<name>.corrupt-<n>`.
+        LedgerError: the file or its lock file cannot be opened; or it is not ours or of a newer version, and
+        it is left alone; or it is a ledger and damaged, and was moved with its side files to
+        `<name>.corrupt-<n>`.
     """
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = utc_now) -> None:
-        self.path = path
+        self.path = path = at_home(path)
         self._clock = clock
         self._lock = threading.Lock()  # one connection serves all threads, one at a time
         with _ledger_errors(path):
             _refuse_foreign(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Between processes opening is one at a time too: two must not set aside each other's new file.
-            with FileLock(f"{path}.lock", timeout=BUSY_S):
+            with _one_at_a_time(path):
                 self._db = _opened(path)
 
     def register(self, identity: Identity) -> str:
@@ -443,11 +446,30 @@ def _blames_file(error: sqlite3.DatabaseError) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Keeps other processes from opening the ledger: two must not set aside each other's new file."""
+    try:
+        held = FileLock(f"{path}.lock", timeout=BUSY_S).acquire()
+    except Timeout as error:
+        raise LedgerError(
+            f"{path}: another process has been opening it for {BUSY_S:g} s. Try again."
+        ) from error
+    except OSError as error:
+        raise LedgerError(
+            f"{path}: its lock file {path.name}.lock cannot be written ({error.strerror or error}). Copy the "
+            "ledger to a folder that can be written, or name another file."
+        ) from error
+    with held:
+        yield
+
+
 def _refuse_foreign(path: Path) -> None:
     """Raises LedgerError where the file is somebody else's. It is not opened for that, only read."""
     if path.is_dir():
         raise LedgerError(f"{path}: a folder, and no ledger. Name a file in it.")
     if not path.is_file():
+        _refuse_no_place(path)
         return
     with path.open("rb") as file:
         head = file.read(HEADER_LENGTH)
@@ -458,6 +480,17 @@ def _refuse_foreign(path: Path) -> None:
     owner = int.from_bytes(head[OWNER_AT], "big")
     if owner not in (0, APPLICATION_ID) or (owner == 0 and _has_tables(path)):
         raise _foreign(path, "an SQLite file of another program")
+
+
+def _refuse_no_place(path: Path) -> None:
+    """Raises LedgerError where no file can be made: at a device or a pipe, below a file, by a broken link."""
+    if path.exists():
+        raise LedgerError(f"{path}: a device or a pipe, and no ledger. Name a file.")
+    there = next(one for one in path.absolute().parents if os.path.lexists(one))
+    if not there.is_dir():
+        raise LedgerError(f"{path}: {there} is no folder. Name a file in a folder.")
+    if path.is_symlink() and not (target := Path(os.path.realpath(path))).parent.is_dir():
+        raise LedgerError(f"{path}: a link to {target}, whose folder is missing. Make it, or name a file.")
 
 
 def _has_tables(path: Path) -> bool:
@@ -478,9 +511,10 @@ def _foreign(path: Path, what: str) -> LedgerError:
 
 def _opened(path: Path) -> sqlite3.Connection:
     """A connection to a sound ledger of our version, created if there was none."""
-    db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    # Absolute, as SQLite keeps nothing of what is called ":memory:".
+    db = sqlite3.connect(path.absolute(), timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        _upgrade(db)
+        _upgrade(db, path)
         if fault := _fault(db, path):
             # Moved while it is open: on closing, SQLite would delete a log that lies under its old name.
             aside = _set_aside(path)
@@ -495,14 +529,25 @@ def _opened(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _upgrade(db: sqlite3.Connection) -> None:
-    """Brings a ledger of version 1 up to date; a broken one stays as it is, for `_fault` to name."""
-    with suppress(sqlite3.DatabaseError):
-        if (_pragma(db, "application_id"), _pragma(db, "user_version")) == (APPLICATION_ID, 1):
+def _upgrade(db: sqlite3.Connection, path: Path) -> None:
+    """Brings a ledger of version 1 up to date; a broken one stays as it is, for `_fault` to name.
+
+    Raises:
+        LedgerError: a sound one cannot be written, for example because the disk is full.
+    """
+    is_old = False
+    try:
+        is_old = (_pragma(db, "application_id"), _pragma(db, "user_version")) == (APPLICATION_ID, 1)
+        if is_old:
             with db:
                 db.execute("BEGIN IMMEDIATE")
                 for statement in UPGRADE_FROM_1:
                     db.execute(statement)
+    except sqlite3.DatabaseError as error:
+        if is_old and not _blames_file(error):
+            raise LedgerError(
+                f"{path}: a ledger of version 1 cannot be upgraded ({error}). It was left as it is."
+            ) from error
 
 
 def _fault(db: sqlite3.Connection, path: Path) -> str | None:

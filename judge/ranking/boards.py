@@ -178,8 +178,9 @@ def definitions_of(board: Leaderboard) -> list[tuple[str, str]]:
             "Length-controlled",
             "the same if all answers were equally long, as in AlpacaEval 2 (arXiv:2404.04475): a term for "
             "how much longer an answer is stands beside the scores, and is left out of the rate. One "
-            "coefficient for all models, no term for the instruction. - where each other model's answers are "
-            "all longer than this one's, or all shorter: nothing tells then what is length and what is not.",
+            "coefficient for all models, no term for the instruction. - where in the pairs that were read "
+            "each other model's answers are all longer than this one's, or all shorter: nothing tells then "
+            "what is length and what is not.",
         ),
         (
             "If longer won",
@@ -248,8 +249,8 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
 def length_in_words(board: Leaderboard) -> str:
     if board.length is None:
         return (
-            "Of each two models one has the longer answer to every prompt, so nothing tells what length "
-            "gains from how good the models are."
+            "Of each two models one has the longer answer in all pairs that were read, so nothing tells what "
+            "length gains from how good the models are."
         )
     direction = "gains" if board.length >= 0 else "loses"
     return (

@@ -32,6 +32,7 @@ from judge.metrics.recalibration import (
 from judge.models.separation import adapter_in
 from judge.orders import log_odds_of_a
 from judge.records import Calibration, HumanVote, Pair, Share, Verdict, has_rule, sha256_of_json
+from judge.study.glossary import counted
 
 FEWEST_VOTES = 30
 DIGITS = 6
@@ -46,16 +47,18 @@ class Fit:
     """A calibration and how it was made.
 
     `before` and `after` are the errors of P(A) as the judge gives it and as it is calibrated on other
-    questions; `gain` is what is saved, paired. `n_ties` votes are ties, and no figure counts them. `covered`
-    and `right` are the votes that the band leaves, and the share of them that is right by the side of P(A),
-    the mean of both orders; None without a band. `strict` is the share right of the votes that the outcomes
-    of verdicts leave under it: these need both orders to say the same.
+    questions; `gain` is what is saved, paired. `n_ties` votes are ties and `n_votes_left_out` are on pairs
+    without a verdict or a probability; no figure counts them. `covered` and `right` are the votes that the
+    band leaves, and the share of them that is right by the side of P(A), the mean of both orders; None
+    without a band. `strict` is the share right of the votes that the outcomes of verdicts leave under it:
+    these need both orders to say the same.
     `votes_needed` tells how many votes would show that the log loss gains, None if these do or none would.
     """
 
     calibration: Calibration
     n_votes: int
     n_ties: int
+    n_votes_left_out: int
     n_pairs: int
     n_questions: int
     slope: Estimate
@@ -91,6 +94,7 @@ class Fit:
             "adapter": adapter_in(self.calibration.judge),
             "n_votes": self.n_votes,
             "n_ties": self.n_ties,
+            "n_votes_left_out": self.n_votes_left_out,
             "n_pairs": self.n_pairs,
             "n_questions": self.n_questions,
             "data_hash": self.data_hash,
@@ -159,6 +163,7 @@ def calibrate(
         calibration=Calibration(judge, round(line.slope, DIGITS), round(line.offset, DIGITS), below),
         n_votes=odds.n,
         n_ties=beside.n_ties,
+        n_votes_left_out=len(votes) - len(beside.panel.voted),
         n_pairs=len(beside.panel.pair_ids),
         n_questions=odds.n_questions,
         slope=slope,
@@ -180,8 +185,7 @@ def format_fit(fit: Fit) -> str:
     """A calibration in a few readable lines."""
     lines = [
         f"Judge: {fit.calibration.judge}",
-        f"{fit.n_votes:,} votes that are no ties, on {fit.n_questions:,} questions; {fit.n_ties:,} ties are "
-        "left out",
+        f"{fit.n_votes:,} votes that are no ties, on {fit.n_questions:,} questions; {_left_out(fit)}",
         f"Slope {_with_interval(fit.slope, 2)}, offset {_with_interval(fit.offset, 2)}",
         f"Place bias {_with_interval(fit.place_bias, 2)}: what the first place gains in log-odds; both "
         "orders together cancel it",
@@ -195,6 +199,14 @@ def format_fit(fit: Fit) -> str:
         worth_in_words(fit),
     ]
     return "\n".join(lines)
+
+
+def _left_out(fit: Fit) -> str:
+    ties = f"{fit.n_ties:,} ties"
+    if not fit.n_votes_left_out:
+        return f"{ties} are left out"
+    more = counted(fit.n_votes_left_out, "vote")
+    return f"{ties} and {more} on pairs without a verdict or a probability are left out"
 
 
 def worth_in_words(fit: Fit) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from judge.metrics.bootstrap import LEVEL, Estimate
 from judge.metrics.calibration import COVERAGES
 from judge.metrics.metric import Metric, Unit
+from judge.records import Share
 from judge.study.cells import (
     Cell,
     elo_cell,
@@ -63,11 +64,15 @@ Figures = Mapping[str, Estimate]
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:
-    """A row of a table. `style` is an entrant's kind, "people", "all", or "" for any other row."""
+    """A row of a table. `style` is an entrant's kind, "people", "all", or "" for any other row.
+
+    `judged` are the pairs that an entrant read, None where that is not known.
+    """
 
     name: str
     cells: tuple[Cell, ...]
     style: str = ""
+    judged: Share | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +168,7 @@ def main_board(study: Study) -> Board:
     """All conventions and costs, one row per entrant, people last."""
     columns = columns_of(study, *AGREEMENT)
     lines = [
-        BoardRow(
-            name_in_table(one.name),
-            (*metric_cells(one.figures, columns), *cost_cells(one.cost)),
-            one.kind.value,
-        )
-        for one in study.standings
+        row_of(one, (*metric_cells(one.figures, columns), *cost_cells(one.cost))) for one in study.standings
     ]
     people = (*metric_cells(study.people.figures, columns), Cell(), Cell(), Cell())
     board = Board(
@@ -251,11 +251,7 @@ def bias_board(study: Study) -> Board:
     """What besides the better answer decides: length, position, ties, what was unread or shortened."""
     columns = columns_of(study, *BIAS)
     lines = [
-        BoardRow(
-            name_in_table(one.name),
-            (*metric_cells(one.figures, columns), Cell(f"{one.cost.n_trimmed:,}")),
-            one.kind.value,
-        )
+        row_of(one, (*metric_cells(one.figures, columns), Cell(f"{one.cost.n_trimmed:,}")))
         for one in study.standings
     ]
     people = (*metric_cells(study.people.figures, columns), Cell())
@@ -273,7 +269,7 @@ def calibration_board(study: Study) -> Board | None:
     """Scores of the probabilities; None where no entrant gives any."""
     columns = columns_of(study, *CALIBRATION)
     lines = [
-        BoardRow(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
+        row_of(one, metric_cells(one.figures, columns))
         for one in study.standings
         if any(metric.name in one.figures for metric in columns)
     ]
@@ -300,10 +296,7 @@ def others_board(study: Study) -> Board | None:
 
 def metrics_board(study: Study, title: str, caption: str, columns: Sequence[Metric]) -> Board:
     """Some metrics, one row per entrant, people last."""
-    lines = [
-        BoardRow(name_in_table(one.name), metric_cells(one.figures, columns), one.kind.value)
-        for one in study.standings
-    ]
+    lines = [row_of(one, metric_cells(one.figures, columns)) for one in study.standings]
     people = BoardRow(PEOPLE, metric_cells(study.people.figures, columns), PEOPLE)
     return with_judged(Board(title, caption, "Judge", labels_of(columns), (*lines, people)), study)
 
@@ -404,17 +397,18 @@ def details_of(study: Study) -> list[Board]:
 
 def with_judged(board: Board, study: Study) -> Board:
     """The table with a column that says how many pairs each judge read, where one has not read all."""
-    judged = {name_in_table(one.name): one.judged for one in study.standings}
-    if not any(map(judged_words, judged.values())):
+    if not any(judged_words(one.judged) for one in study.standings):
         return board
     lines = [
-        replace(
-            line,
-            cells=(Cell(judged_figure(found)) if (found := judged.get(line.name)) else Cell(), *line.cells),
-        )
+        replace(line, cells=(Cell(judged_figure(line.judged)) if line.judged else Cell(), *line.cells))
         for line in board.lines
     ]
     return replace(board, labels=(JUDGED, *board.labels), lines=tuple(lines))
+
+
+def row_of(one: Standing, cells: tuple[Cell, ...]) -> BoardRow:
+    """The row of an entrant."""
+    return BoardRow(name_in_table(one.name), cells, one.kind.value, one.judged)
 
 
 def name_and_judged(one: Standing) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from judge.drawing.steps import shared_steps
 from judge.errors import InputError
+from judge.io.wording import some_of
 from judge.metrics import calibration, inconsistency, own_metrics
 from judge.metrics.agreement import length_balanced, strict
 from judge.metrics.baselines import BASELINES
@@ -220,6 +221,17 @@ def label_of(category: str) -> str:
     return f"{ALL} (category)" if category == ALL else category
 
 
+def counts_as_json(study: Study) -> dict[str, int]:
+    """What the study stands on, and what it leaves out: pairs, votes, questions and voters."""
+    return {
+        **asdict(study.total),
+        "n_voters": study.people.n_voters,
+        "n_tied_votes": study.people.n_ties,
+        "n_left_out": study.n_left_out,
+        "n_votes_left_out": study.n_votes_left_out,
+    }
+
+
 def study_as_json(study: Study) -> dict[str, Any]:
     """Every figure as plain values: "people", "judges" with their fingerprints, "contrasts".
 
@@ -288,8 +300,9 @@ def study_of(
     packages, worked out beside ours.
 
     Raises:
-        InputError: no such pair, a pair without texts or without a verdict, two entrants with one name, or
-            an entrant that was fine-tuned on human votes beside one that was fine-tuned on something else.
+        InputError: no such pair, a pair without texts or without a verdict, votes on one pair that name
+            different models, two entrants with one name, or an entrant that was fine-tuned on human votes
+            beside one that was fine-tuned on something else.
     """
     _refuse_repeated([entrant.name for entrant in entrants])
     refuse_mixed((entrant.name, adapter) for entrant in entrants for adapter in adapters_of(entrant))
@@ -478,8 +491,18 @@ def _categories(ids: Sequence[str], votes: Sequence[HumanVote], pairs: Sequence[
 
 
 def _models(votes: Sequence[HumanVote]) -> dict[str, tuple[str, str]]:
-    """Which models wrote a and b, by pair id, if a vote says so."""
-    return {vote.pair_id: (vote.model_a, vote.model_b) for vote in votes if vote.model_a and vote.model_b}
+    """Which models wrote a and b, by pair id, if a vote says so. Raises InputError where votes differ."""
+    found: dict[str, tuple[str, str]] = {}
+    for vote in votes:
+        if not vote.model_a or not vote.model_b:
+            continue
+        named = (vote.model_a, vote.model_b)
+        if (known := found.setdefault(vote.pair_id, named)) != named:
+            raise InputError(
+                f"pair {vote.pair_id!r}: votes name the models {some_of(known)} and {some_of(named)}. All "
+                "votes on a pair must name the same: model_a wrote response a, model_b response b."
+            )
+    return found
 
 
 def _baselines(pairs: Sequence[Pair] | None, taken: set[str]) -> list[Entrant]:
