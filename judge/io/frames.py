@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from judge.errors import InputError
 from judge.io.criteria import lines_in_one
+from judge.io.pairs import pairs_by_id
 from judge.io.writing import write_whole
 from judge.records import Choice, Judgment, Order, Pair, Unparsed, Verdict
 
@@ -37,14 +38,14 @@ def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None 
     lines where a pair has some. Absent values are missing (NaN or None).
 
     Raises:
-        InputError: a verdict on a pair that is not among the pairs.
+        InputError: a verdict on a pair that is not among the pairs, or two different pairs of one id.
     """
     from pandas import DataFrame
 
     rows = [_row_of(verdict) for verdict in verdicts]
     columns = list(VERDICT_COLUMNS)
     if pairs is not None:
-        texts = {pair.id: pair for pair in pairs}
+        texts = pairs_by_id(pairs)
         rows = [row | _texts_of(texts, row["pair_id"]) for row in rows]
         columns += [*TEXT_COLUMNS, *(["criteria"] if any(pair.criteria for pair in pairs) else [])]
     return DataFrame(rows, columns=columns).astype({"p_a": float, "p_first_ab": float, "p_first_ba": float})

@@ -35,6 +35,7 @@ from judge.io.rows import (
     write_json_lines,
 )
 from judge.io.values import optional_text, text
+from judge.io.wording import name_of
 from judge.records import (
     Message,
     Pair,
@@ -81,6 +82,19 @@ def unnamed_pairs(rows: Iterable[Row], first_with_id: dict[Hashable, str], kind:
         return pair_from_cells(cells, pair_id)
 
     return gather(rows, pair_of)
+
+
+def pairs_by_id(pairs: Iterable[Pair]) -> dict[str, Pair]:
+    """The pairs by their ids; one that comes again counts once.
+
+    Raises:
+        InputError: two different pairs have one id.
+    """
+    by_id: dict[str, Pair] = {}
+    for pair in pairs:
+        if by_id.setdefault(pair.id, pair) != pair:
+            raise InputError(f"two different pairs have the id {name_of(pair.id)!r}. Give each its own.")
+    return by_id
 
 
 def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
