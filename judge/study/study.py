@@ -288,8 +288,9 @@ def study_of(
     packages, worked out beside ours.
 
     Raises:
-        InputError: no such pair, a pair without texts or without a verdict, two entrants with one name, or
-            an entrant that was fine-tuned on human votes beside one that was fine-tuned on something else.
+        InputError: no such pair, a pair without texts or without a verdict, a pair with two verdicts of one
+            entrant, two different pairs of one id, two entrants with one name, or an entrant that was
+            fine-tuned on human votes beside one that was fine-tuned on something else.
     """
     _refuse_repeated([entrant.name for entrant in entrants])
     refuse_mixed((entrant.name, adapter) for entrant in entrants for adapter in adapters_of(entrant))
