@@ -341,7 +341,12 @@ class Judge:
         return study_of(entrants_of(verdicts), votes, known, others=other_metrics(metrics))
 
     def are_known(self, pairs: Sequence[Pair]) -> list[bool]:
-        """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it."""
+        """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it.
+
+        Raises:
+            InputError: the judge is closed.
+        """
+        self._refuse_closed()
         contents = {pair.content_hash for pair in pairs if not is_identical(pair)}
         made = self._ledger.made(self._method.identity.fingerprint, contents)
         return [is_identical(pair) or pair.content_hash in made for pair in pairs]
@@ -393,17 +398,26 @@ class Judge:
         return self._method.batch_characters
 
     def elapsed_s(self, pairs: Iterable[Pair], verdicts: Sequence[Verdict]) -> float:
-        """Seconds that the readings of these pairs took when they were made, with what was asked once."""
+        """Seconds that the readings of these pairs took when they were made, with what was asked once.
+
+        Raises:
+            InputError: the judge is closed.
+        """
         from judge.drawing.steps import shared_steps
 
+        self._refuse_closed()
         contents = {pair.content_hash for pair in pairs}
         shared = [step.shared for step in shared_steps(verdicts)]
         return self._ledger.elapsed(self._method.identity.fingerprint, contents, shared)
 
     def close(self) -> None:
-        """Closes the ledger's file, unless the caller opened it; a second call does nothing."""
-        self._is_closed = True
-        self._stack.close()
+        """Closes the ledger's file, unless the caller opened it; a second call does nothing.
+
+        It waits for a call that is at work in another thread.
+        """
+        with self._lock:
+            self._is_closed = True
+            self._stack.close()
 
     def __enter__(self) -> Judge:
         return self
@@ -447,9 +461,12 @@ class Judge:
     def _at_work(self) -> Iterator[None]:
         """Inside, other threads wait and progress is shown. Raises InputError where the judge is closed."""
         with self._lock, self._progress_shown():
-            if self._is_closed:
-                raise InputError("this judge is closed. Judge inside its `with`, or make another one.")
+            self._refuse_closed()
             yield
+
+    def _refuse_closed(self) -> None:
+        if self._is_closed:
+            raise InputError("this judge is closed. Judge inside its `with`, or make another one.")
 
     @contextmanager
     def _progress_shown(self) -> Iterator[None]:

@@ -230,6 +230,45 @@ def test_a_closed_judge_says_so(tmp_path):
     judge.close()
     with pytest.raises(InputError, match=r"^this judge is closed\."):
         judge.compare("Why?", "So.", "Because.")
+    with pytest.raises(InputError, match=r"^this judge is closed\."):
+        judge.are_known(FOUR_PAIRS)
+    with pytest.raises(InputError, match=r"^this judge is closed\."):
+        judge.elapsed_s(FOUR_PAIRS, [])
+
+
+@pytest.fixture
+def at_work(tmp_path):
+    """A judge that another thread judges with, and what lets that thread end and says what it found."""
+    begun, may_end, found = threading.Event(), threading.Event(), []
+
+    def waits(*told):
+        begun.set()
+        may_end.wait(60)
+
+    judge = Judge(backend="scripted:longer", ledger=tmp_path / "ledger.sqlite", progress=waits)
+    thread = threading.Thread(target=lambda: found.extend(judge.judge(FOUR_PAIRS)))
+    thread.start()
+    assert begun.wait(60)
+
+    def ended():
+        may_end.set()
+        thread.join(60)
+        return found
+
+    yield judge, ended
+    ended()
+    judge.close()
+
+
+def test_closing_waits_for_the_call_of_another_thread(at_work):
+    judge, ended = at_work
+    closing = threading.Thread(target=judge.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive()
+    assert len(ended()) == 4
+    closing.join(60)
+    assert not closing.is_alive()
 
 
 def test_an_answer_that_is_no_text_is_named(longer):
