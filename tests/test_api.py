@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import multiprocessing
+import pickle
 import re
 import subprocess
 import sys
@@ -258,6 +260,30 @@ def at_work(tmp_path):
     yield judge, ended
     ended()
     judge.close()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork beside threads, from Python 3.12 on
+def test_a_process_that_was_forked_off_is_told_to_make_its_own(at_work):
+    judge, ended = at_work
+    context = multiprocessing.get_context("fork")
+    said = context.Queue()
+
+    def ask():
+        with pytest.raises(InputError) as refused, judge:
+            judge.compare("Why?", "So.", "Because.")
+        said.put(str(refused.value))
+
+    process = context.Process(target=ask)
+    process.start()
+    try:
+        words = said.get(timeout=60)
+        assert words == "a judge judges in the process that made it alone. Make one in each process."
+        process.join(60)
+    finally:
+        process.kill()
+    assert len(ended()) == 4
+    with pytest.raises(InputError, match="Make one in each process"):
+        pickle.dumps(judge)
 
 
 def test_closing_waits_for_the_call_of_another_thread(at_work):
