@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from judge.errors import InputError
 from judge.io.criteria import lines_in_one
-from judge.io.pairs import pairs_by_id
+from judge.io.pairs import metadata_named, pairs_by_id
 from judge.io.writing import write_whole
 from judge.records import Choice, Judgment, Order, Pair, Unparsed, Verdict
 
@@ -38,7 +38,8 @@ def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None 
     lines where a pair has some. Absent values are missing (NaN or None).
 
     Raises:
-        InputError: a verdict on a pair that is not among the pairs, or two different pairs of one id.
+        InputError: a verdict on a pair that is not among the pairs, two different pairs of one id, or
+            metadata that is not JSON.
     """
     from pandas import DataFrame
 
@@ -110,6 +111,11 @@ def _texts_of(pairs: dict[str, Pair], pair_id: str) -> dict[str, Any]:
         "response_b": pair.response_b,
         "reference": pair.reference,
         "system": pair.system,
-        "metadata": json.dumps(dict(pair.metadata), ensure_ascii=False) if pair.metadata else None,
+        "metadata": _metadata_of(pair),
         "criteria": lines_in_one(pair.criteria) or None,
     }
+
+
+def _metadata_of(pair: Pair) -> str | None:
+    with metadata_named([pair]):
+        return json.dumps(dict(pair.metadata), ensure_ascii=False) if pair.metadata else None

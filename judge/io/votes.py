@@ -26,6 +26,7 @@ from judge.io.rows import (
     found,
     gather,
     kind_of,
+    placed,
     shown,
     write_json_lines,
 )
@@ -62,8 +63,15 @@ def votes_of(rows: Iterable[Row], kind: str = JSON) -> list[HumanVote]:
 
 
 def write_votes(path: str | Path, votes: Iterable[HumanVote]) -> None:
-    """Writes votes as JSONL, whole or not at all; "-" is standard output. Equal votes, equal bytes."""
-    write_json_lines(path, (vote_to_json(vote) for vote in votes))
+    """Writes votes as JSONL, whole or not at all; "-" is standard output. Equal votes, equal bytes.
+
+    Raises:
+        BadLines: some could not be read again, such as two of one voter on one pair and turn.
+        InputError: the file cannot be written.
+    """
+    rows = [vote_to_json(vote) for vote in votes]
+    votes_of(placed(rows, "vote"))
+    write_json_lines(path, rows)
 
 
 def vote_to_json(vote: HumanVote) -> dict[str, Any]:
