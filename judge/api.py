@@ -14,7 +14,7 @@ from judge.backends import load_backend, news_of, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs, judge_until
 from judge.io.durations import over_after, seconds_in
-from judge.io.given import asked, check_pair, one_system, optional_given, text_given
+from judge.io.given import asked, check_pair, described, one_system, optional_given, text_given
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
@@ -319,9 +319,9 @@ class Judge:
 
     def agreement(
         self,
-        verdicts: Sequence[Verdict],
-        votes: Sequence[HumanVote],
-        pairs: Sequence[Pair] | None = None,
+        verdicts: Iterable[Verdict],
+        votes: Iterable[HumanVote],
+        pairs: Iterable[Pair] | None = None,
         metrics: Sequence[str] = (),
     ) -> Study:
         """How far verdicts agree with people: every metric with its interval, see `Study.to_frame`.
@@ -342,8 +342,9 @@ class Judge:
         from judge.metrics import other_metrics
         from judge.study.study import entrants_of, study_of
 
-        known = self._remembered(verdicts) if pairs is None else pairs
-        return study_of(entrants_of(verdicts), votes, known, others=other_metrics(metrics))
+        verdicts = list(verdicts)
+        known = self._remembered(verdicts) if pairs is None else list(pairs)
+        return study_of(entrants_of(verdicts), list(votes), known, others=other_metrics(metrics))
 
     def are_known(self, pairs: Sequence[Pair]) -> list[bool]:
         """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it.
@@ -498,6 +499,10 @@ class Judge:
 def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
     if isinstance(pairs, str | Path):
         raise InputError(f"{pairs}: this is the name of a file. Judge what read_pairs makes of it.")
+    if isinstance(pairs, Pair):
+        raise InputError("pairs is one Pair. It must be a list of them: judge([pair]).")
+    if not isinstance(pairs, Iterable):
+        raise InputError(f"pairs is {described(pairs)}. It must be a list of Pairs.")
     wanted = list(pairs)
     for number, pair in enumerate(wanted, start=1):
         if not isinstance(pair, Pair):

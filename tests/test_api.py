@@ -297,6 +297,38 @@ def test_closing_waits_for_the_call_of_another_thread(at_work):
     assert not closing.is_alive()
 
 
+@pytest.mark.parametrize(
+    ("pairs", "complaint"),
+    [
+        (Pair.of("q", "a", "b"), r"^pairs is one Pair\. It must be a list of them: judge\(\[pair\]\)\.$"),
+        (None, r"^pairs is None\. It must be a list of Pairs\.$"),
+        ([Pair.of(None, "a", "b")], r"^pair 1: message 1 is None\. It must be text\.$"),
+        ([Pair.of(float("nan"), "a", "b")], r"^pair 1: message 1 is nan \(float\)\. It must be text\.$"),
+        ([Pair.of("q", "\ud800", "b")], r"^pair 1: response_a has \\ud800, which stands alone"),
+    ],
+)
+def test_what_is_no_list_of_pairs_of_texts_is_named(longer, pairs, complaint):
+    with pytest.raises(InputError, match=complaint):
+        longer.judge(pairs)
+
+
+def test_a_time_that_is_no_text_is_named(longer):
+    with pytest.raises(InputError, match=r"^within: 5\. It must be a time such as"):
+        longer.judge(FOUR_PAIRS, within=5)
+
+
+def test_agreement_takes_what_can_be_read_once(longer):
+    verdicts = longer.judge(FOUR_PAIRS)
+    votes = [
+        HumanVote(pair.id, "me", said) for pair, said in zip(FOUR_PAIRS, ("A", Outcome.B) * 2, strict=True)
+    ]
+    once = longer.agreement(iter(verdicts), iter(votes), iter(FOUR_PAIRS))
+    assert once == longer.agreement(verdicts, votes, FOUR_PAIRS)
+    assert [vote.outcome for vote in votes] == [Ballot.A, Ballot.B] * 2
+    with pytest.raises(ValueError, match=r"^outcome is 'C'\. It must be one of A, B, TIE, BOTH_BAD\.$"):
+        HumanVote("p", "me", "C")
+
+
 def test_an_answer_that_is_no_text_is_named(longer):
     with pytest.raises(InputError, match=r"^b is None\. It must be text\.$"):
         longer.compare("Why?", "x", None)

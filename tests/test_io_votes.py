@@ -300,3 +300,9 @@ def test_votes_that_could_not_be_read_again_are_not_written(tmp_path, votes, com
     with pytest.raises(InputError, match=complaint):
         write_votes(tmp_path / "votes.jsonl", votes)
     assert not list(tmp_path.iterdir())
+
+
+def test_votes_with_the_index_of_pandas_say_how_to_write_them(tmp_path):
+    (tmp_path / "votes.csv").write_text(",pair_id,voter,outcome\n0,p,me,A\n")
+    with pytest.raises(InputError, match=r"unknown column ''\. pandas wrote its index: write the table with"):
+        read_votes(tmp_path / "votes.csv")
