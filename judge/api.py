@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from judge.backends import load_backend, news_of, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs, judge_until
 from judge.io.durations import over_after, seconds_in
-from judge.io.given import asked, check_pair, one_system, optional_given, text_given
+from judge.io.given import asked, check_pair, described, one_system, optional_given, text_given
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
@@ -33,6 +34,8 @@ BESIDE = ("ledger", "cache", "progress")
 """What a `Judge` takes beside the options of `judge_options`."""
 
 
+MADE_ELSEWHERE = "a judge judges in the process that made it alone. Make one in each process."
+
 MethodMaker = Callable[[JudgeOptions, Ledger], Method]
 """Makes the method of these options; the ledger is the judge's."""
 
@@ -48,8 +51,9 @@ class Judge:
     takes about a second (two readings, one forward pass each). A slow method takes 1.5 to 6 times as long at
     this size. What the ledger knows costs a look-up in an SQLite file, and no weights load for it.
 
-    Several threads may use one judge; they wait for each other, so give it many pairs in one call. Close it,
-    or use it in a `with` block, to let go of the ledger's file.
+    Several threads may use one judge; they wait for each other, so give it many pairs in one call. Another
+    process, forked or not, needs one of its own. Close it, or use it in a `with` block, to let go of the
+    ledger's file.
 
     Args:
         method: direct, score, cot, rar, rar-two-step, s2a, bsm, bsm-text, checklist, dual, dual-slow or
@@ -185,6 +189,7 @@ class Judge:
         self.options = options
         self._rule = options.rule
         self._remembers = remembers
+        self._process = os.getpid()
         self._lock = RLock()
         self._progress = progress
         self._tell: Progress = silent
@@ -314,9 +319,9 @@ class Judge:
 
     def agreement(
         self,
-        verdicts: Sequence[Verdict],
-        votes: Sequence[HumanVote],
-        pairs: Sequence[Pair] | None = None,
+        verdicts: Iterable[Verdict],
+        votes: Iterable[HumanVote],
+        pairs: Iterable[Pair] | None = None,
         metrics: Sequence[str] = (),
     ) -> Study:
         """How far verdicts agree with people: every metric with its interval, see `Study.to_frame`.
@@ -337,11 +342,17 @@ class Judge:
         from judge.metrics import other_metrics
         from judge.study.study import entrants_of, study_of
 
-        known = self._remembered(verdicts) if pairs is None else pairs
-        return study_of(entrants_of(verdicts), votes, known, others=other_metrics(metrics))
+        verdicts = list(verdicts)
+        known = self._remembered(verdicts) if pairs is None else list(pairs)
+        return study_of(entrants_of(verdicts), list(votes), known, others=other_metrics(metrics))
 
     def are_known(self, pairs: Sequence[Pair]) -> list[bool]:
-        """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it."""
+        """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it.
+
+        Raises:
+            InputError: the judge is closed, or was made in another process.
+        """
+        self._refuse_unusable()
         contents = {pair.content_hash for pair in pairs if not is_identical(pair)}
         made = self._ledger.made(self._method.identity.fingerprint, contents)
         return [is_identical(pair) or pair.content_hash in made for pair in pairs]
@@ -393,17 +404,29 @@ class Judge:
         return self._method.batch_characters
 
     def elapsed_s(self, pairs: Iterable[Pair], verdicts: Sequence[Verdict]) -> float:
-        """Seconds that the readings of these pairs took when they were made, with what was asked once."""
+        """Seconds that the readings of these pairs took when they were made, with what was asked once.
+
+        Raises:
+            InputError: the judge is closed, or was made in another process.
+        """
         from judge.drawing.steps import shared_steps
 
+        self._refuse_unusable()
         contents = {pair.content_hash for pair in pairs}
         shared = [step.shared for step in shared_steps(verdicts)]
         return self._ledger.elapsed(self._method.identity.fingerprint, contents, shared)
 
     def close(self) -> None:
-        """Closes the ledger's file, unless the caller opened it; a second call does nothing."""
-        self._is_closed = True
-        self._stack.close()
+        """Closes the ledger's file, unless the caller opened it; a second call does nothing.
+
+        It waits for a call that is at work in another thread. In a process that was forked off it does
+        nothing: the file is its parent's.
+        """
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            self._is_closed = True
+            self._stack.close()
 
     def __enter__(self) -> Judge:
         return self
@@ -412,6 +435,9 @@ class Judge:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> Never:
+        raise InputError(MADE_ELSEWHERE)  # to copy it is to take it into another process
 
     def __repr__(self) -> str:
         settings = self.options.settings
@@ -445,11 +471,18 @@ class Judge:
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        """Inside, other threads wait and progress is shown. Raises InputError where the judge is closed."""
+        """Inside, other threads wait and progress is shown. Raises InputError where it cannot be used."""
+        self._refuse_unusable()  # a thread that a fork left behind may hold the lock for ever
         with self._lock, self._progress_shown():
-            if self._is_closed:
-                raise InputError("this judge is closed. Judge inside its `with`, or make another one.")
+            self._refuse_unusable()  # it may have been closed meanwhile
             yield
+
+    def _refuse_unusable(self) -> None:
+        """Raises InputError where the judge is closed, or was made in another process."""
+        if os.getpid() != self._process:
+            raise InputError(MADE_ELSEWHERE)
+        if self._is_closed:
+            raise InputError("this judge is closed. Judge inside its `with`, or make another one.")
 
     @contextmanager
     def _progress_shown(self) -> Iterator[None]:
@@ -466,6 +499,10 @@ class Judge:
 def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
     if isinstance(pairs, str | Path):
         raise InputError(f"{pairs}: this is the name of a file. Judge what read_pairs makes of it.")
+    if isinstance(pairs, Pair):
+        raise InputError("pairs is one Pair. It must be a list of them: judge([pair]).")
+    if not isinstance(pairs, Iterable):
+        raise InputError(f"pairs is {described(pairs)}. It must be a list of Pairs.")
     wanted = list(pairs)
     for number, pair in enumerate(wanted, start=1):
         if not isinstance(pair, Pair):

@@ -117,8 +117,14 @@ class Pair:
         system: str | None = None,
         criteria: Sequence[Criterion] = (),
     ) -> Pair:
-        """Two answers to a prompt or a conversation; without an id the content's hash takes its place."""
-        context = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+        """Two answers to a prompt or a conversation; without an id the content's hash takes its place.
+
+        What is no text is a pair, too; a judge refuses it by name.
+        """
+        if isinstance(prompt, str) or not isinstance(prompt, Iterable):
+            context: tuple[Message, ...] = (Message("user", prompt),)
+        else:
+            context = tuple(prompt)
         pair = cls(
             id=id,
             conversation_a=(*context, Message("assistant", response_a)),
@@ -386,6 +392,13 @@ class Verdict:
         return bool(self.readings) and all(reading == IDENTICAL for reading in self.readings.values())
 
 
+def _ballot(value: Any) -> Ballot:
+    """The vote that the value spells: "A", or `Outcome.A`. Raises ValueError."""
+    if value not in list(Ballot):
+        raise ValueError(f"outcome is {value!r}. It must be one of {', '.join(Ballot)}.")
+    return Ballot(value)
+
+
 @dataclass(frozen=True, slots=True)
 class HumanVote:
     """What one person said of one pair.
@@ -394,6 +407,9 @@ class HumanVote:
     which response stood left ("A" or "B"), `at` when the vote was given (ISO 8601), and `saw_judge` whether
     the person had seen by then what the judge says of the pair; None where that is not known. `tags` are the
     reasons that were ticked, `confidence` how sure the person was.
+
+    Raises:
+        ValueError: the outcome is none of `Ballot`, nor spelled as one.
     """
 
     pair_id: str
@@ -409,6 +425,10 @@ class HumanVote:
     saw_judge: bool | None = None
     tags: tuple[str, ...] = ()
     confidence: Confidence | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.outcome, Ballot):
+            object.__setattr__(self, "outcome", _ballot(self.outcome))
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,6 +568,6 @@ def has_rule(fingerprint: str) -> bool:
 
 
 def sha256_of_json(value: Any) -> str:
-    """SHA-256 (hex) of a value's canonical JSON: sorted keys, no spaces, UTF-8."""
+    """SHA-256 (hex) of a value's canonical JSON: sorted keys, no spaces, UTF-8, half a character as it is."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

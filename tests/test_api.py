@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import multiprocessing
+import pickle
 import re
 import subprocess
 import sys
@@ -230,6 +232,101 @@ def test_a_closed_judge_says_so(tmp_path):
     judge.close()
     with pytest.raises(InputError, match=r"^this judge is closed\."):
         judge.compare("Why?", "So.", "Because.")
+    with pytest.raises(InputError, match=r"^this judge is closed\."):
+        judge.are_known(FOUR_PAIRS)
+    with pytest.raises(InputError, match=r"^this judge is closed\."):
+        judge.elapsed_s(FOUR_PAIRS, [])
+
+
+@pytest.fixture
+def at_work(tmp_path):
+    """A judge that another thread judges with, and what lets that thread end and says what it found."""
+    begun, may_end, found = threading.Event(), threading.Event(), []
+
+    def waits(*told):
+        begun.set()
+        may_end.wait(60)
+
+    judge = Judge(backend="scripted:longer", ledger=tmp_path / "ledger.sqlite", progress=waits)
+    thread = threading.Thread(target=lambda: found.extend(judge.judge(FOUR_PAIRS)))
+    thread.start()
+    assert begun.wait(60)
+
+    def ended():
+        may_end.set()
+        thread.join(60)
+        return found
+
+    yield judge, ended
+    ended()
+    judge.close()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork beside threads, from Python 3.12 on
+def test_a_process_that_was_forked_off_is_told_to_make_its_own(at_work):
+    judge, ended = at_work
+    context = multiprocessing.get_context("fork")
+    said = context.Queue()
+
+    def ask():
+        with pytest.raises(InputError) as refused, judge:
+            judge.compare("Why?", "So.", "Because.")
+        said.put(str(refused.value))
+
+    process = context.Process(target=ask)
+    process.start()
+    try:
+        words = said.get(timeout=60)
+        assert words == "a judge judges in the process that made it alone. Make one in each process."
+        process.join(60)
+    finally:
+        process.kill()
+    assert len(ended()) == 4
+    with pytest.raises(InputError, match="Make one in each process"):
+        pickle.dumps(judge)
+
+
+def test_closing_waits_for_the_call_of_another_thread(at_work):
+    judge, ended = at_work
+    closing = threading.Thread(target=judge.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive()
+    assert len(ended()) == 4
+    closing.join(60)
+    assert not closing.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "complaint"),
+    [
+        (Pair.of("q", "a", "b"), r"^pairs is one Pair\. It must be a list of them: judge\(\[pair\]\)\.$"),
+        (None, r"^pairs is None\. It must be a list of Pairs\.$"),
+        ([Pair.of(None, "a", "b")], r"^pair 1: message 1 is None\. It must be text\.$"),
+        ([Pair.of(float("nan"), "a", "b")], r"^pair 1: message 1 is nan \(float\)\. It must be text\.$"),
+        ([Pair.of("q", "\ud800", "b")], r"^pair 1: response_a has \\ud800, which stands alone"),
+    ],
+)
+def test_what_is_no_list_of_pairs_of_texts_is_named(longer, pairs, complaint):
+    with pytest.raises(InputError, match=complaint):
+        longer.judge(pairs)
+
+
+def test_a_time_that_is_no_text_is_named(longer):
+    with pytest.raises(InputError, match=r"^within: 5\. It must be a time such as"):
+        longer.judge(FOUR_PAIRS, within=5)
+
+
+def test_agreement_takes_what_can_be_read_once(longer):
+    verdicts = longer.judge(FOUR_PAIRS)
+    votes = [
+        HumanVote(pair.id, "me", said) for pair, said in zip(FOUR_PAIRS, ("A", Outcome.B) * 2, strict=True)
+    ]
+    once = longer.agreement(iter(verdicts), iter(votes), iter(FOUR_PAIRS))
+    assert once == longer.agreement(verdicts, votes, FOUR_PAIRS)
+    assert [vote.outcome for vote in votes] == [Ballot.A, Ballot.B] * 2
+    with pytest.raises(ValueError, match=r"^outcome is 'C'\. It must be one of A, B, TIE, BOTH_BAD\.$"):
+        HumanVote("p", "me", "C")
 
 
 def test_an_answer_that_is_no_text_is_named(longer):

@@ -229,6 +229,12 @@ def test_votes_on_one_question_alone_are_refused():
         calibrate(verdicts, votes, pairs)
 
 
+def test_two_verdicts_on_one_pair_are_refused():
+    verdicts, votes = votes_for(40)
+    with pytest.raises(InputError, match="two verdicts of one judge: p0"):
+        calibrate([*verdicts, verdicts[0]], votes, None)
+
+
 def test_it_is_of_one_judge_without_a_rule_that_gives_probabilities():
     verdicts, votes = votes_for(40)
     with pytest.raises(InputError, match="verdicts of 2 judges"):

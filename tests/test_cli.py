@@ -151,10 +151,14 @@ def test_a_vote_over_samples_runs_from_the_command_line(run, pairs_file):
 
 @pytest.mark.slow
 def test_compare_shows_a_reply_that_could_not_be_read(run):
-    finished = run("compare", "--prompt", "q", "--a", "x", "--b", "y", "--backend", "scripted:unreadable:1")
-    assert finished.returncode == 0
+    asked = ("compare", "--prompt", "q", "--a", "x", "--b", "y", "--backend", "scripted:unreadable:1")
+    finished = run(*asked)
+    assert finished.returncode == 3
     assert "No verdict: a reply could not be read." in finished.stdout
     assert "no verdict such as [[A]]" in finished.stdout
+    as_json = run(*asked, "--json")
+    assert as_json.returncode == 3
+    assert json.loads(as_json.stdout)["status"] == "unparsed"
 
 
 @pytest.mark.slow

@@ -116,3 +116,18 @@ def test_judge_run_writes_a_table_with_the_texts(tmp_path):
     done = subprocess.run(report, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
     assert "this is a table under a line of column names. It must be JSON." in done.stderr
+
+
+def test_two_different_pairs_of_one_id_are_refused_and_one_that_comes_again_is_not():
+    monday = pair_of("a long answer", "b", "Monday?", "1")
+    tuesday = pair_of("a", "a long answer", "Tuesday?", "1")
+    verdicts = verdicts_by("longer", [monday, tuesday])
+    with pytest.raises(InputError, match="two different pairs have the id '1'"):
+        verdicts_to_frame(verdicts, [monday, tuesday])
+    assert list(verdicts_to_frame(verdicts[:1], [monday, monday]).prompt) == ["Monday?"]
+
+
+def test_metadata_that_is_not_json_is_named_with_its_pair():
+    pairs = [pair_of(metadata={"at": pandas.Timestamp("2026-11-22")})]
+    with pytest.raises(InputError, match=r"^pair 'p': metadata 'at' is of type Timestamp\."):
+        verdicts_to_frame(verdicts_by("longer", pairs), pairs)

@@ -1021,3 +1021,30 @@ def test_steps_that_are_no_list_are_named():
     obj["orders"]["AB"]["steps"] = "all of them"
     with pytest.raises(Wrong, match=r"AB, steps is a? ?text. It must be a list"):
         verdict_from_cells(obj)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "complaint"),
+    [
+        (
+            [pair_of(id="p"), pair_of("other", id="p")],
+            "^pair 2: id 'p' is already in pair 1. It may be there",
+        ),
+        ([pair_of(id=" ")], "^pair 1: id is empty"),
+        ([pair_of(metadata={"n": {1, 2}})], "^pair 'p': metadata 'n' is of type set. It must be JSON.$"),
+        ([pair_of(metadata={"ok": 1, "n": float("nan")})], r"^pair 'p': metadata 'n' is nan \(float\)"),
+    ],
+)
+def test_pairs_that_could_not_be_read_again_are_not_written(tmp_path, pairs, complaint):
+    with pytest.raises(InputError, match=complaint):
+        write_pairs(tmp_path / "pairs.jsonl", pairs)
+    assert not list(tmp_path.iterdir())
+
+
+def test_verdicts_that_could_not_be_read_again_are_not_written(tmp_path):
+    verdicts = judge_pairs(FOUR_PAIRS, load_method("direct", load_backend("scripted:longer")))
+    with pytest.raises(InputError, match=r"^verdict 5: pair 'sky' is already in verdict 1"):
+        write_verdicts(tmp_path / "verdicts.jsonl", [*verdicts, verdicts[0]])
+    both = [*verdicts, replace(verdicts[0], judge="another")]
+    write_verdicts(tmp_path / "verdicts.jsonl", both)
+    assert read_verdicts(tmp_path / "verdicts.jsonl") == both

@@ -283,3 +283,26 @@ def test_other_kinds_of_files_are_refused(tmp_path):
         read_votes(tmp_path / "none.jsonl")
     with pytest.raises(InputError, match=r"must end in \.jsonl"):
         write_votes(tmp_path / "votes.csv", [FULL_VOTE])
+
+
+@pytest.mark.parametrize(
+    ("votes", "complaint"),
+    [
+        ([HumanVote("p", "", Ballot.A)], "^vote 1: voter is empty"),
+        ([HumanVote("p", "me", Ballot.A, turn=0)], "^vote 1: turn is 0"),
+        (
+            [HumanVote("p", "me", Ballot.A), HumanVote("p", "me", Ballot.B)],
+            "^vote 2: a vote of 'me' on pair 'p'",
+        ),
+    ],
+)
+def test_votes_that_could_not_be_read_again_are_not_written(tmp_path, votes, complaint):
+    with pytest.raises(InputError, match=complaint):
+        write_votes(tmp_path / "votes.jsonl", votes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_votes_with_the_index_of_pandas_say_how_to_write_them(tmp_path):
+    (tmp_path / "votes.csv").write_text(",pair_id,voter,outcome\n0,p,me,A\n")
+    with pytest.raises(InputError, match=r"unknown column ''\. pandas wrote its index: write the table with"):
+        read_votes(tmp_path / "votes.csv")

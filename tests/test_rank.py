@@ -193,6 +193,13 @@ def test_pairs_that_could_not_be_read_are_counted_apart(outputs):
     assert "without a readable reply" in format_ranking_text(board)
 
 
+def test_a_ranking_with_pairs_that_could_not_be_read_ends_with_status_3(run):
+    finished = run("--method", "direct", "--no-cache", backend="scripted:unreadable:7")
+    assert finished.exit_code == 3
+    assert "without a readable reply" in finished.stdout
+    assert run("--method", "direct", "--no-cache").exit_code == 0
+
+
 def test_a_judge_that_can_never_be_read_ranks_nothing(outputs):
     with (
         Judge(backend="scripted:replies:D", method="direct") as judge,

@@ -143,6 +143,7 @@ def test_the_same_seed_gives_the_same_intervals_and_another_seed_others():
         ([judge_of("same", "A" * 8), judge_of("same", "B" * 8)], ALL_A, "two judges are named same"),
         ([judge_of("judge", "A" * 8)], [], "none of the 8 judged pairs has a vote"),
         ([judge_of("judge", "A" * 8), judge_of("none", "", [])], ALL_A, "a verdict of every judge"),
+        ([judge_of("judge", "AB", PAIRS[:1] * 2)], ALL_A, "two verdicts of one judge: p0. Give one"),
     ],
 )
 def test_what_cannot_be_compared_is_one_clear_line(entrants, votes, complaint):
@@ -161,6 +162,12 @@ def test_votes_on_one_pair_that_name_other_models_are_one_clear_line():
         "pair 'p7': votes name the models x, y and y, x. All votes on a pair must name the same: model_a "
         "wrote response a, model_b response b."
     )
+
+
+def test_texts_of_two_different_pairs_of_one_id_are_refused():
+    other = replace(PAIRS[0], category="z")
+    with pytest.raises(InputError, match="two different pairs have the id 'p0'"):
+        study_of([judge_of("judge", "A" * 8)], ALL_A, [*PAIRS, other])
 
 
 def identity_of(adapter: str) -> Identity:

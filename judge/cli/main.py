@@ -233,7 +233,7 @@ def compare(
     *,
     judge: JudgeOptions,
 ) -> None:
-    """Judge one pair in both orders."""
+    """Judge one pair in both orders. Exit status 0: it was judged; 3: a reply could not be read."""
     from judge.api import Judge
     from judge.drawing.steps import format_steps, score_table
     from judge.io.verdicts import verdict_to_json
@@ -252,13 +252,15 @@ def compare(
         _print_origin(asked)
     if as_json:
         print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
-        return
-    print(format_verdict(verdict, elapsed_s))
-    width = shutil.get_terminal_size((100, 24)).columns
-    if explain:
-        print(f"\n{format_steps(verdict, width)}")
-    elif (judge.method_settings.criteria or pair.criteria) and (table := score_table(verdict, width)):
-        print(f"\n{table}")
+    else:
+        print(format_verdict(verdict, elapsed_s))
+        width = shutil.get_terminal_size((100, 24)).columns
+        if explain:
+            print(f"\n{format_steps(verdict, width)}")
+        elif (judge.method_settings.criteria or pair.criteria) and (table := score_table(verdict, width)):
+            print(f"\n{table}")
+    if verdict.status is Status.UNPARSED:
+        raise typer.Exit(NOT_ALL_JUDGED)
 
 
 @app.command(

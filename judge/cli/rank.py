@@ -19,6 +19,7 @@ from judge.cli.cluster import (
 )
 from judge.cli.console import (
     MIN_WIDTH,
+    NOT_ALL_JUDGED,
     LedgerOption,
     NoCacheOption,
     QuietOption,
@@ -75,7 +76,9 @@ def rank(
     *,
     judge: JudgeOptions,
 ) -> None:
-    """Rank models by their answers: judges where the ranking is in doubt, and stops when it is told."""
+    """Rank models by their answers: judges where the ranking is in doubt, and stops when it is told.
+    Exit status 0: every pair that was asked was read; 3: some were not.
+    """
     from judge.api import Judge
     from judge.io.durations import seconds_in
     from judge.provenance import as_json
@@ -112,3 +115,5 @@ def rank(
     if "-" not in (html, out):
         width = max(MIN_WIDTH, shutil.get_terminal_size((100, 24)).columns)
         print(format_ranking_text(board, color=is_colored(), width=width), end="")
+    if board.n_unread:
+        raise typer.Exit(NOT_ALL_JUDGED)

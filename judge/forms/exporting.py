@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from judge.errors import InputError
 from judge.forms import FORMS
 from judge.forms.form import Exported
+from judge.io.pairs import pairs_by_id
 from judge.io.wording import some_of
 from judge.records import Pair, Verdict
 
@@ -19,8 +20,8 @@ def export_verdicts(form: str, verdicts: Sequence[Verdict], pairs: Sequence[Pair
         at: the time now (ISO 8601), for forms that say when they were made.
 
     Raises:
-        InputError: no such form is written, the verdicts are not of one judge, or one is on a pair that is
-            not among these.
+        InputError: no such form is written, the verdicts are not of one judge, one is on a pair that is not
+            among these, or two different pairs have one id.
     """
     found = FORMS.find(form) if form in FORMS else None
     if found is None or found.export is None:
@@ -31,7 +32,7 @@ def export_verdicts(form: str, verdicts: Sequence[Verdict], pairs: Sequence[Pair
             f"verdicts of {len(judges)} judges: {some_of(judges)}. A file in another form is of one judge; "
             "export each apart."
         )
-    known = {pair.id: pair for pair in pairs}
+    known = pairs_by_id(pairs)
     if lost := [verdict.pair_id for verdict in verdicts if verdict.pair_id not in known]:
         raise InputError(f"verdicts on {len(lost)} pairs that --pairs does not have: {some_of(lost)}.")
     return found.export([(known[verdict.pair_id], verdict) for verdict in verdicts], at)

@@ -18,7 +18,7 @@ def seconds_in(text: str, option: str) -> float:
     Raises:
         InputError: it is something else.
     """
-    found = DURATION.fullmatch(text.strip().lower())
+    found = DURATION.fullmatch(text.strip().lower()) if isinstance(text, str) else None
     if found is None or not any(found.groups()):
         raise InputError(f"{option}: {shown(text)}. It must be a time such as 90s, 9m, 2h or 1h30m.")
     hours, minutes, seconds = (int(part or 0) for part in found.groups())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from judge.errors import InputError
 from judge.io.criteria import lines_in_one
+from judge.io.pairs import metadata_named, pairs_by_id
 from judge.io.writing import write_whole
 from judge.records import Choice, Judgment, Order, Pair, Unparsed, Verdict
 
@@ -37,14 +38,15 @@ def verdicts_to_frame(verdicts: Sequence[Verdict], pairs: Sequence[Pair] | None 
     lines where a pair has some. Absent values are missing (NaN or None).
 
     Raises:
-        InputError: a verdict on a pair that is not among the pairs.
+        InputError: a verdict on a pair that is not among the pairs, two different pairs of one id, or
+            metadata that is not JSON.
     """
     from pandas import DataFrame
 
     rows = [_row_of(verdict) for verdict in verdicts]
     columns = list(VERDICT_COLUMNS)
     if pairs is not None:
-        texts = {pair.id: pair for pair in pairs}
+        texts = pairs_by_id(pairs)
         rows = [row | _texts_of(texts, row["pair_id"]) for row in rows]
         columns += [*TEXT_COLUMNS, *(["criteria"] if any(pair.criteria for pair in pairs) else [])]
     return DataFrame(rows, columns=columns).astype({"p_a": float, "p_first_ab": float, "p_first_ba": float})
@@ -109,6 +111,11 @@ def _texts_of(pairs: dict[str, Pair], pair_id: str) -> dict[str, Any]:
         "response_b": pair.response_b,
         "reference": pair.reference,
         "system": pair.system,
-        "metadata": json.dumps(dict(pair.metadata), ensure_ascii=False) if pair.metadata else None,
+        "metadata": _metadata_of(pair),
         "criteria": lines_in_one(pair.criteria) or None,
     }
+
+
+def _metadata_of(pair: Pair) -> str | None:
+    with metadata_named([pair]):
+        return json.dumps(dict(pair.metadata), ensure_ascii=False) if pair.metadata else None

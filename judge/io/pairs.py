@@ -12,7 +12,9 @@ A file is read whole or not at all: every row that cannot be read is named in on
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 from judge.errors import InputError
 from judge.io.content import JSON, PARQUET, TABLE
 from judge.io.criteria import criteria_in, lines_in_one
+from judge.io.given import described
 from judge.io.rows import (
     Cells,
     Row,
@@ -31,10 +34,12 @@ from judge.io.rows import (
     gather,
     kind_of,
     parse_json,
+    placed,
     shown,
     write_json_lines,
 )
 from judge.io.values import optional_text, text
+from judge.io.wording import name_of
 from judge.records import (
     Message,
     Pair,
@@ -75,17 +80,65 @@ def unnamed_pairs(rows: Iterable[Row], first_with_id: dict[Hashable, str], kind:
     rows = changed(rows, CELLS_OF[kind]) if kind in CELLS_OF else rows
 
     def pair_of(cells: Mapping[str, Any], where: str) -> Pair:
-        pair_id = id_of(cells)
-        if pair_id:  # claimed before the rest is read, so that a bad row does not hide a repeated id
-            claim(first_with_id, pair_id, where, f"id {shown(pair_id)}")
-        return pair_from_cells(cells, pair_id)
+        # claimed before the rest is read, so that a bad row does not hide a repeated id
+        return pair_from_cells(cells, claimed_id(cells, where, first_with_id))
 
     return gather(rows, pair_of)
 
 
+def claimed_id(cells: Mapping[str, Any], where: str, first_with_id: dict[Hashable, str]) -> str:
+    """The row's own id, "" where it has none. Raises Wrong where an earlier row has it."""
+    if pair_id := id_of(cells):
+        claim(first_with_id, pair_id, where, f"id {shown(pair_id)}")
+    return pair_id
+
+
+def pairs_by_id(pairs: Iterable[Pair]) -> dict[str, Pair]:
+    """The pairs by their ids; one that comes again counts once.
+
+    Raises:
+        InputError: two different pairs have one id.
+    """
+    by_id: dict[str, Pair] = {}
+    for pair in pairs:
+        if by_id.setdefault(pair.id, pair) != pair:
+            raise InputError(f"two different pairs have the id {name_of(pair.id)!r}. Give each its own.")
+    return by_id
+
+
 def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
-    """Writes pairs as JSONL, whole or not at all: the short form where it says everything, else the long."""
-    write_json_lines(path, (pair_to_json(pair) for pair in pairs))
+    """Writes pairs as JSONL, whole or not at all: the short form where it says everything, else the long.
+
+    Raises:
+        BadLines: some pairs have an empty id, or that of an earlier one, so that no file could be read again.
+        InputError: metadata that is not JSON, or the file cannot be written.
+    """
+    pairs = list(pairs)
+    rows = [pair_to_json(pair) for pair in pairs]
+    first_with_id: dict[Hashable, str] = {}
+    gather(placed(rows, "pair"), lambda cells, where: claimed_id(cells, where, first_with_id))
+    with metadata_named(pairs):
+        write_json_lines(path, rows)
+
+
+@contextmanager
+def metadata_named(pairs: Iterable[Pair]) -> Iterator[None]:
+    """Says as an InputError which metadata is not JSON where these pairs cannot be made JSON."""
+    try:
+        yield
+    except (TypeError, ValueError):
+        for pair in pairs:
+            for name, value in pair.metadata.items():
+                refuse_not_json(value, f"pair {shown(pair.id)}: metadata {shown(name)}")
+        raise
+
+
+def refuse_not_json(value: Any, name: str) -> None:
+    """Raises InputError where JSON cannot hold the value."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is {described(value)}. It must be JSON.") from None
 
 
 def pair_to_json(pair: Pair) -> dict[str, Any]:

@@ -93,6 +93,11 @@ def claim(taken: dict[Hashable, str], key: Hashable, where: str, what: str) -> N
         raise Wrong(f"{what} is already in {first}. It may be there only once.")
 
 
+def placed(rows: Iterable[Cells], what: str) -> Iterator[Row]:
+    """Rows that are in no file yet, each placed by its number from 1: "pair 2"."""
+    return (Row(f"{what} {number}", cells) for number, cells in enumerate(rows, start=1))
+
+
 def rows_of(path: str | Path, readers: Mapping[str, Reader]) -> Iterable[Row]:
     """The rows of a file, or of standard input for "-", by the reader of what it holds."""
     return rows_of_content(content_of(path), file_name(path), readers)

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from judge.io.criteria import MAX_WEIGHT
-from judge.io.rows import JSON_READERS, Wrong, claim, gather, kind_of, rows_of, shown, write_json_lines
+from judge.io.rows import (
+    JSON_READERS,
+    Wrong,
+    claim,
+    gather,
+    kind_of,
+    placed,
+    rows_of,
+    shown,
+    write_json_lines,
+)
 from judge.io.values import keyed, named, probability, text, token_count
 from judge.orders import combine, outcome_by_probability
 from judge.records import Choice, Cut, Judgment, Order, Outcome, Reading, Status, Step, Unparsed, Verdict
@@ -40,15 +50,28 @@ def read_verdicts(path: str | Path) -> list[Verdict]:
 
     def verdict_of(cells: Mapping[str, Any], where: str) -> Verdict:
         verdict = verdict_from_cells(cells)
-        claim(first_with_pair, (verdict.pair_id, verdict.judge), where, f"pair {shown(verdict.pair_id)}")
+        claim_verdict(cells, where, first_with_pair)
         return verdict
 
     return gather(rows_of(path, JSON_READERS), verdict_of)
 
 
 def write_verdicts(path: str | Path, verdicts: Iterable[Verdict]) -> None:
-    """Writes verdicts as JSONL, whole or not at all; "-" is standard output. Equal verdicts, equal bytes."""
-    write_json_lines(path, (verdict_to_json(verdict) for verdict in verdicts))
+    """Writes verdicts as JSONL, whole or not at all; "-" is standard output. Equal verdicts, equal bytes.
+
+    Raises:
+        BadLines: some repeat the pair and the judge of an earlier one, so that no file could be read again.
+        InputError: the file cannot be written.
+    """
+    rows = [verdict_to_json(verdict) for verdict in verdicts]
+    first_with_pair: dict[Hashable, str] = {}
+    gather(placed(rows, "verdict"), lambda cells, where: claim_verdict(cells, where, first_with_pair))
+    write_json_lines(path, rows)
+
+
+def claim_verdict(cells: Mapping[str, Any], where: str, first_with_pair: dict[Hashable, str]) -> None:
+    """Raises Wrong where an earlier verdict is of this pair and judge."""
+    claim(first_with_pair, (cells["pair_id"], cells["judge"]), where, f"pair {shown(cells['pair_id'])}")
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from judge.io.rows import (
     found,
     gather,
     kind_of,
+    placed,
     shown,
     write_json_lines,
 )
@@ -36,6 +37,9 @@ REQUIRED = ("pair_id", "voter", "outcome")
 OPTIONAL = ("category", "model_a", "model_b", "note", "shown_left", "at", "saw_judge", "tags", "confidence")
 KNOWN = (*REQUIRED, "turn", *OPTIONAL)
 VOTE_FORM = f"A vote needs {', '.join(REQUIRED)} and may have {', '.join(KNOWN[len(REQUIRED) :])}."
+INDEX_COLUMNS = ("", "Unnamed: 0", "__index_level_0__")
+"""What pandas calls the index of a table."""
+
 TRUTHS = {"true": True, "false": False}
 DIGITS = re.compile("[0-9]{1,9}")
 
@@ -62,8 +66,15 @@ def votes_of(rows: Iterable[Row], kind: str = JSON) -> list[HumanVote]:
 
 
 def write_votes(path: str | Path, votes: Iterable[HumanVote]) -> None:
-    """Writes votes as JSONL, whole or not at all; "-" is standard output. Equal votes, equal bytes."""
-    write_json_lines(path, (vote_to_json(vote) for vote in votes))
+    """Writes votes as JSONL, whole or not at all; "-" is standard output. Equal votes, equal bytes.
+
+    Raises:
+        BadLines: some could not be read again, such as two of one voter on one pair and turn.
+        InputError: the file cannot be written.
+    """
+    rows = [vote_to_json(vote) for vote in votes]
+    votes_of(placed(rows, "vote"))
+    write_json_lines(path, rows)
 
 
 def vote_to_json(vote: HumanVote) -> dict[str, Any]:
@@ -76,7 +87,9 @@ def vote_to_json(vote: HumanVote) -> dict[str, Any]:
 def vote_from_cells(cells: Mapping[str, Any]) -> HumanVote:
     """The vote of one row. A null is the same as a cell that is not there."""
     if unknown := [name for name in cells if name not in KNOWN]:
-        raise Wrong(f"unknown column {shown(unknown[0])}. {VOTE_FORM}")
+        is_index = unknown[0] in INDEX_COLUMNS
+        right = "pandas wrote its index: write the table with index=False." if is_index else VOTE_FORM
+        raise Wrong(f"unknown column {shown(unknown[0])}. {right}")
     if missing := [name for name in REQUIRED if cells.get(name) is None]:
         raise Wrong(f"missing {', '.join(missing)} (found: {found(cells)}). {VOTE_FORM}")
     return HumanVote(

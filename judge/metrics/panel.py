@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judge.errors import InputError
+from judge.io.pairs import pairs_by_id
 from judge.io.wording import some_of
 from judge.metrics.bootstrap import Floats, Measure, ratio, sums_by_cluster
 from judge.orders import outcome_of
@@ -126,9 +127,9 @@ def sides_of(verdicts: Iterable[Verdict], panel: Panel) -> Sides:
     """The sides a judge took.
 
     Raises:
-        InputError: a pair of the panel has no verdict.
+        InputError: a pair of the panel has no verdict, or a pair has two.
     """
-    by_id = {verdict.pair_id: verdict for verdict in verdicts}
+    by_id = verdicts_by_id(verdicts)
     if missing := [id for id in panel.pair_ids if id not in by_id]:
         raise InputError(
             f"{len(missing)} of {len(panel.pair_ids)} pairs have no verdict: {some_of(missing)}."
@@ -148,6 +149,16 @@ def sides_of(verdicts: Iterable[Verdict], panel: Panel) -> Sides:
         first_twice=_bools(made == (Choice.FIRST,) * 2 for made in choices) if has_readings else None,
         second_twice=_bools(made == (Choice.SECOND,) * 2 for made in choices) if has_readings else None,
     )
+
+
+def verdicts_by_id(verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+    """One judge's verdicts by the ids of their pairs. Raises InputError where a pair has two."""
+    given = list(verdicts)
+    by_id = {verdict.pair_id: verdict for verdict in given}
+    if len(by_id) < len(given):
+        twice = _repeated(verdict.pair_id for verdict in given)
+        raise InputError(f"pairs have two verdicts of one judge: {some_of(twice)}. Give one for each pair.")
+    return by_id
 
 
 def sides_in_part(sides: Sides, keep: Bools) -> Sides:
@@ -241,8 +252,8 @@ def _sides_by_order(choices: tuple[Choice | None, Choice | None]) -> list[int]:
 
 
 def in_order(pair_ids: Sequence[str], pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs with these ids. Raises InputError that names ids without a pair."""
-    by_id = {pair.id: pair for pair in pairs}
+    """The pairs with these ids. Raises InputError for ids without a pair, or with two different ones."""
+    by_id = pairs_by_id(pairs)
     if missing := [id for id in pair_ids if id not in by_id]:
         raise InputError(f"{len(missing)} of {len(pair_ids)} pairs are not given: {some_of(missing)}.")
     return [by_id[id] for id in pair_ids]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from judge.errors import InputError
 from judge.io.labels import ballot_of
-from judge.io.wording import name_of, some_of
+from judge.io.pairs import pairs_by_id
+from judge.io.wording import some_of
 from judge.orders import probability_of_a
 from judge.records import (
     GOLD,
@@ -203,10 +204,7 @@ def summarize(
 
 def report_rows(verdicts: Sequence[Verdict], pairs: Sequence[Pair]) -> tuple[ReportRow, ...]:
     """Each verdict with its pair, matched by id, in the order of the verdicts."""
-    by_id: dict[str, Pair] = {}
-    for pair in pairs:
-        if by_id.setdefault(pair.id, pair) != pair:
-            raise InputError(f"two different pairs have the id {name_of(pair.id)!r}. Give each its own.")
+    by_id = pairs_by_id(pairs)
     missing = [verdict.pair_id for verdict in verdicts if verdict.pair_id not in by_id]
     if missing:
         raise InputError(

@@ -13,7 +13,7 @@ from judge.errors import InputError
 from judge.io.wording import some_of
 from judge.metrics.bootstrap import N_DRAWS, Estimate, Floats, Measure, Resampler, difference, estimate
 from judge.metrics.calibration import brier, ece
-from judge.metrics.panel import Ints, Panel, decided, in_order, panel_of, sides_of, with_judge
+from judge.metrics.panel import Ints, Panel, decided, in_order, panel_of, sides_of, verdicts_by_id, with_judge
 from judge.metrics.recalibration import (
     N_FOLDS,
     PRIOR,
@@ -274,10 +274,10 @@ def odds_beside(
     """One judge's verdicts beside the votes on the pairs of which it gives probabilities.
 
     Raises:
-        InputError: there is no such pair, or a voted one is not among `pairs`.
+        InputError: there is no such pair, a voted one is not among `pairs`, or it has two verdicts.
     """
     voted = {vote.pair_id for vote in votes}
-    by_id = {verdict.pair_id: verdict for verdict in verdicts if verdict.pair_id in voted}
+    by_id = verdicts_by_id(verdict for verdict in verdicts if verdict.pair_id in voted)
     if not by_id:
         raise InputError(
             f"none of the {len(verdicts)} judged pairs has a vote. Votes name a pair by its id (pair_id)."

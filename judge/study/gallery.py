@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from judge.io.pairs import pairs_by_id
 from judge.metrics.panel import majorities, panel_of
 from judge.orders import outcome_of
 from judge.records import Choice, HumanVote, Order, Outcome, Pair, Status, Verdict
@@ -58,9 +59,9 @@ def gallery_of(
     """At most `n` disagreements, the surest first, and `n` flips, the strongest first; else by id.
 
     A disagreement is a consistent A or B where most people chose the other side. Pairs without a vote or
-    without texts are left out.
+    without texts are left out. Raises InputError where two different pairs have one id.
     """
-    by_id = {pair.id: pair for pair in pairs}
+    by_id = pairs_by_id(pairs)
     cast: dict[str, list[HumanVote]] = {}
     for vote in votes:
         cast.setdefault(vote.pair_id, []).append(vote)

@@ -6,7 +6,7 @@ no judge should lose to. All stand on the same pairs and votes, and each metric 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import combinations
@@ -288,7 +288,7 @@ def entrants_of(verdicts: Sequence[Verdict]) -> list[Entrant]:
 
 def study_of(
     entrants: Sequence[Entrant],
-    votes: Sequence[HumanVote],
+    votes: Iterable[HumanVote],
     pairs: Sequence[Pair] | None,
     n_draws: int = N_DRAWS,
     seed: int = 0,
@@ -300,10 +300,17 @@ def study_of(
     packages, worked out beside ours.
 
     Raises:
+<<<<<<< HEAD
         InputError: no such pair, a pair without texts or without a verdict, votes on one pair that name
             different models, two entrants with one name, or an entrant that was fine-tuned on human votes
             beside one that was fine-tuned on something else.
+=======
+        InputError: no such pair, a pair without texts or without a verdict, a pair with two verdicts of one
+            entrant, two different pairs of one id, two entrants with one name, or an entrant that was
+            fine-tuned on human votes beside one that was fine-tuned on something else.
+>>>>>>> mend2
     """
+    votes = list(votes)
     _refuse_repeated([entrant.name for entrant in entrants])
     refuse_mixed((entrant.name, adapter) for entrant in entrants for adapter in adapters_of(entrant))
     judged = list(dict.fromkeys(verdict.pair_id for entrant in entrants for verdict in entrant.verdicts))
