@@ -80,9 +80,10 @@ def files() -> None:
         picked(
             st.selectbox("Pairs", names, index=place(names, "pairs"), placeholder="Choose a file"), "pairs"
         )
+        verdicts = ["", *verdicts]  # "" closes them
+        at = place(verdicts, "verdicts")
         picked(
-            st.selectbox("Verdicts", verdicts, index=place(verdicts, "verdicts"), placeholder="None"),
-            "verdicts",
+            st.selectbox("Verdicts", verdicts, index=at, format_func=lambda name: name or "None"), "verdicts"
         )
         with st.popover("Upload a file", icon=":material/upload:"):
             st.file_uploader(
@@ -111,15 +112,17 @@ def place(names: list[str], key: str) -> int | None:
 
 
 def picked(name: str | None, key: str) -> None:
-    if name and name != st.session_state[key]:
-        st.session_state[key] = name
+    if name is not None and name != st.session_state[key]:
         if key == "pairs":
             forget()
+        st.session_state[key] = name
         st.rerun()
 
 
 def forget() -> None:
-    """Forgets what belongs to the file that was open."""
+    """Forgets what belongs to the file that is open, and closes the verdicts on it."""
+    if st.session_state["pairs"]:
+        st.session_state["verdicts"] = ""
     for key in ("trail", "trail_of", "last", "revealed", "jobs", "judge", "pair", "picked", "put_off"):
         st.session_state.pop(key, None)
 
@@ -132,10 +135,9 @@ def take_upload() -> None:
     path = shell.uploads().keep(upload.name, upload.getvalue())
     st.session_state.get("stamps", {}).pop(upload.name, None)  # another file, not the same one changed
     key = "verdicts" if holds_verdicts(path) else "pairs"
-    st.session_state[key] = upload.name
     if key == "pairs":
-        st.session_state["verdicts"] = ""
         forget()
+    st.session_state[key] = upload.name
 
 
 def filters(project: Project) -> QueueWanted:

@@ -377,6 +377,23 @@ def test_a_file_that_was_changed_on_the_disk_is_read_again_and_said(open_app, ro
     assert "Changed?" in html_of(session)
 
 
+def test_other_pairs_close_the_verdicts_and_so_does_none(open_app, root):
+    write_pairs(root / "two.jsonl", [pair_of("new", "texts", "Another?", pair.id) for pair in PAIRS])
+    session = open_app()
+
+    def box(label):
+        return next(one for one in session.selectbox if one.label == label)
+
+    box("Pairs").select("two.jsonl").run()
+    press(session, "reveal")
+    assert "The judge has not read this pair." in html_of(session)
+    assert box("Verdicts").value == session.session_state["verdicts"] == ""
+    for name in ("verdicts.jsonl", ""):
+        box("Verdicts").select(name).run()
+        assert not session.exception
+        assert session.session_state["verdicts"] == name
+
+
 def test_conversations_that_differ_say_whose_they_are_in_the_order_shown(open_app, root):
     told = (Message("user", "Hi"), Message("assistant", "said by the first"), Message("user", "And?"))
     other = (Message("user", "Hi"), Message("assistant", "said by the second"), Message("user", "And?"))
