@@ -76,7 +76,7 @@ def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> No
         st.button(
             f"Accept all {len(new):,}",
             key="accept",
-            disabled=shell.must_say_name(),
+            disabled=shell.must_say_name() or not project.is_read,
             on_click=accept,
             args=(project, new),
         )

@@ -242,8 +242,6 @@ def progress(project: Project, queue: list[IndexEntry]) -> None:
         f" · others: {others}" if others else ""
     )
     st.progress(mine / total if total else 0.0, text=shell.plain(text))
-    if not project.index.is_read:
-        st.caption(f"Reading the file: {project.index.n_read:,} of {project.index.n_lines:,} lines so far.")
     shell.problems(project.index)
 
 
@@ -307,7 +305,7 @@ def nothing_left(project: Project, wanted: QueueWanted) -> None:
         st.info(
             "No pair fits these filters. Take one away in the side bar.", icon=":material/filter_alt_off:"
         )
-    elif not project.index.is_read:
+    elif not project.is_read:
         st.info("All pairs that are read so far have your vote. More are coming.")
     elif skipped:
         st.success(
@@ -364,7 +362,7 @@ def open_named(project: Project) -> None:
     if not id:
         return
     if project.entry(id) is None:
-        where = "has been read so far" if not project.index.is_read else f"is in {project.index.name}"
+        where = "has been read so far" if not project.is_read else f"is in {project.index.name}"
         st.warning(shell.plain(f"No pair with the id {id} {where}."))
     elif trail().at != id:
         st.session_state["is_at_end"] = False

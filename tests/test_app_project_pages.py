@@ -338,6 +338,46 @@ def test_labels_in_a_file_of_another_tool_are_taken_in_and_it_is_said(open_proje
     assert [one.ballot for one in events(root)] == [Ballot.B]
 
 
+@pytest.fixture
+def half_read(monkeypatch):
+    """Of each file two lines are read, and never more."""
+    monkeypatch.setattr("app.shell.AT_ONCE", 2)
+    monkeypatch.setattr("app.shell.read_on", lambda index: None)
+
+
+PAGES = ["Review", "Why", "Rank", "Progress", "Agreement", "Adjudicate", "Export"]
+
+
+def test_every_page_says_that_the_file_is_still_being_read(open_project, root, half_read):
+    vote(root, "q0", "ada", Ballot.A)
+    session = open_project()
+    for page in PAGES:
+        open_page(session, page)
+        assert session.warning[0].value.startswith("The file is still being read: 2 of 5 lines so far."), page
+
+
+def test_nothing_is_made_of_the_votes_on_half_a_file(open_project, root, half_read):
+    for name in ("ada", "bob"):
+        vote(root, "q0", name, Ballot.A)
+    session = open_project()
+    open_page(session, "Export")
+    assert [one.proto.disabled for one in session.get("download_button")] == [True, True, True]
+    open_page(session, "Adjudicate")
+    assert button(session, "accept").disabled
+    open_page(session, "Agreement")
+    [calibrate] = [one for one in session.button if one.label.startswith("Calibrate")]
+    assert calibrate.disabled
+
+
+def test_votes_are_not_taken_in_while_the_file_is_being_read(open_project, root, half_read):
+    path = root / "elsewhere.jsonl"
+    write_votes(path, [HumanVote("q0", "eve", Ballot.A), HumanVote("p4", "eve", Ballot.B)])
+    open_project()
+    with pytest.raises(AssertionError, match=r"elsewhere.jsonl: not taken in\. The file is still being read"):
+        said_of(path)
+    assert events(root) == []
+
+
 def said_of(path):
     """What the page Export says when the votes of a file are taken in."""
 
@@ -353,5 +393,5 @@ def said_of(path):
         st.write(export.take_in_upload(shell.project(), "../elsewhere.jsonl", data))
 
     done = AppTest.from_function(script, args=(str(path),), default_timeout=PATIENCE_S).run()
-    assert not done.exception
+    assert not done.exception, done.exception[0].message
     return done.markdown[-1].value
