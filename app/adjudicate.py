@@ -169,7 +169,7 @@ def settle(project: shell.Project, entry: IndexEntry, left: str) -> None:
 
 
 def reason_key(entry: IndexEntry) -> str:
-    return f"reason_{entry.id}"
+    return f"reason_{shell.reviewer()}_{entry.id}"
 
 
 def decide(entry: IndexEntry, ballot: Ballot, left: str) -> None:

@@ -503,8 +503,8 @@ def reasons(mine: Event | None) -> None:
 
 
 def field_key(what: str) -> str:
-    """The key of a field that goes with the vote on the pair on the screen."""
-    return f"{what}_{place_on_trail()}".replace(AGAIN, "-again")
+    """The key of a field that goes with this reviewer's vote on the pair on the screen."""
+    return f"{what}_{shell.reviewer()}_{place_on_trail()}".replace(AGAIN, "-again")
 
 
 def own_votes(project: Project, entry: IndexEntry) -> dict[EventKind, Event]:

@@ -87,8 +87,8 @@ class Project:
     """What is open: the pairs' index, what each judge says by pair id, and the reviewers' last words.
 
     `judge` is the one whose verdicts are shown; those of two are never mixed. `strange` are the ids of its
-    verdicts that are on no pair of the file, `assigned` the reviewers of each pair. `is_read`: the
-    whole file had been read before any of this was put together.
+    verdicts that are on no pair of the file, `assigned` the reviewers of each pair. `is_read` says whether
+    the whole file had been read before any of this was put together.
     """
 
     index: PairIndex

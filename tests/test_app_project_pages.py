@@ -153,6 +153,33 @@ def test_tags_and_confidence_go_with_the_vote_and_come_back_with_it(open_project
     assert [(one.tags, one.confidence) for one in events(root)] == [(("too long",), Confidence.LOW)]
 
 
+def test_what_one_reviewer_typed_and_ticked_is_not_in_the_vote_of_another(open_project, root):
+    session = open_project(tags=["wrong"], confidence=True)
+    session.pills(key="kept_looks").set_value([]).run()
+    field(session, "text_input", "note").input("ada's").run()
+    field(session, "button_group", "tags").set_value(["wrong"]).run()
+    field(session, "button_group", "confidence").set_value("low").run()
+    session.selectbox(key="kept_reviewer").select("bob").run()
+    assert shown(session) == "q0"
+    press(session, "left")
+    [event] = events(root)
+    assert (event.reviewer, event.note, event.tags, event.confidence) == ("bob", "", (), None)
+
+
+def test_a_note_on_an_order_and_a_reason_belong_to_who_gave_them(open_project, root):
+    for name, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
+        vote(root, "p3", name, ballot)
+    session = open_project()
+    for page, name in (("Rank", "rank_note"), ("Adjudicate", "reason")):
+        open_page(session, page)
+        field(session, "text_input", name).input("ada's").run()
+        session.session_state["kept_reviewer"] = "bob"
+        session.run()
+        assert not field(session, "text_input", name).value
+        session.session_state["kept_reviewer"] = "ada"
+        session.run()
+
+
 def test_guidelines_are_shown_and_their_images_are_not_fetched(open_project):
     session = open_project(guidelines="**Be fair.** ![x](http://example.org/x.png)")
     assert session.expander[0].label == "Guidelines"
@@ -257,7 +284,7 @@ def test_adjudication_hides_names_and_the_judge_until_the_label(open_project, ro
     assert html_of(session).count(said.format("Right", "Second")) == 1
     assert "ada" not in html_of(session)
     assert "The judge says" not in html_of(session)
-    session.text_input(key="reason_p3").input("so it is")
+    session.text_input(key="reason_cleo_p3").input("so it is")
     press(session, "label_B_p3")
     label = events(root)[-1]
     assert (label.kind, label.ballot, label.saw_judge) == (EventKind.LABEL, Ballot.B, False)
