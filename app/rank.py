@@ -75,6 +75,7 @@ def places_given(question: Question) -> dict[bytes, int] | None:
     return None if None in places.values() else {answer: int(place or 0) for answer, place in places.items()}
 
 
+@shell.or_said("Your votes were NOT written")
 def save(question: Question, shown: list[bytes]) -> None:
     """Writes a vote on every pair of the question, all or none."""
     places = places_given(question)

@@ -174,8 +174,14 @@ def filters(project: Project) -> QueueWanted:
         line=QueueOrder(line),
         found=ids_with(project, text) if text.strip() else None,
         picked=None if (picked := picked_now()) is None else picked.ids,
-        assigned=own if (own := pairs_of(shell.reviewer(), project.assigned)) else None,
+        assigned=own_pairs(project),
     )
+
+
+def own_pairs(project: Project) -> frozenset[str] | None:
+    """The ids of the pairs that this reviewer is to review; None where the project does not name them."""
+    me = shell.reviewer()
+    return pairs_of(me, project.assigned) if me in shell.named_reviewers() else None
 
 
 def picked_now() -> shell.Picked | None:
@@ -234,7 +240,7 @@ def progress(project: Project, queue: list[IndexEntry]) -> None:
     votes = [event for event in project.events if event.kind is EventKind.VOTE]
     by_reviewer = Counter(event.reviewer for event in votes)
     mine, total = by_reviewer[me], len(project.entries)
-    if own := pairs_of(me, project.assigned):
+    if (own := own_pairs(project)) is not None:
         mine = len({event.pair_id for event in votes if event.reviewer == me} & own)
         total = len(own)
     others = ", ".join(f"{name} {n}" for name, n in sorted(by_reviewer.items()) if name != me)
@@ -299,7 +305,9 @@ def nothing_left(project: Project, wanted: QueueWanted) -> None:
     me = shell.reviewer()
     mine = [event for event in project.events if event.reviewer == me]
     skipped = sum(event.kind is EventKind.SKIP for event in mine)
-    if replace(wanted, looks=wanted.looks - {QueueFilter.ASSIGNED}, assigned=None) != QueueWanted(
+    if QueueFilter.ASSIGNED in wanted.looks and wanted.assigned == frozenset():
+        st.info("No pair is assigned to you. Take that filter away in the side bar to see the others'.")
+    elif replace(wanted, looks=wanted.looks - {QueueFilter.ASSIGNED}, assigned=None) != QueueWanted(
         line=wanted.line
     ):
         st.info(
@@ -604,6 +612,7 @@ def look_button(label: str, way: str, key: str) -> None:
     )
 
 
+@shell.or_said("Your vote was NOT written")
 def cast(
     visit: int, entry: IndexEntry, ballot: Ballot | None, left: str, going: tuple[str | None, bool]
 ) -> None:
@@ -639,6 +648,7 @@ def cast(
     move_on(*going)
 
 
+@shell.or_said("Nothing was taken back")
 def undo(project: Project, visit: int) -> None:
     """Takes the last vote or skip on this file's pairs back; its pair comes up again."""
     if visit != trail().visit:

@@ -6,7 +6,8 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -211,10 +212,13 @@ def path_of(name: str) -> Path:
         return uploads()[name]
     if name == SAMPLE:
         return SAMPLE_FILE
-    path = below(started().root, name)
-    if not path.is_file():
-        raise InputError(f"{name}: no such file.")
-    return path
+    try:
+        path = below(started().root, name)
+        if path.is_file():
+            return path
+    except (OSError, ValueError):  # a name that is too long; ValueError: one with a zero in it
+        pass
+    raise InputError(f"{name}: no such file.")
 
 
 # --- the session -----------------------------------------------------------------------------------------
@@ -400,6 +404,15 @@ def say_what_is_odd(project: Project) -> None:
             key="pick_judge",
             on_change=lambda: st.session_state.update(judge=st.session_state["pick_judge"]),
         )
+
+
+@contextmanager
+def or_said(what: str) -> Iterator[None]:
+    """For a button's callback: says an expected error above the page, after what was not done for it."""
+    try:
+        yield
+    except JudgeError as error:
+        st.error(plain(f"{what}: {error}"), icon=":material/error:")
 
 
 # --- blind, or not ----------------------------------------------------------------------------------------

@@ -528,6 +528,17 @@ def test_a_file_outside_the_folder_is_not_opened_by_its_address(open_app, root):
     assert "not in the folder that the app was started in" in session.error[0].value.replace("\\", "")
 
 
+@pytest.mark.parametrize("key", ["pairs", "verdicts"])
+def test_an_address_with_a_name_that_no_file_can_have_is_one_line(open_app, key):
+    open_app()
+    for name in ("a\0b", "x" * 5000):
+        session = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S)
+        session.query_params[key] = name
+        session.run()
+        assert not session.exception
+        assert session.error[0].value.endswith(r"no such file\.")
+
+
 def test_without_a_name_there_is_no_vote_once_others_review_too(open_app, root):
     session = open_app()
     vote_elsewhere(root, PAIRS[0], "ada")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -109,6 +111,14 @@ def test_each_reviewer_gets_their_own_pairs_and_the_order_of_the_project(open_pr
     assert mine == sorted(mine, key=[pair.id for pair in PAIRS].index)
     assert shown(other) not in mine
     assert len(mine) in (2, 3)
+
+
+def test_a_reviewer_without_pairs_of_their_own_gets_none_and_is_told_so(open_project):
+    session = open_project(who="bob", assignment={"shares": {"ada": 1.0}})
+    assert "0 of 0 voted, 0 in the queue" in session.get("progress")[0].proto.text
+    assert session.info[0].value.startswith("No pair is assigned to you.")
+    session.pills(key="kept_looks").set_value([]).run()
+    assert shown(session) == "q0"
 
 
 def test_the_address_of_a_project_cannot_open_another_file(open_project, root):
@@ -302,6 +312,38 @@ def test_a_vote_stays_blind_if_its_pair_was_only_looked_at_in_adjudication(open_
     assert shown(session) == "q0"
     press(session, "left")
     assert events(root)[-1].saw_judge is False
+
+
+def test_what_cannot_be_written_is_said_and_the_page_stays(open_project, root, monkeypatch):
+    monkeypatch.setattr("judge.review.store.WAIT_S", 0.01)
+    for id, ballot in (("p3", Ballot.A), ("p4", Ballot.B)):
+        vote(root, id, "ada", Ballot.A)
+        vote(root, id, "bob", ballot)
+    before = events(root)
+    session = open_project()
+    said = {
+        "Review": {"left": "Your vote was NOT written", "undo": "Nothing was taken back"},
+        "Rank": {"save_rank": "Your votes were NOT written"},
+        "Adjudicate": {
+            "accept": "The labels were NOT written",
+            "label_B_p4": "Your label was NOT written",
+            "undo_label": "Nothing was taken back",
+        },
+    }
+    with closing(sqlite3.connect(root / "reviews.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for page, buttons in said.items():
+            open_page(session, page)
+            for place in [one for one in session.selectbox if (one.key or "").startswith("place_")]:
+                place.select(1)
+            for name, words in buttons.items():
+                for reason in [one for one in session.text_input if (one.key or "").startswith("reason_")]:
+                    reason.input("so it is").run()
+                session.run()
+                press(session, name)
+                assert session.error[0].value.startswith(f"{words}: ".replace(":", r"\:")), name
+                assert "database is locked" in session.error[0].value
+    assert events(root) == before
 
 
 def test_pairs_of_which_all_reviewers_say_the_same_are_accepted_in_one_step(open_project, root):
