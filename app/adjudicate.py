@@ -76,7 +76,7 @@ def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> No
         st.button(
             f"Accept all {len(new):,}",
             key="accept",
-            disabled=shell.must_say_name(),
+            disabled=shell.must_say_name() or not project.is_read,
             on_click=accept,
             args=(project, new),
         )
@@ -84,6 +84,7 @@ def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> No
             shell.open_pairs(new, "pairs on which all reviewers agree")
 
 
+@shell.or_said("The labels were NOT written")
 def accept(project: shell.Project, ballots: dict[str, Ballot]) -> None:
     """Writes a label for each of these pairs, all or none."""
     if shell.must_say_name():
@@ -169,9 +170,10 @@ def settle(project: shell.Project, entry: IndexEntry, left: str) -> None:
 
 
 def reason_key(entry: IndexEntry) -> str:
-    return f"reason_{entry.id}"
+    return f"reason_{shell.reviewer()}_{entry.id}"
 
 
+@shell.or_said("Your label was NOT written")
 def decide(entry: IndexEntry, ballot: Ballot, left: str) -> None:
     reason = str(st.session_state.get(reason_key(entry)) or "").strip()
     if shell.must_say_name():
@@ -201,6 +203,7 @@ def label_on(entry: IndexEntry, ballot: Ballot, reason: str, left: str | None) -
     )
 
 
+@shell.or_said("Nothing was taken back")
 def undo(project: shell.Project) -> None:
     contents = project.index.by_content
     st.session_state["last_label"] = None

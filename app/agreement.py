@@ -264,7 +264,7 @@ def offer_calibration(project: Project, votes: list[HumanVote]) -> None:
     wanted = st.selectbox(
         "Leave undecided what is too close for", list(PRECISIONS), key="kept_precision", help=WHAT_FOR
     )
-    if not st.button("Calibrate the judge on these votes"):
+    if not st.button("Calibrate the judge on these votes", disabled=not project.is_read):
         return
     voted = {vote.pair_id for vote in votes}
     entries = [entry for entry in project.entries if entry.id in voted and entry.id in project.verdicts]

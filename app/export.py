@@ -28,16 +28,16 @@ def page() -> None:
     form = st.segmented_control("Format", FORMATS, key="kept_format", required=True) or FORMATS[0]
     stem = PurePath(project.index.name).name.partition(".")[0]
     st.subheader("Votes", anchor=False)
-    offer(shell.counted(len(votes), "vote"), vote_rows(votes), f"{stem}-votes", form)
+    offer(project, shell.counted(len(votes), "vote"), vote_rows(votes), f"{stem}-votes", form)
     st.code(f"judge bench {stem}.jsonl --votes {stem}-votes.{form}", language=None, wrap_lines=True)
     see(votes, "pairs with a vote", "votes")
     again = project.votes(EventKind.REPEAT)
     if again:
         st.subheader("Votes on pairs that came again", anchor=False)
-        offer(shell.counted(len(again), "vote"), vote_rows(again), f"{stem}-again", form)
+        offer(project, shell.counted(len(again), "vote"), vote_rows(again), f"{stem}-again", form)
         see(again, "pairs that came again", "again")
     st.subheader("Final labels", anchor=False)
-    offer(shell.counted(len(labels), "label"), vote_rows(labels), f"{stem}-labels", form)
+    offer(project, shell.counted(len(labels), "label"), vote_rows(labels), f"{stem}-labels", form)
     see(labels, "pairs with a final label", "labels")
     st.subheader("Pairs", anchor=False)
     known = {label.pair_id: label for label in labels}
@@ -48,6 +48,7 @@ def page() -> None:
         "had as gold is the column gold_of_file."
     )
     offer(
+        project,
         shell.counted(len(entries), "pair"),
         pair_rows(project.index.pairs(entries), known),
         f"{stem}-reviewed",
@@ -70,7 +71,7 @@ def import_votes(project: Project) -> None:
     upload = st.file_uploader(
         "Votes", type=["jsonl", "json", "csv", "tsv", "parquet", "gz"], key="upload_votes"
     )
-    if upload is not None and st.button("Take them in", key="take_in"):
+    if upload is not None and st.button("Take them in", key="take_in", disabled=not project.is_read):
         try:
             said = take_in_upload(project, upload.name, upload.getvalue())
         except InputError as error:
@@ -80,8 +81,14 @@ def import_votes(project: Project) -> None:
 
 
 def take_in_upload(project: Project, name: str, data: bytes) -> str:
-    """Keeps the votes of a file; in words, what became of them. Raises InputError if it has no votes."""
+    """Keeps the votes of a file; in words, what became of them.
+
+    Raises:
+        InputError: it has no votes, or pairs that they may be on are still being read.
+    """
     name = Path(name).name
+    if not project.is_read:
+        raise InputError(f"{name}: not taken in. {shell.so_far(project.index)} Take it in after that.")
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="judge-app-") as folder:
         path = Path(folder) / name
@@ -94,7 +101,8 @@ def take_in_upload(project: Project, name: str, data: bytes) -> str:
     return " ".join([*(note.replace(str(path), name) for note in notes), taken])
 
 
-def offer(label: str, rows: list[dict[str, object]], stem: str, form: str) -> None:
+def offer(project: Project, label: str, rows: list[dict[str, object]], stem: str, form: str) -> None:
+    """A file to download, once all pairs are read: one of half of the votes would look whole."""
     name = f"{stem}.{form}"
     st.download_button(
         f"Download {label}",
@@ -102,7 +110,7 @@ def offer(label: str, rows: list[dict[str, object]], stem: str, form: str) -> No
         file_name=name,
         key=f"get_{stem}",
         icon=":material/download:",
-        disabled=not rows,
+        disabled=not rows or not project.is_read,
         on_click="ignore",
         help=name,
     )

@@ -43,7 +43,7 @@ def rank(project: Project, question: Question) -> None:
                 f"Place of answer {n}", places, index=None, key=place_key(question, answer), placeholder="-"
             )
     st.caption("1 is the best. Answers with one place are a tie.")
-    st.text_input("Note", key=f"rank_note_{question.name}", placeholder="Why? (goes with each vote)")
+    st.text_input("Note", key=note_key(question), placeholder="Why? (goes with each vote)")
     given = places_given(question)
     if shell.must_say_name():
         st.info(shell.name_words())
@@ -65,12 +65,17 @@ def place_key(question: Question, answer: bytes) -> str:
     return f"place_{shell.reviewer()}_{question.asked.hex()}_{answer.hex()}"
 
 
+def note_key(question: Question) -> str:
+    return f"rank_note_{shell.reviewer()}_{question.name}"
+
+
 def places_given(question: Question) -> dict[bytes, int] | None:
     """The place of each answer; None until all have one."""
     places = {answer: st.session_state.get(place_key(question, answer)) for answer in question.answers}
     return None if None in places.values() else {answer: int(place or 0) for answer, place in places.items()}
 
 
+@shell.or_said("Your votes were NOT written")
 def save(question: Question, shown: list[bytes]) -> None:
     """Writes a vote on every pair of the question, all or none."""
     places = places_given(question)
@@ -82,7 +87,7 @@ def save(question: Question, shown: list[bytes]) -> None:
         content="",
         pair_id="",
         at=shell.now(),
-        note=str(st.session_state.get(f"rank_note_{question.name}") or "").strip(),
+        note=str(st.session_state.get(note_key(question)) or "").strip(),
     )
     votes = [shell.with_sighting(vote) for vote in votes_of_places(question, places, shown, common)]
     shell.store().add_all(votes)

@@ -80,9 +80,10 @@ def files() -> None:
         picked(
             st.selectbox("Pairs", names, index=place(names, "pairs"), placeholder="Choose a file"), "pairs"
         )
+        verdicts = ["", *verdicts]  # "" closes them
+        at = place(verdicts, "verdicts")
         picked(
-            st.selectbox("Verdicts", verdicts, index=place(verdicts, "verdicts"), placeholder="None"),
-            "verdicts",
+            st.selectbox("Verdicts", verdicts, index=at, format_func=lambda name: name or "None"), "verdicts"
         )
         with st.popover("Upload a file", icon=":material/upload:"):
             st.file_uploader(
@@ -111,15 +112,17 @@ def place(names: list[str], key: str) -> int | None:
 
 
 def picked(name: str | None, key: str) -> None:
-    if name and name != st.session_state[key]:
-        st.session_state[key] = name
+    if name is not None and name != st.session_state[key]:
         if key == "pairs":
             forget()
+        st.session_state[key] = name
         st.rerun()
 
 
 def forget() -> None:
-    """Forgets what belongs to the file that was open."""
+    """Forgets what belongs to the file that is open, and closes the verdicts on it."""
+    if st.session_state["pairs"]:
+        st.session_state["verdicts"] = ""
     for key in ("trail", "trail_of", "last", "revealed", "jobs", "judge", "pair", "picked", "put_off"):
         st.session_state.pop(key, None)
 
@@ -132,10 +135,9 @@ def take_upload() -> None:
     path = shell.uploads().keep(upload.name, upload.getvalue())
     st.session_state.get("stamps", {}).pop(upload.name, None)  # another file, not the same one changed
     key = "verdicts" if holds_verdicts(path) else "pairs"
-    st.session_state[key] = upload.name
     if key == "pairs":
-        st.session_state["verdicts"] = ""
         forget()
+    st.session_state[key] = upload.name
 
 
 def filters(project: Project) -> QueueWanted:
@@ -172,8 +174,14 @@ def filters(project: Project) -> QueueWanted:
         line=QueueOrder(line),
         found=ids_with(project, text) if text.strip() else None,
         picked=None if (picked := picked_now()) is None else picked.ids,
-        assigned=own if (own := pairs_of(shell.reviewer(), project.assigned)) else None,
+        assigned=own_pairs(project),
     )
+
+
+def own_pairs(project: Project) -> frozenset[str] | None:
+    """The ids of the pairs that this reviewer is to review; None where the project does not name them."""
+    me = shell.reviewer()
+    return pairs_of(me, project.assigned) if me in shell.named_reviewers() else None
 
 
 def picked_now() -> shell.Picked | None:
@@ -232,7 +240,7 @@ def progress(project: Project, queue: list[IndexEntry]) -> None:
     votes = [event for event in project.events if event.kind is EventKind.VOTE]
     by_reviewer = Counter(event.reviewer for event in votes)
     mine, total = by_reviewer[me], len(project.entries)
-    if own := pairs_of(me, project.assigned):
+    if (own := own_pairs(project)) is not None:
         mine = len({event.pair_id for event in votes if event.reviewer == me} & own)
         total = len(own)
     others = ", ".join(f"{name} {n}" for name, n in sorted(by_reviewer.items()) if name != me)
@@ -240,8 +248,6 @@ def progress(project: Project, queue: list[IndexEntry]) -> None:
         f" · others: {others}" if others else ""
     )
     st.progress(mine / total if total else 0.0, text=shell.plain(text))
-    if not project.index.is_read:
-        st.caption(f"Reading the file: {project.index.n_read:,} of {project.index.n_lines:,} lines so far.")
     shell.problems(project.index)
 
 
@@ -299,13 +305,15 @@ def nothing_left(project: Project, wanted: QueueWanted) -> None:
     me = shell.reviewer()
     mine = [event for event in project.events if event.reviewer == me]
     skipped = sum(event.kind is EventKind.SKIP for event in mine)
-    if replace(wanted, looks=wanted.looks - {QueueFilter.ASSIGNED}, assigned=None) != QueueWanted(
+    if QueueFilter.ASSIGNED in wanted.looks and wanted.assigned == frozenset():
+        st.info("No pair is assigned to you. Take that filter away in the side bar to see the others'.")
+    elif replace(wanted, looks=wanted.looks - {QueueFilter.ASSIGNED}, assigned=None) != QueueWanted(
         line=wanted.line
     ):
         st.info(
             "No pair fits these filters. Take one away in the side bar.", icon=":material/filter_alt_off:"
         )
-    elif not project.index.is_read:
+    elif not project.is_read:
         st.info("All pairs that are read so far have your vote. More are coming.")
     elif skipped:
         st.success(
@@ -362,7 +370,7 @@ def open_named(project: Project) -> None:
     if not id:
         return
     if project.entry(id) is None:
-        where = "has been read so far" if not project.index.is_read else f"is in {project.index.name}"
+        where = "has been read so far" if not project.is_read else f"is in {project.index.name}"
         st.warning(shell.plain(f"No pair with the id {id} {where}."))
     elif trail().at != id:
         st.session_state["is_at_end"] = False
@@ -503,8 +511,8 @@ def reasons(mine: Event | None) -> None:
 
 
 def field_key(what: str) -> str:
-    """The key of a field that goes with the vote on the pair on the screen."""
-    return f"{what}_{place_on_trail()}".replace(AGAIN, "-again")
+    """The key of a field that goes with this reviewer's vote on the pair on the screen."""
+    return f"{what}_{shell.reviewer()}_{place_on_trail()}".replace(AGAIN, "-again")
 
 
 def own_votes(project: Project, entry: IndexEntry) -> dict[EventKind, Event]:
@@ -604,6 +612,7 @@ def look_button(label: str, way: str, key: str) -> None:
     )
 
 
+@shell.or_said("Your vote was NOT written")
 def cast(
     visit: int, entry: IndexEntry, ballot: Ballot | None, left: str, going: tuple[str | None, bool]
 ) -> None:
@@ -639,6 +648,7 @@ def cast(
     move_on(*going)
 
 
+@shell.or_said("Nothing was taken back")
 def undo(project: Project, visit: int) -> None:
     """Takes the last vote or skip on this file's pairs back; its pair comes up again."""
     if visit != trail().visit:

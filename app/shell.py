@@ -6,7 +6,8 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,10 +88,12 @@ class Project:
     """What is open: the pairs' index, what each judge says by pair id, and the reviewers' last words.
 
     `judge` is the one whose verdicts are shown; those of two are never mixed. `strange` are the ids of its
-    verdicts that are on no pair of the file, `assigned` the reviewers of each pair.
+    verdicts that are on no pair of the file, `assigned` the reviewers of each pair. `is_read` says whether
+    the whole file had been read before any of this was put together.
     """
 
     index: PairIndex
+    is_read: bool
     judges: Mapping[str, Mapping[str, Verdict]]
     judge: str
     strange: Sequence[str]
@@ -209,10 +212,13 @@ def path_of(name: str) -> Path:
         return uploads()[name]
     if name == SAMPLE:
         return SAMPLE_FILE
-    path = below(started().root, name)
-    if not path.is_file():
-        raise InputError(f"{name}: no such file.")
-    return path
+    try:
+        path = below(started().root, name)
+        if path.is_file():
+            return path
+    except (OSError, ValueError):  # a name that is too long; ValueError: one with a zero in it
+        pass
+    raise InputError(f"{name}: no such file.")
 
 
 # --- the session -----------------------------------------------------------------------------------------
@@ -305,6 +311,7 @@ def project() -> Project | None:
     try:
         path = path_of(name)
         index = index_of(str(path), name, stamp_of(path))
+        is_read = index.is_read
         judges, strange = judges_of(index)
     except InputError as error:
         st.error(plain(str(error)), icon=":material/error:")
@@ -314,7 +321,7 @@ def project() -> Project | None:
     chosen = st.session_state["judge"]
     events = placed(events_of(str(store().path), store().last_number()), index.by_content)
     assigned = assigned_here(str(path), stamp_of(path), index.n_read, index)
-    return Project(index, judges, chosen, strange.get(chosen, ()), events, assigned)
+    return Project(index, is_read, judges, chosen, strange.get(chosen, ()), events, assigned)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -368,8 +375,13 @@ def is_changed(name: str) -> bool:
     return first.setdefault(name, stamp) != stamp
 
 
+def so_far(index: PairIndex) -> str:
+    """How much of a large file has been read, in one sentence."""
+    return f"The file is still being read: {index.n_read:,} of {index.n_lines:,} lines so far."
+
+
 def say_what_is_odd(project: Project) -> None:
-    """All that could give a figure another meaning: files that changed, verdicts on other pairs, judges."""
+    """All that could give a figure another meaning: half a file, a changed one, other verdicts, judges."""
     pairs, verdicts = st.session_state["pairs"], st.session_state["verdicts"]
     for name in filter(None, (pairs, verdicts)):
         if is_changed(name):
@@ -378,7 +390,9 @@ def say_what_is_odd(project: Project) -> None:
         st.warning(
             plain(f"{pairs} was changed after {verdicts} was written: its verdicts may be on other texts.")
         )
-    if project.strange and project.index.is_read:
+    if not project.is_read:
+        st.warning(f"{so_far(project.index)} Whatever is counted here is of these.")
+    if project.strange and project.is_read:
         n, names = counted(len(project.strange), "verdict"), some_of(project.strange)
         are = "is" if len(project.strange) == 1 else "are"
         st.warning(plain(f"{n} of {verdicts} {are} on no pair of {pairs} and {are} left out: {names}."))
@@ -390,6 +404,15 @@ def say_what_is_odd(project: Project) -> None:
             key="pick_judge",
             on_change=lambda: st.session_state.update(judge=st.session_state["pick_judge"]),
         )
+
+
+@contextmanager
+def or_said(what: str) -> Iterator[None]:
+    """For a button's callback: says an expected error above the page, after what was not done for it."""
+    try:
+        yield
+    except JudgeError as error:
+        st.error(plain(f"{what}: {error}"), icon=":material/error:")
 
 
 # --- blind, or not ----------------------------------------------------------------------------------------
@@ -431,7 +454,7 @@ def need_project() -> Project:
         if not st.session_state["pairs"]:
             nothing_open()
         st.stop()
-    if not found.entries and found.index.is_read:
+    if not found.entries and found.is_read:
         lines = counted(found.index.n_lines, "line")
         st.error(plain(f"{found.index.name}: there is no pair in its {lines}."))
         problems(found.index)

@@ -377,6 +377,23 @@ def test_a_file_that_was_changed_on_the_disk_is_read_again_and_said(open_app, ro
     assert "Changed?" in html_of(session)
 
 
+def test_other_pairs_close_the_verdicts_and_so_does_none(open_app, root):
+    write_pairs(root / "two.jsonl", [pair_of("new", "texts", "Another?", pair.id) for pair in PAIRS])
+    session = open_app()
+
+    def box(label):
+        return next(one for one in session.selectbox if one.label == label)
+
+    box("Pairs").select("two.jsonl").run()
+    press(session, "reveal")
+    assert "The judge has not read this pair." in html_of(session)
+    assert box("Verdicts").value == session.session_state["verdicts"] == ""
+    for name in ("verdicts.jsonl", ""):
+        box("Verdicts").select(name).run()
+        assert not session.exception
+        assert session.session_state["verdicts"] == name
+
+
 def test_conversations_that_differ_say_whose_they_are_in_the_order_shown(open_app, root):
     told = (Message("user", "Hi"), Message("assistant", "said by the first"), Message("user", "And?"))
     other = (Message("user", "Hi"), Message("assistant", "said by the second"), Message("user", "And?"))
@@ -509,6 +526,17 @@ def test_a_file_outside_the_folder_is_not_opened_by_its_address(open_app, root):
     session.query_params["pairs"] = "../outside.jsonl"
     session.run()
     assert "not in the folder that the app was started in" in session.error[0].value.replace("\\", "")
+
+
+@pytest.mark.parametrize("key", ["pairs", "verdicts"])
+def test_an_address_with_a_name_that_no_file_can_have_is_one_line(open_app, key):
+    open_app()
+    for name in ("a\0b", "x" * 5000):
+        session = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S)
+        session.query_params[key] = name
+        session.run()
+        assert not session.exception
+        assert session.error[0].value.endswith(r"no such file\.")
 
 
 def test_without_a_name_there_is_no_vote_once_others_review_too(open_app, root):

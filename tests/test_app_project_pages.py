@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -111,6 +113,14 @@ def test_each_reviewer_gets_their_own_pairs_and_the_order_of_the_project(open_pr
     assert len(mine) in (2, 3)
 
 
+def test_a_reviewer_without_pairs_of_their_own_gets_none_and_is_told_so(open_project):
+    session = open_project(who="bob", assignment={"shares": {"ada": 1.0}})
+    assert "0 of 0 voted, 0 in the queue" in session.get("progress")[0].proto.text
+    assert session.info[0].value.startswith("No pair is assigned to you.")
+    session.pills(key="kept_looks").set_value([]).run()
+    assert shown(session) == "q0"
+
+
 def test_the_address_of_a_project_cannot_open_another_file(open_project, root):
     write_pairs(root / "other.jsonl", [pair_of("x", "y", "Another?", "o")])
     session = open_project(address={"pairs": "other.jsonl", "pair": "p4"})
@@ -151,6 +161,33 @@ def test_tags_and_confidence_go_with_the_vote_and_come_back_with_it(open_project
     again = open_project(tags=["wrong", "too long"], confidence=True, address={"pair": event.pair_id})
     press(again, "right")
     assert [(one.tags, one.confidence) for one in events(root)] == [(("too long",), Confidence.LOW)]
+
+
+def test_what_one_reviewer_typed_and_ticked_is_not_in_the_vote_of_another(open_project, root):
+    session = open_project(tags=["wrong"], confidence=True)
+    session.pills(key="kept_looks").set_value([]).run()
+    field(session, "text_input", "note").input("ada's").run()
+    field(session, "button_group", "tags").set_value(["wrong"]).run()
+    field(session, "button_group", "confidence").set_value("low").run()
+    session.selectbox(key="kept_reviewer").select("bob").run()
+    assert shown(session) == "q0"
+    press(session, "left")
+    [event] = events(root)
+    assert (event.reviewer, event.note, event.tags, event.confidence) == ("bob", "", (), None)
+
+
+def test_a_note_on_an_order_and_a_reason_belong_to_who_gave_them(open_project, root):
+    for name, ballot in (("ada", Ballot.A), ("bob", Ballot.B)):
+        vote(root, "p3", name, ballot)
+    session = open_project()
+    for page, name in (("Rank", "rank_note"), ("Adjudicate", "reason")):
+        open_page(session, page)
+        field(session, "text_input", name).input("ada's").run()
+        session.session_state["kept_reviewer"] = "bob"
+        session.run()
+        assert not field(session, "text_input", name).value
+        session.session_state["kept_reviewer"] = "ada"
+        session.run()
 
 
 def test_guidelines_are_shown_and_their_images_are_not_fetched(open_project):
@@ -257,7 +294,7 @@ def test_adjudication_hides_names_and_the_judge_until_the_label(open_project, ro
     assert html_of(session).count(said.format("Right", "Second")) == 1
     assert "ada" not in html_of(session)
     assert "The judge says" not in html_of(session)
-    session.text_input(key="reason_p3").input("so it is")
+    session.text_input(key="reason_cleo_p3").input("so it is")
     press(session, "label_B_p3")
     label = events(root)[-1]
     assert (label.kind, label.ballot, label.saw_judge) == (EventKind.LABEL, Ballot.B, False)
@@ -275,6 +312,38 @@ def test_a_vote_stays_blind_if_its_pair_was_only_looked_at_in_adjudication(open_
     assert shown(session) == "q0"
     press(session, "left")
     assert events(root)[-1].saw_judge is False
+
+
+def test_what_cannot_be_written_is_said_and_the_page_stays(open_project, root, monkeypatch):
+    monkeypatch.setattr("judge.review.store.WAIT_S", 0.01)
+    for id, ballot in (("p3", Ballot.A), ("p4", Ballot.B)):
+        vote(root, id, "ada", Ballot.A)
+        vote(root, id, "bob", ballot)
+    before = events(root)
+    session = open_project()
+    said = {
+        "Review": {"left": "Your vote was NOT written", "undo": "Nothing was taken back"},
+        "Rank": {"save_rank": "Your votes were NOT written"},
+        "Adjudicate": {
+            "accept": "The labels were NOT written",
+            "label_B_p4": "Your label was NOT written",
+            "undo_label": "Nothing was taken back",
+        },
+    }
+    with closing(sqlite3.connect(root / "reviews.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for page, buttons in said.items():
+            open_page(session, page)
+            for place in [one for one in session.selectbox if (one.key or "").startswith("place_")]:
+                place.select(1)
+            for name, words in buttons.items():
+                for reason in [one for one in session.text_input if (one.key or "").startswith("reason_")]:
+                    reason.input("so it is").run()
+                session.run()
+                press(session, name)
+                assert session.error[0].value.startswith(f"{words}: ".replace(":", r"\:")), name
+                assert "database is locked" in session.error[0].value
+    assert events(root) == before
 
 
 def test_pairs_of_which_all_reviewers_say_the_same_are_accepted_in_one_step(open_project, root):
@@ -338,6 +407,46 @@ def test_labels_in_a_file_of_another_tool_are_taken_in_and_it_is_said(open_proje
     assert [one.ballot for one in events(root)] == [Ballot.B]
 
 
+@pytest.fixture
+def half_read(monkeypatch):
+    """Of each file two lines are read, and never more."""
+    monkeypatch.setattr("app.shell.AT_ONCE", 2)
+    monkeypatch.setattr("app.shell.read_on", lambda index: None)
+
+
+PAGES = ["Review", "Why", "Rank", "Progress", "Agreement", "Adjudicate", "Export"]
+
+
+def test_every_page_says_that_the_file_is_still_being_read(open_project, root, half_read):
+    vote(root, "q0", "ada", Ballot.A)
+    session = open_project()
+    for page in PAGES:
+        open_page(session, page)
+        assert session.warning[0].value.startswith("The file is still being read: 2 of 5 lines so far."), page
+
+
+def test_nothing_is_made_of_the_votes_on_half_a_file(open_project, root, half_read):
+    for name in ("ada", "bob"):
+        vote(root, "q0", name, Ballot.A)
+    session = open_project()
+    open_page(session, "Export")
+    assert [one.proto.disabled for one in session.get("download_button")] == [True, True, True]
+    open_page(session, "Adjudicate")
+    assert button(session, "accept").disabled
+    open_page(session, "Agreement")
+    [calibrate] = [one for one in session.button if one.label.startswith("Calibrate")]
+    assert calibrate.disabled
+
+
+def test_votes_are_not_taken_in_while_the_file_is_being_read(open_project, root, half_read):
+    path = root / "elsewhere.jsonl"
+    write_votes(path, [HumanVote("q0", "eve", Ballot.A), HumanVote("p4", "eve", Ballot.B)])
+    open_project()
+    with pytest.raises(AssertionError, match=r"elsewhere.jsonl: not taken in\. The file is still being read"):
+        said_of(path)
+    assert events(root) == []
+
+
 def said_of(path):
     """What the page Export says when the votes of a file are taken in."""
 
@@ -353,5 +462,5 @@ def said_of(path):
         st.write(export.take_in_upload(shell.project(), "../elsewhere.jsonl", data))
 
     done = AppTest.from_function(script, args=(str(path),), default_timeout=PATIENCE_S).run()
-    assert not done.exception
+    assert not done.exception, done.exception[0].message
     return done.markdown[-1].value

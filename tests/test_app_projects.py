@@ -16,7 +16,9 @@ import judge.cli.app as commands
 from judge.cli.main import app
 from judge.errors import BadLines, InputError, JudgeError
 from judge.io.pairs import write_pairs
+from judge.io.verdicts import write_verdicts
 from judge.io.votes import write_votes
+from judge.metrics.baselines import longer_wins
 from judge.records import Ballot, Confidence, HumanVote
 from judge.review.agreement import votes_of
 from judge.review.assigning import assigned_of, pairs_of, progress_of_pairs, progress_of_reviewers
@@ -116,6 +118,30 @@ def test_a_fault_is_one_line_with_file_and_key(write, settings, fault):
 
 def test_all_faults_are_told_at_once(write):
     assert len(faults(write(tags=[""], images=1, order="x", foo=1))) == 4
+
+
+def test_faults_of_shape_hide_no_contradiction_and_no_missing_file(write):
+    told = faults(
+        write(
+            pairs="gone.jsonl",
+            order="x",
+            reviewers=["ada", "ada", " bob"],
+            assignment={"reviewers_per_pair": 0, "shares": {"zed": 0.5}},
+        )
+    )
+    assert sorted(line.partition(": ")[0] for line in told) == [
+        "assignment.reviewers_per_pair",
+        "assignment.shares",
+        "assignment.shares.zed",
+        "order",
+        "pairs",
+        "reviewers",
+        "reviewers",
+    ]
+    assert faults(write(reviewers="ada", assignment={"shares": {"ada": 1.0}})) == [
+        "reviewers: must be a list of texts that are not empty (found: 'ada')"
+    ]
+    assert len(faults(write(pairs="", repeat={"share": 2.0}, assignment=3))) == 3
 
 
 @pytest.mark.parametrize(
@@ -323,6 +349,9 @@ def test_a_project_that_names_files_elsewhere_or_is_wrong_is_refused(write, run,
     assert f"{inner}: ../pairs.jsonl is not below {folder}" in run(inner)
     assert run(inner, "--folder", tmp_path, "--backend", "scripted:longer") == ""
     assert "order: must be one of" in run(write(order="x"))
+    write_verdicts(tmp_path / "verdicts.jsonl", longer_wins(PAIRS))
+    assert "pairs: verdicts.jsonl holds verdicts. It must be" in run(write(pairs="verdicts.jsonl"))
+    assert "verdicts: pairs.jsonl holds none. It must be" in run(write(verdicts="pairs.jsonl"))
     assert "names its pairs itself" in run(write(), "--pairs", "pairs.jsonl")
 
 

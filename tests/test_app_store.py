@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -238,6 +239,15 @@ def test_another_file_is_refused_in_one_line_and_stays_as_it_is(tmp_path):
             ReviewStore(path)
         assert "\n" not in str(raised.value)
     assert text.read_text() == "{}\n" * 400
+
+
+def test_a_file_that_is_locked_is_called_no_other_kind_of_file(store, monkeypatch):
+    monkeypatch.setattr("judge.review.store.WAIT_S", 0.01)
+    with closing(sqlite3.connect(store.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(InputError, match=r"cannot be read or written now \(database is locked\)\.$"):
+            store.add(VOTE)
+    assert store.standing() == []
 
 
 @pytest.mark.slow

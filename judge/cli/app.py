@@ -115,6 +115,10 @@ def settings_of_project(
             raise InputError(
                 f"{file}: {name} is not below {root}, so it is not opened. Name it with --folder."
             )
+    if holds_verdicts(home / project.pairs):
+        raise InputError(f"{file}: pairs: {project.pairs} holds verdicts. It must be a file of pairs.")
+    if project.verdicts and not holds_verdicts(home / project.verdicts):
+        raise InputError(f"{file}: verdicts: {project.verdicts} holds none. It must be a file of verdicts.")
     return AppSettings(
         root=root,
         pairs=inside(root, str(home / project.pairs)),

@@ -6,11 +6,12 @@ Files are named as seen from the project's own folder. `read_project` reports ev
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from judge.errors import BadLines, InputError
 from judge.io.rows import shown
@@ -104,13 +105,30 @@ def read_project(path: str | Path) -> ReviewProject:
     path = Path(path)
     values = read_block(path, ReviewProject.model_fields)
     try:
-        project = ReviewProject.model_validate(values)
+        project, wrong = ReviewProject.model_validate(values), []
     except ValidationError as error:
-        problems = problems_of(error.errors(include_url=False), ReviewProject, values)
-        raise BadLines([f"{path}: {problem}" for problem in problems]) from None
-    if problems := [*_contradictions(project), *_missing_files(project, path.parent)]:
+        wrong = error.errors(include_url=False)
+        project = ReviewProject.model_validate(_without(values, wrong, {"pairs": path.name}))
+    problems = problems_of(wrong, ReviewProject, values)
+    problems += [*_contradictions(project), *_missing_files(project, path.parent)]
+    if problems:
         raise BadLines([f"{path}: {problem}" for problem in problems])
     return project
+
+
+def _without(values: Mapping[str, Any], wrong: list[ErrorDetails], needed: dict[str, str]) -> dict[str, Any]:
+    """The values without what is wrong in them, so that the rest can be looked at.
+
+    Who is assigned what goes with a wrong list of reviewers. `needed` stands in for what has to be there.
+    """
+    bad = {str(error["loc"][0]) for error in wrong}
+    kept = needed | {key: value for key, value in values.items() if str(key) not in bad}
+    if "reviewers" in bad:
+        kept.pop("assignment", None)
+    elif "assignment" in bad and isinstance(given := values["assignment"], dict):
+        inner = {str(error["loc"][1]) for error in wrong if error["loc"][0] == "assignment"}
+        kept["assignment"] = {key: value for key, value in given.items() if str(key) not in inner}
+    return kept
 
 
 def guidelines_of(project: ReviewProject, folder: Path) -> str:

@@ -21,6 +21,14 @@ from judge.records import Ballot, Confidence
 
 SCHEMA_VERSION = 3
 WAIT_S = 30.0
+NOT_NOW = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+}
+"""SQLite's codes for a file that may be in order and cannot be read or written now."""
 
 SCHEMA = """
 CREATE TABLE events (
@@ -207,7 +215,11 @@ class ReviewStore:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose work is on the disk when the block ends, or not done at all."""
+        """A connection whose work is on the disk when the block ends, or not done at all.
+
+        Raises:
+            InputError: the file is of another kind or broken, or it is locked or the disk full.
+        """
         try:
             connection = sqlite3.connect(self.path, timeout=WAIT_S)
             with closing(connection):
@@ -216,7 +228,11 @@ class ReviewStore:
                 with connection:
                     yield connection
         except sqlite3.DatabaseError as error:
-            raise InputError(f"{self.path}: not a file of reviews that can be used ({error}).") from error
+            is_not_now = getattr(error, "sqlite_errorcode", 0) & 0xFF in NOT_NOW
+            wrong = (
+                "cannot be read or written now" if is_not_now else "not a file of reviews that can be used"
+            )
+            raise InputError(f"{self.path}: {wrong} ({error}).") from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
