@@ -42,7 +42,7 @@ NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Ask everything again, and keep nothing in the ledger.")
 ]
 NOT_ALL_JUDGED = 3
-"""Exit status of a command that judges where a pair stayed unparsed, or `judge run --within` was up before."""
+"""Exit status of a command that judges where a pair stayed unparsed, or `--within` was up before."""
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 

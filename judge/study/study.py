@@ -300,15 +300,10 @@ def study_of(
     packages, worked out beside ours.
 
     Raises:
-<<<<<<< HEAD
-        InputError: no such pair, a pair without texts or without a verdict, votes on one pair that name
-            different models, two entrants with one name, or an entrant that was fine-tuned on human votes
-            beside one that was fine-tuned on something else.
-=======
         InputError: no such pair, a pair without texts or without a verdict, a pair with two verdicts of one
-            entrant, two different pairs of one id, two entrants with one name, or an entrant that was
-            fine-tuned on human votes beside one that was fine-tuned on something else.
->>>>>>> mend2
+            entrant, two different pairs of one id, votes on one pair that name different models, two entrants
+            with one name, or an entrant that was fine-tuned on human votes beside one that was fine-tuned on
+            something else.
     """
     votes = list(votes)
     _refuse_repeated([entrant.name for entrant in entrants])
