@@ -27,14 +27,17 @@ from distill.selection import (
 )
 from distill.selectionreport import aligned, by_frequency
 from distill.traces import Trace
+from distill.workings import mirrored
 from judge.datasets.dataset import prompt_of
 from judge.errors import InputError
 from judge.io.rows import write_json_lines
 from judge.methods import TRACED
-from judge.methods.traced import traced
+from judge.methods.dual import render_dual
+from judge.methods.traced import said, traced, working_in
 from judge.methods.voting import samples_of
 from judge.orders import outcome_of
-from judge.records import Choice, Order, Outcome, Reading, Unparsed, sha256_of_json
+from judge.prompts.working import Working, format_working
+from judge.records import Choice, Judgment, Order, Outcome, Pair, Reading, Unparsed, sha256_of_json
 
 KEPT = "its pair is kept"
 HELD_OUT = "its prompt is held out"
@@ -45,17 +48,24 @@ UNREAD = "could not be read"
 
 @dataclass(frozen=True, slots=True)
 class KeptReading:
-    """A reading as a row, and where it comes from; `reason` is why the filter dropped its pair, or `KEPT`."""
+    """A reading as a row, and where it comes from; `reason` is why the filter dropped its pair, or `KEPT`.
+
+    One that is mirrored was read in the other order.
+    """
 
     row: Row
     pair_id: str
     order: Order
     reason: str
+    is_mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class KeptReadings:
-    """Readings that name their pair's winner, those that do not, and how many are neither, by reason."""
+    """Readings that name their pair's winner, those that do not, and how many are neither, by reason.
+
+    Of a pair's workings as many are in either order, which mirrored ones make up for.
+    """
 
     right: Sequence[KeptReading]
     wrong: Sequence[KeptReading]
@@ -66,7 +76,9 @@ class KeptReadings:
         """How many there are of each, by the reason of their pair, as plain JSON values."""
         sides = {"right": self.right, "wrong": self.wrong}
         counted = {name: by_frequency(Counter(one.reason for one in some)) for name, some in sides.items()}
-        return {**counted, "left_out": by_frequency(self.left_out)}
+        mirrored = {name: sum(one.is_mirrored for one in some) for name, some in sides.items()}
+        told = {"mirrored": by_frequency(Counter(mirrored))} if any(mirrored.values()) else {}
+        return {**counted, **told, "left_out": by_frequency(self.left_out)}
 
 
 def check_traced(recipe: Recipe) -> None:
@@ -107,6 +119,7 @@ def kept_readings(
         own = judged.get(trace.pair.content_hash)
         example = examples.get(trace.pair.content_hash)
         winner = example.winner if example else own and likelier(own)
+        sides: dict[bool, list[tuple[KeptReading, Judgment]]] = {True: [], False: []}
         for order, reading in readings_of(trace):
             found = row_of(trace, order, reading, method, ties)
             if isinstance(found, Dropped):
@@ -122,8 +135,30 @@ def kept_readings(
                 is_right = outcome_of(choice, order) is winner
                 reason = KEPT if example else why_dropped(own, selection)
                 row = row if is_right else replace(row, sign=WRONG)
-                (right if is_right else wrong).append(KeptReading(row, own.pair.id, order, reason))
+                sides[is_right].append((KeptReading(row, own.pair.id, order, reason), reading))
+        for side, some in ((right, sides[True]), (wrong, sides[False])):
+            side += [one for one, _ in some]
+            if method == WRITES_WORKINGS:
+                side += mirrored_ones(some, trace.pair, ties)
     return KeptReadings(right, wrong, left_out)
+
+
+def mirrored_ones(
+    kept: Sequence[tuple[KeptReading, Judgment]], pair: Pair, ties: bool
+) -> Iterator[KeptReading]:
+    """Workings of the order that has more of them, as they are in the other one, until both have as many.
+
+    A teacher that prefers a place would else teach the place.
+    """
+    by_order = {order: [one for one in kept if one[0].order is order] for order in Order}
+    rare, frequent = sorted(by_order, key=lambda order: len(by_order[order]))
+    n_more = len(by_order[frequent]) - len(by_order[rare])
+    messages = said(render_dual(pair, rare, ties))
+    for one, reading in by_order[frequent][:n_more]:
+        working = working_in(reading, ties)
+        assert isinstance(working, Working), "it has become a row"
+        row = replace(one.row, messages=messages, reply=format_working(mirrored(working)))
+        yield replace(one, row=row, order=rare, is_mirrored=True)
 
 
 def readings_of(trace: Trace) -> Iterator[tuple[Order, Reading]]:
@@ -174,14 +209,22 @@ def write_readings(path: Path, readings: Sequence[KeptReading]) -> None:
 
 def reading_to_json(one: KeptReading) -> dict[str, Any]:
     where = {"pair_id": one.pair_id, "order": one.order.value, "reason": one.reason}
+    where |= {"mirrored": True} if one.is_mirrored else {}
     return row_to_json(one.row) | where
 
 
 def format_kept(counts: Mapping[str, Mapping[str, int]]) -> str:
     """The counts as text: a line for right, wrong and left out, and one for each reason."""
     rows = []
-    names = {"right": "Right readings", "wrong": "Wrong readings", "left_out": "Left out"}
+    names = {
+        "right": "Right readings",
+        "wrong": "Wrong readings",
+        "mirrored": "Mirrored among them",
+        "left_out": "Left out",
+    }
     for key, name in names.items():
+        if key not in counts:
+            continue
         rows.append((name, [f"{sum(counts[key].values()):,}"]))
         rows += [(f"  {reason}", [f"{n:,}"]) for reason, n in counts[key].items()]
     return aligned(rows)

@@ -20,7 +20,7 @@ from judge.records import Message, Prompt, sha256_of_json
 T = TypeVar("T")
 
 KEYS = ("prompt", "reply", "weight", "sign", "group")
-NOTES = ("pair_id", "order", "reason")
+NOTES = ("pair_id", "order", "reason", "mirrored")
 """What a line may say beside: where a row comes from. The pair is the group of a row that names none."""
 RIGHT, WRONG = 1, -1
 """The sign of a right reply, and of one that shall not be given."""

@@ -34,10 +34,10 @@ from distill.dropping import (
     n_dropped,
 )
 from distill.folder import RunFolder
-from distill.keeping import HELD_OUT, KEPT, NOT_JUDGED
+from distill.keeping import HELD_OUT, KEPT, NOT_JUDGED, format_kept
 from distill.lessons import DualLessons, lessons_of
 from distill.recipe import LEVELS, read_recipe, recipe_of, recipe_to_json
-from distill.rows import Row
+from distill.rows import Row, read_rows
 from distill.selection import SURPLUS, Example, Part, targets
 from distill.selectionfile import read_selection
 from distill.stages import run_collect, run_select
@@ -48,6 +48,7 @@ from distill.workings import (
     OTHER_VERDICT,
     TWO_PLANS,
     VOTED,
+    check_workings,
     dual_rows,
     mirrored,
     parts_of,
@@ -915,6 +916,33 @@ def test_every_working_is_right_or_wrong_by_the_winners_of_the_teacher_who_names
     other = run_select(agreed, RunFolder(Path("runs/agreed")), keep_dropped=True)
     assert other["readings"]["right"] == {KEPT: 20 - n_held_out}
     assert other["readings"]["wrong"] == {}
+
+
+def test_workings_of_a_teacher_that_prefers_a_place_teach_none(here):
+    """It always names the first answer, so one order of each pair is right and the other wrong."""
+    run_collect(recipe(teacher={"backend": "scripted:first"}), RUN, None)
+    winners = RunFolder(Path("runs/winners"))
+    made = recipe(teacher={"method": "bsm", "backend": "scripted:longer"}, workings="runs/dual")
+    run_collect(made, winners, None)
+    readings = run_select(made, winners, keep_dropped=True)["readings"]
+    [n_right], [n_wrong] = readings["right"].values(), readings["wrong"].values()
+    assert readings["mirrored"] == {"right": n_right / 2, "wrong": n_wrong / 2}
+    for side, sign in ((winners.right, 1), (winners.wrong, -1)):
+        lines = kept_lines(side)
+        assert Counter((one["reply"][-5:], one.get("mirrored", False)) for one in lines) == {
+            ("[[A]]", False): len(lines) / 2,
+            ("[[B]]", True): len(lines) / 2,
+        }
+        assert Counter(one["order"] for one in lines) == {"AB": len(lines) / 2, "BA": len(lines) / 2}
+        assert {one.get("sign", 1) for one in lines} == {sign}
+        by_pair = {}
+        for one in lines:
+            shown = one["prompt"][-1]["content"]
+            longer = "A" if shown.index("a long answer") < shown.index("short") else "B"
+            by_pair.setdefault(one["pair_id"], []).append((one["reply"][-3] == longer) == (sign == 1))
+        assert all(each == [True, True] for each in by_pair.values())
+        check_workings(str(side), read_rows(side), made.student_ties)
+    assert "Mirrored among them" in format_kept(readings)
 
 
 def test_a_selection_that_is_made_anew_leaves_no_readings_of_the_one_before(here):
