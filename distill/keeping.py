@@ -32,12 +32,13 @@ from judge.datasets.dataset import prompt_of
 from judge.errors import InputError
 from judge.io.rows import write_json_lines
 from judge.methods import TRACED
+from judge.methods.asking import letters_of
 from judge.methods.dual import render_dual
-from judge.methods.traced import said, traced, working_in
+from judge.methods.traced import said, traced
 from judge.methods.voting import samples_of
 from judge.orders import outcome_of
-from judge.prompts.working import Working, format_working
-from judge.records import Choice, Judgment, Order, Outcome, Pair, Reading, Unparsed, sha256_of_json
+from judge.prompts.working import Working, format_working, parse_working
+from judge.records import Choice, Order, Outcome, Pair, Reading, Unparsed, sha256_of_json
 
 KEPT = "its pair is kept"
 HELD_OUT = "its prompt is held out"
@@ -119,7 +120,7 @@ def kept_readings(
         own = judged.get(trace.pair.content_hash)
         example = examples.get(trace.pair.content_hash)
         winner = example.winner if example else own and likelier(own)
-        sides: dict[bool, list[tuple[KeptReading, Judgment]]] = {True: [], False: []}
+        sides: dict[bool, list[KeptReading]] = {True: [], False: []}
         for order, reading in readings_of(trace):
             found = row_of(trace, order, reading, method, ties)
             if isinstance(found, Dropped):
@@ -135,27 +136,25 @@ def kept_readings(
                 is_right = outcome_of(choice, order) is winner
                 reason = KEPT if example else why_dropped(own, selection)
                 row = row if is_right else replace(row, sign=WRONG)
-                sides[is_right].append((KeptReading(row, own.pair.id, order, reason), reading))
-        for side, some in ((right, sides[True]), (wrong, sides[False])):
-            side += [one for one, _ in some]
+                sides[is_right].append(KeptReading(row, own.pair.id, order, reason))
+        for side, kept in ((right, sides[True]), (wrong, sides[False])):
+            side += kept
             if method == WRITES_WORKINGS:
-                side += mirrored_ones(some, trace.pair, ties)
+                side += mirrored_ones(kept, trace.pair, ties)
     return KeptReadings(right, wrong, left_out)
 
 
-def mirrored_ones(
-    kept: Sequence[tuple[KeptReading, Judgment]], pair: Pair, ties: bool
-) -> Iterator[KeptReading]:
+def mirrored_ones(kept: Sequence[KeptReading], pair: Pair, ties: bool) -> Iterator[KeptReading]:
     """Workings of the order that has more of them, as they are in the other one, until both have as many.
 
     A teacher that prefers a place would else teach the place.
     """
-    by_order = {order: [one for one in kept if one[0].order is order] for order in Order}
+    by_order = {order: [one for one in kept if one.order is order] for order in Order}
     rare, frequent = sorted(by_order, key=lambda order: len(by_order[order]))
     n_more = len(by_order[frequent]) - len(by_order[rare])
-    messages = said(render_dual(pair, rare, ties))
-    for one, reading in by_order[frequent][:n_more]:
-        working = working_in(reading, ties)
+    messages, letters = said(render_dual(pair, rare, ties)), tuple(letters_of(ties))
+    for one in by_order[frequent][:n_more]:
+        working = parse_working(one.row.reply, is_ended=True, letters=letters)
         assert isinstance(working, Working), "it has become a row"
         row = replace(one.row, messages=messages, reply=format_working(mirrored(working)))
         yield replace(one, row=row, order=rare, is_mirrored=True)
@@ -209,8 +208,7 @@ def write_readings(path: Path, readings: Sequence[KeptReading]) -> None:
 
 def reading_to_json(one: KeptReading) -> dict[str, Any]:
     where = {"pair_id": one.pair_id, "order": one.order.value, "reason": one.reason}
-    where |= {"mirrored": True} if one.is_mirrored else {}
-    return row_to_json(one.row) | where
+    return row_to_json(one.row) | where | ({"mirrored": True} if one.is_mirrored else {})
 
 
 def format_kept(counts: Mapping[str, Mapping[str, int]]) -> str:
