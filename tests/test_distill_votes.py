@@ -160,8 +160,9 @@ def test_labels_of_another_tool_teach_by_the_texts_of_the_pairs(learned):
 
 
 def test_rows_that_are_no_votes_are_named(learned, tmp_path):
+    rows = [{"pair_id": "p", "voter": "ann", "outcome": side} for side in "AB"]
     with pytest.raises(BadLines, match=r"votes\.jsonl:2: a vote of 'ann' on pair 'p'"):
-        learned([pair("p")], [HumanVote("p", "ann", Ballot.A), HumanVote("p", "ann", Ballot.B)])
+        learned([pair("p")], "".join(json.dumps(row) + "\n" for row in rows))
 
 
 # --- which pairs, and in which order ---------------------------------------------------------------------

@@ -959,7 +959,9 @@ def test_a_pair_may_have_one_verdict_of_each_judge(tmp_path):
     path = tmp_path / "verdicts.jsonl"
     write_verdicts(path, [a_verdict(), a_verdict(judge="other")])
     assert len(read_verdicts(path)) == 2
-    write_verdicts(path, [a_verdict(), a_verdict("q2"), a_verdict()])
+    write_verdicts(path, [a_verdict(), a_verdict("q2")])
+    first, second = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text(first + second + first, "utf-8")
     assert problem_of(path, read_verdicts).startswith("verdicts.jsonl:3: pair 'q1' is already in ")
 
 
