@@ -77,8 +77,8 @@ class KeptReadings:
         """How many there are of each, by the reason of their pair, as plain JSON values."""
         sides = {"right": self.right, "wrong": self.wrong}
         counted = {name: by_frequency(Counter(one.reason for one in some)) for name, some in sides.items()}
-        mirrored = {name: sum(one.is_mirrored for one in some) for name, some in sides.items()}
-        told = {"mirrored": by_frequency(Counter(mirrored))} if any(mirrored.values()) else {}
+        n_mirrored = {name: sum(one.is_mirrored for one in some) for name, some in sides.items()}
+        told = {"mirrored": by_frequency(Counter(n_mirrored))} if any(n_mirrored.values()) else {}
         return {**counted, **told, "left_out": by_frequency(self.left_out)}
 
 
