@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distill.folder import RunFolder
-from distill.recipe import TOP_THIRD, Recipe, read_recipe
+from distill.recipe import Recipe, read_recipe
 from distill.stages import run_collect, run_select
 from distill.trainstage import run_train
 from judge.cli.console import NOT_ALL_JUDGED, progress_shown
@@ -59,12 +59,13 @@ READINGS = "readings"
 """The run that parts the workings of `DUAL` into right and wrong ones, for the students of rows."""
 ON_WORKINGS = {
     "train.template": "dual",
-    "train.layers": TOP_THIRD,
+    "train.layers": 0.5,
+    "train.learning_rate": 1e-3,
     "train.epochs": 2,
-    "train.accumulate": 2,
+    "train.accumulate": 1,
     "train.evaluations": 1,
 }
-"""How students of workings as rows learn: few rows, and few enough layers for two cores."""
+"""How students of workings as rows learn: few rows in short steps, and few enough layers for two cores."""
 ON_WORKINGS_BY_NAT = {name: value for name, value in ON_WORKINGS.items() if name != "train.layers"}
 """The same for one whose layers are those of the adapter beside it."""
 
