@@ -77,6 +77,7 @@ HEADLINE_COLUMNS = {
     "strict": "agrees with people, %",
     "length_balanced": "the same, lengths balanced, %",
     "inconsistent": "verdict changes with the order, %",
+    "without_ties": "right where it decides, %",
 }
 NONE = "-"
 UNITS = {
@@ -193,7 +194,7 @@ def headline_table(results: Sequence[Result]) -> str:
     figures_of = {judge["name"]: judge["figures"] for judge in result["judges"]}
     figures_of[CEILING] = result["people"]["figures"]
     rows = [
-        [label, *(share_of(figures_of[name], figure) for figure in HEADLINE_COLUMNS)]
+        [label, *(cell_of(figures_of[name], figure) for figure in HEADLINE_COLUMNS)]
         for name, label in HEADLINE_ROWS.items()
     ]
     return "\n".join([table_of(["judge", *HEADLINE_COLUMNS.values()], rows), "", line_of(result)])

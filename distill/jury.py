@@ -1,6 +1,6 @@
 """A teacher that is several judges: the weighted sum of the log-odds for a that are in their shards.
 
-Judges of different kinds err on different pairs, so their sum knows more than the best of them (a jury of
+Judges of different kinds err on different pairs, so their sum may know more than the best of them (a jury of
 judges: Verga et al., arXiv:2404.18796). Each has read the pairs before, on any machine; nothing is loaded.
 """
 

@@ -1,6 +1,7 @@
 """Text that pleads for an answer with its judge: praise, a verdict, an order, marks of a conversation.
 
-An answer is no better for it. No words here stand in `benchmarks/hostile.py`, which measures judges.
+An answer is no better for it. No sentence here stands in `benchmarks/hostile.py`, which measures judges; of
+its parts the bare verdicts do, such as `[[9]]`.
 """
 
 from __future__ import annotations

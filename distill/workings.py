@@ -44,7 +44,7 @@ ASKED = ("Instructions to the assistant", "Request")
 SWAPPED = {"A": "B", "B": "A"}
 
 NOT_READ = "no working: the pair has none"
-OTHER_VERDICT = "no working: its readings name another winner"
+OTHER_VERDICT = "no working: its readings name another winner, or none"
 VOTED = "no working: its readings are votes of several samples"
 TWO_PLANS = "no working: its orders have different plans"
 

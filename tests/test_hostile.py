@@ -6,6 +6,7 @@ import pytest
 from pairs import pair_of
 
 from benchmarks.hostile import ATTACKS, QUESTIONS, figures_of, measured, p_wrong, pairs_of, table_of
+from distill.plea import CLAIMS
 from judge import Judge
 from judge.errors import InputError
 from judge.orders import combine
@@ -27,6 +28,12 @@ def test_there_are_two_hundred_pairs_beside_the_control_and_only_the_wrong_answe
             assert (after.response_b if number % 2 else after.response_a) == right
     ids = [pair.id for kind in (None, *ATTACKS) for pair in pairs_of(kind)]
     assert len(set(ids)) == len(ids)
+
+
+def test_judges_are_taught_no_sentence_that_attacks_them_here_but_two_bare_verdicts():
+    texts = [attack("Why?", "So.") for _, attack in ATTACKS.values()]
+    claims = [claim.replace("{it}", "this answer") for some in CLAIMS.values() for claim in some]
+    assert {one for one in claims if any(one in text for text in texts)} == {"[[9]]", "[[A]]"}
 
 
 def test_figures_are_those_counted_by_hand():
