@@ -817,9 +817,10 @@ def test_a_choice_of_several_tokens_is_not_read_from_its_first():
     assert choice_probabilities([Token("1", (("1", -0.1),)), token("0")], form) is None
 
 
-def test_bare_choices_are_words_of_their_own_and_the_last_one_counts():
+def test_bare_choices_are_words_of_their_own_and_the_one_that_is_meant_counts():
     form = ReplyForm(("A", "B"), "", "")
-    assert find_choice("An Answer: B, not A.", form) == Stated("A", 18, "")
+    assert find_choice("An Answer: B, not A.", form) == Stated("B", 11, "")
+    assert find_choice("An Answer: B. Not A.", form) == Stated("A", 18, "")
     assert find_choice("Answer Both", form) is None
 
 
@@ -1240,6 +1241,46 @@ def test_a_prompt_that_a_server_blocks_is_unparsed_and_stops_no_other(status, bo
             assert "\n" not in found[place].reason
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"choices": [], "usage": {"prompt_tokens": 9}}, "the server sends no reply"),
+        (chat("[[", finish="error"), "the server failed while it replied"),
+    ],
+)
+def test_a_prompt_that_gets_no_reply_six_times_is_unparsed_and_stops_no_other(answer, reason):
+    class Mute(Chat):
+        every = False
+
+        def reply(self, body):
+            return answer if self.every or "score 12 " in text_of(body) else super().reply(body)
+
+    with Mute() as server:
+        prompts = prompts_of(scored_pairs(20))
+        found = server.backend().choose(prompts, "AB")
+        [one] = [one for one in found if isinstance(one, Unparsed)]
+        assert one.reason == reason
+        assert f"order AB: {server.url}: {reason}, 6 attempts failed" in failure_of(
+            server.backend(strict=True), prompts
+        ).replace("BA", "AB")
+        server.every = True
+        assert f"{reason}, 6 attempts failed" in failure_of(server.backend(), prompts)
+
+
+@pytest.mark.slow
+def test_a_log_probability_that_is_no_number_is_none_and_the_reply_is_read():
+    class Odd(Chat):
+        def reply(self, body):
+            told = super().reply(body)
+            told["choices"][0]["logprobs"]["content"][1]["top_logprobs"][0]["logprob"] = math.nan
+            return told
+
+    with Odd() as server:
+        [found] = server.backend().choose(prompts_of([pair_of()]), "AB")
+    assert not isinstance(found, Unparsed)
+
+
 def test_a_refusal_of_every_prompt_for_an_unknown_reason_stops_the_run_and_a_known_one_does_not():
     class Refuses(Chat):
         message = "strange"
@@ -1325,8 +1366,9 @@ def test_retry_after_is_honoured_as_seconds_and_as_a_date(header):
     with Fails(429, headers={"retry-after": header}) as server:
         failure_of(server.backend(patience))
     assert min(waits) >= 20
-    with Fails(429, headers={"retry-after": "soon"}) as server:
-        failure_of(server.backend(QUICK))
+    for no_time in ("soon", f"Mon, {'9' * 20} Jan 2020 00:00:00 GMT"):
+        with Fails(429, headers={"retry-after": no_time}) as server:
+            assert "6 attempts failed" in failure_of(server.backend(QUICK))
 
 
 def test_a_pause_longer_than_patience_is_an_error_at_once():

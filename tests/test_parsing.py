@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from judge.prompts.parsing import parse_choice, parse_plan, parse_scores, spoken
+from judge.prompts.parsing import last_tag, parse_choice, parse_plan, parse_scores, spoken
 from judge.records import Choice, Criterion, Unparsed
 
 LETTERS = {"A": Choice.FIRST, "B": Choice.SECOND}
@@ -30,16 +32,70 @@ def test_a_reply_without_a_verdict_is_unparsed_and_keeps_its_text(reply):
 
 
 def test_an_unknown_letter_is_named_even_after_a_known_one():
-    unread = parse_choice("[[A]], or is it rather [[C]]", LETTERS)
+    unread = parse_choice("[[A]]. Or is it rather [[C]]", LETTERS)
     assert isinstance(unread, Unparsed)
     assert unread.reason == "verdict [[C]] is not one of A, B"
 
 
-@pytest.mark.parametrize("reply", ["I can't choose between [[A]] and [[B]].", "Reply [[A]] or [[b]]: no"])
-def test_two_verdicts_that_stand_together_are_none(reply):
+@pytest.mark.parametrize(
+    ("reply", "letter"),
+    [
+        ("[[A]] > [[B]]", "A"),
+        ("[[B]] >> [[A]].", "B"),
+        ("[[B]] < [[A]]", "A"),
+        ("I prefer **[[A]]** over **[[B]]**.", "A"),
+        ("Weighing all: [[B]] is clearly better than [[A]].", "B"),
+        ("[[B]] is worse than [[A]]", "A"),
+        ("I choose [[A]], not [[B]].", "A"),
+        ("[[B]] rather than [[A]]!", "B"),
+        ("[[A]] knows more. So [[B]]? No: [[A]]", "A"),
+        ("[[A]] or [[B]]? [[B]].", "B"),
+        ("[[A]] and [[A]]", "A"),
+        ("As [[A]] says less than it seems, the verdict is [[B]].", "B"),
+    ],
+)
+def test_of_two_verdicts_in_a_sentence_the_one_counts_that_is_put_above_the_other(reply, letter):
+    assert parse_choice(reply, LETTERS) is LETTERS[letter]
+
+
+@pytest.mark.parametrize(
+    ("reply", "grade"),
+    [
+        ("[[4]] out of [[9]]", "4"),
+        ("From [[1]] to [[9]]: [[4]]", "4"),
+        ("The scale is [[1]] to [[9]]. I say [[2]]", "2"),
+    ],
+)
+def test_a_grade_out_of_the_highest_is_no_highest_grade(reply, grade):
+    assert last_tag(reply, tuple("123456789")) == grade
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "I can't choose between [[A]] and [[B]].",
+        "Reply [[A]] or [[b]]: no",
+        "[[A]] if answer A is better, [[B]] if answer B is better: answer A is better.",
+        "[[A]] is not better than [[B]]",
+        "[[A]] > [[B]] = [[A]]",
+    ],
+)
+def test_two_verdicts_of_which_neither_is_put_above_the_other_are_none(reply):
     unread = parse_choice(reply, LETTERS)
     assert isinstance(unread, Unparsed)
-    assert unread.reason.startswith("the reply ends with both [[A]] and ")
+    assert unread.reason.startswith("the reply ends with both [[")
+
+
+def test_a_scale_said_again_is_no_grade():
+    scale = "On a scale from [[1]] (useless or wrong) to [[9]] (as good as it can be), I give it a 4."
+    assert last_tag(scale, tuple("123456789")).reason == "the reply ends with both [[1]] and [[9]]"
+
+
+@pytest.mark.parametrize("begins", ["<think>", "<|channel|>analysis<|message|>", "</think><think>"])
+def test_a_model_that_begins_to_think_for_ever_is_read_at_once(begins):
+    started = time.process_time()
+    assert spoken(begins * 20_000 + "[[A]]") in ("", "[[A]]")
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -134,11 +134,21 @@ def test_what_only_length_tells_apart_has_no_rate_without_length(outputs):
         mixed = rank(outputs, judge)
     assert [one.length_controlled.value for one in far.standings] == [None, None]
     assert far.length is None
-    told = "the longer answer in all pairs that were read, so nothing tells what length gains"
+    told = "the longer answer in all pairs that were read, or in none, so nothing tells what length gains"
     assert told in " ".join(format_ranking_text(far).split())
     known = {one.model: one.length_controlled.value is not None for one in mixed.standings}
     assert known == {"high": False, "middle": True, "low": True}
     assert mixed.length > 0
+
+
+@pytest.mark.parametrize("lengths", [{"a": 1, "b": 1}, {"a": 1, "b": 1, "c": 90}])
+def test_answers_that_are_all_as_long_tell_nothing_of_length(outputs, lengths):
+    files = write_outputs(outputs[0].parent / "alike", {name: [n] * 30 for name, n in lengths.items()})
+    with longer_judge(method="direct") as judge:
+        board = rank(files, judge)
+    assert [one.length_controlled.value for one in board.standings] == [None] * len(lengths)
+    assert board.length is None
+    assert "so nothing tells what length gains" in " ".join(format_ranking_text(board).split())
 
 
 def test_time_ends_it_between_chunks_and_what_was_judged_counts(outputs):

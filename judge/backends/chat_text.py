@@ -15,7 +15,7 @@ from typing import Any
 from judge.backends.tokens import TRIM_MARK, common_limit, too_long
 from judge.errors import PromptTooLong
 from judge.io.values import MOST_TOKENS
-from judge.prompts.parsing import BLANK, are_listed, blanked_thinking, spoken, thought
+from judge.prompts.parsing import BLANK, blanked_thinking, meant_of, spoken, thought
 from judge.records import RESPONSES, Cut, Prompt, Span, Unparsed
 
 CHARACTERS_PER_TOKEN = 3  # with no tokenizer at hand; English has about four, so this errs on the safe side
@@ -186,13 +186,25 @@ def chat_texts(
     return [too_long(one) if isinstance(one, str) else one for one in fitted]
 
 
+class NoReply(ValueError):
+    """A server's answer is whole, but there is no reply in it."""
+
+
 def read_reply(answer: Any) -> ChatReply:
+    """The reply in a server's answer.
+
+    Raises:
+        NoReply: there is none.
+        LookupError, TypeError, ValueError, AttributeError: the answer is of another form.
+    """
     if not answer["choices"] and answer.get("prompt_filter_results"):
         return filtered(answer)
+    if answer["choices"] == []:
+        raise NoReply("the server sends no reply")
     choice = answer["choices"][0]
     finish = str(choice.get("finish_reason") or "").lower()
     if choice.get("error") or finish in FAILED:
-        raise ValueError("the server failed while it replied")
+        raise NoReply("the server failed while it replied")
     if choice.get("message") is None and finish.startswith(FILTERED_REPLIES):
         return filtered(answer)
     message = choice["message"]
@@ -254,10 +266,10 @@ def _thinking(message: Any) -> str:
 
 
 def _read_tokens(logprobs: Any) -> tuple[Token, ...] | None:
-    """None also where they are of a form that is not known."""
+    """None also where they are of a form that is not known, or no log-probabilities."""
     try:
         return tuple(map(_read_token, logprobs["content"])) or None
-    except (LookupError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError, ValueError):
         return None
 
 
@@ -287,16 +299,15 @@ def find_choice(reply: str, form: ReplyForm) -> Stated | None:
     """The last choice stated in the form asked for, else the only one in double brackets; None without one.
 
     A choice without words around it counts first of all where the reply begins with it. What was only thought
-    states none, and neither do two that stand together, as in "I cannot choose between [[A]] and [[B]]".
+    states none, and of two different ones in a sentence the one counts that it puts first (`meant_of`).
     """
     if opening := opening_choice(reply, form):
         return opening
     reply = blanked_thinking(reply)
     start, end = form.start.strip(), form.end.strip()
     if found := _enclosed(reply, form, start, end):
-        if are_listed(reply, found):
-            return None
-        return Stated(found[-1][1], found[-1].start(1), end)
+        meant = meant_of(reply, found)
+        return None if meant is None else Stated(meant[1], meant.start(1), end)
     found = _enclosed(reply, form, "[[", "]]")
     if len({one[1] for one in found}) != 1:  # of several, nothing says which one was asked for
         return None

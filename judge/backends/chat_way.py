@@ -31,6 +31,7 @@ from judge.backends.endpoint import (
     Refused,
     Server,
     Session,
+    Unreplied,
     all_of,
     decoding_of,
 )
@@ -300,7 +301,7 @@ class ChatWay:
                 if not (room and blocked.reason.startswith(TOO_LONG)):
                     raise
                 room = room // 2 if room > LEAST_ROOM else 0  # the prompt may fit with less room after it
-            except NoCredit:
+            except (NoCredit, Unreplied):
                 raise
             except (Refused, NoAccess) as refused:
                 if WANTS_MORE.search(refused.said):  # it was cut off, and nothing of it is shown

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from judge.backends import Sampling, Settings
-from judge.backends.chat_text import usage_of, whole_characters
+from judge.backends.chat_text import NoReply, usage_of, whole_characters
 from judge.errors import BackendError, InputError, MissingExtra
 from judge.io.files import error_line
 from judge.records import Unparsed, sha256_of_json
@@ -183,13 +183,15 @@ class Served:
 class Again(Exception):
     """An attempt that failed in a way that may pass; its text is one line and holds no key.
 
-    `pause_s` is what the server asked for; `name` says which prompt it was, where somebody wrote that down.
+    `pause_s` is what the server asked for; `is_of_prompt` whether the prompt may be what it failed at; `name`
+    says which prompt it was, where somebody wrote that down.
     """
 
-    def __init__(self, reason: str, pause_s: float = 0.0) -> None:
+    def __init__(self, reason: str, pause_s: float = 0.0, is_of_prompt: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.pause_s = pause_s
+        self.is_of_prompt = is_of_prompt
         self.name = ""
 
 
@@ -242,6 +244,10 @@ class Blocked(Refused):
     def __init__(self, message: str, said: str, reason: str) -> None:
         super().__init__(message, said)
         self.reason = reason
+
+
+class Unreplied(Refused):
+    """The server has taken the prompt each time, and replied nothing to it."""
 
 
 class NotThere(Refused):
@@ -429,9 +435,10 @@ class Session:
         async with self._slots:
             try:
                 return await self._retrying()(self._attempt, path, body, read, name)
-            except Again as failed:
-                reason = str(failed)
-        raise given_up(self._server, f"{about(name)}{self.url}: {reason}")
+            except Again as again:
+                failed = again
+        error = given_up(self._server, f"{about(name)}{self.url}: {failed.reason}")
+        raise Unreplied(str(error), failed.reason) if failed.is_of_prompt else error
 
     def _retrying(self) -> tenacity.AsyncRetrying:
         import tenacity
@@ -463,6 +470,8 @@ class Session:
             raise self._failure(status, answer, None, path, name)
         try:
             value = read(answer)
+        except NoReply as none:
+            raise Again(str(none), is_of_prompt=True) from None
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise Again(f"an answer of another form ({error_line(error)}): {_said(answer)}") from None
         self._server.count(answer, str((body or {}).get("model", "")))
@@ -669,10 +678,11 @@ def _caught(job: Job[T]) -> Job[T | Refused]:
 
 
 def _unanswered(refused: Refused) -> Unparsed:
-    reason = (
-        refused.reason if isinstance(refused, Blocked) else f"the server refuses the prompt ({refused.said})"
-    )
-    return Unparsed(reason, raw=refused.said)
+    if isinstance(refused, Unreplied):
+        return Unparsed(refused.said, raw="")
+    if isinstance(refused, Blocked):
+        return Unparsed(refused.reason, raw=refused.said)
+    return Unparsed(f"the server refuses the prompt ({refused.said})", raw=refused.said)
 
 
 Job = Callable[[Session], Coroutine[Any, Any, T]]
@@ -829,7 +839,7 @@ def _retry_after_s(value: str | None, now: float) -> float:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(value or "").timestamp() - now
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0
     return max(0.0, seconds) if math.isfinite(seconds) else 0.0
 

@@ -8,8 +8,21 @@ from collections.abc import Mapping, Sequence
 from judge.records import Choice, Criterion, Plan, Unparsed
 
 VERDICT = re.compile(r"\[\[\s*([^\[\]]{0,40}?)\s*\]\]")
-JOINS = re.compile(r"[ \t\"'`*,/&\u2013-]*(?:and|or|nor|to|und|oder|et|ou)?[ \t\"'`*]*", re.IGNORECASE)
-"""What stands between two verdicts of a list, on one line."""
+SENTENCE_ENDS = re.compile(r"[.!?:;\u2014](?=\s|$)|[\n\0]")
+_SPACES = r"[\s\"'`*,]*"
+_IS = r"(?:(?:is|are|was) )?(?:(?:clearly|far|much|slightly|a bit) )?"
+BEFORE_IT = re.compile(
+    rf"{_SPACES}(?:>+|over|above|beats|rather than|instead of|(?:and )?not|(?:out )?of"
+    rf"|{_IS}(?:better|stronger|superior|preferable|preferred) (?:than|to|over)){_SPACES}",
+    re.IGNORECASE,
+)
+"""What stands between the verdict that is meant and one that it is put above."""
+AFTER_IT = re.compile(
+    rf"{_SPACES}(?:<+|{_IS}(?:worse|weaker|inferior) (?:than|to)){_SPACES}"
+    r"|.*\b(?:but|so|therefore|thus|hence|finally|verdict)\b.*",
+    re.IGNORECASE,
+)
+"""What stands between one that is put below, or taken back, and the verdict that is meant."""
 LISTED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*\u2022])[ \t]+(.+)$", re.MULTILINE)
 NAMED = re.compile(r"^(.{2,60}?)\s*(?:[:\u2013\u2014]|\s-\s)\s*(.+)$")
 SCORE = r"\b{}\b\s*[:=\[(*]\W*(\d+(?:\.\d+)*)"  # A [[4]], A: 4, **A:** 4/5
@@ -29,10 +42,11 @@ _ENDS = (
     rf"</(?:{_TAGS})>|\[/THINK\]|\u25c1/think\u25b7|<\|end_of_thought\|>|{_CHANNEL('final')}"
     r"|<channel\|>|<\|END_THINKING\|>|<unused95>"
 )
+THOUGHT_ENDS = re.compile(_ENDS, re.IGNORECASE)
+THOUGHT = re.compile(rf"(?:{_BEGINS}).*?(?:{_ENDS})", re.DOTALL | re.IGNORECASE)
 THINKING = tuple(
     re.compile(pattern, re.DOTALL | re.IGNORECASE)
     for pattern in (
-        rf"(?:{_BEGINS}).*?(?:{_ENDS})",
         rf"\A.*(?:{_ENDS})",  # some chat templates write its beginning for the model
         rf"(?:{_BEGINS}).*\Z",  # cut off
         r"<details\s+type=.?reasoning.*?(?:</details>|\Z)",  # as one front end shows it
@@ -59,8 +73,15 @@ def spoken(reply: str) -> str:
 def blanked_thinking(reply: str) -> str:
     """The reply with `BLANK` for each character of its thinking, and of what stands behind its turn, so that
     all others keep their places."""
+
+    def blanked(found: re.Match[str]) -> str:
+        return BLANK * len(found[0])
+
+    # Behind the last end no thought is whole; a model that begins for ever would have each begin searched.
+    last = max((mark.end() for mark in THOUGHT_ENDS.finditer(reply)), default=0)
+    reply = THOUGHT.sub(blanked, reply[:last]) + reply[last:]
     for thinking in (*THINKING, UNMARKED):
-        reply = thinking.sub(lambda found: BLANK * len(found[0]), reply)
+        reply = thinking.sub(blanked, reply)
     end = end_of_turn(reply)
     return reply[:end] + BLANK * (len(reply) - end)
 
@@ -89,25 +110,44 @@ def parse_choice(reply: str, letters: Mapping[str, Choice]) -> Choice | Unparsed
 def last_tag(reply: str, allowed: Sequence[str]) -> str | Unparsed:
     """The last word in double brackets, which must be one of those allowed, in whatever letters.
 
-    Two that stand together, as in "I cannot choose between [[A]] and [[B]]", are no verdict.
+    Of two different ones in a sentence the one counts that it puts above the other (`meant_of`).
     """
-    meant = {one.upper(): one for one in allowed}
+    words = {one.upper(): one for one in allowed}
     matches = list(VERDICT.finditer(reply))
-    found = [one[1] for one in matches]
-    if not found:
+    if not matches:
         return Unparsed(f"no verdict such as [[{allowed[0]}]] in the reply", raw=reply)
-    if are_listed(reply, matches):
-        return Unparsed(f"the reply ends with both [[{found[-2]}]] and [[{found[-1]}]]", raw=reply)
-    if found[-1].upper() not in meant:
-        return Unparsed(f"verdict [[{found[-1]}]] is not one of {', '.join(allowed)}", raw=reply)
-    return meant[found[-1].upper()]
+    meant = meant_of(reply, matches)
+    if meant is None:
+        both = " and ".join(f"[[{one[1]}]]" for one in matches[-2:])
+        return Unparsed(f"the reply ends with both {both}", raw=reply)
+    if meant[1].upper() not in words:
+        return Unparsed(f"verdict [[{meant[1]}]] is not one of {', '.join(allowed)}", raw=reply)
+    return words[meant[1].upper()]
 
 
-def are_listed(reply: str, stated: Sequence[re.Match[str]]) -> bool:
-    """Whether the last two of these stand together as what might be said, and differ: nothing is chosen."""
-    if len(stated) < 2 or stated[-2][1].upper() == stated[-1][1].upper():
-        return False
-    return JOINS.fullmatch(reply[stated[-2].end() : stated[-1].start()]) is not None
+def meant_of(reply: str, stated: Sequence[re.Match[str]]) -> re.Match[str] | None:
+    """The verdict that a reply means, of all that it states: the last one, but of two different ones in its
+    sentence the one that is put above the other, as in "[[A]] > [[B]]".
+
+    None where the sentence puts neither above the other, as in "I cannot choose between [[A]] and [[B]]",
+    where it states three, and where it says again what might be said: "[[A]] if A is better, else [[B]]".
+    """
+    last = stated[-1]
+    in_sentence = [last]
+    for one in reversed(stated[:-1]):
+        if SENTENCE_ENDS.search(reply[one.end() : in_sentence[0].start()]):
+            break
+        in_sentence.insert(0, one)
+    different = {one[1].upper() for one in in_sentence}
+    if len(different) == 1:
+        return last
+    if len(different) > 2 or len(in_sentence) > 2:
+        return None
+    first = in_sentence[0]
+    between = reply[first.end() : last.start()]
+    if BEFORE_IT.fullmatch(between):
+        return first
+    return last if AFTER_IT.fullmatch(between) else None
 
 
 def parse_plan(reply: str, is_ended: bool) -> Plan | Unparsed:

@@ -217,13 +217,12 @@ def how_much_longer(lengths: Floats) -> Floats:
 def tells_length(contests: Contests, longer: Floats) -> Bools:
     """Whether each model can be told from the length of its answers, shape (n_models,).
 
-    That takes another model whose answers were not all longer, nor all shorter, of the contests that were
-    read: elsewhere the two are always the same question.
+    That takes another model whose answers were not all longer, all shorter or all as long in the contests that
+    were read: elsewhere the two are always the same question, or length is none.
     """
     is_read = contests.is_read
-    n_longer, n_shorter = ((is_read & one).sum(axis=1) for one in (longer > 0, longer < 0))
-    n_read = is_read.sum(axis=1)
-    is_mixed = (np.maximum(n_longer, n_shorter) < n_read).astype(np.intp)
+    alike = [(is_read & one).sum(axis=1) for one in (longer > 0, longer < 0, longer == 0)]
+    is_mixed = (np.maximum.reduce(alike) < is_read.sum(axis=1)).astype(np.intp)
     found: Bools = of_models(is_mixed, contests.n_models) > 0
     return found
 
