@@ -249,8 +249,8 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
 def length_in_words(board: Leaderboard) -> str:
     if board.length is None:
         return (
-            "Of each two models one has the longer answer in all pairs that were read, or in none, so nothing "
-            "tells what length gains from how good the models are."
+            "Of each two models one has the longer answer in all pairs that were read, or in none, so "
+            "nothing tells what length gains from how good the models are."
         )
     direction = "gains" if board.length >= 0 else "loses"
     return (

@@ -217,8 +217,8 @@ def how_much_longer(lengths: Floats) -> Floats:
 def tells_length(contests: Contests, longer: Floats) -> Bools:
     """Whether each model can be told from the length of its answers, shape (n_models,).
 
-    That takes another model whose answers were not all longer, all shorter or all as long in the contests that
-    were read: elsewhere the two are always the same question, or length is none.
+    That takes another model whose answers were not all longer, all shorter or all as long in the contests
+    that were read: elsewhere the two are always the same question, or length is none.
     """
     is_read = contests.is_read
     alike = [(is_read & one).sum(axis=1) for one in (longer > 0, longer < 0, longer == 0)]
