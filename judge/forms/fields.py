@@ -110,12 +110,17 @@ def is_answer(value: Any) -> bool:
 
 
 def further_answers(fields: Mapping[str, Any], first: str) -> list[str]:
-    """Why answers are left out: one reason for each beside the first and the second, named as these are."""
+    """Why answers are left out: one reason for each beside the first and the second, named as these are.
+
+    An empty one is none, as a table has it.
+    """
     names = {name.lower(): name for name in fields}
     match = FIRST.fullmatch(first)
-    assert match is not None
+    if match is None:
+        return []
     further = [f"{match['stem']}{end}".lower() for end in ENDS[match["end"].lower()][1:]]
-    return [FURTHER for name in further if name in names and is_answer(fields[names[name]])]
+    found = [fields[names[name]] for name in further if name in names]
+    return [FURTHER for answer in found if answer and is_answer(answer)]
 
 
 def are_a_and_b(names: tuple[str, str]) -> bool:
