@@ -654,6 +654,73 @@ QUESTION = {"question_id": 81, "category": "food", "turns": ["Name a fruit.", "A
 
 def fastchat_answer(model, *turns):
     choices = [{"index": 0, "turns": list(turns)}]
+@pytest.mark.parametrize(
+    "thoughts",
+    [
+        [{"role": "model", "parts": [{"text": "Hm.", "thought": True}, {"text": LONG}]}],
+        [{"role": "model", "parts": [{"text": "Hm.", "thought": True}]}, said(LONG)],
+        [said("Hm.") | {"channel": "analysis"}, said(LONG) | {"channel": "final"}],
+        [said("Let me see.") | {"channel": "commentary"}, said(LONG) | {"channel": "final"}],
+    ],
+)
+def test_what_gemini_and_gpt_oss_thought_is_no_part_of_the_answer(read, thoughts):
+    found = read("openai", pair_of([*ASKED, said(SHORT)], [*ASKED, *thoughts]))
+    [pair] = found.pairs
+    assert (pair.response_b, pair.context_b) == (LONG, pair.context_a)
+    assert found.left_out == {"message: what the model thought": 1}
+
+
+def test_a_thought_alone_is_no_answer_and_a_call_among_thoughts_is_one(read):
+    thought = [{"role": "model", "parts": [{"text": "Hm.", "thought": True}]}]
+    unanswered = pair_of([*ASKED, *thought], [*ASKED, said(LONG)])
+    called = [CALL | {"channel": "commentary"}, TOOL | {"channel": "commentary"}, said(LONG)]
+    found = read("openai", unanswered, pair_of([*ASKED, said(SHORT)], [*ASKED, *called]))
+    [pair] = found.pairs
+    assert [one.content for one in pair.context_b] == ["Name a fruit.", "Result of a tool: 3 C"]
+    assert found.left_out == {"no answer at the end": 1, "message: a tool's call without text": 1}
+
+
+TOOL_CALL = "a tool's call without text"
+
+
+@pytest.mark.parametrize(
+    ("item", "reason", "kept"),
+    [
+        ({"type": "web_search_call", "id": "1"}, TOOL_CALL, []),
+        ({"type": "custom_tool_call", "call_id": "1", "input": "f()"}, TOOL_CALL, []),
+        ({"type": "file_search_call", "queries": ["fruit"], "results": None}, TOOL_CALL, []),
+        ({"type": "local_shell_call", "action": {"command": ["ls"]}}, TOOL_CALL, []),
+        ({"type": "mcp_call", "name": "f", "output": None}, TOOL_CALL, []),
+        ({"type": "mcp_call", "name": "f", "output": "3 C"}, TOOL_CALL, ["Result of a tool: 3 C"]),
+        ({"type": "custom_tool_call_output", "output": "3 C"}, "", ["Result of a tool: 3 C"]),
+        ({"type": "local_shell_call_output", "output": "3 C"}, "", ["Result of a tool: 3 C"]),
+        ({"type": "mcp_list_tools", "tools": []}, "a list of tools", []),
+        ({"type": "mcp_approval_request", "name": "f"}, "whether a tool may be called", []),
+    ],
+)
+def test_items_of_tools_without_a_role_are_calls_and_results(read, item, reason, kept):
+    found = read("openai", pair_of([*ASKED, item, said(SHORT)], [*ASKED, said(LONG)]))
+    [pair] = found.pairs
+    assert [one.content for one in pair.conversation_a] == ["Name a fruit.", *kept, SHORT]
+    assert found.left_out == ({f"message: {reason}": 1} if reason else {})
+
+
+def test_a_tools_result_beside_a_text_of_the_user_is_the_tools(read):
+    call = {"type": "tool_use", "id": "c1", "name": "w", "input": {}}
+    results = [{"type": "tool_result", "tool_use_id": "c1", "content": text} for text in ("3 C", "4 C")]
+    talked = [
+        *ASKED,
+        said([call]),
+        said([*results, {"type": "text", "text": "And now?"}], "user"),
+        said([{"type": "text", "text": SHORT}]),
+    ]
+    [pair] = read("openai", pair_of(talked, [*ASKED, said(LONG)])).pairs
+    assert pair.context_a[1:] == (
+        Message("assistant", "Result of a tool: 3 C\n\n4 C"),
+        Message("user", "And now?"),
+    )
+
+
     return {
         "question_id": 81,
         "answer_id": "x",

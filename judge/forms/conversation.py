@@ -7,8 +7,9 @@ text is left out of it and counted; a tool's result stays, as what the assistant
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from judge.io.rows import NotJson, Wrong, found, kind_of, parse_json, shown
@@ -25,11 +26,21 @@ CALL = "a tool's call without text"
 CALL_BESIDE = "a tool's call beside text"
 THINKING = "what the model thought"
 TOOL_SAID = "Result of a tool: "
+THOUGHT = ("analysis", "commentary")
+"""The channels of gpt-oss (Harmony) beside the final one, on which it answers."""
 
 ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text", "parts")
-ITEMS = {"function_call": CALL, "function_call_output": None, "reasoning": THINKING}
+ITEMS = {
+    "function_call": CALL,
+    "function_call_output": None,
+    "reasoning": THINKING,
+    "mcp_list_tools": "a list of tools",
+    **dict.fromkeys(("mcp_approval_request", "mcp_approval_response"), "whether a tool may be called"),
+}
 """What has a type in place of a role: why it is left out, None for a tool's result."""
+CALL_ENDS = ("_call", "_call_output")
+"""How the types of all other calls and their results end, such as web_search_call."""
 
 UNREADABLE = {
     "image": "an image",
@@ -116,7 +127,8 @@ def conversation_of(value: Any, name: str) -> Conversation:
     messages: list[Message] = []
     systems: list[str] = []
     left_out: list[str] = []
-    for number, item in enumerate(value, start=1):
+    places = [(number, said) for number, item in enumerate(value, start=1) for said in parted(item)]
+    for number, item in places:
         role, text, dropped = message_of(item, f"{name}, message {number}")
         left_out += dropped
         if text is None:
@@ -209,7 +221,7 @@ def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
         raise Wrong(f"{name} is {kind_of(item)}. It must be an object with role and content.")
     role_key = next((key for key in ROLE_KEYS if isinstance(item.get(key), str)), None)
     content_key = next((key for key in CONTENT_KEYS if key in item), None)
-    if role_key is None and has_item_type(item):  # an item of OpenAI's Responses API
+    if role_key is None and is_item(item):
         return item_of(item)
     if role_key is None or (content_key is None and not is_call(item)):
         raise Wrong(f"{name} has {found(item)}. It must have role and content, or from and value.")
@@ -220,6 +232,11 @@ def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
         role = "tool"
     if role in CALLS:
         return "assistant", None, [CALL]
+def is_item(item: Mapping[str, Any]) -> bool:
+    """Whether an object is an item of OpenAI's Responses API by its type, one of those listed or not."""
+    return has_item_type(item) or str(item.get("type")).endswith(CALL_ENDS)
+
+
     if role in RESULTS:
         return "assistant", None if text is None else f"{TOOL_SAID}{text}", dropped
     if role in USERS | SYSTEMS:
@@ -233,27 +250,30 @@ def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
     if is_call(item) or CALL in dropped:
         dropped = [one for one in dropped if one != CALL]
         return ("assistant", text, [*dropped, CALL_BESIDE]) if text else ("assistant", None, [*dropped, CALL])
-    if text is None:
+    if text is None and not dropped:
         raise Unusable("an answer without text")
     return "assistant", text, dropped
 
 
 def item_of(item: Mapping[str, Any]) -> tuple[str, str | None, Sequence[str]]:
     """The same of a tool's call, its output, or a thought, which have no role."""
-    left_out = ITEMS[item["type"]]
-    if left_out is not None:
-        return "assistant", None, [left_out]
-    text, dropped = content_of(item.get("output"))
+    kind, output = item["type"], item.get("output")
+    if not kind.endswith("_output"):
+        result = f"{TOOL_SAID}{output}" if output and isinstance(output, str) else None  # in an mcp_call
+        return "assistant", result, [ITEMS.get(kind) or CALL]
+    text, dropped = content_of(output)
     return "assistant", None if text is None else f"{TOOL_SAID}{text}", dropped
+    if item.get("channel") in THOUGHT:
+        return "assistant", None, [CALL if is_call(item) else THINKING]
 
 
 def is_result(value: Any) -> bool:
     """Whether a message's content is a tool's results alone, as Anthropic's users give them."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(part, Mapping) and part.get("type") == "tool_result" for part in value)
-    )
+    return isinstance(value, list) and bool(value) and all(map(is_result_part, value))
+
+
+def is_result_part(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == "tool_result"
 
 
 def is_call(item: Mapping[str, Any]) -> bool:
@@ -264,6 +284,15 @@ def content_of(value: Any) -> tuple[str | None, list[str]]:
     """The text of a message's content, None without any, and which of its parts were left out."""
     if value is None or isinstance(value, str):
         return value, []
+def parted(item: Any) -> list[Any]:
+    """A message as several where its content has a tool's results beside other parts, as Anthropic's has."""
+    key = next((key for key in CONTENT_KEYS if isinstance(item, Mapping) and key in item), None)
+    if key is None or not isinstance(item[key], list):
+        return [item]
+    runs = [list(parts) for _, parts in groupby(item[key], is_result_part)]
+    return [{**item, key: parts} for parts in runs] if len(runs) > 1 else [item]
+
+
     if isinstance(value, Mapping):
         value = [value]
     if not isinstance(value, list):
@@ -271,7 +300,7 @@ def content_of(value: Any) -> tuple[str | None, list[str]]:
     texts: list[str] = []
     left_out: list[str] = []
     for part in value:
-        kind = str(part.get("type") or "text").lower() if isinstance(part, Mapping) else "text"
+        kind = kind_of_part(part)
         if isinstance(part, str):
             texts.append(part)
         elif kind in ("tool_use", "tool_call", "function_call"):
@@ -311,6 +340,13 @@ def text_of_part(part: Any, kind: str) -> str:
     if unreadable := next((what for word, what in UNREADABLE.items() if word in kind), None):
         raise Unusable(unreadable)
     refuse_unreadable(part)
+def kind_of_part(part: Any) -> str:
+    """A part's type in small letters, text where it has none; what Gemini marks as a thought is thinking."""
+    if not isinstance(part, Mapping):
+        return "text"
+    return "thinking" if part.get("thought") is True else str(part.get("type") or "text").lower()
+
+
     if isinstance(part.get("content"), list):  # a tool's result in parts
         return content_of(part["content"])[0] or ""
     texts = [part[key] for key in ("text", "refusal", "content") if isinstance(part.get(key), str)]
