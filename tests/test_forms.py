@@ -316,6 +316,64 @@ def test_messages_in_a_text_are_read_with_their_question_where_no_column_asks(re
     assert [message.content for message in pair.context_a] == ["Name a tree.", "Elm", "Why?"]
 
 
+TALKED = {
+    "messages": {"messages": talk("Name a fruit.", LONG)},
+    "turns of ShareGPT": {
+        "conversations": [{"from": "human", "value": "Name a fruit."}, {"from": "gpt", "value": f"{LONG} "}]
+    },
+    "a prompt": {"prompt": talk("Name a fruit.", LONG)},
+    "a transcript": {"prompt": f"\n\nHuman: Name a fruit.\n\nAssistant: {LONG}"},
+    "history": {"history": [["Name a fruit.", LONG]]},
+}
+
+
+@pytest.mark.parametrize("context", TALKED)
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"chosen": LONG, "rejected": SHORT},
+        {"chosen_response": SHORT, "rejected_response": LONG},
+        {"chosen": [said(LONG)], "rejected": [said(SHORT)]},
+        {"chosen": talk("Name a fruit.", SHORT), "rejected": talk("Name a fruit.", LONG)},
+    ],
+)
+def test_a_judged_answer_is_no_part_of_what_it_answers(read, context, answers):
+    found = read("preferences", TALKED[context] | answers)
+    [pair] = found.pairs
+    assert pair.context_a == pair.context_b == (Message("user", "Name a fruit."),)
+    assert {pair.response_a, pair.response_b} == {SHORT, LONG}
+    assert found.left_out == {}
+
+
+@pytest.mark.parametrize("as_written", [lambda text: text, lambda text: [said(text)]])
+def test_a_preference_after_another_answer_is_left_out_and_one_after_a_tools_result_is_not(read, as_written):
+    answers = {"chosen": as_written(LONG), "rejected": as_written(SHORT)}
+    found = read(
+        "preferences",
+        {"messages": talk("Name a fruit.", "Plum")} | answers,
+        {"messages": [*ASKED, CALL, TOOL]} | answers,
+    )
+    [pair] = found.pairs
+    assert pair.context_a[-1].content == "Result of a tool: 3 C"
+    assert found.left_out == {
+        "a conversation that ends in another answer": 1,
+        "message: a tool's call without text": 2,
+    }
+
+
+@pytest.mark.parametrize("form", ["argilla", "columns"])
+def test_an_answer_in_the_field_of_the_question_is_no_part_of_it_either(tmp_path, form):
+    def row(last):
+        cells = {"conversation": talk("Name a fruit.", last), "response_a": SHORT, "response_b": LONG}
+        return {"fields": cells, "responses": {"best": [{"value": "b"}]}} if form == "argilla" else cells
+
+    mapping = "prompt=conversation,response_a=response_a,response_b=response_b" if form == "columns" else ""
+    found = import_files(form, [file_of(tmp_path / "in.jsonl", row(SHORT), row("Plum"))], mapping)
+    [pair] = found.pairs
+    assert pair.context_a == pair.context_b == (Message("user", "Name a fruit."),)
+    assert found.left_out == {"a conversation that ends in another answer": 1}
+
+
 def test_a_context_of_plain_text_is_kept_beside_a_preference(read):
     row = PREFERENCES["text"] | {"context": "At the market.", "history": [["Hi", "Hello!"]]}
     [pair] = read("preferences", row).pairs
@@ -596,64 +654,6 @@ def test_tools_of_other_apis_are_read_as_openais_are(read):
     }
 
 
-def test_messages_of_two_files_make_pairs_by_what_was_asked(read):
-    found = read(
-        "openai",
-        [{"messages": [*ASKED, said(SHORT)]}, {"messages": talk("Tree?", "Oak")}],
-        [{"messages": [*ASKED, said(LONG)], "tools": []}],
-    )
-    [pair] = found.pairs
-    models = {pair.response_a: pair.metadata["model_a"], pair.response_b: pair.metadata["model_b"]}
-    assert models == {SHORT: "0.jsonl", LONG: "1.jsonl"}
-    assert found.left_out == {"answer: no other model answered the question": 1}
-
-
-def test_sharegpt_is_read_in_a_row_of_two_and_in_two_files(read):
-    def human(*texts):
-        return [{"from": ("human", "gpt")[n % 2], "value": text} for n, text in enumerate(texts)]
-
-    system = {"from": "system", "value": "Be brief."}
-    asked = [system, *human("Name a fruit.", SHORT)], [system, *human("Name a fruit.", LONG)]
-    [pair] = read("sharegpt", pair_of(*asked)).pairs
-    assert (pair.system, pair.prompt, pair.response_a) == ("Be brief.", "Name a fruit.", SHORT)
-    [other] = read("sharegpt", *([{"id": "x", "conversations": one}] for one in asked)).pairs
-    assert other.system == "Be brief."
-    assert {other.response_a, other.response_b} == {SHORT, LONG}
-
-
-def test_the_a_of_an_arena_is_the_pairs_a(read):
-    rows = [
-        {"prompt": f"{n}?", "response_a": f"yes {n}", "response_b": f"no {n}", "winner": "a", "system": "Hm."}
-        for n in range(9)
-    ]
-    found = read("arena", *rows)
-    assert [pair.response_a for pair in found.pairs] == [f"yes {n}" for n in range(9)]
-    assert {vote.outcome for vote in found.votes} == {Ballot.A}
-    assert {pair.system for pair in found.pairs} == {"Hm."}
-    assert found.is_in_order
-
-
-def test_two_answers_that_swap_places_in_an_arena_are_one_pair(read):
-    turned = BATTLE | {
-        "conversation_a": BATTLE["conversation_b"],
-        "conversation_b": BATTLE["conversation_a"],
-        "model_a": "m2",
-        "model_b": "m1",
-        "judge": "another",
-    }
-    found = read("arena", BATTLE, turned)
-    [pair] = found.pairs
-    assert (pair.response_a, pair.metadata["model_a"]) == (SHORT, "m1")
-    assert better_of(found) == [SHORT, LONG]
-
-
-# --- FastChat --------------------------------------------------------------------------------------------
-
-QUESTION = {"question_id": 81, "category": "food", "turns": ["Name a fruit.", "Another?"]}
-
-
-def fastchat_answer(model, *turns):
-    choices = [{"index": 0, "turns": list(turns)}]
 @pytest.mark.parametrize(
     "thoughts",
     [
@@ -721,6 +721,64 @@ def test_a_tools_result_beside_a_text_of_the_user_is_the_tools(read):
     )
 
 
+def test_messages_of_two_files_make_pairs_by_what_was_asked(read):
+    found = read(
+        "openai",
+        [{"messages": [*ASKED, said(SHORT)]}, {"messages": talk("Tree?", "Oak")}],
+        [{"messages": [*ASKED, said(LONG)], "tools": []}],
+    )
+    [pair] = found.pairs
+    models = {pair.response_a: pair.metadata["model_a"], pair.response_b: pair.metadata["model_b"]}
+    assert models == {SHORT: "0.jsonl", LONG: "1.jsonl"}
+    assert found.left_out == {"answer: no other model answered the question": 1}
+
+
+def test_sharegpt_is_read_in_a_row_of_two_and_in_two_files(read):
+    def human(*texts):
+        return [{"from": ("human", "gpt")[n % 2], "value": text} for n, text in enumerate(texts)]
+
+    system = {"from": "system", "value": "Be brief."}
+    asked = [system, *human("Name a fruit.", SHORT)], [system, *human("Name a fruit.", LONG)]
+    [pair] = read("sharegpt", pair_of(*asked)).pairs
+    assert (pair.system, pair.prompt, pair.response_a) == ("Be brief.", "Name a fruit.", SHORT)
+    [other] = read("sharegpt", *([{"id": "x", "conversations": one}] for one in asked)).pairs
+    assert other.system == "Be brief."
+    assert {other.response_a, other.response_b} == {SHORT, LONG}
+
+
+def test_the_a_of_an_arena_is_the_pairs_a(read):
+    rows = [
+        {"prompt": f"{n}?", "response_a": f"yes {n}", "response_b": f"no {n}", "winner": "a", "system": "Hm."}
+        for n in range(9)
+    ]
+    found = read("arena", *rows)
+    assert [pair.response_a for pair in found.pairs] == [f"yes {n}" for n in range(9)]
+    assert {vote.outcome for vote in found.votes} == {Ballot.A}
+    assert {pair.system for pair in found.pairs} == {"Hm."}
+    assert found.is_in_order
+
+
+def test_two_answers_that_swap_places_in_an_arena_are_one_pair(read):
+    turned = BATTLE | {
+        "conversation_a": BATTLE["conversation_b"],
+        "conversation_b": BATTLE["conversation_a"],
+        "model_a": "m2",
+        "model_b": "m1",
+        "judge": "another",
+    }
+    found = read("arena", BATTLE, turned)
+    [pair] = found.pairs
+    assert (pair.response_a, pair.metadata["model_a"]) == (SHORT, "m1")
+    assert better_of(found) == [SHORT, LONG]
+
+
+# --- FastChat --------------------------------------------------------------------------------------------
+
+QUESTION = {"question_id": 81, "category": "food", "turns": ["Name a fruit.", "Another?"]}
+
+
+def fastchat_answer(model, *turns):
+    choices = [{"index": 0, "turns": list(turns)}]
     return {
         "question_id": 81,
         "answer_id": "x",

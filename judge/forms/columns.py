@@ -202,7 +202,9 @@ def conversations_of(given: Mapping[str, Any]) -> list[Conversation]:
     if LONG_FORM[0] in given:
         return [conversation_of(given[name], name) for name in LONG_FORM]
     before = conversation_before(given["prompt"])
-    return [before.answered(plain_text(given[name], name)) for name in SHORT_FORM[1:]]
+    answers = [plain_text(given[name], name) for name in SHORT_FORM[1:]]
+    before = before.without({answer.strip() for answer in answers}).asking()
+    return [before.answered(answer) for answer in answers]
 
 
 def conversation_before(value: Any) -> Conversation:

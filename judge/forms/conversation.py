@@ -85,6 +85,23 @@ class Conversation:
         """This one, ending in an answer."""
         return replace(self, messages=(*self.messages, Message("assistant", answer)))
 
+    def without(self, answers: Collection[str | None]) -> Conversation:
+        """This one without one of these answers, where it ends in one."""
+        is_there = self.is_answered and self.messages[-1].content.strip() in answers
+        return self.context if is_there else self
+
+    def asking(self) -> Conversation:
+        """This one, for an answer to follow. Raises Unusable where it ends in another answer already."""
+        if self.is_answered:
+            raise Unusable("a conversation that ends in another answer")
+        return self
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the assistant speaks last; a tool's result is no answer."""
+        last = self.messages[-1:]
+        return any(one.role == "assistant" and not one.content.startswith(TOOL_SAID) for one in last)
+
     def check(self) -> None:
         """Raises Unusable where it does not ask something and end in an answer."""
         if not self.messages or self.messages[-1].role != "assistant":
@@ -215,6 +232,11 @@ def has_item_type(item: Mapping[str, Any]) -> bool:
     return isinstance(kind, str) and kind in ITEMS
 
 
+def is_item(item: Mapping[str, Any]) -> bool:
+    """Whether an object is an item of OpenAI's Responses API by its type, one of those listed or not."""
+    return has_item_type(item) or str(item.get("type")).endswith(CALL_ENDS)
+
+
 def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
     """The role (user, assistant or system), the text, None without any, and what was left out of it."""
     if not isinstance(item, Mapping):
@@ -232,11 +254,6 @@ def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
         role = "tool"
     if role in CALLS:
         return "assistant", None, [CALL]
-def is_item(item: Mapping[str, Any]) -> bool:
-    """Whether an object is an item of OpenAI's Responses API by its type, one of those listed or not."""
-    return has_item_type(item) or str(item.get("type")).endswith(CALL_ENDS)
-
-
     if role in RESULTS:
         return "assistant", None if text is None else f"{TOOL_SAID}{text}", dropped
     if role in USERS | SYSTEMS:
@@ -245,6 +262,8 @@ def is_item(item: Mapping[str, Any]) -> bool:
         return "system" if role in SYSTEMS else "user", text, dropped
     if role not in ASSISTANTS:
         raise Unusable(f"an unknown role {shown(item[role_key])}")
+    if item.get("channel") in THOUGHT:
+        return "assistant", None, [CALL if is_call(item) else THINKING]
     if text is None and isinstance(item.get("refusal"), str):
         text = item["refusal"]
     if is_call(item) or CALL in dropped:
@@ -263,8 +282,15 @@ def item_of(item: Mapping[str, Any]) -> tuple[str, str | None, Sequence[str]]:
         return "assistant", result, [ITEMS.get(kind) or CALL]
     text, dropped = content_of(output)
     return "assistant", None if text is None else f"{TOOL_SAID}{text}", dropped
-    if item.get("channel") in THOUGHT:
-        return "assistant", None, [CALL if is_call(item) else THINKING]
+
+
+def parted(item: Any) -> list[Any]:
+    """A message as several where its content has a tool's results beside other parts, as Anthropic's has."""
+    key = next((key for key in CONTENT_KEYS if isinstance(item, Mapping) and key in item), None)
+    if key is None or not isinstance(item[key], list):
+        return [item]
+    runs = [list(parts) for _, parts in groupby(item[key], is_result_part)]
+    return [{**item, key: parts} for parts in runs] if len(runs) > 1 else [item]
 
 
 def is_result(value: Any) -> bool:
@@ -280,19 +306,21 @@ def is_call(item: Mapping[str, Any]) -> bool:
     return bool(item.get("tool_calls") or item.get("function_call"))
 
 
+def answer_in(value: Any) -> str | None:
+    """The answer that a text, messages or a transcript ends in; None where there is none to be read."""
+    if isinstance(value, str) and not is_transcript(value):
+        return value.strip()
+    try:
+        said = conversation_of([value] if isinstance(value, Mapping) else value, "answer").messages
+    except (Unusable, Wrong):
+        return None
+    return said[-1].content.strip() if said else None
+
+
 def content_of(value: Any) -> tuple[str | None, list[str]]:
     """The text of a message's content, None without any, and which of its parts were left out."""
     if value is None or isinstance(value, str):
         return value, []
-def parted(item: Any) -> list[Any]:
-    """A message as several where its content has a tool's results beside other parts, as Anthropic's has."""
-    key = next((key for key in CONTENT_KEYS if isinstance(item, Mapping) and key in item), None)
-    if key is None or not isinstance(item[key], list):
-        return [item]
-    runs = [list(parts) for _, parts in groupby(item[key], is_result_part)]
-    return [{**item, key: parts} for parts in runs] if len(runs) > 1 else [item]
-
-
     if isinstance(value, Mapping):
         value = [value]
     if not isinstance(value, list):
@@ -310,6 +338,13 @@ def parted(item: Any) -> list[Any]:
         else:
             texts.append(text_of_part(part, kind))
     return (parts_joined(texts) if texts else None), left_out
+
+
+def kind_of_part(part: Any) -> str:
+    """A part's type in small letters, text where it has none; what Gemini marks as a thought is thinking."""
+    if not isinstance(part, Mapping):
+        return "text"
+    return "thinking" if part.get("thought") is True else str(part.get("type") or "text").lower()
 
 
 def parts_joined(texts: Sequence[str]) -> str:
@@ -340,13 +375,6 @@ def text_of_part(part: Any, kind: str) -> str:
     if unreadable := next((what for word, what in UNREADABLE.items() if word in kind), None):
         raise Unusable(unreadable)
     refuse_unreadable(part)
-def kind_of_part(part: Any) -> str:
-    """A part's type in small letters, text where it has none; what Gemini marks as a thought is thinking."""
-    if not isinstance(part, Mapping):
-        return "text"
-    return "thinking" if part.get("thought") is True else str(part.get("type") or "text").lower()
-
-
     if isinstance(part.get("content"), list):  # a tool's result in parts
         return content_of(part["content"])[0] or ""
     texts = [part[key] for key in ("text", "refusal", "content") if isinstance(part.get(key), str)]
