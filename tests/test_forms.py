@@ -161,6 +161,18 @@ def test_answers_of_three_models_make_three_pairs_a_question(read):
     assert len(read("alpacaeval", *files).pairs) == 3
 
 
+def test_criteria_of_either_answer_are_the_pairs_and_different_ones_are_refused(read):
+    files = [alpaca_answers(model, fruit=model) for model in ("m1", "m2")]
+    files[1][0]["criteria"] = "short"
+    [pair] = read("alpacaeval", *files).pairs
+    assert [one.line for one in pair.criteria] == ["short"]
+    files[0][0]["criteria"] = "long"
+    with pytest.raises(
+        InputError, match=r"0\.jsonl:1 has the criteria 'long', and .+1\.jsonl:1 has 'short' for"
+    ):
+        read("alpacaeval", *files)
+
+
 def test_the_data_set_of_an_answer_is_kept(read):
     [pair] = read("alpacaeval", *(alpaca_answers(model, Fruit=model) for model in ("m1", "m2"))).pairs
     assert pair.metadata == {"model_a": pair.response_a, "model_b": pair.response_b, "dataset": "own"}
