@@ -1093,11 +1093,13 @@ def test_an_eval_file_whose_header_is_no_object_is_one_clear_line(tmp_path):
 
 def test_what_is_no_log_in_a_zip_is_one_clear_line(tmp_path):
     (tmp_path / "cut.eval").write_bytes(b"PK\x03\x04 and nothing more")
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
-        archive.writestr("readme.txt", "no log")
+    for file, member in (("other.zip", "data/pairs.jsonl"), ("headless.eval", "samples/1_epoch_1.json")):
+        with zipfile.ZipFile(tmp_path / file, "w") as archive:
+            archive.writestr(member, "{}")
     for name, message in (
         ("cut.eval", "cannot be unpacked"),
-        ("other.zip", "a zip file without header.json"),
+        ("other.zip", r"this is a zip file with data/pairs\.jsonl in it\. Unpack it\."),
+        ("headless.eval", "a zip file without header.json"),
     ):
         with pytest.raises(InputError, match=rf"{name}: {message}"):
             import_files("inspect", [tmp_path / name])
