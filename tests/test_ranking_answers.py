@@ -151,6 +151,24 @@ def test_different_criteria_of_one_prompt_are_refused_with_both(tmp_path):
     assert len(caught.value.problems) == 1
 
 
+def test_criteria_of_pairs_are_those_of_all_pairs_of_the_prompt(tmp_path):
+    pair = {
+        "prompt": "Q?",
+        "response_a": "1",
+        "response_b": "2",
+        "model_a": "x",
+        "model_b": "y",
+        "winner": "a",
+    }
+    given = pair | {"criteria": "short"}
+    for rows in ((pair, given), (given, pair)):
+        found = read_answers([write(tmp_path / "a.jsonl", *rows)], say=lambda line: None)
+        assert [one.line for one in found.pair(0, 1, 0)[0].criteria] == ["short"]
+        assert found.left_out == {}
+    with pytest.raises(BadLines, match="an answer of x: criteria 'long', and an answer of x has 'short' for"):
+        read_answers([write(tmp_path / "a.jsonl", given, pair | {"criteria": "long"})])
+
+
 def test_criteria_of_one_column_a_model_are_named_in_the_map(tmp_path):
     file = write(tmp_path / "a.jsonl", {"q": "Q?", "x": "1", "y": "2", "rubric": "short"})
     found = read_answers([file], "prompt=q,x,y,criteria=rubric", lambda line: None)

@@ -88,11 +88,21 @@ def groups_of(answers: Iterable[Answer], left_out: Counter[str]) -> Iterable[lis
 
 
 def sides_apart(comparisons: Iterable[Comparison], left_out: Counter[str]) -> Answers:
-    """Both sides of each comparison as answers. What a model said is one answer in however many pairs."""
+    """Both sides of each comparison as answers. What a model said is one answer in however many pairs.
+
+    It comes again where pairs have different criteria, which nobody can judge it by.
+    """
     both = [(one, side) for one in comparisons for side in (one.first, one.second)]
     answers, unusable = usable(both, lambda given: answer_of_side(*given))
-    once = {(answer.model, answer.asked, answer.before.messages, answer.text): answer for answer in answers}
-    return list(once.values()), left_out + unusable
+    once = {(key_of(answer), answer.criteria): answer for answer in answers}
+    with_criteria = {key for key, criteria in once if criteria}
+    kept = [one for (key, criteria), one in once.items() if criteria or key not in with_criteria]
+    return kept, left_out + unusable
+
+
+def key_of(answer: Answer) -> Hashable:
+    """What equal answers have in common."""
+    return answer.model, answer.asked, answer.before.messages, answer.text
 
 
 def answer_of_side(one: Comparison, side: Side) -> Answer:
