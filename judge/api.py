@@ -516,11 +516,15 @@ def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
 
 def unread_criteria(pairs: Sequence[Pair], method: str) -> str:
     """That pairs have criteria which this method does not read, in one line; "" where there are none."""
-    n = sum(bool(pair.criteria) for pair in pairs)
+    return unread_in_words(sum(bool(pair.criteria) for pair in pairs), f"{len(pairs)} pairs", method)
+
+
+def unread_in_words(n: int, all_of_them: str, method: str) -> str:
+    """The same of a number of pairs or of prompts, of "40 pairs" say."""
     if not n or method in (*BY_CRITERIA, AUTO):
         return ""
     return (
-        f"{n} of {len(pairs)} pairs have criteria of their own, which method {method} does not read: "
+        f"{n} of {all_of_them} have criteria of their own, which method {method} does not read: "
         f"{', '.join(BY_CRITERIA[:-1])} and {BY_CRITERIA[-1]} do."
     )
 

@@ -161,6 +161,18 @@ def test_answers_of_three_models_make_three_pairs_a_question(read):
     assert len(read("alpacaeval", *files).pairs) == 3
 
 
+def test_criteria_of_either_answer_are_the_pairs_and_different_ones_are_refused(read):
+    files = [alpaca_answers(model, fruit=model) for model in ("m1", "m2")]
+    files[1][0]["criteria"] = "short"
+    [pair] = read("alpacaeval", *files).pairs
+    assert [one.line for one in pair.criteria] == ["short"]
+    files[0][0]["criteria"] = "long"
+    with pytest.raises(
+        InputError, match=r"0\.jsonl:1 has the criteria 'long', and .+1\.jsonl:1 has 'short' for"
+    ):
+        read("alpacaeval", *files)
+
+
 def test_the_data_set_of_an_answer_is_kept(read):
     [pair] = read("alpacaeval", *(alpaca_answers(model, Fruit=model) for model in ("m1", "m2"))).pairs
     assert pair.metadata == {"model_a": pair.response_a, "model_b": pair.response_b, "dataset": "own"}
@@ -314,6 +326,64 @@ def test_messages_in_a_text_are_read_with_their_question_where_no_column_asks(re
     answers = {"chosen": LONG, "rejected": SHORT}
     [pair] = read("preferences", answers | {"input": json.dumps(talk("Name a tree.", "Elm", "Why?"))}).pairs
     assert [message.content for message in pair.context_a] == ["Name a tree.", "Elm", "Why?"]
+
+
+TALKED = {
+    "messages": {"messages": talk("Name a fruit.", LONG)},
+    "turns of ShareGPT": {
+        "conversations": [{"from": "human", "value": "Name a fruit."}, {"from": "gpt", "value": f"{LONG} "}]
+    },
+    "a prompt": {"prompt": talk("Name a fruit.", LONG)},
+    "a transcript": {"prompt": f"\n\nHuman: Name a fruit.\n\nAssistant: {LONG}"},
+    "history": {"history": [["Name a fruit.", LONG]]},
+}
+
+
+@pytest.mark.parametrize("context", TALKED)
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"chosen": LONG, "rejected": SHORT},
+        {"chosen_response": SHORT, "rejected_response": LONG},
+        {"chosen": [said(LONG)], "rejected": [said(SHORT)]},
+        {"chosen": talk("Name a fruit.", SHORT), "rejected": talk("Name a fruit.", LONG)},
+    ],
+)
+def test_a_judged_answer_is_no_part_of_what_it_answers(read, context, answers):
+    found = read("preferences", TALKED[context] | answers)
+    [pair] = found.pairs
+    assert pair.context_a == pair.context_b == (Message("user", "Name a fruit."),)
+    assert {pair.response_a, pair.response_b} == {SHORT, LONG}
+    assert found.left_out == {}
+
+
+@pytest.mark.parametrize("as_written", [lambda text: text, lambda text: [said(text)]])
+def test_a_preference_after_another_answer_is_left_out_and_one_after_a_tools_result_is_not(read, as_written):
+    answers = {"chosen": as_written(LONG), "rejected": as_written(SHORT)}
+    found = read(
+        "preferences",
+        {"messages": talk("Name a fruit.", "Plum")} | answers,
+        {"messages": [*ASKED, CALL, TOOL]} | answers,
+    )
+    [pair] = found.pairs
+    assert pair.context_a[-1].content == "Result of a tool: 3 C"
+    assert found.left_out == {
+        "a conversation that ends in another answer": 1,
+        "message: a tool's call without text": 2,
+    }
+
+
+@pytest.mark.parametrize("form", ["argilla", "columns"])
+def test_an_answer_in_the_field_of_the_question_is_no_part_of_it_either(tmp_path, form):
+    def row(last):
+        cells = {"conversation": talk("Name a fruit.", last), "response_a": SHORT, "response_b": LONG}
+        return {"fields": cells, "responses": {"best": [{"value": "b"}]}} if form == "argilla" else cells
+
+    mapping = "prompt=conversation,response_a=response_a,response_b=response_b" if form == "columns" else ""
+    found = import_files(form, [file_of(tmp_path / "in.jsonl", row(SHORT), row("Plum"))], mapping)
+    [pair] = found.pairs
+    assert pair.context_a == pair.context_b == (Message("user", "Name a fruit."),)
+    assert found.left_out == {"a conversation that ends in another answer": 1}
 
 
 def test_a_context_of_plain_text_is_kept_beside_a_preference(read):
@@ -594,6 +664,73 @@ def test_tools_of_other_apis_are_read_as_openais_are(read):
         "message: a tool's call without text": 2,
         "message: what the model thought": 1,
     }
+
+
+@pytest.mark.parametrize(
+    "thoughts",
+    [
+        [{"role": "model", "parts": [{"text": "Hm.", "thought": True}, {"text": LONG}]}],
+        [{"role": "model", "parts": [{"text": "Hm.", "thought": True}]}, said(LONG)],
+        [said("Hm.") | {"channel": "analysis"}, said(LONG) | {"channel": "final"}],
+        [said("Let me see.") | {"channel": "commentary"}, said(LONG) | {"channel": "final"}],
+    ],
+)
+def test_what_gemini_and_gpt_oss_thought_is_no_part_of_the_answer(read, thoughts):
+    found = read("openai", pair_of([*ASKED, said(SHORT)], [*ASKED, *thoughts]))
+    [pair] = found.pairs
+    assert (pair.response_b, pair.context_b) == (LONG, pair.context_a)
+    assert found.left_out == {"message: what the model thought": 1}
+
+
+def test_a_thought_alone_is_no_answer_and_a_call_among_thoughts_is_one(read):
+    thought = [{"role": "model", "parts": [{"text": "Hm.", "thought": True}]}]
+    unanswered = pair_of([*ASKED, *thought], [*ASKED, said(LONG)])
+    called = [CALL | {"channel": "commentary"}, TOOL | {"channel": "commentary"}, said(LONG)]
+    found = read("openai", unanswered, pair_of([*ASKED, said(SHORT)], [*ASKED, *called]))
+    [pair] = found.pairs
+    assert [one.content for one in pair.context_b] == ["Name a fruit.", "Result of a tool: 3 C"]
+    assert found.left_out == {"no answer at the end": 1, "message: a tool's call without text": 1}
+
+
+TOOL_CALL = "a tool's call without text"
+
+
+@pytest.mark.parametrize(
+    ("item", "reason", "kept"),
+    [
+        ({"type": "web_search_call", "id": "1"}, TOOL_CALL, []),
+        ({"type": "custom_tool_call", "call_id": "1", "input": "f()"}, TOOL_CALL, []),
+        ({"type": "file_search_call", "queries": ["fruit"], "results": None}, TOOL_CALL, []),
+        ({"type": "local_shell_call", "action": {"command": ["ls"]}}, TOOL_CALL, []),
+        ({"type": "mcp_call", "name": "f", "output": None}, TOOL_CALL, []),
+        ({"type": "mcp_call", "name": "f", "output": "3 C"}, TOOL_CALL, ["Result of a tool: 3 C"]),
+        ({"type": "custom_tool_call_output", "output": "3 C"}, "", ["Result of a tool: 3 C"]),
+        ({"type": "local_shell_call_output", "output": "3 C"}, "", ["Result of a tool: 3 C"]),
+        ({"type": "mcp_list_tools", "tools": []}, "a list of tools", []),
+        ({"type": "mcp_approval_request", "name": "f"}, "whether a tool may be called", []),
+    ],
+)
+def test_items_of_tools_without_a_role_are_calls_and_results(read, item, reason, kept):
+    found = read("openai", pair_of([*ASKED, item, said(SHORT)], [*ASKED, said(LONG)]))
+    [pair] = found.pairs
+    assert [one.content for one in pair.conversation_a] == ["Name a fruit.", *kept, SHORT]
+    assert found.left_out == ({f"message: {reason}": 1} if reason else {})
+
+
+def test_a_tools_result_beside_a_text_of_the_user_is_the_tools(read):
+    call = {"type": "tool_use", "id": "c1", "name": "w", "input": {}}
+    results = [{"type": "tool_result", "tool_use_id": "c1", "content": text} for text in ("3 C", "4 C")]
+    talked = [
+        *ASKED,
+        said([call]),
+        said([*results, {"type": "text", "text": "And now?"}], "user"),
+        said([{"type": "text", "text": SHORT}]),
+    ]
+    [pair] = read("openai", pair_of(talked, [*ASKED, said(LONG)])).pairs
+    assert pair.context_a[1:] == (
+        Message("assistant", "Result of a tool: 3 C\n\n4 C"),
+        Message("user", "And now?"),
+    )
 
 
 def test_messages_of_two_files_make_pairs_by_what_was_asked(read):
@@ -956,11 +1093,13 @@ def test_an_eval_file_whose_header_is_no_object_is_one_clear_line(tmp_path):
 
 def test_what_is_no_log_in_a_zip_is_one_clear_line(tmp_path):
     (tmp_path / "cut.eval").write_bytes(b"PK\x03\x04 and nothing more")
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
-        archive.writestr("readme.txt", "no log")
+    for file, member in (("other.zip", "data/pairs.jsonl"), ("headless.eval", "samples/1_epoch_1.json")):
+        with zipfile.ZipFile(tmp_path / file, "w") as archive:
+            archive.writestr(member, "{}")
     for name, message in (
         ("cut.eval", "cannot be unpacked"),
-        ("other.zip", "a zip file without header.json"),
+        ("other.zip", r"this is a zip file with data/pairs\.jsonl in it\. Unpack it\."),
+        ("headless.eval", "a zip file without header.json"),
     ):
         with pytest.raises(InputError, match=rf"{name}: {message}"):
             import_files("inspect", [tmp_path / name])

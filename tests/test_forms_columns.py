@@ -465,6 +465,54 @@ def test_a_third_answer_is_counted_and_a_ranking_with_it_ranks_the_two(tmp_path,
     assert read.left_out == FURTHER
 
 
+@pytest.mark.parametrize("third", ["z", "", None])
+@pytest.mark.parametrize(
+    ("form", "row_of"),
+    [
+        ("argilla", lambda cells: {"fields": cells, "responses": of_users(best="C")}),
+        ("label-studio", lambda cells: {"data": cells, "annotations": [labelled(1, best="C")]}),
+        ("label-studio", lambda cells: cells | ANNOTATED | {"id": None, "choice": "C"}),
+        ("arena", lambda cells: cells | {"winner": "C"}),
+    ],
+)
+def test_c_is_a_tie_where_no_third_answer_is_called_so(tmp_path, form, row_of, third):
+    clear = json.loads(json.dumps(row_of(ANSWERED | {"prompt": "q2"})).replace('"C"', '"response_b"'))
+    read = imported(tmp_path, form, row_of(ANSWERED | {"response_c": third}), clear)
+    assert [vote.outcome for vote in read.votes] == [Ballot.TIE] * (not third) + [Ballot.B]
+    assert read.left_out == (FURTHER | {"vote: an unknown winner 'C'": 1} if third else {})
+
+
+@pytest.mark.parametrize("at", ["", "data."])
+def test_c_is_the_third_answer_beside_named_columns_that_are_called_a_and_b(tmp_path, at):
+    cells = ANSWERED | {"better": "c"}
+    rows = [cells, cells | {"prompt": "q2", "response_c": "z"}]
+    file = written(tmp_path / "in.jsonl", *([{"data": one} for one in rows] if at else rows))
+    ours = {**{name: name for name in ANSWERED}, "outcome": "better"}
+    read = import_files("columns", [file], ",".join(f"{one}={at}{name}" for one, name in ours.items()))
+    assert [vote.outcome for vote in read.votes] == [Ballot.TIE]
+    assert read.left_out == {"vote: an unknown winner 'c'": 1}
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize(
+    ("objects", "left"),
+    [
+        ("response_a,response_b", "x"),
+        ("response_b, response_a", "y"),
+        ("comparison", "x"),
+        ("first,second", "x"),
+        (None, "x"),
+    ],
+)
+def test_left_is_the_object_that_a_pairwise_tag_lists_first(tmp_path, objects, left, side):
+    result = {"from_name": "pw", "to_name": objects, "type": "pairwise", "value": {"selected": side}}
+    task = {"data": ANSWERED, "annotations": [{"result": [result], "completed_by": 1}]}
+    read = imported(tmp_path, "label-studio", task)
+    [pair], [vote] = read.pairs, read.votes
+    better = pair.response_a if vote.outcome is Ballot.A else pair.response_b
+    assert (better == left) is (side == "left")
+
+
 @pytest.mark.parametrize(
     "talk", [[user("q1"), assistant("a1")], [["q1", "a1"]], [user("q1"), assistant("a1"), user("q2")]]
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
+import tarfile
+import zipfile
 
+import pyarrow
+import pyarrow.ipc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +44,9 @@ VOTES = [
 
 def lines_of(rows):
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+LINES = lines_of(ROWS).encode()
 
 
 def table_of(rows, separator):
@@ -89,6 +98,71 @@ def test_pairs_and_votes_are_read_in_every_form_and_encoding_under_every_name(
 def written(path, data, is_zipped=False):
     path.write_bytes(gzip.compress(data) if is_zipped else data)
     return path
+
+
+def arrow(new):
+    """A table as Arrow has it in a file or in a stream."""
+    table, sink = pyarrow.Table.from_pylist(ROWS), io.BytesIO()
+    with new(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def archived(kind):
+    """An archive with a file of pairs in it."""
+    sink = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(sink, "w") as archive:
+            archive.writestr("data/", b"")
+            archive.writestr("data/pairs.jsonl", LINES)
+    else:
+        with tarfile.open(fileobj=sink, mode="w:gz") as archive:
+            member = tarfile.TarInfo("pairs.jsonl")
+            member.size = len(LINES)
+            archive.addfile(member, io.BytesIO(LINES))
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: bz2.compress(LINES), "this is packed by bzip2. Unpack it; only gzip is read as it is."),
+        (lambda: bz2.compress(b""), "this is packed by bzip2. Unpack it"),
+        (lambda: lzma.compress(LINES), "this is packed by xz. Unpack it"),
+        (lambda: pyarrow.compress(LINES, "zstd", asbytes=True), "this is packed by Zstandard. Unpack it"),
+        (lambda: archived("tar"), "this is packed by tar. Unpack it"),
+        (lambda: archived("zip"), "this is a zip file with data/pairs.jsonl in it. Unpack it."),
+        (
+            lambda: gzip.compress(archived("zip")),
+            "this is a zip file with data/pairs.jsonl in it. Unpack it.",
+        ),
+        (lambda: gzip.compress(gzip.compress(LINES)), "this is gzip within gzip. Unpack it once."),
+        (lambda: arrow(pyarrow.ipc.new_file), "this is an Arrow file. Write its table as Parquet."),
+        (lambda: arrow(pyarrow.ipc.new_stream), "this is an Arrow file. Write its table as Parquet."),
+    ],
+)
+@pytest.mark.parametrize("reads", [read_pairs, read_verdicts])
+def test_a_file_that_is_packed_is_one_line_that_says_how(tmp_path, reads, made, said):
+    (tmp_path / "pairs.jsonl").write_bytes(made())
+    with pytest.raises(InputError) as caught:
+        reads(tmp_path / "pairs.jsonl")
+    assert f"pairs.jsonl: {said}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cut_zip_file_is_one_line_too(tmp_path):
+    (tmp_path / "verdicts.zip").write_bytes(archived("zip")[:60])
+    with pytest.raises(
+        InputError, match=r"verdicts\.zip: this is a zip file that cannot be unpacked \(.+\)\.$"
+    ):
+        read_verdicts(tmp_path / "verdicts.zip")
+
+
+@pytest.mark.parametrize("first", ["BZh1", "ARROW1", "FEA1", "7z"])
+def test_a_table_whose_first_column_is_called_as_packed_files_begin_is_a_table(tmp_path, first):
+    table = f"{first},prompt,response_a,response_b\n1,{'ustar' * 60}?,x,y\n"
+    (tmp_path / "pairs.csv").write_text(table, encoding="utf-8")
+    assert [pair.response_b for pair in read_pairs(tmp_path / "pairs.csv")] == ["y"]
 
 
 def test_verdicts_are_read_from_an_array_too(tmp_path):

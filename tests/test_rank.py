@@ -356,6 +356,22 @@ def test_system_texts_and_references_reach_the_judge(tmp_path, monkeypatch):
     }
 
 
+def test_criteria_reach_a_judge_that_goes_by_them_and_another_says_that_they_do_not(run, tmp_path):
+    rows = [
+        {"instruction": f"{n}?", "output": model * (n + 2), "generator": model, "criteria": ["short"]}
+        for n in range(4)
+        for model in "xy"
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    answers = read_answers(["a.jsonl"])
+    with longer_judge(method="checklist", cache=False) as judge:
+        verdict = judge.judge([answers.pair(0, 1, 0)[0]])[0]
+    assert [step.name for step in verdict.readings["AB"].steps] == ["short"]
+    unread = "4 of 4 prompts have criteria of their own, which method score does not read"
+    assert unread in run("--method", "score", files=["a.jsonl"]).stderr
+    assert "criteria" not in run("--method", "checklist", files=["a.jsonl"]).stderr
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("method", [["--method", "score"], ["--method", "direct", "--budget", "20000"]])
 def test_fifty_models_on_all_prompts_of_alpacaeval_take_two_minutes_and_one_gib(tmp_path, method):

@@ -127,6 +127,54 @@ def test_without_a_common_prompt_there_is_nothing_to_rank(tmp_path):
         read_answers([file])
 
 
+def test_a_prompts_criteria_are_its_pairs_and_part_of_the_hash(tmp_path):
+    lines = ["price: names it | weight 2", "short"]
+    plain = write(tmp_path / "x.jsonl", row("1", "one"), row("2", "one"))
+    rubric = write(tmp_path / "y.jsonl", row("1", "two", criteria=lines), row("2", "two"))
+    found = read_answers([plain, rubric])
+    by_prompt = {pair.prompt: pair.criteria for pair, _ in (found.pair(0, 1, n) for n in range(2))}
+    assert ([one.line for one in by_prompt["1"]], by_prompt["2"]) == (lines, ())
+    hashes = {found.hash}
+    for criteria in (None, lines[:1]):
+        hashes.add(
+            read_answers([plain, write(rubric, row("1", "two", criteria=criteria), row("2", "two"))]).hash
+        )
+    assert len(hashes) == 3
+
+
+def test_different_criteria_of_one_prompt_are_refused_with_both(tmp_path):
+    one = write(tmp_path / "x.jsonl", row("1"), row("2", criteria="short"), row("3", criteria="polite"))
+    other = write(tmp_path / "y.jsonl", row("1"), row("2", criteria="long"), row("3", criteria="polite"))
+    said = rf"y\.jsonl:2: criteria 'long', and {one}:2 has 'short' for the same prompt\. Answers to one"
+    with pytest.raises(BadLines, match=said) as caught:
+        read_answers([one, other])
+    assert len(caught.value.problems) == 1
+
+
+def test_criteria_of_pairs_are_those_of_all_pairs_of_the_prompt(tmp_path):
+    pair = {
+        "prompt": "Q?",
+        "response_a": "1",
+        "response_b": "2",
+        "model_a": "x",
+        "model_b": "y",
+        "winner": "a",
+    }
+    given = pair | {"criteria": "short"}
+    for rows in ((pair, given), (given, pair)):
+        found = read_answers([write(tmp_path / "a.jsonl", *rows)], say=lambda line: None)
+        assert [one.line for one in found.pair(0, 1, 0)[0].criteria] == ["short"]
+        assert found.left_out == {}
+    with pytest.raises(BadLines, match="an answer of x: criteria 'long', and an answer of x has 'short' for"):
+        read_answers([write(tmp_path / "a.jsonl", given, pair | {"criteria": "long"})])
+
+
+def test_criteria_of_one_column_a_model_are_named_in_the_map(tmp_path):
+    file = write(tmp_path / "a.jsonl", {"q": "Q?", "x": "1", "y": "2", "rubric": "short"})
+    found = read_answers([file], "prompt=q,x,y,criteria=rubric", lambda line: None)
+    assert [one.line for one in found.pair(0, 1, 0)[0].criteria] == ["short"]
+
+
 # --- other forms -----------------------------------------------------------------------------------------
 
 

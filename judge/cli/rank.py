@@ -49,7 +49,7 @@ def rank(
             "--map",
             help="Of files with one column a model, the prompt's column and the models: "
             "prompt=question,gpt-4,llama=answer_2; a dot leads into an object. May also name category, "
-            "reference and system.",
+            "reference, system and criteria.",
         ),
     ] = "",
     budget: Annotated[

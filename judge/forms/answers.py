@@ -10,9 +10,11 @@ from itertools import combinations, count
 from pathlib import Path
 
 from judge.forms.form import Answer, Answers, Comparison, Side
-from judge.io.rows import Wrong
+from judge.io.criteria import lines_in_one
+from judge.io.rows import Wrong, shown
 from judge.io.usable import Unusable, usable
 from judge.io.wording import some_of
+from judge.records import Criterion
 
 ALONE = "answer: no other model answered the question"
 AGAIN = "answer: another one of the same model to the same question"
@@ -23,7 +25,7 @@ def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparis
     """Every two models' answers to each question; adds to `left_out` the answers that are in no pair.
 
     Raises:
-        Wrong: all answers are of one model.
+        Wrong: all answers are of one model, or two to one question have different criteria.
     """
     answers = named(answers)
     models = list(dict.fromkeys(answer.model for answer in answers))
@@ -39,11 +41,21 @@ def compared(answers: Sequence[Answer], left_out: Counter[str]) -> list[Comparis
             category=one.category,
             reference=one.reference,
             metadata=one.metadata,
-            criteria=one.criteria,
+            criteria=criteria_of_both(one, other),
         )
         for group in groups_of(answers, left_out)
         for one, other in combinations(group, 2)
     ]
+
+
+def criteria_of_both(one: Answer, other: Answer) -> tuple[Criterion, ...]:
+    """What both answers to a question are to be judged by. Raises Wrong where their criteria differ."""
+    if one.criteria and other.criteria and one.criteria != other.criteria:
+        own, others = (shown(lines_in_one(answer.criteria)) for answer in (one, other))
+        raise Wrong(
+            f"{one.where} has the criteria {own}, and {other.where} has {others} for the same question."
+        )
+    return one.criteria or other.criteria
 
 
 def named(answers: Sequence[Answer]) -> list[Answer]:
@@ -76,11 +88,21 @@ def groups_of(answers: Iterable[Answer], left_out: Counter[str]) -> Iterable[lis
 
 
 def sides_apart(comparisons: Iterable[Comparison], left_out: Counter[str]) -> Answers:
-    """Both sides of each comparison as answers. What a model said is one answer in however many pairs."""
+    """Both sides of each comparison as answers. What a model said is one answer in however many pairs.
+
+    It comes again where pairs have different criteria, which nobody can judge it by.
+    """
     both = [(one, side) for one in comparisons for side in (one.first, one.second)]
     answers, unusable = usable(both, lambda given: answer_of_side(*given))
-    once = {(answer.model, answer.asked, answer.before.messages, answer.text): answer for answer in answers}
-    return list(once.values()), left_out + unusable
+    once = {(key_of(answer), answer.criteria): answer for answer in answers}
+    with_criteria = {key for key, criteria in once if criteria}
+    kept = [one for (key, criteria), one in once.items() if criteria or key not in with_criteria]
+    return kept, left_out + unusable
+
+
+def key_of(answer: Answer) -> Hashable:
+    """What equal answers have in common."""
+    return answer.model, answer.asked, answer.before.messages, answer.text
 
 
 def answer_of_side(one: Comparison, side: Side) -> Answer:

@@ -19,6 +19,7 @@ from judge.forms.conversation import (
     plain_text_of,
     refuse_unreadable,
 )
+from judge.forms.fields import further_answers
 from judge.forms.form import (
     SAID_OF_PAIR,
     Answers,
@@ -86,8 +87,10 @@ def comparison_of(entry: Entry) -> Comparison:
         raise Wrong(f"found {found(cells)}. {NEEDED}")
     refuse_unreadable(cells)
     first, second = sides_of(cells)
-    labels = Labels()
-    labels.add(lambda: winner_of(cells), optional_name(cells.get("judge")) or "")
+    answers = next((names for names in CONVERSATIONS if names[0] in cells), ANSWERS[1:])
+    further = further_answers(cells, answers[0])
+    labels = Labels(left_out=further)
+    labels.add(lambda: winner_of(cells, bool(further)), optional_name(cells.get("judge")) or "")
     return Comparison(
         first,
         second,
@@ -106,12 +109,11 @@ def metadata_of(cells: Mapping[str, Any]) -> dict[str, Any]:
     return given | rest_of(rest, "metadata") if isinstance(given, dict) else rest
 
 
-def winner_of(cells: Mapping[str, Any]) -> Ballot | None:
+def winner_of(cells: Mapping[str, Any], has_third: bool) -> Ballot | None:
     if "winner" not in cells:
         return flagged(cells, FLAGS)
-    return named_ballot(
-        cells["winner"], optional_name(cells.get("model_a")), optional_name(cells.get("model_b"))
-    )
+    models = [optional_name(cells.get(name)) for name in ("model_a", "model_b")]
+    return named_ballot(cells["winner"], *models, has_third=has_third)
 
 
 def sides_of(cells: Mapping[str, Any]) -> tuple[Side, Side]:

@@ -54,6 +54,11 @@ class Record:
     comparison: Comparison
     names: tuple[str, str]
     responses: Sequence[Response]
+    has_third: bool
+
+    def ballot(self, label: Any) -> Ballot | None:
+        """What a label says of the two answers. Raises Unusable."""
+        return ballot_of(label, *self.names, has_third=self.has_third)
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
@@ -76,7 +81,7 @@ def read(entries: Sequence[Entry]) -> Imported:
     """Every record as a pair, every submitted response to the question that compares as a vote."""
     records, left_out = each(entries, record_of)
     question = comparing(
-        (one.question, partial(names_a_side, one.value, record.names))
+        (one.question, partial(names_a_side, one.value, record))
         for record in records
         for one in record.responses
     )
@@ -87,7 +92,7 @@ def with_votes(record: Record, question: str | None) -> Comparison:
     """The record's pair with the votes of its responses to a question; None where no question compares."""
     labels = Labels(left_out=[*record.comparison.labels.left_out])
     for one in record.responses:
-        labels.add(partial(vote_of, one, record.names, question), "" if one.user is None else str(one.user))
+        labels.add(partial(vote_of, one, record, question), "" if one.user is None else str(one.user))
     return replace(record.comparison, labels=labels)
 
 
@@ -100,6 +105,7 @@ def record_of(entry: Entry) -> Record:
     refuse_unreadable(fields)
     names, (first, second) = sides_of(fields, "fields" if has_fields else "")
     labels = Labels(left_out=further_answers(fields, names[0]))
+    has_third = bool(labels.left_out)
     if cells.get("suggestions"):
         labels.left_out.append("vote: a suggestion, which no person made")
     metadata = cells.get("metadata")
@@ -113,7 +119,7 @@ def record_of(entry: Entry) -> Record:
         is_in_order=are_a_and_b(names),
         **said_of_pair(fields),
     )
-    return Record(comparison, names, list(responses_of(cells)))
+    return Record(comparison, names, list(responses_of(cells)), has_third)
 
 
 def responses_of(cells: Cells) -> Iterator[Response]:
@@ -185,7 +191,7 @@ def response_of(question: str, one: Mapping[str, Any]) -> Response:
     return Response(question, one.get("user_id"), one.get("value"), one.get("status"))
 
 
-def vote_of(one: Response, names: tuple[str, str], question: str | None) -> Ballot | None:
+def vote_of(one: Response, record: Record, question: str | None) -> Ballot | None:
     """What a response says of the two sides, if it is to the question that compares."""
     if one.value in (None, ""):
         return None
@@ -193,28 +199,28 @@ def vote_of(one: Response, names: tuple[str, str], question: str | None) -> Ball
         raise Unusable(other_than(question))
     if one.status not in (None, "submitted"):
         raise Unusable("a response that was not submitted")
-    ballot = said(one.value, names)
+    ballot = said(one.value, record)
     if question is None and ballot is not None:
         raise Unusable(NO_SIDE)
     return ballot
 
 
-def names_a_side(value: Any, names: tuple[str, str]) -> bool:
+def names_a_side(value: Any, record: Record) -> bool:
     """Whether a response names one of the two sides; a ranking names both. Raises Unusable."""
-    ballot = said(value, names)
+    ballot = said(value, record)
     return ballot in SIDES or isinstance(value, list | Mapping)
 
 
-def said(value: Any, names: tuple[str, str]) -> Ballot | None:
+def said(value: Any, record: Record) -> Ballot | None:
     """What a response's value says of the two sides."""
     if isinstance(value, list | Mapping):
-        return ranked(value, names)
+        return ranked(value, record)
     if isinstance(value, int | float):
         raise Unusable("a rating, which names no side")
-    return ballot_of(value, *names)
+    return record.ballot(value)
 
 
-def ranked(value: Any, names: tuple[str, str]) -> Ballot:
+def ranked(value: Any, record: Record) -> Ballot:
     """Who is ranked higher: of a list from the best on, or of values with their ranks, others among them."""
     if isinstance(value, Mapping):
         names_and_ranks = [value.get(key) for key in ("value", "rank")]
@@ -225,7 +231,7 @@ def ranked(value: Any, names: tuple[str, str]) -> Ballot:
     for place, one in enumerate(value):
         name, rank = (one.get("value"), one.get("rank")) if isinstance(one, Mapping) else (one, place)
         with suppress(Unusable):  # another answer's name
-            ranks[ballot_of(name, *names)] = rank
+            ranks[record.ballot(name)] = rank
     first, second = ranks.get(Ballot.A), ranks.get(Ballot.B)
     if first is None or second is None:
         raise Unusable("a ranking without both sides")

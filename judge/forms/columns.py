@@ -10,6 +10,7 @@ from typing import Any
 
 from judge.errors import InputError
 from judge.forms.conversation import Conversation, asked, conversation_of, messages_or_as_is, plain_text_of
+from judge.forms.fields import further_answers
 from judge.forms.form import (
     Comparison,
     Entry,
@@ -88,8 +89,10 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
     models = [optional_name(given.get(name)) for name in ("model_a", "model_b")]
     answers = [columns[name] for name in (LONG_FORM if LONG_FORM[0] in columns else SHORT_FORM[1:])]
     labels = Labels()
+    is_of_more = has_further(entry.cells, answers)
     labels.add(
-        lambda: outcome_of(given.get("outcome"), answers, models), optional_name(given.get("voter")) or ""
+        lambda: outcome_of(given.get("outcome"), answers, models, is_of_more),
+        optional_name(given.get("voter")) or "",
     )
     used = {path.partition(".")[0] for path in columns.values()} | set(columns.values())
     metadata = without_bytes({name: cell for name, cell in entry.cells.items() if name not in used})
@@ -109,18 +112,30 @@ def comparison_of(entry: Entry, columns: Mapping[str, str]) -> Comparison:
     )
 
 
-def outcome_of(label: Any, answers: Sequence[str], models: Sequence[str | None]) -> Ballot | None:
+def has_further(cells: Cells, answers: Sequence[str]) -> bool:
+    """Whether a third answer stands beside those in these columns, named as they are."""
+    for path in answers:
+        within, _, name = ("", "", path) if path in cells else path.rpartition(".")
+        fields = value_at(cells, within) if within else cells
+        if isinstance(fields, Mapping) and further_answers(fields, name):
+            return True
+    return False
+
+
+def outcome_of(
+    label: Any, answers: Sequence[str], models: Sequence[str | None], has_third: bool
+) -> Ballot | None:
     """What a label says of a and b: it may name a model, or the column that is better in any spelling.
 
     Where the columns themselves are called the other way round, such as `response_b` for a, so is a label
     like `model_b`. Raises Unusable.
     """
     if label in models and label is not None:
-        return named_ballot(label, *models)
+        return named_ballot(label, *models, has_third=has_third)
     bare = [bare_name(name) for name in answers]
     if bare[0] != bare[1] and bare_name(label) in bare:
         return Ballot.A if bare_name(label) == bare[0] else Ballot.B
-    ballot = named_ballot(label, *models)
+    ballot = named_ballot(label, *models, has_third=has_third)
     if ballot not in (Ballot.A, Ballot.B):
         return ballot
     crossed = are_crossed(*answers)
@@ -187,7 +202,9 @@ def conversations_of(given: Mapping[str, Any]) -> list[Conversation]:
     if LONG_FORM[0] in given:
         return [conversation_of(given[name], name) for name in LONG_FORM]
     before = conversation_before(given["prompt"])
-    return [before.answered(plain_text(given[name], name)) for name in SHORT_FORM[1:]]
+    answers = [plain_text(given[name], name) for name in SHORT_FORM[1:]]
+    before = before.without({answer.strip() for answer in answers}).asking()
+    return [before.answered(answer) for answer in answers]
 
 
 def conversation_before(value: Any) -> Conversation:

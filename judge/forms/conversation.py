@@ -7,8 +7,9 @@ text is left out of it and counted; a tool's result stays, as what the assistant
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from judge.io.rows import NotJson, Wrong, found, kind_of, parse_json, shown
@@ -25,11 +26,21 @@ CALL = "a tool's call without text"
 CALL_BESIDE = "a tool's call beside text"
 THINKING = "what the model thought"
 TOOL_SAID = "Result of a tool: "
+THOUGHT = ("analysis", "commentary")
+"""The channels of gpt-oss (Harmony) beside the final one, on which it answers."""
 
 ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text", "parts")
-ITEMS = {"function_call": CALL, "function_call_output": None, "reasoning": THINKING}
+ITEMS = {
+    "function_call": CALL,
+    "function_call_output": None,
+    "reasoning": THINKING,
+    "mcp_list_tools": "a list of tools",
+    **dict.fromkeys(("mcp_approval_request", "mcp_approval_response"), "whether a tool may be called"),
+}
 """What has a type in place of a role: why it is left out, None for a tool's result."""
+CALL_ENDS = ("_call", "_call_output")
+"""How the types of all other calls and their results end, such as web_search_call."""
 
 UNREADABLE = {
     "image": "an image",
@@ -74,6 +85,23 @@ class Conversation:
         """This one, ending in an answer."""
         return replace(self, messages=(*self.messages, Message("assistant", answer)))
 
+    def without(self, answers: Collection[str | None]) -> Conversation:
+        """This one without one of these answers, where it ends in one."""
+        is_there = self.is_answered and self.messages[-1].content.strip() in answers
+        return self.context if is_there else self
+
+    def asking(self) -> Conversation:
+        """This one, for an answer to follow. Raises Unusable where it ends in another answer already."""
+        if self.is_answered:
+            raise Unusable("a conversation that ends in another answer")
+        return self
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the assistant speaks last; a tool's result is no answer."""
+        last = self.messages[-1:]
+        return any(one.role == "assistant" and not one.content.startswith(TOOL_SAID) for one in last)
+
     def check(self) -> None:
         """Raises Unusable where it does not ask something and end in an answer."""
         if not self.messages or self.messages[-1].role != "assistant":
@@ -116,7 +144,8 @@ def conversation_of(value: Any, name: str) -> Conversation:
     messages: list[Message] = []
     systems: list[str] = []
     left_out: list[str] = []
-    for number, item in enumerate(value, start=1):
+    places = [(number, said) for number, item in enumerate(value, start=1) for said in parted(item)]
+    for number, item in places:
         role, text, dropped = message_of(item, f"{name}, message {number}")
         left_out += dropped
         if text is None:
@@ -203,13 +232,18 @@ def has_item_type(item: Mapping[str, Any]) -> bool:
     return isinstance(kind, str) and kind in ITEMS
 
 
+def is_item(item: Mapping[str, Any]) -> bool:
+    """Whether an object is an item of OpenAI's Responses API by its type, one of those listed or not."""
+    return has_item_type(item) or str(item.get("type")).endswith(CALL_ENDS)
+
+
 def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
     """The role (user, assistant or system), the text, None without any, and what was left out of it."""
     if not isinstance(item, Mapping):
         raise Wrong(f"{name} is {kind_of(item)}. It must be an object with role and content.")
     role_key = next((key for key in ROLE_KEYS if isinstance(item.get(key), str)), None)
     content_key = next((key for key in CONTENT_KEYS if key in item), None)
-    if role_key is None and has_item_type(item):  # an item of OpenAI's Responses API
+    if role_key is None and is_item(item):
         return item_of(item)
     if role_key is None or (content_key is None and not is_call(item)):
         raise Wrong(f"{name} has {found(item)}. It must have role and content, or from and value.")
@@ -228,36 +262,59 @@ def message_of(item: Any, name: str) -> tuple[str, str | None, Sequence[str]]:
         return "system" if role in SYSTEMS else "user", text, dropped
     if role not in ASSISTANTS:
         raise Unusable(f"an unknown role {shown(item[role_key])}")
+    if item.get("channel") in THOUGHT:
+        return "assistant", None, [CALL if is_call(item) else THINKING]
     if text is None and isinstance(item.get("refusal"), str):
         text = item["refusal"]
     if is_call(item) or CALL in dropped:
         dropped = [one for one in dropped if one != CALL]
         return ("assistant", text, [*dropped, CALL_BESIDE]) if text else ("assistant", None, [*dropped, CALL])
-    if text is None:
+    if text is None and not dropped:
         raise Unusable("an answer without text")
     return "assistant", text, dropped
 
 
 def item_of(item: Mapping[str, Any]) -> tuple[str, str | None, Sequence[str]]:
     """The same of a tool's call, its output, or a thought, which have no role."""
-    left_out = ITEMS[item["type"]]
-    if left_out is not None:
-        return "assistant", None, [left_out]
-    text, dropped = content_of(item.get("output"))
+    kind, output = item["type"], item.get("output")
+    if not kind.endswith("_output"):
+        result = f"{TOOL_SAID}{output}" if output and isinstance(output, str) else None  # in an mcp_call
+        return "assistant", result, [ITEMS.get(kind) or CALL]
+    text, dropped = content_of(output)
     return "assistant", None if text is None else f"{TOOL_SAID}{text}", dropped
+
+
+def parted(item: Any) -> list[Any]:
+    """A message as several where its content has a tool's results beside other parts, as Anthropic's has."""
+    key = next((key for key in CONTENT_KEYS if isinstance(item, Mapping) and key in item), None)
+    if key is None or not isinstance(item[key], list):
+        return [item]
+    runs = [list(parts) for _, parts in groupby(item[key], is_result_part)]
+    return [{**item, key: parts} for parts in runs] if len(runs) > 1 else [item]
 
 
 def is_result(value: Any) -> bool:
     """Whether a message's content is a tool's results alone, as Anthropic's users give them."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(part, Mapping) and part.get("type") == "tool_result" for part in value)
-    )
+    return isinstance(value, list) and bool(value) and all(map(is_result_part, value))
+
+
+def is_result_part(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == "tool_result"
 
 
 def is_call(item: Mapping[str, Any]) -> bool:
     return bool(item.get("tool_calls") or item.get("function_call"))
+
+
+def answer_in(value: Any) -> str | None:
+    """The answer that a text, messages or a transcript ends in; None where there is none to be read."""
+    if isinstance(value, str) and not is_transcript(value):
+        return value.strip()
+    try:
+        said = conversation_of([value] if isinstance(value, Mapping) else value, "answer").messages
+    except (Unusable, Wrong):
+        return None
+    return said[-1].content.strip() if said else None
 
 
 def content_of(value: Any) -> tuple[str | None, list[str]]:
@@ -271,7 +328,7 @@ def content_of(value: Any) -> tuple[str | None, list[str]]:
     texts: list[str] = []
     left_out: list[str] = []
     for part in value:
-        kind = str(part.get("type") or "text").lower() if isinstance(part, Mapping) else "text"
+        kind = kind_of_part(part)
         if isinstance(part, str):
             texts.append(part)
         elif kind in ("tool_use", "tool_call", "function_call"):
@@ -281,6 +338,13 @@ def content_of(value: Any) -> tuple[str | None, list[str]]:
         else:
             texts.append(text_of_part(part, kind))
     return (parts_joined(texts) if texts else None), left_out
+
+
+def kind_of_part(part: Any) -> str:
+    """A part's type in small letters, text where it has none; what Gemini marks as a thought is thinking."""
+    if not isinstance(part, Mapping):
+        return "text"
+    return "thinking" if part.get("thought") is True else str(part.get("type") or "text").lower()
 
 
 def parts_joined(texts: Sequence[str]) -> str:

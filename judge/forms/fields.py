@@ -9,6 +9,7 @@ from typing import Any
 
 from judge.forms.conversation import (
     Conversation,
+    answer_in,
     asked,
     conversation_of,
     is_transcript,
@@ -74,6 +75,7 @@ def sides_of(fields: Mapping[str, Any], where: str) -> tuple[tuple[str, str], tu
     if isinstance(more, str) and more.strip() and "input" not in answers:
         before = replace(before, messages=(*before.messages[:-1], with_more(before.messages[-1], more)))
     before = Conversation((), plain_text_of(fields.get("system"))).then(before)
+    before = before.without({answer_in(fields[name]) for name in answers})
     first, second = (Side(after(before, fields[name], name)) for name in answers)
     return answers, (first, second)
 
@@ -110,12 +112,17 @@ def is_answer(value: Any) -> bool:
 
 
 def further_answers(fields: Mapping[str, Any], first: str) -> list[str]:
-    """Why answers are left out: one reason for each beside the first and the second, named as these are."""
+    """Why answers are left out: one reason for each beside the first and the second, named as these are.
+
+    An empty one is none, as a table has it.
+    """
     names = {name.lower(): name for name in fields}
     match = FIRST.fullmatch(first)
-    assert match is not None
+    if match is None:
+        return []
     further = [f"{match['stem']}{end}".lower() for end in ENDS[match["end"].lower()][1:]]
-    return [FURTHER for name in further if name in names and is_answer(fields[names[name]])]
+    found = [fields[names[name]] for name in further if name in names]
+    return [FURTHER for answer in found if answer and is_answer(answer)]
 
 
 def are_a_and_b(names: tuple[str, str]) -> bool:
@@ -132,4 +139,8 @@ def question_of(value: Any, name: str) -> Conversation:
 
 def after(before: Conversation, value: Any, name: str) -> Conversation:
     """The conversation that goes on with an answer: a text, or messages."""
-    return before.answered(value) if isinstance(value, str) else before.then(conversation_of(value, name))
+    if isinstance(value, str):
+        return before.asking().answered(value)
+    found = conversation_of(value, name)
+    asks = any(message.role == "user" for message in found.messages)
+    return (before if asks else before.asking()).then(found)

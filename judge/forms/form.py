@@ -316,7 +316,7 @@ def turned_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
             turned[name] = metadata[other]
     if GOLD in metadata:
         with suppress(Unusable):
-            ballot = ballot_of(metadata[GOLD])
+            ballot = ballot_of(metadata[GOLD], has_third=True)  # C is no gold label of ours
             turned[GOLD] = metadata[GOLD] if ballot is None else turned_ballot(ballot).value
     return turned
 

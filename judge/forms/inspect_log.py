@@ -36,14 +36,13 @@ from judge.forms.form import (
     optional_name,
 )
 from judge.forms.winners import ballot_of
+from judge.io.content import zip_in_words
 from judge.io.criteria import lines_in_one
 from judge.io.pairs import LONG_FORM
 from judge.io.rows import Cells, Wrong, found, kind_of, parse_json
 from judge.io.usable import Unusable, usable
 from judge.records import Message, Pair, Verdict
 
-ZIP_MAGIC = b"PK\x03\x04"
-OFFICE = "[Content_Types].xml"  # a member of every workbook of Excel
 ZSTANDARD = 93  # the number of the method in a zip file
 LOCAL_HEADER = 30  # bytes of a member's header before its name; its last four are two lengths
 TASK, SCORE, UNPARSED = "four-token-judge", "verdict", "unparsed"
@@ -235,9 +234,9 @@ def unzipped(data: bytes, name: str) -> Cells:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if OFFICE in archive.namelist():
-                raise InputError(f"{name}: this is a workbook, of Excel or the like. Save the sheet as CSV.")
             members = [member for member in archive.infolist() if is_read(member.filename)]
+            if not members:
+                raise InputError(f"{name}: {zip_in_words(archive.namelist())}")
             files = {member.filename: content_of_member(archive, member, data) for member in members}
     except (
         zipfile.BadZipFile,

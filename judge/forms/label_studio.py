@@ -37,6 +37,8 @@ MINIMAL = ("annotation_id", "annotator", "lead_time")
 NO_CHOICE = "an annotation without a choice"
 TAGS = ("choice", "preference", "comparison")
 """What a tag of one choice is mostly called."""
+TURNED = {"left": "right", "right": "left"}
+"""The sides of a Pairwise tag with the other object first."""
 TIMES = ("created_at", "updated_at")
 NEEDED = "A Label Studio task needs data and annotations, or the keys of JSON-MIN."
 
@@ -69,7 +71,12 @@ class Task:
     comparison: Comparison
     names: tuple[str, str]
     annotations: Sequence[Annotation]
+    has_third: bool
     is_minimal: bool = False
+
+    def ballot(self, label: Any) -> Ballot | None:
+        """What a label says of the two answers. Raises Unusable."""
+        return ballot_of(label, *self.names, has_third=self.has_third)
 
 
 def recognises(cells: Mapping[str, Any]) -> bool:
@@ -91,7 +98,7 @@ def read(entries: Sequence[Entry]) -> Imported:
 def comparing_tag(tasks: Sequence[Task]) -> str | None:
     """The tag that compares the two answers, a Pairwise one before others; None where none names a side."""
     labels = [
-        (result, partial(names_a_side, result.value, task.names))
+        (result, partial(names_a_side, result.value, task))
         for task in tasks
         for annotation in task.annotations
         for result in annotation.results
@@ -105,7 +112,7 @@ def with_votes(task: Task, tag: str | None) -> Comparison:
     """The task's pair with the votes of its annotations under a tag; None where no tag compares."""
     labels = Labels(left_out=[*task.comparison.labels.left_out])
     for one in task.annotations:
-        labels.add(partial(vote_of, one, task.names, tag), one.voter)
+        labels.add(partial(vote_of, one, task, tag), one.voter)
         if tag is not None:
             others = [result for result in one.results if result.is_label and result.tag != tag]
             labels.left_out.extend([f"vote: {other_than(tag)}"] * len(others))
@@ -121,20 +128,23 @@ def task_of(entry: Entry) -> Task:
         return minimal(cells)
     refuse_unreadable(cells["data"])
     names, (first, second) = sides_of(cells["data"], "data")
+    further = further_answers(cells["data"], names[0])
     metadata = rest_of(cells["data"], *names, question_field(cells["data"]) or "", *SAID_OF_PAIR)
     comparison = Comparison(
         first,
         second,
-        Labels(left_out=further_answers(cells["data"], names[0])),
+        Labels(left_out=further),
         id=given_id(cells),
         metadata=metadata,
         is_in_order=are_a_and_b(names),
         **said_of_pair(cells["data"]),
     )
-    return Task(comparison, names, [annotation_of(one) for one in cells["annotations"]])
+    annotations = [annotation_of(one, names) for one in cells["annotations"]]
+    return Task(comparison, names, annotations, bool(further))
 
 
-def annotation_of(annotation: Any) -> Annotation:
+def annotation_of(annotation: Any, names: tuple[str, str]) -> Annotation:
+    """What an annotation says, each side as the first or the second of the answers' fields."""
     if not isinstance(annotation, Mapping) or annotation.get("was_cancelled"):
         return Annotation(voter_of(annotation), (), is_skipped=True)
     given = annotation.get("result")
@@ -142,8 +152,26 @@ def annotation_of(annotation: Any) -> Annotation:
     labelled = [(one, one.get("value")) for one in results]
     return Annotation(
         voter_of(annotation),
-        [Result(tag_of(one, value), value) for one, value in labelled if is_labelled(value)],
+        [
+            Result(tag_of(one, value), in_order_of(names, one, value))
+            for one, value in labelled
+            if is_labelled(value)
+        ],
     )
+
+
+def in_order_of(
+    names: tuple[str, str], result: Mapping[str, Any], value: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """A result's value with left as the first of the names.
+
+    A Pairwise tag's left is the object that `to_name` lists first; where that names other objects than the
+    answers' fields, it is taken for the first answer.
+    """
+    listed = [name.strip() for name in str(result.get("to_name")).split(",")]
+    is_turned = [name for name in listed if name in names] == [*reversed(names)]
+    side = value.get("selected")
+    return {**value, "selected": TURNED[side]} if is_turned and side in ("left", "right") else value
 
 
 def tag_of(result: Mapping[str, Any], value: Mapping[str, Any]) -> str:
@@ -151,14 +179,14 @@ def tag_of(result: Mapping[str, Any], value: Mapping[str, Any]) -> str:
     return optional_name(result.get("from_name")) or ("selected" if value.get("selected") else "choices")
 
 
-def vote_of(annotation: Annotation, names: tuple[str, str], tag: str | None) -> Ballot | None:
+def vote_of(annotation: Annotation, task: Task, tag: str | None) -> Ballot | None:
     """What one annotation says under the tag that compares."""
     if annotation.is_skipped:
         raise Unusable("an annotation that was skipped")
     read = [one for one in annotation.results if (one.is_label if tag is None else one.tag == tag)]
     if not read:
         raise Unusable(NO_CHOICE)
-    ballots = {ballot_of(label_of(one.value), *names) for one in read}
+    ballots = {task.ballot(label_of(one.value)) for one in read}
     if len(ballots) > 1:
         raise Unusable("an annotation with different choices")
     if tag is None:
@@ -166,8 +194,8 @@ def vote_of(annotation: Annotation, names: tuple[str, str], tag: str | None) -> 
     return ballots.pop()
 
 
-def names_a_side(value: Mapping[str, Any], names: tuple[str, str]) -> bool:
-    return ballot_of(label_of(value), *names) in SIDES
+def names_a_side(value: Mapping[str, Any], task: Task) -> bool:
+    return task.ballot(label_of(value)) in SIDES
 
 
 def label_of(value: Mapping[str, Any]) -> Any:
@@ -193,11 +221,12 @@ def minimal(cells: Mapping[str, Any]) -> Task:
     refuse_unreadable(cells)
     names, (first, second) = sides_of(cells, "")
     used = (*names, question_field(cells) or "", *MINIMAL, *TIMES, "id", *SAID_OF_PAIR)
+    further = further_answers(cells, names[0])
     rest = rest_of(cells, *used)
     comparison = Comparison(
         first,
         second,
-        Labels(left_out=further_answers(cells, names[0])),
+        Labels(left_out=further),
         id=given_id(cells),
         metadata=rest,
         is_in_order=are_a_and_b(names),
@@ -205,7 +234,7 @@ def minimal(cells: Mapping[str, Any]) -> Task:
     )
     results = [result_in(name, parsed(value), names) for name, value in rest.items()]
     annotation = Annotation(optional_name(cells["annotator"]) or "", results)
-    return Task(comparison, names, [annotation], is_minimal=True)
+    return Task(comparison, names, [annotation], bool(further), is_minimal=True)
 
 
 def result_in(name: str, value: Any, names: tuple[str, str]) -> Result:

@@ -13,7 +13,7 @@ from judge.forms.conversation import Conversation, plain_text_of
 from judge.forms.form import Answer, Answers, Entry, Form, Imported, each, imported, said_of_pair
 from judge.io.usable import Unusable, usable
 
-KNOWN = ("prompt", "category", "system", "reference")
+KNOWN = ("prompt", "category", "system", "reference", "criteria")
 EXAMPLE = "--map prompt=question,gpt-4=answer_1,llama=answer_2"
 
 
@@ -60,15 +60,16 @@ def texts_of(
     """For each model an answer that has no text yet, and the text, None where there is none."""
     cells = {name: value_at(entry.cells, path) for name, path in {**columns, **models}.items()}
     under = Conversation((), plain_text_of(cells.get("system")))
+    given = {model: cells[model] for model in models if cells.get(model) is not None}
+    texts = {model: plain_text(cell, model) for model, cell in given.items()}
+    before = conversation_before(cells.get("prompt")).without({text.strip() for text in texts.values()})
     one = Answer(
-        under.then(conversation_before(cells.get("prompt"))),
+        under.then(before.asking()),
         text="",
         file=entry.file,
         where=entry.where,
         **said_of_pair(cells),
     )
-    given = {model: cells[model] for model in models if cells.get(model) is not None}
-    texts = {model: plain_text(cell, model) for model, cell in given.items()}
     return [(replace(one, model=model), texts.get(model)) for model in models]
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
 from judge.forms.conversation import (
     Conversation,
+    answer_in,
     asked,
     content_of,
     conversation_of,
@@ -114,12 +115,14 @@ def conversations_of(cells: Mapping[str, Any], names: Sequence[str]) -> tuple[Co
     """Both conversations: what the answers' columns hold, after the prompt where they lack one."""
     if isinstance(given := cells.get("input"), Mapping):
         cells = {**cells, "input": "", "prompt": given.get("messages")}
-    before = prompt_of(cells)
     values = [messages_or_as_is(cells.get(name)) for name in names]
+    answers = {answer_in(value) for value in values}
+    before = prompt_of(cells, answers)
     texts = [value for value in values if isinstance(value, str) and not is_transcript(value)]
     if before is None and len(texts) == len(values):
         refuse_question_elsewhere(cells)
         return without_prompt(*texts)
+    before = before and before.without(answers)
     chosen, rejected = (whole(value, name, before) for value, name in zip(values, names, strict=True))
     system = plain_text_of(cells.get("system"))
     under = Conversation((), system)
@@ -148,13 +151,14 @@ def whole(value: Any, name: str, before: Conversation | None) -> Conversation:
             raise Unusable("no question")
         if not value.strip():
             raise Unusable("missing text")
-        return before.answered(value)
+        return before.asking().answered(value)
     if not isinstance(value, list | str):
         raise Wrong(f"{name} is {kind_of(value)}. It must be text, or a list of messages.")
     found = conversation_of(value, name)
     if before is None:
         return found
-    return joined(before, found) or (before.answered(value) if isinstance(value, str) else found)
+    both = joined(before, found)
+    return both or (before.asking().answered(value) if isinstance(value, str) else found)
 
 
 def joined(before: Conversation, found: Conversation) -> Conversation | None:
@@ -163,7 +167,7 @@ def joined(before: Conversation, found: Conversation) -> Conversation | None:
     None where it asks something else: as a text it is then an answer that looks like a conversation.
     """
     if not any(message.role == "user" for message in found.messages):
-        return before.then(found)
+        return before.asking().then(found)
     inner, outer = said_in(found.context), said_in(before)
     if inner[-len(outer) :] == outer:
         return replace(before, messages=()).then(found)
@@ -176,8 +180,8 @@ def said_in(talk: Conversation) -> list[tuple[str, str]]:
     return [(message.role, message.content.strip()) for message in talk.messages]
 
 
-def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
-    """What both answers follow, None where no column says it."""
+def prompt_of(cells: Mapping[str, Any], answers: Collection[str | None]) -> Conversation | None:
+    """What both of these answers follow, None where no column says it."""
     given = next((name for name in PROMPTS if cells.get(name) not in (None, "")), None)
     talks = {name: earlier_in(cells.get(name)) for name in EARLIER}
     if given:
@@ -196,7 +200,7 @@ def prompt_of(cells: Mapping[str, Any]) -> Conversation | None:
     if given and talks["input"] is None and isinstance(more, str) and more.strip():
         question = f"{question}\n\n{more}"
     now = asked(question or "")
-    return now if before is None else gone_on(before, now, cells, is_whole=earlier not in BEFORE)
+    return now if before is None else gone_on(before, now, answers, is_whole=earlier not in BEFORE)
 
 
 def talk_before(value: Any) -> list[Any] | None:
@@ -208,11 +212,12 @@ def talk_before(value: Any) -> list[Any] | None:
 
 
 def gone_on(
-    before: Conversation, now: Conversation, cells: Mapping[str, Any], is_whole: bool
+    before: Conversation, now: Conversation, answers: Collection[str | None], is_whole: bool
 ) -> Conversation:
     """The conversation that a prompt ends, from a column that may have the prompt, too, and an answer to it.
 
     Args:
+        answers: those that are judged.
         is_whole: the column is called a conversation, not what came before the prompt.
 
     Raises:
@@ -225,9 +230,6 @@ def gone_on(
         return before.context
     if is_whole and said:
         role, text = said[-1]
-        answers = [
-            value.strip() for names in ANSWERS for name in names if isinstance(value := cells.get(name), str)
-        ]
         if role == "user" or text in answers:
             raise Unusable("a prompt beside a conversation that it is not in")
     return before.then(now)

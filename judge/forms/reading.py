@@ -11,9 +11,9 @@ from pathlib import Path
 from judge.errors import InputError
 from judge.forms import FORMS, OURS, columns
 from judge.forms.form import Entry, Form, Imported
-from judge.forms.inspect_log import ZIP_MAGIC, unzipped
+from judge.forms.inspect_log import unzipped
 from judge.forms.matching import is_named_by_texts, matched
-from judge.io.content import JSON, PARQUET, TABLE
+from judge.io.content import JSON, PARQUET, TABLE, ZIP_MAGIC
 from judge.io.pairs import pairs_of
 from judge.io.rows import (
     Reader,

@@ -15,7 +15,9 @@ NAME = (
 )
 FIRST = re.compile(rf"{NAME}(?:a|1|left|first)(?: (?:is better|wins))?")
 SECOND = re.compile(rf"{NAME}(?:b|2|right|second)(?: (?:is better|wins))?")
-TIES = frozenset({"tie", "ties", "tied", "draw", "equal", "equally good", "same", "both", "both good", "c"})
+TIES = frozenset({"tie", "ties", "tied", "draw", "equal", "equally good", "same", "both", "both good"})
+THIRD = "c"
+"""A tie beside a and b, and an answer of its own where there is a third one."""
 BOTH_BAD = frozenset({"both bad", "bothbad", "neither", "none", "both are bad", "bad"})
 
 TRUE = frozenset({"1", "1.0", "true", "yes"})
@@ -23,11 +25,14 @@ FALSE = frozenset({"0", "0.0", "false", "no"})
 NUMBER = re.compile(r"-?[0-9.]+|True|False")
 
 
-def ballot_of(value: Any, first: str | None = None, second: str | None = None) -> Ballot | None:
+def ballot_of(
+    value: Any, first: str | None = None, second: str | None = None, *, has_third: bool = False
+) -> Ballot | None:
     """What a label says, A for the first side; None where it says nothing (null or empty).
 
     Args:
         first, second: what the file calls the two sides, which a label may name.
+        has_third: the row has a third answer, so that C is no tie.
 
     Raises:
         Unusable: the label is not known.
@@ -44,7 +49,7 @@ def ballot_of(value: Any, first: str | None = None, second: str | None = None) -
     inner = re.fullmatch(r"ties? \((.+)\)", word)
     if word in BOTH_BAD or (inner and inner[1] in BOTH_BAD):
         return Ballot.BOTH_BAD
-    if word in TIES or inner:
+    if word in TIES or inner or (word == THIRD and not has_third):
         return Ballot.TIE
     if FIRST.fullmatch(word):
         return Ballot.A
@@ -53,11 +58,13 @@ def ballot_of(value: Any, first: str | None = None, second: str | None = None) -
     raise Unusable(f"an unknown winner {shown(value)}")
 
 
-def named_ballot(value: Any, first: str | None = None, second: str | None = None) -> Ballot | None:
+def named_ballot(
+    value: Any, first: str | None = None, second: str | None = None, *, has_third: bool = False
+) -> Ballot | None:
     """The same of a label in words. A number is refused: files count from 0 or from 1, or mean yes and no."""
     if NUMBER.fullmatch(str(value).strip()) and value not in (first, second):
         raise Unusable("a number, which may mean either answer")
-    return ballot_of(value, first, second)
+    return ballot_of(value, first, second, has_third=has_third)
 
 
 def flagged(cells: Mapping[str, Any], flags: Mapping[str, Ballot]) -> Ballot | None:

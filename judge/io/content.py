@@ -10,12 +10,14 @@ import gzip
 import io
 import json
 import re
+import zipfile
 import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from judge.errors import InputError
+from judge.io.wording import some_of
 
 JSON, TABLE, PARQUET = ".jsonl", ".csv", ".parquet"
 KINDS = {JSON: JSON, ".json": JSON, ".ndjson": JSON, TABLE: TABLE, ".tsv": TABLE, PARQUET: PARQUET}
@@ -24,6 +26,18 @@ KINDS = {JSON: JSON, ".json": JSON, ".ndjson": JSON, TABLE: TABLE, ".tsv": TABLE
 ENDINGS = tuple(KINDS) + tuple(f"{ending}.gz" for ending in KINDS)
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
+ZIP_MAGIC = b"PK\x03\x04"
+PACKED = {
+    re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"): "bzip2",
+    re.compile(rb"\xfd7zXZ\x00"): "xz",
+    re.compile(rb"\x28\xb5\x2f\xfd"): "Zstandard",
+    re.compile(rb"\x04\x22\x4d\x18"): "LZ4",
+    re.compile(rb"7z\xbc\xaf\x27\x1c"): "7-Zip",
+    re.compile(rb"[^\x00].{256}ustar(?:  )?\x00", re.DOTALL): "tar",
+}
+"""By what a file is packed that begins so, in ways that are not read."""
+ARROW = re.compile(rb"ARROW1\x00\x00|\xff{4}|FEA1(?=\x00)")  # a file, a stream, and the first Feather
+WORKBOOK = ("[Content_Types].xml", "content.xml")  # members of all files of Excel, and of LibreOffice
 HEAD = 1 << 16  # bytes in which a header or the first line of indented JSON ends
 MARKS = {
     BOM_UTF32_LE: "utf-32",  # before UTF-16's, which it begins with
@@ -40,7 +54,7 @@ def plain_content(data: bytes, name: str) -> bytes:
     """The content as UTF-8 without a byte order mark, unpacked where it is gzip; Parquet as it is.
 
     Raises:
-        InputError: it is no whole gzip file, or no whole UTF-16.
+        InputError: it is no whole gzip file, or no whole UTF-16, or packed in another way.
     """
     if data.startswith(GZIP_MAGIC):
         try:
@@ -48,6 +62,10 @@ def plain_content(data: bytes, name: str) -> bytes:
         except (OSError, EOFError, zlib.error) as error:
             found = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(f"{name}: not a whole gzip file ({found}).") from error
+        if data.startswith(GZIP_MAGIC):
+            raise InputError(f"{name}: this is gzip within gzip. Unpack it once.")
+    if found := packed_in_words(data):
+        raise InputError(f"{name}: {found}")
     encoding = encoding_of(data)
     if encoding is None:
         return data.removeprefix(BOM_UTF8)
@@ -56,6 +74,29 @@ def plain_content(data: bytes, name: str) -> bytes:
     except UnicodeDecodeError as error:
         told = f"not whole {encoding[:6].upper()} ({error.reason} at byte {error.start + 1})"
         raise InputError(f"{name}: {told}. Save the file as UTF-8.") from error
+
+
+def packed_in_words(data: bytes) -> str:
+    """What a file is that must be unpacked or written anew, and what to do; "" for any other."""
+    if packed := next((by for magic, by in PACKED.items() if magic.match(data)), None):
+        return f"this is packed by {packed}. Unpack it; only gzip is read as it is."
+    if ARROW.match(data):
+        return "this is an Arrow file. Write its table as Parquet."
+    if not data.startswith(ZIP_MAGIC):
+        return ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return zip_in_words(archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        return f"this is a zip file that cannot be unpacked ({error})."
+
+
+def zip_in_words(members: Sequence[str]) -> str:
+    """What a zip file of these members is, and what to do."""
+    if any(name in WORKBOOK for name in members):
+        return "this is a workbook, of Excel or the like. Save the sheet as CSV."
+    inside = some_of([name for name in members if not name.endswith("/")]) or "nothing"
+    return f"this is a zip file with {inside} in it. Unpack it."
 
 
 def encoding_of(data: bytes) -> str | None:

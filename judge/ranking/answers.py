@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,11 +17,14 @@ from judge.forms.form import Answer, Entry, Form, Side, counted, is_pair, order_
 from judge.forms.models import models_form
 from judge.forms.reading import File, Say, entries_of, file_at, form_among, told
 from judge.io.content import ENDINGS, KINDS
-from judge.io.rows import Wrong
+from judge.io.criteria import lines_in_one
+from judge.io.rows import Wrong, shown
 from judge.io.usable import Unusable, usable
 from judge.io.wording import counts_in_words, some_of
 from judge.metrics.bootstrap import Floats
-from judge.records import Message, Pair, sha256_of_json
+from judge.records import Criterion, Message, Pair, sha256_of_json
+
+T = TypeVar("T")
 
 FEWEST, MOST = 2, 50
 AGAIN = "answer: another one of the same model to the same prompt"
@@ -38,7 +42,8 @@ class Answers:
     """What each model answered to each prompt. Models are in alphabetical order, prompts in that of hashes.
 
     `sides` are the conversations that end in the answers, by model, then by prompt; `categories` and
-    `references` those of the prompts, None where none is known. `left_out` counts what could not be used, by
+    `references` those of the prompts, None where none is known, `criteria` what a prompt's answers are to be
+    judged by. `left_out` counts what could not be used, by
     reason.
     """
 
@@ -46,6 +51,7 @@ class Answers:
     sides: tuple[tuple[Side, ...], ...]
     categories: tuple[str | None, ...]
     references: tuple[str | None, ...]
+    criteria: tuple[tuple[Criterion, ...], ...]
     left_out: Mapping[str, int]
 
     @property
@@ -59,14 +65,17 @@ class Answers:
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hex) of all prompts and answers, whatever the order of the files."""
+        """SHA-256 (hex) of all prompts and answers with their criteria, whatever the order of the files."""
         texts = [
             [model, [[turn.role, turn.content] for turn in self.conversation(at, prompt)]]
             for at, model in enumerate(self.models)
             for prompt in range(self.n_prompts)
         ]
         references = [list(self.references)] if any(self.references) else []
-        return sha256_of_json([texts, list(self.categories), *references])
+        criteria = [[[one.line for one in of_prompt] for of_prompt in self.criteria]]
+        return sha256_of_json(
+            [texts, list(self.categories), *references, *(criteria if any(self.criteria) else [])]
+        )
 
     def conversation(self, model: int, prompt: int) -> tuple[Message, ...]:
         """The system text, where there is one, the prompt and the model's answer."""
@@ -84,6 +93,7 @@ class Answers:
             category=self.categories[prompt],
             reference=self.references[prompt],
             system=self.sides[one][prompt].conversation.system,
+            criteria=self.criteria[prompt],
         )
         return pair, is_in_order
 
@@ -104,7 +114,8 @@ def read_answers(paths: Iterable[str | Path], mapping: str = "", say: Say = told
 
     Raises:
         InputError: a file or a line cannot be read, a form does not name models, there are fewer than two
-            models or more than fifty, or no prompt was answered by all.
+            models or more than fifty, answers to one prompt have different criteria, or no prompt was
+            answered by all.
     """
     files = [file_at(file) for path in paths for file in files_in(path)]
     answers: list[Answer] = []
@@ -118,7 +129,7 @@ def read_answers(paths: Iterable[str | Path], mapping: str = "", say: Say = told
             say(f"{names}: read as {form.title}: {counted(len(found), 'answer')} of {models}.")
         answers += found
         left_out += dropped
-    if problems := problems or second_answers(answers):
+    if problems := problems or [*second_answers(answers), *other_criteria(answers)]:
         raise BadLines(problems)
     return common(answers, [file.name for file in files], left_out)
 
@@ -128,7 +139,7 @@ def answers_of(entries: Sequence[Entry]) -> Answers:
     reads = FORMS[NATIVE].answers
     assert reads is not None
     answers, left_out = reads(entries)
-    if problems := second_answers(answers):
+    if problems := [*second_answers(answers), *other_criteria(answers)]:
         raise BadLines(problems)
     return common(answers, sorted({entry.file for entry in entries}), left_out)
 
@@ -210,6 +221,26 @@ def second_answers(answers: Iterable[Answer]) -> list[str]:
     return problems
 
 
+def other_criteria(answers: Iterable[Answer]) -> list[str]:
+    """What is wrong where an answer has other criteria than an earlier one to the same prompt."""
+    first_of: dict[Hashable, Answer] = {}
+    problems = []
+    for answer in filter(lambda one: one.criteria, answers):
+        first = first_of.setdefault(answer.asked, answer)
+        if first.criteria != answer.criteria:
+            own, others = (shown(lines_in_one(one.criteria)) for one in (answer, first))
+            problems.append(
+                f"{place_of(answer)}: criteria {own}, and {place_of(first)} has {others} for the same "
+                "prompt. Answers to one prompt are judged by the same criteria."
+            )
+    return problems
+
+
+def place_of(answer: Answer) -> str:
+    """Where an answer stands, or whose it is where a pair of answers had it."""
+    return answer.where or f"an answer of {model_of(answer)}"
+
+
 def model_of(answer: Answer) -> str:
     """The model's name, by default the file's without its endings."""
     return answer.model or without_endings(Path(answer.file).name)
@@ -255,6 +286,7 @@ def common(answers: Sequence[Answer], files: Sequence[str], left_out: Counter[st
         ),
         categories=tuple(first_known(given[model].category for model in models) for given in kept),
         references=tuple(first_known(given[model].reference for model in models) for given in kept),
+        criteria=tuple(first_known(given[model].criteria for model in models) or () for given in kept),
         left_out=dict(left_out),
     )
 
@@ -270,8 +302,8 @@ def hash_of_prompt(answer: Answer) -> str:
     return sha256_of_json([[turn.role, turn.content] for turn in answer.before.messages])
 
 
-def first_known(values: Iterable[str | None]) -> str | None:
-    """A prompt's category or reference in the first model's file that has one."""
+def first_known(values: Iterable[T | None]) -> T | None:
+    """A prompt's category, reference or criteria in the first model's file that has any."""
     return next((value for value in values if value), None)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from judge.api import Judge
+from judge.api import Judge, unread_in_words
 from judge.errors import InputError
 from judge.io.durations import over_after, seconds_in
 from judge.progress import Progress, silent
@@ -66,7 +66,15 @@ def rank_answers(
     progress: Progress = silent,
     clock: Callable[[], float] = time.monotonic,
 ) -> Leaderboard:
-    """The same of answers that were read; `say` is told after each round what is still in doubt."""
+    """The same of answers that were read.
+
+    Args:
+        say: is told after each round what is still in doubt, and before, where prompts have criteria that
+            the method does not read.
+    """
+    n_criteria = sum(map(bool, answers.criteria))
+    if unread := unread_in_words(n_criteria, f"{answers.n_prompts} prompts", judge.identity.method):
+        say(unread)
     asker = asker_of(judge, answers)
     most = asker.n_all if budget is None else min(budget, asker.n_all)
     is_late = None if within_s is None else over_after(within_s, clock)
