@@ -241,11 +241,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if is_in_use(item.config):  # fixtures compare too, before and after the call
         from judge.plugin.judging import properties_of, told_of
+        from judge.plugin.testnames import id_of_test
 
         report.user_properties = [*report.user_properties, *properties_of(item)]
         if told := told_of(item, report):
             notes = list(run_of(item.config).warnings)
-            report.judge = {**told, "notes": notes}  # travels with it from a worker to the controller
+            name = id_of_test(item)
+            # Travels with it from a worker to the controller.
+            report.judge = {**told, "notes": notes, "name": name}
     return report
 
 
@@ -263,6 +266,7 @@ class Decider:
             run.approved += told["approved"]
             for line in told["notes"]:
                 run.say(line)
+            run.names[report.nodeid] = told["name"]
             run.add(report.nodeid, told["records"])
         elif report.when == "setup" and is_in_use(self.config):
             run_of(self.config).forget(report.nodeid)

@@ -29,6 +29,7 @@ from judge.plugin.casefile import newer_first
 from judge.plugin.fixtures import RECORDS, SHARED, file_of, id_of, key_of_fixture, owner_of, shared_one
 from judge.plugin.run import RATED, Kind, Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import Comparison, cluster_of
+from judge.plugin.testnames import id_of_test
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
 
 NAMES: pytest.StashKey[dict[str, bool]] = pytest.StashKey()
@@ -178,7 +179,7 @@ class SuiteJudge:
             found = read_approved(file)
         except JudgeError as error:
             give_up(error)
-        command = f'{UPDATE} "{item.nodeid}"'
+        command = f'{UPDATE} "{id_of_test(item)}"'
         if found is None:
             pytest.fail(
                 f"no approved answer in {relative(file)}. To approve the new one: {command}", pytrace=False
@@ -198,13 +199,13 @@ class SuiteJudge:
         Raises:
             InputError: the key is taken, or the file is that of another test or fixture.
         """
-        item = self._item
+        item, name = self._item, id_of_test(self._item)
         fixture = shared_one(item.config)
-        test = key_of_test(item.nodeid) if fixture is None else key_of_fixture(fixture)
+        test = key_of_test(name) if fixture is None else key_of_fixture(fixture)
         which = name_of_answer(item.stash[NAMES] if fixture is None else fixture.names, key)
         path = item.path if fixture is None else file_of(fixture)
         file = file_for(path, f"{test}.{which}" if which else test)
-        owner = (item.nodeid, None) if fixture is None else owner_of(fixture)
+        owner = (name, None) if fixture is None else owner_of(fixture)
         other = self._owners.setdefault(file, owner)
         if other != owner:
             raise InputError(

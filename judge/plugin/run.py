@@ -115,6 +115,9 @@ class SuiteRun:
     records: dict[str, list[Record]] = field(default_factory=dict)
     """What counts. Of what a fixture of several tests compared, that is what the first of them has."""
 
+    names: dict[str, str] = field(default_factory=dict)
+    """What selects a test, where its reports call it otherwise."""
+
     collected: list[str] = field(default_factory=list)
     settled: GateResult | None = None
     approved: list[str] = field(default_factory=list)
@@ -279,11 +282,11 @@ class SuiteRun:
         """All comparisons in that order, their pairs named by their tests, numbered if a test has several."""
         found = []
         for test in self._tests():
-            records = self.records[test]
-            names = [test] if len(records) == 1 else [f"{test} ({n})" for n in range(1, len(records) + 1)]
-            for name, record in zip(names, records, strict=True):
+            records, name = self.records[test], self.names.get(test, test)
+            ids = [name] if len(records) == 1 else [f"{name} ({n})" for n in range(1, len(records) + 1)]
+            for id, record in zip(ids, records, strict=True):
                 one = comparison_in(record)
-                found.append(Comparison(replace(one.pair, id=name), replace(one.verdict, pair_id=name)))
+                found.append(Comparison(replace(one.pair, id=id), replace(one.verdict, pair_id=id)))
         return found
 
     def _tests(self) -> list[str]:
