@@ -50,7 +50,6 @@ class SuiteJudge:
 
     def __init__(self, run: SuiteRun) -> None:
         self._run = run
-        self._latest: Comparison | None = None
         self._owners: dict[Path, tuple[str, object]] = {}
         """Whose approved answer each file is: a test's or a fixture's."""
 
@@ -83,6 +82,34 @@ class SuiteJudge:
             The verdict; None where the new answer was just approved.
         """
         __tracebackhide__ = True
+        comparison = self._compared(
+            prompt,
+            response,
+            baseline,
+            key=key,
+            reference=reference,
+            system=system,
+            category=category,
+            cluster=cluster,
+            criteria=criteria,
+        )
+        return None if comparison is None else comparison.verdict
+
+    def _compared(
+        self,
+        prompt: Prompt,
+        response: str,
+        baseline: str | None,
+        *,
+        key: str = "",
+        reference: str | None = None,
+        system: str | None = None,
+        category: str | None = None,
+        cluster: str | None = None,
+        criteria: str | Path | Sequence[str] = (),
+    ) -> Comparison | None:
+        """What `compare` says, with its pair. The caller's own: other threads may compare meanwhile."""
+        __tracebackhide__ = True
         try:
             in_prompt, question = asked(prompt)
             response, key = text_given(response, "response"), text_given(key, "key")
@@ -104,9 +131,8 @@ class SuiteJudge:
             [comparison] = self._run.compare([pair])
         except JudgeError as error:
             give_up(error)
-        self._latest = comparison
         add_records(self._item, [record_of(comparison, cluster or cluster_of(pair))])
-        return comparison.verdict
+        return comparison
 
     def assert_preferred(
         self, prompt: Prompt, response: str, baseline: str | None = None, **more: Any
@@ -138,9 +164,9 @@ class SuiteJudge:
         **more: Any,
     ) -> None:
         __tracebackhide__ = True
-        if self.compare(prompt, response, baseline, **more) is not None:
-            assert self._latest is not None
-            self.check(self._latest, expect, explain)
+        comparison = self._compared(prompt, response, baseline, **more)
+        if comparison is not None:
+            self.check(comparison, expect, explain)
 
     def check(self, comparison: Comparison, expect: str, explain: bool = False) -> None:
         """Fails or skips the test if the comparison is not as expected."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 from judge.api import Judge
@@ -132,6 +133,9 @@ class SuiteRun:
     item: Any = None
     suite_criteria: tuple[Criterion, ...] = field(init=False)
     """What all pairs are judged by that have no criteria of their own; none if the suite has none."""
+    _asking: RLock = field(default_factory=RLock)
+    """Held while a judge is loaded or asked: what it says of its last call is then of this one."""
+
     _ahead: dict[str, Comparison] = field(default_factory=dict)
     _n_of: Counter[Kind] = field(default_factory=Counter)
     _told: dict[str, list[Record]] = field(default_factory=dict)
@@ -186,10 +190,11 @@ class SuiteRun:
 
     def _compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
         """One comparison per pair; either all of them have criteria or none has."""
-        judge = self.criteria_judge if pairs[0].criteria else self.judge
-        verdicts = judge.judge(pairs)
-        self.say(judge.notice)
-        return [Comparison(*one) for one in zip(pairs, verdicts, judge.replay.made, strict=True)]
+        with self._asking:
+            judge = self.criteria_judge if pairs[0].criteria else self.judge
+            verdicts = judge.judge(pairs)
+            self.say(judge.notice)
+            return [Comparison(*one) for one in zip(pairs, verdicts, judge.replay.made, strict=True)]
 
     def say(self, line: str) -> None:
         """Says it once in the summary; "" is nothing to say."""
@@ -200,8 +205,9 @@ class SuiteRun:
         """The scores on each criterion as a table, its own or a plan's; a sentence if there are none."""
         from judge.drawing.steps import score_table
 
-        judge = self.criteria_judge if pair.criteria else self.slow_judge
-        [verdict] = judge.judge([pair])
+        with self._asking:
+            judge = self.criteria_judge if pair.criteria else self.slow_judge
+            [verdict] = judge.judge([pair])
         if table := score_table(verdict, 100):
             return table
         if verdict.status is Status.UNPARSED:
