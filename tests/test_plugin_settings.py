@@ -85,6 +85,14 @@ def test_judging_anew_keeps_nothing(project):
     result = project.run("--judge-no-cache")
     result.assert_outcomes(passed=2)
     assert not (project.path / "ledger.sqlite").exists()
+    assert "ledger" not in summary(result)
+
+
+def test_what_is_compared_twice_in_a_run_that_keeps_nothing_is_from_no_ledger(project):
+    project.write("test_bot.py", PLAIN + PLAIN.replace("test_bot", "test_again"))
+    text = summary(project.run("--judge-no-cache", judge="scripted:shorter"))
+    assert "1 of 2 were compared before in this run" in text
+    assert "ledger" not in text
 
 
 def test_every_option_is_in_the_help_and_every_key_in_the_ini_help(project):

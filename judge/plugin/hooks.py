@@ -258,6 +258,7 @@ class Decider:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.collected: list[str] = []
+        self.has_summarised = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if told := getattr(report, "judge", None):
@@ -280,11 +281,14 @@ class Decider:
             from judge.plugin.judging import finish
 
             finish(session, run_of(self.config))
-            if self.config.getoption("no_summary", False):  # then pytest does not ask for ours either
-                self.pytest_terminal_summary(self.config.pluginmanager.get_plugin("terminalreporter"))
+            terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+            if terminal is not None and self.config.getoption("no_summary", False):
+                terminal.ensure_newline()  # pytest 8 does not ask for our section then, and later ones do
+                self.pytest_terminal_summary(terminal)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if is_in_use(self.config) and terminalreporter is not None:
+        if is_in_use(self.config) and not self.has_summarised:
             from judge.plugin.judging import summarise
 
             summarise(terminalreporter, run_of(self.config))
+            self.has_summarised = True

@@ -460,9 +460,18 @@ def lines_of(run: SuiteRun) -> list[str]:
     found = run.gate()
     if found is not None:
         lines += gate_lines(found, run.has_stopped, n - len(counted) - run.n_undecided)
-    lines.append(str(Replay(tuple(record["made"] for record in records))))
+    lines += known_lines(run, records)
     judges = sorted({record["verdict"]["judge"] for record in records})
     return [*lines, f"judge: {', '.join(judges)}"]
+
+
+def known_lines(run: SuiteRun, records: Sequence[Record]) -> list[str]:
+    """How many verdicts the ledger had; those of a run that keeps none can only be its own."""
+    replay = Replay(tuple(record["made"] for record in records))
+    if not run.settings.no_cache:
+        return [str(replay)]
+    n = replay.n_known
+    return [f"{n:,} of {len(records):,} were compared before in this run"] if n else []
 
 
 def cannot_tell(run: SuiteRun) -> list[str]:
