@@ -74,17 +74,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def warn_of_lost_gate(config: pytest.Config) -> None:
-    """Notes for the summary where the command line has options of ours, and a gate in an ini file is lost.
+    """Notes for the summary where the command line has options of ours, and a gate in an ini file is lost."""
+    if any(config.getoption(key_of(name)) is not None for name in (*TEXTS, *FLAGS)) and (
+        warning := lost_gate_of(config)
+    ):
+        run_of(config).say(warning)
+
+
+def lost_gate_of(config: pytest.Config) -> str:
+    """What to warn of where a gate in an ini file is lost; "" where none is.
 
     `--judge-gate` on the command line, and an ini file named with -c, are somebody's own choice.
     """
-    given = [name for name in (*TEXTS, *FLAGS) if config.getoption(key_of(name)) is not None]
-    if not given or "gate" in given or getattr(config.option, "inifilename", None):
-        return
+    if config.getoption("judge_gate") is not None or getattr(config.option, "inifilename", None):
+        return ""
     from judge.plugin.inifiles import lost_gate
 
-    if warning := lost_gate(config.invocation_params.dir, config.inipath):
-        run_of(config).warnings.append(warning)
+    return lost_gate(config.invocation_params.dir, config.inipath)
 
 
 def run_of(config: pytest.Config) -> SuiteRun:
@@ -280,7 +286,10 @@ class Decider:
         if is_in_use(self.config):
             from judge.plugin.judging import finish
 
-            finish(session, run_of(self.config))
+            run = run_of(self.config)
+            if run.all_records and not run.settings.gate:
+                run.say(lost_gate_of(self.config))
+            finish(session, run)
             terminal = self.config.pluginmanager.get_plugin("terminalreporter")
             if terminal is not None and self.config.getoption("no_summary", False):
                 terminal.ensure_newline()  # pytest 8 does not ask for our section then, and later ones do
