@@ -6,7 +6,7 @@ and `fixtures` alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,8 +99,10 @@ def run_of(config: pytest.Config) -> SuiteRun:
         from judge.errors import JudgeError
         from judge.plugin.run import RunSettings, SuiteRun
 
+        given = settings_in(config)
         try:
-            config.stash[RUN] = SuiteRun(RunSettings(**settings_in(config)), is_dry=is_dry(config))
+            settings = RunSettings(**given, ini=places_of(config, given))
+            config.stash[RUN] = SuiteRun(settings, is_dry=is_dry(config))
         except JudgeError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[RUN]
@@ -124,6 +126,18 @@ def settings_in(config: pytest.Config) -> dict[str, Any]:
     return given
 
 
+def places_of(config: pytest.Config, given: Iterable[str]) -> dict[str, str]:
+    """Where those of the settings were found that no option gives."""
+    keys = {name: f"judge_{name}" for name in given}
+    return {name: place_of(config, key) for name, key in keys.items() if config.getoption(key) is None}
+
+
+def place_of(config: pytest.Config, key: str) -> str:
+    """Where a key of an ini file was found: the file in force, or pytest's -o, which goes before it."""
+    typed = any(one.partition("=")[0].strip() == key for one in config.getoption("override_ini") or ())
+    return "-o" if typed else str(config.inipath)
+
+
 def from_where_pytest_began(config: pytest.Config, name: str, value: str) -> str:
     """What the command line says: a test that changes the folder changes no file that is meant."""
     from judge.plugin.inifiles import from_folder
@@ -134,7 +148,11 @@ def from_where_pytest_began(config: pytest.Config, name: str, value: str) -> str
 def ini_value(config: pytest.Config, name: str) -> Any:
     """What the ini file says. Files are named from its folder, wherever pytest is started."""
     key = key_of(name)
-    value = config.getini(key)
+    try:
+        value = config.getini(key)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        where = "" if key in str(error) else f"{place_of(config, key)}: {key}: "  # pytest names some itself
+        raise pytest.UsageError(f"{where}{error}.") from None
     if isinstance(value, list):
         raise pytest.UsageError(f'{config.inipath}: {key} is a list. It must be text: {key} = "...".')
     if not value or name in FLAGS:

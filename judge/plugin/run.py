@@ -63,27 +63,36 @@ class RunSettings:
     calibration: str = ""
     criteria: str = ""
     update_baseline: bool = False
+    ini: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where the settings that are not from an option were found: an ini file, or pytest's -o."""
 
     def __post_init__(self) -> None:
+        said = self._said
         if self.inconsistent not in POLICIES:
-            raise InputError(
-                f"--judge-inconsistent={self.inconsistent}: must be one of {', '.join(POLICIES)}."
-            )
+            raise InputError(f"{said('inconsistent')}: must be one of {', '.join(POLICIES)}.")
         if self.method not in (*WAYS, AUTO) and self.method not in METHODS:
             known = ", ".join([*WAYS, AUTO, *METHODS.names()])
-            raise InputError(f"--judge-method={self.method}: must be one of {known}.")
+            raise InputError(f"{said('method')}: must be one of {known}.")
         if self.base_url and self.backend not in ("embedded", "server"):
             raise InputError(
-                "--judge-base-url names a server, and --judge-backend something else. Give one of them."
+                f"{said('base_url')} names a server, and {said('backend')} something else. Give one of them."
             )
         if self.sequential and not self.gate:
-            raise InputError("--judge-sequential stops a gate early: give --judge-gate too.")
+            raise InputError(f"{said('sequential')} stops a gate early: give --judge-gate too.")
         if self.gate:
-            margin_of(self.gate)
-        least_share_of(self.min_readable)
+            margin_of(self.gate, said("gate"))
+        least_share_of(self.min_readable, said("min_readable"))
         _ = self.options.rule  # says before any test that a calibration cannot be read
         if self.report:
-            check_report(self.report, (self.ledger, self.calibration, self.criteria))
+            check_report(self.report, said("report"), (self.ledger, self.calibration, self.criteria))
+
+    def _said(self, name: str) -> str:
+        """A setting as it was set: an option, or a line of the ini file after its path."""
+        value = getattr(self, name)
+        if place := self.ini.get(name):
+            return f"{place}: judge_{name} = {'true' if value is True else value}"
+        option = f"--judge-{name.replace('_', '-')}"
+        return option if value is True else f"{option}={value}"
 
     @property
     def options(self) -> JudgeOptions:
