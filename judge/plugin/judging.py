@@ -28,7 +28,7 @@ from judge.plugin.approved import (
 from judge.plugin.casefile import newer_first
 from judge.plugin.fixtures import RECORDS, SHARED, file_of, id_of, key_of_fixture, owner_of, shared_one
 from judge.plugin.run import RATED, Kind, Record, SuiteRun, is_skipped, lines_of, property_of, record_of
-from judge.plugin.suite import Comparison, cluster_of
+from judge.plugin.suite import SCORES, Comparison, cluster_of
 from judge.plugin.testnames import id_of_test
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
 
@@ -401,8 +401,8 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     assert marker is not None
     comparisons = judged_by_marker(run, item)
     kinds = [run.kind_of(record_of(one, cluster_of(one.pair))) for one in comparisons]
-    counted = zip(comparisons, kinds, strict=True)
-    scores = [one.score for one, kind in counted if kind in RATED and one.score is not None]
+    rated = [(one, kind) for one, kind in zip(comparisons, kinds, strict=True) if kind in RATED]
+    scores = [one.score for one, _ in rated if one.score is not None]
     least = marker.kwargs.get("min_win_rate", 0.5)
     if Kind.UNDECIDED in kinds and not set(kinds) - {Kind.UNDECIDED, Kind.UNCHANGED}:
         pytest.skip(f"all {kinds.count(Kind.UNDECIDED)} pairs are undecided: too close to call")
@@ -410,14 +410,34 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
         pytest.fail(f"cannot tell whether the new answers win often enough: {lack}", pytrace=False)
     rate = sum(scores) / len(scores)
     if rate < least:
-        losses = [one for one in comparisons if one.score == 0]
-        worst = sorted(losses, key=lambda one: (one.verdict.p_a is None, one.verdict.p_a or 0.0))[:3]
-        shown = "\n\n".join(why_not_as_expected(one, "not-worse") for one in worst)
         pytest.fail(
             f"the new answers win {100 * rate:.1f} % of {len(scores)} pairs, ties half; at least "
-            f"{100 * least:g} % are wanted. They lose {len(losses)}; the clearest of them:\n\n{shown}",
+            f"{100 * least:g} % are wanted. {what_was_not_won(rated)}",
             pytrace=False,
         )
+
+
+HALVES = {Kind.COUNTED: "tied", Kind.FLIPPED: "inconsistent", Kind.UNCHANGED: "unchanged"}
+"""What pairs that count half are called, by what they are to the gate."""
+
+
+def what_was_not_won(rated: Sequence[tuple[Comparison, Kind]]) -> str:
+    """The clearest losses of a data set, with their texts; without one, which pairs count half, and why."""
+    losses = [one for one, _ in rated if one.score == 0]
+    if losses:
+        worst = sorted(losses, key=lambda one: (one.verdict.p_a is None, one.verdict.p_a or 0.0))[:3]
+        shown = "\n\n".join(why_not_as_expected(one, "not-worse") for one in worst)
+        return f"They lose {len(losses)}; the clearest of them:\n\n{shown}"
+    halves: dict[Kind, list[str]] = {kind: [] for kind in HALVES}
+    for one, kind in rated:
+        if one.score == SCORES[Outcome.TIE]:
+            halves[kind].append(one.pair.id)
+    named = ", ".join(f"{len(ids)} {HALVES[kind]} ({first_ids(ids)})" for kind, ids in halves.items() if ids)
+    return f"They lose 0; what counts half: {named}."
+
+
+def first_ids(ids: Sequence[str]) -> str:
+    return visible(", ".join(ids[:3])) + (", ..." if len(ids) > 3 else "")
 
 
 # --- in words --------------------------------------------------------------------------------------------
