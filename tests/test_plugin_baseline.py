@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from plugin import WAYS, summary
 
 from judge.errors import InputError
 from judge.plugin.approved import Approved, read_approved, write_approved
 from judge.plugin.judging import name_of_answer
+from judge.plugin.order import block_of
+from judge.plugin.testnames import id_of_test
 
 pytestmark = pytest.mark.slow  # every test runs pytest
 
@@ -268,3 +272,50 @@ def test_the_option_cannot_be_set_for_good(project):
     project.write("pytest.ini", "[pytest]\njudge_update_baseline = true\n")
     write(project, "an answer")
     project.run("--strict-config").stderr.fnmatch_lines(["*judge_update_baseline*"])
+
+
+GROUPED = """
+import pytest
+
+@pytest.mark.xdist_group("bot")
+@pytest.mark.parametrize("word", ["one", "two"])
+def test_bot(judge, word):
+    judge.compare(f"Say {word}.", "an answer")
+"""
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_answers_of_tests_in_a_group_of_pytest_xdist_are_called_as_without_it(project):
+    write(project, "", GROUPED)
+    project.run("--dist=loadgroup", "--judge-update-baseline").assert_outcomes(passed=2)
+    assert [file.name for file in files_of(project)] == ["test_bot[one].md", "test_bot[two].md"]
+    project.workers = 0
+    project.run().assert_outcomes(passed=2)
+
+
+def item_of(name, *groups):
+    """A test as a worker of pytest-xdist that goes by groups has it, with pytest 8."""
+    marks = [group.mark for group in groups]
+    return SimpleNamespace(nodeid=name, iter_markers=lambda kind: marks if kind == "xdist_group" else [])
+
+
+@pytest.mark.parametrize(
+    ("called", "groups", "name"),
+    [
+        ("test_x.py::test_a@bot", ["bot"], "test_x.py::test_a"),
+        ("test_x.py::test_a[me@bot]@bot", ["bot"], "test_x.py::test_a[me@bot]"),
+        ("test_x.py::test_a[1]@bot_slow", ["slow", "bot", "bot"], "test_x.py::test_a[1]"),
+        ("test_x.py::test_a[1]@7", [7], "test_x.py::test_a[1]"),
+        ("test_x.py::test_a[1]", ["bot"], "test_x.py::test_a[1]"),
+        ("test_x.py::test_a[1]@bot", [], "test_x.py::test_a[1]@bot"),
+    ],
+)
+def test_a_group_of_pytest_xdist_is_no_part_of_a_tests_id(called, groups, name):
+    item = item_of(called, *map(pytest.mark.xdist_group, groups))
+    assert id_of_test(item) == name
+    assert block_of(item) == name
+
+
+@pytest.mark.parametrize("group", [pytest.mark.xdist_group, pytest.mark.xdist_group(name="default")])
+def test_a_group_may_be_named_by_a_keyword_or_not_at_all(group):
+    assert id_of_test(item_of("test_x.py::test_a@default", group)) == "test_x.py::test_a"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from pairs import pair_of
@@ -12,9 +15,10 @@ from plugin import WAYS, summary, without_ledger
 
 from judge.backends import load_backend
 from judge.evaluate import judge_pairs
+from judge.ledger.replay import Replay
 from judge.methods import load_method
 from judge.plugin.judging import why_not_as_expected
-from judge.plugin.run import property_of, record_of
+from judge.plugin.run import RunSettings, SuiteRun, property_of, record_of
 from judge.plugin.suite import Comparison
 from judge.records import Cut, Pair
 
@@ -264,3 +268,53 @@ def test_the_message_says_how_much_was_read_of_answers_that_were_shortened():
     said = "\n\nAnswers were shortened for the judge, which read 4,096 of 30,000 tokens.\n\n[Prompt]"
     assert said in why_not_as_expected(Comparison(pair, replace(whole, readings=cut)), "preferred")
     assert "shortened" not in why_not_as_expected(Comparison(pair, whole), "preferred")
+
+
+THREADS = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from judge.plugin import judging
+
+def test_bot(judge, monkeypatch):
+    both, add_records = threading.Barrier(2, timeout=60), judging.add_records
+
+    def wait_for_the_other(item, records):
+        add_records(item, records)
+        both.wait()
+
+    monkeypatch.setattr(judging, "add_records", wait_for_the_other)
+    with ThreadPoolExecutor(2) as pool:
+        won = pool.submit(judge.assert_not_worse, "Why?", "a longer answer", "short")
+        lost = pool.submit(judge.assert_not_worse, "How?", "short", "a longer answer")
+    won.result()
+    with pytest.raises(AssertionError, match="the approved answer is better"):
+        lost.result()
+"""
+
+
+def test_each_thread_of_a_test_is_told_of_its_own_answer(project):
+    project.write("test_bot.py", THREADS)
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    assert "2 comparisons: the new answer won 1, the approved one 1, 0 ties" in summary(result)
+
+
+class Unhurried:
+    """A judge of ties that knows how many pairs it was asked of last, and takes its time to answer."""
+
+    notice = ""
+
+    def judge(self, pairs):
+        self.replay = Replay((None,) * len(pairs))
+        time.sleep(0.05)
+        return [SimpleNamespace(outcome="TIE")] * len(pairs)
+
+
+def test_when_a_verdict_was_made_is_told_of_the_call_that_asked():
+    run = SuiteRun(RunSettings(backend="scripted:longer"))
+    run.__dict__["judge"] = Unhurried()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(run.compare, [[pair_of()] * n for n in (1, 2, 3, 4)]))
+    assert [len(comparisons) for comparisons in found] == [1, 2, 3, 4]

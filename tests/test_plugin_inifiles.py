@@ -28,6 +28,15 @@ def test_the_nearest_ini_file_with_a_gate_is_named(tmp_path, name, below):
     assert lost_gate(tmp_path / below, file) == ""
 
 
+@pytest.mark.parametrize(
+    ("below", "way"), [("", "pytest.ini"), ("tests", "../pytest.ini"), ("tests/deep", "../../pytest.ini")]
+)
+def test_the_file_that_is_lost_is_named_as_pytest_finds_it_from_there(tmp_path, below, way):
+    (tmp_path / "tests" / "deep").mkdir(parents=True)
+    (tmp_path / "pytest.ini").write_text(INI, "utf-8")
+    assert lost_gate(tmp_path / below, None).endswith(f"or name the file: -c {way}.")
+
+
 def test_what_has_no_gate_or_cannot_be_read_is_passed_over(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n# judge_gate = not-worse\njudge_gated = 1\n", "utf-8")
     (tmp_path / "setup.cfg").mkdir()
@@ -52,6 +61,32 @@ def test_a_path_after_a_space_that_takes_the_gate_away_is_warned_of(project):
     assert "home/pytest.ini names a gate, which is not in force: pytest took no ini file." in summary(lost)
     assert "gate not-worse:0.05: too few to tell" in summary(kept)
     assert "not in force" not in summary(kept)
+
+
+@pytest.mark.slow  # runs pytest
+@pytest.mark.parametrize("own", ["", "addopts = --judge-gate=\n", "judge_gate = not-worse:0.1\n"])
+def test_a_nearer_ini_file_without_the_gate_of_one_above_is_warned_of(project, own):
+    project.write("pytest.ini", INI)
+    project.write("pkg/pytest.ini", f"[pytest]\njudge_backend = scripted:longer\njudge_ledger = l\n{own}")
+    project.write("pkg/tests/test_bot.py", TEST)
+    options = ["-p", "no:xdist", "-p", "no:randomly", "pkg/tests"]
+    result = project.pytester.runpytest_inprocess(*options)
+    result.assert_outcomes(passed=1)
+    took = f"pytest took {project.path / 'pkg' / 'pytest.ini'}. Write options as --option=value, or name the"
+    warning = (
+        f"{project.path / 'pytest.ini'} names a gate, which is not in force: {took} file: -c pytest.ini."
+    )
+    assert (warning in summary(result)) is not bool(own)
+
+
+@pytest.mark.slow  # runs pytest
+def test_a_run_without_comparisons_is_not_warned_of_a_gate_above(project):
+    project.write("pytest.ini", INI)
+    project.write("pkg/pytest.ini", "[pytest]\njudge_backend = scripted:longer\n")
+    project.write("pkg/tests/test_plain.py", "def test_plain():\n    pass\n")
+    result = project.pytester.runpytest_inprocess("-p", "no:xdist", "-p", "no:randomly", "pkg/tests")
+    result.assert_outcomes(passed=1)
+    assert summary(result) == ""
 
 
 @pytest.mark.slow  # runs pytest

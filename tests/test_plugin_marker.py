@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from pairs import pair_of
 from plugin import WAYS, summary
+
+from judge.plugin.judging import what_was_not_won
+from judge.plugin.run import Kind
 
 pytestmark = pytest.mark.slow  # every test runs pytest
 
@@ -31,6 +37,25 @@ def test_a_test_fails_where_new_answers_win_too_rarely(project, least, outcome):
         text = result.stdout.str()
         assert "the new answers win 60.0 % of 10 pairs, ties half; at least 61 % are wanted." in text
         assert text.split("short test summary")[0].count("[Approved answer]") == 3
+
+
+def test_where_no_pair_is_lost_the_message_says_which_count_half(project):
+    same = [{"id": f"same{n}", "prompt": "Why?", "response_a": "so", "response_b": "so"} for n in range(4)]
+    even = [{"id": f"even{n}", "prompt": "How?", "response_a": "red", "response_b": "low"} for n in range(2)]
+    project.write("pairs.jsonl", [*pairs(6, 0), *same, *even])
+    project.write("test_bot.py", marked('dataset="pairs.jsonl", min_win_rate=0.9'))
+    text = project.run().stdout.str()
+    half = "2 inconsistent (even0, even1), 4 unchanged (same0, same1, same2, ...)."
+    assert f"at least 90 % are wanted. They lose 0; what counts half: {half}" in text
+
+
+def test_pairs_that_the_judge_calls_equal_are_told_from_inconsistent_ones():
+    kinds = [Kind.COUNTED, Kind.FLIPPED, Kind.COUNTED]
+    rated = [
+        (SimpleNamespace(score=score, pair=pair_of(id=f"p{score}")), kind)
+        for score, kind in zip([1.0, 0.5, 0.5], kinds, strict=True)
+    ]
+    assert what_was_not_won(rated) == "They lose 0; what counts half: 1 tied (p0.5), 1 inconsistent (p0.5)."
 
 
 def test_a_test_fails_where_too_few_pairs_are_readable(project):

@@ -49,6 +49,48 @@ def test_wrong_settings_are_one_line_before_any_test(project, options, complaint
     assert "Traceback" not in result.stderr.str()
 
 
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("judge_inconsistent = ties", "must be one of tie, skip, fail."),
+        ("judge_method = quick", "must be one of fast, slow, auto, direct"),
+        ("judge_gate = worse", "no such gate. Write not-worse:MARGIN"),
+        ("judge_min_readable = 80", "no such share. Write one from 0 to 1, or 80%."),
+        ("judge_report = /no/such/folder/r.html", "cannot be written, it is a folder or its folder is"),
+    ],
+)
+def test_what_is_wrong_in_an_ini_file_is_named_as_it_stands_there(project, line, complaint):
+    project.write("pytest.ini", f"[pytest]\n{line}\n")
+    project.write("test_bot.py", PLAIN)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"{project.path / 'pytest.ini'}: {line}: {complaint}" in result.stderr.str()
+    assert "--judge" not in result.stderr.str()
+
+
+def test_two_settings_that_disagree_are_each_named_where_they_were_set(project):
+    project.write("pytest.ini", "[pytest]\njudge_base_url = http://127.0.0.1:1\n")
+    project.write("test_bot.py", PLAIN)
+    result = project.run(judge="vllm")
+    found = f"{project.path / 'pytest.ini'}: judge_base_url = http://127.0.0.1:1 names a server, and"
+    assert f"{found} --judge-backend=vllm something else. Give one of them." in result.stderr.str()
+
+
+def test_what_pytest_is_told_with_o_is_not_said_of_the_ini_file(project):
+    project.write("pytest.ini", "[pytest]\njudge_inconsistent = tie\n")
+    project.write("test_bot.py", PLAIN)
+    result = project.run("-o", "judge_inconsistent=ties")
+    assert "ERROR: -o: judge_inconsistent = ties: must be one of tie, skip, fail." in result.stderr.str()
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_named_with_its_file(project):
+    project.write("pytest.ini", "[pytest]\njudge_sequential = maybe\n")
+    project.write("test_bot.py", PLAIN)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"{project.path / 'pytest.ini'}: judge_sequential: invalid truth value" in result.stderr.str()
+
+
 def test_an_option_that_is_none_is_refused_by_pytest(project):
     project.write("test_bot.py", PLAIN)
     result = project.run("--judge-modle", "x")
@@ -85,6 +127,14 @@ def test_judging_anew_keeps_nothing(project):
     result = project.run("--judge-no-cache")
     result.assert_outcomes(passed=2)
     assert not (project.path / "ledger.sqlite").exists()
+    assert "ledger" not in summary(result)
+
+
+def test_what_is_compared_twice_in_a_run_that_keeps_nothing_is_from_no_ledger(project):
+    project.write("test_bot.py", PLAIN + PLAIN.replace("test_bot", "test_again"))
+    text = summary(project.run("--judge-no-cache", judge="scripted:shorter"))
+    assert "1 of 2 were compared before in this run" in text
+    assert "ledger" not in text
 
 
 def test_every_option_is_in_the_help_and_every_key_in_the_ini_help(project):

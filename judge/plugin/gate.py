@@ -71,8 +71,11 @@ class GateResult:
     is_by_cluster: bool = False
 
 
-def margin_of(text: str) -> float:
+def margin_of(text: str, said: str = "") -> float:
     """The margin that a gate such as "not-worse:0.05" names; "not-worse" alone is a margin of 0.
+
+    Args:
+        said: the gate as it was set, for the message.
 
     Raises:
         InputError: it is not a gate.
@@ -83,12 +86,15 @@ def margin_of(text: str) -> float:
     except ValueError:
         margin = math.nan
     if name != "not-worse" or not 0 <= margin < EVEN_RATE:
-        raise InputError(f"--judge-gate={text}: no such gate. Write {FORM}.")
+        raise InputError(f"{said or text}: no such gate. Write {FORM}.")
     return margin
 
 
-def least_share_of(text: str) -> float:
+def least_share_of(text: str, said: str = "") -> float:
     """The share that --judge-min-readable names: "0.8", or "80%".
+
+    Args:
+        said: the share as it was set, for the message.
 
     Raises:
         InputError: it is no share.
@@ -98,7 +104,7 @@ def least_share_of(text: str) -> float:
     except (ArithmeticError, ValueError):
         share = math.nan
     if not 0 <= share <= 1:
-        raise InputError(f"--judge-min-readable={text}: no such share. Write one from 0 to 1, or 80%.")
+        raise InputError(f"{said or text}: no such share. Write one from 0 to 1, or 80%.")
     return share
 
 

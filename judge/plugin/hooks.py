@@ -6,7 +6,7 @@ and `fixtures` alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,17 +74,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def warn_of_lost_gate(config: pytest.Config) -> None:
-    """Notes for the summary where the command line has options of ours, and a gate in an ini file is lost.
+    """Notes for the summary where the command line has options of ours, and a gate in an ini file is lost."""
+    if any(config.getoption(key_of(name)) is not None for name in (*TEXTS, *FLAGS)) and (
+        warning := lost_gate_of(config)
+    ):
+        run_of(config).say(warning)
+
+
+def lost_gate_of(config: pytest.Config) -> str:
+    """What to warn of where a gate in an ini file is lost; "" where none is.
 
     `--judge-gate` on the command line, and an ini file named with -c, are somebody's own choice.
     """
-    given = [name for name in (*TEXTS, *FLAGS) if config.getoption(key_of(name)) is not None]
-    if not given or "gate" in given or getattr(config.option, "inifilename", None):
-        return
+    if config.getoption("judge_gate") is not None or getattr(config.option, "inifilename", None):
+        return ""
     from judge.plugin.inifiles import lost_gate
 
-    if warning := lost_gate(config.invocation_params.dir, config.inipath):
-        run_of(config).warnings.append(warning)
+    return lost_gate(config.invocation_params.dir, config.inipath)
 
 
 def run_of(config: pytest.Config) -> SuiteRun:
@@ -93,8 +99,10 @@ def run_of(config: pytest.Config) -> SuiteRun:
         from judge.errors import JudgeError
         from judge.plugin.run import RunSettings, SuiteRun
 
+        given = settings_in(config)
         try:
-            config.stash[RUN] = SuiteRun(RunSettings(**settings_in(config)), is_dry=is_dry(config))
+            settings = RunSettings(**given, ini=places_of(config, given))
+            config.stash[RUN] = SuiteRun(settings, is_dry=is_dry(config))
         except JudgeError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[RUN]
@@ -118,6 +126,18 @@ def settings_in(config: pytest.Config) -> dict[str, Any]:
     return given
 
 
+def places_of(config: pytest.Config, given: Iterable[str]) -> dict[str, str]:
+    """Where those of the settings were found that no option gives."""
+    keys = {name: f"judge_{name}" for name in given}
+    return {name: place_of(config, key) for name, key in keys.items() if config.getoption(key) is None}
+
+
+def place_of(config: pytest.Config, key: str) -> str:
+    """Where a key of an ini file was found: the file in force, or pytest's -o, which goes before it."""
+    typed = any(one.partition("=")[0].strip() == key for one in config.getoption("override_ini") or ())
+    return "-o" if typed else str(config.inipath)
+
+
 def from_where_pytest_began(config: pytest.Config, name: str, value: str) -> str:
     """What the command line says: a test that changes the folder changes no file that is meant."""
     from judge.plugin.inifiles import from_folder
@@ -128,7 +148,11 @@ def from_where_pytest_began(config: pytest.Config, name: str, value: str) -> str
 def ini_value(config: pytest.Config, name: str) -> Any:
     """What the ini file says. Files are named from its folder, wherever pytest is started."""
     key = key_of(name)
-    value = config.getini(key)
+    try:
+        value = config.getini(key)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        where = "" if key in str(error) else f"{place_of(config, key)}: {key}: "  # pytest names some itself
+        raise pytest.UsageError(f"{where}{error}.") from None
     if isinstance(value, list):
         raise pytest.UsageError(f'{config.inipath}: {key} is a list. It must be text: {key} = "...".')
     if not value or name in FLAGS:
@@ -241,11 +265,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if is_in_use(item.config):  # fixtures compare too, before and after the call
         from judge.plugin.judging import properties_of, told_of
+        from judge.plugin.testnames import id_of_test
 
         report.user_properties = [*report.user_properties, *properties_of(item)]
         if told := told_of(item, report):
             notes = list(run_of(item.config).warnings)
-            report.judge = {**told, "notes": notes}  # travels with it from a worker to the controller
+            name = id_of_test(item)
+            # Travels with it from a worker to the controller.
+            report.judge = {**told, "notes": notes, "name": name}
     return report
 
 
@@ -255,6 +282,7 @@ class Decider:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.collected: list[str] = []
+        self.has_summarised = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if told := getattr(report, "judge", None):
@@ -263,6 +291,7 @@ class Decider:
             run.approved += told["approved"]
             for line in told["notes"]:
                 run.say(line)
+            run.names[report.nodeid] = told["name"]
             run.add(report.nodeid, told["records"])
         elif report.when == "setup" and is_in_use(self.config):
             run_of(self.config).forget(report.nodeid)
@@ -275,12 +304,18 @@ class Decider:
         if is_in_use(self.config):
             from judge.plugin.judging import finish
 
-            finish(session, run_of(self.config))
-            if self.config.getoption("no_summary", False):  # then pytest does not ask for ours either
-                self.pytest_terminal_summary(self.config.pluginmanager.get_plugin("terminalreporter"))
+            run = run_of(self.config)
+            if run.all_records and not run.settings.gate:
+                run.say(lost_gate_of(self.config))
+            finish(session, run)
+            terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+            if terminal is not None and self.config.getoption("no_summary", False):
+                terminal.ensure_newline()  # pytest 8 does not ask for our section then, and later ones do
+                self.pytest_terminal_summary(terminal)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if is_in_use(self.config) and terminalreporter is not None:
+        if is_in_use(self.config) and not self.has_summarised:
             from judge.plugin.judging import summarise
 
             summarise(terminalreporter, run_of(self.config))
+            self.has_summarised = True

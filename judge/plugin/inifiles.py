@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def lost_gate(folder: Path, in_force: Path | None) -> str:
                 continue
             return (
                 f"{file} names a gate, which is not in force: pytest took {in_force or 'no ini file'}. "
-                f"Write options as --option=value, or name the file: -c {file.name}."
+                f"Write options as --option=value, or name the file: -c {os.path.relpath(file, folder)}."
             )
         if in_force is not None and in_force.parent == place:
             break

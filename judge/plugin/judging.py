@@ -28,7 +28,8 @@ from judge.plugin.approved import (
 from judge.plugin.casefile import newer_first
 from judge.plugin.fixtures import RECORDS, SHARED, file_of, id_of, key_of_fixture, owner_of, shared_one
 from judge.plugin.run import RATED, Kind, Record, SuiteRun, is_skipped, lines_of, property_of, record_of
-from judge.plugin.suite import Comparison, cluster_of
+from judge.plugin.suite import SCORES, Comparison, cluster_of
+from judge.plugin.testnames import id_of_test
 from judge.records import Criterion, Message, Order, Outcome, Pair, Status, Verdict
 
 NAMES: pytest.StashKey[dict[str, bool]] = pytest.StashKey()
@@ -49,7 +50,6 @@ class SuiteJudge:
 
     def __init__(self, run: SuiteRun) -> None:
         self._run = run
-        self._latest: Comparison | None = None
         self._owners: dict[Path, tuple[str, object]] = {}
         """Whose approved answer each file is: a test's or a fixture's."""
 
@@ -82,6 +82,34 @@ class SuiteJudge:
             The verdict; None where the new answer was just approved.
         """
         __tracebackhide__ = True
+        comparison = self._compared(
+            prompt,
+            response,
+            baseline,
+            key=key,
+            reference=reference,
+            system=system,
+            category=category,
+            cluster=cluster,
+            criteria=criteria,
+        )
+        return None if comparison is None else comparison.verdict
+
+    def _compared(
+        self,
+        prompt: Prompt,
+        response: str,
+        baseline: str | None,
+        *,
+        key: str = "",
+        reference: str | None = None,
+        system: str | None = None,
+        category: str | None = None,
+        cluster: str | None = None,
+        criteria: str | Path | Sequence[str] = (),
+    ) -> Comparison | None:
+        """What `compare` says, with its pair. The caller's own: other threads may compare meanwhile."""
+        __tracebackhide__ = True
         try:
             in_prompt, question = asked(prompt)
             response, key = text_given(response, "response"), text_given(key, "key")
@@ -103,9 +131,8 @@ class SuiteJudge:
             [comparison] = self._run.compare([pair])
         except JudgeError as error:
             give_up(error)
-        self._latest = comparison
         add_records(self._item, [record_of(comparison, cluster or cluster_of(pair))])
-        return comparison.verdict
+        return comparison
 
     def assert_preferred(
         self, prompt: Prompt, response: str, baseline: str | None = None, **more: Any
@@ -137,9 +164,9 @@ class SuiteJudge:
         **more: Any,
     ) -> None:
         __tracebackhide__ = True
-        if self.compare(prompt, response, baseline, **more) is not None:
-            assert self._latest is not None
-            self.check(self._latest, expect, explain)
+        comparison = self._compared(prompt, response, baseline, **more)
+        if comparison is not None:
+            self.check(comparison, expect, explain)
 
     def check(self, comparison: Comparison, expect: str, explain: bool = False) -> None:
         """Fails or skips the test if the comparison is not as expected."""
@@ -178,7 +205,7 @@ class SuiteJudge:
             found = read_approved(file)
         except JudgeError as error:
             give_up(error)
-        command = f'{UPDATE} "{item.nodeid}"'
+        command = f'{UPDATE} "{id_of_test(item)}"'
         if found is None:
             pytest.fail(
                 f"no approved answer in {relative(file)}. To approve the new one: {command}", pytrace=False
@@ -198,13 +225,13 @@ class SuiteJudge:
         Raises:
             InputError: the key is taken, or the file is that of another test or fixture.
         """
-        item = self._item
+        item, name = self._item, id_of_test(self._item)
         fixture = shared_one(item.config)
-        test = key_of_test(item.nodeid) if fixture is None else key_of_fixture(fixture)
+        test = key_of_test(name) if fixture is None else key_of_fixture(fixture)
         which = name_of_answer(item.stash[NAMES] if fixture is None else fixture.names, key)
         path = item.path if fixture is None else file_of(fixture)
         file = file_for(path, f"{test}.{which}" if which else test)
-        owner = (item.nodeid, None) if fixture is None else owner_of(fixture)
+        owner = (name, None) if fixture is None else owner_of(fixture)
         other = self._owners.setdefault(file, owner)
         if other != owner:
             raise InputError(
@@ -374,8 +401,8 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     assert marker is not None
     comparisons = judged_by_marker(run, item)
     kinds = [run.kind_of(record_of(one, cluster_of(one.pair))) for one in comparisons]
-    counted = zip(comparisons, kinds, strict=True)
-    scores = [one.score for one, kind in counted if kind in RATED and one.score is not None]
+    rated = [(one, kind) for one, kind in zip(comparisons, kinds, strict=True) if kind in RATED]
+    scores = [one.score for one, _ in rated if one.score is not None]
     least = marker.kwargs.get("min_win_rate", 0.5)
     if Kind.UNDECIDED in kinds and not set(kinds) - {Kind.UNDECIDED, Kind.UNCHANGED}:
         pytest.skip(f"all {kinds.count(Kind.UNDECIDED)} pairs are undecided: too close to call")
@@ -383,14 +410,34 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
         pytest.fail(f"cannot tell whether the new answers win often enough: {lack}", pytrace=False)
     rate = sum(scores) / len(scores)
     if rate < least:
-        losses = [one for one in comparisons if one.score == 0]
-        worst = sorted(losses, key=lambda one: (one.verdict.p_a is None, one.verdict.p_a or 0.0))[:3]
-        shown = "\n\n".join(why_not_as_expected(one, "not-worse") for one in worst)
         pytest.fail(
             f"the new answers win {100 * rate:.1f} % of {len(scores)} pairs, ties half; at least "
-            f"{100 * least:g} % are wanted. They lose {len(losses)}; the clearest of them:\n\n{shown}",
+            f"{100 * least:g} % are wanted. {what_was_not_won(rated)}",
             pytrace=False,
         )
+
+
+HALVES = {Kind.COUNTED: "tied", Kind.FLIPPED: "inconsistent", Kind.UNCHANGED: "unchanged"}
+"""What pairs that count half are called, by what they are to the gate."""
+
+
+def what_was_not_won(rated: Sequence[tuple[Comparison, Kind]]) -> str:
+    """The clearest losses of a data set, with their texts; without one, which pairs count half, and why."""
+    losses = [one for one, _ in rated if one.score == 0]
+    if losses:
+        worst = sorted(losses, key=lambda one: (one.verdict.p_a is None, one.verdict.p_a or 0.0))[:3]
+        shown = "\n\n".join(why_not_as_expected(one, "not-worse") for one in worst)
+        return f"They lose {len(losses)}; the clearest of them:\n\n{shown}"
+    halves: dict[Kind, list[str]] = {kind: [] for kind in HALVES}
+    for one, kind in rated:
+        if one.score == SCORES[Outcome.TIE]:
+            halves[kind].append(one.pair.id)
+    named = ", ".join(f"{len(ids)} {HALVES[kind]} ({first_ids(ids)})" for kind, ids in halves.items() if ids)
+    return f"They lose 0; what counts half: {named}."
+
+
+def first_ids(ids: Sequence[str]) -> str:
+    return visible(", ".join(ids[:3])) + (", ..." if len(ids) > 3 else "")
 
 
 # --- in words --------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from judge.plugin.suite import mixed
+from judge.plugin.testnames import id_of_test
 
 SHARED = ("class", "module", "package")
 """Scopes of fixtures that would be set up again and again if other tests came between."""
@@ -35,7 +36,8 @@ def block_of(item: pytest.Item) -> str:
     """
     if case := getattr(item, "judge_case", None):
         return str(case.cluster)
-    return item.nodeid.partition("::")[0] if shares_a_fixture(item) else item.nodeid
+    name = id_of_test(item)
+    return name.partition("::")[0] if shares_a_fixture(item) else name
 
 
 def shares_a_fixture(item: pytest.Item) -> bool:

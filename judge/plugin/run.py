@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 from judge.api import Judge
@@ -62,27 +63,36 @@ class RunSettings:
     calibration: str = ""
     criteria: str = ""
     update_baseline: bool = False
+    ini: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where the settings that are not from an option were found: an ini file, or pytest's -o."""
 
     def __post_init__(self) -> None:
+        said = self._said
         if self.inconsistent not in POLICIES:
-            raise InputError(
-                f"--judge-inconsistent={self.inconsistent}: must be one of {', '.join(POLICIES)}."
-            )
+            raise InputError(f"{said('inconsistent')}: must be one of {', '.join(POLICIES)}.")
         if self.method not in (*WAYS, AUTO) and self.method not in METHODS:
             known = ", ".join([*WAYS, AUTO, *METHODS.names()])
-            raise InputError(f"--judge-method={self.method}: must be one of {known}.")
+            raise InputError(f"{said('method')}: must be one of {known}.")
         if self.base_url and self.backend not in ("embedded", "server"):
             raise InputError(
-                "--judge-base-url names a server, and --judge-backend something else. Give one of them."
+                f"{said('base_url')} names a server, and {said('backend')} something else. Give one of them."
             )
         if self.sequential and not self.gate:
-            raise InputError("--judge-sequential stops a gate early: give --judge-gate too.")
+            raise InputError(f"{said('sequential')} stops a gate early: give --judge-gate too.")
         if self.gate:
-            margin_of(self.gate)
-        least_share_of(self.min_readable)
+            margin_of(self.gate, said("gate"))
+        least_share_of(self.min_readable, said("min_readable"))
         _ = self.options.rule  # says before any test that a calibration cannot be read
         if self.report:
-            check_report(self.report, (self.ledger, self.calibration, self.criteria))
+            check_report(self.report, said("report"), (self.ledger, self.calibration, self.criteria))
+
+    def _said(self, name: str) -> str:
+        """A setting as it was set: an option, or a line of the ini file after its path."""
+        value = getattr(self, name)
+        if place := self.ini.get(name):
+            return f"{place}: judge_{name} = {'true' if value is True else value}"
+        option = f"--judge-{name.replace('_', '-')}"
+        return option if value is True else f"{option}={value}"
 
     @property
     def options(self) -> JudgeOptions:
@@ -115,6 +125,9 @@ class SuiteRun:
     records: dict[str, list[Record]] = field(default_factory=dict)
     """What counts. Of what a fixture of several tests compared, that is what the first of them has."""
 
+    names: dict[str, str] = field(default_factory=dict)
+    """What selects a test, where its reports call it otherwise."""
+
     collected: list[str] = field(default_factory=list)
     settled: GateResult | None = None
     approved: list[str] = field(default_factory=list)
@@ -129,6 +142,9 @@ class SuiteRun:
     item: Any = None
     suite_criteria: tuple[Criterion, ...] = field(init=False)
     """What all pairs are judged by that have no criteria of their own; none if the suite has none."""
+    _asking: RLock = field(default_factory=RLock)
+    """Held while a judge is loaded or asked: what it says of its last call is then of this one."""
+
     _ahead: dict[str, Comparison] = field(default_factory=dict)
     _n_of: Counter[Kind] = field(default_factory=Counter)
     _told: dict[str, list[Record]] = field(default_factory=dict)
@@ -183,10 +199,11 @@ class SuiteRun:
 
     def _compare(self, pairs: Sequence[Pair]) -> list[Comparison]:
         """One comparison per pair; either all of them have criteria or none has."""
-        judge = self.criteria_judge if pairs[0].criteria else self.judge
-        verdicts = judge.judge(pairs)
-        self.say(judge.notice)
-        return [Comparison(*one) for one in zip(pairs, verdicts, judge.replay.made, strict=True)]
+        with self._asking:
+            judge = self.criteria_judge if pairs[0].criteria else self.judge
+            verdicts = judge.judge(pairs)
+            self.say(judge.notice)
+            return [Comparison(*one) for one in zip(pairs, verdicts, judge.replay.made, strict=True)]
 
     def say(self, line: str) -> None:
         """Says it once in the summary; "" is nothing to say."""
@@ -197,8 +214,9 @@ class SuiteRun:
         """The scores on each criterion as a table, its own or a plan's; a sentence if there are none."""
         from judge.drawing.steps import score_table
 
-        judge = self.criteria_judge if pair.criteria else self.slow_judge
-        [verdict] = judge.judge([pair])
+        with self._asking:
+            judge = self.criteria_judge if pair.criteria else self.slow_judge
+            [verdict] = judge.judge([pair])
         if table := score_table(verdict, 100):
             return table
         if verdict.status is Status.UNPARSED:
@@ -279,11 +297,11 @@ class SuiteRun:
         """All comparisons in that order, their pairs named by their tests, numbered if a test has several."""
         found = []
         for test in self._tests():
-            records = self.records[test]
-            names = [test] if len(records) == 1 else [f"{test} ({n})" for n in range(1, len(records) + 1)]
-            for name, record in zip(names, records, strict=True):
+            records, name = self.records[test], self.names.get(test, test)
+            ids = [name] if len(records) == 1 else [f"{name} ({n})" for n in range(1, len(records) + 1)]
+            for id, record in zip(ids, records, strict=True):
                 one = comparison_in(record)
-                found.append(Comparison(replace(one.pair, id=name), replace(one.verdict, pair_id=name)))
+                found.append(Comparison(replace(one.pair, id=id), replace(one.verdict, pair_id=id)))
         return found
 
     def _tests(self) -> list[str]:
@@ -451,9 +469,18 @@ def lines_of(run: SuiteRun) -> list[str]:
     found = run.gate()
     if found is not None:
         lines += gate_lines(found, run.has_stopped, n - len(counted) - run.n_undecided)
-    lines.append(str(Replay(tuple(record["made"] for record in records))))
+    lines += known_lines(run, records)
     judges = sorted({record["verdict"]["judge"] for record in records})
     return [*lines, f"judge: {', '.join(judges)}"]
+
+
+def known_lines(run: SuiteRun, records: Sequence[Record]) -> list[str]:
+    """How many verdicts the ledger had; those of a run that keeps none can only be its own."""
+    replay = Replay(tuple(record["made"] for record in records))
+    if not run.settings.no_cache:
+        return [str(replay)]
+    n = replay.n_known
+    return [f"{n:,} of {len(records):,} were compared before in this run"] if n else []
 
 
 def cannot_tell(run: SuiteRun) -> list[str]:
