@@ -75,16 +75,17 @@ def test_cases_of_one_question_are_one_cluster_and_a_name_makes_one(project):
 def test_the_same_run_says_the_same_and_the_order_of_tests_does_not_matter(project):
     def said(*options):
         lines = summary(project.run("--judge-gate", "not-worse", *options)).splitlines()
-        [ledger] = [line for line in lines if "verdicts from the ledger" in line]
-        return [line for line in lines if line != ledger], ledger
+        of_ledger = [line for line in lines if "verdicts from the ledger" in line]
+        return [line for line in lines if line not in of_ledger], of_ledger
 
     project.write("judge_cases.jsonl", [*won(7), *lost(12)])
     first, of_first = said()
     again, of_again = said()
     uncached, of_uncached = said("--judge-no-cache")
     assert first == again == uncached
-    assert of_first == of_uncached == "0 of 19 verdicts from the ledger"
-    assert re.fullmatch(r"19 of 19 verdicts from the ledger \(made \d{4}-\d\d-\d\d\)", of_again)
+    assert (of_first, of_uncached) == (["0 of 19 verdicts from the ledger"], [])
+    [line] = of_again
+    assert re.fullmatch(r"19 of 19 verdicts from the ledger \(made \d{4}-\d\d-\d\d\)", line)
     project.write("judge_cases.jsonl", [*lost(12), *won(7)])
     assert said()[0] == first
 

@@ -310,7 +310,7 @@ class Decider:
             finish(session, run)
             terminal = self.config.pluginmanager.get_plugin("terminalreporter")
             if terminal is not None and self.config.getoption("no_summary", False):
-                terminal.ensure_newline()  # pytest 8 does not ask for our section then, and later ones do
+                terminal.line("")  # ends that of the progress; pytest 8 does not ask for our section then
                 self.pytest_terminal_summary(terminal)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
