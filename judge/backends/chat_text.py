@@ -299,7 +299,8 @@ def find_choice(reply: str, form: ReplyForm) -> Stated | None:
     """The last choice stated in the form asked for, else the only one in double brackets; None without one.
 
     A choice without words around it counts first of all where the reply begins with it. What was only thought
-    states none, and of two different ones in a sentence the one counts that it puts first (`meant_of`).
+    states none, and of two different ones in a sentence the one counts that it puts above the other
+    (`meant_of`).
     """
     if opening := opening_choice(reply, form):
         return opening

@@ -216,13 +216,15 @@ class AnotherJudge(BackendError):
 class Refused(BackendError):
     """The server refuses this request as it stands.
 
-    `said` is why, in its own words; `parameter` is the one that it blames, "" where it names none apart.
+    `said` is why, in its own words; `parameter` is the one that it blames, "" where it names none apart;
+    `reason` is one line for the prompt's reading, which names no pair.
     """
 
     def __init__(self, message: str, said: str, parameter: str = "") -> None:
         super().__init__(message)
         self.said = said
         self.parameter = parameter
+        self.reason = f"the server refuses the prompt ({said})"
 
 
 class NoAccess(BackendError):
@@ -239,7 +241,7 @@ class NoCredit(NoAccess):
 
 
 class Blocked(Refused):
-    """The server answers others, but not this prompt. `reason` is one line that names no pair."""
+    """The server answers others, but not this prompt."""
 
     def __init__(self, message: str, said: str, reason: str) -> None:
         super().__init__(message, said)
@@ -247,7 +249,11 @@ class Blocked(Refused):
 
 
 class Unreplied(Refused):
-    """The server has taken the prompt each time, and replied nothing to it."""
+    """The server has taken the prompt each time, and replied nothing to it: it has said nothing."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message, said="")
+        self.reason = reason
 
 
 class NotThere(Refused):
@@ -678,11 +684,7 @@ def _caught(job: Job[T]) -> Job[T | Refused]:
 
 
 def _unanswered(refused: Refused) -> Unparsed:
-    if isinstance(refused, Unreplied):
-        return Unparsed(refused.said, raw="")
-    if isinstance(refused, Blocked):
-        return Unparsed(refused.reason, raw=refused.said)
-    return Unparsed(f"the server refuses the prompt ({refused.said})", raw=refused.said)
+    return Unparsed(refused.reason, raw=refused.said)
 
 
 Job = Callable[[Session], Coroutine[Any, Any, T]]

@@ -138,12 +138,11 @@ def meant_of(reply: str, stated: Sequence[re.Match[str]]) -> re.Match[str] | Non
         if SENTENCE_ENDS.search(reply[one.end() : in_sentence[0].start()]):
             break
         in_sentence.insert(0, one)
-    different = {one[1].upper() for one in in_sentence}
-    if len(different) == 1:
+    if len({one[1].upper() for one in in_sentence}) == 1:
         return last
-    if len(different) > 2 or len(in_sentence) > 2:
+    first, *others = in_sentence
+    if len(others) > 1:
         return None
-    first = in_sentence[0]
     between = reply[first.end() : last.start()]
     if BEFORE_IT.fullmatch(between):
         return first

@@ -43,8 +43,7 @@ class Answers:
 
     `sides` are the conversations that end in the answers, by model, then by prompt; `categories` and
     `references` those of the prompts, None where none is known, `criteria` what a prompt's answers are to be
-    judged by. `left_out` counts what could not be used, by
-    reason.
+    judged by. `left_out` counts what could not be used, by reason.
     """
 
     models: tuple[str, ...]
@@ -72,10 +71,9 @@ class Answers:
             for prompt in range(self.n_prompts)
         ]
         references = [list(self.references)] if any(self.references) else []
-        criteria = [[[one.line for one in of_prompt] for of_prompt in self.criteria]]
-        return sha256_of_json(
-            [texts, list(self.categories), *references, *(criteria if any(self.criteria) else [])]
-        )
+        lines = [[one.line for one in of_prompt] for of_prompt in self.criteria]
+        criteria = [lines] if any(lines) else []
+        return sha256_of_json([texts, list(self.categories), *references, *criteria])
 
     def conversation(self, model: int, prompt: int) -> tuple[Message, ...]:
         """The system text, where there is one, the prompt and the model's answer."""
