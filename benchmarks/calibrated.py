@@ -159,6 +159,7 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     [result] = results
     heads = ["judge", "votes", "slope", *(f"{label}, before and after" for label in ERRORS.values())]
     heads += ["ECE saved", "ECE lower in", f"right where a band for {100 * PRECISION:.0f} % calls", "called"]
+    heads += ["bands found"]
     lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     lines += [f"| {' | '.join(cells_of(row))} |" for row in result["rows"]]
     tested = next(row["n_tested"]["mean"] for row in result["rows"] if row["n_votes"] == N_VOTES)
@@ -167,8 +168,8 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
             *lines,
             "",
             f"{result['data']}: means over {N_SPLITS} random splits by question, in brackets the range of "
-            f"95 % of them; with {N_VOTES} votes to calibrate on, some {tested:.0f} on other questions are "
-            "left to test on.",
+            "95 % of them; what a band calls is over the splits in which one was found; with "
+            f"{N_VOTES} votes to calibrate on, some {tested:.0f} on other questions are left to test on.",
         ]
     )
 
@@ -184,6 +185,7 @@ def cells_of(row: Mapping[str, Any]) -> list[str]:
         f"{100 * row['ece']['better'] / row['n_splits']:.0f} %",
         percent(row["right"]),
         percent(row["covered"]),
+        f"{row['n_bands']} of {row['n_splits']}" if row["n_bands"] else "-",
     ]
 
 

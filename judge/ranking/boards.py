@@ -213,8 +213,8 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
             "Told apart",
             f"Two models whose scores differ by more than {board.clear:.1f} standard errors (Student's t, by "
             "the number of prompts; 2.6 with many): looking again after each "
-            "round, two equal ones pass for different in 5 % of rankings or fewer. With many models some "
-            "pair of neighbours errs more often.",
+            "round, two equal ones pass for different in 5 % of rankings or fewer (8 % with ten thousand "
+            "prompts). With many models some pair of neighbours errs more often.",
         ),
         (
             "Intervals",
