@@ -273,7 +273,7 @@ def last(project: Project, now: IndexEntry | None) -> None:
     """The pair that was voted on before the one there is now, with what the judge said of it."""
     event: Event | None = st.session_state.get("last")
     entry = None if event is None else project.entry(event.pair_id)
-    if event is None or entry is None or entry == now:
+    if event is None or entry is None or entry == now or event.reviewer != shell.reviewer():
         return
     pair = project.index.pair(entry)
     left = event.shown_left or "A"
@@ -416,6 +416,20 @@ def move_on(following: str | None, is_shrinking: bool) -> None:
         st.session_state["is_at_end"] = is_shrinking
         if not is_shrinking:
             st.toast("This is the last pair.")
+
+
+def after_vote(following: str | None, is_shrinking: bool) -> None:
+    """From a pair that was voted on or skipped: where the queue holds what is left, to its next or its end.
+
+    Pairs that were on the screen after this one may have votes, so their trail is not followed.
+    """
+    if not is_shrinking:
+        move_on(following, is_shrinking)
+        return
+    now = trail()
+    st.session_state["pair"] = ""
+    st.session_state["is_at_end"] = following is None
+    st.session_state["trail"] = now.to(following or place_on_trail(), time.monotonic())
 
 
 def go_back(visit: int) -> None:
@@ -645,7 +659,7 @@ def cast(
         confidence=Confidence(sure) if sure else None,
     )
     st.session_state["last"] = shell.store().add(event)
-    move_on(*going)
+    after_vote(*going)
 
 
 @shell.or_said("Nothing was taken back")

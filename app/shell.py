@@ -436,7 +436,9 @@ def keep_sighting(entry: IndexEntry, project: Project) -> None:
 
 
 def saw(content: str) -> None:
-    if content not in sightings():
+    kept: set[tuple[str, str]] = st.session_state.setdefault("kept_sightings", set())
+    if (reviewer(), content) not in kept:
+        kept.add((reviewer(), content))
         sightings().add(content)
         store().saw(reviewer(), content, now())
 

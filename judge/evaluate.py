@@ -6,11 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 
 from judge.backends import EngineChanged, answers_alone
+from judge.errors import BackendError, InputError
+from judge.io.given import check_text
+from judge.io.rows import Wrong, kind_of, shown
+from judge.io.values import token_count
+from judge.io.verdicts import probabilities_of
 from judge.ledger.ledger import Entry, Ledger
 from judge.methods import Method
 from judge.orders import combine
 from judge.progress import Progress, silent
-from judge.records import IDENTICAL, Judgment, Order, Pair, Reading, Unparsed, Verdict
+from judge.records import IDENTICAL, Choice, Judgment, Order, Pair, Reading, Unparsed, Verdict
 
 
 def judge_pairs(
@@ -120,15 +125,48 @@ def _judged(
 
 
 def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:
-    """The readings of each pair in both orders; the time they took is shared out evenly."""
+    """The readings of each pair in both orders; the time they took is shared out evenly.
+
+    Raises:
+        BackendError: one of them is no reading, so none of the batch is to be recorded.
+    """
     items = [(pair, order) for pair in pairs for order in Order]
     started = time.perf_counter()
     readings = method.read(items)
     elapsed_s = (time.perf_counter() - started) / len(items)
+    refuse_odd(readings, items, method.identity.fingerprint)
     return [
         Entry(pair.content_hash, order, reading, elapsed_s)
         for (pair, order), reading in zip(items, readings, strict=True)
     ]
+
+
+def refuse_odd(readings: object, items: Sequence[tuple[Pair, Order]], judge: str) -> None:
+    """Raises BackendError where a method or its backend, perhaps of another package, gave no readings."""
+    if not isinstance(readings, Sequence) or len(readings) != len(items):
+        n_found = len(readings) if isinstance(readings, Sequence) else kind_of(readings)
+        raise BackendError(f"{judge} gave {n_found} for {len(items)} readings. It must give one for each.")
+    for (pair, order), reading in zip(items, readings, strict=True):
+        try:
+            refuse_no_reading(reading)
+        except (Wrong, InputError) as error:
+            raise BackendError(f"{judge} on pair {shown(pair.id)}, {order} order: {error}") from error
+
+
+def refuse_no_reading(reading: object) -> None:
+    """Raises Wrong for what could not be written and read again."""
+    if not isinstance(reading, Judgment | Unparsed):
+        raise Wrong(f"its reading is {kind_of(reading)}. It must be a Judgment or Unparsed.")
+    token_count(reading.tokens_in, "tokens_in")
+    token_count(reading.tokens_out, "tokens_out")
+    check_text(reading.raw, "raw")
+    if isinstance(reading, Unparsed):
+        check_text(reading.reason, "reason")
+        return
+    if not isinstance(reading.choice, Choice):
+        raise Wrong(f"its choice is {shown(reading.choice)}. It must be a Choice.")
+    if reading.probabilities is not None:
+        probabilities_of(dict(reading.probabilities), "probabilities")
 
 
 def planned(pairs: Sequence[Pair], batch_characters: int) -> list[list[Pair]]:

@@ -188,6 +188,33 @@ def test_previous_and_next_write_nothing_and_show_the_vote_that_was_given(open_a
     assert [one.pair_id for one in events(root)] == [first]
 
 
+def test_after_a_pair_that_was_passed_by_each_of_the_others_comes_once_and_then_the_end(open_app, root):
+    session = open_app()
+    press(session, "next")
+    for n in range(1, 6):
+        assert not session.success
+        press(session, "left")
+        assert len(events(root)) == n
+    assert session.success[0].value.startswith("Every pair has your vote")
+    assert len({one.pair_id for one in events(root)}) == 5
+
+
+def test_what_one_reviewer_said_and_saw_is_not_shown_to_the_next_but_what_that_one_sees_is_kept(
+    open_app, root
+):
+    session = open_app()
+    first = shown(session)
+    press(session, "left")
+    assert f"Before: {first}" in html_of(session)
+    session.text_input(key="kept_reviewer").input("bob").run()
+    assert "Before:" not in html_of(session)
+    while shown(session) != first:
+        press(session, "next")
+    press(session, "reveal")
+    [event] = events(root)
+    assert ReviewStore(root / "reviews.sqlite").has_seen("bob", event.content)
+
+
 def test_a_second_vote_on_a_pair_takes_the_place_of_the_first_and_keeps_its_note(open_app, root):
     session = open_app()
     note = next(one for one in session.text_input if (one.key or "").startswith("note_"))

@@ -21,9 +21,10 @@ from judge.drawing.steps import score_table
 from judge.errors import InputError, JudgeError
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
-from judge.io.criteria import MAX_CRITERIA, criteria_given, read_criteria
+from judge.io.criteria import MAX_CRITERIA, criteria_given, criterion_of, line_of, read_criteria
 from judge.io.frames import verdicts_to_frame
 from judge.io.pairs import pair_to_json, write_pairs
+from judge.io.rows import Wrong
 from judge.io.verdicts import read_verdicts, write_verdicts
 from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings, load_method
@@ -506,3 +507,8 @@ def test_a_run_says_which_criterion_decides(here):
     done = ran("run", "pairs.jsonl", "--criteria", "policy.txt", "--out", "v.jsonl")
     assert done.exit_code == 0, done.output
     assert "Decides: " in done.stderr
+
+
+def test_a_weight_of_hundreds_of_digits_is_refused_as_any_other_that_is_too_large():
+    with pytest.raises(Wrong, match=r"weight is '999.*It must be a number above 0, at most 100"):
+        criterion_of(line_of({"name": "price", "weight": int("9" * 400)}))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import median, quantiles
 
+import numpy as np
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
@@ -296,3 +297,33 @@ def test_a_plan_that_could_not_be_read_is_asked_again_too(ledger):
     assert judge_pairs([pair], planless, ledger)[0].status is Status.UNPARSED
     planned_now = BranchSolveMerge(ScriptedBackend(longer, "one"), MethodSettings(store=ledger))
     assert judge_pairs([pair], planned_now, ledger)[0].status is Status.CONSISTENT
+
+
+@pytest.mark.parametrize(
+    ("reading", "said"),
+    [
+        (Judgment(Choice.FIRST, {Choice.FIRST: 1.5, Choice.SECOND: -0.5}, "", 1, 1), "from 0 to 1"),
+        (Judgment(Choice.FIRST, {Choice.FIRST: 0.9, Choice.SECOND: 0.9}, "", 1, 1), "must sum to 1"),
+        (Judgment(Choice.FIRST, None, "", np.int64(1), 1), "tokens_in is np.int64(1). It must be a whole"),
+        (Judgment(Choice.FIRST, None, "", 1, 2**70), "tokens_out is 11805"),
+        (Judgment("A", None, "", 1, 1), "its choice is 'A'"),
+        (Unparsed("odd", "half of one: \ud800"), "only half a character"),
+        (None, "its reading is null"),
+    ],
+)
+def test_what_is_no_reading_is_refused_before_any_of_its_batch_is_kept(reading, said, ledger, monkeypatch):
+    method = Direct(Counting())
+    monkeypatch.setattr(Direct, "read", lambda self, items: [reading] * len(items))
+    with pytest.raises(BackendError) as refused:
+        judge_pairs(FOUR_PAIRS, method, ledger)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    contents = {pair.content_hash for pair in FOUR_PAIRS}
+    assert not ledger.find(method.identity.fingerprint, contents)
+
+
+@pytest.mark.parametrize("given", [[], None])
+def test_a_method_gives_a_reading_for_each_pair_and_order(given, monkeypatch):
+    monkeypatch.setattr(Direct, "read", lambda self, items: given)
+    with pytest.raises(BackendError, match="It must give one for each"):
+        judge_pairs(FOUR_PAIRS, Direct(Counting()))

@@ -136,7 +136,7 @@ def text_of(value: Any, name: str) -> str:
     if value is None:
         return ""
     if name == "weight" and type(value) in (int, float):
-        return f"{value:g}"
+        return str(value) if isinstance(value, int) else f"{value:g}"
     if not isinstance(value, str):
         raise Wrong(f"criteria, {name} is {kind_of(value)}. It must be text.")
     return value
