@@ -26,7 +26,7 @@ from pydantic import Field
 
 from distill.recipe import Stage
 from judge.errors import InputError
-from judge.io.files import sha256_of
+from judge.io.files import at_home, sha256_of
 from judge.io.shapes import Misshapen, Must, OpenShape, Sha256, shaped
 from judge.io.writing import write_whole, writing
 from judge.provenance import as_json
@@ -85,9 +85,12 @@ SHAPES: Mapping[Stage, type[StageManifest]] = {
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder in which a run keeps everything. It need not exist yet."""
+    """The folder in which a run keeps everything. It need not exist yet; a ~ in it is the home folder."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", at_home(self.path))
 
     @property
     def ledger(self) -> Path:
@@ -162,7 +165,7 @@ class RunFolder:
         if manifest is None or manifest["inputs"] != dict(inputs):
             return False
         files = {name: self.path / name for name in manifest["files"]}
-        return all(
+        return bool(files) and all(
             file.is_file() and sha256_of(file) == manifest["files"][name] for name, file in files.items()
         )
 

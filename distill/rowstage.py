@@ -53,8 +53,6 @@ def train_rows(
         ModelError: the base model cannot be a student, or the adapter does not answer as it was trained.
     """
     run = RunFolder(Path(folder))
-    run.path.mkdir(parents=True, exist_ok=True)
-    write_rows(run.rows, rows)
     train = {"method": method, "rows": str(run.rows), "base_model": base_model, **settings}
     values = {
         "name": name,
@@ -63,4 +61,7 @@ def train_rows(
         "select": {"held_out": held_out},
         "train": train,
     }
-    return run_train(recipe_of(values, "train_rows"), run, data_folder(), progress, say=say)
+    recipe = recipe_of(values, "train_rows")
+    run.path.mkdir(parents=True, exist_ok=True)
+    write_rows(run.rows, rows)
+    return run_train(recipe, run, data_folder(), progress, say=say)

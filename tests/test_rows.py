@@ -377,3 +377,13 @@ def test_the_command_line_trains_on_rows_without_a_teacher_and_shows_what_was_le
     again = run_train(made, RunFolder(Path("runs/rows")), None)
     write_rows("rows.jsonl", ROWS[:3])
     assert run_train(made, RunFolder(Path("runs/rows")), None)["inputs"] != again["inputs"]
+
+
+def test_a_home_folder_is_meant_by_its_sign_and_a_call_that_is_refused_changes_no_rows(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert RunFolder(Path("~/run")).rows == tmp_path / "run" / "rows.jsonl"
+    write_rows(tmp_path / "rows.jsonl", [Row.of("2 + 2?", "4")])
+    before = (tmp_path / "rows.jsonl").read_bytes()
+    with pytest.raises(BadLines):
+        train_rows([Row.of("3 + 3?", "6")], tmp_path, epochs=0)
+    assert (tmp_path / "rows.jsonl").read_bytes() == before
