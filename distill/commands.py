@@ -339,7 +339,7 @@ def _check_ahead(recipe: Recipe) -> None:
     if recipe.train.answers:
         read_answers(at_home(recipe.train.answers))
     if recipe.train.workings:
-        check_traces(RunFolder(at_home(recipe.train.workings)))
+        check_traces(RunFolder(Path(recipe.train.workings)))
     start_of(recipe)
 
 

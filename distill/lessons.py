@@ -290,7 +290,7 @@ def with_workings(lessons: VerdictLessons, folder: RunFolder) -> DualLessons:
         InputError: there are no traces or not all of them, or none of them has a working to learn.
     """
     recipe, data = lessons.recipe, dict(lessons.data)
-    run = RunFolder(at_home(recipe.train.workings)) if recipe.train.workings else folder
+    run = RunFolder(Path(recipe.train.workings)) if recipe.train.workings else folder
     unlisted, traces = check_traces(run), run.traces
     workings, without = workings_of(lessons.trained, read_traces(traces), recipe.student_ties)
     found = [one for one in lessons.trained if one.pair.content_hash in workings]

@@ -36,7 +36,7 @@ from distill.within import (
 from judge.api import Judge, MethodMaker, unread_criteria
 from judge.errors import InputError
 from judge.evaluate import is_identical, size_of
-from judge.io.files import at_home, sha256_of
+from judge.io.files import sha256_of
 from judge.io.wording import counts_in_words
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.shards import parts_of
@@ -304,7 +304,7 @@ def run_select(recipe: Recipe, folder: RunFolder, keep_dropped: bool = False) ->
         "recipe": settings_hash(recipe, "select"),
         "traces": sha256_of_json(collected["files"]),
     }
-    written = RunFolder(at_home(recipe.train.workings)) if recipe.train.workings else None
+    written = RunFolder(Path(recipe.train.workings)) if recipe.train.workings else None
     both = inputs | {"keep_dropped": True}
     if written is not None and (keep_dropped or written.path.is_dir()):
         both["workings"] = [sha256_of(shard) for shard in shards_of(written.traces)]
