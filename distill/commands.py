@@ -224,6 +224,7 @@ def answers(
     from judge.ledger.ledger import Ledger
 
     recipe, run = _run_of(config, limit, folder)
+    _check_reads_pairs(recipe, config)
     if str(out) == "-":
         raise InputError("--out -: answers are a gzip file, which train.answers names. Name a file.")
     check_writable(str(out), (config, *recipe.files(data_dir)))
@@ -284,8 +285,10 @@ def ranker(
     quiet: QuietOption = False,
 ) -> None:
     """Train a ranker for --vote ranked on the readings that select --keep-dropped keeps."""
-    recipe, run = _run_of(config, limit, folder)
     from distill.ranker import format_ranked, run_rank
+
+    recipe, run = _run_of(config, limit, folder)
+    _check_reads_pairs(recipe, config)
 
     with interruptible(), progress_shown(quiet) as progress:
         say = None if quiet else partial(print, flush=True)

@@ -176,7 +176,8 @@ def train_ranker(
 
     Raises:
         BadLines: settings are wrong; the error has a line for each mistake.
-        InputError: there are no right or no wrong rows, or the folder cannot be written.
+        InputError: there are no right or no wrong rows, the folder cannot be written, or another stage is at
+            work in it.
         ModelError: the base model cannot be a student, or the ranker does not score as it was trained.
     """
     values = {
@@ -186,9 +187,9 @@ def train_ranker(
         "train": {"base_model": base_model, **settings},
     }
     recipe, run = recipe_of(values, "train_ranker"), RunFolder(Path(folder))
-    run.path.mkdir(parents=True, exist_ok=True)
-    write_rows(run.right, right)
-    write_rows(run.wrong, wrong)
+    with run.held():
+        write_rows(run.right, right)
+        write_rows(run.wrong, wrong)
     return made_ranker(recipe, run, right, wrong, progress, say)
 
 

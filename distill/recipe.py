@@ -89,9 +89,9 @@ def block_of(what: str) -> BeforeValidator:
     return BeforeValidator(lambda value: held(value, isinstance(value, Mapping), must))
 
 
-def file_name(value: str) -> str:
+def path_name(value: str) -> str:
     """The value, if a file may be called so."""
-    return held(value, "\0" not in value, "must be the path of a file, which has no NUL byte")
+    return held(value, "\0" not in value, "must be a path, which has no NUL byte")
 
 
 def backend_name(value: str) -> str:
@@ -150,6 +150,9 @@ TOP_THIRD = 1 / 3
 
 Module = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 Text = Annotated[str, Field(min_length=1)]
+PathName = Annotated[str, AfterValidator(path_name)]
+"""The path of a file or folder, or a name in its place."""
+GivenPath = Annotated[Text, AfterValidator(path_name)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Portion = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -160,15 +163,14 @@ Factor = Annotated[float, Field(ge=-1e6, le=1e6)]
 """A weight in log-odds, of either sign."""
 
 Signals = Annotated[Mapping[str, Factor], block_of("signals, each with its weight")]
-Jury = Annotated[
-    Mapping[Annotated[str, AfterValidator(file_name)], Factor], block_of("shards, each with its weight")
-]
+Jury = Annotated[Mapping[PathName, Factor], block_of("shards, each with its weight")]
 Constructed = Annotated[
     Mapping[Annotated[str, one_of([*ConstructKind])], PerPair],
     block_of("kinds, each with its pairs for each kept pair"),
 ]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Few = Annotated[int, Field(ge=1, le=100_000)]
 Length = Annotated[int, Field(ge=64)]
 Dtype = Annotated[str, one_of(DTYPES)]
 Device = Annotated[str, one_of(DEVICES)]
@@ -185,7 +187,7 @@ class PairSource(Block):
 
     source: Literal["oasst", "file", "hh_rlhf"] = "oasst"
     """oasst: every two first replies to a prompt; file: a file of pairs; hh_rlhf: its half for training."""
-    path: str = ""
+    path: PathName = ""
     """A pair file, or a file of OASST messages or trees; "" with oasst is the hub's OASST2."""
     split: Text = "train"
     """The hub's split; a file has none."""
@@ -209,9 +211,9 @@ class PairSource(Block):
 class Teacher(Block):
     """The judge whose verdicts teach, under the names of the command line's options."""
 
-    base_model: Text = DEFAULT_BASE_MODEL
+    base_model: GivenPath = DEFAULT_BASE_MODEL
     """A name from `judge models list`, a hub id, a folder, or what a server calls its model."""
-    adapter: Text = NO_ADAPTER
+    adapter: GivenPath = NO_ADAPTER
     """Folder of an adapter for it: a student that teaches in a second round; none is the bare base model."""
     method: Annotated[str, AfterValidator(method_name)] = "bsm"
     """How it judges: a slow method, by criteria checklist; direct teaches what the base model says anyway."""
@@ -223,7 +225,7 @@ class Teacher(Block):
     """Instead of a method: shards of judges' readings, each with the weight of its mean log-odds for a."""
     length: Factor = 0.0
     """With signals or a jury: the weight of the log of the lengths' ratio, a by b, which is taken away."""
-    recorded: str = ""
+    recorded: PathName = ""
     """A shard of `judge ledger export` with all of its readings: then it is not loaded, and reads nothing."""
     ties: bool = False
     """Whether it may call two answers equally good; the student may then, too, where it is shown ties."""
@@ -231,7 +233,7 @@ class Teacher(Block):
     """How many times it reads each order and votes."""
     vote: Annotated[str, one_of(VOTES)] = "majority"
     """How samples vote: majority; usc: the most consistent one; ranked, probability: some count more."""
-    ranker: str = ""
+    ranker: PathName = ""
     """With vote ranked, the folder of a ranker of its base model, which `judge distill ranker` makes."""
     temperature: Weight = 0.0
     """Of its free replies; 0 always takes the likeliest word."""
@@ -308,7 +310,7 @@ class Select(Block):
 class Train(Block):
     """The third stage: a LoRA adapter learns the verdicts' four tokens, or whole replies."""
 
-    base_model: str = ""
+    base_model: PathName = ""
     """The student's base model; "" is the teacher's."""
     method: Literal["direct", "score", "reply", "dual", "unlikelihood", "nat", "nce"] = "direct"
     """direct, dual: reads both answers, in both orders; score: grades each alone; others: learn rows."""
@@ -316,9 +318,9 @@ class Train(Block):
     """hard: the teacher's verdict, as in the paper; soft: its probability; votes: people's votes instead."""
     sharpness: Annotated[float, Field(gt=0)] = 1.0
     """With targets soft, the teacher's log-odds times this are learned; 1 leaves its probability as it is."""
-    votes: str = ""
+    votes: PathName = ""
     """With targets votes, the file of votes on collect.pairs; select's filter and margin then do nothing."""
-    start_from: str = ""
+    start_from: PathName = ""
     """Folder of an adapter to go on from, in its shape; "" starts a new one. One of votes needs votes."""
     symmetry: Weight = 0.0
     """Weight of the term that pulls the two orders' probabilities of one answer together; 0 is off."""
@@ -328,25 +330,25 @@ class Train(Block):
     """Pairs of which the request asks for the form of one answer, for each kept pair; 0 makes none."""
     constructed: Constructed = Field(default_factory=dict)
     """Pairs better by construction, for each kept pair, by kind; see `distill.construct`."""
-    answers: str = ""
+    answers: PathName = ""
     """With ladder or other_answer, the file of makers' answers that `judge distill answers` writes."""
-    rows: str = ""
+    rows: PathName = ""
     """With reply, unlikelihood, nat or nce, the file of rows to learn: prompt, reply, weight, sign."""
     template: Literal["", "dual"] = ""
     """With rows that are workings of a verdict, dual, and the adapter is a judge; "" makes none."""
-    negative: str = ""
+    negative: PathName = ""
     """With method nat, the folder of an adapter that learned the wrong traces by method reply."""
-    nat: str = ""
+    nat: PathName = ""
     """With method nce, the folder of the adapter of method nat that is distilled into one LoRA."""
     levels: Annotated[list[Portion], Field(min_length=5, max_length=5)] = LEVELS
     """With method dual, how often a bsm-text reading is learned whole, or with more and more left out."""
     working_weight: Annotated[float, Field(gt=0, le=1)] = 1.0
     """With method dual, how much a token of a working counts beside one of the verdict's four."""
-    workings: str = ""
+    workings: PathName = ""
     """With method dual, a run's folder whose teacher is bsm-text, if it is not the one that names winners."""
-    rank: Positive = 16
+    rank: Few = 16
     """Rank of the LoRA matrices; with nat and nce 8 where it is left out."""
-    alpha: Positive = 32
+    alpha: Few = 32
     """LoRA's scale: what is learned counts alpha / rank times; with nat and nce 16 where it is left out."""
     dropout: Fraction = 0.0
     """Share of the inputs to LoRA that each step leaves out; 0 is the fastest; with nat and nce 0.05."""
@@ -356,7 +358,7 @@ class Train(Block):
     """Which linear layers in these get LoRA, such as [q_proj, v_proj]; [] is all. nat has its negative's."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
     """Largest step of the optimizer, reached after the warm-up; it falls to zero at the end."""
-    epochs: Positive = 3
+    epochs: Few = 3
     """How often each example is seen."""
     batch_tokens: Length = 2048
     """Prompt tokens that go through the model at a time, but never less than one example."""
@@ -366,7 +368,7 @@ class Train(Block):
     """Share of the steps in which the learning rate rises from zero."""
     max_prompt_tokens: Length = 2048
     """Longest prompt; the middle of both answers is trimmed alike to fit, the verdict never."""
-    evaluations: Positive = 10
+    evaluations: Few = 10
     """How many times in a run the held-out pairs are looked at."""
     watched: Positive = 64
     """How many held-out pairs are looked at each time, at most."""

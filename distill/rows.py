@@ -5,9 +5,9 @@ Where rows come from does not matter here: the majority of sampled answers, trac
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,11 @@ NOTES = ("pair_id", "order", "reason", "mirrored")
 RIGHT, WRONG = 1, -1
 """The sign of a right reply, and of one that shall not be given."""
 
+LEAST_WEIGHT, MOST_WEIGHT = 1e-30, 1e30
+"""Beyond these a loss in float32 is nothing, or no number."""
+
+WEIGHTS = f"a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -34,7 +39,7 @@ class Row:
     out together, such as those that show the same two answers in either order; "" is that of the prompt.
 
     Raises:
-        ValueError: there is no user's message at the end, the reply is empty, the row does not count, or its
+        ValueError: there is no user's message at the end, the reply is empty or no text, or its weight or
             sign is none.
     """
 
@@ -47,10 +52,10 @@ class Row:
     def __post_init__(self) -> None:
         if not self.messages or self.messages[-1].role != "user":
             raise ValueError("the last message of the prompt is not the user's")
-        if not self.reply:
-            raise ValueError("the reply is empty")
-        if not 0 < self.weight < float("inf"):
-            raise ValueError(f"the weight is {self.weight}, not a number above 0")
+        if not isinstance(self.reply, str) or not self.reply:
+            raise ValueError(f"the reply is {self.reply!r}, not what is to be learned")
+        if not is_weight(self.weight):
+            raise ValueError(f"the weight is {shown(self.weight)}, not {WEIGHTS}")
         if self.sign not in (RIGHT, WRONG):
             raise ValueError(f"the sign is {self.sign}, not {RIGHT} or {WRONG}")
 
@@ -87,6 +92,12 @@ class Row:
         """SHA-256 (hex) of the prompt and the reply, and of a wrong reply's sign."""
         sign = [] if self.sign == RIGHT else [self.sign]
         return sha256_of_json([[[one.role, one.content] for one in self.messages], self.reply, *sign])
+
+
+def is_weight(value: Any) -> bool:
+    """Whether a row may count so much."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return is_number and LEAST_WEIGHT <= value <= MOST_WEIGHT
 
 
 def drawn(rows: Sequence[T], n: int, seed: int, row_of: Callable[[T], Row]) -> list[T]:
@@ -132,10 +143,8 @@ def row_from_cells(cells: Mapping[str, Any]) -> Row:
     if unknown := [key for key in cells if key not in (*KEYS, *NOTES)]:
         raise Wrong(f"the unknown key {shown(unknown[0])}. A row has {', '.join(KEYS)}.")
     weight = cells.get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
-        raise Wrong(f"weight is {shown(weight)}. It must be a number above 0.")
-    if weight > sys.float_info.max:
-        raise Wrong(f"weight is {shown(weight)}. It must be at most {sys.float_info.max:.1e}.")
+    if not is_weight(weight):
+        raise Wrong(f"weight is {shown(weight)}. It must be {WEIGHTS}.")
     sign = cells.get("sign", RIGHT)
     if isinstance(sign, bool) or sign not in (RIGHT, WRONG):
         raise Wrong(f"sign is {shown(sign)}. It must be {RIGHT} of a right reply, {WRONG} of a wrong one.")

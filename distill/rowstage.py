@@ -47,8 +47,8 @@ def train_rows(
 
     Raises:
         BadLines: settings are wrong; the error has a line for each mistake.
-        InputError: no row is left to train on, the folder cannot be written, or what judges are measured on
-            cannot be read.
+        InputError: no row is left to train on, the folder cannot be written, another stage is at work in it,
+            or what judges are measured on cannot be read. Its rows are then as they were.
         PromptTooLong: prompts are longer than `max_prompt_tokens`; the error names every one.
         ModelError: the base model cannot be a student, or the adapter does not answer as it was trained.
     """
@@ -62,6 +62,6 @@ def train_rows(
         "train": train,
     }
     recipe = recipe_of(values, "train_rows")
-    run.path.mkdir(parents=True, exist_ok=True)
-    write_rows(run.rows, rows)
+    with run.held():
+        write_rows(run.rows, rows)
     return run_train(recipe, run, data_folder(), progress, say=say)

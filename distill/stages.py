@@ -348,13 +348,23 @@ def check_traces(run: RunFolder) -> str:
     Raises:
         InputError: there are none, or they are not as collect left them.
     """
-    shards = {shard.relative_to(run.path).as_posix() for shard in shards_of(run.traces)}
+    shards_of(run.traces)
     collected = run.manifest("collect")
     if collected is None:
         return f"NOT CHECKED whether all traces are there: {run.path} has no manifest of collect."
-    if shards != set(collected["files"]) or not run.is_done("collect", collected["inputs"]):
+    if not is_as_left(run, "collect", collected):
         raise InputError(f"{run.traces}: its files are not as collect left them. Run it again.")
     return ""
+
+
+def is_as_left(folder: RunFolder, stage: Stage, manifest: Manifest) -> bool:
+    """Whether the stage's files are as it left them, with no other shard beside those of collect."""
+    if not folder.is_done(stage, manifest["inputs"]):
+        return False
+    if stage != "collect":
+        return True
+    shards = {shard.relative_to(folder.path).as_posix() for shard in shards_of(folder.traces)}
+    return shards == set(manifest["files"])
 
 
 def unread_warning(collected: Manifest) -> str:
@@ -377,7 +387,7 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
     manifest = folder.manifest(stage)
     if manifest is None:
         raise InputError(f"{folder.path}: no {stage} is done yet. Run `judge distill {stage}` first.")
-    if not folder.is_done(stage, manifest["inputs"]):
+    if not is_as_left(folder, stage, manifest):
         raise InputError(f"{folder.path}: files are not as {stage} left them. Run it again.")
     if manifest["inputs"].get("recipe") != settings_hash(recipe, stage):
         what = changed(recipe, manifest, stage)

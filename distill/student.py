@@ -141,7 +141,7 @@ class Student:
         register_attention()
         tokenizer, base = read_model(folder, self.device, self.dtype)
         base.requires_grad_(False)
-        self.encoder = PromptEncoder(tokenizer, max_prompt_tokens, "trim")
+        self.encoder = PromptEncoder(tokenizer, max_prompt_tokens, "trim", "train.max_prompt_tokens")
         self.end_of_turn: int = tokenizer.eos_token_id
         self.head: Tensor = base.get_output_embeddings().weight.detach().float()
         trial = self.encoder.plain_ids("The quick brown fox jumps over the lazy dog and runs far away.")

@@ -14,7 +14,16 @@ from judge.backends import load_backend, news_of, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs, judge_until
 from judge.io.durations import over_after, seconds_in
-from judge.io.given import asked, check_pair, described, one_system, optional_given, text_given
+from judge.io.given import (
+    answered,
+    asked,
+    check_pair,
+    described,
+    listed,
+    one_system,
+    optional_given,
+    text_given,
+)
 from judge.io.wording import did_you_mean
 from judge.ledger.ledger import Ledger, opened_ledger
 from judge.ledger.replay import Replay
@@ -186,6 +195,10 @@ class Judge:
         load: BackendLoader = load_backend,
         method: MethodMaker | None = None,
     ) -> None:
+        if not isinstance(cache, bool):
+            raise InputError(f"cache is {described(cache)}. It must be True or False.")
+        if ledger is not None and not isinstance(ledger, str | Path | Ledger):
+            raise InputError(f"ledger is {described(ledger)}. It must be the path of a file, or a Ledger.")
         self.options = options
         self._rule = options.rule
         self._remembers = remembers
@@ -287,7 +300,7 @@ class Judge:
             return self._ruled(verdicts)
 
     def grades(
-        self, conversations: Sequence[Sequence[Message]], references: Sequence[str | None] | None = None
+        self, conversations: Iterable[Sequence[Message]], references: Iterable[str | None] | None = None
     ) -> list[float | Unparsed]:
         """The mean grade, 1 to 9, of the answer that ends each conversation; of method `score` alone.
 
@@ -297,19 +310,21 @@ class Judge:
         not be read is an `Unparsed`.
 
         Raises:
-            InputError: this judge does not grade single answers.
+            InputError: this judge does not grade single answers, or what was given is no conversations that
+                end in one, or not as many references.
             BackendError: the engine failed. Every batch before that is in the ledger.
         """
         from judge.methods.score import Answer, Score
 
         if not isinstance(self._method, Score):
             raise InputError(f"grades: method {self.options.method} reads pairs. Give method score.")
-        known = references or [None] * len(conversations)
+        given = [answered(one, f"conversation {n}") for n, one in enumerate(conversations, start=1)]
+        known = [None] * len(given) if references is None else list(references)
+        if len(known) != len(given):
+            raise InputError(f"references: {len(known)} of {len(given)} conversations. Give one for each.")
         answers: list[Answer] = [
-            (tuple(one[1:]), one[0].content, reference)
-            if one[0].role == "system"
-            else (tuple(one), None, reference)
-            for one, reference in zip(conversations, known, strict=True)
+            (messages, system, optional_given(reference, f"reference {n}"))
+            for n, ((messages, system), reference) in enumerate(zip(given, known, strict=True), start=1)
         ]
         with self._at_work():
             named = {one: f"answer {number}" for number, one in enumerate(answers, start=1)}
@@ -336,26 +351,31 @@ class Judge:
             metrics: names of metrics that other packages add, beside ours, which are always there.
 
         Raises:
-            InputError: no pair has both a verdict and a vote; an id has two verdicts of one judge; or pairs
-                of one id that differ were judged, and `pairs` does not say which of them is meant.
+            InputError: something else than verdicts, votes and pairs; no pair has both a verdict and a vote;
+                an id has two verdicts of one judge; or pairs of one id that differ were judged, and `pairs`
+                does not say which of them is meant.
         """
         from judge.metrics import other_metrics
         from judge.study.study import entrants_of, study_of
 
-        verdicts = list(verdicts)
-        known = self._remembered(verdicts) if pairs is None else list(pairs)
-        return study_of(entrants_of(verdicts), list(votes), known, others=other_metrics(metrics))
+        verdicts = listed(verdicts, Verdict, "verdicts")
+        voted = listed(votes, HumanVote, "votes")
+        known = self._remembered(verdicts) if pairs is None else _pairs_of(pairs)
+        if isinstance(metrics, str):
+            raise InputError(f"metrics is {metrics!r}. It must be a list of names.")
+        return study_of(entrants_of(verdicts), voted, known, others=other_metrics(metrics))
 
-    def are_known(self, pairs: Sequence[Pair]) -> list[bool]:
+    def are_known(self, pairs: Iterable[Pair]) -> list[bool]:
         """Whether the ledger has a verdict on each of the pairs, so that `judge` would not ask for it.
 
         Raises:
-            InputError: the judge is closed, or was made in another process.
+            InputError: the judge is closed, or was made in another process; or something that is not a pair.
         """
         self._refuse_unusable()
-        contents = {pair.content_hash for pair in pairs if not is_identical(pair)}
+        wanted = _pairs_of(pairs)
+        contents = {pair.content_hash for pair in wanted if not is_identical(pair)}
         made = self._ledger.made(self._method.identity.fingerprint, contents)
-        return [is_identical(pair) or pair.content_hash in made for pair in pairs]
+        return [is_identical(pair) or pair.content_hash in made for pair in wanted]
 
     def warm_up(self) -> None:
         """Reads a pair of ours: loads the weights, and shows what a server refuses. Keeps no verdict.

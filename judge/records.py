@@ -107,7 +107,7 @@ class Pair:
     @classmethod
     def of(
         cls,
-        prompt: str | Sequence[Message],
+        prompt: str | Sequence[Message | Mapping[str, str]],
         response_a: str,
         response_b: str,
         *,
@@ -119,12 +119,13 @@ class Pair:
     ) -> Pair:
         """Two answers to a prompt or a conversation; without an id the content's hash takes its place.
 
-        What is no text is a pair, too; a judge refuses it by name.
+        A message may be an object with role and content. What is no text is a pair, too; a judge refuses it
+        by name.
         """
         if isinstance(prompt, str) or not isinstance(prompt, Iterable):
             context: tuple[Message, ...] = (Message("user", prompt),)
         else:
-            context = tuple(prompt)
+            context = tuple(map(as_message, prompt))
         pair = cls(
             id=id,
             conversation_a=(*context, Message("assistant", response_a)),
@@ -134,7 +135,7 @@ class Pair:
             system=system,
             criteria=tuple(criteria),
         )
-        return pair if id else replace(pair, id=pair.content_hash)
+        return replace(pair, id=pair.content_hash) if isinstance(id, str) and not id else pair
 
     @property
     def response_a(self) -> str:
@@ -187,8 +188,19 @@ class Pair:
             self.reference,
         ]
         if self.criteria:
-            seen.append([criterion.line for criterion in self.criteria])
-        return sha256_of_json(seen)
+            seen.append([c.line if isinstance(c, Criterion) else repr(c) for c in self.criteria])
+        try:
+            return sha256_of_json(seen)
+        except TypeError:  # some of it is no text: a judge refuses it by name
+            return sha256_of_json(repr(seen))
+
+
+def as_message(given: Message | Mapping[str, Any]) -> Message:
+    """The message; of an object what it has of role and content, of anything else a message of no role."""
+    if isinstance(given, Message):
+        return given
+    role, content = (given.get("role"), given.get("content")) if isinstance(given, Mapping) else ("", given)
+    return Message(role, content)  # type: ignore[arg-type]
 
 
 RESPONSES = ("first", "second")
@@ -231,7 +243,7 @@ class Criterion:
     """One thing that a good answer to a question does, and by which two answers can be compared.
 
     Args:
-        weight: how often its scores count in the sum: above 0, at most 100, two decimals.
+        weight: how often its scores count in the sum: above 0, at most 100, two decimals at most.
         scale: what the scores 1 and 5 mean, in words.
 
     Raises:
@@ -244,8 +256,11 @@ class Criterion:
     scale: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
-        if not 0.01 <= self.weight <= 100:
-            raise ValueError(f"the weight {self.weight} of {self.name!r} is not from 0.01 to 100")
+        is_number = isinstance(self.weight, int | float) and not isinstance(self.weight, bool)
+        if not is_number or not 0.01 <= self.weight <= 100 or round(self.weight, 2) != self.weight:
+            raise ValueError(
+                f"the weight {self.weight!r} of {self.name!r} is no number from 0.01 to 100 with two decimals"
+            )
 
     def __str__(self) -> str:
         return f"{self.name}: {self.description}" if self.description else self.name

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 
+import pandas
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
@@ -305,6 +306,15 @@ def test_closing_waits_for_the_call_of_another_thread(at_work):
         ([Pair.of(None, "a", "b")], r"^pair 1: message 1 is None\. It must be text\.$"),
         ([Pair.of(float("nan"), "a", "b")], r"^pair 1: message 1 is nan \(float\)\. It must be text\.$"),
         ([Pair.of("q", "\ud800", "b")], r"^pair 1: response_a has \\ud800, which stands alone"),
+        ([Pair.of("q", pandas.NA, "b")], r"^pair 1: response_a is of type NAType\. It must be text\.$"),
+        ([Pair.of("q", "a", b"b")], r"^pair 1: response_b is b'b' \(bytes\)\. It must be text\.$"),
+        ([Pair.of("q", "a", "b", id=pandas.NA)], r"^pair 1: id is of type NAType\. It must be text\.$"),
+        ([Pair.of(["q"], "a", "b")], r"^pair 1: message 1 has role ''\. It must be user or assistant\.$"),
+        ([Pair.of([{"role": "system", "content": "x"}], "a", "b")], r"System text is the pair's own\.$"),
+        ([Pair.of("q", "a", "b", criteria=["x"])], r"^pair 1: criterion 1 is of type str\. It must be a Cr"),
+        ([Pair("i", None, None)], r"^pair 1: a conversation is None\. It must be a list of Messages\.$"),
+        ([Pair("i", (), ())], r"^pair 1: a conversation is an empty tuple\. It must be a list of Messages"),
+        ([Pair("i", *[(Message("user", "q"),)] * 2)], r"^pair 1: response_a has role 'user'\. It must be a"),
     ],
 )
 def test_what_is_no_list_of_pairs_of_texts_is_named(longer, pairs, complaint):
@@ -327,6 +337,53 @@ def test_agreement_takes_what_can_be_read_once(longer):
     assert [vote.outcome for vote in votes] == [Ballot.A, Ballot.B] * 2
     with pytest.raises(ValueError, match=r"^outcome is 'C'\. It must be one of A, B, TIE, BOTH_BAD\.$"):
         HumanVote("p", "me", "C")
+
+
+def test_messages_of_a_pair_may_be_objects(longer):
+    objects = [{"role": "user", "content": "Why?"}]
+    assert Pair.of(objects, "x", "y") == Pair.of("Why?", "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (("votes.jsonl",), r"^votes is of type str\. It must be a list of HumanVotes\.$"),
+        (([1],), r"^votes, item 1 is 1 \(int\)\. It must be a list of HumanVotes\.$"),
+        (([HumanVote("sky", "me", "A")], "p.jsonl"), r"^p\.jsonl: this is the name of a file"),
+        (([HumanVote("sky", "me", "A")], None, "kappa"), r"^metrics is 'kappa'\. It must be a list of names"),
+    ],
+)
+def test_agreement_of_something_else_is_refused_by_name(longer, given, complaint):
+    verdicts = longer.judge(FOUR_PAIRS)
+    with pytest.raises(InputError, match=complaint):
+        longer.agreement(verdicts, *given)
+
+
+def test_a_judge_that_no_study_has_is_named(longer):
+    study = longer.agreement(longer.judge(FOUR_PAIRS), [HumanVote("sky", "me", "A")])
+    with pytest.raises(
+        InputError, match=r"^no judge of the name 'nope'\. The names here are scripted-longer"
+    ):
+        study.standing("nope")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"ledger": 3}, r"^ledger is 3 \(int\)\. It must be the path of a file, or a Ledger\.$"),
+        ({"cache": "false"}, r"^cache is of type str\. It must be True or False\.$"),
+    ],
+)
+def test_where_verdicts_are_kept_is_a_file_or_nowhere(given, complaint):
+    with pytest.raises(InputError, match=complaint):
+        Judge(backend="scripted:longer", **given)
+
+
+def test_what_is_known_may_be_asked_of_pairs_that_can_be_read_once(longer):
+    longer.judge(FOUR_PAIRS[:2])
+    assert longer.are_known(iter(FOUR_PAIRS)) == longer.are_known(FOUR_PAIRS)
+    with pytest.raises(InputError, match="this is the name of a file"):
+        longer.are_known("pairs.jsonl")
 
 
 def test_an_answer_that_is_no_text_is_named(longer):

@@ -131,7 +131,7 @@ def test_output_to_a_full_disk_is_one_line(folder, verb):
     with Path("/dev/full").open("wb") as full:
         done = ran(*VERBS[verb], stdout=full, capture_output=False, stderr=subprocess.PIPE)
     assert done.returncode == 2
-    assert done.stderr.decode().splitlines()[-1] == "judge: No space left on device."
+    assert done.stderr.decode().splitlines()[-1] == "judge: standard output: No space left on device."
     assert b"Traceback" not in done.stderr
 
 

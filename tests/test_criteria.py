@@ -157,7 +157,7 @@ def test_what_is_no_criterion_is_named_in_python_too(criteria, message):
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("weight", [0, -1, 101, float("nan")])
+@pytest.mark.parametrize("weight", [0, -1, 101, float("nan"), 0.333, "2", True])
 def test_a_criterion_has_a_weight_that_counts(weight):
     with pytest.raises(ValueError, match="weight"):
         Criterion("x", weight=weight)

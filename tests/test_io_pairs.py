@@ -27,7 +27,7 @@ from judge.io.rows import Wrong
 from judge.io.verdicts import read_verdicts, verdict_from_cells, verdict_to_json, write_verdicts
 from judge.methods import load_method
 from judge.orders import combine, outcome_by_probability
-from judge.records import Choice, Cut, Judgment, Message, Order, Outcome, Pair, Unparsed
+from judge.records import Choice, Criterion, Cut, Judgment, Message, Order, Outcome, Pair, Unparsed
 
 ONE_FOLDER_FOR_ALL_EXAMPLES = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
@@ -364,7 +364,8 @@ def test_a_byte_order_mark_crlf_blank_lines_and_a_missing_last_newline_are_fine(
         (r'{"prompt": "\uDE00\ud83d"}', r"\ude00 stands alone and is only half a character."),
         (r'{"metadata": {"\udfff": 1}}', r"\udfff stands alone and is only half a character."),
         ("[" * 100_000, "JSON that cannot be read (maximum recursion depth exceeded"),
-        ('{"n": ' + "9" * 5000 + "}", "JSON that cannot be read (Exceeds the limit"),
+        ('{"n": ' + "9" * 5000 + "}", "a whole number of 5,000 digits. It may have 4,300 at most."),
+        ('{"metadata": [' + "9" * 5000 + "]}", "a whole number of 5,000 digits. It may have 4,300"),
     ],
 )
 def test_lines_that_are_not_plain_json_objects_are_refused(tmp_path, line, words):
@@ -1033,6 +1034,14 @@ def test_steps_that_are_no_list_are_named():
             "^pair 2: id 'p' is already in pair 1. It may be there",
         ),
         ([pair_of(id=" ")], "^pair 1: id is empty"),
+        ([pair_of("caf\ud800")], r"^pair 1: \\ud800 stands alone and is only half a character"),
+        *(
+            (
+                [pair_of(criteria=[Criterion(name)])],
+                r"^pair 'p': its criteria would be read back as others: '",
+            )
+            for name in ("short | weight 3", "two\nlines", '["a"]', "# hash")
+        ),
         ([pair_of(metadata={"n": {1, 2}})], "^pair 'p': metadata 'n' is of type set. It must be JSON.$"),
         ([pair_of(metadata={"ok": 1, "n": float("nan")})], r"^pair 'p': metadata 'n' is nan \(float\)"),
     ],

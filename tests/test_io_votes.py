@@ -290,6 +290,7 @@ def test_other_kinds_of_files_are_refused(tmp_path):
     [
         ([HumanVote("p", "", Ballot.A)], "^vote 1: voter is empty"),
         ([HumanVote("p", "me", Ballot.A, turn=0)], "^vote 1: turn is 0"),
+        ([HumanVote("p", "me", Ballot.A, note="\ud800")], r"^vote 1: \\ud800 stands alone and is only half"),
         (
             [HumanVote("p", "me", Ballot.A), HumanVote("p", "me", Ballot.B)],
             "^vote 2: a vote of 'me' on pair 'p'",

@@ -29,6 +29,8 @@ LENGTHS = {
     "high": [400 + DRAW.randrange(200) for _ in range(60)],
 }
 
+TALK = (Message("user", "Q?"), Message("assistant", "So."))
+
 
 @pytest.fixture
 def outputs(tmp_path, monkeypatch):
@@ -104,6 +106,30 @@ def test_grades_are_those_of_verdicts(outputs):
         judge.grades(talks)
 
 
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (([[]],), r"^conversation 1: a conversation is an empty list\."),
+        (
+            (["text"],),
+            r"^conversation 1 is of type str\. It must be a list of messages that ends in an answer",
+        ),
+        (([[Message("user", "Q?")]],), r"^conversation 1: answer has role 'user'\. It must be assistant\.$"),
+        (([TALK], ["a", "b"]), r"^references: 2 of 1 conversations\. Give one for each\.$"),
+        (([TALK], [3]), r"^reference 1 is 3 \(int\)\. It must be text\.$"),
+    ],
+)
+def test_what_is_no_answered_conversation_is_not_graded(given, complaint):
+    with longer_judge(method="score") as judge, pytest.raises(InputError, match=complaint):
+        judge.grades(*given)
+
+
+def test_grades_take_messages_as_objects_and_what_can_be_read_once():
+    objects = [{"role": one.role, "content": one.content} for one in TALK]
+    with longer_judge(method="score") as judge:
+        assert judge.grades(iter([objects])) == judge.grades([TALK])
+
+
 def test_a_budget_is_kept_and_said(outputs):
     with longer_judge(method="direct") as judge:
         board = rank(outputs, judge, budget=37)
@@ -111,6 +137,8 @@ def test_a_budget_is_kept_and_said(outputs):
     assert "judged 37 of 180 (20.6 %) possible pairs" in headline_of(board)
     with longer_judge() as judge, pytest.raises(InputError, match="budget is 0"):
         rank(outputs, judge, budget=0)
+    with longer_judge() as judge, pytest.raises(InputError, match="budget is '3'"):
+        rank(outputs, judge, budget="3")
 
 
 def test_it_stops_when_all_neighbours_are_told_apart(outputs):

@@ -17,7 +17,7 @@ from distill.folder import RunFolder
 from distill.lessons import reply_lessons
 from distill.ranker import RankingStudent, parts_of, run_rank, trace_rows, train_ranker
 from distill.recipe import recipe_of, recipe_to_json
-from distill.rows import Row, read_rows
+from distill.rows import Row, read_rows, write_rows
 from distill.selection import Part
 from distill.stages import run_collect, run_select
 from distill.student import Lora
@@ -317,6 +317,16 @@ def test_a_killed_ranker_ends_with_the_weights_of_a_whole_one(tiny, tmp_path):
         assert one == other
     assert train_ranker(RIGHT, WRONG, tmp_path / "whole", **arguments) == whole
     assert not (tmp_path / "whole" / "ranking").exists()
+
+
+def test_a_refused_call_leaves_the_readings_of_the_folder_as_they_were(tiny, tmp_path):
+    run = RunFolder(tmp_path)
+    with run.held():
+        write_rows(run.right, RIGHT)
+        before = run.right.read_bytes()
+        with pytest.raises(InputError, match="another stage is at work in this folder"):
+            train_ranker(WRONG, RIGHT, tmp_path, base_model=str(tiny), **SETTINGS)
+    assert run.right.read_bytes() == before
 
 
 @pytest.mark.slow

@@ -317,8 +317,13 @@ def test_an_unknown_key_is_told_the_right_ones():
         ),
         (
             {"collect__teacher__jury": {"a\0b": 1.0}},
-            r"collect.teacher.jury.'a\x00b': must be the path of a file, which has no NUL byte (found: 'a",
+            r"collect.teacher.jury.'a\x00b': must be a path, which has no NUL byte (found: 'a",
         ),
+        (
+            {"train__start_from": "a\0b"},
+            r"train.start_from: must be a path, which has no NUL byte (found: 'a\x00b')",
+        ),
+        ({"train__rank": 10**22}, "train.rank: Input should be less than or equal to 100000 (found: 1000"),
         (
             {"collect__teacher__signals": 3},
             "collect.teacher.signals: must be a block of signals, each with its weight (found: 3)",

@@ -73,9 +73,13 @@ def test_every_wrong_line_is_named_with_what_is_right(tmp_path):
             "reply": "b",
             "wieght": 2,
         },
-        "weight is 0. It must be a number above 0.": {"prompt": "a", "reply": "b", "weight": 0},
-        "weight is True. It must be a number above 0.": {"prompt": "a", "reply": "b", "weight": True},
-        "weight is " + "1" + 56 * "0" + ".... It must be at most 1.8e+308.": {
+        "weight is 0. It must be a number from 1e-30 to 1e+30.": {"prompt": "a", "reply": "b", "weight": 0},
+        "weight is True. It must be a number from 1e-30 to 1e+30.": {
+            "prompt": "a",
+            "reply": "b",
+            "weight": True,
+        },
+        "weight is " + "1" + 56 * "0" + ".... It must be a number from 1e-30 to 1e+30.": {
             "prompt": "a",
             "reply": "b",
             "weight": 10**400,
@@ -107,9 +111,13 @@ def test_every_wrong_line_is_named_with_what_is_right(tmp_path):
     [
         ({"messages": ()}, "not the user's"),
         ({"messages": TALK[:3]}, "not the user's"),
-        ({"reply": ""}, "empty"),
-        ({"weight": 0.0}, "not a number above 0"),
-        ({"weight": float("nan")}, "not a number above 0"),
+        ({"reply": ""}, "the reply is ''"),
+        ({"reply": None}, "the reply is None"),
+        ({"weight": 0.0}, "the weight is 0.0, not a number from 1e-30 to"),
+        ({"weight": 1e-50}, "not a number from 1e-30 to"),
+        ({"weight": 10**400}, "not a number from 1e-30 to"),
+        ({"weight": "2"}, "the weight is '2', not a number"),
+        ({"weight": float("nan")}, "the weight is nan"),
     ],
 )
 def test_a_row_that_teaches_nothing_cannot_be_made(wrong, problem):
@@ -297,6 +305,23 @@ def test_a_student_of_rows_replies_as_they_say_and_its_adapter_generates(tiny, t
     assert values["data"]["train"] == [row.content_hash for row in rows]
     with pytest.raises(InputError, match="the adapter rows has learned replies to rows, so it is no judge"):
         JudgeOptions(settings=settings).asked_by  # noqa: B018
+
+
+def test_a_refused_call_leaves_the_rows_of_the_folder_as_they_were(tiny, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    with run.held():
+        write_rows(run.rows, ROWS)
+        before = run.rows.read_bytes()
+        with pytest.raises(InputError, match="another stage is at work in this folder"):
+            train_rows([Row.of("Else?", "no")], run.path, base_model=str(tiny), **SETTINGS)
+    assert run.rows.read_bytes() == before
+
+
+def test_rows_are_not_trained_on_where_a_file_is_in_the_folders_place(tiny, tmp_path):
+    (tmp_path / "run").write_text("")
+    for folder in (tmp_path / "run", tmp_path / "run" / "below"):
+        with pytest.raises(InputError, match=r"run(/below)?: cannot be written \("):
+            train_rows(ROWS, folder, base_model=str(tiny), **SETTINGS)
 
 
 def test_of_a_file_with_its_right_rows_first_both_kinds_are_looked_at(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -323,6 +324,14 @@ def test_select_refuses_what_was_not_collected_by_this_recipe(here):
         run_select(recipe(), RUN)
 
 
+def test_a_shard_beside_those_of_collect_is_not_selected_from(here):
+    run_collect(recipe(), RUN, None)
+    [shard] = RUN.traces.iterdir()
+    shutil.copy(shard, shard.with_name("traces-00002.jsonl.gz"))
+    with pytest.raises(InputError, match="files are not as collect left them"):
+        run_select(recipe(), RUN)
+
+
 def test_more_than_one_changed_setting_is_counted_and_a_changed_seed_is_none_of_the_stages(here):
     run_collect(recipe(), RUN, None)
     run_select(recipe(), RUN)
@@ -333,11 +342,13 @@ def test_more_than_one_changed_setting_is_counted_and_a_changed_seed_is_none_of_
         made_before(recipe(seed=7), RUN, "select")
 
 
-@pytest.mark.parametrize("command", ["collect", "select"])
+@pytest.mark.parametrize(
+    "command", ["collect", "select", "ranker", "answers --maker a=small --out a.jsonl.gz"]
+)
 def test_a_recipe_that_learns_the_rows_of_a_file_collects_nothing_unless_it_names_pairs(here, command):
     learns = {"method": "reply", "rows": "rows.jsonl"}
     Path("rows.yaml").write_text(json.dumps({"name": "rows", "train": learns}), encoding="utf-8")
-    done = CliRunner().invoke(app, ["distill", command, "--config", "rows.yaml"])
+    done = CliRunner().invoke(app, ["distill", *command.split(), "--config", "rows.yaml"])
     assert isinstance(done.exception, InputError)
     assert str(done.exception).startswith("rows.yaml: train.method reply learns the rows of a file, and no")
     assert not Path("runs").exists()

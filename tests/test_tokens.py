@@ -11,8 +11,9 @@ from pairs import HOSTILE, pair_of
 from judge.backends.tokens import TRIM_MARK, PromptEncoder, common_limit
 from judge.errors import ModelError, PromptTooLong
 from judge.methods.direct import render_direct
+from judge.prompts import plain
 from judge.prompts.marks import unmarked
-from judge.records import Cut, Order
+from judge.records import Cut, Message, Order
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,13 @@ def test_a_question_that_leaves_no_room_is_refused_and_never_cut(tokenizer):
     encoder = PromptEncoder(tokenizer, 1500, "trim")
     with pytest.raises(PromptTooLong, match="leaves no room"):
         encoder.encode([render_direct(pair_of("a" * 50, prompt="q" * 3000), Order.AB, ties=False)])
+
+
+def test_a_prompt_without_responses_is_refused_by_its_length_and_the_setting_that_limits_it(tokenizer):
+    encoder = PromptEncoder(tokenizer, 100, "trim", "train.max_prompt_tokens")
+    words = r"tokens, the limit is 100\. Raise train\.max_prompt_tokens\.$"
+    with pytest.raises(PromptTooLong, match=words):
+        encoder.encode([plain((Message("user", "q" * 3000),))])
 
 
 @given(st.lists(st.integers(0, 50), max_size=4), st.integers(0, 120))

@@ -47,15 +47,23 @@ class PromptEncoder:
             else may change its settings afterwards.
         max_prompt_tokens: longest prompt, reply not counted.
         overflow: "trim" shortens the two responses alike, "error" refuses.
+        limit_name: what the limit is called where it is set.
 
     Raises:
         ModelError: there is no chat template, or plain text can turn into one of the model's special tokens.
     """
 
-    def __init__(self, tokenizer: Any, max_prompt_tokens: int, overflow: str) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        max_prompt_tokens: int,
+        overflow: str,
+        limit_name: str = "--max-prompt-tokens",
+    ) -> None:
         from tokenizers import Tokenizer
 
         self.max_prompt_tokens = max_prompt_tokens
+        self.limit_name = limit_name
         self.overflow = overflow
         self._chat = tokenizer
         self._markup = tokenizer.backend_tokenizer
@@ -133,7 +141,7 @@ class PromptEncoder:
         if n_whole > self.max_prompt_tokens:
             shortened = self._shortened(pieces) if self.overflow == "trim" else None
             if shortened is None:
-                return self._refusal(n_whole)
+                return self._refusal(n_whole, any(kind in RESPONSES for kind, _ in pieces))
             pieces = shortened
         ids = tuple(token for _, piece in pieces for token in piece)
         return Encoded((*ids, *reply), len(ids), Cut(len(ids), n_whole) if len(ids) < n_whole else None)
@@ -183,11 +191,13 @@ class PromptEncoder:
             return None
         return [(kind, _middle_out(ids, limit, mark) if kind in RESPONSES else ids) for kind, ids in pieces]
 
-    def _refusal(self, n_tokens: int) -> str:
+    def _refusal(self, n_tokens: int, has_responses: bool) -> str:
         what = f"{n_tokens} tokens, the limit is {self.max_prompt_tokens}"
         if self.overflow == "error":
-            return f"{what}. Raise --max-prompt-tokens, or shorten the responses with --overflow trim."
-        return f"{what} and the text around the responses alone leaves no room. Raise --max-prompt-tokens."
+            return f"{what}. Raise {self.limit_name}, or shorten the responses with --overflow trim."
+        if has_responses:
+            what += " and the text around the responses alone leaves no room"
+        return f"{what}. Raise {self.limit_name}."
 
     def _refuse_unsafe_tokenizer(self) -> None:
         if not getattr(self._chat, "chat_template", None):

@@ -104,17 +104,17 @@ def check_writable(
     """
     if out is None or out == "-":
         return
+    path = Path(out)
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"{out}: cannot be written, it is a folder or its folder is missing.")
     if endings and not out.lower().endswith(tuple(endings)):
         raise InputError(
             f"{out}: cannot be written. Its name must end in {', '.join(endings)}, or be - for standard "
             "output."
         )
-    path = Path(out)
     for other in others:
         if other and str(other) != "-" and is_same_file(path, at_home(other)):
             raise InputError(f"{out}: cannot be written, {other} is the same file. Name another one.")
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(f"{out}: cannot be written, it is a folder or its folder is missing.")
     if path.is_file() or not path.exists():  # a device or a pipe is written to as it is
         check_room(path.resolve().parent, out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -167,7 +168,8 @@ def main() -> NoReturn:
         raise SystemExit(1) from None
     except OSError as error:  # a full disk, a file that went away: nothing that we could mend
         close_output()
-        place = f"{error.filename}: " if error.filename else ""
+        unnamed = "standard output: " if error.errno == errno.ENOSPC else ""
+        place = f"{error.filename}: " if error.filename else unnamed
         complain(f"{place}{error.strerror or error}.")
     except KeyboardInterrupt:
         print("judge: interrupted.", file=sys.stderr)

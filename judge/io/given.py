@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 from judge.errors import InputError
 from judge.io.rows import SURROGATE, shown
-from judge.records import Message, Pair
+from judge.records import Criterion, Message, Pair
+
+T = TypeVar("T")
 
 SYSTEM_ROLES = ("system", "developer")
 CALLS = ("tool_calls", "function_call")
@@ -42,9 +45,55 @@ def check_pair(pair: Pair, name: str) -> None:
         if value is not None:
             check_text(value, f"{name}: {part}")
     for side, conversation in (("a", pair.conversation_a), ("b", pair.conversation_b)):
-        for number, message in enumerate(conversation, start=1):
-            what = f"response_{side}" if number == len(conversation) else f"message {number}"
-            check_text(message.content, f"{name}: {what}")
+        check_conversation(conversation, name, f"response_{side}")
+    for number, criterion in enumerate(pair.criteria, start=1):
+        if not isinstance(criterion, Criterion):
+            raise InputError(f"{name}: criterion {number} is {described(criterion)}. It must be a Criterion.")
+
+
+def check_conversation(conversation: Any, name: str, answer: str) -> None:
+    """Raises InputError where these are no messages that end in an answer, which is called so."""
+    is_some = isinstance(conversation, list | tuple) and len(conversation) > 0
+    if not is_some or not all(isinstance(one, Message) for one in conversation):
+        raise InputError(
+            f"{name}: a conversation is {described(conversation)}. It must be a list of Messages."
+        )
+    for number, message in enumerate(conversation, start=1):
+        is_last = number == len(conversation)
+        what = f"{name}: {answer if is_last else f'message {number}'}"
+        check_text(message.content, what)
+        roles = ("assistant",) if is_last else ("user", "assistant")
+        if message.role not in roles:
+            hint = " System text is the pair's own." if message.role == "system" else ""
+            raise InputError(f"{what} has role {shown(message.role)}. It must be {' or '.join(roles)}.{hint}")
+
+
+def listed(given: Any, kind: type[T], name: str) -> list[T]:
+    """What was given, if it is a list of that kind. Raises InputError."""
+    must = f"It must be a list of {kind.__name__}s."
+    if isinstance(given, str | Path | kind) or not isinstance(given, Iterable):
+        raise InputError(f"{name} is {described(given)}. {must}")
+    some = list(given)
+    for number, one in enumerate(some, start=1):
+        if not isinstance(one, kind):
+            raise InputError(f"{name}, item {number} is {described(one)}. {must}")
+    return some
+
+
+def answered(given: Any, name: str) -> tuple[tuple[Message, ...], str | None]:
+    """The conversation that ends in an answer, without its system's message, and that one's text.
+
+    Raises:
+        InputError: it is no list of messages, or does not end in the assistant's.
+    """
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence):
+        raise InputError(
+            f"{name} is {described(given)}. It must be a list of messages that ends in an answer."
+        )
+    messages = [message_given(one, f"{name}, message {n}") for n, one in enumerate(given, start=1)]
+    system = messages.pop(0).content if messages and messages[0].role == "system" else None
+    check_conversation(messages, name, "answer")
+    return tuple(messages), system
 
 
 def part_given(part: Any, name: str) -> str:

@@ -35,6 +35,7 @@ from judge.io.rows import (
     kind_of,
     parse_json,
     placed,
+    refuse_lone_surrogates,
     shown,
     write_json_lines,
 )
@@ -110,15 +111,31 @@ def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
     """Writes pairs as JSONL, whole or not at all: the short form where it says everything, else the long.
 
     Raises:
-        BadLines: some pairs have an empty id, or that of an earlier one, so that no file could be read again.
-        InputError: metadata that is not JSON, or the file cannot be written.
+        BadLines: some pairs could not be read again as they are: an empty id or that of an earlier one, half
+            a character.
+        InputError: criteria that are no lines, metadata that is not JSON, or the file cannot be written.
     """
     pairs = list(pairs)
     rows = [pair_to_json(pair) for pair in pairs]
     first_with_id: dict[Hashable, str] = {}
     gather(placed(rows, "pair"), lambda cells, where: claimed_id(cells, where, first_with_id))
     with metadata_named(pairs):
+        gather(placed(rows, "pair"), lambda cells, _: refuse_lone_surrogates(cells))
+        for pair in pairs:
+            check_criteria(pair)
         write_json_lines(path, rows)
+
+
+def check_criteria(pair: Pair) -> None:
+    """Raises InputError where the criteria of a pair, as lines, would be read as others."""
+    lines = lines_in_one(pair.criteria)
+    try:
+        again = criteria_in({"criteria": lines})
+    except Wrong:
+        again = ()
+    before, after = ([(one.asked, one.weight) for one in some] for some in (pair.criteria, again))
+    if before != after:
+        raise InputError(f"pair {shown(pair.id)}: its criteria would be read back as others: {shown(lines)}")
 
 
 @contextmanager

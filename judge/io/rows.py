@@ -223,7 +223,7 @@ def spread_values(source: str) -> Iterator[tuple[int, Any]]:
             raise json.JSONDecodeError("Extra data", source, at)
     except json.JSONDecodeError as error:
         yield error.pos, Wrong(f"not JSON ({error.msg.removesuffix(' at')} at character {error.colno}).")
-    except (RecursionError, ValueError) as error:
+    except RecursionError as error:
         yield at, Wrong(f"JSON that cannot be read ({first_line(error)}).")
 
 
@@ -235,7 +235,7 @@ def value_at(source: str, at: int) -> tuple[Any, int]:
         if ESCAPED_SURROGATE.search(source, at, end):
             refuse_lone_surrogates(value)
     except Wrong as wrong:
-        return wrong, json.JSONDecoder().raw_decode(source, at)[1]
+        return wrong, json.JSONDecoder(parse_int=float).raw_decode(source, at)[1]
     return value, end
 
 
@@ -362,7 +362,7 @@ def parse_json(source: str) -> Any:
         value = STRICT.decode(source)
     except json.JSONDecodeError as error:
         raise NotJson(f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1}).") from None
-    except (RecursionError, ValueError) as error:  # ValueError: an integer of thousands of digits
+    except RecursionError as error:
         raise Wrong(f"JSON that cannot be read ({first_line(error)}).") from None
     refuse_depth(source, value)
     if ESCAPED_SURROGATE.search(source):
@@ -401,6 +401,14 @@ def finite(digits: str) -> float:
     return number
 
 
+def whole(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads so many and no more
+        most = sys.get_int_max_str_digits()
+        raise Wrong(f"a whole number of {len(digits):,} digits. It may have {most:,} at most.") from None
+
+
 def refuse_constant(word: str) -> Any:
     raise Wrong(f"{word} is not JSON. Write a finite number, or null.")
 
@@ -422,7 +430,9 @@ def whole_characters(text: str) -> str:
     return text
 
 
-STRICT = json.JSONDecoder(object_pairs_hook=object_of, parse_float=finite, parse_constant=refuse_constant)
+STRICT = json.JSONDecoder(
+    object_pairs_hook=object_of, parse_float=finite, parse_int=whole, parse_constant=refuse_constant
+)
 SPACE = re.compile(r"[ \t\n\r]*")
 
 

@@ -27,6 +27,7 @@ from judge.io.rows import (
     gather,
     kind_of,
     placed,
+    refuse_lone_surrogates,
     shown,
     write_json_lines,
 )
@@ -73,6 +74,7 @@ def write_votes(path: str | Path, votes: Iterable[HumanVote]) -> None:
         InputError: the file cannot be written.
     """
     rows = [vote_to_json(vote) for vote in votes]
+    gather(placed(rows, "vote"), lambda cells, _: refuse_lone_surrogates(cells))
     votes_of(placed(rows, "vote"))
     write_json_lines(path, rows)
 

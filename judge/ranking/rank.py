@@ -48,8 +48,8 @@ def rank(
     """
     answers = read_answers([files] if isinstance(files, str | Path) else files, mapping)
     within_s = None if within is None else seconds_in(within, "within")
-    if budget is not None and budget < 1:
-        raise InputError(f"budget is {budget}. It must be at least 1.")
+    if budget is not None and (not isinstance(budget, int) or budget < 1):
+        raise InputError(f"budget is {budget!r}. It must be a whole number of at least 1.")
     if judge is not None:
         return rank_answers(answers, judge, budget, within_s, seed)
     with Judge() as own:

@@ -189,8 +189,12 @@ class Study:
     n_votes_left_out: int = 0
 
     def standing(self, name: str) -> Standing:
-        """Everything that is known of the judge of that name."""
-        return next(standing for standing in self.standings if standing.name == name)
+        """Everything that is known of the judge of that name. Raises InputError where there is none."""
+        for standing in self.standings:
+            if standing.name == name:
+                return standing
+        names = ", ".join(one.name for one in self.standings)
+        raise InputError(f"no judge of the name {name!r}. The names here are {names}.")
 
     def to_frame(self) -> DataFrame:
         """A pandas DataFrame with one row per judge, metric and category; people appear as judges of each
