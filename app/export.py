@@ -5,6 +5,7 @@ Votes that were given elsewhere are taken in here, too.
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path, PurePath
 
@@ -14,6 +15,7 @@ from app import shell
 from app.shell import Project
 from judge.errors import InputError
 from judge.forms.reading import read_votes_on
+from judge.io.content import ENDINGS
 from judge.records import HumanVote
 from judge.review.agreement import final_labels
 from judge.review.exporting import FORMATS, as_bytes, pair_rows, vote_rows
@@ -26,10 +28,12 @@ def page() -> None:
     votes, labels = project.votes(), final_labels(project.votes(EventKind.LABEL))
     st.session_state.setdefault("kept_format", FORMATS[0])
     form = st.segmented_control("Format", FORMATS, key="kept_format", required=True) or FORMATS[0]
-    stem = PurePath(project.index.name).name.partition(".")[0]
+    stem = stem_of(PurePath(project.index.name).name)
+    reviewed, voted_in = f"{stem}-reviewed.{form}", f"{stem}-votes.{form}"
+    of_pairs = reviewed if project.index.name == shell.SAMPLE else project.index.name
     st.subheader("Votes", anchor=False)
     offer(project, shell.counted(len(votes), "vote"), vote_rows(votes), f"{stem}-votes", form)
-    st.code(f"judge bench {stem}.jsonl --votes {stem}-votes.{form}", language=None, wrap_lines=True)
+    command("judge", "bench", of_pairs, "--votes", voted_in)
     see(votes, "pairs with a vote", "votes")
     again = project.votes(EventKind.REPEAT)
     if again:
@@ -54,8 +58,18 @@ def page() -> None:
         f"{stem}-reviewed",
         form,
     )
-    st.code(f"judge bench {stem}-reviewed.{form}", language=None, wrap_lines=True)
+    command("judge", "bench", reviewed)
     import_votes(project)
+
+
+def stem_of(name: str) -> str:
+    """The name of a file without what says how it is written."""
+    return next((name[: -len(one)] for one in ENDINGS if name.lower().endswith(one)), name)
+
+
+def command(*words: str) -> None:
+    """A command to copy, its words quoted as a shell needs them."""
+    st.code(shlex.join(words), language=None, wrap_lines=True)
 
 
 def see(votes: list[HumanVote], words: str, key: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections import Counter
 from dataclasses import replace
 
@@ -200,7 +201,7 @@ def picked_pairs() -> None:
 
 def ids_with(project: Project, text: str) -> frozenset[str]:
     """The ids of the pairs that hold the text; remembered until another text is searched for."""
-    key = (str(project.index.path), project.index.starts[-1], project.index.n_read, text)
+    key = (weakref.ref(project.index), project.index.n_read, text)  # a file that changed has another index
     if st.session_state.get("search_key") != key:
         with st.spinner(f"Searching {shell.counted(len(project.entries), 'pair')}"):
             found = frozenset(one.id for one in project.index.found(text.strip(), list(project.entries)))
@@ -385,13 +386,16 @@ def on_screen(project: Project, queue: list[IndexEntry], wanted: QueueWanted) ->
         replace(wanted, found=None, assigned=None),
         st.session_state.get("kept_text"),
     )
-    is_same = st.session_state.get("trail_of") == asked_for
+    before = st.session_state.get("trail_of")
     st.session_state["trail_of"] = asked_for
+    is_same = before == asked_for
     here = project.entry(place_on_trail().removesuffix(AGAIN))
     if st.session_state.get("is_at_end") or (is_again() and not is_same):
         here = None
+    if before is not None and before[0] != shell.reviewer():  # who has a trail of their own, and other sides
+        st.session_state["trail"] = Trail(visit=trail().visit)
     if here is not None and (is_same or here in queue or here.id == st.session_state.get("pair")):
-        if not is_same:  # another reviewer has other sides: keys on their way are for the old ones
+        if not is_same:  # keys on their way are for what was asked for before
             st.session_state["trail"] = trail().to(here.id, time.monotonic())
         return here
     places = [entry.id for entry in queue[:1]] or repeats(project)

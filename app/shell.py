@@ -420,12 +420,12 @@ def or_said(what: str) -> Iterator[None]:
 
 def has_seen_judge(entry: IndexEntry) -> bool:
     """Whether this reviewer, or whoever sits at this screen, has seen what the judge says of the pair."""
-    return entry.content in sightings() or store().has_seen(reviewer(), entry.content)
+    return was_here(entry.content) or store().has_seen(reviewer(), entry.content)
 
 
 def with_sighting(event: Event) -> Event:
     """The event with whether its reviewer has seen what the judge says of its pair."""
-    has_seen = event.content in sightings() or store().has_seen(event.reviewer, event.content)
+    has_seen = was_here(event.content) or store().has_seen(event.reviewer, event.content)
     return replace(event, saw_judge=has_seen)
 
 
@@ -436,16 +436,19 @@ def keep_sighting(entry: IndexEntry, project: Project) -> None:
 
 
 def saw(content: str) -> None:
-    kept: set[tuple[str, str]] = st.session_state.setdefault("kept_sightings", set())
-    if (reviewer(), content) not in kept:
-        kept.add((reviewer(), content))
-        sightings().add(content)
+    if reviewer() not in (seen_by := sightings().setdefault(content, set())):
+        seen_by.add(reviewer())
         store().saw(reviewer(), content, now())
 
 
-def sightings() -> set[str]:
-    """The contents whose verdict was on this screen, under whatever name."""
-    seen: set[str] = st.session_state.setdefault("sightings", set())
+def was_here(content: str) -> bool:
+    """Whether its verdict was on this screen, under whatever name."""
+    return content in sightings()
+
+
+def sightings() -> dict[str, set[str]]:
+    """The contents whose verdict was on this screen, each with the reviewers who sat at it."""
+    seen: dict[str, set[str]] = st.session_state.setdefault("sightings", {})
     return seen
 
 

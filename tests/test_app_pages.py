@@ -599,6 +599,52 @@ def test_a_name_belongs_to_its_votes_and_another_reviewer_starts_afresh(open_app
     assert sorted(event.reviewer for event in events(root)) == ["ada", "bob"]
 
 
+def test_a_search_looks_at_what_the_file_is_now(open_app, root):
+    session = open_app(verdicts="")
+    session.text_input(key="kept_text").input("question").run()
+    assert "5 in the queue" in session.get("progress")[0].proto.text
+    text = (root / "pairs.jsonl").read_text(encoding="utf-8")
+    (root / "pairs.jsonl").write_text(text.replace("Question", "Demand, "), encoding="utf-8")
+    session.run()
+    assert "0 in the queue" in session.get("progress")[0].proto.text
+
+
+def test_another_reviewer_walks_a_trail_of_their_own(open_app, root):
+    session = open_app()
+    session.text_input(key="kept_reviewer").input("ada").run()
+    for _ in range(3):
+        press(session, "next")
+    last = shown(session)
+    session.text_input(key="kept_reviewer").input("bob").run()
+    assert session.session_state["trail"].seen == (last,)
+
+
+@pytest.mark.parametrize(
+    ("name", "commands"),
+    [
+        (
+            "my.pairs v2.jsonl",
+            [
+                "judge bench 'my.pairs v2.jsonl' --votes 'my.pairs v2-votes.jsonl'",
+                "judge bench 'my.pairs v2-reviewed.jsonl'",
+            ],
+        ),
+        (
+            "sample-pairs",
+            [
+                "judge bench sample-pairs-reviewed.jsonl --votes sample-pairs-votes.jsonl",
+                "judge bench sample-pairs-reviewed.jsonl",
+            ],
+        ),
+    ],
+)
+def test_export_tells_commands_that_run(open_app, root, name, commands):
+    (root / "pairs.jsonl").rename(root / "my.pairs v2.jsonl")
+    session = open_app(pairs=name, verdicts="")
+    open_page(session, "Export")
+    assert [one.value for one in session.code] == commands
+
+
 def test_a_filter_that_fits_nothing_says_so(open_app):
     session = open_app()
     session.text_input(key="kept_text").input("no such words").run()
