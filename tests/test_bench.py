@@ -20,7 +20,7 @@ from judge.bench.result import SCHEMA, frame_of, summary
 from judge.cli.console import MIN_WIDTH
 from judge.cli.main import app
 from judge.datasets import mt_bench, mt_bench_check
-from judge.datasets.dataset import Wanted
+from judge.datasets.dataset import Dataset, Wanted
 from judge.errors import InputError, JudgeError
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
@@ -184,6 +184,12 @@ def test_a_files_votes_count_whatever_their_turn_unless_one_is_asked_for(own):
     second = result(*arguments, "--turn", "2")
     assert second["data"]["n_votes"] == 3
     assert second["data"]["broken"]["vote on another turn"] == 3
+
+
+def test_a_data_set_without_pairs_is_refused_with_what_was_left_out():
+    empty = Dataset("theirs", (), (), "another package", {"no vote": 3})
+    with pytest.raises(InputError, match=r"^theirs: no pair with a vote is left \(left out: no vote: 3\)\.$"):
+        run.chosen(empty, (), None, 0)
 
 
 @pytest.mark.slow

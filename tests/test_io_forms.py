@@ -177,6 +177,14 @@ def test_verdicts_are_read_from_an_array_too(tmp_path):
     assert files_below(tmp_path) == ["p.json", "v.json"]
 
 
+def test_a_table_whose_lines_end_in_a_comma_is_one_whatever_its_name(tmp_path):
+    lines = FORMS["commas"](ROWS).splitlines()
+    table = "".join(f"{line},\n" for line in lines)
+    assert read_pairs(written(tmp_path / "x.jsonl", table.encode())) == read_pairs(
+        written(tmp_path / "x.csv", table.encode())
+    )
+
+
 def test_a_guessed_separator_is_said_in_one_line_and_a_named_one_is_not(tmp_path, capsys):
     for name, form, said in [
         ("x.csv", "commas", ""),

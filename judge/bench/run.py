@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from judge.api import Judge, MethodMaker
 from judge.datasets import DATA_SETS, own_file
-from judge.datasets.dataset import Check, Dataset, DataSource, Wanted, only, stratified
+from judge.datasets.dataset import Check, Dataset, DataSource, Wanted, not_empty, only, stratified
 from judge.errors import InputError
 from judge.ledger.replay import Replay
 from judge.models.separation import refuse_mixed
@@ -159,9 +159,9 @@ def chosen(dataset: Dataset, categories: Sequence[str], limit: int | None, seed:
     """The part of the data set that was asked for.
 
     Raises:
-        InputError: there is no such category.
+        InputError: it has no pair, or there is no such category.
     """
-    known = sorted({pair.category or NO_CATEGORY for pair in dataset.pairs})
+    known = sorted({pair.category or NO_CATEGORY for pair in not_empty(dataset).pairs})
     if unknown := [name for name in categories if name not in known]:
         raise InputError(f"--category {unknown[0]}: no such category. There are: {', '.join(known)}.")
     pairs = [pair for pair in dataset.pairs if not categories or (pair.category or NO_CATEGORY) in categories]

@@ -142,11 +142,11 @@ def begins_as_json_lines(head: bytes, name: str) -> bool:
 
 
 def has_header(line: bytes) -> bool:
-    """Whether a line names several columns."""
+    """Whether a line names several columns; some may have no name, as pandas' index and after a last comma."""
     source = line.decode("utf-8", errors="replace").strip("\r\n ")
     if SAID_SEPARATOR.match(f"{source}\n"):
         return True
-    names = cells_of(source, separator_of(source))
+    names = [one for one in cells_of(source, separator_of(source)) if one]
     return len(names) > 1 and all(COLUMN_NAME.fullmatch(one) for one in names)
 
 
