@@ -142,7 +142,7 @@ def begins_as_json_lines(head: bytes, name: str) -> bool:
 
 
 def has_header(line: bytes) -> bool:
-    """Whether a line names several columns; some may have no name, as pandas' index and after a last comma."""
+    """Whether a line names several columns; some may have no name, as after a last comma."""
     source = line.decode("utf-8", errors="replace").strip("\r\n ")
     if SAID_SEPARATOR.match(f"{source}\n"):
         return True
