@@ -212,6 +212,31 @@ def test_a_prompt_that_fails_everywhere_stops_the_run_in_one_line_that_names_it(
 
 
 @pytest.mark.slow
+def test_a_prompt_that_gets_no_reply_anywhere_is_unparsed_and_rests_no_address():
+    class Mute(Chat):
+        def reply(self, body):
+            return {"choices": []} if "score 12 " in text_of(body) else super().reply(body)
+
+    pairs = scored_pairs(20)
+    with fleet_of(Mute(), Mute()) as backend:
+        found = backend.choose(prompts_of(pairs), "AB")
+        assert backend.news() == ()
+    [(place, one)] = [(place, one) for place, one in enumerate(found) if isinstance(one, Unparsed)]
+    assert (pairs[place].id, one.reason) == ("p2", "the server sends no reply")
+
+
+@pytest.mark.slow
+def test_a_prompt_that_gets_no_reply_at_one_address_is_answered_by_another():
+    class Mute(Chat):
+        def reply(self, body):
+            return {"choices": []} if "score 12 " in text_of(body) else super().reply(body)
+
+    with fleet_of(Mute(), Chat()) as backend:
+        found = backend.choose(prompts_of(scored_pairs(20)), "AB")
+    assert not [one for one in found if isinstance(one, Unparsed)]
+
+
+@pytest.mark.slow
 def test_an_address_that_wants_a_pause_gets_one_while_the_others_go_on():
     class Busy(Counted):
         def answer(self, path, body):

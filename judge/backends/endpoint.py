@@ -443,8 +443,15 @@ class Session:
                 return await self._retrying()(self._attempt, path, body, read, name)
             except Again as again:
                 failed = again
+        if not self._is_tried_here(failed):
+            failed.name = name
+            raise failed
         error = given_up(self._server, f"{about(name)}{self.url}: {failed.reason}")
         raise Unreplied(str(error), failed.reason) if failed.is_of_prompt else error
+
+    def _is_tried_here(self, failed: BaseException) -> bool:
+        """Whether another attempt is made at this address after such a failure."""
+        return isinstance(failed, Again)
 
     def _retrying(self) -> tenacity.AsyncRetrying:
         import tenacity
@@ -462,7 +469,7 @@ class Session:
             stop=tenacity.stop_after_attempt(patience.attempts),
             wait=wait,
             sleep=patience.sleep,
-            retry=tenacity.retry_if_exception_type(Again),
+            retry=tenacity.retry_if_exception(self._is_tried_here),
             reraise=True,
         )
 

@@ -281,18 +281,13 @@ class Fleet(Server):
 
 
 class _Visit(Session):
-    """A session whose requests get one attempt: the next one may go elsewhere."""
+    """A session whose requests get one attempt, as the next one may go elsewhere: it raises Again.
 
-    async def ask(
-        self, path: str, body: Mapping[str, Any] | None, read: Callable[[Any], T], name: str = ""
-    ) -> T:
-        """As `Session.ask`. Raises Again where the attempt failed in a way that may pass."""
-        async with self._slots:
-            try:
-                return await self._attempt(path, body, read, name)
-            except Again as failed:
-                failed.name = name
-                raise
+    A prompt that an address takes and replies nothing to is no failure of the address, and is tried again.
+    """
+
+    def _is_tried_here(self, failed: BaseException) -> bool:
+        return isinstance(failed, Again) and failed.is_of_prompt
 
 
 # One call's jobs
@@ -436,7 +431,8 @@ class _Round(Generic[T]):
         address.has_answered = True
         for other, refused in task.refused.items():
             if not other.has_answered:
-                what = f"{other.url}: it refuses what {address.url} takes ({refused.said})."
+                said = refused.said or refused.reason
+                what = f"{other.url}: it refuses what {address.url} takes ({said})."
                 self._fleet.leave_out(other, BackendError(what))
                 self._move_queue(other)
 
