@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.controls.plan import estimate_words, fitted, measured, plan_of
+from benchmarks.controls.plan import SCALES, estimate_words, fitted, measured, plan_of
 from benchmarks.controls.run import run
 from benchmarks.system2.plan import PLAN, begun_plan, write_plan
 from judge.errors import JudgeError
@@ -26,15 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--within", metavar="TIME", default="2h", help="as many steps as fit; 2h by default")
     parser.add_argument("--seed", type=int, default=0, help="of mazes, weights and draws; 0 by default")
     parser.add_argument(
-        "--small",
-        action="store_true",
-        help="mazes of 5 x 5 and models of 0.3 million weights: whether training learns at all, in minutes",
+        "--scale",
+        choices=SCALES,
+        default="control",
+        help="mazes of 10 x 10 and models of 3.3 million weights (control), 7 x 7 and 1.0, or 5 x 5 and 0.3",
     )
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args(arguments)
     try:
         within_s = seconds_in(given.within, "--within")
-        wanted = plan_of("small" if given.small else "control", given.seed)
+        wanted = plan_of(given.scale, given.seed)
         before = begun_plan(given.folder / PLAN, wanted)
         rates = measured(wanted, given.folder)
         plan = before or fitted(wanted, within_s, rates)
