@@ -42,7 +42,7 @@ SCALES = {
     "middle": Scale(7, Shape(hidden=160, inner=288, layers=4, heads=4)),
     "small": Scale(5, Shape(hidden=96, inner=160, layers=4, heads=3)),
 }
-"""Their models have 3.3, 1.0 and 0.3 million weights; two hours of two cores teach the small one its mazes."""
+"""Models have 3.3, 1.0 and 0.3 million weights; two hours of two cores teach the small one its mazes."""
 
 
 @dataclass(frozen=True, slots=True)
