@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks import llamacpp
 from benchmarks.cpus import class_of, imitated, machine_of
 from benchmarks.speed import MT_BENCH_DATA, matmul_rate, matmul_shapes, sizes_of
-from judge.backends import Backend, ChoiceProbabilities, Completion, Sampling, Settings, load_backend
+from judge.backends import Backend, Completion, Sampling, Settings, load_backend
 from judge.backends.vllm_engine import VllmBackend
 from judge.datasets.dataset import data_folder
 from judge.datasets.mt_bench import voted_pairs
@@ -36,7 +36,7 @@ from judge.methods import DUAL, MethodSettings, load_method
 from judge.models import basemodels
 from judge.models.adapters import read_adapter
 from judge.provenance import of_sample, provenance, write_result
-from judge.records import Engine, Judgment, Order, Prompt, Unparsed
+from judge.records import Judgment, Order, Prompt, Unparsed
 
 METHODS = ("direct", "cot", "bsm", "bsm-text")
 """Those of the bare base model."""
@@ -45,58 +45,46 @@ IN_TABLE = ("direct", "dual", "dual-auto", "dual-slow", *METHODS[1:])
 
 
 class Counting:
-    """A backend that counts the tokens it wrote one by one; choices read off probabilities do not count."""
+    """Counts the tokens that a backend writes one by one; choices read off probabilities do not count.
+
+    Methods are given the backend itself: what it can do beside choosing and writing, they use.
+    """
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        self.backend = backend
         self.tokens_written = 0
+        self._complete = backend.complete
+        backend.complete = self._counted  # type: ignore[method-assign]
 
-    @property
-    def engine(self) -> Engine:
-        return self._backend.engine
-
-    @property
-    def batch_characters(self) -> int:
-        return self._backend.batch_characters
-
-    @property
-    def tokens_computed(self) -> int:
-        return self._backend.tokens_computed
-
-    def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
-        replies = self._backend.complete(prompts, sampling)
+    def _counted(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
+        replies = self._complete(prompts, sampling)
         self.tokens_written += sum(reply.tokens_out for reply in replies)
         return replies
 
-    def choose(
-        self, prompts: Sequence[Prompt], choices: Sequence[str]
-    ) -> list[ChoiceProbabilities | Unparsed]:
-        return self._backend.choose(prompts, choices)
-
     def forget(self) -> None:
         """Clears cached prompt beginnings, so that no method profits from the one before it."""
-        if isinstance(self._backend, VllmBackend):
-            self._backend.forget()
+        if isinstance(self.backend, VllmBackend):
+            self.backend.forget()
 
     def spent(self) -> tuple[float, int, int]:
         """Seconds on the clock, prompt tokens computed and tokens written so far."""
-        return time.perf_counter(), self.tokens_computed, self.tokens_written
+        return time.perf_counter(), self.backend.tokens_computed, self.tokens_written
 
 
-def answer(backend: Counting, method: str, pairs_file: str) -> dict[str, Any]:
+def answer(counted: Counting, method: str, pairs_file: str) -> dict[str, Any]:
     """What one method costs over a file of pairs: `shared` is what was asked once a question."""
     pairs = read_pairs(pairs_file)
-    judge = load_method(method, backend, MethodSettings())
-    backend.forget()
-    start = backend.spent()
+    judge = load_method(method, counted.backend, MethodSettings())
+    counted.forget()
+    start = counted.spent()
     judge.prepare(pairs)
-    prepared = backend.spent()
+    prepared = counted.spent()
     readings = [
         reading
         for batch in planned(pairs, judge.batch_characters)
         for reading in judge.read([(pair, order) for pair in batch for order in Order])
     ]
-    end = backend.spent()
+    end = counted.spent()
     names = ("elapsed_s", "tokens_computed", "tokens_written")
     return {
         "n_pairs": len(pairs),

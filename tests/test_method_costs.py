@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 from pairs import FOUR_PAIRS
 
 from benchmarks import llamacpp
 from benchmarks.methods import Counting, answer, engine_of, engines_table, table_of, total_of, workers
-from judge.backends import load_backend
+from judge.backends import Settings, load_backend
+from judge.backends.scripted import ScriptedBackend
 from judge.io.pairs import write_pairs
 
 
@@ -27,6 +29,21 @@ def test_branch_is_counted_apart_and_only_decoded_tokens_are_written(tmp_path):
     assert costs["bsm"]["shared"]["tokens_written"] == costs["bsm-text"]["shared"]["tokens_written"] > 0
     assert costs["bsm"]["n_questions"] == 4
     assert costs["bsm"]["tokens_in"] > costs["direct"]["tokens_in"]
+
+
+def test_a_method_is_measured_with_all_that_its_backend_can(tmp_path):
+    class Remembering(ScriptedBackend):
+        n_times = 0
+
+        @contextmanager
+        def remembering(self):
+            self.n_times += 1
+            yield
+
+    write_pairs(tmp_path / "pairs.jsonl", FOUR_PAIRS)
+    backend = Remembering.from_settings("longer", Settings("none"))
+    answer(Counting(backend), "dual-auto", str(tmp_path / "pairs.jsonl"))
+    assert backend.n_times > 0
 
 
 def test_an_engine_in_a_process_of_its_own_answers_as_this_one(tmp_path):
