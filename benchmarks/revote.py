@@ -5,9 +5,9 @@
         --judge base-model=large,method=bsm-text,samples=8,temperature=0.7,vote=ranked,ranker=FOLDER
 
 The ledger has the readings of the judge `--drawn`, a vote that keeps its samples. Those of each `--judge` are
-made of them, as if it had drawn the same, and go into the ledger under its own fingerprint. `judge bench` finds
-them there, but draws what no vote decided once more; `benchmarks.replay` makes a result of exported shards as
-they are. A judge of one sample has the first of those drawn.
+made of them, as if it had drawn the same, and go into the ledger under its own fingerprint. `judge bench`
+finds them there, but draws what no vote decided once more; `benchmarks.replay` makes a result of exported
+shards as they are. A judge of one sample has the first of those drawn.
 """
 
 from __future__ import annotations
