@@ -29,19 +29,23 @@ def page() -> None:
     st.session_state.setdefault("kept_format", FORMATS[0])
     form = st.segmented_control("Format", FORMATS, key="kept_format", required=True) or FORMATS[0]
     stem = stem_of(PurePath(project.index.name).name)
-    reviewed, voted_in = f"{stem}-reviewed.{form}", f"{stem}-votes.{form}"
+
+    def named(what: str) -> str:
+        return f"{stem}-{what}.{form}"
+
+    reviewed = named("reviewed")
     of_pairs = reviewed if project.index.name == shell.SAMPLE else project.index.name
     st.subheader("Votes", anchor=False)
-    offer(project, shell.counted(len(votes), "vote"), vote_rows(votes), f"{stem}-votes", form)
-    command("judge", "bench", of_pairs, "--votes", voted_in)
+    offer(project, shell.counted(len(votes), "vote"), vote_rows(votes), named("votes"))
+    command("judge", "bench", of_pairs, "--votes", named("votes"))
     see(votes, "pairs with a vote", "votes")
     again = project.votes(EventKind.REPEAT)
     if again:
         st.subheader("Votes on pairs that came again", anchor=False)
-        offer(project, shell.counted(len(again), "vote"), vote_rows(again), f"{stem}-again", form)
+        offer(project, shell.counted(len(again), "vote"), vote_rows(again), named("again"))
         see(again, "pairs that came again", "again")
     st.subheader("Final labels", anchor=False)
-    offer(project, shell.counted(len(labels), "label"), vote_rows(labels), f"{stem}-labels", form)
+    offer(project, shell.counted(len(labels), "label"), vote_rows(labels), named("labels"))
     see(labels, "pairs with a final label", "labels")
     st.subheader("Pairs", anchor=False)
     known = {label.pair_id: label for label in labels}
@@ -55,8 +59,7 @@ def page() -> None:
         project,
         shell.counted(len(entries), "pair"),
         pair_rows(project.index.pairs(entries), known),
-        f"{stem}-reviewed",
-        form,
+        reviewed,
     )
     command("judge", "bench", reviewed)
     import_votes(project)
@@ -115,14 +118,13 @@ def take_in_upload(project: Project, name: str, data: bytes) -> str:
     return " ".join([*(note.replace(str(path), name) for note in notes), taken])
 
 
-def offer(project: Project, label: str, rows: list[dict[str, object]], stem: str, form: str) -> None:
+def offer(project: Project, label: str, rows: list[dict[str, object]], name: str) -> None:
     """A file to download, once all pairs are read: one of half of the votes would look whole."""
-    name = f"{stem}.{form}"
     st.download_button(
         f"Download {label}",
-        as_bytes(rows, form) if rows else b"",
+        as_bytes(rows, PurePath(name).suffix[1:]) if rows else b"",
         file_name=name,
-        key=f"get_{stem}",
+        key=f"get_{name}",
         icon=":material/download:",
         disabled=not rows or not project.is_read,
         on_click="ignore",

@@ -19,6 +19,7 @@ from judge.io.given import (
     asked,
     check_pair,
     described,
+    items_of,
     listed,
     one_system,
     optional_given,
@@ -318,8 +319,11 @@ class Judge:
 
         if not isinstance(self._method, Score):
             raise InputError(f"grades: method {self.options.method} reads pairs. Give method score.")
-        given = [answered(one, f"conversation {n}") for n, one in enumerate(conversations, start=1)]
-        known = [None] * len(given) if references is None else list(references)
+        talks = items_of(conversations, "conversations", "It must be a list of lists of messages.")
+        given = [answered(one, f"conversation {n}") for n, one in enumerate(talks, start=1)]
+        known: list[str | None] = [None] * len(given)
+        if references is not None:
+            known = items_of(references, "references", "It must be a list of texts, one a conversation.")
         if len(known) != len(given):
             raise InputError(f"references: {len(known)} of {len(given)} conversations. Give one for each.")
         answers: list[Answer] = [
@@ -517,19 +521,8 @@ class Judge:
 
 
 def _pairs_of(pairs: Iterable[Pair]) -> list[Pair]:
-    if isinstance(pairs, str | Path):
-        raise InputError(f"{pairs}: this is the name of a file. Judge what read_pairs makes of it.")
-    if isinstance(pairs, Pair):
-        raise InputError("pairs is one Pair. It must be a list of them: judge([pair]).")
-    if not isinstance(pairs, Iterable):
-        raise InputError(f"pairs is {described(pairs)}. It must be a list of Pairs.")
-    wanted = list(pairs)
+    wanted = listed(pairs, Pair, "pairs")
     for number, pair in enumerate(wanted, start=1):
-        if not isinstance(pair, Pair):
-            raise InputError(
-                f"pair {number} is {type(pair).__name__}. It must be a Pair: Pair.of(prompt, a, b), or "
-                "read_pairs(file)."
-            )
         check_pair(pair, f"pair {number}")
     return wanted
 

@@ -198,8 +198,8 @@ def test_a_whole_number_is_a_temperature():
 @pytest.mark.parametrize(
     ("pairs", "words"),
     [
-        ("pairs.jsonl", "pairs.jsonl: this is the name of a file. Judge what read_pairs makes of it."),
-        ([{"prompt": "x"}], "pair 1 is dict. It must be a Pair: Pair.of(prompt, a, b), or read_pairs(file)."),
+        ("pairs.jsonl", "pairs.jsonl: this is the name of a file. Give what read_pairs makes of it."),
+        ([{"prompt": "x"}], "pairs, item 1 is of type dict. It must be a list of Pairs."),
     ],
 )
 def test_what_is_no_pair_is_named(longer, pairs, words):
@@ -301,7 +301,7 @@ def test_closing_waits_for_the_call_of_another_thread(at_work):
 @pytest.mark.parametrize(
     ("pairs", "complaint"),
     [
-        (Pair.of("q", "a", "b"), r"^pairs is one Pair\. It must be a list of them: judge\(\[pair\]\)\.$"),
+        (Pair.of("q", "a", "b"), r"^pairs is one Pair\. It must be a list of Pairs\.$"),
         (None, r"^pairs is None\. It must be a list of Pairs\.$"),
         ([Pair.of(None, "a", "b")], r"^pair 1: message 1 is None\. It must be text\.$"),
         ([Pair.of(float("nan"), "a", "b")], r"^pair 1: message 1 is nan \(float\)\. It must be text\.$"),
@@ -347,7 +347,10 @@ def test_messages_of_a_pair_may_be_objects(longer):
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        (("votes.jsonl",), r"^votes is of type str\. It must be a list of HumanVotes\.$"),
+        (
+            ("votes.jsonl",),
+            r"^votes\.jsonl: this is the name of a file\. Give what read_votes makes of it\.$",
+        ),
         (([1],), r"^votes, item 1 is 1 \(int\)\. It must be a list of HumanVotes\.$"),
         (([HumanVote("sky", "me", "A")], "p.jsonl"), r"^p\.jsonl: this is the name of a file"),
         (([HumanVote("sky", "me", "A")], None, "kappa"), r"^metrics is 'kappa'\. It must be a list of names"),

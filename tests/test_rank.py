@@ -109,6 +109,15 @@ def test_grades_are_those_of_verdicts(outputs):
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
+        ((3,), r"^conversations is 3 \(int\)\. It must be a list of lists of messages\.$"),
+        (
+            (TALK,),
+            r"^conversation 1 is of type Message\. It must be a list of messages that ends in an answer",
+        ),
+        (
+            ([TALK], "known"),
+            r"^references is of type str\. It must be a list of texts, one a conversation\.$",
+        ),
         (([[]],), r"^conversation 1: a conversation is an empty list\."),
         (
             (["text"],),

@@ -8,13 +8,16 @@ from typing import Any, TypeVar
 
 from judge.errors import InputError
 from judge.io.rows import SURROGATE, shown
-from judge.records import Criterion, Message, Pair
+from judge.records import Criterion, HumanVote, Message, Pair, Verdict
 
 T = TypeVar("T")
 
 SYSTEM_ROLES = ("system", "developer")
 CALLS = ("tool_calls", "function_call")
 MESSAGES = "It must be text, or a list of messages with role and content."
+READ_BY = {Pair: "read_pairs", HumanVote: "read_votes", Verdict: "read_verdicts"}
+"""The function that makes a list of each of these of a file."""
+
 NEEDS_QUESTION = "A comparison needs the question that was answered."
 
 
@@ -69,15 +72,24 @@ def check_conversation(conversation: Any, name: str, answer: str) -> None:
 
 
 def listed(given: Any, kind: type[T], name: str) -> list[T]:
-    """What was given, if it is a list of that kind. Raises InputError."""
+    """What was given, if it is a list of pairs, votes or verdicts. Raises InputError."""
     must = f"It must be a list of {kind.__name__}s."
-    if isinstance(given, str | Path | kind) or not isinstance(given, Iterable):
-        raise InputError(f"{name} is {described(given)}. {must}")
-    some = list(given)
+    if isinstance(given, str | Path):
+        raise InputError(f"{given}: this is the name of a file. Give what {READ_BY[kind]} makes of it.")
+    if isinstance(given, kind):
+        raise InputError(f"{name} is one {kind.__name__}. {must}")
+    some = items_of(given, name, must)
     for number, one in enumerate(some, start=1):
         if not isinstance(one, kind):
             raise InputError(f"{name}, item {number} is {described(one)}. {must}")
     return some
+
+
+def items_of(given: Any, name: str, must: str) -> list[Any]:
+    """What is in a list, or in anything else that gives one item after another. Raises InputError."""
+    if isinstance(given, str | bytes | Mapping | Message) or not isinstance(given, Iterable):
+        raise InputError(f"{name} is {described(given)}. {must}")
+    return list(given)
 
 
 def answered(given: Any, name: str) -> tuple[tuple[Message, ...], str | None]:
