@@ -64,7 +64,7 @@ def page() -> None:
         "Strict: of votes that are no ties, both orders have to say what the vote says. Below each "
         "figure its 95 % interval over questions, and how many votes or pairs it counts: votes without a "
         "verdict are in none, ties in no share of agreement. A vote is blind if its reviewer had not seen by "
-        "then what the judge says of the pair."
+        "then what the judge says of the pair; of votes from elsewhere it may not be known."
     )
     if cut := sum(bool(cut_in_words(verdict)) for verdict in project.verdicts.values()):
         st.caption(

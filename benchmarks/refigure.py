@@ -24,7 +24,7 @@ from judge.evaluate import is_identical
 from judge.ledger.ledger import Ledger
 from judge.orders import combine
 from judge.provenance import CHECKOUT, as_json
-from judge.records import IDENTICAL, Identity, Order, Pair, Verdict
+from judge.records import IDENTICAL, Identity, Order, Pair, Reading, Verdict
 from judge.study.study import Entrant, EntrantKind, study_as_json, study_of
 
 Result = dict[str, Any]
@@ -83,10 +83,17 @@ def dataset_of(result: Result, folder: Path | None) -> Dataset:
 
 
 def verdicts_of(fingerprint: str, pairs: Sequence[Pair], ledger: Ledger, is_replayed: bool) -> list[Verdict]:
-    """The verdicts of the ledger's readings. Equal answers were asked about, unless the file was replayed."""
+    """The verdicts of the ledger's readings, equal answers being a tie.
+
+    Older runs asked about these too: their readings count, unless the file was replayed.
+    """
     known = ledger.find(fingerprint, {pair.content_hash for pair in pairs})
-    if is_replayed:
-        known |= {(pair.content_hash, o): IDENTICAL for pair in pairs if is_identical(pair) for o in Order}
+    equal: dict[tuple[str, Order], Reading] = {
+        (pair.content_hash, order): IDENTICAL for pair in pairs if is_identical(pair) for order in Order
+    }
+        (pair.content_hash, o): IDENTICAL for pair in pairs if is_identical(pair) for o in Order
+    }
+    known = known | equal if is_replayed else equal | known
     if missing := [pair.id for pair in pairs if any((pair.content_hash, o) not in known for o in Order)]:
         raise InputError(f"{fingerprint}: {len(missing)} of {len(pairs)} pairs are not read.")
     return [

@@ -25,7 +25,7 @@ MOST_SENTENCES = 8
 """The most sentences that a request asks for: people do not count further."""
 
 MARKER = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
-LONG_WORD = re.compile(r"[^\W\d_]{5,14}")
+LONG_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]{5,14}(?![^\W\d_])")
 OPENINGS = ("Certainly!", "Dear friend,", "In short:", "Good question!", "Here is what I know:", "Hello!")
 ENDINGS = ("Hope this helps!", "That is all.", "Any questions?", "Thank you for asking.", "The end.")
 WRAPPINGS = (("double quotation marks", '"', '"'), ("square brackets", "[", "]"), ("asterisks", "*", "*"))

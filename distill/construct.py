@@ -21,6 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, cycle
+from typing import TypeVar
 
 from distill.clean import normalised
 from distill.constraints import FORMS, ConstraintKind
@@ -33,7 +34,9 @@ from distill.selection import Example, Part, surplus_of
 from distill.source import sources
 from distill.spoil import FactKind, spoilt
 from judge.errors import InputError
-from judge.records import Pair, sha256_of_json
+from judge.records import Outcome, Pair, sha256_of_json
+
+T = TypeVar("T")
 
 HELD_OUT = 0.1
 """The share of the requests that are kept from training."""
@@ -152,7 +155,10 @@ def check(kinds: Mapping[str, float], material: Material) -> None:
 
 
 def pairs_of(kind: ConstructKind, material: Material, part: Part, n: int, seed: int) -> list[Example]:
-    """At most `n` pairs of one kind and part, as many as can be of each request before it has another."""
+    """At most `n` pairs of one kind and part, as many as can be of each request before it has another.
+
+    Where fewer are taken than there are, lengths stay balanced.
+    """
     here = replace(
         material,
         replies={request: some for request, some in material.replies.items() if part_of(request) is part},
@@ -164,7 +170,11 @@ def pairs_of(kind: ConstructKind, material: Material, part: Part, n: int, seed: 
         if one.better != one.worse
         for new in [won_by_a(Pair.of(one.request, one.better, one.worse), f"construct-{kind}", part)]
     }
-    return balanced(list(made.values()))[:n]
+    sides: dict[object, list[Example]] = {True: [], False: [], Outcome.TIE: []}
+    for one in balanced(list(made.values())):
+        longer = one.pair.longer
+        sides[longer if longer is Outcome.TIE else one.winner is longer].append(one)
+    return list(in_turns(sides.values()))[:n]
 
 
 def part_of(request: str) -> Part:
@@ -187,7 +197,7 @@ def balanced(examples: Sequence[Example]) -> list[Example]:
     return [one for one in examples if one.pair.id not in surplus]
 
 
-def in_turns(of_each: Iterable[Sequence[Won]]) -> Iterator[Won]:
+def in_turns(of_each: Iterable[Sequence[T]]) -> Iterator[T]:
     """The first of each, then the second of each, and so on."""
     rows = list(of_each)
     for lap in range(max(map(len, rows), default=0)):

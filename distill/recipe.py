@@ -851,6 +851,7 @@ RULES = (
     beside(SUMS, "samples", READ_ONCE),
     beside(SUMS, "vote", READ_ONCE),
     beside(SUMS, "temperature", READ_ONCE),
+    beside(SUMS, "max_new_tokens", READ_ONCE),
     Rule(
         ("collect.teacher.length", JURY, SIGNALS),
         lambda r: r.collect.teacher.length != 0 and not r.collect.teacher.is_sum,

@@ -48,7 +48,7 @@ def report_of(selection: Selection, traces: Sequence[Trace]) -> dict[str, Any]:
 
 def figures_of(rows: Sequence[ReportRow], kept: Sequence[Example]) -> dict[str, Any]:
     """The figures of some traces and of what was kept of them."""
-    group = group_of(rows)
+    group = group_of(rows, has_mean=False)
     sides = (Outcome.A, Outcome.B)
     decided = [(row.pair, row.outcome) for row in rows if row.pair and row.outcome in sides]
     won = [(one.pair, one.winner) for one in kept if one.winner]

@@ -127,18 +127,25 @@ def _judged(
 def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:
     """The readings of each pair in both orders; the time they took is shared out evenly.
 
+    What `read` took to prepare is not in it: it stands with the replies that were asked for.
+
     Raises:
         BackendError: one of them is no reading, so none of the batch is to be recorded.
     """
     items = [(pair, order) for pair in pairs for order in Order]
-    started = time.perf_counter()
+    started, prepared_s = time.perf_counter(), prepared_s_of(method)
     readings = method.read(items)
-    elapsed_s = (time.perf_counter() - started) / len(items)
+    elapsed_s = time.perf_counter() - started - (prepared_s_of(method) - prepared_s)
     refuse_odd(readings, items, method.identity.fingerprint)
     return [
-        Entry(pair.content_hash, order, reading, elapsed_s)
+        Entry(pair.content_hash, order, reading, elapsed_s / len(items))
         for (pair, order), reading in zip(items, readings, strict=True)
     ]
+
+
+def prepared_s_of(method: Method) -> float:
+    """Seconds that the method has prepared within `read` so far; few do, which learn there what to ask."""
+    return float(getattr(method, "prepared_s", 0.0))
 
 
 def refuse_odd(readings: object, items: Sequence[tuple[Pair, Order]], judge: str) -> None:

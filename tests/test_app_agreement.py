@@ -65,11 +65,13 @@ def test_votes_name_the_pair_as_the_open_file_does_and_skips_are_none():
     ]
 
 
-def test_blind_votes_and_those_after_the_judge_was_seen_are_two_kinds():
-    votes = votes_here([event(n, Ballot.A, saw_judge=n > 1) for n in range(5)])
+def test_blind_votes_are_a_kind_of_their_own():
+    saw = [False, True, None, False, True]
+    votes = votes_here([event(n, Ballot.A, saw_judge=saw[n]) for n in range(5)])
     assert {kind: [vote.pair_id for vote in some] for kind, some in kinds_of(votes).items()} == {
-        "blind": ["p0", "p1"],
-        "judge seen": ["p2", "p3", "p4"],
+        "blind": ["p0", "p3"],
+        "judge seen": ["p1", "p4"],
+        "not known whether blind": ["p2"],
     }
 
 

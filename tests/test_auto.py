@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
-from judge.backends.scripted import ScriptedBackend
+from judge.backends.scripted import ScriptedBackend, first, longer
+from judge.drawing.steps import format_steps, graded_steps, shared_steps
 from judge.errors import InputError
 from judge.evaluate import judge_pairs
-from judge.methods import MemoryStore, MethodSettings
+from judge.ledger.ledger import Ledger
+from judge.methods import MemoryStore, MethodSettings, load_method
 from judge.methods.auto import NEAR_EVEN, Auto, is_doubtful, is_escalated
 from judge.options import JudgeOptions
 from judge.orders import combine
@@ -34,6 +37,7 @@ class Given:
     said: dict
     steps: tuple = ()
     asked: list = field(default_factory=list)
+    prepared: list = field(default_factory=list)
     backend: object = None
     batch_characters: int = 1000
 
@@ -41,8 +45,8 @@ class Given:
     def identity(self):
         return JudgeOptions(backend="scripted:longer").load(silent, MemoryStore()).identity
 
-    def prepare(self, pairs, progress):
-        assert not pairs
+    def prepare(self, pairs, progress=silent):
+        self.prepared += [pair.id for pair in pairs]
 
     def read(self, items):
         self.asked += [(pair.id, order.value) for pair, order in items]
@@ -161,3 +165,51 @@ def test_it_runs_over_a_real_slow_method(monkeypatch):
 def test_other_words_are_told_what_there_is():
     with pytest.raises(InputError, match=r"fast \(direct or score\), slow \(bsm\), auto"):
         JudgeOptions("quick", "scripted:first").load(silent, MemoryStore())
+
+
+class Sleepy(ScriptedBackend):
+    """Takes its time over each prompt."""
+
+    def choose(self, prompts, choices):
+        time.sleep(0.01 * len(prompts))
+        return super().choose(prompts, choices)
+
+    def complete(self, prompts, sampling):
+        time.sleep(0.01 * len(prompts))
+        return super().complete(prompts, sampling)
+
+
+@pytest.mark.parametrize("fast", ["score", "direct"])
+def test_what_both_judges_took_is_counted_once(tmp_path, fast):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        settings = MethodSettings(store=ledger)
+        doubtful, slow = Sleepy(first, "scripted-first"), Sleepy(longer, "scripted-longer")
+        methods = {"auto": Auto(load_method(fast, doubtful, settings), load_method("bsm", slow, settings))}
+        methods |= {"fast": methods["auto"].fast, "slow": methods["auto"].slow}
+        tokens, seconds = {}, {}
+        for name, method in sorted(methods.items()):
+            started = time.perf_counter()
+            verdicts = judge_pairs(FOUR_PAIRS, method, ledger)
+            took_s = time.perf_counter() - started
+            shared = shared_steps(verdicts)
+            parts = [*shared, *(one for verdict in verdicts for one in verdict.readings.values())]
+            tokens[name] = sum(one.tokens_in + one.tokens_out for one in parts)
+            contents = [pair.content_hash for pair in FOUR_PAIRS]
+            steps = [step.shared for step in shared]
+            seconds[name] = ledger.elapsed(method.identity.fingerprint, contents, steps), took_s
+            assert is_escalated(verdicts[0]) is (name != "fast")
+    assert tokens["auto"] == tokens["fast"] + tokens["slow"]
+    counted_s, took_s = seconds["auto"]
+    assert 0.01 * len(FOUR_PAIRS) < counted_s <= took_s
+
+
+def test_a_slow_verdict_says_what_the_fast_judge_graded():
+    doubtful, slow = (ScriptedBackend(script, "scripted") for script in (first, longer))
+    [verdict] = judge_pairs(FOUR_PAIRS[:1], Auto(load_method("score", doubtful), load_method("bsm", slow)))
+    named = {order: [step.name for step in reading.steps][:2] for order, reading in verdict.readings.items()}
+    assert named == {
+        Order.AB: ["fast, answer A", "fast, answer B"],
+        Order.BA: ["fast, answer B", "fast, answer A"],
+    }
+    assert graded_steps(verdict) == {}  # both answers were seen beside each other, too
+    assert "fast, answer A\n  mean grade" in format_steps(verdict)

@@ -31,7 +31,7 @@ from judge.cluster.attempts import PAIR_DEATHS, WHOLE_DEATHS, Counted
 from judge.cluster.merging import total_of, write_merged
 from judge.cluster.plan import Block, Span, blocks_of, check, pairs_of_block, spans_of
 from judge.cluster.pool import Cluster, Pool, cluster_of, connected, needs_of, size_of_pool
-from judge.cluster.sources import Source, files_of, sources_of
+from judge.cluster.sources import Source, files_of, lines_of, sources_of
 from judge.cluster.storage import below, names_in, put_whole
 from judge.cluster.watch import Watch, cost_in_words, in_words
 from judge.cluster.worker import BlockReader, Done, Failed, Late, Task, Told, Worker
@@ -45,7 +45,7 @@ from judge.ledger.verdictshards import opened_shard
 from judge.methods import MemoryStore
 from judge.options import judge_options
 from judge.progress import silent
-from judge.records import Order, Pair, Status, Unparsed, Verdict
+from judge.records import Criterion, Order, Pair, Status, Unparsed, Verdict
 
 LONGER = judge_options(method="direct", backend="scripted:longer")
 MANY = [pair_of("yes" * (1 + n % 7), "no" * (1 + n % 5), f"Is {n} even?", f"p{n}") for n in range(100)]
@@ -125,6 +125,12 @@ def test_a_file_is_found_by_its_path_and_by_its_uri(tmp_path):
 def test_an_unknown_kind_of_storage_is_one_line():
     with pytest.raises(InputError, match=r"^ftp://host/x: .*ftp.*\.$"):
         storage.settled("ftp://host/x")
+
+
+def test_criteria_that_a_worker_would_read_as_others_are_refused():
+    odd = replace(MANY[0], criteria=(Criterion("tone", "polite\nshort"),))
+    with pytest.raises(InputError, match=r"its criteria would be read back as others"):
+        lines_of([odd])
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pairs import HOSTILE
 from test_contrast import HUNDRED, better_and_worse, example, prose
 
-from distill.constraints import ConstraintKind, asked_of, constraint_examples
+from distill.constraints import ConstraintKind, asked_of, constraint_examples, words
 from distill.contrast import contrast_kind
 from distill.selection import Example, Part
 from judge.records import Message
@@ -67,6 +67,13 @@ def test_the_winner_has_the_form_that_is_asked_for_and_the_loser_has_not(kind):
 def test_each_text_wins_once_and_loses_once():
     won, lost = (Counter(better_and_worse(one)[place] for one in MADE) for place in (0, 1))
     assert won == lost
+
+
+def test_a_word_that_is_asked_for_is_a_whole_one():
+    replies = "The internationalization of it took one longer winter.", "It took them all of it, and more."
+    for seed in range(20):
+        (asked, _), (avoided, _) = ((one.asked, one.text) for one in words(replies, random.Random(seed)))
+        assert {re.search(r'"(\w+)"', one)[1] for one in (asked, avoided)} <= {"longer", "winter"}
 
 
 def test_length_says_nothing():

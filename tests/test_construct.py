@@ -517,6 +517,16 @@ def test_balanced_leaves_out_the_surplus_but_where_the_longer_answer_is_to_lose(
     assert len(balanced(lopsided)) == sum(one.pair.longer is Outcome.TIE for one in lopsided)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in ConstructKind if kind not in LONGER_LOSES])
+def test_lengths_stay_balanced_where_fewer_pairs_are_taken(kind):
+    n_all = len(made_of(kind))
+    assert n_all > 10
+    for n in range(1, n_all, 1 + n_all // 9):
+        some = [one for one in constructed({kind: 1}, MATERIAL, n, 0) if one.pair.longer is not Outcome.TIE]
+        longer = sum(one.winner is one.pair.longer for one in some)
+        assert abs(longer - (len(some) - longer)) <= 1
+
+
 LONG = "First comes this sentence here. Then comes another one.\nA third line follows it. " * 6
 FIVE = "These are just five words."
 

@@ -173,6 +173,7 @@ def test_a_jury_is_no_other_teacher_as_well(other):
         {"samples": 3},
         {"vote": "usc"},
         {"temperature": 0.5},
+        {"max_new_tokens": 8},
         {"criteria": ["Is it polite?"]},
     ],
 )

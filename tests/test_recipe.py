@@ -471,6 +471,7 @@ def test_an_adapter_that_learned_both_ways_may_teach():
         {"samples": 3, "temperature": 0.7},
         {"vote": "usc"},
         {"temperature": 0.5},
+        {"max_new_tokens": 8},
     ],
 )
 def test_what_a_sum_of_signals_does_not_read_is_not_said_beside_it(other):

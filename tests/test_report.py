@@ -9,11 +9,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from pairs import FOUR_PAIRS
 
+from judge.backends import load_backend
 from judge.errors import InputError
+from judge.evaluate import judge_pairs
 from judge.io.wording import visible, with_hidden_named
+from judge.methods import load_method
 from judge.orders import combine
 from judge.records import (
+    IDENTICAL,
     Choice,
     Cut,
     Judgment,
@@ -24,6 +29,7 @@ from judge.records import (
     Reading,
     Share,
     Status,
+    Step,
     Unparsed,
     Verdict,
 )
@@ -233,6 +239,32 @@ def test_a_tie_in_both_orders_is_consistent_and_right_where_gold_is_a_tie():
     assert report.total.gold_by_mean is None
 
 
+def test_equal_answers_give_a_judge_no_probabilities():
+    first = without_probabilities(Choice.FIRST)
+    equal = combine("same", dict.fromkeys(Order, IDENTICAL), JUDGE)
+    pairs = [pair("x", "math", gold="A"), pair("same", "same", gold="TIE")]
+    report = summarize([verdict("x", first, without_probabilities(Choice.SECOND)), equal], pairs)
+    for group in (report.total, *report.by_category.values()):
+        assert group.gold_by_mean is None
+        assert all(share == Share(0, 0) for share in group.wins_by_mean.values())
+    assert report.total.gold_strict == Share(2, 2)
+    text = format_markdown(report)
+    assert "P(A)" not in text
+    assert "by mean" not in text.lower()
+    assert "0.50" not in text
+    sure = summarize([verdict("x", 0.9, 0.1), equal], pairs)
+    assert sure.total.gold_by_mean == Share(2, 2)
+    assert sure.by_category["same"].gold_by_mean == Share(1, 1)
+
+
+def test_criteria_that_a_judge_planned_itself_are_not_compared():
+    plan = "Plan\n1. Content: says what was asked.\nA 4, B 2. More.\n[[A]]"
+    planned = Judgment(Choice.FIRST, None, plan, 1, 1, steps=(Step("Content", "More.", 0, 0, (4.0, 2.0)),))
+    given = replace(planned, raw="[[A]]")
+    assert summarize([verdict("x", given, given)]).by_criterion
+    assert summarize([verdict("x", planned, planned)]).by_criterion == {}
+
+
 def test_a_tie_in_one_order_is_inconsistent_and_leans_nowhere():
     report = summarize([verdict("x", without_probabilities(Choice.TIE), without_probabilities(Choice.FIRST))])
     assert report.total.first_twice == Share(0, 1)
@@ -403,7 +435,8 @@ def test_hostile_texts_leave_no_element_and_no_control_in_markdown_or_text():
 def test_json_has_the_numbers_of_the_report():
     report = summarize(SIX_VERDICTS, SIX_PAIRS, elapsed_s=2.5)
     found = json.loads(format_json(report))
-    assert list(found) == ["judge", "elapsed_s", "total", "by_category", "pairs"]
+    assert list(found) == ["judge", "elapsed_s", "total", "by_category", "asked_once", "pairs"]
+    assert found["asked_once"] == {"n": 0, "tokens_in": 0, "tokens_out": 0}
     assert (found["judge"], found["elapsed_s"]) == (JUDGE, 2.5)
     for name in ("consistent", "inconsistent", "unparsed", "first_twice", "gold_strict", "gold_by_mean"):
         share = getattr(report.total, name)
@@ -411,6 +444,18 @@ def test_json_has_the_numbers_of_the_report():
     assert found["total"]["wins"]["A"] == {"count": 2, "total": 5, "value": 0.4}
     assert found["by_category"]["math"]["first_twice"] == {"count": 0, "total": 0, "value": None}
     assert [p["p_a"] for p in found["pairs"]] == [v.p_a for v in SIX_VERDICTS]
+
+
+def test_json_has_the_cost_of_what_is_asked_once():
+    verdicts = judge_pairs(FOUR_PAIRS, load_method("score", load_backend("scripted:longer")))
+    found = json.loads(format_json(summarize(verdicts)))
+    steps = {step.shared: step for v in verdicts for one in v.readings.values() for step in one.steps}
+    assert found["asked_once"] == {
+        "n": 8,
+        "tokens_in": sum(step.tokens_in for step in steps.values()),
+        "tokens_out": 8,
+    }
+    assert found["total"]["mean_tokens_in"] == 0
 
 
 def test_json_tells_of_each_order_what_was_read_or_why_not():

@@ -22,7 +22,7 @@ from judge.io.criteria import criteria_given
 from judge.io.pairs import pair_to_json, with_ids, write_pairs
 from judge.io.verdicts import read_verdicts
 from judge.options import judge_options
-from judge.records import Message, Status, Unparsed
+from judge.records import Criterion, Message, Status, Unparsed
 from judge.serve.limits import Limits
 
 pytestmark = pytest.mark.slow  # each test starts a service
@@ -94,6 +94,14 @@ def test_a_pair_is_judged_by_its_own_criteria():
         served = judged(f"judge:{service.url}", pairs)
     assert served == judged("scripted:longer", pairs, method="bsm")
     assert served != judged("scripted:longer", FOUR_PAIRS, method="bsm")
+
+
+def test_criteria_that_the_service_would_read_as_others_are_refused():
+    odd = replace(FOUR_PAIRS[1], criteria=(Criterion("tone", "polite | weight 5"),))
+    with serving(method="bsm") as service:
+        with pytest.raises(InputError, match=rf"^pair '{odd.id}': its criteria would be read back as others"):
+            judged(f"judge:{service.url}", [FOUR_PAIRS[0], odd])
+        assert not [line for line in service.log if "/compare" in str(line)]
 
 
 def test_a_band_of_undecided_is_the_askers_own():

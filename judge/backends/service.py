@@ -11,7 +11,7 @@ from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, 
 from judge.backends.endpoint import PATIENCE, TOKEN, AnotherJudge, Job, Kind, Patience, Session
 from judge.backends.fleet import server_of
 from judge.errors import BackendError
-from judge.io.pairs import pair_to_json
+from judge.io.pairs import check_criteria, pair_to_json
 from judge.io.rows import Wrong
 from judge.io.verdicts import verdict_from_cells
 from judge.records import Engine, Identity, Pair, Prompt, Unparsed, Verdict, has_rule
@@ -86,6 +86,7 @@ class ServiceBackend:
         noticed, and no name leaves this process.
 
         Raises:
+            InputError: criteria of a pair that would be read there as others.
             BackendError: the service fails, or another judge is behind it now.
         """
         with self._lock:
@@ -95,6 +96,7 @@ class ServiceBackend:
             )
 
     def _job(self, pair: Pair, fingerprint: str) -> Job[Verdict]:
+        check_criteria(pair)
         seen = replace(pair, id=pair.content_hash, category=None, metadata={})
         row = pair_to_json(seen)
 

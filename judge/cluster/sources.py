@@ -20,7 +20,7 @@ from judge.cluster.storage import (
 from judge.errors import BadLines, InputError
 from judge.forms.reading import file_of, form_among, pairs_in
 from judge.io.content import ENDINGS, HEAD, PARQUET, PARQUET_MAGIC, begins_as_json_lines
-from judge.io.pairs import pair_to_json, unnamed_pairs
+from judge.io.pairs import check_criteria, pair_to_json, unnamed_pairs
 from judge.io.rows import Row, bytes_of_input, plain, refuse_repeated_columns
 from judge.records import Pair
 
@@ -155,7 +155,13 @@ def laid(name: str, lines: Iterable[bytes], number: int, shards: str, is_table: 
 
 
 def lines_of(pairs: Sequence[Pair]) -> bytes:
-    """Pairs as JSON lines; one without an id stays without."""
+    """Pairs as JSON lines; one without an id stays without.
+
+    Raises:
+        InputError: criteria that would be read as others.
+    """
+    for pair in pairs:
+        check_criteria(pair)
     rows = (pair_to_json(pair) for pair in pairs)
     texts = (json.dumps({k: v for k, v in row.items() if k != "id" or v}, ensure_ascii=False) for row in rows)
     return "".join(f"{text}\n" for text in texts).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from judge.records import (
     Pair,
     Reading,
     Status,
+    Step,
     Verdict,
     longest_cut,
     sha256_of_json,
@@ -27,13 +29,15 @@ class Auto:
     """A fast judge, and a slow one for the pairs about which the fast one is in doubt.
 
     If the slow one's reply cannot be read, the fast reading stays, with the slow one's steps. Both orders of
-    a pair have to be asked together: doubt is judged from both.
+    a pair have to be asked together: doubt is judged from both. `prepared_s` are the seconds in which the
+    slow one was asked for what its readings share.
     """
 
     def __init__(self, fast: Method, slow: Method) -> None:
         self.fast = fast
         self.slow = slow
         self.backend = fast.backend
+        self.prepared_s = 0.0
 
     @property
     def identity(self) -> Identity:
@@ -53,9 +57,9 @@ class Auto:
         return self.fast.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        """Only tells both judges that a run begins: which pairs the slow one reads is not known yet."""
-        for one in (self.fast, self.slow):
-            one.prepare([], progress)
+        """Prepares the fast judge; which pairs the slow one reads is not known yet."""
+        self.fast.prepare(pairs, progress)
+        self.slow.prepare([], progress)
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         """One reading per item. Raises ValueError if a pair's orders are not next to each other."""
@@ -67,16 +71,33 @@ class Auto:
         ]
         places = [2 * place + side for place in doubtful for side in (0, 1)]
         asked = [items[place] for place in places]
-        slow = self.slow.read(asked) if asked else []
+        slow = self._read_slowly(asked) if asked else []
         for number, (pair, both) in enumerate(by_pair(asked, slow)):
             is_readable = combine(pair.id, both, "").status is not Status.UNPARSED
             for place in places[2 * number : 2 * number + 2]:
                 quick, long = readings[place], both[items[place][1]]
                 if is_readable:
-                    readings[place] = beside(long, quick)
+                    steps = (*fast_steps(quick, items[place][1]), *long.steps)
+                    readings[place] = replace(beside(long, quick), steps=steps)
                 else:
                     readings[place] = replace(beside(quick, long), steps=(*quick.steps, *long.steps))
         return readings
+
+    def _read_slowly(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
+        started = time.perf_counter()
+        self.slow.prepare([pair for pair, _ in items])
+        self.prepared_s += time.perf_counter() - started
+        return self.slow.read(items)
+
+
+def fast_steps(reading: Reading, order: Order) -> list[Step]:
+    """What a fast reading rests on and was asked once: grades, named by the answer for either order."""
+    sides = dict(zip(GRADED_ALONE, order, strict=True))
+    return [
+        replace(step, name=f"fast, answer {sides[step.name]}" if step.name in sides else f"fast, {step.name}")
+        for step in reading.steps
+        if step.shared
+    ]
 
 
 def beside(reading: Reading, other: Reading) -> Reading:

@@ -64,8 +64,8 @@ class SystemTwoAttention:
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
         self._rewritten.forget_refused()
-        prompts = [render_question(pair) for pair in pairs]
-        self._rewritten.ask(prompts, "rewriting requests", progress)
+        prompts = [prompt for pair in pairs for prompt in render_rewriting(pair)]
+        self._rewritten.ask(prompts, "rewriting", progress)
 
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         asked = [prompt for pair, _ in items for prompt in render_rewriting(pair)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from judge.drawing.steps import shared_steps
 from judge.records import Outcome, Pair, Verdict, sha256_of_json
 
 SCORES = {Outcome.A: 1.0, Outcome.TIE: 0.5, Outcome.B: 0.0}
@@ -27,8 +28,9 @@ class Comparison:
 
     @property
     def n_tokens(self) -> int:
-        """Tokens in and out of both readings of the verdict."""
-        return sum(one.tokens_in + one.tokens_out for one in self.verdict.readings.values())
+        """Tokens in and out of both readings of the verdict, and of what was asked once for both."""
+        parts = [*self.verdict.readings.values(), *shared_steps([self.verdict])]
+        return sum(one.tokens_in + one.tokens_out for one in parts)
 
 
 def mixed(name: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from judge.drawing.steps import scores_of_step
 from judge.methods.bsm import BRANCH
+from judge.prompts.working import PLAN
 from judge.records import Outcome, Share, Verdict
 
 SAMPLE = re.compile(r"^sample \d+, ")
@@ -61,7 +62,10 @@ def leads_of(verdict: Verdict) -> dict[str, Lead]:
         for order, reading in verdict.readings.items()
         for step in reading.steps
     ]
-    if verdict.outcome is None or any(name == BRANCH for name, *_ in steps):
+    is_planned = any(name == BRANCH for name, *_ in steps) or any(
+        reading.raw.startswith(f"{PLAN}\n") for reading in verdict.readings.values()
+    )
+    if verdict.outcome is None or is_planned:
         return {}
     scores: dict[str, list[tuple[float, float]]] = {}
     weights: dict[str, float] = {}

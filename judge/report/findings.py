@@ -15,7 +15,7 @@ from judge.io.wording import name_of, one_line, percent, some_of
 from judge.orders import outcome_of
 from judge.records import CALIBRATED, NO_CATEGORY, Choice, Order, Outcome, Share, Status, has_rule
 from judge.report.criteria import MAX_CRITERIA
-from judge.report.summary import CategoryGroup, Report, ReportRow
+from judge.report.summary import CategoryGroup, Report, ReportRow, gives_probabilities
 
 MAX_TABLE_ROWS = 2_000
 MAX_REASONS = 5
@@ -248,14 +248,16 @@ def pairs_read(report: Report) -> str:
 
 def pair_columns(report: Report) -> list[Column]:
     """The columns of the table of pairs; category and gold only where some pair has one."""
-    has_mean = any(p is not None for row in report.rows for p in row.p_a_by_order.values())
+    has_mean = gives_probabilities(report.rows)
     what = "P(A)" if has_mean else "Choice"
     columns = [Column("Pair", lambda row: name_of(row.id))]
     if report.by_category:
         columns.append(Column("Category", lambda row: name_of(row.category or NO_CATEGORY)))
     columns.append(Column("Verdict", verdict_in_words))
     for order, name in SHOWN_FIRST.items():
-        columns.append(Column(f"{what} {name}", partial(reading_in_words, order=order), has_mean))
+        columns.append(
+            Column(f"{what} {name}", partial(reading_in_words, order=order, has_mean=has_mean), has_mean)
+        )
     if has_mean:
         mean = "Calibrated P(A)" if f"{CALIBRATED}@" in (report.judge or "") else "Mean P(A)"
         columns.append(Column(mean, lambda row: "-" if row.p_a is None else f"{row.p_a:.2f}", True))
@@ -273,10 +275,10 @@ def verdict_in_words(row: ReportRow) -> str:
     return OUTCOME_NAMES[row.outcome]
 
 
-def reading_in_words(row: ReportRow, order: Order) -> str:
+def reading_in_words(row: ReportRow, order: Order, has_mean: bool) -> str:
     """P(A) in this order; without probabilities the choice in the pair's terms; "-" if unread."""
     p_a, choice = row.p_a_by_order[order], row.choices[order]
-    if p_a is not None:
+    if has_mean and p_a is not None:
         return f"{p_a:.2f}"
     return "-" if choice is None else OUTCOME_NAMES[outcome_of(choice, order)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.drawing.formats import cell_of, html_page, markdown_table, terminal_text
-from judge.drawing.steps import cut_in_words, graded_steps, score_table
+from judge.drawing.steps import cut_in_words, graded_steps, score_table, shared_steps
 from judge.io.verdicts import cut_to_json
 from judge.io.wording import name_of
 from judge.records import Order, Outcome, Share, Status
@@ -167,9 +167,11 @@ def format_markdown(report: Report) -> str:
 def format_json(report: Report) -> str:
     """All figures and every pair, without the texts, as indented JSON in ASCII with stable keys.
 
-    {"judge", "elapsed_s", "total": group, "by_category": {name: group}, "pairs": [pair]}, and where criteria
-    were given also "by_criterion": {name: criterion}
+    {"judge", "elapsed_s", "total": group, "by_category": {name: group}, "asked_once", "pairs": [pair]}, and
+    where criteria were given also "by_criterion": {name: criterion}
 
+    asked_once: {"n", "tokens_in", "tokens_out"} of the replies that several readings share, as plans and
+        grades of single answers are. They are in no other count of tokens.
     group: {"n_pairs", "n_judged", "consistent", "inconsistent", "undecided", "unparsed",
         "wins": {"A", "B", "TIE"}, "wins_by_mean": {"A", "B", "TIE"}, "first_twice", "mean_tokens_in",
         "mean_tokens_out", "n_trimmed", "n_identical", "gold_strict", "gold_by_mean"}; see `Group`. A share
@@ -187,10 +189,20 @@ def format_json(report: Report) -> str:
         "elapsed_s": report.elapsed_s,
         "total": group_as_json(report.total),
         "by_category": {category: group_as_json(group) for category, group in report.by_category.items()},
+        "asked_once": asked_once_as_json(report),
         **criteria_as_json(report),
         "pairs": [row_as_json(row) for row in report.rows],
     }
     return json.dumps(content, indent=2) + "\n"
+
+
+def asked_once_as_json(report: Report) -> dict[str, int]:
+    shared = shared_steps(row.verdict for row in report.rows)
+    return {
+        "n": len(shared),
+        "tokens_in": sum(step.tokens_in for step in shared),
+        "tokens_out": sum(step.tokens_out for step in shared),
+    }
 
 
 def group_as_json(group: CategoryGroup) -> dict[str, Any]:

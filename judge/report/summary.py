@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from judge.errors import InputError
@@ -192,13 +192,21 @@ def summarize(
     rows = (
         tuple(ReportRow(verdict) for verdict in verdicts) if pairs is None else report_rows(verdicts, pairs)
     )
+    has_mean = gives_probabilities(rows)
     return Report(
         judge=judges[0] if judges else None,
         elapsed_s=elapsed_s,
-        total=group_of(rows),
-        by_category=groups_by_category(rows),
+        total=group_of(rows, has_mean),
+        by_category=groups_by_category(rows, has_mean),
         rows=rows,
         by_criterion=criteria_of(verdicts),
+    )
+
+
+def gives_probabilities(rows: Iterable[ReportRow]) -> bool:
+    """Whether the judge says how sure it is. Equal answers, which nobody asks about, do not show it."""
+    return any(
+        p is not None for row in rows if not row.verdict.is_identical for p in row.p_a_by_order.values()
     )
 
 
@@ -214,19 +222,20 @@ def report_rows(verdicts: Sequence[Verdict], pairs: Sequence[Pair]) -> tuple[Rep
     return tuple(ReportRow(verdict, by_id[verdict.pair_id]) for verdict in verdicts)
 
 
-def groups_by_category(rows: Sequence[ReportRow]) -> dict[str, CategoryGroup]:
+def groups_by_category(rows: Sequence[ReportRow], has_mean: bool) -> dict[str, CategoryGroup]:
     if all(row.category is None for row in rows):
         return {}
     members: dict[str, list[ReportRow]] = {}
     for row in rows:
         members.setdefault(row.category or NO_CATEGORY, []).append(row)
-    return {category: group_of(members[category]) for category in sorted(members)}
+    return {category: group_of(members[category], has_mean) for category in sorted(members)}
 
 
-def group_of(rows: Sequence[ReportRow]) -> CategoryGroup:
+def group_of(rows: Sequence[ReportRow], has_mean: bool) -> CategoryGroup:
+    """The totals; none by mean where the judge gives no probabilities."""
     judged = [row for row in rows if row.status is not Status.UNPARSED]
     inconsistent = [row for row in judged if row.status is Status.INCONSISTENT]
-    with_mean = [row for row in judged if row.p_a is not None]
+    with_mean = [row for row in judged if has_mean and row.p_a is not None]
     with_gold = [row for row in rows if row.gold is not None]
     return CategoryGroup(
         n_pairs=len(rows),
@@ -244,7 +253,7 @@ def group_of(rows: Sequence[ReportRow]) -> CategoryGroup:
         n_undecided_alone=sum(row.is_undecided and row.status is Status.CONSISTENT for row in judged),
         gold_strict=share_of(with_gold, lambda row: row.is_right) if with_gold else None,
         gold_by_mean=share_of(with_gold, lambda row: row.outcome_by_mean is row.gold)
-        if any(row.p_a is not None for row in with_gold)
+        if has_mean and any(row.p_a is not None for row in with_gold)
         else None,
     )
 

@@ -85,11 +85,12 @@ def votes_of(
 
 
 def kinds_of(votes: Sequence[HumanVote]) -> dict[str, list[HumanVote]]:
-    """The votes that were given blind, and those whose voter had seen what the judge says of the pair."""
-    return {
-        "blind": [vote for vote in votes if not vote.saw_judge],
-        "judge seen": [vote for vote in votes if vote.saw_judge],
-    }
+    """The votes that were given blind, those whose voter had seen what the judge says, and those of neither.
+
+    Nobody knows of a vote that was taken in from elsewhere, unless its file says so.
+    """
+    kinds = {"blind": False, "judge seen": True, "not known whether blind": None}
+    return {kind: [vote for vote in votes if vote.saw_judge is saw] for kind, saw in kinds.items()}
 
 
 def final_labels(labels: Iterable[HumanVote]) -> list[HumanVote]:
