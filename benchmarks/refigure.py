@@ -91,8 +91,6 @@ def verdicts_of(fingerprint: str, pairs: Sequence[Pair], ledger: Ledger, is_repl
     equal: dict[tuple[str, Order], Reading] = {
         (pair.content_hash, order): IDENTICAL for pair in pairs if is_identical(pair) for order in Order
     }
-        (pair.content_hash, o): IDENTICAL for pair in pairs if is_identical(pair) for o in Order
-    }
     known = known | equal if is_replayed else equal | known
     if missing := [pair.id for pair in pairs if any((pair.content_hash, o) not in known for o in Order)]:
         raise InputError(f"{fingerprint}: {len(missing)} of {len(pairs)} pairs are not read.")
