@@ -65,8 +65,8 @@ demo: weights ## judge the example pairs in both orders and write an HTML report
 	@$(BIN)/judge run $(PAIRS) --out demo/verdicts.jsonl
 	@$(BIN)/judge report demo/verdicts.jsonl --pairs $(PAIRS) --html demo/report.html
 	@echo
-	@echo "These pairs are hard on purpose: the better answer cannot be told by its length or polish, and no judge of"
-	@echo "this package does better than a coin on them. What it is good at, and how good: docs/results.md"
+	@echo "These pairs are hard on purpose: the better answer cannot be told by its length or polish, and the judge"
+	@echo "that this demo runs does no better than a coin on them. What it is good at, and how good: docs/results.md"
 	@echo
 	@echo "The report with every pair is in demo/report.html. Open it in a browser:"
 	@echo "  file://$(CURDIR)/demo/report.html"

@@ -48,7 +48,7 @@ from judge.metrics import own_metrics
 from judge.metrics.metric import Metric, Unit
 from judge.models.separation import refuse_mixed
 from judge.provenance import CHECKOUT
-from judge.study.scoreboard import LONGER
+from judge.study.scoreboard import COIN, LONGER
 
 MARKED = re.compile(r"<!-- ([a-z][a-z0-9-]*)(?:: ([^\n]*?))? -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
 BENCH_FIGURES = ("inconsistent", "strict", "length_balanced", "with_ties", "without_ties", "half", "by_mean")
@@ -66,7 +66,7 @@ HEADLINE_ROWS = {
     OUR_JUDGE: "the judge in this package (0.5B)",
     "1.5B score": "the larger one (1.5B)",
     "0.5B distilled": "the one that reads both answers at once (0.5B)",
-    "1.5B distilled BSM": "the paper's recipe, distilled BSM, at 1.5B",
+    "1.5B distilled BSM": "the paper's recipe, distilled branch-solve-merge (BSM), at 1.5B",
     "0.5B direct": "the 0.5B base model",
     "gpt-4 (released)": "GPT-4, verdicts released in 2023",
     LONGER: "the longer answer wins",
@@ -197,18 +197,19 @@ def headline_table(results: Sequence[Result]) -> str:
         [label, *(cell_of(figures_of[name], figure) for figure in HEADLINE_COLUMNS)]
         for name, label in HEADLINE_ROWS.items()
     ]
-    return "\n".join([table_of(["judge", *HEADLINE_COLUMNS.values()], rows), "", line_of(result)])
+    return "\n".join([table_of(["judge", *HEADLINE_COLUMNS.values()], rows), "", f"{figures_line(result)}."])
 
 
 def limits_list(results: Sequence[Result]) -> str:
-    """What our judge reaches on each data set beside the rule that takes the longer answer."""
+    """What our judge reaches on each data set beside the rule that takes the longer answer, and a coin."""
     lines = []
     for result in results:
         refuse_other_schema(result)
         figures_of = {judge["name"]: judge["figures"] for judge in result["judges"]}
-        shares = (share_of(figures_of[name], "strict") for name in (OUR_JUDGE, LONGER))
-        ours, longer = (share.replace(" ", " % ", 1) for share in shares)
-        lines.append(f"- {result['data']['name']}: the judge {ours}, the longer answer {longer}.")
+        shares = (share_of(figures_of[name], "strict") for name in (OUR_JUDGE, LONGER, COIN))
+        ours, longer, coin = (share.replace(" ", " % ", 1) for share in shares)
+        beside = f"the longer answer {longer}, a coin {coin}"
+        lines.append(f"- {result['data']['name']}: the judge {ours}, {beside}.")
     return "\n".join(lines)
 
 
@@ -270,15 +271,20 @@ def cost_cells(cost: Mapping[str, Any]) -> list[str]:
 
 
 def line_of(result: Result) -> str:
-    """What the figures stand on, in one sentence."""
-    data, intervals = result["data"], result["intervals"]
+    """What the figures and seconds stand on, in one sentence."""
     machine = result["gpu"] if result["gpu"] != "none" else f"{result['cores']} cores of {result['cpu']}"
+    where = "seconds are those of the machine it was read on" if result.get("replayed") else f"on {machine}"
+    return f"{figures_line(result)}; a verdict is both orders together, {where}."
+
+
+def figures_line(result: Result) -> str:
+    """What the figures stand on, without the machine and without the full stop."""
+    data, intervals = result["data"], result["intervals"]
     title = title_of(data["name"], data["selection"])
     counts = f"{data['n_pairs']:,} pairs, {data['n_votes']:,} votes, {data['n_questions']:,} questions"
-    where = "seconds are those of the machine it was read on" if result.get("replayed") else f"on {machine}"
     return (
         f"{title}: {counts}; percent with {100 * intervals['level']:.0f} % intervals, bootstrapped over "
-        f"{intervals['clusters']}; a verdict is both orders together, {where}."
+        f"{intervals['clusters']}"
     )
 
 
