@@ -62,7 +62,7 @@ class Ensemble:
         self.signals = dict(sorted(signals.items()))
         self.length = length
         self._bank = Bank(able, settings)
-        self._kept = KeptReplies(settings.store)
+        self._kept = KeptReplies(settings.store, backend)
 
     @property
     def identity(self) -> Identity:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 
-from judge.backends import EngineChanged, answers_alone
+from judge.backends import EngineChanged, answers_alone, keeping
+from judge.backends.kept import by_halves
 from judge.errors import BackendError, InputError
 from judge.io.given import check_text
 from judge.io.rows import Wrong, kind_of, shown
 from judge.io.values import token_count
 from judge.io.verdicts import probabilities_of
 from judge.ledger.ledger import Entry, Ledger
-from judge.methods import Method
+from judge.methods import Method, backends_of
 from judge.orders import combine
 from judge.progress import Progress, silent
 from judge.records import IDENTICAL, Choice, Judgment, Order, Pair, Reading, Unparsed, Verdict
@@ -28,7 +31,8 @@ def judge_pairs(
     """One verdict per pair, in the pairs' order. What the ledger knows is not judged again.
 
     Raises:
-        BackendError: the engine failed. Every batch before that is in the ledger.
+        BackendError: the engine failed. Every batch before that is in the ledger, and of this one the pairs
+            that a server had answered.
     """
     verdicts = judge_until(pairs, method, None, ledger, progress, begun)
     return [verdict for verdict in verdicts if verdict is not None]  # all of them
@@ -109,7 +113,7 @@ def _judged(
             if is_over():
                 break
             method.prepare(batch)
-        entries = read_batch(batch, method)
+        entries = _read_or_saved(batch, method, ledger, fingerprint)
         made = {(entry.content, entry.order): entry.reading for entry in entries}
         if ledger is not None:
             ledger.record(fingerprint, entries)
@@ -122,6 +126,29 @@ def _judged(
         n_pairs_left -= len(batch)
         show_progress()
     return [_verdict_of(pair, known, fingerprint) for pair in pairs]
+
+
+def _read_or_saved(
+    pairs: Sequence[Pair], method: Method, ledger: Ledger | None, fingerprint: str
+) -> list[Entry]:
+    """The readings of a batch. Where it fails, what a server had answered by then is recorded first."""
+    with ExitStack() as stack:
+        kept = [stack.enter_context(keeping(backend)) for backend in backends_of(method)]
+        started = time.perf_counter()
+        try:
+            return read_batch(pairs, method)
+        except EngineChanged:  # what was answered before belongs to another judge
+            raise
+        except (BackendError, KeyboardInterrupt):
+            if ledger is not None and all(kept):
+                elapsed_s = time.perf_counter() - started
+                for one in kept:
+                    assert one is not None
+                    stack.enter_context(one.replaying())
+                saved = by_halves(pairs, lambda some: read_batch(some, method))
+                each_s = elapsed_s / max(1, len(saved))
+                ledger.record(fingerprint, [replace(entry, elapsed_s=each_s) for entry in saved])
+            raise
 
 
 def read_batch(pairs: Sequence[Pair], method: Method) -> list[Entry]:

@@ -215,6 +215,22 @@ def remembering(backend: Backend) -> AbstractContextManager[None]:
     return made
 
 
+class Kept(Protocol):
+    """Answers that a backend kept."""
+
+    def replaying(self) -> AbstractContextManager[None]:
+        """Inside, the backend gives what it kept and asks nothing: what is not there raises BackendError."""
+
+
+def keeping(backend: Backend) -> AbstractContextManager[Kept | None]:
+    """Inside, a backend keeps what it is answered, so that it is not lost where a call fails; None of most.
+
+    It is worth it where answers are slow or paid for, and each prompt is answered alone.
+    """
+    made: AbstractContextManager[Kept | None] = getattr(backend, "keeping", nullcontext)()
+    return made
+
+
 def systems_of(backend: Backend) -> tuple[str, ...]:
     """What a server calls the systems that answered so far; none where a backend knows no such names."""
     return tuple(getattr(backend, "systems", ()))

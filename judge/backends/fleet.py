@@ -153,6 +153,10 @@ class Fleet(Server):
         self._news: list[str] = []
 
     @property
+    def endpoints(self) -> list[Endpoint]:
+        return [one.endpoint for one in self.addresses]
+
+    @property
     def n_addresses(self) -> int:
         return len(self.addresses)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from judge.backends.endpoint import (
     models_of,
 )
 from judge.backends.fleet import server_of
+from judge.backends.kept import KeptAnswers
 from judge.backends.tokens_way import TokensWay
 from judge.errors import BackendError
 from judge.io.files import at_home
@@ -83,6 +85,10 @@ class ServerBackend:
     def news(self) -> tuple[str, ...]:
         """What happened to addresses since this was asked last, a line each."""
         return self._server.news()
+
+    def keeping(self) -> AbstractContextManager[KeptAnswers]:
+        """Inside, answers are kept, so that they can be read again where a call fails."""
+        return self._server.keeping()
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion | Unparsed]:
         with self._lock:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from typing import Any, NoReturn
 
 from judge.backends import DEFAULTS, ChoiceProbabilities, Completion, Sampling, Settings
 from judge.backends.endpoint import PATIENCE, TOKEN, AnotherJudge, Job, Kind, Patience, Session
 from judge.backends.fleet import server_of
+from judge.backends.kept import KeptAnswers
 from judge.errors import BackendError
 from judge.io.pairs import check_criteria, pair_to_json
 from judge.io.rows import Wrong
@@ -73,6 +75,10 @@ class ServiceBackend:
     def news(self) -> tuple[str, ...]:
         """What happened to addresses since this was asked last, a line each."""
         return self._server.news()
+
+    def keeping(self) -> AbstractContextManager[KeptAnswers]:
+        """Inside, answers are kept, so that they can be read again where a call fails."""
+        return self._server.keeping()
 
     @property
     def engine(self) -> Engine:

@@ -87,6 +87,12 @@ class Method(Protocol):
         """One reading per item. Raises BackendError if the engine fails."""
 
 
+def backends_of(method: Method) -> list[Backend]:
+    """The engines that a method asks, each once: of two judges those of both."""
+    judges = (getattr(method, "fast", method), getattr(method, "slow", method))
+    return list({id(judge.backend): judge.backend for judge in judges}.values())
+
+
 class ReplyStore(Protocol):
     """Keeps the replies that readings share; the ledger is one."""
 

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any, TypeVar
 
-from judge.backends import Backend, Completion, Sampling
+from judge.backends import Backend, Completion, EngineChanged, Sampling, keeping
+from judge.backends.kept import by_halves
+from judge.errors import BackendError
 from judge.methods import MemoryStore, MethodSettings, ReplyStore
 from judge.orders import shown_in
 from judge.progress import Progress, silent
@@ -142,10 +144,12 @@ class KeptReplies:
 
     Args:
         store: keeps them; None keeps them in memory.
+        backend: the engine that is asked.
     """
 
-    def __init__(self, store: ReplyStore | None) -> None:
+    def __init__(self, store: ReplyStore | None, backend: Backend) -> None:
         self._store = store or MemoryStore()
+        self._backend = backend
         self._refused: dict[str, Unparsed] = {}  # asked again by the next run, so never stored
 
     def forget_refused(self) -> None:
@@ -186,16 +190,42 @@ class KeptReplies:
         batches += batches_of({key: item for key, item in todo.items() if key not in planned})
         for batch in batches:
             show_progress()
-            started = time.perf_counter()
-            found = dict(zip(batch, ask([todo[key] for key in batch]), strict=True))
-            given = {key: reply for key, reply in found.items() if isinstance(reply, Completion)}
-            self._store.record_replies(given, time.perf_counter() - started)
+            found = self._asked(batch, todo, ask)
             self._refused |= {key: reply for key, reply in found.items() if isinstance(reply, Unparsed)}
             replies |= found
             n_done += len(batch)
         if todo:
             show_progress()
         return replies
+
+    def _asked(
+        self,
+        batch: list[str],
+        todo: Mapping[str, T],
+        ask: Callable[[list[T]], Sequence[Completion | Unparsed]],
+    ) -> dict[str, Completion | Unparsed]:
+        """The replies to a batch, which are kept; where it fails, those that a server had given by then."""
+
+        def read(keys: Sequence[str]) -> list[tuple[str, Completion | Unparsed]]:
+            return list(zip(keys, ask([todo[key] for key in keys]), strict=True))
+
+        def keep(found: Iterable[tuple[str, Completion | Unparsed]]) -> None:
+            given = {key: reply for key, reply in found if isinstance(reply, Completion)}
+            self._store.record_replies(given, time.perf_counter() - started)
+
+        with keeping(self._backend) as kept:
+            started = time.perf_counter()
+            try:
+                found = read(batch)
+            except EngineChanged:  # what was answered before belongs to another judge
+                raise
+            except (BackendError, KeyboardInterrupt):
+                if kept is not None:
+                    with kept.replaying():
+                        keep(by_halves(batch, read))
+                raise
+        keep(found)
+        return dict(found)
 
 
 class SharedReplies:
@@ -208,7 +238,7 @@ class SharedReplies:
     def __init__(self, backend: Backend, settings: MethodSettings, sampling: Sampling) -> None:
         self.backend = backend
         self.sampling = sampling
-        self._kept = KeptReplies(settings.store)
+        self._kept = KeptReplies(settings.store, backend)
 
     def forget_refused(self) -> None:
         """A run begins: what was refused before it is asked again."""

@@ -62,7 +62,7 @@ class Score:
 
     def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:
         self.backend = backend
-        self._kept = KeptReplies(settings.store)
+        self._kept = KeptReplies(settings.store, backend)
 
     @property
     def identity(self) -> Identity:
