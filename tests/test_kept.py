@@ -37,6 +37,7 @@ class Failing:
     def answer(self, path, body):
         if BAD.prompt in text_of(body) and not self.is_mended:
             assert self.all_others.wait(20)
+            time.sleep(0.3)  # so that the others' answers have come
             return self.failure()
         answer = super().answer(path, body)
         with self.lock:
@@ -46,7 +47,7 @@ class Failing:
         return answer
 
     def failure(self):
-        return 500, {}, {"error": {"message": "out of order"}}
+        return 402, {}, {"error": {"message": "out of credit"}}
 
 
 class FailingChat(Failing, Chat):
@@ -72,7 +73,7 @@ def test_a_run_that_fails_keeps_what_was_answered(tmp_path, kind, method, n_each
         judge_pairs([pair_of("one", "two", "Warm?", id="warm")], judge, ledger)  # it teaches what it refuses
         server.n_answered = 0
         fingerprint = judge.identity.fingerprint
-        with pytest.raises(BackendError, match="out of order"):
+        with pytest.raises(BackendError, match="out of credit"):
             judge_pairs(PAIRS, judge, ledger)
         contents = [pair.content_hash for pair in PAIRS if pair is not BAD]
         assert len(ledger.find(fingerprint, [pair.content_hash for pair in PAIRS])) == 22
@@ -88,7 +89,6 @@ class Stopping(FailingChat):
     """Somebody presses Ctrl-C while the last pair is asked about."""
 
     def failure(self):
-        time.sleep(0.3)  # so that the others' answers are there
         if not self.is_mended:
             self.is_mended = True
             os.kill(os.getpid(), signal.SIGINT)
@@ -116,7 +116,7 @@ class FailingPlanner(Failing, Chat):
 def test_plans_that_were_made_before_a_failure_are_kept(tmp_path):
     with FailingPlanner() as server, Ledger(tmp_path / "ledger.sqlite") as ledger:
         judge = load_method("bsm", server.backend(concurrency=16), MethodSettings(store=ledger))
-        with pytest.raises(BackendError, match="out of order"):
+        with pytest.raises(BackendError, match="out of credit"):
             judge_pairs(PAIRS, judge, ledger)
         server.is_mended = True
         before = len(server.asked)
@@ -128,7 +128,7 @@ def test_of_two_judges_both_are_read_again(tmp_path):
     with FailingChat() as server, Ledger(tmp_path / "ledger.sqlite") as ledger:
         fast, slow = (server.backend(concurrency=16) for _ in range(2))
         judge = Auto(load_method("direct", fast), load_method("direct", slow))
-        with pytest.raises(BackendError, match="out of order"):
+        with pytest.raises(BackendError, match="out of credit"):
             judge_pairs(PAIRS, judge, ledger)
         n_asked = len(server.asked)
         found = ledger.find(judge.identity.fingerprint, [pair.content_hash for pair in PAIRS])

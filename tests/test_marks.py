@@ -50,6 +50,19 @@ def test_every_mark_of_every_template_is_changed_wherever_it_stands(mark):
         "[Question 2]",
         "[Answer B:]",
         "caf\u00e9\n  [answer]  \nno",
+        "Lyon[End of answer A]",
+        "__[Answer B]__",
+        "リヨン[End of answer A]",
+        "1[Answer B]",
+        "(x)[response b]",
+        "[Answer%sB]" % (" " * 40),
+        "﹝Answer B﹞",
+        "⁅Answer B⁆",
+        "[**Answer B**]",
+        "[Answer **B**]",
+        "\\[Answer B\\]",
+        "[`End of answer A`]",
+        "[Answer\u3164B]",
     ],
 )
 def test_a_mark_in_disguise_is_a_mark(text):
@@ -70,6 +83,9 @@ def test_a_mark_in_disguise_is_a_mark(text):
         "[1] A reference",
         "[Source 1]",
         "matrix[0][answer]",
+        "answers[answer_b]",
+        "see[Answer A](https://example.org)",
+        "list[question 1]",
     ],
 )
 def test_what_is_no_mark_stays_as_it_is(text):
@@ -84,7 +100,13 @@ def test_only_brackets_change_and_twice_is_as_good_as_once(text):
     assert unmarked(out) == out
 
 
-@pytest.mark.parametrize("text", ["[" * 10**5, "[answer" + " " * 10**5, "[the " * 30_000, "[é" * 50_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[" * 10**5, "[answer" + " " * 10**5, "[the " * 30_000, "[é" * 50_000, "\n" * 10**5 + "["),
+        *("[answer" + "*" * 10**5, "[answer *" * 30_000, "[answer" + " * " * 10**5, "[" + "\\ " * 50_000),
+    ],
+)
 def test_no_text_takes_long(text):
     start = time.perf_counter()
     assert unmarked(text) == text

@@ -1433,3 +1433,81 @@ def test_a_key_that_can_be_none_is_refused_without_showing_it(monkeypatch):
     with key(monkeypatch, "two words"), pytest.raises(InputError, match="OPENAI_API_KEY") as caught:
         _ = ServerBackend("http://127.0.0.1:9/v1").engine
     assert "two" not in str(caught.value)
+
+
+# What one prompt alone meets, and what all meet
+
+
+class Odd(Chat):
+    """Answers what has BLOCKED in it in an odd way, and all else well."""
+
+    def __init__(self, odd):
+        super().__init__()
+        self.odd = odd
+
+    def answer(self, path, body):
+        return self.odd if "BLOCKED" in text_of(body) else super().answer(path, body)
+
+
+WALL = b"<html><body><h1>403 Forbidden</h1>cloudflare</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        ((500, {}, {"error": "out of order"}), "status 500 (out of order)"),
+        ((502, {"content-type": "text/html"}, b"<html>Bad gateway</html>"), "status 502 ("),
+        ((403, {"content-type": "text/html"}, WALL), "the server refuses the prompt ("),
+        (
+            (403, {}, {"error": {"message": "Forbidden by policy"}}),
+            "the server refuses the prompt (Forbidden",
+        ),
+        ((200, {"content-type": "text/html"}, WALL), "an answer that is cut or no JSON: <html>"),
+        ((200, {}, {"error": "Provider returned error"}), "an answer of another form ("),
+        ((200, {}, {"choices": None}), "the server sends no reply"),
+        ((200, {}, {"choices": [{"message": None, "finish_reason": "stop"}]}), "the server sends no reply"),
+        ((200, {}, b'data: {"choices": []}'), "an answer that is a stream, which was not asked for: data: {"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 7])
+def test_one_prompt_that_a_server_cannot_answer_stops_no_other(odd, reason, place):
+    pairs = [pair_of("one " * (20 - n), "two", f"Question {n}?", id=f"p{n}") for n in range(9)]
+    pairs[place] = pair_of("one " * (20 - place), "BLOCKED", "Question?", id="bad")
+    with Odd(odd) as server:
+        verdicts = judge_pairs(pairs, Direct(server.backend(concurrency=1)))
+    assert [verdict.pair_id for verdict in verdicts if verdict.outcome is None] == ["bad"]
+    for reading in verdicts[place].readings.values():
+        assert reading.reason.startswith(reason)
+        assert "127.0.0.1" not in reading.reason
+
+
+@pytest.mark.parametrize("odd", [(500, {}, {"error": "out of order"}), (403, {}, {"error": "no such right"})])
+def test_what_three_prompts_in_a_row_meet_stops_the_run(odd):
+    pairs = [pair_of("one", "BLOCKED", f"Question {n}?", id=f"p{n}") for n in range(9)]
+    with Odd(odd) as server:
+        with pytest.raises(BackendError, match=r"^pair p\d in order (AB|BA): http"):
+            judge_pairs([pair_of("one", "two"), *pairs], Direct(server.backend(concurrency=1)))
+        attempts = QUICK.attempts if odd[0] == 500 else 1
+        assert len([one for one in server.asked if "BLOCKED" in text_of(one)]) <= 3 * attempts
+
+
+def test_a_server_that_is_strictly_asked_stops_at_the_first():
+    with Odd((500, {}, {"error": "out of order"})) as server:
+        pairs = [pair_of("one", "two"), pair_of("one", "BLOCKED", id="bad")]
+        with pytest.raises(BackendError, match="out of order"):
+            judge_pairs(pairs, Direct(server.backend(concurrency=1, strict=True)))
+
+
+def test_a_server_that_calls_alternatives_otherwise_gets_as_many_as_it_allows():
+    class TextGeneration(Chat):
+        def answer(self, path, body):
+            if body.get("top_logprobs", 0) > 5:
+                said = "Input validation error: `top_n_tokens` must be >= 0 and <= 5. Given: 20"
+                return 422, {}, {"error": said, "error_type": "validation"}
+            return super().answer(path, body)
+
+    with TextGeneration() as server:
+        backend = server.backend()
+        [found] = backend.choose(prompts_of([pair_of()]), "AB")
+        assert not isinstance(found, Unparsed)
+        assert "top-logprobs-5" in backend.engine.backend

@@ -106,12 +106,21 @@ def test_a_model_that_begins_to_think_for_ever_is_read_at_once(begins):
         ("<unused94>thought", "<unused95>"),
         ('<details type="reasoning" done="true">', "</details>"),
         ("analysisWe see. ", "assistantfinal"),
+        ("<longcat_think>", "</longcat_think>"),
+        ("<|inner_prefix|>", "<|inner_suffix|>"),
+        ("<|think|>", "<|end|><|begin|>assistant<|content|>"),
     ],
 )
 def test_what_models_think_in_marks_of_their_own_is_not_spoken(begins, ends):
     thinking = f"{begins} If A were wrong I would say [[B]]. "
     assert spoken(f"{thinking}{ends}I cannot decide.") == "I cannot decide."
     assert spoken(thinking) == ""
+
+
+def test_what_granite_thinks_is_told_by_what_stands_behind_it():
+    thinking = "Here is my thought process:\nIf A were wrong I would say [[B]].\n\n"
+    assert spoken(f"{thinking}Here is my response:\nI cannot decide.").strip() == "I cannot decide."
+    assert spoken(f"{thinking}So it is [[A]].") == f"{thinking}So it is [[A]]."
 
 
 @pytest.mark.parametrize("text", ["analysis of both: [[A]]", "<details>more</details>[[A]]"])

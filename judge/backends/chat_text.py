@@ -199,7 +199,7 @@ def read_reply(answer: Any) -> ChatReply:
     """
     if not answer["choices"] and answer.get("prompt_filter_results"):
         return filtered(answer)
-    if answer["choices"] == []:
+    if not answer["choices"]:
         raise NoReply("the server sends no reply")
     choice = answer["choices"][0]
     finish = str(choice.get("finish_reason") or "").lower()
@@ -208,6 +208,8 @@ def read_reply(answer: Any) -> ChatReply:
     if choice.get("message") is None and finish.startswith(FILTERED_REPLIES):
         return filtered(answer)
     message = choice["message"]
+    if message is None:
+        raise NoReply("the server sends no reply")
     text, refusal = _content(message.get("content"))
     thinking = "" if spoken(text) != text else _thinking(message)
     refused = whole_characters(str(message.get("refusal") or refusal))

@@ -80,6 +80,9 @@ OF_WEIGHTS = (
 OF_WEIGHTS_IN_META = ("n_params", "n_vocab", "n_embd", "size")  # of llama.cpp
 """What a listing may say of a model's weights."""
 
+MOST_FAILED = 3
+"""So many failures in a row are the server's; fewer are their prompts'."""
+
 ROOM = 4096  # tokens for a model that thinks before it replies
 SAID_CHARACTERS = 300
 SHOWN_MODELS = 20
@@ -184,15 +187,19 @@ class Served:
 class Again(Exception):
     """An attempt that failed in a way that may pass; its text is one line and holds no key.
 
-    `pause_s` is what the server asked for; `is_of_prompt` whether the prompt may be what it failed at; `name`
-    says which prompt it was, where somebody wrote that down.
+    `pause_s` is what the server asked for; `is_of_prompt` whether it took the prompt and replied nothing;
+    `is_broken` whether it broke over it, as it may over one prompt or over all; `name` says which prompt it
+    was, where somebody wrote that down.
     """
 
-    def __init__(self, reason: str, pause_s: float = 0.0, is_of_prompt: bool = False) -> None:
+    def __init__(
+        self, reason: str, pause_s: float = 0.0, is_of_prompt: bool = False, is_broken: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.pause_s = pause_s
         self.is_of_prompt = is_of_prompt
+        self.is_broken = is_broken
         self.name = ""
 
 
@@ -237,6 +244,23 @@ class NoAccess(BackendError):
         self.parameter = ""
 
 
+class Forbidden(NoAccess):
+    """The key may not do this, or what is asked may not be asked: status 403."""
+
+    @property
+    def reason(self) -> str:
+        """One line for the prompt's reading, which names no pair."""
+        return f"the server refuses the prompt ({self.said})"
+
+
+class Broken(BackendError):
+    """The server broke at every attempt; `reason` is how, in one line that names no pair."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class NoCredit(NoAccess):
     """Nothing is left to pay with."""
 
@@ -255,6 +279,14 @@ class Unreplied(Refused):
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message, said="")
         self.reason = reason
+
+
+class Alone(Refused):
+    """What stops all prompts where it is met at each, and here was met at few: others were answered."""
+
+    def __init__(self, failed: Forbidden | Broken) -> None:
+        super().__init__(str(failed), said="")
+        self.reason = failed.reason
 
 
 class NotThere(Refused):
@@ -377,13 +409,17 @@ class Server(ABC):
         """
         if self.strict:
             return list(self.run(jobs, leads, first_alone))
-        found = self.run([_caught(job) for job in jobs], leads, first_alone)
+        found = self.run([self.caught(job) for job in jobs], leads, first_alone)
         self.has_answered |= any(not isinstance(one, Refused) for one in found)
         if not self.has_answered:
             for one in found:
                 if isinstance(one, Refused) and not isinstance(one, Blocked):
                     raise one
         return [_unanswered(one) if isinstance(one, Refused) else one for one in found]
+
+    def caught(self, job: Job[T]) -> Job[T | Refused]:
+        """The job with a refusal of its prompt as its result, so that it stops no other."""
+        return _caught(job)
 
 
 class Endpoint(Server):
@@ -400,10 +436,29 @@ class Endpoint(Server):
         self.concurrency = max(1, settings.concurrency)
         self.served: tuple[str, ...] = ()
         self.kept: KeptAnswers | None = None
+        self._n_failed = 0  # in a row
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
         return [self]
+
+    def caught(self, job: Job[T]) -> Job[T | Refused]:
+        """Also what else may be met at one prompt alone, unless it is met at some in a row."""
+        refusing = _caught(job)
+
+        async def caught(session: Session) -> T | Refused:
+            try:
+                result = await refusing(session)
+            except (Forbidden, Broken) as failed:
+                self._n_failed += 1
+                if self._n_failed >= MOST_FAILED:
+                    raise
+                return Alone(failed)
+            if not isinstance(result, Refused):
+                self._n_failed = 0
+            return result
+
+        return caught
 
     def known_by(self, who: Job[T], told: Callable[[T], str]) -> T:
         [found] = self.run([who])
@@ -475,7 +530,9 @@ class Session:
             failed.name = name
             raise failed
         error = given_up(self._server, f"{about(name)}{self.url}: {failed.reason}")
-        raise Unreplied(str(error), failed.reason) if failed.is_of_prompt else error
+        if failed.is_of_prompt:
+            raise Unreplied(str(error), failed.reason)
+        raise Broken(str(error), failed.reason) if failed.is_broken else error
 
     def _is_tried_here(self, failed: BaseException) -> bool:
         """Whether another attempt is made at this address after such a failure."""
@@ -514,7 +571,8 @@ class Session:
         except NoReply as none:
             raise Again(str(none), is_of_prompt=True) from None
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise Again(f"an answer of another form ({error_line(error)}): {_said(answer)}") from None
+            what = f"an answer of another form ({error_line(error)}): {_said(answer)}"
+            raise Again(what, is_broken=True) from None
         self._server.count(answer, str((body or {}).get("model", "")))
         if self._server.kept is not None:
             self._server.kept.note(path, body, answer)
@@ -567,12 +625,13 @@ class Session:
                 wants = f"it wants a pause of {pause_s:.0f} s (status {status}: {said})"
                 return LongPause(where, wants, pause_s)
             self._server.pace.hold(pause_s)
-            return Again(f"status {status} ({said})", pause_s)
+            return Again(f"status {status} ({said})", pause_s, is_broken=status >= 500)
         if status not in (401, 404, 405) and why:
             return Blocked(_refusal(where, status, said, kind), said, f"{why} (status {status}: {said})")
         if status in (401, 403):
             state = "is not set" if _key(kind.key) == NO_KEY else "is set, but not to a key that may do this"
-            return NoAccess(f"{where}: no access, status {status} ({said}). {kind.key} {state}.", said)
+            made = Forbidden if status == 403 else NoAccess
+            return made(f"{where}: no access, status {status} ({said}). {kind.key} {state}.", said)
         if status in (404, 405):
             known = f"Served: {listed(self._server.served)}." if self._server.served else ""
             advice = known or f"See whether {kind.is_right}."
@@ -609,6 +668,8 @@ BLOCKS = (
             "too many tokens",
             "string_above_max_length",
             "input length",
+            "`inputs` tokens + `max_new_tokens` must be",
+            "`inputs` must have less than",
         ),
     ),
     (
@@ -850,7 +911,8 @@ def _parsed(answer: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Again(f"an answer that is cut or no JSON: {_shortened(text)}") from None
+        what = "a stream, which was not asked for" if text.startswith("data:") else "cut or no JSON"
+        raise Again(f"an answer that is {what}: {_shortened(text)}", is_broken=True) from None
 
 
 def _said(body: Any) -> str:

@@ -18,7 +18,7 @@ NAMES = {
     "temperature": r"temperature",
     "seed": r"seed",
     "logprobs": r"(?:sample )?log_?probs?",
-    "top_logprobs": r"top_?log_?probs?",
+    "top_logprobs": r"top_?(?:log_?probs?|n_?tokens)",  # the second of text-generation-inference
     "max_tokens": r"max_?tokens",
     "max_completion_tokens": r"max_?completion_?tokens",
 }

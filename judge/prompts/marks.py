@@ -31,27 +31,35 @@ TOLD = "|".join(
 )
 
 
+ROOM = r"[\s*_`\\]"
+"""What may stand around the words of a mark: white space, and what Markdown makes them bold or code with."""
+
+
 def _pattern(words: str) -> re.Pattern[str]:
     """The words in brackets; a space is any white space, an underscore is room for some."""
-    return re.compile(words.replace(" ", r"\s{1,9}").replace("_", r"\s{0,9}"), re.MULTILINE)
+    room = {"_": f"{ROOM}*+", " ": rf"(?={ROOM}*?\s){ROOM}++"}
+    return re.compile(re.sub("[ _]", lambda one: room[one[0]], words), re.MULTILINE)
 
 
 MARKS = (
     _pattern(rf"(?<![\w)\]])\[_(?i:{TOLD})_[:.]?_\]"),
+    _pattern(rf"\[_(?i:(?:the )?end of (?:the )?{ONE}(?:{WHICH})?)_[:.]?_\]"),
+    _pattern(r"\[_(?i:(?:the )?(?:answer|response) [a-z])_[:.]?_\](?!\()"),
     _pattern(rf"(?<![\w)\]])\[_(?:{'|'.join(word.capitalize() for word in WORDS)})_[:.]?_\]"),
-    _pattern(rf"^_\[_(?i:{ONE})_[:.]?_\]_$"),
+    _pattern(rf"^\s{{0,9}}\[_(?i:{ONE})_[:.]?_\]\s{{0,9}}$"),
 )
 """The marks of every template, and what stands for one as well. One word alone in small letters may be a
-list in code: it is a mark only in a line of its own."""
+list in code: it is a mark only in a line of its own. Right after a letter or a bracket words are perhaps an
+index or a link: there an end, and an answer with its letter, are marks."""
 
 LOOKALIKES = str.maketrans(
-    "АВЕКМНОРСТУХаеорсухіјѕԁԛѡΑΒΕΖΗΙΚΜΝΟΡΤΥΧαονρ【】〔〕⟦⟧❲❳",
-    "ABEKMHOPCTYXaeopcyxijsdqwABEZHIKMNOPTYXaovp[][][][]",
+    "АВЕКМНОРСТУХаеорсухіјѕԁԛѡΑΒΕΖΗΙΚΜΝΟΡΤΥΧαονρ\u1160\u115f【】〔〕⟦⟧❲❳⁅⁆",
+    "ABEKMHOPCTYXaeopcyxijsdqwABEZHIKMNOPTYXaovp  [][][][][]",
 )
-"""Letters of other scripts, and other brackets, that look like those of the marks."""
+"""Letters of other scripts, blanks that count as letters, and other brackets, as they look in the marks."""
 
-BRACKETS = "[［【〔⟦❲"
-ROUND = str.maketrans(f"{BRACKETS}]］】〕⟧❳", "(" * 6 + ")" * 6)
+BRACKETS = "[［【〔⟦❲﹝⁅"
+ROUND = str.maketrans(f"{BRACKETS}]］】〕⟧❳﹞⁆", "(" * len(BRACKETS) + ")" * len(BRACKETS))
 
 
 def unmarked(text: str) -> str:

@@ -32,15 +32,15 @@ MAX_CRITERIA = 5
 LONGEST_NAME = 60  # characters
 
 # How models that think aloud mark their thinking, where their server does not take it out of the reply.
-_TAGS = "think|thinking|thought|reasoning|seed:think"
+_TAGS = "think|thinking|thought|reasoning|seed:think|longcat_think"
 _CHANNEL = r"<\|channel\|>{}<\|message\|>".format
 _BEGINS = (
     rf"<(?:{_TAGS})>|\[THINK\]|\u25c1think\u25b7|<\|begin_of_thought\|>|{_CHANNEL('analysis')}"
-    r"|<\|channel>\s*thought|<\|START_THINKING\|>|<unused94>"
+    r"|<\|channel>\s*thought|<\|START_THINKING\|>|<unused94>|<\|inner_prefix\|>|<\|think\|>"
 )
 _ENDS = (
     rf"</(?:{_TAGS})>|\[/THINK\]|\u25c1/think\u25b7|<\|end_of_thought\|>|{_CHANNEL('final')}"
-    r"|<channel\|>|<\|END_THINKING\|>|<unused95>"
+    r"|<channel\|>|<\|END_THINKING\|>|<unused95>|<\|inner_suffix\|>|<\|content\|>"
 )
 THOUGHT_ENDS = re.compile(_ENDS, re.IGNORECASE)
 THOUGHT = re.compile(rf"(?:{_BEGINS}).*?(?:{_ENDS})", re.DOTALL | re.IGNORECASE)
@@ -50,6 +50,7 @@ THINKING = tuple(
         rf"\A.*(?:{_ENDS})",  # some chat templates write its beginning for the model
         rf"(?:{_BEGINS}).*\Z",  # cut off
         r"<details\s+type=.?reasoning.*?(?:</details>|\Z)",  # as one front end shows it
+        r"\A\s*Here(?:'s| is) my thought process:.*?\n\s*Here(?:'s| is) my response:",  # Granite
     )
 )
 UNMARKED = re.compile(r"\Aanalysis(?=[A-Z]).*?(?:assistantfinal|\Z)", re.DOTALL)
