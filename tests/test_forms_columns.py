@@ -537,6 +537,15 @@ def test_an_input_that_an_instruction_does_not_follow_is_left_out(tmp_path, talk
         )
 
 
+def test_a_prompt_that_the_answers_conversations_do_not_have_leaves_the_row_out(tmp_path):
+    row = {"chosen": [user("q1"), assistant("x")], "rejected": [user("q1"), assistant("y")]}
+    with pytest.raises(InputError, match="left out: a prompt beside a conversation that it is not in: 1"):
+        imported(tmp_path, "preferences", row | {"prompt": "Translate to French: hello"})
+    longer = {name: [user("q0"), assistant("a0"), *talk] for name, talk in row.items()}
+    [pair] = imported(tmp_path, "preferences", longer | {"prompt": "q0"}).pairs
+    assert [message.content for message in pair.context_a] == ["q0", "a0", "q1"]
+
+
 @pytest.mark.parametrize("name", ["image_url", "image_urls", "images_path", "audio_base64", "video_paths"])
 def test_a_row_with_an_address_of_a_picture_is_left_out(tmp_path, name):
     row = {"prompt": "q", "response_a": "x", "response_b": "y", "winner": "model_a", name: ""}

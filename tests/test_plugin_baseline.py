@@ -139,7 +139,7 @@ def test_answers_without_a_key_are_numbered_among_all_of_the_test():
 def test_a_spoiled_file_fails_with_one_line(project):
     write(project, "an answer")
     project.run("--judge-update-baseline")
-    (project.path / "tests/judge_baselines/test_bot/TestMore.test_bot.md").write_text("<<<<<<< HEAD\n")
+    (project.path / "tests/judge_baselines/test_bot/TestMore.test_bot.md").write_text("spoiled\n")
     result = project.run("-k", "TestMore")
     result.assert_outcomes(failed=1, deselected=project.deselected(2))
     assert "TestMore.test_bot.md: no approved answer. It must be a prompt" in result.stdout.str()
@@ -152,9 +152,37 @@ def test_an_answer_with_a_merge_conflict_in_it_is_no_answer(project):
     file.write_text("> More.\n\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> topic\n")
     result = project.run("-k", "TestMore")
     result.assert_outcomes(failed=1, deselected=2)
-    assert "TestMore.test_bot.md: has a merge conflict, <<<<<<< to >>>>>>>." in result.stdout.str()
+    assert "TestMore.test_bot.md: has a merge conflict, <<<<<<< or >>>>>>>." in result.stdout.str()
     file.write_text("> More.\n\n<<<<<<< is what git writes,\n=======\nand so on\n")
     assert read_approved(file).response == "<<<<<<< is what git writes,\n=======\nand so on"
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "<<<<<<< HEAD\nours",
+        "ours\n=======\ntheirs\n>>>>>>> topic",
+        "ours\n>>>>>>> 1a2b3c4 (Say more)",
+        "<<<<<<< HEAD\r\nours",
+    ],
+)
+def test_what_is_left_of_a_merge_conflict_is_no_answer(tmp_path, left):
+    file = tmp_path / "test_bot.md"
+    file.write_bytes(f"> Why?\n\n{left}\n".encode())
+    with pytest.raises(InputError, match="has a merge conflict"):
+        read_approved(file)
+
+
+@pytest.mark.parametrize(
+    "ends", [("\r\n", "\n", "\n", "\n"), ("\n", "\n", "\r\n", "\n"), ("\r\n", "\r\n", "\n", "\r\n")]
+)
+def test_mixed_line_ends_are_no_matter(tmp_path, ends):
+    file = tmp_path / "test_bot.md"
+    lines = ("> Why?", "> So?", "", "It is.")
+    file.write_bytes("".join(map("".join, zip(lines, ends, strict=True))).encode())
+    found = read_approved(file)
+    assert found.prompt == "Why?\nSo?"
+    assert found.response.rstrip("\r") == "It is."
 
 
 @pytest.mark.parametrize(

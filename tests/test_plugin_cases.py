@@ -35,6 +35,12 @@ def test_cases_may_be_yaml(project):
     project.run().assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("name", ["judge_cases.json", "judge_cases.ndjson"])
+def test_cases_are_found_under_every_name_of_json(project, name):
+    project.write(name, [*won(1), *lost(1)])
+    project.run().assert_outcomes(passed=2)
+
+
 def test_cases_are_chosen_like_tests(project):
     project.write("judge_cases.jsonl", [*won(3), *lost(2)])
     project.run("-k", "lost").assert_outcomes(passed=2, deselected=project.deselected(3))
@@ -87,7 +93,7 @@ def test_every_bad_line_is_named_and_nothing_is_judged(project):
 
 
 @pytest.mark.parametrize(
-    "name", ["cases.jsonl", "my_judge_cases.jsonl", "judge_cases.json", "judge_cases.csv"]
+    "name", ["cases.jsonl", "my_judge_cases.jsonl", "judge_cases.txt", "judge_cases.csv"]
 )
 def test_other_files_are_left_alone(project, name):
     project.write(name, won(1))

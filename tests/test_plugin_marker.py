@@ -108,6 +108,8 @@ def test_a_limit_takes_the_first_pairs(project):
         ('dataset="p.jsonl", min_winrate=0.5', "unknown argument 'min_winrate'. Did you mean min_win_rate?"),
         ("", 'it needs the file of pairs: @pytest.mark.judge(dataset="pairs.jsonl").'),
         ('"p.jsonl", dataset="p.jsonl"', "it needs the file of pairs"),
+        ("dataset=None", "dataset is None. It must be the name of a file."),
+        ('dataset=["p.jsonl"]', "dataset is ['p.jsonl']. It must be the name of a file."),
         ('dataset="p.jsonl", min_win_rate=50', "min_win_rate is 50. It must be a number from 0 to 1."),
         ('dataset="p.jsonl", min_win_rate="0.5"', "min_win_rate is '0.5'. It must be a number"),
         ('dataset="p.jsonl", limit=0', "limit is 0. It must be a whole number from 1 up."),

@@ -295,6 +295,16 @@ def test_one_command_makes_a_leaderboard_its_page_and_its_figures(run, tmp_path)
         assert words in page
 
 
+@pytest.mark.parametrize("content", ["[]", ""])
+def test_a_file_with_nothing_in_it_is_named_and_nothing_is_ranked(run, tmp_path, content):
+    empty = tmp_path / "empty.json"
+    empty.write_text(content)
+    done = run(str(empty))
+    assert str(done.exception).endswith(
+        "empty.json: nothing is in it. Leave it out, or give the one that was meant."
+    )
+
+
 def test_json_goes_to_standard_output_alone(run):
     done = run("--out", "-", "-q")
     assert json.loads(done.stdout)["asked"]["noun"] == "pair"
@@ -363,7 +373,7 @@ def write_files(folder, lengths):
 
 
 def test_one_column_a_model_is_ranked_and_it_is_said_what_was_read(run, tmp_path):
-    rows = [f"Question {n}?,{'x' * (n + 5)},{'y' * n}" for n in range(40)]
+    rows = [f"Question {n}?,{'x' * (n + 5)},{'y' * n}" for n in range(1, 41)]
     (tmp_path / "answers.csv").write_text("\n".join(["question,long,short", *rows]), encoding="utf-8")
     done = run("--map", "prompt=question,long,brief=short", files=["answers.csv"])
     assert done.exit_code == 0, done.output

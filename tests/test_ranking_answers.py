@@ -304,9 +304,10 @@ def test_a_folder_is_the_files_in_it(tmp_path):
 
 def test_one_column_may_be_one_model(tmp_path):
     file = tmp_path / "answers.csv"
-    file.write_text("question,gpt-4,llama,topic\nQ1?,four,l1,maths\nQ2?,,l2,\n", encoding="utf-8")
+    file.write_text("question,gpt-4,llama,topic\nQ1?,four,l1,maths\nQ2?,4,l2,\nQ3?,,l3,\n", encoding="utf-8")
     found = read_answers([file], "prompt=question,gpt-4,other=llama,category=topic", lambda line: None)
-    assert sorted(contents_of(found)["gpt-4"]) == [["Q1?", "four"], ["Q2?", ""]]
+    assert sorted(contents_of(found)["gpt-4"]) == [["Q1?", "four"], ["Q2?", "4"]]
+    assert found.left_out == {"an answer without text": 1, NOT_COMMON: 1}  # an empty cell is no answer
     assert found.models == ("gpt-4", "other")
     assert Counter(found.categories) == {"maths": 1, None: 1}
     nested = write(tmp_path / "a.jsonl", {"in": {"q": "Q?"}, "x": "1", "y": 2}, {"in": {"q": "R?"}, "x": "1"})

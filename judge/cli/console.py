@@ -113,8 +113,12 @@ def check_writable(
             "output."
         )
     for other in others:
-        if other and str(other) != "-" and is_same_file(path, at_home(other)):
-            raise InputError(f"{out}: cannot be written, {other} is the same file. Name another one.")
+        if not other:
+            continue
+        is_given = str(other) == "-"
+        if is_standard_input(path) if is_given else is_same_file(path, at_home(other)):
+            name = "standard input" if is_given else other
+            raise InputError(f"{out}: cannot be written, {name} is the same file. Name another one.")
     if path.is_file() or not path.exists():  # a device or a pipe is written to as it is
         check_room(path.resolve().parent, out)
 
@@ -149,6 +153,15 @@ def check_room(folder: Path, out: str | Path) -> None:
         raise InputError(
             f"{out}: cannot be written, no file can be made in its folder ({error.strerror})."
         ) from error
+
+
+def is_standard_input(path: Path) -> bool:
+    """Whether standard input is read from this file, as in `judge run - < pairs.jsonl`."""
+    try:
+        given = os.fstat(sys.stdin.fileno())
+    except (AttributeError, OSError, ValueError):  # closed, or no file at all
+        return False
+    return path.is_file() and os.path.samestat(given, path.stat())
 
 
 def is_same_file(one: Path, other: Path) -> bool:

@@ -60,7 +60,7 @@ def texts_of(
     """For each model an answer that has no text yet, and the text, None where there is none."""
     cells = {name: value_at(entry.cells, path) for name, path in {**columns, **models}.items()}
     under = Conversation((), plain_text_of(cells.get("system")))
-    given = {model: cells[model] for model in models if cells.get(model) is not None}
+    given = {model: cells[model] for model in models if cells.get(model) not in (None, "")}
     texts = {model: plain_text(cell, model) for model, cell in given.items()}
     before = conversation_before(cells.get("prompt")).without({text.strip() for text in texts.values()})
     one = Answer(

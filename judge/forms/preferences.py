@@ -123,7 +123,10 @@ def conversations_of(cells: Mapping[str, Any], names: Sequence[str]) -> tuple[Co
         refuse_question_elsewhere(cells)
         return without_prompt(*texts)
     before = before and before.without(answers)
-    chosen, rejected = (whole(value, name, before) for value, name in zip(values, names, strict=True))
+    is_asked = any(cells.get(name) not in (None, "") for name in PROMPTS)
+    chosen, rejected = (
+        whole(value, name, before, is_asked) for value, name in zip(values, names, strict=True)
+    )
     system = plain_text_of(cells.get("system"))
     under = Conversation((), system)
     return under.then(chosen), under.then(rejected)
@@ -140,8 +143,13 @@ def refuse_question_elsewhere(cells: Mapping[str, Any]) -> None:
             )
 
 
-def whole(value: Any, name: str, before: Conversation | None) -> Conversation:
-    """The conversation that ends in an answer."""
+def whole(value: Any, name: str, before: Conversation | None, is_asked: bool) -> Conversation:
+    """The conversation that ends in an answer.
+
+    Args:
+        before: what it follows, or begins with.
+        is_asked: whether a column for the prompt says that, so that it must be there.
+    """
     if value is None or value == "" or value == []:
         raise Unusable("missing text")
     if isinstance(value, Mapping):
@@ -158,7 +166,11 @@ def whole(value: Any, name: str, before: Conversation | None) -> Conversation:
     if before is None:
         return found
     both = joined(before, found)
-    return both or (before.asking().answered(value) if isinstance(value, str) else found)
+    if both is None and isinstance(value, str):
+        return before.asking().answered(value)
+    if both is None and is_asked and not set(said_in(before)) <= set(said_in(found)):
+        raise Unusable("a prompt beside a conversation that it is not in")
+    return both or found
 
 
 def joined(before: Conversation, found: Conversation) -> Conversation | None:

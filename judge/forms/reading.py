@@ -192,6 +192,7 @@ def read_as(form: Form, files: Sequence[File], say: Say = lambda line: None) -> 
     Raises:
         InputError: it cannot read them, or leaves nothing to judge.
     """
+    refuse_empty_among(files)
     names = files[0].name if len(files) == 1 else some_of([file.name for file in files])
     try:
         read = form.read([entry for file in files for entry in entries_of(file)])
@@ -204,6 +205,13 @@ def read_as(form: Form, files: Sequence[File], say: Say = lambda line: None) -> 
         )
     say(f"{names}: read as {form.title}: {read}.")
     return read
+
+
+def refuse_empty_among(files: Sequence[File]) -> None:
+    """Raises InputError where a file has nothing in it beside others that have: nobody would miss it."""
+    empty = [file.name for file in files if not file.rows]
+    if empty and len(empty) < len(files):
+        raise InputError(f"{some_of(empty)}: nothing is in it. Leave it out, or give the one that was meant.")
 
 
 def form_among(rows: Iterable[Row]) -> str | None:

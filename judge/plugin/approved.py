@@ -27,8 +27,9 @@ ODD = re.compile(r"[^A-Za-z0-9_.\[\]-]+")
 MAX_FILE_NAME = 80
 QUOTE = ">"
 IN_THE_TEST = 'Name what it is compared with in the test: judge.compare(..., baseline="...").'
-CONFLICT = re.compile(r"^<<<<<<< .*^=======\r?$.*^>>>>>>> ", re.MULTILINE | re.DOTALL)
-"""What git leaves in a file that two branches changed."""
+LEFT = r"<{7} (?:HEAD|Updated upstream)|>{7} (?:\S+|[0-9a-f]{7,} \([^\n]*\)|Stashed changes)"
+CONFLICT = re.compile(rf"^<{{7}} .*^={{7}}\r?$.*^>{{7}} |^(?:{LEFT})\r?$", re.MULTILINE | re.DOTALL)
+"""What git leaves in a file that two branches changed: the whole of it, or one mark with a name of git's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,11 @@ def read_approved(file: Path) -> Approved | None:
         raise InputError(f"{file}: {what}. Undo the change, or approve anew: {UPDATE}.") from None
     if CONFLICT.search(text):
         raise InputError(
-            f"{file}: has a merge conflict, <<<<<<< to >>>>>>>. Resolve it, or approve anew: {UPDATE}."
+            f"{file}: has a merge conflict, <<<<<<< or >>>>>>>. Resolve it, or approve anew: {UPDATE}."
         )
     lines = text.split("\n")
     quoted = next((n for n, line in enumerate(lines) if not line.startswith(QUOTE)), len(lines))
+    lines[: quoted + 1] = [line.removesuffix("\r") for line in lines[: quoted + 1]]
     if not quoted or lines[quoted : quoted + 1] != [""] or lines[quoted + 1 :] in ([], [""]):
         raise InputError(
             f"{file}: no approved answer. It must be a prompt, each line after {QUOTE!r}, an empty line, and "

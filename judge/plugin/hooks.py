@@ -44,7 +44,8 @@ FLAGS = {
     "no-cache": "Judge everything again and keep nothing.",
     "update-baseline": "Approve the new answers: write them beside the tests instead of judging them.",
 }
-CASE_FILES = tuple(f"judge_cases.{ending}" for ending in ("jsonl", "jsonl.gz", "yaml", "yml"))
+CASE_ENDINGS = ("jsonl", "jsonl.gz", "json", "json.gz", "ndjson", "yaml", "yml")
+CASE_FILES = tuple(f"judge_cases.{ending}" for ending in CASE_ENDINGS)
 RUN: pytest.StashKey[SuiteRun] = pytest.StashKey()
 
 

@@ -364,6 +364,9 @@ def problem_of(marker: pytest.Mark) -> str:
         return f"unknown argument {unknown[0]!r}.{hint} The arguments are {', '.join(MARKER_KEYS)}."
     if len(marker.args) + ("dataset" in given) != 1:
         return 'it needs the file of pairs: @pytest.mark.judge(dataset="pairs.jsonl").'
+    name = marker.args[0] if marker.args else given["dataset"]
+    if not isinstance(name, str | Path) or not str(name):
+        return f"dataset is {name!r}. It must be the name of a file."
     rate, limit = given.get("min_win_rate", 0.5), given.get("limit")
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
         return f"min_win_rate is {rate!r}. It must be a number from 0 to 1."

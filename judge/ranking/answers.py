@@ -15,7 +15,7 @@ from judge.errors import BadLines, InputError
 from judge.forms import FORMS
 from judge.forms.form import Answer, Entry, Form, Side, counted, is_pair, order_of
 from judge.forms.models import models_form
-from judge.forms.reading import File, Say, entries_of, file_at, form_among, told
+from judge.forms.reading import File, Say, entries_of, file_at, form_among, refuse_empty_among, told
 from judge.io.content import ENDINGS, KINDS
 from judge.io.criteria import lines_in_one
 from judge.io.rows import Wrong, shown
@@ -116,6 +116,7 @@ def read_answers(paths: Iterable[str | Path], mapping: str = "", say: Say = told
             answered by all.
     """
     files = [file_at(file) for path in paths for file in files_in(path)]
+    refuse_empty_among(files)
     answers: list[Answer] = []
     left_out: Counter[str] = Counter()
     problems: list[str] = []
