@@ -211,7 +211,8 @@ def refuse_empty_among(files: Sequence[File]) -> None:
     """Raises InputError where a file has nothing in it beside others that have: nobody would miss it."""
     empty = [file.name for file in files if not file.rows]
     if empty and len(empty) < len(files):
-        raise InputError(f"{some_of(empty)}: nothing is in it. Leave it out, or give the one that was meant.")
+        more = f", nor in {len(empty) - 1} others" if empty[1:] else ""
+        raise InputError(f"{empty[0]}: nothing is in it{more}. Leave it out, or give the one that was meant.")
 
 
 def form_among(rows: Iterable[Row]) -> str | None:
