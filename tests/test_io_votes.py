@@ -203,6 +203,14 @@ def test_writing_fails_whole(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["votes.jsonl"]
 
 
+def test_whole_numbers_that_pandas_made_floats_are_whole(tmp_path):
+    path = tmp_path / "votes.jsonl"
+    row = {"pair_id": 7.0, "voter": 2.0, "outcome": "A", "turn": 2.0}
+    path.write_text(json.dumps(row) + "\n" + json.dumps(row | {"pair_id": 8}) + "\n", encoding="utf-8")
+    votes = read_votes(path)
+    assert [(vote.pair_id, vote.voter, vote.turn) for vote in votes] == [("7", "2", 2), ("8", "2", 2)]
+
+
 # --- what is refused -------------------------------------------------------------------------------------
 
 
@@ -213,7 +221,7 @@ def test_writing_fails_whole(tmp_path):
         ({"outcome": 1}, "outcome is 1. It must be one of A, B, TIE, BOTH_BAD."),
         ({"turn": 0}, "turn is 0. It must be a whole number from 1 up."),
         ({"turn": True}, "turn is True. It must be a whole number from 1 up."),
-        ({"turn": 1.0}, "turn is 1.0. It must be a whole number from 1 up."),
+        ({"turn": 1.5}, "turn is 1.5. It must be a whole number from 1 up."),
         ({"turn": "1"}, "turn is '1'. It must be a whole number from 1 up."),
         ({"pair_id": " "}, "pair_id is empty. It must be text or a whole number."),
         ({"pair_id": True}, "pair_id is true. It must be text or a whole number."),

@@ -24,6 +24,7 @@ from judge.io.criteria import criteria_in
 from judge.io.pairs import with_ids, without_bytes
 from judge.io.rows import Cells, Wrong, parse_json
 from judge.io.usable import Unusable, usable
+from judge.io.values import whole_number
 from judge.io.wording import counts_in_words
 from judge.records import GOLD, Ballot, Criterion, HumanVote, Message, Pair, Verdict, sha256_of_json
 
@@ -389,10 +390,9 @@ def is_pair(cells: Mapping[str, Any]) -> bool:
 def given_id(cells: Mapping[str, Any]) -> str:
     """The row's `id` as text, "" where it has none that could be a pair's id."""
     value = cells.get("id")
-    if isinstance(value, float) and value.is_integer():  # as pandas writes a column of numbers with a null
-        value = int(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if is_number else value if isinstance(value, str) and value.strip() else ""
+    if (number := whole_number(value)) is not None:
+        return str(number)
+    return value if isinstance(value, str) and value.strip() else ""
 
 
 SAID_OF_PAIR = ("category", "reference", "criteria")

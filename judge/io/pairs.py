@@ -39,7 +39,7 @@ from judge.io.rows import (
     shown,
     write_json_lines,
 )
-from judge.io.values import optional_text, text
+from judge.io.values import optional_text, text, whole_number
 from judge.io.wording import name_of
 from judge.records import (
     Message,
@@ -218,8 +218,8 @@ def id_of(cells: Mapping[str, Any]) -> str:
     value = cells.get("id")
     if value is None:
         return ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    if (number := whole_number(value)) is not None:
+        return str(number)
     if not isinstance(value, str):
         raise Wrong(f"id is {kind_of(value)}. It must be text or a whole number.")
     if not value.strip():

@@ -10,8 +10,21 @@ from judge.io.rows import Wrong, found, kind_of, shown
 
 E = TypeVar("E", bound=StrEnum)
 
+MOST_EXACT = 2**53
+"""Up to here a float tells every two whole numbers apart."""
+
 MOST_TOKENS = 2**40
 """More tokens than any reading has, and so few that the sum over a whole ledger is a number of SQLite's."""
+
+
+def whole_number(value: Any) -> int | None:
+    """The whole number that a value is, None if it is none.
+
+    1.0 is one, too: pandas writes a column of whole numbers so where one is missing.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MOST_EXACT:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def keyed(value: Any, keys: tuple[str, ...], name: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from judge.io.rows import (
     shown,
     write_json_lines,
 )
-from judge.io.values import optional_text
+from judge.io.values import optional_text, whole_number
 from judge.records import Ballot, Confidence, HumanVote
 
 REQUIRED = ("pair_id", "voter", "outcome")
@@ -121,8 +121,8 @@ def ballot(value: Any) -> Ballot:
 
 def label(value: Any, name: str) -> str:
     """The value as text that is not empty; a whole number counts as its digits, as in a pair's id."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    if (number := whole_number(value)) is not None:
+        return str(number)
     if not isinstance(value, str):
         raise Wrong(f"{name} is {kind_of(value)}. It must be text or a whole number.")
     if not value.strip():
@@ -134,9 +134,10 @@ def turn_of(value: Any) -> int:
     """The turn, 1 where none is given."""
     if value is None:
         return 1
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    number = whole_number(value)
+    if number is None or number < 1:
         raise Wrong(f"turn is {shown(value)}. It must be a whole number from 1 up.")
-    return value
+    return number
 
 
 def side_of(value: str | None) -> str | None:
