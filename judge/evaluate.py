@@ -146,8 +146,9 @@ def _read_or_saved(
                     assert one is not None
                     stack.enter_context(one.replaying())
                 saved = by_halves(pairs, lambda some: read_batch(some, method))
-                each_s = elapsed_s / max(1, len(saved))
-                ledger.record(fingerprint, [replace(entry, elapsed_s=each_s) for entry in saved])
+                if method.identity.fingerprint == fingerprint:
+                    each_s = elapsed_s / max(1, len(saved))
+                    ledger.record(fingerprint, [replace(entry, elapsed_s=each_s) for entry in saved])
             raise
 
 
