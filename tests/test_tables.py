@@ -30,7 +30,7 @@ from judge.errors import InputError
 from judge.metrics import own_metrics
 from judge.models.sizes import KNOWN
 from judge.provenance import CHECKOUT
-from judge.study.scoreboard import LONGER
+from judge.study.scoreboard import COIN, LONGER
 
 
 def estimate(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, Any]:
@@ -112,11 +112,12 @@ def test_the_headline_has_five_rows_by_names_that_say_what_they_are():
     assert line.startswith("MT-bench, turn 1")
 
 
-def test_the_limits_name_our_judge_beside_the_longer_answer_on_each_data_set():
-    judges = [{**RESULT["judges"][0], "name": name} for name in (OUR_JUDGE, LONGER)]
+def test_the_limits_name_our_judge_beside_the_longer_answer_and_a_coin_on_each_data_set():
+    judges = [{**RESULT["judges"][0], "name": name} for name in (OUR_JUDGE, LONGER, COIN)]
+    share = "69.4 % (64.7-73.9)"
     assert (
         limits_list([{**RESULT, "judges": judges}] * 2).splitlines()
-        == ["- MT-bench: the judge 69.4 % (64.7-73.9), the longer answer 69.4 % (64.7-73.9)."] * 2
+        == [f"- MT-bench: the judge {share}, the longer answer {share}, a coin {share}."] * 2
     )
 
 
