@@ -21,9 +21,9 @@ WORDS = (
 )
 ONE = rf"(?:{'|'.join(WORDS)})"
 WHICH = "(?: before answer)? (?:[a-z]|[0-9]{1,3})"
+END = f"(?:the )?end of (?:the )?{ONE}(?:{WHICH})?"
 TOLD = "|".join(
     (
-        f"(?:the )?end of (?:the )?{ONE}(?:{WHICH})?",
         f"(?:the )?{ONE}{WHICH}",
         "instructions to the assistant",
         "the request in other words",
@@ -43,7 +43,7 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 MARKS = (
     _pattern(rf"(?<![\w)\]])\[_(?i:{TOLD})_[:.]?_\]"),
-    _pattern(rf"\[_(?i:(?:the )?end of (?:the )?{ONE}(?:{WHICH})?)_[:.]?_\]"),
+    _pattern(rf"\[_(?i:{END})_[:.]?_\]"),
     _pattern(r"\[_(?i:(?:the )?(?:answer|response) [a-z])_[:.]?_\](?!\()"),
     _pattern(rf"(?<![\w)\]])\[_(?:{'|'.join(word.capitalize() for word in WORDS)})_[:.]?_\]"),
     _pattern(rf"^\s{{0,9}}\[_(?i:{ONE})_[:.]?_\]\s{{0,9}}$"),

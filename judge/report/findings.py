@@ -163,14 +163,19 @@ def tokens(report: Report) -> Finding | None:
 
 
 def asked_once(report: Report) -> Finding | None:
-    shared = shared_steps(row.verdict for row in report.rows)
-    if not shared:
+    n, n_in, n_out = cost_asked_once(report)
+    if not n:
         return None
-    n_in, n_out = sum(step.tokens_in for step in shared), sum(step.tokens_out for step in shared)
     meaning = "replies that several readings share, not counted in the mean above"
     if is_graded_alone(report):
         meaning = "every answer was graded alone, in one reading for all its pairs and both orders"
-    return Finding("Asked once", f"{len(shared):,}: {n_in:,} tokens in, {n_out:,} out", meaning)
+    return Finding("Asked once", f"{n:,}: {n_in:,} tokens in, {n_out:,} out", meaning)
+
+
+def cost_asked_once(report: Report) -> tuple[int, int, int]:
+    """How many replies several readings share, and their tokens in and out."""
+    shared = shared_steps(row.verdict for row in report.rows)
+    return len(shared), sum(step.tokens_in for step in shared), sum(step.tokens_out for step in shared)
 
 
 def is_graded_alone(report: Report) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.drawing.formats import cell_of, html_page, markdown_table, terminal_text
-from judge.drawing.steps import cut_in_words, graded_steps, score_table, shared_steps
+from judge.drawing.steps import cut_in_words, graded_steps, score_table
 from judge.io.verdicts import cut_to_json
 from judge.io.wording import name_of
 from judge.records import Order, Outcome, Share, Status
@@ -22,6 +22,7 @@ from judge.report.findings import (
     SHOWN_FIRST,
     agreement_in_words,
     category_columns,
+    cost_asked_once,
     criteria_left_out,
     findings_of,
     judge_name,
@@ -189,20 +190,11 @@ def format_json(report: Report) -> str:
         "elapsed_s": report.elapsed_s,
         "total": group_as_json(report.total),
         "by_category": {category: group_as_json(group) for category, group in report.by_category.items()},
-        "asked_once": asked_once_as_json(report),
+        "asked_once": dict(zip(("n", "tokens_in", "tokens_out"), cost_asked_once(report), strict=True)),
         **criteria_as_json(report),
         "pairs": [row_as_json(row) for row in report.rows],
     }
     return json.dumps(content, indent=2) + "\n"
-
-
-def asked_once_as_json(report: Report) -> dict[str, int]:
-    shared = shared_steps(row.verdict for row in report.rows)
-    return {
-        "n": len(shared),
-        "tokens_in": sum(step.tokens_in for step in shared),
-        "tokens_out": sum(step.tokens_out for step in shared),
-    }
 
 
 def group_as_json(group: CategoryGroup) -> dict[str, Any]:
