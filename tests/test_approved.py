@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from judge.errors import InputError
@@ -15,6 +15,8 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(prompt=TEXTS, response=TEXTS.filter(str.strip))
+@example(prompt="\r", response="0")
+@example(prompt="a\r\nb\r", response="0\r")
 @settings(deadline=None, max_examples=200)
 def test_what_is_written_is_read_back_to_the_last_character(tmp_path_factory, prompt, response):
     file = tmp_path_factory.getbasetemp() / "approved" / "one.md"

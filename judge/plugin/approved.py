@@ -67,7 +67,8 @@ def read_approved(file: Path) -> Approved | None:
         )
     lines = text.split("\n")
     quoted = next((n for n, line in enumerate(lines) if not line.startswith(QUOTE)), len(lines))
-    lines[: quoted + 1] = [line.removesuffix("\r") for line in lines[: quoted + 1]]
+    if lines[quoted : quoted + 1] == ["\r"]:
+        lines[: quoted + 1] = [line.removesuffix("\r") for line in lines[: quoted + 1]]
     if not quoted or lines[quoted : quoted + 1] != [""] or lines[quoted + 1 :] in ([], [""]):
         raise InputError(
             f"{file}: no approved answer. It must be a prompt, each line after {QUOTE!r}, an empty line, and "
@@ -79,7 +80,7 @@ def read_approved(file: Path) -> Approved | None:
 
 
 def with_own_line_ends(text: str) -> str:
-    """The text with the line ends it was written with: above an answer they are never \\r\\n."""
+    """The text with the line ends it was written with: the empty line above an answer never ends in \\r\\n."""
     return text.replace("\r\n", "\n") if text.count("\n") == text.count("\r\n") else text
 
 
