@@ -8,7 +8,7 @@ import pytest
 from plugin import WAYS, summary
 
 from judge.errors import InputError
-from judge.plugin.approved import Approved, read_approved, write_approved
+from judge.plugin.approved import Approved, is_same_text, read_approved, write_approved
 from judge.plugin.judging import name_of_answer
 from judge.plugin.order import block_of
 from judge.plugin.testnames import id_of_test
@@ -181,7 +181,7 @@ def test_mixed_line_ends_are_no_matter(tmp_path, ends):
     lines = ("> Why?", "> So?", "", "It is.")
     file.write_bytes("".join(map("".join, zip(lines, ends, strict=True))).encode())
     found = read_approved(file)
-    assert found.prompt == "Why?\nSo?"
+    assert is_same_text(found.prompt, "Why?\nSo?")
     assert found.response.rstrip("\r") == "It is."
 
 

@@ -80,7 +80,7 @@ def read_approved(file: Path) -> Approved | None:
 
 
 def with_own_line_ends(text: str) -> str:
-    """The text with the line ends it was written with: the empty line above an answer never ends in \\r\\n."""
+    """The text with the line ends it was written with: the line above an answer never ends in \\r\\n."""
     return text.replace("\r\n", "\n") if text.count("\n") == text.count("\r\n") else text
 
 
