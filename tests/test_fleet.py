@@ -199,16 +199,74 @@ def test_where_no_address_answers_it_is_one_line_that_names_them_and_the_next_ca
     assert "6 attempts failed. See whether it is up" in message
 
 
-def test_a_prompt_that_fails_everywhere_stops_the_run_in_one_line_that_names_it():
-    class Poisoned(Chat):
-        def answer(self, path, body):
-            return (
-                (500, {}, {"error": "oops"}) if "score 12 " in text_of(body) else super().answer(path, body)
-            )
+class Poisoned(Counted):
+    """Breaks over, or forbids, what has such words in it."""
 
+    def __init__(self, *words, answer=(500, {}, {"error": "oops"})):
+        super().__init__()
+        self.words, self.odd = words, answer
+
+    def answer(self, path, body):
+        found = super().answer(path, body)
+        return self.odd if any(word in text_of(body) for word in self.words) else found
+
+
+def test_a_fleet_that_is_strictly_asked_stops_at_a_prompt_that_fails_everywhere_and_names_it():
     said = r"pair p2 in order AB: http.*status 500 \(oops\), 6 attempts"
-    with fleet_of(Poisoned(), Poisoned()) as backend, pytest.raises(BackendError, match=said):
+    servers = [Poisoned("score 12 "), Poisoned("score 12 ")]
+    with fleet_of(*servers, strict=True) as backend, pytest.raises(BackendError, match=said):
         backend.choose(prompts_of(scored_pairs(20)), "AB")
+
+
+ODD = [(500, {}, {"error": "oops"}), (403, {}, {"error": {"message": "a wall"}})]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("words", [("score 12 ",), ("score 10 ", "score 29 ")])
+def test_a_prompt_that_fails_everywhere_is_unparsed_and_stops_no_other(odd, words):
+    servers = [Poisoned(*words, answer=odd), Poisoned(*words, answer=odd)]
+    pairs = scored_pairs(20)
+    with fleet_of(*servers, concurrency=2) as backend:
+        found = backend.choose(prompts_of(pairs), "AB")
+        bad = {pair.id for pair, one in zip(pairs, found, strict=True) if isinstance(one, Unparsed)}
+        assert len(backend.choose(prompts_of(scored_pairs(5)[:2]), "AB")) == 2
+    assert bad == {f"p{int(word[6:]) - 10}" for word in words}
+    for one in found:
+        if isinstance(one, Unparsed):
+            assert one.reason.startswith(("status 500 (oops)", "the server refuses the prompt (a wall)"))
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_an_address_alone_breaks_over_or_forbids_is_answered_by_another(odd):
+    one, other = Poisoned("score 12 ", answer=odd), Counted()
+    pairs = questions(12, 3)
+    with fleet_of(one, other, concurrency=2) as backend:
+        assert judge_pairs(pairs, Direct(backend)) == calm(pairs)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_three_prompts_meet_everywhere_stops_the_run_of_a_fleet(odd):
+    words = [f"score {n} " for n in range(12, 30)]
+    servers = [Poisoned(*words, answer=odd), Poisoned(*words, answer=odd)]
+    with fleet_of(*servers, concurrency=1) as backend, pytest.raises(BackendError, match=r"oops|a wall"):
+        backend.choose(prompts_of(scored_pairs(20)), "AB")
+    assert sum(sum(server.served.values()) for server in servers) < 150
+
+
+def test_an_address_whose_key_is_withdrawn_is_left_out_and_the_others_go_on():
+    class Withdrawn(Counted):
+        def answer(self, path, body):
+            found = super().answer(path, body)
+            return found if self.n_answered < 8 else (403, {}, {"error": {"message": "no such right"}})
+
+    withdrawn, other = Withdrawn(), Counted()
+    pairs = questions(20, 3)
+    with fleet_of(withdrawn, other, concurrency=1) as backend:
+        assert judge_pairs(pairs, Direct(backend)) == calm(pairs)
+        [line] = backend.news()
+    assert "no access, status 403 (no such right)" in line
+    assert withdrawn.n_answered < 20
 
 
 @pytest.mark.slow

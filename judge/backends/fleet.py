@@ -5,7 +5,8 @@ one it is follows from a hash of that beginning and the address (rendezvous hash
 1998), so several processes agree on it without talking. An address that has nothing left to do takes over
 from the one with the most left; so slow ones get less. An address that fails rests, longer from one time to
 the next, and its questions go to the next one in their own order. After its rest it is asked who it is
-before it gets work, one job until that is answered. A prompt that an address refuses is tried at another one.
+before it gets work, one job until that is answered. A prompt that an address refuses is tried at another one;
+one that all break over, while they answer others, is given up and stops none.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from judge.backends import Settings
 from judge.backends.endpoint import (
+    MOST_FAILED,
     Again,
+    Alone,
     AnotherJudge,
+    Broken,
     Endpoint,
+    Forbidden,
     Job,
     Kind,
     LongPause,
@@ -109,12 +114,14 @@ def _limit_in(word: str) -> tuple[str, int]:
 class _Address:
     """One address and how it fares.
 
-    `n_rests` counts rests in a row, without an answer between them, `pause_s` is the one that it asked for;
-    `left_out` is why it is used no more; `has_answered` says whether it has taken any prompt so far.
+    `n_rests` counts rests in a row, without an answer between them, and `n_forbidden` prompts that it
+    forbade; `pause_s` is the pause that it asked for; `left_out` is why it is used no more; `has_answered`
+    says whether it has taken any prompt so far.
     """
 
     endpoint: Endpoint
     n_rests: int = 0
+    n_forbidden: int = 0
     is_resting: bool = False
     wakes_at: float = 0.0
     pause_s: float = 0.0
@@ -145,6 +152,7 @@ class Fleet(Server):
         super().__init__(f"{endpoints[0].url} and {len(endpoints) - 1} more", settings)
         self.addresses = [_Address(endpoint) for endpoint in endpoints]
         self.patience = patience
+        self.n_given_up = 0  # prompts in a row
         self._kind = kind
         self._jitter = random.Random()  # not the shared generator, whose state is the caller's
         self._who: Job[Any] | None = None
@@ -299,12 +307,16 @@ class _Visit(Session):
 
 @dataclass(eq=False, slots=True)
 class _Task(Generic[T]):
-    """A job, its place among the others, how often which address has failed it, and which refused it why."""
+    """A job, its place among the others, how often which address has failed it, and which refused it why.
+
+    `broken` is the last failure, where an address broke over it.
+    """
 
     number: int
     job: Job[T]
     lead: str
     failed: Counter[_Address] = field(default_factory=Counter)
+    broken: Broken | None = None
     refused: dict[_Address, Refused] = field(default_factory=dict)
 
     @property
@@ -345,9 +357,8 @@ class _Round(Generic[T]):
                     for address, task in self._next_ones():
                         self._n_under_way[address] += 1
                         group.create_task(self._visit(address, task))
-                    if not self._n_under_way.total():
-                        self._fleet.refuse_if_hopeless()
-                    await self._changed.wait()
+                    if self._n_under_way.total() or not self._is_given_up():
+                        await self._changed.wait()
                 for rest in self._rests:
                     rest.cancel()
         except BaseExceptionGroup as failures:
@@ -412,10 +423,10 @@ class _Round(Generic[T]):
             result = await task.job(self._visits[address])
         except (Again, LongPause) as failed:
             self._failed(address, task, failed)
+        except Forbidden as why:
+            self._forbidden(address, task, why)
         except (AnotherJudge, NoAccess, NotThere) as why:
-            self._fleet.leave_out(address, why)
-            self._queues[address].appendleft(task)
-            self._move_queue(address)
+            self._left_out(address, task, why)
         except Refused as refused:
             if not self._goes_elsewhere(address, task, refused):
                 raise
@@ -432,7 +443,8 @@ class _Round(Generic[T]):
         address.n_rests = 0
         if isinstance(result, Refused):
             return
-        address.has_answered = True
+        address.has_answered, address.n_forbidden = True, 0
+        self._fleet.n_given_up = 0
         for other, refused in task.refused.items():
             if not other.has_answered:
                 said = refused.said or refused.reason
@@ -450,11 +462,54 @@ class _Round(Generic[T]):
         self._queues[self._home_of(task)].append(task)
         return True
 
+    def _forbidden(self, address: _Address, task: _Task[T], why: Forbidden) -> None:
+        """Asks another address; where this one has long answered nothing else, its key may not do this."""
+        address.n_forbidden += 1
+        if address.n_forbidden >= MOST_FAILED:
+            self._left_out(address, task, why)
+        elif not self._goes_elsewhere(address, task, Alone(why)):
+            self._give_up(task, why)
+
+    def _left_out(self, address: _Address, task: _Task[T], why: BackendError) -> None:
+        self._fleet.leave_out(address, why)
+        self._queues[address].appendleft(task)
+        self._move_queue(address)
+
+    def _give_up(self, task: _Task[T], why: Forbidden | Broken) -> None:
+        """Takes it for the prompt's own fault. Raises `why` where too many in a row would be, or any."""
+        self._fleet.n_given_up += 1
+        if self._fleet.strict or self._fleet.n_given_up >= MOST_FAILED:
+            raise why
+        self._results[task.number] = cast(T, Alone(why))  # of a job that is caught, as not strict
+
+    def _is_given_up(self) -> bool:
+        """Whether nothing was left but what every address broke over. Raises BackendError where all fail."""
+        try:
+            self._fleet.refuse_if_hopeless()
+        except BackendError:
+            left = [task for queue in self._queues.values() for task in queue]
+            tried = [one for one in self._fleet.addresses if one.left_out is None]
+            faults = [why for one in left if (why := one.broken) and all(at in one.failed for at in tried)]
+            if len(faults) < len(left):
+                raise
+            for queue in self._queues.values():
+                queue.clear()
+            for task, why in zip(left, faults, strict=True):
+                self._give_up(task, why)
+            return True
+        return False
+
     def _failed(self, address: _Address, task: _Task[T], failed: Again | LongPause) -> None:
         """Lets the address rest. Raises BackendError where it has failed this very job too often."""
         task.failed[address] += 1
+        error = given_up(address.endpoint, f"{about(failed.name)}{address.url}: {failed.reason}")
+        is_broken = isinstance(failed, Again) and failed.is_broken
+        task.broken = Broken(str(error), failed.reason) if is_broken else None
         if task.failed[address] >= self._fleet.patience.attempts:
-            raise given_up(address.endpoint, f"{about(failed.name)}{address.url}: {failed.reason}")
+            if task.broken is None:
+                raise error
+            self._give_up(task, task.broken)
+            return
         self._queues[address].appendleft(task)
         if address.is_awake:
             self._fleet.rest(address, failed.reason, failed.pause_s)
