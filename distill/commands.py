@@ -114,7 +114,7 @@ def collect(
             f"--on {on}: the readings of this recipe's teacher are in files already, and nothing is asked. "
             "Leave it out."
         )
-    with method_there(on, shards, workers, worker_cpus, worker_gpus, quiet) as method:
+    with method_there(on, shards, workers, worker_cpus, worker_gpus, no_cache=False, quiet=quiet) as method:
         _collect(recipe, run, data_dir, ledger, quiet, method=method, round_pairs=round_pairs)
 
 

@@ -13,13 +13,16 @@ from pairs import FOUR_PAIRS, pair_of
 from typer.testing import CliRunner
 
 from judge import Judge
+from judge.backends.scripted import ScriptedBackend, longer
 from judge.cli.main import app
 from judge.errors import InputError
+from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs, read_votes_on
 from judge.io.calibrations import SCHEMA, read_calibration
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts, verdict_from_cells, verdict_to_json, write_verdicts
 from judge.io.votes import write_votes
+from judge.methods.direct import Direct
 from judge.options import JudgeOptions, judge_options
 from judge.orders import MOST_LOG_ODDS, combine, log_odds, log_odds_of_a, logistic, ruled
 from judge.plugin.run import RunSettings, SuiteRun, lines_of, record_of
@@ -472,6 +475,15 @@ def test_a_run_of_undecided_verdicts_alone_cannot_tell():
     run = suite([0.6] * 5, gate="not-worse:0.05")
     assert run.is_failed
     assert run.lack == "all 5 are undecided"
+
+
+def test_one_undecided_verdict_beside_unchanged_answers_fails_no_suite():
+    run = suite([0.6], gate="not-worse:0.05")
+    for n in range(20):
+        same = judge_pairs([pair_of("4", "4")], Direct(ScriptedBackend(longer)))[0]
+        run.add(f"same_{n}", [record_of(Comparison(pair_of("4", "4"), same), f"same {n}")])
+    assert run.lack == ""
+    assert not run.is_failed
 
 
 def test_the_file_of_a_calibration_is_read_once_for_all_that_ask_for_the_rule(here):

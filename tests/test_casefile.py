@@ -96,7 +96,7 @@ def test_a_cluster_of_pairs_may_be_0(file):
     [
         ({"response": None}, "missing response (found: id, prompt, response (null), baseline)"),
         ({"id": " "}, "id is empty"),
-        ({"id": 7}, "id is a number. It must be one text."),
+        ({"id": 7.5}, "id is a number. It must be one text."),
         ({"prompt": ""}, "the prompt is empty"),
         ({"prompt": None}, "has neither of prompt and conversation"),
         ({"conversation": []}, "has prompt and conversation of prompt and conversation"),

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,7 @@ from typer.testing import CliRunner
 
 from benchmarks import cluster
 from judge.cli.main import app
-from judge.cluster import running, storage, worker
+from judge.cluster import method, running, storage, worker
 from judge.cluster.attempts import PAIR_DEATHS, WHOLE_DEATHS, Counted
 from judge.cluster.merging import total_of, write_merged
 from judge.cluster.plan import Block, Span, blocks_of, check, pairs_of_block, spans_of
@@ -39,11 +40,12 @@ from judge.errors import BackendError, BadLines, InputError, MissingExtra, Model
 from judge.evaluate import judge_pairs
 from judge.forms.reading import read_pairs
 from judge.io.pairs import write_pairs
-from judge.io.verdicts import read_verdicts, reading_to_json, write_verdicts
+from judge.io.verdicts import read_verdicts, reading_to_json, verdict_to_json, write_verdicts
 from judge.ledger.ledger import Ledger
 from judge.ledger.verdictshards import opened_shard
 from judge.methods import MemoryStore
 from judge.options import judge_options
+from judge.orders import combine
 from judge.progress import silent
 from judge.records import Criterion, Order, Pair, Status, Unparsed, Verdict
 
@@ -730,3 +732,36 @@ def test_names_of_files_hold_in_any_folder(tmp_path, monkeypatch):
     assert options.settings.adapter == "lora"
     for backend in ("scripted:longer", "server:http://127.0.0.1:1", "embedded"):
         assert running.settled_options(judge_options(backend=backend)).backend == backend
+
+
+def test_what_an_earlier_run_could_not_read_is_read_again_and_nothing_else(tmp_path, monkeypatch):
+    pairs = [replace(pair, id=pair.content_hash) for pair in MANY[:6]]
+    lost = {pairs[1].id, pairs[4].id}
+    asked: list[tuple[set[str], bool]] = []
+
+    def judge_there(at, *others, is_fresh, **given):
+        named = read_pairs(at)
+        asked.append(({pair.id for pair in named}, is_fresh))
+        return SimpleNamespace(shards=at, names=[], n_known=0 if is_fresh else len(named))
+
+    def opened_shards(at, names):
+        made = [
+            combine(one.pair_id, dict.fromkeys(Order, Unparsed("cut", "")), one.judge)
+            if one.pair_id in lost and len(asked) == 1
+            else one
+            for one in judged_here(read_pairs(at))
+        ]
+        rows = "".join(json.dumps(verdict_to_json(one)) + "\n" for one in made)
+        yield at, {"elapsed_s": 1.0}, rows.encode()
+
+    for fake in (judge_there, opened_shards):
+        monkeypatch.setattr(method, fake.__name__, fake)
+    monkeypatch.setattr(method, "pool_there", lambda *given: (None, 1))
+    monkeypatch.setattr(method, "told_there", lambda options, needs: worker.told_of(options))
+    there = method.OnCluster(LONGER, Cluster(""), str(tmp_path))
+    there.prepare(pairs)
+    assert asked == [({pair.id for pair in pairs}, False), (lost, True)]
+    found = there.read([(pair, order) for pair in pairs for order in Order])
+    assert not [one for one in found if isinstance(one, Unparsed)]
+    there.prepare(pairs)
+    assert len(asked) == 3

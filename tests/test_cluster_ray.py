@@ -257,6 +257,13 @@ def test_a_bench_has_the_figures_of_one_machine(shared, tmp_path, monkeypatch):
     with Ledger(Path("there.sqlite")) as ledger:
         [summary] = ledger.summary()
     assert summary.n_readings == 120
+    times = {path: path.stat().st_mtime_ns for path in Path("shards").glob("*.gz")}
+    assert times
+    again = (*given, "--shards", "shards", *ON)
+    judge(*again, "--ledger", "other.sqlite")
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    judge(*again, "--no-cache")
+    assert all(path.stat().st_mtime_ns > before for path, before in times.items())
 
 
 def test_a_ranking_and_a_teacher_read_on_the_cluster(shared, tmp_path, monkeypatch):

@@ -316,6 +316,9 @@ def test_criteria_are_a_column_of_pair_files(tmp_path, ending):
         ({"short": "is short"}, (SHORT,)),
         ([{"short": "is short"}], (SHORT,)),
         ([{"name": "short", "description": "is short"}], (SHORT,)),
+        ('{"name": "short", "description": "is short"}', (SHORT,)),
+        ('{"short": "is short"}', (SHORT,)),
+        ("short: is\u2028short", (SHORT,)),
         (
             {
                 "name": "price",

@@ -1284,6 +1284,24 @@ def test_argillas_responses_are_votes_however_they_are_exported(read, name):
     assert found.left_out == {}
 
 
+def test_labels_of_which_a_user_may_choose_several_are_no_ranking_of_argilla(read):
+    good = [["response_1", "response_2"], ["response_2"], []]
+    values = [{"value": value, "user_id": f"u{n}"} for n, value in enumerate(good)]
+    found = read("argilla", ARGILLA | {"responses": {"good": values}})
+    assert found.votes == ()
+    assert found.left_out == {"vote: a choice of several labels, which ranks none": 3}
+    both = {"good": values, "preference": [{"value": ["response_2", "response_1"], "user_id": "ann"}]}
+    assert better_of(read("argilla", ARGILLA | {"responses": both})) == [LONG]
+
+
+def test_a_question_of_argilla_in_parts_is_its_text(read):
+    asked = {"type": "text", "text": "Name a fruit."}
+    [pair] = read("argilla", ARGILLA | {"fields": FIELDS | {"prompt": asked}}).pairs
+    assert pair.prompt == "Name a fruit."
+    with pytest.raises(InputError, match=r"nothing to judge \(left out: content that is no text: 1\)"):
+        read("argilla", ARGILLA | {"fields": FIELDS | {"prompt": {"chart": 1}}})
+
+
 def test_fields_of_argilla_that_are_no_side_are_kept_beside_its_metadata(read):
     fields = {"question": "Name a fruit.", "response_1": SHORT, "response_2": LONG, "shop": "corner"}
     [pair] = read("argilla", ARGILLA | {"fields": fields}).pairs

@@ -621,6 +621,22 @@ def test_a_whole_number_that_pandas_made_a_float_is_an_id(tmp_path):
     assert [pair.id for pair in imported(tmp_path, "preferences", *rows).pairs] == ["1", "2"]
 
 
+def test_a_mapped_id_or_voter_may_be_a_whole_number_that_pandas_made_a_float(tmp_path):
+    row = {"q": "2 + 2?", "x": "4", "y": "5", "n": 7.0, "who": 3.0, "label": "a"}
+    mapping = "prompt=q,response_a=x,response_b=y,id=n,voter=who,outcome=label"
+    read = import_files("columns", [written(tmp_path / "m.jsonl", row)], mapping)
+    assert [(pair.id, vote.voter) for pair, vote in zip(read.pairs, read.votes, strict=True)] == [("7", "3")]
+    blank = import_files("columns", [written(tmp_path / "n.jsonl", row | {"n": "  "})], mapping)
+    assert blank.pairs[0].id.strip()
+
+
+def test_gold_is_turned_where_reports_would_understand_it_and_else_left(tmp_path):
+    for gold, turned in (("response_a", "B"), ("tie", "TIE"), ("left", "left"), (1, 1), (None, None)):
+        file = written(tmp_path / "m.jsonl", {"q": "2 + 2?", "r_b": "4", "r_a": "5", "gold": gold})
+        [pair] = import_files("columns", [file], "prompt=q,response_a=r_b,response_b=r_a").pairs
+        assert pair.metadata.get("gold") == turned
+
+
 @pytest.mark.parametrize(
     ("label", "n_votes"), [({"preference": True}, 0), ({"preference": None, "label": 2}, 1)]
 )

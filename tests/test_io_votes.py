@@ -269,11 +269,19 @@ def test_a_voter_votes_once_on_a_pair_and_turn(tmp_path):
 
 
 def test_a_turn_in_csv_is_digits(tmp_path):
-    content = "pair_id,voter,outcome,turn\np1,ann,A,2\np2,ann,B,\n"
-    assert [vote.turn for vote in read_votes(csv_file(tmp_path, content))] == [2, 1]
-    for odd in ("two", "1.0", "-1", "٢", "0", "9" * 5000):
+    content = "pair_id,voter,outcome,turn\np1,ann,A,2\np2,ann,B,\np3,ann,B,3.0\n"
+    assert [vote.turn for vote in read_votes(csv_file(tmp_path, content))] == [2, 1, 3]
+    for odd in ("two", "1.5", "1.", "-1", "٢", "0", "9" * 5000):
         (problem,) = problems_of(csv_file(tmp_path, f"pair_id,voter,outcome,turn\np1,ann,A,{odd}\n"))
         assert problem.endswith("It must be a whole number from 1 up."), odd
+
+
+@pytest.mark.parametrize("tags", ["[" * 100_000, '["\\ud83d"]', '["a"'])
+def test_tags_in_a_table_that_cannot_be_read_are_one_line(tmp_path, tags):
+    cell = tags.replace('"', '""')
+    (problem,) = problems_of(csv_file(tmp_path, f'pair_id,voter,outcome,tags\np1,ann,A,"{cell}"\n'))
+    assert problem.startswith("votes.csv:2: ")
+    assert len(problem) < 300
 
 
 def test_an_empty_csv_cell_is_absent_but_an_unknown_column_is_seen(tmp_path):

@@ -39,6 +39,14 @@ def test_a_test_fails_where_new_answers_win_too_rarely(project, least, outcome):
         assert text.split("short test summary")[0].count("[Approved answer]") == 3
 
 
+def test_pairs_of_one_cluster_are_one_to_the_interval(project):
+    rows = [row | {"cluster": f"c{n % 5}"} for n, row in enumerate(pairs(40, 60))]
+    project.write("pairs.jsonl", rows)
+    project.write("test_bot.py", marked('dataset="pairs.jsonl", min_win_rate=0.1'))
+    text = summary(project.run("--judge-gate=not-worse:0.05"))
+    assert "in 5 clusters" in text, text
+
+
 def test_where_no_pair_is_lost_the_message_says_which_count_half(project):
     same = [{"id": f"same{n}", "prompt": "Why?", "response_a": "so", "response_b": "so"} for n in range(4)]
     even = [{"id": f"even{n}", "prompt": "How?", "response_a": "red", "response_b": "low"} for n in range(2)]

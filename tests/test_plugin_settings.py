@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from plugin import WAYS, lost, summary, won
 
+from judge.options import judge_options
+from judge.plugin.run import RunSettings
+
 pytestmark = pytest.mark.slow  # every test runs pytest
 
 PLAIN = 'def test_bot(judge):\n    assert judge.compare("Why?", "short", "longer").outcome == "A"\n'
@@ -154,3 +157,10 @@ def test_every_option_is_in_the_help_and_every_key_in_the_ini_help(project):
         assert f"--judge-{name}" in text
     for name in names:
         assert f"judge_{name.replace('-', '_')}" in text
+
+
+@pytest.mark.parametrize("model", ["small", "large", "qwen2.5-coder-1.5b"])
+def test_a_model_is_named_as_in_commands(model):
+    ours, theirs = RunSettings(model=model).options, judge_options(base_model=model)
+    assert (ours.settings.base_model, ours.asked_by) == (theirs.settings.base_model, theirs.asked_by)
+    assert ours.settings.adapter == theirs.settings.adapter

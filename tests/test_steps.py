@@ -47,6 +47,21 @@ def test_plan_and_reasons_are_shown_the_plan_once():
     assert "In its replies the judge calls the answer shown first A" in text
 
 
+def test_what_could_control_a_terminal_is_not_printed():
+    verdict = verdict_of()
+    hostile = {
+        order: replace(
+            reading,
+            raw="\x1b]0;x\x07",
+            steps=tuple(replace(s, name=f"{s.name}\x1b[2J", raw="\x9b1m") for s in reading.steps),
+        )
+        for order, reading in verdict.readings.items()
+    }
+    text = format_steps(replace(verdict, readings=hostile))
+    assert "criterion" in text
+    assert not set(text) & {"\x1b", "\x07", "\x9b"}
+
+
 def test_a_long_criterion_is_folded_and_the_table_stays_within_the_width():
     lines = format_steps(verdict_of(), width=56).splitlines()
     table = lines[: lines.index("")]

@@ -143,7 +143,7 @@ def bench(
         interruptible(is_kept=not no_cache or bool(on)),
         progress_shown(quiet) as progress,
         opened_ledger(ledger, no_cache) as book,
-        method_there(on, shards, workers, worker_cpus, worker_gpus, quiet) as method,
+        method_there(on, shards, workers, worker_cpus, worker_gpus, no_cache, quiet) as method,
     ):
         refuse_hopeless(named, book, progress, method)
         runs = [judge_dataset(name, options, dataset, book, progress, method) for name, options in named]

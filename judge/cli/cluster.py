@@ -78,6 +78,7 @@ def method_there(
     workers: int | None,
     worker_cpus: float | None,
     worker_gpus: float | None,
+    no_cache: bool,
     quiet: bool,
 ) -> Iterator[MethodMaker | None]:
     """What makes judges on the cluster of these options, while it is connected; None without `on`."""
@@ -99,7 +100,7 @@ def method_there(
             print(line, file=sys.stderr, flush=True)
 
     with connected(cluster):
-        yield lambda options, ledger: OnCluster(options, cluster, folder, ledger, say)
+        yield lambda options, ledger: OnCluster(options, cluster, folder, ledger, say, no_cache)
 
 
 def run_there(

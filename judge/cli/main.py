@@ -45,6 +45,8 @@ from judge.cli.rank import rank
 from judge.cli.serve import serve
 from judge.errors import InputError, JudgeError, PluginError
 from judge.io.rows import SURROGATE, not_utf8, shown
+from judge.io.wording import one_line
+from judge.io.writing import write_out
 from judge.options import JudgeOptions
 from judge.records import CALIBRATED, Order, Pair, Reading, Status, Unparsed, Verdict
 from judge.registry import Registry
@@ -253,7 +255,7 @@ def compare(
     if not quiet:
         _print_origin(asked)
     if as_json:
-        print(json.dumps(verdict_to_json(verdict), ensure_ascii=False))
+        write_out(json.dumps(verdict_to_json(verdict), ensure_ascii=False) + "\n")
     else:
         print(format_verdict(verdict, elapsed_s))
         width = shutil.get_terminal_size((100, 24)).columns
@@ -495,7 +497,7 @@ def _headline(verdict: Verdict) -> str:
 def _line_of(reading: Reading, order: Order) -> str:
     place = f"  {order[0]} shown first: "
     if isinstance(reading, Unparsed):
-        return f"{place}not readable ({reading.reason})"
+        return f"{place}not readable ({one_line(reading.reason)})"
     from judge.orders import outcome_of, probability_of_a
 
     p_a = probability_of_a(reading, order)

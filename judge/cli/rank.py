@@ -103,7 +103,7 @@ def rank(
         stack.enter_context(interruptible(is_kept=not no_cache or bool(on)))
         progress = stack.enter_context(progress_shown(quiet))
         shown = of_loading(progress)
-        there = method_there(on, shards, workers, worker_cpus, worker_gpus, quiet)
+        there = method_there(on, shards, workers, worker_cpus, worker_gpus, no_cache, quiet)
         method = stack.enter_context(there)
         own = Judge.of(judge, ledger=ledger, cache=not no_cache, progress=shown, method=method)
         asked = stack.enter_context(own)

@@ -11,7 +11,7 @@ from typing import Any
 
 from judge.cluster.merging import opened_shards
 from judge.cluster.pool import Cluster
-from judge.cluster.running import BATCHES, judge_there, pool_there, settled_options, told_there
+from judge.cluster.running import BATCHES, Made, judge_there, pool_there, settled_options, told_there
 from judge.cluster.sources import Say, lines_of
 from judge.cluster.storage import below, put_whole, settled
 from judge.errors import InputError
@@ -20,7 +20,7 @@ from judge.io.verdicts import verdict_from_cells
 from judge.ledger.ledger import Entry, Ledger
 from judge.options import JudgeOptions
 from judge.progress import Progress, silent
-from judge.records import Engine, Identity, Order, Pair, Reading, sha256_of_json
+from judge.records import Engine, Identity, Order, Pair, Reading, Unparsed, sha256_of_json
 
 ASKED = "asked"
 """The folder, beside the shards, of the pairs of each call."""
@@ -34,6 +34,7 @@ class OnCluster:
         shards: the folder of the shards, which all machines reach.
         ledger: gets the readings with the seconds that they took; None keeps them in memory alone.
         say: is told what each call is.
+        is_fresh: judge what has a shard, too.
     """
 
     def __init__(
@@ -43,10 +44,11 @@ class OnCluster:
         shards: str,
         ledger: Ledger | None = None,
         say: Say = lambda line: None,
+        is_fresh: bool = False,
     ) -> None:
         self._options = settled_options(replace(options, calibration="", abstain_below=None))
         self._cluster, self._shards = cluster, settled(shards)
-        self._ledger, self._say = ledger, say
+        self._ledger, self._say, self._is_fresh = ledger, say, is_fresh
         needs, self._n_workers = pool_there(cluster, self._options)
         self._told = told_there(self._options, needs)
         self._readings: dict[tuple[str, Order], Reading] = {}
@@ -66,9 +68,19 @@ class OnCluster:
         return self._n_workers * BATCHES * self._told.batch_characters
 
     def prepare(self, pairs: Sequence[Pair], progress: Progress = silent) -> None:
-        """Reads all of the pairs on the cluster. Raises BackendError."""
+        """Reads all of the pairs on the cluster; again what an earlier run could not. Raises BackendError."""
         if not pairs:
             return
+        made = self._made(pairs, progress, self._is_fresh)
+        unread = [pair for pair in pairs if any(isinstance(one, Unparsed) for one in self._of(pair))]
+        if made.n_known and unread:
+            self._made(unread, progress, is_fresh=True)
+
+    def _of(self, pair: Pair) -> list[Reading]:
+        return [self._readings[pair.content_hash, order] for order in Order]
+
+    def _made(self, pairs: Sequence[Pair], progress: Progress, is_fresh: bool) -> Made:
+        """Judges the pairs on the cluster and takes their readings."""
         named = [replace(pair, id=pair.content_hash) for pair in pairs]
         name = f"{sha256_of_json([pair.id for pair in named])[:32]}.jsonl"
         at = below(self._shards, ASKED, name)
@@ -76,9 +88,12 @@ class OnCluster:
             put_whole(at, lines_of(named))
         except OSError as error:
             raise InputError(f"{at}: cannot be written ({error.strerror or error}).") from error
-        made = judge_there(at, self._options, self._cluster, self._shards, self._say, progress)
+        made = judge_there(
+            at, self._options, self._cluster, self._shards, self._say, progress, is_fresh=is_fresh
+        )
         for _, header, text in opened_shards(made.shards, made.names):
             self._take(text, header["elapsed_s"])
+        return made
 
     def _take(self, lines: bytes, elapsed_s: float) -> None:
         """Keeps the readings of a shard, whose pairs are called by their contents."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from judge.io.wording import one_line, visible
 from judge.records import GRADED_ALONE, Cut, Order, Reading, Step, Verdict, longest_cut
 
 MEAN_GRADE = re.compile(r"mean grade (\d\.\d\d) of ")
@@ -28,7 +29,7 @@ def format_steps(verdict: Verdict, width: int = 100) -> str:
     of_orders = [part for order in Order for part in _replies(verdict, order)]
     if slow or not graded:
         parts.append("In its replies the judge calls the answer shown first A, and the other B.")
-        parts += [f"{step.name}\n{_indented(step.raw)}" for step in slow]
+        parts += [f"{one_line(step.name)}\n{_indented(step.raw)}" for step in slow]
         parts += of_orders
     return "\n\n".join(parts)
 
@@ -36,7 +37,9 @@ def format_steps(verdict: Verdict, width: int = 100) -> str:
 def _replies(verdict: Verdict, order: Order) -> list[str]:
     """What the judge said in one order, each step under its name."""
     shown, reading = f"{order[0]} shown first", verdict.readings[order]
-    steps = [f"{shown}, {step.name}\n{_indented(step.raw)}" for step in reading.steps if not step.shared]
+    steps = [
+        f"{shown}, {one_line(step.name)}\n{_indented(step.raw)}" for step in reading.steps if not step.shared
+    ]
     return [*steps, f"{shown}, reply\n{_indented(reading.raw)}"]
 
 
@@ -99,7 +102,8 @@ def score_table(verdict: Verdict, width: int) -> str:
         return ""
     heads = ["A", "B", "A", "B"]
     rows = [
-        [name, *(_figure(by_order[o].get(name), side) for o in Order for side in (0, 1))] for name in names
+        [one_line(name), *(_figure(by_order[o].get(name), side) for o in Order for side in (0, 1))]
+        for name in names
     ]
     sums = [total for o in Order for total in sums_of(verdict.readings[o], o)]
     rows.append(["sum", *(f"{total:.2f}" for total in sums)])
@@ -150,4 +154,4 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.strip().splitlines())
+    return "\n".join(f"  {line}" for line in visible(text).strip().split("\n"))

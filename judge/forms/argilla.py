@@ -6,7 +6,7 @@ several questions one is read: that which compares.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -80,19 +80,48 @@ def is_response_column(name: str, value: Any) -> bool:
 def read(entries: Sequence[Entry]) -> Imported:
     """Every record as a pair, every submitted response to the question that compares as a vote."""
     records, left_out = each(entries, record_of)
+    several = of_several(records)
     question = comparing(
         (one.question, partial(names_a_side, one.value, record))
         for record in records
         for one in record.responses
+        if one.question not in several
     )
-    return imported([with_votes(record, question) for record in records], left_out, voter="annotator")
+    comparisons = [with_votes(record, question, several) for record in records]
+    return imported(comparisons, left_out, voter="annotator")
 
 
-def with_votes(record: Record, question: str | None) -> Comparison:
-    """The record's pair with the votes of its responses to a question; None where no question compares."""
+def of_several(records: Sequence[Record]) -> set[str]:
+    """The questions whose lists are choices of several labels, or of none, in whatever order.
+
+    Such a list looks like a ranking from the best on where it has both sides; a ranking always has.
+    """
+    return {
+        one.question
+        for record in records
+        for one in record.responses
+        if isinstance(one.value, list) and is_submitted(one) and not has_both_sides(one.value, record)
+    }
+
+
+def has_both_sides(value: Any, record: Record) -> bool:
+    try:
+        ranked(value, record)
+    except Unusable:
+        return False
+    return True
+
+
+def with_votes(record: Record, question: str | None, several: Container[str]) -> Comparison:
+    """The record's pair with the votes of its responses to a question; None where no question compares.
+
+    Of the questions `several` lists are no rankings.
+    """
     labels = Labels(left_out=[*record.comparison.labels.left_out])
     for one in record.responses:
-        labels.add(partial(vote_of, one, record, question), "" if one.user is None else str(one.user))
+        labels.add(
+            partial(vote_of, one, record, question, several), "" if one.user is None else str(one.user)
+        )
     return replace(record.comparison, labels=labels)
 
 
@@ -191,14 +220,20 @@ def response_of(question: str, one: Mapping[str, Any]) -> Response:
     return Response(question, one.get("user_id"), one.get("value"), one.get("status"))
 
 
-def vote_of(one: Response, record: Record, question: str | None) -> Ballot | None:
+def is_submitted(one: Response) -> bool:
+    return one.status in (None, "submitted")
+
+
+def vote_of(one: Response, record: Record, question: str | None, several: Container[str]) -> Ballot | None:
     """What a response says of the two sides, if it is to the question that compares."""
     if one.value in (None, ""):
         return None
     if question not in (None, one.question):
         raise Unusable(other_than(question))
-    if one.status not in (None, "submitted"):
+    if not is_submitted(one):
         raise Unusable("a response that was not submitted")
+    if isinstance(one.value, list) and one.question in several:
+        raise Unusable("a choice of several labels, which ranks none")
     ballot = said(one.value, record)
     if question is None and ballot is not None:
         raise Unusable(NO_SIDE)

@@ -18,6 +18,7 @@ from judge.forms.conversation import (
 )
 from judge.forms.form import Side
 from judge.io.rows import Wrong, found
+from judge.io.usable import Unusable
 from judge.records import Message
 
 QUESTIONS = (
@@ -134,6 +135,8 @@ def question_of(value: Any, name: str) -> Conversation:
     value = messages_or_as_is(value)
     if isinstance(value, list) or (isinstance(value, str) and is_transcript(value)):
         return conversation_of(value, name)
+    if isinstance(value, Mapping) and (value := plain_text_of(value)) is None:
+        raise Unusable("a question that is no text")
     return asked(str(value))
 
 

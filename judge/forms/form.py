@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -19,8 +18,8 @@ from typing import Any, TypedDict, TypeVar
 
 from judge.errors import BadLines
 from judge.forms.conversation import Conversation, plain_text_of
-from judge.forms.winners import ballot_of
 from judge.io.criteria import criteria_in
+from judge.io.labels import ballot_of as gold_ballot
 from judge.io.pairs import with_ids, without_bytes
 from judge.io.rows import Cells, Wrong, parse_json
 from judge.io.usable import Unusable, usable
@@ -315,10 +314,8 @@ def turned_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
         turned.pop(name, None)
         if other in metadata:
             turned[name] = metadata[other]
-    if GOLD in metadata:
-        with suppress(Unusable):
-            ballot = ballot_of(metadata[GOLD], has_third=True)  # C is no gold label of ours
-            turned[GOLD] = metadata[GOLD] if ballot is None else turned_ballot(ballot).value
+    if (ballot := gold_ballot(metadata.get(GOLD))) is not None:
+        turned[GOLD] = turned_ballot(ballot).value
     return turned
 
 
@@ -422,6 +419,8 @@ def said_of_pair(cells: Mapping[str, Any]) -> SaidOfPair:
 
 def optional_name(value: Any) -> str | None:
     """A name of a model, a voter or a category as text, None where there is none; a list is joined."""
+    if (number := whole_number(value)) is not None:
+        return str(number)
     if isinstance(value, list):
         return " ".join(map(str, value)) or None
     return None if value in (None, "") or isinstance(value, dict) else str(value)

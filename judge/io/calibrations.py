@@ -5,7 +5,6 @@ Import it inside functions: it loads pydantic.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from pydantic import Field
 
 from judge.errors import InputError
 from judge.io.content import plain_content
-from judge.io.rows import bytes_of, shown
+from judge.io.rows import NotJson, bytes_of, parse_json, shown
 from judge.io.shapes import Misshapen, Must, OpenShape, shaped
 from judge.records import Calibration
 
@@ -54,8 +53,8 @@ def read_calibration(path: str | Path) -> Calibration:
         InputError: there is no such file, or it is not a calibration.
     """
     try:
-        values: Any = json.loads(plain_content(bytes_of(Path(path)), str(path)).decode())
-    except ValueError:
+        values: Any = parse_json(plain_content(bytes_of(Path(path)), str(path)).decode())
+    except (NotJson, UnicodeDecodeError):
         raise InputError(f"{path}: not JSON. It must be a file that `judge calibrate` wrote.") from None
     schema = values.get("schema") if isinstance(values, dict) else None
     if schema != SCHEMA:

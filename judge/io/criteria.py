@@ -41,6 +41,7 @@ WEIGHT = re.compile(r"weight\b\s*[=:]?\s*(.*)", re.IGNORECASE)
 WEIGHT_WITHOUT_BAR = re.compile(r"(?:^|[,;(])\s*weight\s*[=:]?\s*\d[\d.]*\s*\)?$", re.IGNORECASE)
 SCALE = re.compile(r"([15])\s*[=:]\s*(.*)")
 DECIMALS = re.compile(r"\d+(\.\d{1,2})?")
+LINE_END = re.compile(r"\r\n|\r|\n")
 UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -58,7 +59,7 @@ def read_criteria(path: str | Path) -> tuple[Criterion, ...]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{name}:{line}: {not_utf8(content[error.start])}") from None
-    lines = text.splitlines()
+    lines = cut_in_lines(text)
     return criteria_of([(f"{name}:{n}", line) for n, line in enumerate(lines, start=1)], name)
 
 
@@ -98,8 +99,8 @@ def lines_of(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
     if isinstance(value, str):
-        listed = list_in(value)
-        return value.splitlines() if listed is None else lines_of(listed)
+        told = json_in(value)
+        return cut_in_lines(value) if told is None else lines_of(told)
     if isinstance(value, Mapping):
         return (
             [line_of(value)]
@@ -111,15 +112,19 @@ def lines_of(value: Any) -> list[Any]:
     raise Wrong(f"criteria is {kind_of(value)}. It must be text, or a list of lines.")
 
 
-def list_in(value: str) -> list[Any] | None:
-    """The list that a text is as JSON, as a table has it, None where it is none. Raises Wrong for a fault."""
-    if not value.lstrip().startswith("["):
+def json_in(value: str) -> Any:
+    """The list or the object that a text is as JSON, as a table has it; None where it is none."""
+    if not value.lstrip().startswith(("[", "{")):
         return None
     try:
-        listed: list[Any] = parse_json(value)
+        return parse_json(value)
     except NotJson:
         return None
-    return listed
+
+
+def cut_in_lines(text: str) -> list[str]:
+    """The lines of a text; what only looks like a line's end, such as U+2028, is white space within one."""
+    return LINE_END.split(text)
 
 
 def line_of(value: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ A file is read whole or not at all: every row that cannot be read is named in on
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
@@ -19,6 +18,7 @@ from judge.io.content import JSON, TABLE
 from judge.io.labels import ballot_of
 from judge.io.rows import (
     Cells,
+    NotJson,
     Row,
     Wrong,
     changed,
@@ -26,6 +26,7 @@ from judge.io.rows import (
     found,
     gather,
     kind_of,
+    parse_json,
     placed,
     refuse_lone_surrogates,
     shown,
@@ -42,7 +43,8 @@ INDEX_COLUMNS = ("", "Unnamed: 0", "__index_level_0__")
 """What pandas calls the index of a table."""
 
 TRUTHS = {"true": True, "false": False}
-DIGITS = re.compile("[0-9]{1,9}")
+DIGITS = re.compile(r"([0-9]{1,9})(?:\.0+)?")
+"""A whole number as a table has it; pandas writes 1.0 where one is missing."""
 
 
 def votes_of(rows: Iterable[Row], kind: str = JSON) -> list[HumanVote]:
@@ -165,8 +167,8 @@ def truth_of(value: Any) -> bool | None:
 def tags_of(value: Any) -> tuple[str, ...]:
     """The tags; a table has them as the JSON of their list."""
     try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+        found = parse_json(value) if isinstance(value, str) else value
+    except NotJson:
         found = value
     if found is None:
         return ()
@@ -185,5 +187,6 @@ def cells_of_csv(cells: Cells) -> Cells:
     """The non-empty cells of our columns, digits and truths as such, and all cells of unknown columns."""
     given = {name: value for name, value in cells.items() if value or name not in KNOWN}
     turn, saw_judge = given.get("turn", ""), given.get("saw_judge", "").lower()
-    read: Cells = {"turn": int(turn)} if DIGITS.fullmatch(turn) else {}
+    digits = DIGITS.fullmatch(turn)
+    read: Cells = {"turn": int(digits[1])} if digits else {}
     return given | read | ({"saw_judge": TRUTHS[saw_judge]} if saw_judge in TRUTHS else {})

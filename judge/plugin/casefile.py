@@ -35,7 +35,7 @@ from judge.io.rows import (
     shown,
     whole_characters,
 )
-from judge.io.values import optional_text, text
+from judge.io.values import optional_text, text, whole_number
 from judge.io.wording import did_you_mean
 from judge.plugin.suite import cluster_of
 from judge.records import Message, Pair
@@ -78,7 +78,8 @@ def read_cases(path: Path, say: Say = told) -> list[Case]:
             raise Wrong(
                 f"missing {', '.join(missing)} (found: {found(cells)}). Every case needs {', '.join(NEEDED)}."
             )
-        name = text(cells["id"], "id")
+        number = whole_number(cells["id"])
+        name = text(cells["id"], "id") if number is None else str(number)
         if not name.strip():
             raise Wrong("id is empty. Give it some text: it is the case's name.")
         claim(taken, name, where, f"id {shown(name)}")
@@ -119,14 +120,18 @@ def case_of_pair(pair: Pair, where: str) -> Case:
     Raises:
         InputError: they say something else.
     """
-    expect, cluster = (
-        "" if (value := pair.metadata.get(name)) is None else value for name in ("expect", "cluster")
-    )
+    expect = "" if (value := pair.metadata.get("expect")) is None else value
     if expect not in ("", *EXPECTATIONS):
         raise InputError(f"{where}: {odd_expectation(expect)}")
+    return Case(pair, str(expect), cluster_in(pair, where), where)
+
+
+def cluster_in(pair: Pair, where: str) -> str:
+    """The cluster that a pair's column names; what else makes it depend on others where there is none."""
+    cluster = "" if (value := pair.metadata.get("cluster")) is None else value
     if not isinstance(cluster, str | int):
         raise InputError(f"{where}: cluster is {kind_of(cluster)}. It must be text.")
-    return Case(pair, str(expect), str(cluster) or cluster_of(pair), where)
+    return str(cluster) or cluster_of(pair)
 
 
 def odd_expectation(expect: object) -> str:

@@ -80,5 +80,6 @@ class CaseItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        line = self.judge_case.where.rpartition(":")[2]  # a case that was a pair has no line
-        return self.path, int(line) - 1 if line.isdecimal() else None, f"case {self.name}"
+        file, _, line = self.judge_case.where.rpartition(":")  # a case that was a pair has no line
+        has_line = line.isdecimal() and file.endswith(self.path.name)
+        return self.path, int(line) - 1 if has_line else None, f"case {self.name}"

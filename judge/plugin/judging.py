@@ -25,7 +25,7 @@ from judge.plugin.approved import (
     read_approved,
     write_approved,
 )
-from judge.plugin.casefile import newer_first
+from judge.plugin.casefile import cluster_in, newer_first
 from judge.plugin.fixtures import RECORDS, SHARED, file_of, id_of, key_of_fixture, owner_of, shared_one
 from judge.plugin.run import RATED, Kind, Record, SuiteRun, is_skipped, lines_of, property_of, record_of
 from judge.plugin.suite import SCORES, Comparison, cluster_of
@@ -386,10 +386,11 @@ def judged_by_marker(run: SuiteRun, item: pytest.Item) -> list[Comparison]:
     try:
         criteria = criteria_beside(item, marker.kwargs.get("criteria") or ())
         pairs = newer_first(file_at(item.path.parent / name), run.say)[: marker.kwargs.get("limit")]
+        clusters = [cluster_in(one, f"{name}, {one.id}") for one in pairs]
         comparisons = run.compare([replace(one, criteria=one.criteria or criteria) for one in pairs])
     except JudgeError as error:
         give_up(error)
-    add_records(item, [record_of(one, cluster_of(one.pair)) for one in comparisons])
+    add_records(item, [record_of(*both) for both in zip(comparisons, clusters, strict=True)])
     item.stash[JUDGED] = comparisons
     return comparisons
 
@@ -407,7 +408,7 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     rated = [(one, kind) for one, kind in zip(comparisons, kinds, strict=True) if kind in RATED]
     scores = [one.score for one, _ in rated if one.score is not None]
     least = marker.kwargs.get("min_win_rate", 0.5)
-    if Kind.UNDECIDED in kinds and not set(kinds) - {Kind.UNDECIDED, Kind.UNCHANGED}:
+    if set(kinds) == {Kind.UNDECIDED}:
         pytest.skip(f"all {kinds.count(Kind.UNDECIDED)} pairs are undecided: too close to call")
     if lack := run.lack_in(Counter(kinds)):
         pytest.fail(f"cannot tell whether the new answers win often enough: {lack}", pytrace=False)
@@ -506,7 +507,7 @@ def lines_by_order(verdict: Verdict) -> list[str]:
     for order, first in ((Order.AB, "new"), (Order.BA, "approved")):
         reading = verdict.readings[order]
         if isinstance(reading, Unparsed):
-            lines.append(f"{first} shown first: not readable ({reading.reason})")
+            lines.append(f"{first} shown first: not readable ({one_line(reading.reason)})")
             continue
         p_a = probability_of_a(reading, order)
         p = "" if p_a is None else f", P(new is better) {p_a:.3f}"

@@ -23,6 +23,7 @@ from judge.io.verdicts import UNDECIDED, verdict_from_cells, verdict_to_json
 from judge.ledger.replay import Replay
 from judge.methods import AUTO, BY_CRITERIA, BY_GIVEN, DUAL, METHODS, WAYS
 from judge.methods.auto import is_escalated
+from judge.models.sizes import SIZES
 from judge.options import JudgeOptions
 from judge.plugin.gate import (
     GateFinding,
@@ -98,7 +99,7 @@ class RunSettings:
     def options(self) -> JudgeOptions:
         """The judge that they name."""
         backend = f"server:{self.base_url}" if self.base_url else self.backend
-        settings = Settings(self.model, self.adapter)
+        settings = Settings(SIZES.get(self.model, self.model), self.adapter)
         return JudgeOptions(self.method, backend, settings=settings, calibration=self.calibration)
 
 
@@ -324,7 +325,7 @@ class SuiteRun:
         """Why comparisons, so many of each kind, decide nothing; "" where they may."""
         n_readable = n_of[Kind.COUNTED] + n_of[Kind.FLIPPED]
         n_called = n_readable + n_of[Kind.UNREADABLE] + n_of[Kind.SKIPPED]
-        if n_of[Kind.UNDECIDED] and not n_called:
+        if n_of[Kind.UNDECIDED] and not n_called and not n_of[Kind.UNCHANGED]:
             return f"all {n_of[Kind.UNDECIDED]} are undecided"
         return lack_of_evidence(
             n_readable,
