@@ -26,6 +26,7 @@ from distill.trainstage import run_train
 from judge.cli.console import NOT_ALL_JUDGED, progress_shown
 from judge.datasets import hh_rlhf, oasst
 from judge.datasets.dataset import data_folder
+from judge.errors import InputError, JudgeError
 from judge.io.pairs import write_pairs
 from judge.io.votes import write_votes
 from judge.progress import Progress
@@ -274,6 +275,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--sample", type=int, help="measure on so many pairs of each at most")
     given = parser.parse_args(arguments)
+    try:
+        for name in ("limit", "sample"):
+            if (number := getattr(given, name)) is not None and number < 1:
+                raise InputError(f"--{name} {number}: must be 1 or more.")
+        run(given)
+    except JudgeError as error:
+        parser.exit(2, f"{error}\n")
+
+
+def run(given: argparse.Namespace) -> None:
+    """Trains what is named, then measures it on every data set."""
     data = data_folder(given.data_dir)
     ledger, results = given.folder / LEDGER, given.folder / "results"
     results.mkdir(parents=True, exist_ok=True)

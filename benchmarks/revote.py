@@ -93,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data-dir", type=Path, help="folder of local copies; by default JUDGE_DATA")
     given = parser.parse_args(arguments)
     try:
+        if given.limit is not None and given.limit < 1:
+            raise InputError(f"--limit {given.limit}: must be 1 or more.")
         drawn, *judges = (judge_of_spec(spec, judge_options())[1] for spec in (given.drawn, *given.judge))
         source = source_of(given.data)
         wanted = Wanted(data_folder(given.data_dir), turn_told(source.turn), source.votes)

@@ -93,10 +93,11 @@ class Material:
 
 
 def material_of(pairs: Iterable[Pair]) -> Material:
-    """The requests of single-turn pairs with their replies, of which others are made."""
+    """The requests of single-turn pairs, whose answers are both to the same, with their replies."""
     replies: dict[str, list[str]] = {}
     for pair in pairs:
-        if len(pair.conversation_a) == len(pair.conversation_b) == SINGLE_TURN:
+        both = pair.conversation_a, pair.conversation_b
+        if {len(one) for one in both} == {SINGLE_TURN} and both[0][0] == both[1][0]:
             replies.setdefault(pair.prompt, []).extend([pair.response_a, pair.response_b])
     return Material({request: sorted(set(some)) for request, some in replies.items()})
 

@@ -10,6 +10,7 @@ and the head reads the last hidden state at the trace's end. A killed run goes o
 from __future__ import annotations
 
 import gc
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -403,8 +404,8 @@ def difference_of(said: Said, ranker: Ranker) -> float:
     differences = [
         abs(score - other) for (_, score), other in zip(said, again, strict=True) if isinstance(other, float)
     ]
-    mean = sum(differences) / len(differences)
-    if mean > MAX_LOADED_DIFFERENCE:
+    mean = sum(differences) / len(differences) if differences else math.nan
+    if not mean <= MAX_LOADED_DIFFERENCE:
         raise ModelError(
             f"{ranker.name}: the ranker that was written does not score as its student did (by {mean:.3f} in "
             f"the mean of {len(differences)} traces; {MAX_LOADED_DIFFERENCE} is allowed)."

@@ -52,6 +52,7 @@ from judge.methods import (
     TRACED,
     VOTES,
     WAYS,
+    WITHOUT_PROBABILITIES,
 )
 from judge.methods.voting import SAMPLE_LETTERS
 from judge.models.separation import VOTES_DO_NOT_TEACH, VOTES_SUFFIX, learned_votes
@@ -61,9 +62,6 @@ from judge.records import NO_ADAPTER, sha256_of_json
 DATA = "${JUDGE_DATA}"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 CHANGE_NOTHING = {"concurrency", "requests_per_minute", "recorded"}
-NO_PROBABILITIES = ("cot", "rar", "dual-slow", "dual-auto")
-"""Methods that write their verdicts, so that no reading has probabilities, or not every one."""
-
 SUM_TOLERANCE = 1e-6
 
 T = TypeVar("T")
@@ -559,7 +557,7 @@ def has_probabilities(recipe: Recipe) -> bool:
     """Whether the teacher's verdicts have a P(A): those by letters, scores, sums or a majority's shares."""
     teacher = recipe.collect.teacher
     is_share = teacher.samples > 1 and teacher.vote != "usc"
-    return teacher.is_sum or is_share or teachers_method(recipe) not in NO_PROBABILITIES
+    return teacher.is_sum or is_share or teachers_method(recipe) not in WITHOUT_PROBABILITIES
 
 
 def lacks_adapter(recipe: Recipe) -> bool:

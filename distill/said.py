@@ -89,8 +89,8 @@ def difference_of(said: Said, adapter: Path) -> float:
         ModelError: too far.
     """
     differences = said.differences(EmbeddedBackend(replace(said.settings, adapter=str(adapter))))
-    mean = sum(differences) / len(differences)
-    if mean > MAX_LOADED_DIFFERENCE:
+    mean = sum(differences) / len(differences) if differences else math.nan
+    if not mean <= MAX_LOADED_DIFFERENCE:
         raise ModelError(
             f"{adapter}: the adapter that was written does not answer as the student did (P differs by "
             f"{mean:.3f} in the mean of {len(differences)} readings; {MAX_LOADED_DIFFERENCE} is allowed)."

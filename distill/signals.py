@@ -18,7 +18,7 @@ from judge.methods.asking import answer_values
 from judge.methods.score import GRADES, answers_of, mean_grade, render_score
 from judge.orders import combine
 from judge.prompts import fill
-from judge.records import Judgment, Order, Pair, Prompt, Span, Unparsed, Verdict
+from judge.records import Judgment, Message, Order, Pair, Prompt, Span, Unparsed, Verdict
 
 Numbers = list[float | None]
 """One number a pair; None where the model could not be read."""
@@ -82,14 +82,15 @@ def log_odds_of(verdict: Verdict) -> float | None:
 
 
 def lead_of(verdict: Verdict) -> float | None:
-    """How much higher a's score is than b's, the mean over both orders and all criteria."""
+    """How much higher a's score is than b's, the mean over both orders and all criteria by their weights."""
     leads = []
     for order, reading in verdict.readings.items():
         if not isinstance(reading, Judgment):
             return None
-        scores = [step.scores for step in reading.steps if step.scores]
+        scored = [(step.weight, *step.scores) for step in reading.steps if step.scores]
         sign = 1 if order is Order.AB else -1
-        leads.append(sign * sum(first - second for first, second in scores) / len(scores))
+        lead = sum(weight * (first - second) for weight, first, second in scored)
+        leads.append(sign * lead / sum(weight for weight, *_ in scored))
     return sum(leads) / len(leads)
 
 
@@ -122,14 +123,18 @@ def yes(bank: Bank, pairs: Sequence[Pair]) -> Numbers:
 def request(bank: Bank, pairs: Sequence[Pair]) -> Numbers:
     """How much likelier the request is after a than after b: which request does this answer answer?
 
-    The request is the same under both, so only the difference counts (arXiv:2412.02626).
+    The request is mostly the same under both, so only the difference counts (arXiv:2412.02626).
     """
     asked = [
-        (fill("request", {"answer": Span(text, "first")}), pair.prompt)
+        (fill("request", {"answer": Span(told[-1].content, "first")}), last_request(told))
         for pair in pairs
-        for text in (pair.response_a, pair.response_b)
+        for told in (pair.conversation_a, pair.conversation_b)
     ]
     return differences([total for total, _ in bank.backend.log_likelihoods(asked, LONGEST_TEXT)])
+
+
+def last_request(conversation: Sequence[Message]) -> str:
+    return next((m.content for m in reversed(conversation[:-1]) if m.role == "user"), "")
 
 
 def likelihoods(bank: Bank, pairs: Sequence[Pair]) -> dict[str, Numbers]:

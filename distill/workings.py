@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import combinations
 
 from distill.dropping import Kind, TracePart, drawn_parts
 from distill.examples import VerdictRow, verdict_tokens
@@ -38,6 +39,9 @@ HEADING = re.compile(
 )
 TURN = re.compile(r"^(User|Assistant):\n", re.MULTILINE)
 """What stands above the texts of a pair in `pair.txt`, and above the turns of a conversation."""
+
+MOST_TURNS = 30
+"""What looks like so many turns may be one, whose text has lines like those above a turn."""
 
 ASKED = ("Instructions to the assistant", "Request")
 
@@ -192,18 +196,29 @@ def why_odd(row: Row, ties: bool) -> str:
 def texts_in(row: Row) -> dict[str, list[str]]:
     """The texts of the pair that a row of workings shows, by kind: what was asked, and what was replied.
 
-    No text of a pair can be taken for a heading, see `judge.prompts.marks`.
+    No text of a pair can be taken for a heading, see `judge.prompts.marks`. A turn may hold a line "User:" or
+    "Assistant:", so what stands in several turns is looked at as the text of one, too.
     """
-    texts: dict[str, list[str]] = {"prompt": [], "reply": []}
+    texts: dict[str, list[str]] = {"prompt": [], "reply": [], "several turns": []}
     pieces = HEADING.split(row.messages[-1].content)
     for heading, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         if heading.startswith("Conversation"):
             turns = TURN.split(piece)
-            for who, turn in zip(turns[1::2], turns[2::2], strict=True):
+            every = list(zip(turns[1::2], turns[2::2], strict=True))
+            for who, turn in every:
                 texts["prompt" if who == "User" else "reply"].append(turn)
+            for start, end in combinations(range(len(every) + 1), 2):
+                if 1 < end - start <= MOST_TURNS:
+                    texts["several turns"].append(as_one_turn(every[start:end]))
         elif not heading.startswith("End of"):
             texts["prompt" if heading in ASKED else "reply"].append(piece)
     return texts
+
+
+def as_one_turn(turns: Sequence[tuple[str, str]]) -> str:
+    """The text of turns as it would be if what stands above all but the first belonged to it."""
+    [(_, first), *others] = turns
+    return first + "".join(f"{who}:\n{turn}" for who, turn in others)
 
 
 @cache

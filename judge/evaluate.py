@@ -247,9 +247,12 @@ def _left_of(batch: list[Pair], known: dict[tuple[str, Order], Reading], is_alon
     }
     if not is_alone and any(reading is None for both in readings.values() for reading in both):
         return batch
-    return [
-        pair for pair in batch if not all(isinstance(one, Judgment) for one in readings[pair.content_hash])
-    ]
+    return [pair for pair in batch if not all(map(is_settled, readings[pair.content_hash]))]
+
+
+def is_settled(reading: Reading | None) -> bool:
+    """Whether it was read, or its samples are even: asked again, others would be drawn until they are not."""
+    return isinstance(reading, Judgment) or (isinstance(reading, Unparsed) and reading.is_draw)
 
 
 def _unreadable_steps(batches: Sequence[Sequence[Pair]], known: dict[tuple[str, Order], Reading]) -> set[str]:

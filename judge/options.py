@@ -23,6 +23,7 @@ from judge.methods import (
     LEARNED,
     RANKED,
     WAYS,
+    WITHOUT_PROBABILITIES,
     Method,
     MethodSettings,
     ReplyStore,
@@ -84,15 +85,28 @@ class JudgeOptions:
         """How its readings become verdicts, if not as they say; the calibration's file is read once.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: it cannot be read, or this judge gives no probabilities to go by.
         """
+        if not self.calibration and self.abstain_below is None:
+            return None
+        self._refuse_rule_without_probabilities()
         if not self.calibration:
-            return None if self.abstain_below is None else Rule(None, float(self.abstain_below))
+            return Rule(None, float(self.abstain_below or 0.5))
         from judge.io.calibrations import read_calibration
 
         found = read_calibration(self.calibration)
         below = found.undecided_below if self.abstain_below is None else self.abstain_below
         return Rule(found, float(below))
+
+    def _refuse_rule_without_probabilities(self) -> None:
+        has_shares = self.samples > 1 and self.vote != "usc"
+        if self.is_service or has_shares or self.asked_by not in WITHOUT_PROBABILITIES:
+            return
+        option = "--calibration" if self.calibration else "--abstain-below"
+        raise InputError(
+            f"{option}: method {self.asked_by} writes its verdicts and gives no probabilities, by which this "
+            "goes. Take fast, score, direct or bsm, or a majority of samples."
+        )
 
     def refuse_other_calibration(self, read_by: str) -> None:
         """Raises InputError where the calibration is not that of the judge of this fingerprint."""

@@ -357,6 +357,11 @@ class Judgment:
     cut: Cut | None = None
 
 
+NO_MAJORITY = "no majority"
+UNREADABLE = "unreadable"
+"""How the reason of an even vote begins, and what it counts samples as that could not be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unparsed:
     """A reply that could not be read: neither a choice nor a tie nor a loss. `reason` is one line."""
@@ -368,6 +373,11 @@ class Unparsed:
     is_trimmed: bool = False
     steps: tuple[Step, ...] = ()
     cut: Cut | None = None
+
+    @property
+    def is_draw(self) -> bool:
+        """Whether it is of samples that were all read, and are even."""
+        return self.reason.startswith(NO_MAJORITY) and UNREADABLE not in self.reason
 
 
 Reading = Judgment | Unparsed

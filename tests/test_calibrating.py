@@ -145,6 +145,17 @@ def test_without_probabilities_there_is_no_rule():
         ruled(combine("p", readings, READER), Rule(None, 0.7), "j")
 
 
+@pytest.mark.parametrize("method", ["cot", "bsm-text"])
+def test_a_rule_on_a_method_without_probabilities_is_refused_before_anything_is_asked(method):
+    said = f"--abstain-below: method {method} writes its verdicts and gives no probabilities"
+    with pytest.raises(InputError, match=said):
+        Judge(method=method, backend="scripted:longer", abstain_below=0.7, cache=False)
+    with Judge(
+        method="cot", backend="scripted:longer", abstain_below=0.7, samples=3, temperature=1.0
+    ) as judge:
+        assert judge.compare("Why?", "a longer one", "so").outcome is Outcome.A
+
+
 def test_an_undecided_verdict_survives_a_file():
     verdict = ruled(verdict_of(0.55, 0.6), Rule(None, 0.7), "j")
     assert verdict_from_cells(json.loads(json.dumps(verdict_to_json(verdict)))) == verdict

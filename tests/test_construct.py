@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pairs import HOSTILE, pair_of
 
 from benchmarks.hostile import ATTACKS
+from distill import construct
 from distill.clean import normalised
 from distill.construct import (
     Material,
@@ -29,7 +30,7 @@ from distill.selection import Example, Part, targets
 from distill.source import FORMS, sources
 from distill.spoil import FactKind, other_numbers, spoilt
 from judge.errors import InputError
-from judge.records import Outcome
+from judge.records import Message, Outcome, Pair
 
 TOPICS = ("glaciers", "violins", "sourdough", "volcanoes", "chess", "bees", "tides", "tea", "opera", "maps")
 ASKED = ("history", "price", "colour", "danger", "origin", "future", "size", "sound", "taste", "age")
@@ -196,6 +197,16 @@ def test_the_longer_answer_to_another_request_loses():
         assert any(worse in some for some in MATERIAL.replies.values())
         n_longer += len(worse) >= 1.2 * len(better)
     assert n_longer > 0.9 * len(made)
+
+
+def test_answers_to_different_requests_are_no_material():
+    asked = [
+        (Message("user", question), Message("assistant", answer))
+        for question, answer in (("Capital of France?", "It is Paris."), ("Bake a cake?", "Mix flour."))
+    ]
+    assert construct.material_of([Pair("p", *asked)]).replies == {}
+    same = Pair("q", asked[0], (asked[0][0], Message("assistant", "Paris.")))
+    assert construct.material_of([same]).replies == {"Capital of France?": ["It is Paris.", "Paris."]}
 
 
 def test_a_reply_that_was_given_to_this_request_too_does_not_lose():

@@ -481,6 +481,8 @@ def test_a_run_measures_every_student_in_every_way_and_goes_on_after_a_kill(tiny
     with pytest.raises(Killed):
         run(tiny, tmp_path / "killed", kill)
     assert told(run(tiny, tmp_path / "killed")) == told(whole)
+    other = replace(tiny, steps=tiny.steps + 1)
+    assert told(run(other, tmp_path / "killed")) == told(run(other, tmp_path / "other"))
 
 
 @pytest.mark.slow

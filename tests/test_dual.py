@@ -1089,6 +1089,14 @@ def test_the_texts_of_a_row_of_workings_are_those_of_its_pair_whatever_they_imit
             assert {normalised(text) for text in texts["reply"]} == set(map(normalised, replies_of(one)))
 
 
+def test_a_turn_with_lines_like_those_above_a_turn_is_looked_up_as_a_whole():
+    log = "Fix this chat log:\nUser:\nhello there\nAssistant:\nhi"
+    talk = (Message("user", log), Message("assistant", "Done."), Message("user", "Thanks. More?"))
+    both = ((*talk, Message("assistant", "one")), (*talk, Message("assistant", "two")))
+    [texts] = [texts_in(Row(said(render_dual(Pair("p", *both), Order.AB, ties=False)), "[[A]]"))]
+    assert normalised(log) in {normalised(text) for some in texts.values() for text in some}
+
+
 def test_lengths_are_balanced_in_what_a_dual_student_learns_of_a_balanced_selection(here, monkeypatch):
     """The winner is called yes, as often the longer one as not; not all the workings say so."""
     long = " and many more words"

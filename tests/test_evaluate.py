@@ -289,6 +289,19 @@ def test_a_reply_that_stays_unreadable_is_asked_at_every_run_and_never_replaces_
         assert readable == [Order.BA]
 
 
+@pytest.mark.parametrize(("reason", "n_asked"), [("1 FIRST, 1 SECOND", 0), ("1 FIRST, 1 unreadable", 2)])
+def test_samples_that_are_even_are_not_drawn_again_until_they_are_not(ledger, reason, n_asked):
+    class Drawn(Direct):
+        def read(self, items):
+            return [Unparsed(f"no majority: {reason}", "") for _ in super().read(items)]
+
+    judge_pairs([pair_of()], Drawn(Counting()), ledger)
+    again = Counting()
+    [verdict] = judge_pairs([pair_of()], Drawn(again), ledger)
+    assert again.n_asked == n_asked
+    assert verdict.status is Status.UNPARSED
+
+
 def test_a_plan_that_could_not_be_read_is_asked_again_too(ledger):
     pair = pair_of("a longer answer", "short")
     planless = BranchSolveMerge(

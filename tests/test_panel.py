@@ -116,6 +116,17 @@ def test_sides_are_what_both_orders_say_together_and_each_alone():
     assert sides.second_twice.tolist() == [False, False, False]
 
 
+def test_there_is_no_figure_by_mean_where_a_pair_that_was_read_has_no_probability():
+    verdicts = [
+        verdict("r", chosen(Choice.FIRST, None), chosen(Choice.FIRST, None)),
+        verdict("q", chosen(Choice.FIRST, FIRST_SURE), chosen(Choice.SECOND, FIRST_SURE)),
+        verdict("p", chosen(Choice.FIRST, FIRST_SURE), chosen(Choice.SECOND, FIRST_SURE)),
+    ]
+    sides = sides_of(verdicts, panel_of(["p", "q", "r"], VOTES, PAIRS))
+    assert sides.by_mean is None
+    assert sides.p_a == pytest.approx([0.5, 0.5, np.nan], nan_ok=True)
+
+
 def test_somebody_elses_verdicts_have_a_strict_side_and_nothing_more():
     released = [Verdict(id, Status.CONSISTENT, "B", None, None, {}, "gpt-4") for id in "pqr"]
     sides = sides_of(released, panel_of(["p", "q", "r"], VOTES, PAIRS))

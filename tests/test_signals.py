@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from models import WORD_MERGES, make_model
 from pairs import pair_of
 
 from distill import signals
-from distill.signals import SIGNALS, WAYS_OF_READING, Bank, differences, gaps, lead_of, log_odds_of
+from distill.signals import (
+    SIGNALS,
+    WAYS_OF_READING,
+    Bank,
+    differences,
+    gaps,
+    last_request,
+    lead_of,
+    log_odds_of,
+)
 from judge.backends import Settings, load_backend
 from judge.backends.embedded import EmbeddedBackend
 from judge.evaluate import judge_pairs
@@ -80,6 +90,30 @@ def test_criteria_change_their_sign_too_where_the_scores_can_be_read():
     for pair, sign in ((pair_of("a longer answer", "short"), 1), (pair_of("short", "a longer answer"), -1)):
         [verdict] = judge_pairs([pair], load_method("bsm", load_backend("scripted:longer")))
         assert lead_of(verdict) == pytest.approx(2.0 * sign)
+
+
+def test_criteria_lead_by_their_weights():
+    pair = pair_of("a longer answer", "short")
+    [verdict] = judge_pairs([pair], load_method("bsm", load_backend("scripted:longer")))
+    weights = (10, 1)
+
+    def weighed(order, reading):
+        """A leads by 4 on what weighs 10, and B on the other."""
+        scored = [step for step in reading.steps if step.scores]
+        first = [(5.0, 1.0), (1.0, 5.0)][:: 1 if order is Order.AB else -1]
+        every = zip(scored, weights, first, strict=False)
+        return replace(
+            reading, steps=tuple(replace(one, weight=weight, scores=both) for one, weight, both in every)
+        )
+
+    readings = {order: weighed(order, reading) for order, reading in verdict.readings.items()}
+    assert lead_of(replace(verdict, readings=readings)) == pytest.approx(4 * 9 / 11)
+
+
+def test_each_answer_is_asked_for_the_request_of_its_own_conversation():
+    talk = (Message("user", "first?"), Message("assistant", "x"), Message("user", "then?"))
+    assert last_request((*talk, Message("assistant", "y"))) == "then?"
+    assert last_request((talk[0], Message("assistant", "y"))) == "first?"
 
 
 def test_a_reply_that_cannot_be_read_gives_no_number():

@@ -201,11 +201,25 @@ def test_a_pick_must_be_the_same_answer_in_both_orders(ledger):
 
 def test_a_pick_that_names_no_sample_teaches_nothing(ledger):
     samples = [[Followed("Rome", 1, 1), Followed("Paris", 1, 1)]]
-    for reply in ("C", "none of them", ""):
+    for reply in ("C", "none of them", "", "All of them", "Both", "Based on A or B", "A and B"):
         replies = Replies(ScriptedBackend(listed([reply]), f"says {reply}"), ledger)
         assert taught(sycophancy.TASK, USC, [Question("Which city?", "Rome")], samples, replies) == [
             Dropped(NOT_PICKED)
         ]
+
+
+@pytest.mark.parametrize("reply", ["B", "b", "[B]", "Answer: B", "The best is B."])
+def test_a_pick_is_the_letter_that_stands_alone(ledger, reply):
+    samples = [[Followed("Rome", 1, 1), Followed("Paris", 1, 1), Followed("paris", 1, 1)]]
+    replies = Replies(ScriptedBackend(listed([reply]), f"says {reply}"), ledger)
+    found = taught(sycophancy.TASK, USC, [Question("Which city?", "Rome")], samples, replies)
+    assert found == [Target("Paris", 2, 3)]
+
+
+@pytest.mark.parametrize(("seeds", "limit"), [(0, None), (-1, None), (3, 0), (3, -5)])
+def test_a_plan_of_nothing_is_refused(seeds, limit):
+    with pytest.raises(InputError, match=r"^--(seeds|limit) (0|-\d): must be 1 or more\.$"):
+        plan_of(gsm8k.TASK, "m", "m", seeds, limit)
 
 
 def test_an_unknown_filter_is_named(ledger):

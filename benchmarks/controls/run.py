@@ -55,37 +55,46 @@ def run(plan: Plan, folder: Path, progress: Progress = silent) -> dict[str, Any]
     one = Run(plan, folder, splits, coder, longest_reply(splits.held_out), progress)
     students, rows = [], []
     for name, learner in LEARNERS.items():
-        model, learned = taught(one, name, learner)
+        key = key_of(one, learner)
+        model, learned = taught(one, name, learner, key)
         students.append(student_told(name, learner, learned))
         for way, first in learner.asked.items():
             for split, mazes in (("held_out", splits.held_out), ("test", splits.test)):
-                replies = replies_of(one, model, f"{name}-{way}-{split}", first, mazes)
+                replies = replies_of(one, model, f"{name}-{way}-{split}", key, first, mazes)
                 rows.append({"student": name, "way": way, "split": split, **measured(mazes, replies)})
     return {**made_with(one, n_weights(model)), "students": students, "rows": rows}
 
 
-def taught(one: Run, name: str, learner: Learner) -> tuple[Any, Learned]:
+def key_of(one: Run, learner: Learner) -> str:
+    """What a student and its replies depend on, as one hash."""
+    plan, scale = one.plan, SCALES[one.plan.scale]
+    return sha256_of_json([asdict(plan), asdict(scale), learner.levels, one.splits.hash])
+
+
+def taught(one: Run, name: str, learner: Learner, key: str) -> tuple[Any, Learned]:
     """A student that has learned, and how it came to that."""
     plan, scale = one.plan, SCALES[one.plan.scale]
     model = new_model(scale.shape, len(one.coder.words), plan.seed)
-    key = sha256_of_json([asdict(plan), asdict(scale), learner.levels, one.splits.hash])
     course = Course(one.splits.train, learner.levels, plan.steps, MAZES_A_STEP, plan.seed)
     training = Training(model, one.coder, course, one.folder / "students" / f"{name}.pt", key)
     return model, training.run(one.progress, learner.what)
 
 
-def replies_of(one: Run, model: Any, name: str, first: str | None, mazes: Sequence[Maze]) -> list[str]:
-    """The replies to all mazes, which are kept in a file of the folder."""
+def replies_of(
+    one: Run, model: Any, name: str, key: str, first: str | None, mazes: Sequence[Maze]
+) -> list[str]:
+    """The replies to all mazes, which are kept in a file of the folder for the student of that key."""
     path = one.folder / "replies" / f"{name}.json"
     if path.is_file():
-        kept: list[str] = json.loads(path.read_text(encoding="utf-8"))
-        return kept
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(kept, dict) and kept["key"] == key:
+            return list(kept["replies"])
     prompts = [one.coder.ids(prompt_words(maze)) for maze in mazes]
     [end] = one.coder.ids([END])
     begin = None if first is None else one.coder.ids([first])[0]
     ids = written(model, prompts, begin, end, one.longest, one.progress)
     replies = [one.coder.text(reply) for reply in ids]
-    write_whole(path, json.dumps(replies) + "\n", parents=True)
+    write_whole(path, json.dumps({"key": key, "replies": replies}) + "\n", parents=True)
     return replies
 
 

@@ -5,6 +5,7 @@ No right answer is looked at: what the samples say of each other is all that a f
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from judge.errors import InputError
 from judge.records import Unparsed
 
 MAJORITY, USC, NONE = "majority", "usc", "none"
+
+LETTER = re.compile(r"(?<![A-Za-z])[A-Z](?![A-Za-z'’])")
+"""One that stands alone, as a pick does; "Based on" picks nothing."""
 
 UNREAD = "no answer could be read"
 NO_MAJORITY = "no answer is the most frequent one"
@@ -134,10 +138,15 @@ def picks(
     ]
     found: dict[int, str] = {}
     for (n, each), said in zip(shown.items(), replies.to(asks, 4, stage="picking samples"), strict=True):
-        letter = said.text.strip(" [(*.")[:1].upper()
-        place = ascii_uppercase.find(letter) if letter else -1
-        found[n] = key_of(each[place][1]) if 0 <= place < len(each) else ""
+        letters = letters_in(said.text) & set(ascii_uppercase[: len(each)])
+        found[n] = key_of(each[ascii_uppercase.index(letters.pop())][1]) if len(letters) == 1 else ""
     return found
+
+
+def letters_in(text: str) -> set[str]:
+    """The capital letters that stand alone in a text; one that is all of it may be a small one."""
+    alone = text.strip(" \n[](){}*.:")
+    return {alone.upper()} if len(alone) == 1 else set(LETTER.findall(text))
 
 
 def most_consistent(question: str, samples: Sequence[str]) -> str:

@@ -73,8 +73,15 @@ class Stage:
 
 
 def plan_of(task: Task, teacher: str, student: str, seeds: int, limit: int | None) -> Plan:
-    """The task's own sizes, with at most `limit` questions in each split."""
-    sizes = {split: min(n, limit or n) for split, n in task.sizes.items()}
+    """The task's own sizes, with at most `limit` questions in each split.
+
+    Raises:
+        InputError: `limit` or `seeds` is less than 1.
+    """
+    for name, number in (("limit", limit), ("seeds", seeds)):
+        if number is not None and number < 1:
+            raise InputError(f"--{name} {number}: must be 1 or more.")
+    sizes = {split: n if limit is None else min(n, limit) for split, n in task.sizes.items()}
     return Plan(
         task.name, teacher, student, sizes[Split.TRAIN], sizes[Split.HELD_OUT], sizes[Split.TEST], seeds
     )

@@ -16,7 +16,7 @@ from judge.errors import InputError
 from judge.ledger.replay import Replay
 from judge.models.separation import refuse_mixed
 from judge.options import JudgeOptions
-from judge.records import NO_CATEGORY, Identity, Verdict
+from judge.records import NO_CATEGORY, Identity, Pair, Verdict
 
 if TYPE_CHECKING:
     from judge.ledger.ledger import Ledger
@@ -83,10 +83,26 @@ def judge_dataset(
     judge = Judge.of(options, ledger=ledger, progress=progress, method=method)
     verdicts = judge.judge(dataset.pairs)
     elapsed_s = judge.elapsed_s(dataset.pairs, verdicts) / len({pair.content_hash for pair in dataset.pairs})
-    run = JudgeRun(name, judge.identity, verdicts, elapsed_s, judge.replay, judge.notice)
+    notice = " ".join(filter(None, (judge.notice, learned_in_words(options, dataset.pairs))))
+    run = JudgeRun(name, judge.identity, verdicts, elapsed_s, judge.replay, notice)
     del judge
     gc.collect()
     return run
+
+
+def learned_in_words(options: JudgeOptions, pairs: Sequence[Pair]) -> str:
+    """How many of the pairs the judge's adapter has learned, by its manifest; "" where it is none."""
+    adapter = options.adapter_here
+    learned = set(adapter.manifest["data"]["train"]) if adapter else set()
+    turned = (
+        replace(one, conversation_a=one.conversation_b, conversation_b=one.conversation_a) for one in pairs
+    )
+    n = sum(
+        one.content_hash in learned or other.content_hash in learned
+        for one, other in zip(pairs, turned, strict=True)
+    )
+    said = f"It has learned from {n:,} of these {len(pairs):,} pairs, so its figures are not of new ones."
+    return said if n else ""
 
 
 def entrants_of_runs(runs: Sequence[JudgeRun], dataset: Dataset) -> list[Entrant]:

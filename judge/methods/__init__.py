@@ -47,6 +47,9 @@ TRACED = ("cot", "bsm-text", "dual-slow", "dual-auto")
 DUAL = ("dual", "dual-slow", "dual-auto")
 """Methods that ask an adapter which has learned verdicts with and without their workings."""
 
+WITHOUT_PROBABILITIES = ("cot", "rar", "bsm-text", "dual-slow", "dual-auto")
+"""Methods that write their verdicts, so that no reading has probabilities, or not every one."""
+
 IN_WORDS = ", ".join(
     f"{word} ({' or '.join(LEARNED) if word == FAST else meant})" for word, meant in WAYS.items()
 )

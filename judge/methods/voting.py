@@ -15,6 +15,8 @@ from judge.methods.asking import pair_values, reading_name
 from judge.progress import Progress, silent
 from judge.prompts import fill, fingerprint_of
 from judge.records import (
+    NO_MAJORITY,
+    UNREADABLE,
     Choice,
     Identity,
     Judgment,
@@ -29,7 +31,6 @@ from judge.records import (
     sha256_of_json,
 )
 
-UNREADABLE = "unreadable"
 INNER_STEP = re.compile(r"sample \d+, ")
 WHOLE_SAMPLE = re.compile(r"sample \d+: (.*)", re.DOTALL)
 """How steps are called that belong to a sample, and the one that is the sample; see `voted`."""
@@ -103,7 +104,7 @@ def majority_of(readings: Sequence[Reading]) -> Reading:
     (winner, most), *others = votes.most_common()
     counts = ", ".join(f"{n} {name}" for name, n in sorted(votes.items()))
     if winner == UNREADABLE or any(n == most for _, n in others):
-        return voted(Unparsed(f"no majority: {counts}", raw=""), readings)
+        return voted(Unparsed(f"{NO_MAJORITY}: {counts}", raw=""), readings)
     n_readable = sum(n for name, n in votes.items() if name != UNREADABLE)
     named = [choice for choice in Choice if choice is not Choice.TIE or votes[choice.value]]
     probabilities = {choice: votes[choice.value] / n_readable for choice in named}

@@ -51,9 +51,10 @@ class Sides:
     """A judge's verdicts on the pairs of a panel, in the panel's order; arrays of shape (n_pairs,).
 
     `strict` is the side in both orders, a tie where they disagree. `by_order` has shape (n_pairs, 2), in the
-    order of `Order`, None where no single reading is known. `by_mean` and `p_a` are None without
-    probabilities, else UNREAD and NaN where a pair has none. `first_twice` and `second_twice` say that both
-    orders chose that position, `is_undecided` that the judge calls it too close, a tie.
+    order of `Order`, None where no single reading is known. `by_mean` is None unless every pair that was read
+    has a probability, and UNREAD where one was not read; `p_a` is None where no pair has one, else NaN for
+    those without. `first_twice` and `second_twice` say that both orders chose that position, `is_undecided`
+    that the judge calls it too close, a tie.
     """
 
     strict: Ints
@@ -137,7 +138,9 @@ def sides_of(verdicts: Iterable[Verdict], panel: Panel) -> Sides:
     given = [by_id[id] for id in panel.pair_ids]
     has_readings = bool(given) and all(verdict.readings for verdict in given)
     # Equal answers are a tie by every method; whether it gives probabilities is told by the others.
-    has_mean = any(verdict.p_a is not None and not verdict.is_identical for verdict in given)
+    asked = [verdict for verdict in given if not verdict.is_identical]
+    has_p_a = any(verdict.p_a is not None for verdict in asked)
+    has_mean = has_p_a and all(one.p_a is not None for one in asked if one.status is not Status.UNPARSED)
     choices = [_choices(verdict) for verdict in given] if has_readings else []
     return Sides(
         strict=_ints(SIDE_OF[verdict.outcome] for verdict in given),
@@ -145,7 +148,7 @@ def sides_of(verdicts: Iterable[Verdict], panel: Panel) -> Sides:
         is_undecided=_bools(verdict.is_undecided for verdict in given),
         by_order=np.array([_sides_by_order(made) for made in choices], np.intp) if has_readings else None,
         by_mean=_ints(SIDE_OF[verdict.outcome_by_mean] for verdict in given) if has_mean else None,
-        p_a=np.array([np.nan if v.p_a is None else v.p_a for v in given]) if has_mean else None,
+        p_a=np.array([np.nan if v.p_a is None else v.p_a for v in given]) if has_p_a else None,
         first_twice=_bools(made == (Choice.FIRST,) * 2 for made in choices) if has_readings else None,
         second_twice=_bools(made == (Choice.SECOND,) * 2 for made in choices) if has_readings else None,
     )
