@@ -3,7 +3,8 @@
     python -m benchmarks.constructed --judge "0.5B score=score" --judge "mine=score:runs/mine/adapter"
 
 They are made of the requests and replies of a recipe's pairs, of a tenth of the requests of which no pair to
-train on is made (`distill.construct`); those of kinds ladder and other_answer of a file of makers' answers to
+train on is made (`distill.construct`): a judge may know an ordinary pair of such a request, and with it the
+better answer; the worse one is new. Those of kinds ladder and other_answer of a file of makers' answers to
 them. No label of a person is in them.
 """
 

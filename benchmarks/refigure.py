@@ -101,14 +101,25 @@ def verdicts_of(fingerprint: str, pairs: Sequence[Pair], ledger: Ledger, is_repl
 
 
 def renewed(old: Any, new: Any) -> Any:
-    """The new figures in the places of the old ones; the file keeps the keys that it has."""
+    """The new figures in the places of the old ones; the file keeps the keys that it has.
+
+    A figure that is worked out no longer is left out.
+    """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return {key: renewed(value, new[key]) if key in new else value for key, value in old.items()}
+        return {
+            key: renewed(value, new[key]) if key in new else value
+            for key, value in old.items()
+            if key in new or not is_figure(value)
+        }
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [renewed(one, other) for one, other in zip(old, new, strict=True)]
     if isinstance(old, float) and isinstance(new, float):
         return old if math.isclose(old, new, rel_tol=SAME_DIGITS, abs_tol=SAME_DIGITS) else new
     return new
+
+
+def is_figure(value: Any) -> bool:
+    return isinstance(value, Mapping) and {"value", "low", "high", "n"} <= value.keys()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@
 - other_answer: as other_request, of makers' answers: one by a model to another, similar request loses.
 - ladder: a weaker maker's answer loses to a stronger one's, alike in length; see `distill.ladder`.
 
-A tenth of the requests is never trained on, whatever the kind and the seed.
+Of a tenth of the requests no pair is made to train on, whatever the kind and the seed. Ordinary pairs of them
+may be trained on all the same, so that a judge may know the request and the better answer, not the worse one.
 """
 
 from __future__ import annotations

@@ -390,7 +390,7 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
     if not is_as_left(folder, stage, manifest):
         raise InputError(f"{folder.path}: files are not as {stage} left them. Run it again.")
     if manifest["inputs"].get("recipe") != settings_hash(recipe, stage):
-        what = changed(recipe, manifest, stage)
+        what = changed(recipe, {stage: manifest, "collect": folder.manifest("collect")})
         raise InputError(f"{folder.path}: {stage} was done with other settings{what}")
     collected = folder.manifest("collect") if stage == "select" else None
     if collected is not None and manifest["inputs"].get("traces") != sha256_of_json(collected["files"]):
@@ -401,17 +401,17 @@ def made_before(recipe: Recipe, folder: RunFolder, stage: Stage) -> Manifest:
     return manifest
 
 
-def changed(recipe: Recipe, manifest: Manifest, stage: Stage) -> str:
-    """Which setting is another than when a stage was done, as the end of a line on it."""
-    before = paths_of(manifest.get("settings", {}), f"{stage}.")
-    now = paths_of(recipe_to_json(recipe)[stage], f"{stage}.")
-    differ = [path for path in now if path in before and now[path] != before[path]]
-    if not differ:
-        return " of the recipe. Run it again."
-    [first, *others] = differ
-    more = f", and {len(others)} more" if others else ""
-    was, is_now = (json.dumps(values[first], ensure_ascii=False) for values in (before, now))
-    return f": {first} was {was} and is {is_now} now{more}. Give what it was, or run {stage} again."
+def changed(recipe: Recipe, made: Mapping[str, Manifest | None]) -> str:
+    """Which setting is another than when these stages were done, as the end of a line on the first."""
+    for stage, manifest in made.items():
+        before = paths_of((manifest or {}).get("settings", {}), f"{stage}.")
+        now = paths_of(recipe_to_json(recipe)[stage], f"{stage}.")
+        if differ := [path for path in now if path in before and now[path] != before[path]]:
+            [first, *others] = differ
+            more = f", and {len(others)} more" if others else ""
+            was, is_now = (json.dumps(values[first], ensure_ascii=False) for values in (before, now))
+            return f": {first} was {was} and is {is_now} now{more}. Give what it was, or run {stage} again."
+    return " of the recipe. Run it again."
 
 
 def paths_of(values: Mapping[str, Any], before: str) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from measured import cost_of_judge
 from models import make_adapter, make_model
-from pairs import pair_of
+from pairs import FOUR_PAIRS, pair_of
 from typer.testing import CliRunner
 
 from judge.backends.embedded import EmbeddedBackend
 from judge.backends.scripted import ScriptedBackend
 from judge.bench import run
 from judge.bench.result import SCHEMA, frame_of, summary
+from judge.bench.run import learned_in_words
 from judge.cli.console import MIN_WIDTH
 from judge.cli.main import app
 from judge.datasets import mt_bench, mt_bench_check
@@ -25,6 +26,7 @@ from judge.errors import InputError, JudgeError
 from judge.io.pairs import write_pairs
 from judge.io.verdicts import read_verdicts
 from judge.io.votes import write_votes
+from judge.options import judge_options
 from judge.records import Ballot, HumanVote
 
 CHECKOUT = Path(__file__).parents[1]
@@ -394,6 +396,18 @@ def test_a_judge_that_learned_votes_is_refused_beside_a_distilled_one_before_any
         "pairs.jsonl", "--votes", "votes.jsonl", *(x for j in judges for x in ("--judge", j)), expect=2
     )
     assert said.startswith("mine-votes was fine-tuned on human votes and mine was not")
+
+
+@pytest.mark.slow
+def test_pairs_that_a_judge_has_learned_from_are_counted_in_either_order(tmp_path):
+    model, pairs = make_model(tmp_path / "tiny"), FOUR_PAIRS
+    turned = replace(pairs[1], conversation_a=pairs[1].conversation_b, conversation_b=pairs[1].conversation_a)
+    train = [pairs[0].content_hash, turned.content_hash, "0" * 64]
+    made = make_adapter(model, tmp_path / "mine", data={"pairs": "x", "train": train, "held_out": []})
+    mine = judge_options(base_model=str(model), adapter=str(made))
+    assert learned_in_words(mine, pairs).startswith("It has learned from 2 of these 4 pairs")
+    assert learned_in_words(mine, pairs[2:]) == ""
+    assert learned_in_words(judge_options(backend="scripted:longer"), pairs) == ""
 
 
 def test_a_second_judge_that_is_none_is_found_before_the_first_one_judges(own, monkeypatch):

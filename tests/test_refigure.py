@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pairs import FOUR_PAIRS, pair_of
 
-from benchmarks.refigure import verdicts_of
+from benchmarks.refigure import renewed, verdicts_of
 from judge.backends import load_backend
 from judge.errors import InputError
 from judge.evaluate import judge_pairs, read_batch
@@ -37,3 +37,12 @@ def test_an_older_run_that_asked_about_equal_answers_keeps_what_it_heard(tmp_pat
         ([asked], [replayed]) = (verdicts_of(fingerprint, [EQUAL], ledger, again) for again in (False, True))
         assert not asked.is_identical
         assert replayed.is_identical
+
+
+def test_a_figure_that_is_worked_out_no_longer_is_left_out():
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 10}
+    old = {"strict": figure, "by_mean": figure, "kept": {"value": 1}}
+    assert renewed(old, {"strict": {**figure, "value": 0.55}}) == {
+        "strict": {**figure, "value": 0.55},
+        "kept": {"value": 1},
+    }

@@ -406,6 +406,7 @@ def test_the_command_line_collects_and_selects_and_says_what_was_kept(here):
     assert "Kept" in said
     assert "100.0 %" in said
     assert (here / "runs" / "trial" / "selection.jsonl.gz").is_file()
+    assert "collect.pairs.limit was 5 and is null now" in judge("train", "--quiet")
 
 
 def test_runs_may_share_a_ledger(here, monkeypatch):
