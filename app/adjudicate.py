@@ -66,8 +66,7 @@ def links(open_ids: list[str], settled: list[str]) -> None:
 
 def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> None:
     """Offers to make what all reviewers of a pair say its label, for all such pairs in one step."""
-    n_wanted = {id: len(names) for id, names in project.assigned.items()}
-    alike = unanimous(project.votes(), n_wanted)
+    alike = unanimous(project.votes(), project.assigned)
     new = {id: ballot for id, ballot in alike.items() if id not in labels}
     if not new:
         return

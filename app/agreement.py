@@ -282,7 +282,7 @@ def offer_calibration(project: Project, votes: list[HumanVote]) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
-    st.code(f"judge run pairs.jsonl --calibration {CALIBRATION_FILE}", language=None)
+    st.caption(f"For `judge run`, beside the options of this judge: `--calibration {CALIBRATION_FILE}`.")
 
 
 def who_differs(project: Project, votes: list[HumanVote]) -> None:

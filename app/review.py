@@ -120,11 +120,25 @@ def picked(name: str | None, key: str) -> None:
         st.rerun()
 
 
+OF_A_FILE = (
+    "trail",
+    "trail_of",
+    "last",
+    "revealed",
+    "jobs",
+    "judge",
+    "pair",
+    "picked",
+    "filters_before",
+    "put_off",
+)
+
+
 def forget() -> None:
     """Forgets what belongs to the file that is open, and closes the verdicts on it."""
     if st.session_state["pairs"]:
         st.session_state["verdicts"] = ""
-    for key in ("trail", "trail_of", "last", "revealed", "jobs", "judge", "pair", "picked", "put_off"):
+    for key in OF_A_FILE:
         st.session_state.pop(key, None)
 
 
@@ -196,7 +210,17 @@ def picked_pairs() -> None:
     if picked := picked_now():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(shell.plain(f"Only {picked.words}: {len(picked.ids):,} in all."))
-            st.button("Show all pairs", key="show_all", on_click=lambda: st.session_state.pop("picked"))
+            st.button("Show all pairs", key="show_all", on_click=leave_picked)
+
+
+def leave_picked() -> None:
+    """Back to all pairs, with the filters that were on before."""
+    st.session_state.pop("picked")
+    for name, value in st.session_state.pop("filters_before", {}).items():
+        if value is None:  # what the page begins with
+            st.session_state.pop(name, None)
+        else:
+            st.session_state[name] = value
 
 
 def ids_with(project: Project, text: str) -> frozenset[str]:
@@ -394,6 +418,8 @@ def on_screen(project: Project, queue: list[IndexEntry], wanted: QueueWanted) ->
         here = None
     if before is not None and before[0] != shell.reviewer():  # who has a trail of their own, and other sides
         st.session_state["trail"] = Trail(visit=trail().visit)
+        for shown_or_put_off in ("revealed", "put_off"):
+            st.session_state.pop(shown_or_put_off, None)
     if here is not None and (is_same or here in queue or here.id == st.session_state.get("pair")):
         if not is_same:  # keys on their way are for what was asked for before
             st.session_state["trail"] = trail().to(here.id, time.monotonic())

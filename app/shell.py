@@ -331,14 +331,21 @@ def assigned_here(path: str, stamp: str, n_read: int, _index: PairIndex) -> dict
 
 
 def link_to(id: str) -> str:
-    """The address of one pair, with what this session's address holds; "" where its file is only here."""
+    """The address of one pair in the open files, for anybody; "" where its file is only here.
+
+    Who opens it has a name and settings of her own.
+    """
     if st.session_state["pairs"] in uploads():
         return ""
-    return "./?" + urlencode(st.query_params.to_dict() | {"pair": id})
+    address = st.query_params.to_dict()
+    files = {name: address[name] for name in ("pairs", "verdicts") if name in address}
+    return "./?" + urlencode(files | {"pair": id})
 
 
 def open_pairs(ids: Iterable[str], words: str, tells_judge: bool = False) -> None:
     """Opens the pairs behind a figure on the Review page; see `Picked`."""
+    filters = {name: st.session_state.get(name) for name in ("kept_category", "kept_looks")}
+    st.session_state.setdefault("filters_before", filters)
     st.session_state["picked"] = Picked(words, frozenset(ids), tells_judge)
     st.session_state["kept_category"] = ALL_CATEGORIES
     st.session_state["kept_looks"] = []
@@ -386,7 +393,8 @@ def say_what_is_odd(project: Project) -> None:
     for name in filter(None, (pairs, verdicts)):
         if is_changed(name):
             st.warning(plain(f"{name} was changed on the disk after it was opened. It was read again."))
-    if verdicts and path_of(pairs).stat().st_mtime > path_of(verdicts).stat().st_mtime + A_MOMENT_S:
+    on_disk = verdicts and not {pairs, verdicts} & set(uploads())
+    if on_disk and path_of(pairs).stat().st_mtime > path_of(verdicts).stat().st_mtime + A_MOMENT_S:
         st.warning(
             plain(f"{pairs} was changed after {verdicts} was written: its verdicts may be on other texts.")
         )

@@ -51,15 +51,16 @@ MethodMaker = Callable[[JudgeOptions, Ledger], Method]
 
 
 class Judge:
-    """A pairwise judge: it reads a request and two answers in both orders and says which is better.
+    """A pairwise judge: it reads a request and two answers and says which is better, whatever their order.
 
     Without arguments it is the distilled judge that comes with the package: a 0.5B model that answers in
     four tokens (Yu et al., arXiv:2407.06023). The options have the names and defaults of `judge run`.
 
     What it costs, with the judge in the package on two CPU cores that multiply bfloat16: the weights load at
-    the first question that the ledger cannot answer, once, some 6 seconds and 3 GiB of memory; a verdict
-    takes about a second (two readings, one forward pass each). A slow method takes 1.5 to 6 times as long at
-    this size. What the ledger knows costs a look-up in an SQLite file, and no weights load for it.
+    the first question that the ledger cannot answer, once, some 5 seconds and 2 GiB of memory; a verdict
+    takes half a second or less (each answer is graded once, in one forward pass). A judge that reads both
+    answers in both orders (`method="direct"`) takes twice as long, and slow methods longer
+    (docs/methods.md). What the ledger knows costs a look-up in an SQLite file, and no weights load for it.
 
     Several threads may use one judge; they wait for each other, so give it many pairs in one call. Another
     process, forked or not, needs one of its own. Close it, or use it in a `with` block, to let go of the
@@ -386,9 +387,11 @@ class Judge:
 
         Raises:
             ModelError, BackendError: this judge cannot read at all.
+            InputError: its calibration is another judge's.
         """
         with self._at_work():
             judge_pairs([WARM], self._method, progress=self._tell)
+            self._refuse_other_calibration()
 
     @property
     def identity(self) -> Identity:

@@ -149,6 +149,26 @@ def test_the_judge_is_hidden_until_the_vote_or_until_asked(open_app, root):
     assert [one.saw_judge for one in events(root)] == [True, False]
 
 
+def test_what_one_reviewer_asked_to_see_is_not_shown_to_the_next_on_the_same_screen(open_app, root):
+    session = open_app()
+    session.text_input(key="kept_reviewer").input("ada").run()
+    first = session.session_state["current"]
+    press(session, "reveal")
+    assert "The judge says" in html_of(session)
+    press(session, "tie")
+    session.text_input(key="kept_reviewer").input("bob").run()
+    assert session.session_state["current"] == first
+    assert "The judge says" not in html_of(session)
+
+
+def test_the_link_of_a_pair_names_files_and_pair_alone(open_app):
+    session = open_app()
+    session.text_input(key="kept_reviewer").input("ada").run()
+    [link] = [one.value for one in session.caption if "](./?" in one.value]
+    assert "ada" not in link
+    assert re.findall(r"[?&](\w+)=", link) == ["pairs", "verdicts", "pair"]
+
+
 def test_five_votes_end_the_queue_and_undo_brings_the_last_pair_back(open_app, root):
     session = open_app()
     for key in ("left", "right", "tie", "bad", "skip"):

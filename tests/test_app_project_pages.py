@@ -274,13 +274,17 @@ def test_a_row_opens_the_pairs_that_it_counts_and_they_can_be_left(open_project)
     opened.session_state["pages"] = {"review": None}
     opened.run()
     assert not opened.exception
+    before = {key: session.session_state[key] for key in ("kept_looks", "kept_category")}
+    assert before["kept_looks"]
     for key in ("picked", "kept_looks", "kept_category"):
         session.session_state[key] = opened.session_state[key]
+    session.session_state["filters_before"] = before
     session.run()
     assert shown(session) == "p4"
     assert session.info[0].value == r"Only pairs with 0 votes\: 1 in all\."
     press(session, "show_all")
     assert not session.info
+    assert {key: session.session_state[key] for key in before} == before
 
 
 def test_adjudication_hides_names_and_the_judge_until_the_label(open_project, root):

@@ -339,6 +339,15 @@ def test_a_calibration_asks_nothing_anew(here):
         assert judge.tokens_computed == 0
 
 
+def test_a_service_with_the_file_of_another_judge_never_is_ready(here):
+    judged(*CALIBRATE, "--out", "my-judge.json")
+    with (
+        Judge(method="direct", backend="scripted:longer", calibration="my-judge.json") as judge,
+        pytest.raises(InputError, match="this calibration is of"),
+    ):
+        judge.warm_up()
+
+
 def test_the_file_of_another_judge_is_one_clear_error(here):
     judged(*CALIBRATE, "--out", "my-judge.json")
     with (

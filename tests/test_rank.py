@@ -212,6 +212,22 @@ def test_time_that_is_over_at_once_ranks_nothing(outputs):
         rank_answers(read_answers(outputs), judge, within_s=1, clock=lambda: next(ticks))
 
 
+def test_one_prompt_tells_no_models_apart_and_its_figures_are_json(tmp_path):
+    files = write_outputs(tmp_path, {"long": [20], "short": [10]})
+    with longer_judge(method="direct") as judge:
+        board = rank_answers(read_answers(files), judge)
+    assert board.clear is None
+    assert json.loads(as_json(board.as_json()), parse_constant=pytest.fail)["intervals"]["clear"] is None
+    assert "one prompt tells none apart" in format_ranking_html(board)
+
+
+def test_a_budget_that_reaches_no_pair_is_called_so(tmp_path):
+    files = write_outputs(tmp_path, {"long": [20, 21], "short": [10, 11]})
+    said = "nothing to rank: the budget is used up before two answers to one prompt were judged"
+    with longer_judge(method="score") as judge, pytest.raises(InputError, match=said):
+        rank_answers(read_answers(files), judge, budget=1)
+
+
 def test_equal_files_judge_and_seed_give_equal_rankings_and_nothing_is_asked_twice(outputs):
     with longer_judge(method="direct") as judge:
         first = rank(outputs, judge, budget=90)

@@ -239,6 +239,16 @@ def test_a_tie_in_both_orders_is_consistent_and_right_where_gold_is_a_tie():
     assert report.total.gold_by_mean is None
 
 
+def test_there_are_no_figures_by_mean_where_some_pairs_that_were_read_have_no_probability():
+    """As of a judge that answers some pairs at once and writes on others."""
+    first, second = without_probabilities(Choice.FIRST), without_probabilities(Choice.SECOND)
+    made = [verdict("x", first, second), verdict("y", 0.9, 0.2)]
+    report = summarize(made, [pair("x", gold="A"), pair("y", gold="A")])
+    assert report.total.gold_strict == Share(2, 2)
+    assert report.total.gold_by_mean is None
+    assert {share.count for share in report.total.wins_by_mean.values()} == {0}
+
+
 def test_equal_answers_give_a_judge_no_probabilities():
     first = without_probabilities(Choice.FIRST)
     equal = combine("same", dict.fromkeys(Order, IDENTICAL), JUDGE)

@@ -41,8 +41,12 @@ def review(
     ] = "",
     pairs: Annotated[str, typer.Option(help="The pairs, where FILE has verdicts.")] = "",
     folder: Annotated[
-        Path, typer.Option(help="Files below this folder can be opened in the app, no others.")
-    ] = Path(),
+        Path | None,
+        typer.Option(
+            help="Files below this folder can be opened in the app, no others; by default this one, or that "
+            "of the project."
+        ),
+    ] = None,
     reviews: Annotated[
         Path | None, typer.Option(help=f"Where votes are kept; by default FOLDER/{REVIEWS}.")
     ] = None,
@@ -68,12 +72,12 @@ def review(
 
 
 def settings_of(
-    file: str, pairs: str, folder: Path, reviews: Path | None, ledger: Path | None, judge: JudgeOptions
+    file: str, pairs: str, folder: Path | None, reviews: Path | None, ledger: Path | None, judge: JudgeOptions
 ) -> AppSettings:
     """What the pages need. Raises InputError for a file that is missing, elsewhere or of the wrong kind."""
-    if not folder.is_dir():
+    root = (folder or Path()).resolve()
+    if not root.is_dir():
         raise InputError(f"{folder}: no such folder. Files below it are what the app can open.")
-    root = folder.resolve()
     verdicts = ""
     for name in filter(None, (file, pairs)):
         if not below(root, inside(root, name)).is_file():
@@ -97,7 +101,7 @@ def settings_of(
 
 
 def settings_of_project(
-    file: str, pairs: str, folder: Path, reviews: Path | None, ledger: Path | None, judge: JudgeOptions
+    file: str, pairs: str, folder: Path | None, reviews: Path | None, ledger: Path | None, judge: JudgeOptions
 ) -> AppSettings:
     """What the pages need, from a project. Raises InputError for one that is wrong or names files elsewhere.
 
@@ -109,7 +113,7 @@ def settings_of_project(
         raise InputError(f"{file}: a project names its pairs itself. Leave out --pairs.")
     project = read_project(file)
     home = Path(file).resolve().parent
-    root = home if folder == Path() else folder.resolve()
+    root = home if folder is None else folder.resolve()
     for name in (project.pairs, project.verdicts, project.guidelines, *project.votes):
         if not (home / name).resolve().is_relative_to(root):
             raise InputError(

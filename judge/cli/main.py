@@ -102,7 +102,7 @@ def unusable(name: str, error: PluginError) -> TyperCommand:
 
 app = typer.Typer(
     cls=Verbs,
-    help="A pairwise judge that answers in four tokens, in both orders.",
+    help="A pairwise judge that answers in four tokens; no order of the answers moves its verdict.",
     no_args_is_help=True,
     **STYLE,
 )

@@ -63,7 +63,7 @@ def serve(
     token = checked_token(address, os.environ.get(TOKEN, ""))
     limits = Limits(most_bytes=megabytes * MEGABYTE, per_minute=client_requests_per_minute)
     with ExitStack() as stack:
-        stack.enter_context(interruptible())
+        stack.enter_context(interruptible(is_kept=not no_cache))
         listener = stack.enter_context(listening(address, port))
         shown = of_loading(stack.enter_context(progress_shown(quiet)))
         asked = stack.enter_context(

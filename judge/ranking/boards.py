@@ -209,13 +209,7 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
                 else "Each two models go through the prompts in an order of their own."
             ),
         ),
-        (
-            "Told apart",
-            f"Two models whose scores differ by more than {board.clear:.1f} standard errors (Student's t, by "
-            "the number of prompts; 2.6 with many): looking again after each "
-            "round, two equal ones pass for different in 5 % of rankings or fewer (8 % with ten thousand "
-            "prompts). With many models some pair of neighbours errs more often.",
-        ),
+        ("Told apart", told_apart(board)),
         (
             "Intervals",
             f"{100 * LEVEL:.0f} %, clustered over prompts (Liang and Zeger, 1986), as pairs on one prompt "
@@ -244,6 +238,18 @@ def notes_of(board: Leaderboard) -> list[tuple[str, str]]:
     if board.left_out:
         notes.append(("Left out", f"{counts_in_words(board.left_out)}."))
     return notes
+
+
+def told_apart(board: Leaderboard) -> str:
+    """By how much two models must differ to be told apart."""
+    if board.clear is None:
+        return "No two models: one prompt tells none apart. Give answers to more prompts."
+    return (
+        f"Two models whose scores differ by more than {board.clear:.1f} standard errors (Student's t, by "
+        "the number of prompts; 2.6 with many): looking again after each "
+        "round, two equal ones pass for different in 5 % of rankings or fewer (8 % with ten thousand "
+        "prompts). With many models some pair of neighbours errs more often."
+    )
 
 
 def length_in_words(board: Leaderboard) -> str:

@@ -105,7 +105,8 @@ class Asked:
 class Leaderboard:
     """The ranking of models: `standings` from the best to the worst, `meetings` of every two of them.
 
-    `clear` is by how many standard errors two models have to differ to be told apart. `length` is the
+    `clear` is by how many standard errors two models have to differ to be told apart, None where one prompt
+    tells none apart. `length` is the
     log-odds that a clearly longer answer gains by its length, None where that cannot be told. `is_tied` says
     that strengths would not be finite without a prompt that was made up, on which all models tie. `left_out`
     counts what of the files was not used.
@@ -118,7 +119,7 @@ class Leaderboard:
     judge: Identity
     n_prompts: int
     n_unread: int
-    clear: float
+    clear: float | None
     length: float | None
     is_tied: bool
     data_hash: str
@@ -189,7 +190,7 @@ def leaderboard_of(
         judge=judge,
         n_prompts=answers.n_prompts,
         n_unread=int((contests.side == UNREAD).sum()),
-        clear=clear_at(fit.n_prompts),
+        clear=clear_at(fit.n_prompts) if fit.n_prompts > 1 else None,
         length=with_lengths.length if is_told.any() else None,
         is_tied=fit.is_tied,
         data_hash=answers.hash,

@@ -87,8 +87,8 @@ def rank_answers(
     reason = judged_until(asker, most, order, is_over, say)
     contests = asker.contests
     if not contests.is_read.any():
-        late = "the time was over before a pair was judged"
-        why = "no reply could be read" if contests.is_asked.any() else late
+        early = f"{reason} before two answers to one prompt were judged"
+        why = "no reply could be read" if contests.is_asked.any() else early
         raise InputError(f"there is nothing to rank: {why}.")
     asked = Asked(
         noun=asker.noun,

@@ -192,7 +192,7 @@ def summarize(
     rows = (
         tuple(ReportRow(verdict) for verdict in verdicts) if pairs is None else report_rows(verdicts, pairs)
     )
-    has_mean = gives_probabilities(rows)
+    has_mean = gives_all_probabilities(rows)
     return Report(
         judge=judges[0] if judges else None,
         elapsed_s=elapsed_s,
@@ -208,6 +208,12 @@ def gives_probabilities(rows: Iterable[ReportRow]) -> bool:
     return any(
         p is not None for row in rows if not row.verdict.is_identical for p in row.p_a_by_order.values()
     )
+
+
+def gives_all_probabilities(rows: Sequence[ReportRow]) -> bool:
+    """Whether every pair that was asked about and read has one, so that there are figures by the mean."""
+    asked = [row for row in rows if not row.verdict.is_identical and row.status is not Status.UNPARSED]
+    return gives_probabilities(rows) and all(row.p_a is not None for row in asked)
 
 
 def report_rows(verdicts: Sequence[Verdict], pairs: Sequence[Pair]) -> tuple[ReportRow, ...]:
@@ -232,7 +238,7 @@ def groups_by_category(rows: Sequence[ReportRow], has_mean: bool) -> dict[str, C
 
 
 def group_of(rows: Sequence[ReportRow], has_mean: bool) -> CategoryGroup:
-    """The totals; none by mean where the judge gives no probabilities."""
+    """The totals; none by mean where the judge does not give a probability on every pair that it read."""
     judged = [row for row in rows if row.status is not Status.UNPARSED]
     inconsistent = [row for row in judged if row.status is Status.INCONSISTENT]
     with_mean = [row for row in judged if has_mean and row.p_a is not None]

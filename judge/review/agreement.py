@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -276,18 +276,20 @@ def disputed(votes: Iterable[HumanVote]) -> dict[str, list[HumanVote]]:
     return {id: some for id, some in votes_by_pair(votes).items() if len(outcomes_of(some)) > 1}
 
 
-def unanimous(votes: Iterable[HumanVote], n_wanted: Mapping[str, int]) -> dict[str, Ballot]:
+def unanimous(votes: Iterable[HumanVote], assigned: Mapping[str, Collection[str]]) -> dict[str, Ballot]:
     """What all reviewers of a pair say, by its id, of pairs with two votes or more that all say the same.
 
     Where some say "tie" and others "both bad", it is a tie.
 
     Args:
-        n_wanted: how many votes a pair is to have, by its id: one that has fewer is not decided yet.
+        assigned: who is to vote on a pair, by its id: without the votes of all of them it is not decided yet.
     """
     return {
         id: some[0].outcome if len({vote.outcome for vote in some}) == 1 else Ballot.TIE
         for id, some in votes_by_pair(votes).items()
-        if len(some) >= max(2, n_wanted.get(id, 0)) and len(outcomes_of(some)) == 1
+        if len(some) >= 2
+        and len(outcomes_of(some)) == 1
+        and {vote.voter for vote in some}.issuperset(assigned.get(id, ()))
     }
 
 
