@@ -58,9 +58,14 @@ class Kind:
     held: Callable[[np.random.Generator], Iterator[tuple[str, int, int]]]
 
 
-def votes_drawn(dice: np.random.Generator, n_questions: int) -> Measure:
+def shares_drawn(dice: np.random.Generator, n_questions: int) -> Floats:
+    """The share of votes that a judge agrees with on each question, shape (questions,)."""
+    return dice.beta(IS_RIGHT * SPREAD, (1 - IS_RIGHT) * SPREAD, n_questions)
+
+
+def votes_drawn(dice: np.random.Generator, share: Floats) -> Measure:
     """The agreement of a judge with `N_VOTES` votes on each question."""
-    share = dice.beta(IS_RIGHT * SPREAD, (1 - IS_RIGHT) * SPREAD, n_questions)
+    n_questions = len(share)
     sums = np.column_stack([dice.binomial(N_VOTES, share), np.full(n_questions, N_VOTES)])
     return Measure(sums.astype(np.float64), ratio, n_questions * N_VOTES)
 
@@ -68,19 +73,18 @@ def votes_drawn(dice: np.random.Generator, n_questions: int) -> Measure:
 def agreements(dice: np.random.Generator) -> Iterator[tuple[str, int, int]]:
     for n_questions in QUESTIONS:
         resampler = Resampler(n_questions)
-        found = [estimate(votes_drawn(dice, n_questions), resampler) for _ in range(N_STUDIES)]
+        drawn = [votes_drawn(dice, shares_drawn(dice, n_questions)) for _ in range(N_STUDIES)]
+        found = [estimate(one, resampler) for one in drawn]
         held = sum(is_between(one.low, IS_RIGHT, one.high) for one in found)
         yield f"{n_questions} questions, {N_VOTES} votes on each", held, N_STUDIES
 
 
 def differences(dice: np.random.Generator) -> Iterator[tuple[str, int, int]]:
-    """Of two judges that are equally good, each by votes of its own."""
+    """Of two judges that are equally good and find the same questions hard."""
     for n_questions in QUESTIONS:
         resampler = Resampler(n_questions)
-        found = [
-            difference(votes_drawn(dice, n_questions), votes_drawn(dice, n_questions), resampler)
-            for _ in range(N_STUDIES)
-        ]
+        shares = [shares_drawn(dice, n_questions) for _ in range(N_STUDIES)]
+        found = [difference(votes_drawn(dice, one), votes_drawn(dice, one), resampler) for one in shares]
         held = sum(is_between(one.low, 0.0, one.high) for one in found)
         yield f"{n_questions} questions, {N_VOTES} votes on each", held, N_STUDIES
 

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from benchmarks import coverage
-from benchmarks.coverage import KINDS, is_between, measured, set_drawn, table_of, votes_drawn, wins_drawn
+from benchmarks.coverage import (
+    KINDS,
+    is_between,
+    measured,
+    set_drawn,
+    shares_drawn,
+    table_of,
+    votes_drawn,
+    wins_drawn,
+)
 from judge.provenance import CHECKOUT
 
 RESULT = CHECKOUT / "benchmarks" / "results" / "coverage.json"
@@ -17,7 +26,7 @@ GATE = next(kind for kind in KINDS if kind.what == "win rate of a gate")
 
 def test_what_is_drawn_has_the_truth_that_it_is_held_to():
     dice = np.random.default_rng(0)
-    sums = votes_drawn(dice, 40_000).sums
+    sums = votes_drawn(dice, shares_drawn(dice, 40_000)).sums
     assert sums[:, 0].sum() / sums[:, 1].sum() == pytest.approx(coverage.IS_RIGHT, abs=0.005)
     wins = wins_drawn(dice, 0.8, np.array([50.0, 1.0]))
     assert wins.mean(axis=0) == pytest.approx([40, 0.8], rel=0.02)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from judge import Judge, Message, rank
 from judge.cli.main import app
 from judge.errors import InputError
+from judge.provenance import as_json
 from judge.ranking.answers import read_answers
 from judge.ranking.boards import headline_of, winner_of
 from judge.ranking.leaderboard import Reason

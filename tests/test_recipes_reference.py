@@ -10,12 +10,8 @@ from distill.recipe import Recipe
 
 def test_every_setting_has_a_row_with_its_default_and_what_it_is():
     rows = [line.split(" | ") for line in reference().splitlines() if line.startswith("| `")]
-    names = [
-        name
-        for _, block in blocks_of(Recipe)
-        for name, f in block.model_fields.items()
-        if not is_block(f.annotation)
-    ]
+    every = [item for _, block in blocks_of(Recipe) for item in block.model_fields.items()]
+    names = [name for name, field in every if not is_block(field.annotation)]
     assert [row[0].strip("| `") for row in rows] == names
     for _, default, what in rows:
         assert default == MUST or json.loads(default.strip("`")) is not Ellipsis
@@ -23,11 +19,5 @@ def test_every_setting_has_a_row_with_its_default_and_what_it_is():
 
 
 def test_blocks_are_named_as_in_a_recipe():
-    assert [name for name, _ in blocks_of(Recipe)] == [
-        "",
-        "collect",
-        "collect.pairs",
-        "collect.teacher",
-        "select",
-        "train",
-    ]
+    names = [name for name, _ in blocks_of(Recipe)]
+    assert names == ["", "collect", "collect.pairs", "collect.teacher", "select", "train"]
