@@ -418,6 +418,7 @@ def on_screen(project: Project, queue: list[IndexEntry], wanted: QueueWanted) ->
         here = None
     if before is not None and before[0] != shell.reviewer():  # who has a trail of their own, and other sides
         st.session_state["trail"] = Trail(visit=trail().visit)
+        shell.keep_sightings()
         for shown_or_put_off in ("revealed", "put_off"):
             st.session_state.pop(shown_or_put_off, None)
     if here is not None and (is_same or here in queue or here.id == st.session_state.get("pair")):

@@ -449,6 +449,12 @@ def saw(content: str) -> None:
         store().saw(reviewer(), content, now())
 
 
+def keep_sightings() -> None:
+    """Keeps for the reviewer who sits here now what has been on this screen, so that a reload knows it."""
+    for content in list(sightings()):
+        saw(content)
+
+
 def was_here(content: str) -> bool:
     """Whether its verdict was on this screen, under whatever name."""
     return content in sightings()

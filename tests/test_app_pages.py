@@ -159,6 +159,8 @@ def test_what_one_reviewer_asked_to_see_is_not_shown_to_the_next_on_the_same_scr
     session.text_input(key="kept_reviewer").input("bob").run()
     assert session.session_state["current"] == first
     assert "The judge says" not in html_of(session)
+    content = next(one.content for one in events(root))
+    assert ReviewStore(root / "reviews.sqlite").has_seen("bob", content), "it was on this screen"
 
 
 def test_the_link_of_a_pair_names_files_and_pair_alone(open_app):
