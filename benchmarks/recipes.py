@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -27,7 +27,7 @@ def blocks_of(block: type[BaseModel], path: str = "") -> Iterator[tuple[str, typ
             yield from blocks_of(field.annotation, f"{path}.{name}".lstrip("."))
 
 
-def is_block(kind: Any) -> bool:
+def is_block(kind: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 

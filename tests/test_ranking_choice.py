@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 import pytest
-from rankings import all_judged, contests_in, judged, verdicts_of
+from rankings import contests_in
 
+from benchmarks.ranking import CASES, CLUSTERS, EVEN, all_judged, judged, verdicts_of, worth_of
+from judge.provenance import CHECKOUT
 from judge.ranking.choice import (
     as_table,
     clear_at,
@@ -23,7 +26,7 @@ from judge.ranking.choice import (
     worth,
 )
 from judge.ranking.contests import Contests, matches
-from judge.ranking.strengths import clearness, fitted
+from judge.ranking.strengths import fitted
 
 
 @pytest.mark.slow
@@ -42,57 +45,31 @@ def test_a_third_of_the_pairs_ranks_as_often_right_as_all_of_them():
     assert right["third"] >= right["all"] - 1
 
 
-EVEN, CLUSTERS = 0.35, 0.05
-"""Log-odds between neighbours: evenly spaced, and in two clusters of near-equal models that are 1.5 apart."""
-
-
-def field(spacing, n_models):
-    """Strengths of evenly spaced models, or of two clusters."""
-    at = spacing * np.arange(n_models)
-    return at if spacing == EVEN else np.where(np.arange(n_models) < n_models // 2, at, at + 1.5)
-
-
-def right_pairs(fit, strengths):
-    """The share of pairs of models that are in the right order."""
-    first, second = matches(len(strengths))
-    by_strength = np.sign(strengths[first] - strengths[second])
-    return float((by_strength == np.sign(fit.strengths[first] - fit.strengths[second])).mean())
-
-
-def is_misled(fit, strengths):
-    """Whether a pair of models passes for different in the wrong order."""
-    first, second = matches(len(strengths))
-    by_strength = np.sign(strengths[first] - strengths[second])
-    return bool((~doubts(fit) & (by_strength != np.sign(clearness(fit)))).any())
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("spacing", [EVEN, CLUSTERS])
 @pytest.mark.parametrize(("n_models", "n_runs"), [(3, 80), (6, 40), (12, 16), (30, 3)])
 def test_a_third_of_the_pairs_is_worth_what_the_guide_says(n_models, n_runs, spacing):
     """Of few or of near-equal models a third knows less than all; it puts fewer in order, and says so."""
-    generator = np.random.default_rng(n_models)
-    top = n_models - n_models // 2
-    right: dict[str, list[float]] = {"all": [], "third": []}
-    n_exact, n_of_top, n_misled = Counter(), 0, 0
-    for number in range(n_runs):
-        strengths = generator.permutation(field(spacing, n_models))
-        sides = verdicts_of(strengths, 200, generator)
-        truth = np.argsort(-strengths).tolist()
-        _, third, _ = judged(sides, n_models, sides.size // 3, seed=number)
-        for name, fit in (("all", fitted(all_judged(sides, n_models))), ("third", third)):
-            right[name].append(right_pairs(fit, strengths))
-            n_exact[name] += ranked(fit) == truth
-        n_of_top += set(ranked(third)[:top]) == set(truth[:top])
-        n_misled += is_misled(third, strengths)
-    assert np.mean(right["third"]) >= np.mean(right["all"]) - 0.06
-    assert n_misled <= 0.05 * n_runs + 1
+    found = worth_of(spacing, n_models, 200, n_runs, seed=1)
+    assert found.ordered[1] >= found.ordered[0] - 0.06
+    assert found.misled <= 0.05 * n_runs + 1
+    assert found.asked <= 1 / 3
     if spacing == CLUSTERS:
-        assert n_of_top == n_runs
+        assert found.right_half == n_runs
     elif n_models >= 12:
-        assert n_exact["third"] >= n_exact["all"] - 1
+        assert found.exact[1] >= found.exact[0] - 1
     else:
-        assert n_exact["third"] >= 0.85 * n_exact["all"]
+        assert found.exact[1] >= 0.85 * found.exact[0]
+
+
+@pytest.mark.slow
+def test_the_committed_figures_of_a_third_come_out_again():
+    result = json.loads((CHECKOUT / "benchmarks" / "results" / "ranking.json").read_text("utf-8"))
+    assert [(row["models"], row["prompts"], row["even"]["n"]) for row in result["rows"]] == list(CASES)
+    row = result["rows"][0]
+    for name, spacing in (("even", EVEN), ("clusters", CLUSTERS)):
+        again = worth_of(spacing, row["models"], row["prompts"], row[name]["n"], result["seed"])
+        assert json.loads(json.dumps(asdict(again))) == pytest.approx(row[name])
 
 
 def test_models_that_are_far_apart_cost_little():

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rankings import all_judged, contests_in, verdicts_of
+from rankings import contests_in
 
+from benchmarks.ranking import all_judged, verdicts_of
 from judge.metrics.bootstrap import Resampler
 from judge.metrics.ranking import ELO, bradley_terry
 from judge.ranking.contests import incidence, matches
