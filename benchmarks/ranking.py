@@ -181,8 +181,8 @@ def table_of(results: Sequence[Mapping[str, Any]]) -> str:
     halves = [row["clusters"] for row in result["rows"]]
     right, n_halves = (sum(one[name] for one in halves) for name in ("right_half", "n"))
     told = (
-        f"Two models passed for different in the wrong order in {misled} of {n:,} rankings by a third; with two "
-        f"clusters each model was in the right one in {right} of {n_halves:,}."
+        f"Two models passed for different in the wrong order in {misled} of {n:,} rankings by a third; with "
+        f"two clusters each model was in the right one in {right} of {n_halves:,}."
     )
     return "\n".join([*lines, "", told])
 
