@@ -157,7 +157,8 @@ def test_what_one_reviewer_asked_to_see_is_not_shown_to_the_next_on_the_same_scr
     assert "The judge says" in html_of(session)
     press(session, "tie")
     session.text_input(key="kept_reviewer").input("bob").run()
-    assert session.session_state["current"] == first
+    while session.session_state["current"] != first:  # bob's order is his own
+        press(session, "next")
     assert "The judge says" not in html_of(session)
     content = next(one.content for one in events(root))
     assert ReviewStore(root / "reviews.sqlite").has_seen("bob", content), "it was on this screen"

@@ -32,10 +32,10 @@ def here(tmp_path, monkeypatch):
     write_pairs("pairs.jsonl", PAIRS)
 
 
-def recipe(**teacher):
+def recipe(filter="mean", **teacher):
     pairs = {"source": "file", "path": "pairs.jsonl"}
     return recipe_of(
-        {"name": "trial", "collect": {"pairs": pairs, "teacher": teacher}, "select": {"filter": "mean"}},
+        {"name": "trial", "collect": {"pairs": pairs, "teacher": teacher}, "select": {"filter": filter}},
         "trial.yaml",
     )
 
@@ -44,7 +44,9 @@ def shard_of(character, method="direct"):
     """What a judge of that character says of all pairs, and its shard."""
     name = character.replace(":", "-")
     folder, ledger = RunFolder(Path(f"runs/{name}-{method}")), Path(f"{name}-{method}.sqlite")
-    run_collect(recipe(backend=f"scripted:{character}", method=method), folder, None, ledger_path=ledger)
+    run_collect(
+        recipe("swap", backend=f"scripted:{character}", method=method), folder, None, ledger_path=ledger
+    )
     with Ledger(ledger) as kept:
         [path] = kept.export(Path(f"shards/{name}-{method}"))
     return {trace.pair.content_hash: trace.verdict for trace in read_traces(folder.traces)}, str(path)

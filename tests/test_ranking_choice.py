@@ -53,7 +53,7 @@ def test_a_third_of_the_pairs_is_worth_what_the_guide_says(n_models, n_runs, spa
     found = worth_of(spacing, n_models, 200, n_runs, seed=1)
     assert found.ordered[1] >= found.ordered[0] - 0.06
     assert found.misled <= 0.05 * n_runs + 1
-    assert found.asked <= 1 / 3
+    assert found.asked <= 1 / 3 + 1e-9
     if spacing == CLUSTERS:
         assert found.right_half == n_runs
     elif n_models >= 12:
