@@ -351,6 +351,22 @@ def test_writing_with_kept_keys_gives_what_reading_all_again_gives():
         assert written(model, prompts, first, end, 12) == expected
 
 
+@pytest.mark.slow
+def test_words_are_drawn_by_their_probabilities_and_a_seed_draws_them_again():
+    import torch
+
+    coder, model = Coder(4), new_model(TINY, len(Coder(4).words), seed=2)
+    prompt, [end] = coder.ids(prompt_words(mazes(1)[0])), coder.ids([END])
+    drawn = written(model, [prompt] * 3_000, None, end, 1, seed=7)
+    assert drawn == written(model, [prompt] * 3_000, None, end, 1, seed=7)
+    assert drawn != written(model, [prompt] * 3_000, None, end, 1, seed=8)
+    with torch.inference_mode():
+        p = model(torch.tensor([prompt])).logits[0, -1].float().softmax(-1)
+    best = int(p.argmax())
+    share = sum(reply == [best] for reply in drawn) / 3_000
+    assert share == pytest.approx(float(p[best]), abs=0.04)
+
+
 def training(folder: Path, n_steps: int = 7, key: str = "one", seed: int = 0) -> Training:
     coder = Coder(4)
     model = new_model(TINY, len(coder.words), seed)
@@ -466,11 +482,12 @@ def test_a_run_measures_every_student_in_every_way_and_goes_on_after_a_kill(tiny
     asked = [(row["student"], row["way"], row["split"]) for row in whole["rows"]]
     assert [one[:2] for one in asked if one[2] == "test"] == [
         *(("solution", "fast"), ("complete", "slow")),
-        *(("dual", "fast"), ("dual", "slow"), ("dual", "auto")),
+        *(("complete", "slow sampled"), ("dual", "fast"), ("dual", "slow"), ("dual", "auto")),
+        *(("dual", "slow sampled"), ("dual", "auto sampled")),
     ]
     for row in whole["rows"]:
         assert len(row["marks"]) == len(row["trace_tokens"]) == (3 if row["split"] == "test" else 2)
-        if row["way"] != "auto":
+        if not row["way"].startswith("auto"):
             assert row["n_fast"] == (len(row["marks"]) if row["way"] == "fast" else 0)
     assert {student["n_steps"] for student in whole["students"]} == {3}
 
@@ -545,6 +562,18 @@ def test_the_table_shows_shares_and_lengths_with_intervals_beside_the_papers():
     assert "3.3 million weights, 750 steps of 16 mazes, 12,000 mazes to learn from, 4 to measure" in note
     assert "dual fast less solution only fast: +25.0 (-24.0 to 74.0)" in note
     assert "left the trace out in 1 of 4 mazes" in note
+
+
+def test_what_is_drawn_stands_below_and_says_how_long_its_traces_are():
+    drawn = [
+        row("complete", "slow sampled", "22-2", [100, 200, 300, 400], 0),
+        row("dual", "slow sampled", "2222", [50, 50, 100, 50], 0),
+        row("dual", "auto sampled", "2211", [50, 0, 0, 0], 3),
+    ]
+    _, _, *rows, _, note = figures.table_of([{**MEASURED, "rows": [*MEASURED["rows"], *drawn]}]).splitlines()
+    assert rows[5].startswith("| complete trace | slow sampled | - | - | 75.0 (30.1-95.4) |")
+    assert "and in 3 of 4 where its words are drawn by their probabilities" in note
+    assert "its slow traces then have 25 % of the words of complete ones" in note
 
 
 def test_a_result_of_another_schema_is_refused():

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.controls.run import OPTIMAL, SCHEMA, SOLVED
+from benchmarks.controls.run import OPTIMAL, SAMPLED, SCHEMA, SOLVED
 from benchmarks.controls.students import LEARNERS
 from distill.ensemble import wilson
 from judge.errors import InputError
@@ -21,6 +21,9 @@ PAPER: Mapping[tuple[str, str], tuple[float, int | None]] = {
     ("dual", "auto"): (96.6, 617),
 }
 """What Su et al. (arXiv:2410.09918) report of mazes of 30 x 30: optimal in percent, tokens of the trace."""
+
+DRAWN = [(name, f"{way} {SAMPLED}") for name, learner in LEARNERS.items() for way in learner.sampled]
+"""Ways whose words are drawn; older results have none of them."""
 
 CONTRASTS = ((("dual", "fast"), ("solution", "fast")), (("dual", "slow"), ("complete", "slow")))
 
@@ -45,15 +48,24 @@ def table_of(results: Sequence[Result]) -> str:
         paper = f"{percent:.1f} | {n_tokens:,}" if n_tokens else f"{percent:.1f} | -"
         cells = " | ".join(cells_of(row_of(result, student, way)) if result else ["-"] * 3)
         lines.append(f"| {LEARNERS[student].what} | {way} | {paper} | {cells} |")
+    for student, way in DRAWN if result else ():
+        if row := row_if_there(result, student, way):
+            lines.append(f"| {LEARNERS[student].what} | {way} | - | - | {' | '.join(cells_of(row))} |")
     return "\n".join([*lines, "", *notes_of(result)])
 
 
-def row_of(result: Result, student: str, way: str, split: str = "test") -> Mapping[str, Any]:
-    [row] = [
-        row for row in result["rows"] if (row["student"], row["way"], row["split"]) == (student, way, split)
-    ]
-    found: Mapping[str, Any] = row
+def row_of(result: Result, student: str, way: str) -> Mapping[str, Any]:
+    found = row_if_there(result, student, way)
+    assert found is not None
     return found
+
+
+def row_if_there(result: Result, student: str, way: str) -> Mapping[str, Any] | None:
+    """The row of the mazes that are measured; None where the result has none."""
+    rows = (
+        row for row in result["rows"] if (row["student"], row["way"], row["split"]) == (student, way, "test")
+    )
+    return next(rows, None)
 
 
 def cells_of(row: Mapping[str, Any]) -> list[str]:
@@ -96,8 +108,22 @@ def notes_of(result: Result | None) -> list[str]:
         f"{result['training']['mazes_a_step']} mazes, {n['train']:,} mazes to learn from, {n['test']} to "
         "measure; 95 % intervals over mazes (shares: Wilson). In points of optimal mazes, "
         f"{'; '.join(apart)}. Asked without a first word, the dual student left the trace out in "
-        f"{auto['n_fast']} of {len(auto['marks'])} mazes. On {result['cpu']}.",
+        f"{auto['n_fast']} of {len(auto['marks'])} mazes{drawn_in_words(result)}. On {result['cpu']}.",
     ]
+
+
+def drawn_in_words(result: Result) -> str:
+    """What drawing words changes: how often auto leaves the trace out, and the lengths of traces."""
+    auto, dual, whole = (
+        row_if_there(result, student, f"{way} {SAMPLED}")
+        for student, way in (("dual", "auto"), ("dual", "slow"), ("complete", "slow"))
+    )
+    if auto is None or dual is None or whole is None:
+        return ""
+    n_words, n_whole = (sum(row["trace_tokens"]) / len(row["trace_tokens"]) for row in (dual, whole))
+    drawn = f"{auto['n_fast']} of {len(auto['marks'])} where its words are drawn by their probabilities"
+    length = f"{100 * n_words / n_whole:.0f} % of the words of complete ones"
+    return f", and in {drawn}; its slow traces then have {length}"
 
 
 def way_words(one: tuple[str, str]) -> str:

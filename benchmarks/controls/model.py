@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from judge.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from torch import Generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,12 @@ def written(
     end: int,
     n_most: int,
     progress: Progress = silent,
+    seed: int | None = None,
 ) -> list[list[int]]:
-    """The most probable reply to each prompt, a word at a time.
+    """A reply to each prompt, a word at a time.
 
     Args:
+        seed: draws words by their probabilities; None takes the most probable one each time.
         first: the word that every reply begins with; None leaves that to the model.
         end: the word after which nothing more is written; it is the last of a finished reply.
         n_most: so many words are written at most.
@@ -71,8 +76,9 @@ def written(
         alike[len(prompt)].append(number)
     replies: list[list[int]] = [[] for _ in prompts]
     n_done = 0
+    dice = None if seed is None else generator_of(seed)
     for numbers in alike.values():
-        some = written_together(model, [prompts[number] for number in numbers], first, end, n_most)
+        some = written_together(model, [prompts[number] for number in numbers], first, end, n_most, dice)
         for number, reply in zip(numbers, some, strict=True):
             replies[number] = reply
         n_done += len(numbers)
@@ -80,8 +86,19 @@ def written(
     return replies
 
 
+def generator_of(seed: int) -> Generator:
+    import torch
+
+    return torch.Generator().manual_seed(seed)
+
+
 def written_together(
-    model: Any, prompts: Sequence[Sequence[int]], first: int | None, end: int, n_most: int
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    first: int | None,
+    end: int,
+    n_most: int,
+    dice: Generator | None = None,
 ) -> list[list[int]]:
     """As `written`, for prompts of one length: so nothing has to be padded. Keys and values are kept."""
     import torch
@@ -95,7 +112,12 @@ def written_together(
         while len(columns) < n_most and not has_ended.all():
             output = model(words, past_key_values=kept, use_cache=True, logits_to_keep=1)
             kept = output.past_key_values
-            words = output.logits[:, -1:].argmax(-1)
+            logits = output.logits[:, -1]
+            words = (
+                logits.argmax(-1, keepdim=True)
+                if dice is None
+                else torch.multinomial(logits.float().softmax(-1), 1, generator=dice)
+            )
             if first is not None and not columns:
                 words = torch.full_like(words, first)
             columns.append(words)

@@ -129,6 +129,7 @@ def writing_s(plan: Plan, rates: Rates) -> float:
     n_words = longest_reply(splits.held_out)
     groups = n_lengths(splits.held_out) + n_lengths(splits.test)
     n_slow = sum(word != FAST for one in LEARNERS.values() for word in one.asked.values())
+    n_slow += sum(len(one.sampled) for one in LEARNERS.values())
     return rates.word_s * groups * n_words * n_slow
 
 

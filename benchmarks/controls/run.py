@@ -32,6 +32,7 @@ from judge.provenance import provenance
 from judge.records import sha256_of_json
 
 SCHEMA = "four-token-judge/controls/1"
+SAMPLED = "sampled"
 OPTIMAL, SOLVED, WRONG, UNREAD = "2", "1", "0", "-"
 """Marks of a reply: the shortest way, another way, no way, not readable."""
 
@@ -58,11 +59,19 @@ def run(plan: Plan, folder: Path, progress: Progress = silent) -> dict[str, Any]
         key = key_of(one, learner)
         model, learned = taught(one, name, learner, key)
         students.append(student_told(name, learner, learned))
-        for way, first in learner.asked.items():
+        for way, is_drawn in ways_of(learner):
             for split, mazes in (("held_out", splits.held_out), ("test", splits.test)):
-                replies = replies_of(one, model, f"{name}-{way}-{split}", key, first, mazes)
-                rows.append({"student": name, "way": way, "split": split, **measured(mazes, replies)})
+                said = f"{way} {SAMPLED}" if is_drawn else way
+                file = f"{name}-{said.replace(' ', '-')}-{split}"
+                seed = plan.seed if is_drawn else None
+                replies = replies_of(one, model, file, key, learner.asked[way], mazes, seed)
+                rows.append({"student": name, "way": said, "split": split, **measured(mazes, replies)})
     return {**made_with(one, n_weights(model)), "students": students, "rows": rows}
+
+
+def ways_of(learner: Learner) -> list[tuple[str, bool]]:
+    """Each way in which a student is asked, and whether its words are drawn."""
+    return [(way, False) for way in learner.asked] + [(way, True) for way in learner.sampled]
 
 
 def key_of(one: Run, learner: Learner) -> str:
@@ -81,7 +90,13 @@ def taught(one: Run, name: str, learner: Learner, key: str) -> tuple[Any, Learne
 
 
 def replies_of(
-    one: Run, model: Any, name: str, key: str, first: str | None, mazes: Sequence[Maze]
+    one: Run,
+    model: Any,
+    name: str,
+    key: str,
+    first: str | None,
+    mazes: Sequence[Maze],
+    seed: int | None,
 ) -> list[str]:
     """The replies to all mazes, which are kept in a file of the folder for the student of that key."""
     path = one.folder / "replies" / f"{name}.json"
@@ -92,7 +107,7 @@ def replies_of(
     prompts = [one.coder.ids(prompt_words(maze)) for maze in mazes]
     [end] = one.coder.ids([END])
     begin = None if first is None else one.coder.ids([first])[0]
-    ids = written(model, prompts, begin, end, one.longest, one.progress)
+    ids = written(model, prompts, begin, end, one.longest, one.progress, seed)
     replies = [one.coder.text(reply) for reply in ids]
     write_whole(path, json.dumps({"key": key, "replies": replies}) + "\n", parents=True)
     return replies

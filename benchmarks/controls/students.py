@@ -42,18 +42,25 @@ N_LOSSES = 20
 class Learner:
     """A student before it has learned: how often it sees each level, and what it is asked afterwards.
 
-    `asked` is the first word of its replies by the name of the way, None where it chooses itself.
+    `asked` is the first word of its replies by the name of the way, None where it chooses itself. Replies are
+    the most probable ones; those of the ways in `sampled` are drawn, too, as in the paper.
     """
 
     what: str
     levels: tuple[float, ...]
     asked: dict[str, str | None]
+    sampled: tuple[str, ...] = ()
 
 
 LEARNERS = {
     "solution": Learner("solution only", (0.0, 0.0, 0.0, 0.0, 1.0), {"fast": FAST}),
-    "complete": Learner("complete trace", (1.0, 0.0, 0.0, 0.0, 0.0), {"slow": SLOW}),
-    "dual": Learner("dual", (0.45, 1 / 6, 1 / 6, 1 / 6, 0.05), {"fast": FAST, "slow": SLOW, "auto": None}),
+    "complete": Learner("complete trace", (1.0, 0.0, 0.0, 0.0, 0.0), {"slow": SLOW}, ("slow",)),
+    "dual": Learner(
+        "dual",
+        (0.45, 1 / 6, 1 / 6, 1 / 6, 0.05),
+        {"fast": FAST, "slow": SLOW, "auto": None},
+        ("slow", "auto"),
+    ),
 }
 """The levels of the last are the paper's for mazes."""
 
