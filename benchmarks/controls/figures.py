@@ -48,8 +48,8 @@ def table_of(results: Sequence[Result]) -> str:
         paper = f"{percent:.1f} | {n_tokens:,}" if n_tokens else f"{percent:.1f} | -"
         cells = " | ".join(cells_of(row_of(result, student, way)) if result else ["-"] * 3)
         lines.append(f"| {LEARNERS[student].what} | {way} | {paper} | {cells} |")
-    for student, way in DRAWN if result else ():
-        if row := row_if_there(result, student, way):
+    for student, way in DRAWN:
+        if result and (row := row_if_there(result, student, way)):
             lines.append(f"| {LEARNERS[student].what} | {way} | - | - | {' | '.join(cells_of(row))} |")
     return "\n".join([*lines, "", *notes_of(result)])
 
