@@ -18,7 +18,7 @@ from judge.methods.asking import answer_values
 from judge.methods.score import GRADES, answers_of, mean_grade, render_score
 from judge.orders import combine
 from judge.prompts import fill
-from judge.records import Judgment, Message, Order, Pair, Prompt, Span, Unparsed, Verdict
+from judge.records import Judgment, Order, Pair, Prompt, Span, Unparsed, Verdict, last_request
 
 Numbers = list[float | None]
 """One number a pair; None where the model could not be read."""
@@ -131,10 +131,6 @@ def request(bank: Bank, pairs: Sequence[Pair]) -> Numbers:
         for told in (pair.conversation_a, pair.conversation_b)
     ]
     return differences([total for total, _ in bank.backend.log_likelihoods(asked, LONGEST_TEXT)])
-
-
-def last_request(conversation: Sequence[Message]) -> str:
-    return next((m.content for m in reversed(conversation[:-1]) if m.role == "user"), "")
 
 
 def likelihoods(bank: Bank, pairs: Sequence[Pair]) -> dict[str, Numbers]:

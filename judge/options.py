@@ -87,16 +87,16 @@ class JudgeOptions:
         Raises:
             InputError: it cannot be read, or this judge gives no probabilities to go by.
         """
-        if not self.calibration and self.abstain_below is None:
+        below = self.abstain_below
+        if not self.calibration and below is None:
             return None
         self._refuse_rule_without_probabilities()
-        if not self.calibration:
-            return Rule(None, float(self.abstain_below or 0.5))
+        if not self.calibration and below is not None:
+            return Rule(None, float(below))
         from judge.io.calibrations import read_calibration
 
         found = read_calibration(self.calibration)
-        below = found.undecided_below if self.abstain_below is None else self.abstain_below
-        return Rule(found, float(below))
+        return Rule(found, float(found.undecided_below if below is None else below))
 
     def _refuse_rule_without_probabilities(self) -> None:
         has_shares = self.samples > 1 and self.vote != "usc"

@@ -160,7 +160,7 @@ class Pair:
     @property
     def prompt(self) -> str:
         """The last user message before response a."""
-        return next((m.content for m in reversed(self.context_a) if m.role == "user"), "")
+        return last_request(self.conversation_a)
 
     @property
     def question(self) -> str:
@@ -193,6 +193,11 @@ class Pair:
             return sha256_of_json(seen)
         except TypeError:  # some of it is no text: a judge refuses it by name
             return sha256_of_json(repr(seen))
+
+
+def last_request(conversation: Sequence[Message]) -> str:
+    """The last user message before the answer with which the conversation ends; "" where there is none."""
+    return next((m.content for m in reversed(conversation[:-1]) if m.role == "user"), "")
 
 
 def as_message(given: Message | Mapping[str, Any]) -> Message:

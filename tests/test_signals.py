@@ -16,7 +16,6 @@ from distill.signals import (
     Bank,
     differences,
     gaps,
-    last_request,
     lead_of,
     log_odds_of,
 )
@@ -28,7 +27,7 @@ from judge.methods.direct import Direct
 from judge.methods.score import GRADES, mean_grade, render_score
 from judge.orders import combine
 from judge.prompts import fill
-from judge.records import Message, Order, Pair, Prompt, Span, Unparsed
+from judge.records import Message, Order, Pair, Prompt, Span, Unparsed, last_request
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
