@@ -26,6 +26,8 @@ def page() -> None:
     if not differ:
         st.subheader("Nothing to settle", anchor=False)
         st.write("Pairs on which two reviewers say different things come up here.")
+        if any(label.voter == shell.reviewer() for label in labels.values()):
+            undo_button(project)
         return
     settled = [id for id in differ if id in labels]
     open_ids = [id for id in differ if id not in labels]
@@ -85,10 +87,13 @@ def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> No
 
 @shell.or_said("The labels were NOT written")
 def accept(project: shell.Project, ballots: dict[str, Ballot]) -> None:
-    """Writes a label for each of these pairs, all or none."""
+    """Writes a label for each of these pairs, all or none. What has one by now, as at a second press, gets none."""
     if shell.must_say_name():
         return
-    entries = [entry for id in ballots if (entry := project.entry(id)) is not None]
+    labelled = {event.content for event in shell.store().standing() if event.kind is EventKind.LABEL}
+    entries = [
+        entry for id in ballots if (entry := project.entry(id)) is not None and entry.content not in labelled
+    ]
     labels = [label_on(entry, ballots[entry.id], "all reviewers say the same", None) for entry in entries]
     shell.store().add_all(labels)
     st.toast(f"{len(labels):,} labels written.")
@@ -164,8 +169,12 @@ def settle(project: shell.Project, entry: IndexEntry, left: str) -> None:
                 on_click=decide,
                 args=(entry, ballot, left),
             )
-        st.button("Undo", key="undo_label", shortcut="U", type="tertiary", on_click=undo, args=(project,))
+        undo_button(project)
         shell.help_button()
+
+
+def undo_button(project: shell.Project) -> None:
+    st.button("Undo", key="undo_label", shortcut="U", type="tertiary", on_click=undo, args=(project,))
 
 
 def reason_key(entry: IndexEntry) -> str:

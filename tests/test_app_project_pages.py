@@ -364,6 +364,23 @@ def test_pairs_of_which_all_reviewers_say_the_same_are_accepted_in_one_step(open
         ("q1", Ballot.A, "ada"),
     ]
     assert not [one for one in session.button if one.key == "accept"]
+    press(session, "undo_label")
+    assert [one.pair_id for one in events(root) if one.kind is EventKind.LABEL] == ["q0"]
+
+
+def test_a_second_press_of_accept_writes_no_second_label(open_project, root):
+    for id in ("q0", "q1"):
+        for name in ("ada", "bob"):
+            vote(root, id, name, Ballot.A)
+    session = open_project()
+    open_page(session, "Adjudicate")
+    pair = next(pair for pair in PAIRS if pair.id == "q0")
+    ReviewStore(root / "reviews.sqlite").add(
+        Event(EventKind.LABEL, "bob", pair.content_hash, "q0", "2026-11-22", Ballot.A, shown_left=None)
+    )
+    press(session, "accept")
+    labels = [(one.pair_id, one.reviewer) for one in events(root) if one.kind is EventKind.LABEL]
+    assert labels == [("q0", "bob"), ("q1", "ada")]
 
 
 def test_agreement_has_kappa_and_alpha_by_category_and_over_time(open_project, root):
