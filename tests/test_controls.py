@@ -438,6 +438,14 @@ def test_a_plan_fills_the_time_and_takes_ten_to_fifty_thousand_mazes(within_s):
     assert LEAST_MAZES <= made.train <= MOST_MAZES
 
 
+def test_fewer_mazes_than_usual_change_no_steps_and_are_another_run(tmp_path):
+    made = fitted(plan_of("small", 0, 2000), 7200, RATES)
+    assert (made.train, made.steps) == (2000, fitted(plan_of("small", 0), 7200, RATES).steps)
+    write_plan(tmp_path / "plan.json", made)
+    with pytest.raises(InputError, match="this run has most_mazes 2000, and 50000 was asked for"):
+        begun_plan(tmp_path / "plan.json", plan_of("small", 0))
+
+
 def test_too_little_time_is_refused_with_what_it_takes():
     with pytest.raises(InputError, match=rf"--within: {LEAST_STEPS} steps take \d+ minutes at least"):
         fitted(plan_of("small", 0), 60, RATES)
@@ -507,7 +515,7 @@ def test_the_command_prints_an_estimate_and_writes_a_result_and_says_what_is_wro
     tiny, tmp_path, monkeypatch, capsys
 ):
     write_plan(tmp_path / "run" / "plan.json", tiny)
-    monkeypatch.setattr(command, "plan_of", lambda scale, seed: tiny)
+    monkeypatch.setattr(command, "plan_of", lambda scale, seed, most_mazes: tiny)
     out = tmp_path / "controls.json"
     command.main([str(tmp_path / "run"), "--out", str(out)])
     assert "mazes of 3 x 3: about 1 minutes (3 steps of 16 mazes, 30 mazes" in capsys.readouterr().out
@@ -516,6 +524,9 @@ def test_the_command_prints_an_estimate_and_writes_a_result_and_says_what_is_wro
         command.main([str(tmp_path / "other"), "--within", "soon"])
     assert ended.value.code == 2
     assert "--within" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command.main([str(tmp_path / "other"), "--mazes", "0"])
+    assert capsys.readouterr().err == "--mazes 0: must be from 1 to 50,000.\n"
 
 
 # --- the table -------------------------------------------------------------------------------------------

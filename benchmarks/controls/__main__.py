@@ -11,10 +11,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.controls.plan import SCALES, estimate_words, fitted, measured, plan_of
+from benchmarks.controls.plan import MOST_MAZES, SCALES, estimate_words, fitted, measured, plan_of
 from benchmarks.controls.run import run
 from benchmarks.system2.plan import PLAN, begun_plan, write_plan
-from judge.errors import JudgeError
+from judge.errors import InputError, JudgeError
 from judge.io.durations import seconds_in
 from judge.progress import shown_progress
 from judge.provenance import write_result
@@ -31,11 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default="control",
         help="mazes of 10 x 10 and models of 3.3 million weights (control), 7 x 7 and 1.0, or 5 x 5 and 0.3",
     )
+    parser.add_argument(
+        "--mazes",
+        type=int,
+        default=MOST_MAZES,
+        help=f"so many to learn from at most, each seen more often; {MOST_MAZES:,} by default",
+    )
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     given = parser.parse_args(arguments)
     try:
         within_s = seconds_in(given.within, "--within")
-        wanted = plan_of(given.scale, given.seed)
+        if not 1 <= given.mazes <= MOST_MAZES:
+            raise InputError(f"--mazes {given.mazes}: must be from 1 to {MOST_MAZES:,}.")
+        wanted = plan_of(given.scale, given.seed, given.mazes)
         before = begun_plan(given.folder / PLAN, wanted)
         rates = measured(wanted, given.folder)
         plan = before or fitted(wanted, within_s, rates)

@@ -47,7 +47,10 @@ SCALES = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run: its scale and seed, mazes of each split, and steps of each student."""
+    """A run: its scale and seed, mazes of each split, and steps of each student.
+
+    With `most_mazes` below the default the steps stay as many, and each maze is seen more often.
+    """
 
     scale: str
     seed: int
@@ -55,8 +58,9 @@ class Plan:
     held_out: int
     test: int
     steps: int
+    most_mazes: int = MOST_MAZES
 
-    FIXED: ClassVar[tuple[str, ...]] = ("scale", "seed")
+    FIXED: ClassVar[tuple[str, ...]] = ("scale", "seed", "most_mazes")
 
     def splits(self) -> Splits:
         return drawn_splits(self.seed, SCALES[self.scale].size, self.train, self.held_out, self.test)
@@ -70,9 +74,9 @@ class Rates:
     word_s: float
 
 
-def plan_of(scale: str, seed: int) -> Plan:
-    """The least plan, which `fitted` makes as large as the time allows."""
-    return Plan(scale, seed, LEAST_MAZES, N_HELD_OUT, N_TEST, LEAST_STEPS)
+def plan_of(scale: str, seed: int, most_mazes: int = MOST_MAZES) -> Plan:
+    """The least plan, which `fitted` makes as large as the time and `most_mazes` allow."""
+    return Plan(scale, seed, min(LEAST_MAZES, most_mazes), N_HELD_OUT, N_TEST, LEAST_STEPS, most_mazes)
 
 
 # --- measured --------------------------------------------------------------------------------------------
@@ -148,7 +152,7 @@ def fitted(plan: Plan, within_s: float, rates: Rates) -> Plan:
     if steps < LEAST_STEPS:
         least_s = (writing_s(plan, rates) + learning_s(replace(plan, steps=LEAST_STEPS), rates)) / SAFETY
         raise InputError(f"--within: {LEAST_STEPS} steps take {hours(least_s)} at least. Give it more time.")
-    return replace(plan, steps=steps, train=min(MOST_MAZES, max(LEAST_MAZES, steps * MAZES_A_STEP)))
+    return replace(plan, steps=steps, train=min(plan.most_mazes, max(LEAST_MAZES, steps * MAZES_A_STEP)))
 
 
 def estimate_words(plan: Plan, rates: Rates) -> str:
