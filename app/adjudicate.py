@@ -87,7 +87,7 @@ def accept_unanimous(project: shell.Project, labels: dict[str, HumanVote]) -> No
 
 @shell.or_said("The labels were NOT written")
 def accept(project: shell.Project, ballots: dict[str, Ballot]) -> None:
-    """Writes a label for each of these pairs, all or none. What has one by now, as at a second press, gets none."""
+    """Writes a label for each of these pairs, all or none. What has one by now gets none."""
     if shell.must_say_name():
         return
     labelled = {event.content for event in shell.store().standing() if event.kind is EventKind.LABEL}
