@@ -136,7 +136,7 @@ def measured(
     for judge in result["judges"]:
         if judge["kind"] != "judge" or "ece" not in judge["figures"]:
             continue
-        verdicts = verdicts_of(judge["fingerprint"], dataset.pairs, ledger, result.get("replayed", False))
+        verdicts = verdicts_of(judge["fingerprint"], dataset.pairs, ledger)
         beside = odds_beside(verdicts, dataset.votes, dataset.pairs)
         for n_votes in sorted(numbers) if judge["name"] == OURS else (N_VOTES,):
             splits = list(splits_of(beside.odds, n_votes))

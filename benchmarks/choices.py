@@ -55,9 +55,7 @@ def choices_of(result: Result, ledger: Ledger, student: str, folder: Path | None
     if missing := [name for name in (f"{student} {way}" for way in WAYS) if name not in judges]:
         raise InputError(f"--student {student}: the result file has no judge called {missing[0]}.")
     told = {way: judges[f"{student} {way}"] for way in WAYS}
-    fast, slow, auto = (
-        verdicts_of(told[way]["fingerprint"], dataset.pairs, ledger, is_replayed=False) for way in WAYS
-    )
+    fast, slow, auto = (verdicts_of(told[way]["fingerprint"], dataset.pairs, ledger) for way in WAYS)
     p_slow = np.array([[p_slow_in(verdict.readings[order]) for order in Order] for verdict in auto])
     identity = told["auto"]["identity"]
     rows = dict(rows_of(fast, slow, p_slow))
@@ -154,7 +152,7 @@ def less_fast(study: Study, name: str) -> dict[str, Any] | None:
     found = [one.figures["strict"] for one in study.contrasts if (one.one, one.other) == (fast, name)]
     if not found or found[0].value is None or found[0].low is None or found[0].high is None:
         return None
-    return asdict(Estimate(-found[0].value, -found[0].high, -found[0].low, found[0].n))
+    return asdict(Estimate(0.0 - found[0].value, 0.0 - found[0].high, 0.0 - found[0].low, found[0].n))
 
 
 def groups_of(dataset: Dataset, fast: Sequence[Verdict]) -> Iterator[tuple[str, Bools]]:

@@ -55,12 +55,11 @@ def refigured(result: Result, ledger: Ledger, folder: Path | None) -> Result:
     """
     dataset = dataset_of(result, folder)
     judges = [judge for judge in result["judges"] if judge["kind"] == EntrantKind.JUDGE]
-    is_replayed = result.get("replayed", False)
     entrants = [
         Entrant(
             judge["name"],
             EntrantKind.JUDGE,
-            verdicts_of(judge["fingerprint"], dataset.pairs, ledger, is_replayed),
+            verdicts_of(judge["fingerprint"], dataset.pairs, ledger),
             judge["cost"]["elapsed_s"],
             Identity(**judge["identity"]),
         )
@@ -82,16 +81,13 @@ def dataset_of(result: Result, folder: Path | None) -> Dataset:
     return dataset
 
 
-def verdicts_of(fingerprint: str, pairs: Sequence[Pair], ledger: Ledger, is_replayed: bool) -> list[Verdict]:
-    """The verdicts of the ledger's readings, equal answers being a tie.
-
-    Older runs asked about these too: their readings count, unless the file was replayed.
-    """
+def verdicts_of(fingerprint: str, pairs: Sequence[Pair], ledger: Ledger) -> list[Verdict]:
+    """The verdicts of the ledger's readings. Equal answers are a tie, though older runs asked about these."""
     known = ledger.find(fingerprint, {pair.content_hash for pair in pairs})
     equal: dict[tuple[str, Order], Reading] = {
         (pair.content_hash, order): IDENTICAL for pair in pairs if is_identical(pair) for order in Order
     }
-    known = known | equal if is_replayed else equal | known
+    known |= equal
     if missing := [pair.id for pair in pairs if any((pair.content_hash, o) not in known for o in Order)]:
         raise InputError(f"{fingerprint}: {len(missing)} of {len(pairs)} pairs are not read.")
     return [

@@ -39,11 +39,11 @@ MEANINGS = {
     "contrast_each": "the same per token",
 }
 ENSEMBLES = {
-    "all with an interval above one half": ("direct", "alone", "request", "yes", "lift"),
+    "all with both intervals above one half": ("direct", "alone", "request", "yes", "lift"),
     "the teacher": ("direct", "alone", "request", "yes"),
     "direct and alone": ("direct", "alone"),
 }
-COMBINED = ENSEMBLES["all with an interval above one half"]
+COMBINED = ENSEMBLES["all with both intervals above one half"]
 """The signals that are combined in other ways than by their sum, too."""
 
 

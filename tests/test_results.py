@@ -54,7 +54,7 @@ def test_every_figure_of_a_result_file_follows_from_the_shards(name, ledger, dat
         Entrant(
             judge["name"],
             EntrantKind.JUDGE,
-            verdicts_of(judge["fingerprint"], dataset.pairs, ledger, result.get("replayed", False)),
+            verdicts_of(judge["fingerprint"], dataset.pairs, ledger),
         )
         for judge in judges
     ]

@@ -10,7 +10,7 @@ from pairs import pair_of
 
 from judge.errors import InputError
 from judge.orders import combine
-from judge.records import Ballot, Choice, HumanVote, Identity, Judgment, Order, Step
+from judge.records import Ballot, Choice, HumanVote, Identity, Judgment, Order, Step, Unparsed
 from judge.study.study import Entrant, EntrantKind, Study, study_as_json, study_of
 
 PAIRS = [
@@ -72,6 +72,18 @@ def test_a_contrast_is_the_first_less_the_second_and_counts_pairs_for_mcnemar():
     assert (contrast.mcnemar.only_one_right, contrast.mcnemar.only_other_right) == (0, 4)
     low, high = contrast.figures["strict"].low, contrast.figures["strict"].high
     assert -1 <= low < -0.5 < 0 < high  # four questions make nothing clear
+
+
+def test_inconsistent_verdicts_are_contrasted_on_the_pairs_that_both_read():
+    choppy, sure = judge_of("choppy", "FFFFAAAA"), judge_of("sure", "A" * 8)
+    unread = Unparsed("cut off", raw="?", tokens_in=100, tokens_out=4)
+    gaps = [combine(pair.id, dict.fromkeys(Order, unread), "gaps") for pair in PAIRS[:2]]
+    gaps += judge_of("gaps", "FAFFAF", PAIRS[2:]).verdicts
+    study = study_of([choppy, sure, Entrant("gaps", EntrantKind.JUDGE, gaps)], ALL_A, PAIRS)
+    found = {(one.one, one.other): one.figures["inconsistent"] for one in study.contrasts}
+    assert (found["choppy", "sure"].value, found["choppy", "sure"].n) == (4 / 8, 8)
+    assert (found["choppy", "gaps"].value, found["choppy", "gaps"].n) == (2 / 6 - 4 / 6, 6)
+    assert found["sure", "gaps"].value == -4 / 6
 
 
 def test_pairs_that_lack_a_vote_or_a_verdict_are_left_out_and_counted():

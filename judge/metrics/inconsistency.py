@@ -12,13 +12,17 @@ from judge.metrics.metric import Metric, MetricGroup, Unit, over_pairs
 from judge.metrics.panel import UNREAD, Panel, Sides, share
 
 
-def inconsistent(panel: Panel, sides: Sides) -> Measure:
+def inconsistent(panel: Panel, sides: Sides, beside: Sides | None = None) -> Measure:
     """The share of the pairs read in both orders whose outcome changes with the order.
 
-    A tie in one order and a winner in the other is a change. This is the paper's "% inconsistent" (Yu et al.,
+    With `beside` only of pairs that this other judge read in both orders, too. A tie in one order and a
+    winner in the other is a change. This is the paper's "% inconsistent" (Yu et al.,
     arXiv:2407.06023); a judge that does not read the responses can have 0 %, as the baselines do.
     """
-    return share(panel, is_counted=sides.strict != UNREAD, is_right=sides.is_inconsistent)
+    is_read = sides.strict != UNREAD
+    if beside is not None:
+        is_read &= beside.strict != UNREAD
+    return share(panel, is_counted=is_read, is_right=sides.is_inconsistent)
 
 
 def first_preference(panel: Panel, sides: Sides) -> Measure | None:

@@ -427,19 +427,19 @@ def _measures_of_people(panel: Panel, metrics: Sequence[Metric]) -> dict[str, Me
 def _contrast(one: str, other: str, sides: Mapping[str, Sides], whole: _Part) -> Contrast:
     """Two entrants side by side, by the three figures that judges are chosen by.
 
-    Differences and McNemar's test need two judges, so they are not a `Metric`, which is one figure of one
-    judge.
+    Inconsistent verdicts are counted on the pairs that both read. Differences and McNemar's test need two
+    judges, so they are not a `Metric`, which is one figure of one judge.
     """
 
-    def measures(name: str) -> dict[str, Measure | None]:
+    def measures(name: str, beside: str) -> dict[str, Measure | None]:
         rows = with_judge(whole.panel, sides[name])
-        flips = inconsistency.inconsistent(whole.panel, sides[name])
+        flips = inconsistency.inconsistent(whole.panel, sides[name], sides[beside])
         return {"strict": strict(rows), "length_balanced": length_balanced(rows), "inconsistent": flips}
 
-    others = measures(other)
+    others = measures(other, one)
     figures = {
         name: difference(measure, against, whole.resampler)
-        for name, measure in measures(one).items()
+        for name, measure in measures(one, other).items()
         if measure is not None and (against := others[name]) is not None
     }
     return Contrast(one, other, figures, mcnemar(whole.panel, sides[one], sides[other]))
