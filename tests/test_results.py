@@ -104,13 +104,12 @@ def whole_of(name, wanted):
     return run.read(name, wanted)
 
 
-def verdicts_of(fingerprint, pairs, ledger, equal_is_a_tie):
-    """Verdicts of the shards' readings; older files are of a time when equal answers were asked about."""
+def verdicts_of(fingerprint, pairs, ledger):
+    """Verdicts of the shards' readings; equal answers are a tie, though older runs asked about them."""
     known = ledger.find(fingerprint, {pair.content_hash for pair in pairs})
-    if equal_is_a_tie:
-        known |= {
-            (pair.content_hash, order): IDENTICAL for pair in pairs if is_identical(pair) for order in Order
-        }
+    known |= {
+        (pair.content_hash, order): IDENTICAL for pair in pairs if is_identical(pair) for order in Order
+    }
     return [
         combine(pair.id, {order: known[pair.content_hash, order] for order in Order}, fingerprint)
         for pair in pairs

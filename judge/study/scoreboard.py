@@ -233,8 +233,8 @@ def contrast_board(study: Study) -> Board | None:
     return Board(
         title="Differences",
         caption=f"The first less the second, in points [{LEVEL_IN_WORDS}, paired]; * where the interval "
-        "excludes 0. Above 0 the first agrees more with people, or is more often inconsistent on the pairs that "
-        "both read. McNemar: p "
+        "excludes 0. Above 0 the first agrees more with people, or is more often inconsistent, on the pairs "
+        "that both read. McNemar: p "
         "(pairs that only the first has right : only the second).",
         corner="Judges",
         labels=(*(METRICS[name].label for name in IN_CONTRASTS), "McNemar p, not clustered"),
