@@ -494,7 +494,7 @@ def test_to_the_gate_an_undecided_verdict_is_no_evidence_either_way():
 def test_a_run_of_undecided_verdicts_alone_cannot_tell():
     run = suite([0.6] * 5, gate="not-worse:0.05")
     assert run.is_failed
-    assert run.lack == "all 5 are undecided"
+    assert run.lack == "all 5 changed answers are undecided"
 
 
 def test_one_undecided_verdict_beside_unchanged_answers_fails_no_suite():

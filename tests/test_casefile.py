@@ -138,11 +138,7 @@ def test_every_bad_case_is_named_at_once(file):
         ("- one", "the entry is a single value. It must be an object."),
         ("- id: a\n  id: b", "the key 'id' is there twice"),
         ("- id: yes\n  prompt: p\n  response: r\n  baseline: b", "id is true. It must be one text."),
-        (
-            "- id: a\n  prompt: p\n  response: 2026-01-01\n  baseline: b",
-            "response is date. It must be one text.",
-        ),
-        ("- id: a\n  when: 2026-99-99\n", "not YAML that can be read"),
+        ("- id: a\n  when: !!int x\n", "not YAML that can be read"),
         ("- !!python/object:os.system {}", "not YAML"),
         ("", "no cases found"),
         ("- &a [*a]", "the entry is a list. It must be an object."),
@@ -155,6 +151,13 @@ def test_hostile_yaml_is_one_line(file, text, complaint):
         read_cases(file(text, "judge_cases.yml"))
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_date_in_yaml_stays_text(file):
+    row = "- {id: a, prompt: p, response_a: 2026-01-02, response_b: b, created: 2026-01-02 10:00:00}\n"
+    [one] = read_cases(file(row, "judge_cases.yml"))
+    assert one.pair.response_a == "2026-01-02"
+    assert one.pair.metadata == {"created": "2026-01-02 10:00:00"}
 
 
 def test_a_file_of_another_kind_is_refused(file):

@@ -48,7 +48,7 @@ def test_a_gate_has_a_margin(text, margin):
 )
 def test_what_is_no_gate_is_told_the_right_form(text):
     with pytest.raises(
-        InputError, match=r"no such gate. Write not-worse:MARGIN, with a margin from 0 to 0.5"
+        InputError, match=r"no such gate. Write not-worse:MARGIN, with a margin of 0 or more, below 0.5"
     ):
         margin_of(text)
 

@@ -268,6 +268,39 @@ def test_a_fixture_that_overrides_one_of_its_name_does_not_write_over_its_answer
     assert len(files_of(project)) == 2
 
 
+def test_the_text_of_an_approved_answer_is_never_run(project):
+    answer = "Try this:\\n\\n>>> import pathlib; pathlib.Path('EXECUTED').touch()\\n"
+    write(project, "", f'def test_bot(judge):\n    judge.compare("How?", "{answer}")\n')
+    project.run("--judge-update-baseline").assert_outcomes(passed=1)
+    project.run("--doctest-glob=*.md").assert_outcomes(passed=1)
+    assert len(files_of(project)) == 1
+    assert not (project.path / "EXECUTED").exists()
+
+
+def test_answers_of_names_that_differ_in_case_alone_are_told(project):
+    body = '    judge.compare("Why?", f"answer {word}")\n'
+    mark = 'import pytest\n\n@pytest.mark.parametrize("word", ["Yes", "yes"])\n'
+    write(project, "", f"{mark}def test_bot(judge, word):\n{body}")
+    result = project.run("--judge-update-baseline")
+    result.assert_outcomes(passed=1, failed=1)
+    assert "(names that differ in case alone are one to macOS and Windows)" in result.stdout.str()
+
+
+def test_a_folder_that_is_gone_is_no_reason_to_fail(project):
+    body = """
+import os, shutil, tempfile
+
+def test_leaves(judge):
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    shutil.rmtree(folder)
+    judge.compare("Why?", "an answer")
+"""
+    write(project, "", body)
+    project.run("--judge-update-baseline").assert_outcomes(passed=1)
+    assert len(files_of(project)) == 1
+
+
 AT_ITS_END = """
 import pytest
 

@@ -44,7 +44,15 @@ def test_a_suite_of_undecided_cases_alone_does_not_pass_the_gate(project, calibr
     project.write("judge_cases.jsonl", [case(f"{n}", "a", "longer") for n in range(10)])
     result = project.run(calibrated, "--judge-gate=not-worse:0.05")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "gate not-worse:0.05: cannot tell: all 10 are undecided." in summary(result)
+    assert "gate not-worse:0.05: cannot tell: all 10 changed answers are undecided." in summary(result)
+
+
+def test_an_unchanged_answer_beside_undecided_ones_is_no_evidence(project, calibrated):
+    cases = [case(f"{n}", "a", "longer") for n in range(10)] + [case("same", "as it was", "as it was")]
+    project.write("judge_cases.jsonl", cases)
+    result = project.run(calibrated, "--judge-gate=not-worse:0.05")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "cannot tell: all 10 changed answers are undecided." in summary(result)
 
 
 def test_a_calibration_that_cannot_be_read_stops_before_any_test(project):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum, StrEnum
+
 import pytest
 from plugin import WAYS, summary
 
@@ -37,6 +39,24 @@ def test_an_answer_that_is_no_text_is_named(value, complaint):
         text_given(value, "response")
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class Role(StrEnum):
+    USER = "user"
+
+
+class Named(str, Enum):  # noqa: UP042
+    USER = "user"
+
+
+def test_a_text_of_another_class_is_its_plain_text():
+    text = text_given(Named.USER, "response")
+    assert (text, type(text)) == ("user", str)
+    _, text = asked(Named.USER)
+    assert (text, type(text)) == ("user", str)
+    for role in (Role.USER, Named.USER):
+        _, [message] = asked([{"role": role, "content": "Why?"}])
+        assert (message.role, type(message.role)) == ("user", str)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,29 @@ def marked(arguments, body="pass", takes=""):
     return f"import pytest\n\n@pytest.mark.judge({arguments})\ndef test_answers({takes}):\n    {body}\n"
 
 
+@pytest.mark.parametrize("where", ["module", "class"])
+def test_two_data_sets_of_a_class_or_a_module_are_refused(project, where):
+    project.write("good.jsonl", pairs(6, 0))
+    project.write("bad.jsonl", pairs(0, 6))
+    good, bad = (f'pytest.mark.judge(dataset="{name}.jsonl")' for name in ("good", "bad"))
+    tests = {
+        "module": f"pytestmark = [{good}, {bad}]\ndef test_x(): pass\n",
+        "class": f"@{good}\n@{bad}\nclass TestX:\n    def test_x(self): pass\n",
+    }
+    project.write("test_bot.py", f"import pytest\n\n{tests[where]}")
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    assert "a test has one data set. Write a test for each." in result.stdout.str()
+
+
+def test_a_data_set_beside_that_of_a_base_class_is_refused(project):
+    project.write("good.jsonl", pairs(6, 0))
+    base = '@pytest.mark.judge(dataset="none.jsonl")\nclass Base:\n    def test_x(self): pass\n'
+    own = '@pytest.mark.judge(dataset="good.jsonl")\nclass TestX(Base): pass\n'
+    project.write("test_bot.py", f"import pytest\n\n{base}\n{own}")
+    project.run().assert_outcomes(errors=1)  # pytest would take the base's
+
+
 @pytest.mark.parametrize(("least", "outcome"), [(0.5, "passed"), (0.6, "passed"), (0.61, "failed")])
 def test_a_test_fails_where_new_answers_win_too_rarely(project, least, outcome):
     project.write("pairs.jsonl", pairs(6, 4))

@@ -12,6 +12,13 @@ pytestmark = pytest.mark.slow  # every test runs pytest
 
 
 @WAYS
+def test_a_run_that_compares_nothing_says_that_an_old_report_stays(project):
+    project.write("test_bot.py", "def test_plain(judge): pass\n")
+    project.write("r.html", "old")
+    text = summary(project.run("--judge-report=r.html"))
+    assert "judge: r.html is of an earlier run: nothing was compared now." in text
+
+
 def test_the_report_has_every_comparison_with_both_answers(project):
     project.write("judge_cases.jsonl", [*won(2), *lost(1), case("odd", "<script>alert(1)</script>", "short")])
     result = project.run("--judge-report", "report.html")

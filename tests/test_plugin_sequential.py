@@ -34,6 +34,39 @@ def test_it_stops_as_well_where_answers_are_clearly_not_worse(project):
     assert "not worse" in summary(result)
 
 
+SETTLING = """
+import pytest
+
+@pytest.mark.parametrize("n", range(40))
+def test_answers(judge, n):
+    judge.compare(f"Question {n}?", "new and longer answer", "old")
+    assert n not in pytest.failing
+"""
+
+
+def test_a_test_whose_first_try_settles_the_gate_fails_all_the_same(project):
+    pytest.importorskip("pytest_rerunfailures")
+    project.write("conftest.py", "import pytest\npytest.failing = ()\n")
+    project.write("test_bot.py", SETTLING)
+    last = re.findall(r"\[(\d+)\] PASSED", project.run(*GATE, "-v").stdout.str())[-1]
+    project.write("conftest.py", f"import pytest\npytest.failing = ({last},)\n")
+    result = project.run(*GATE, "--reruns=1")
+    assert result.parseoutcomes()["failed"] == 1
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_run_that_approves_answers_skips_none(project):
+    project.write("judge_cases.jsonl", won(60))
+    compares = 'judge.compare(f"Question {n}?", f"answer {n}")'
+    test = (
+        f'import pytest\n\n@pytest.mark.parametrize("n", range(8))\ndef test_it(judge, n):\n    {compares}\n'
+    )
+    project.write("test_bot.py", test)
+    result = project.run(*GATE, "--judge-update-baseline")
+    assert "skipped" not in result.parseoutcomes()
+    assert "approved 8 answers" in summary(result)
+
+
 def test_an_unclear_suite_runs_to_its_end(project):
     project.write("judge_cases.jsonl", [one for pair in zip(won(6), lost(6), strict=True) for one in pair])
     result = project.run(*GATE)

@@ -26,7 +26,7 @@ def text_given(value: Any, name: str) -> str:
     if isinstance(value, list | tuple) and value:
         return "".join(part_given(part, f"{name}, part {n}") for n, part in enumerate(value, start=1))
     check_text(value, name)
-    return str(value)
+    return str.__str__(value)  # of an Enum its value, and of any subclass a plain text
 
 
 def check_text(value: Any, name: str) -> None:
@@ -132,9 +132,10 @@ def asked(prompt: Any) -> tuple[str | None, str | tuple[Message, ...]]:
         InputError: it is neither text nor a conversation that ends in a question.
     """
     if isinstance(prompt, str):
-        if not text_given(prompt, "prompt").strip():
+        text = text_given(prompt, "prompt")
+        if not text.strip():
             raise InputError(f"prompt is empty. {NEEDS_QUESTION}")
-        return None, prompt
+        return None, text
     if isinstance(prompt, bytes | bytearray | Mapping) or not isinstance(prompt, Sequence):
         raise InputError(f"prompt is {described(prompt)}. {MESSAGES}")
     messages = [message_given(one, f"prompt, message {n}") for n, one in enumerate(prompt, start=1)]
@@ -169,7 +170,8 @@ def message_given(one: Any, name: str) -> Message:
             f"{name} has {call}, which the judge would not see. Leave it out, or put it into words."
         )
     return Message(
-        "system" if role in SYSTEM_ROLES else role, text_given(one.get("content"), f"{name}, content")
+        "system" if role in SYSTEM_ROLES else ("user" if role == "user" else "assistant"),
+        text_given(one.get("content"), f"{name}, content"),
     )
 
 

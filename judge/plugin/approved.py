@@ -20,8 +20,8 @@ from pathlib import Path
 from judge.errors import InputError
 from judge.io.rows import bytes_of
 from judge.io.writing import write_whole
+from judge.plugin.hooks import BASELINES
 
-FOLDER = "judge_baselines"
 UPDATE = "pytest --judge-update-baseline"
 ODD = re.compile(r"[^A-Za-z0-9_.\[\]-]+")
 MAX_FILE_NAME = 80
@@ -45,7 +45,7 @@ def file_for(test_file: Path, key: str) -> Path:
     plain = ODD.sub("_", key)
     if plain != key or len(plain) > MAX_FILE_NAME:
         plain = f"{plain[:MAX_FILE_NAME]}-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
-    return test_file.parent / FOLDER / test_file.stem / f"{plain}.md"
+    return test_file.parent / BASELINES / test_file.stem / f"{plain}.md"
 
 
 def read_approved(file: Path) -> Approved | None:

@@ -200,6 +200,7 @@ def yaml_rows(data: bytes, name: str) -> Iterator[Row]:
         def construct_scalar(self, node: Any) -> Any:
             return whole_characters(super().construct_scalar(node))
 
+    Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_scalar)  # dates stay text
     try:
         loader = Loader(data.decode("utf-8-sig"))
         node = loader.get_single_node()
@@ -233,7 +234,7 @@ def _object_of(loader: Any, node: Any) -> dict[str, Any] | Wrong:
         cells = loader.construct_object(node, deep=True)
     except Wrong as wrong:
         return wrong
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: the 40th of May
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: !!int x
         return Wrong(f"not YAML that can be read ({first_line(error)}).")
     return {str(key): value for key, value in cells.items()}
 

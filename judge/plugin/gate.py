@@ -36,11 +36,11 @@ ADDED = 2
 that agree by chance never look certain."""
 
 FEWEST_FLIPS = 5
-"""From so many comparisons on, inconsistent verdicts alone are no evidence."""
+"""From so many comparisons on, inconsistent or undecided verdicts alone are no evidence."""
 
 MAX_NEEDED = 100_000
 GRID = 401
-FORM = "not-worse:MARGIN, with a margin from 0 to 0.5 (not-worse:0.05)"
+FORM = "not-worse:MARGIN, with a margin of 0 or more, below 0.5 (not-worse:0.05)"
 
 
 class GateFinding(StrEnum):

@@ -44,8 +44,10 @@ FLAGS = {
     "no-cache": "Judge everything again and keep nothing.",
     "update-baseline": "Approve the new answers: write them beside the tests instead of judging them.",
 }
-CASE_ENDINGS = ("jsonl", "jsonl.gz", "json", "json.gz", "ndjson", "yaml", "yml")
+CASE_ENDINGS = ("jsonl", "jsonl.gz", "json", "json.gz", "ndjson", "ndjson.gz", "yaml", "yml")
 CASE_FILES = tuple(f"judge_cases.{ending}" for ending in CASE_ENDINGS)
+BASELINES = "judge_baselines"
+"""The folders of approved answers, beside the tests."""
 RUN: pytest.StashKey[SuiteRun] = pytest.StashKey()
 
 
@@ -186,6 +188,11 @@ def judge(request: pytest.FixtureRequest) -> Iterator[SuiteJudge]:
         begin(run, item, is_judged(item))  # a test that asks for it by name alone
     yield SuiteJudge(run)
     run.close()
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Keeps pytest out of the folders of approved answers, which `--doctest-glob=*.md` would run."""
+    return True if collection_path.name == BASELINES else None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

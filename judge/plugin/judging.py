@@ -50,7 +50,7 @@ class SuiteJudge:
 
     def __init__(self, run: SuiteRun) -> None:
         self._run = run
-        self._owners: dict[Path, tuple[str, object]] = {}
+        self._owners: dict[str, tuple[Path, tuple[str, object]]] = {}
         """Whose approved answer each file is: a test's or a fixture's."""
 
     def compare(
@@ -232,11 +232,12 @@ class SuiteJudge:
         path = item.path if fixture is None else file_of(fixture)
         file = file_for(path, f"{test}.{which}" if which else test)
         owner = (name, None) if fixture is None else owner_of(fixture)
-        other = self._owners.setdefault(file, owner)
+        taken, other = self._owners.setdefault(str(file).casefold(), (file, owner))
         if other != owner:
+            why = "" if taken == file else " (names that differ in case alone are one to macOS and Windows)"
             raise InputError(
-                f"{relative(file)}: the file of two approved answers, of {other[0]} and of {owner[0]}. Give "
-                'one of them a key of its own: judge.compare(..., key="...").'
+                f"{relative(file)}: the file of two approved answers{why}, of {other[0]} and of {owner[0]}. "
+                'Give one of them a key of its own: judge.compare(..., key="...").'
             )
         return file
 
@@ -296,8 +297,9 @@ def give_up(error: JudgeError) -> NoReturn:
 
 
 def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
-    """Starts a test; if the gate is settled, a test that would judge is skipped."""
+    """Starts a test; if the gate is settled, a test that would judge is skipped, unless it is tried again."""
     run.item = item
+    is_first_try = RECORDS not in item.stash
     shared = item.stash.setdefault(SHARED, [])  # of a try before: the fixtures that made them stay
     item.stash[RECORDS] = list(shared)
     if JUDGED in item.stash:
@@ -306,7 +308,7 @@ def begin(run: SuiteRun, item: pytest.Item, is_judged: bool) -> None:
     item.stash[NAMES] = {}
     item.stash[N_TOLD] = 0
     check_markers(item)
-    if is_judged and run.settled is not None:
+    if is_judged and run.settled is not None and is_first_try:
         run.has_stopped = True
         pytest.skip(SETTLED)
 
@@ -349,7 +351,7 @@ MARKER_KEYS = ("dataset", "min_win_rate", "limit", "criteria")
 def check_markers(item: pytest.Item) -> None:
     """Ends the test as an error where one of its markers has a wrong argument."""
     __tracebackhide__ = True
-    if sum(marker.name == "judge" for marker in item.own_markers) > 1:
+    if any(sum(mark.name == "judge" for mark in node.own_markers) > 1 for node in item.listchain()):
         pytest.fail("@pytest.mark.judge: a test has one data set. Write a test for each.", pytrace=False)
     for marker in item.iter_markers("judge"):
         if problem := problem_of(marker):
@@ -408,9 +410,10 @@ def check_data_set(run: SuiteRun, item: pytest.Item) -> None:
     rated = [(one, kind) for one, kind in zip(comparisons, kinds, strict=True) if kind in RATED]
     scores = [one.score for one, _ in rated if one.score is not None]
     least = marker.kwargs.get("min_win_rate", 0.5)
-    if set(kinds) == {Kind.UNDECIDED}:
-        pytest.skip(f"all {kinds.count(Kind.UNDECIDED)} pairs are undecided: too close to call")
-    if lack := run.lack_in(Counter(kinds)):
+    lack = run.lack_in(Counter(kinds))
+    if lack and set(kinds) - {Kind.UNCHANGED} == {Kind.UNDECIDED}:
+        pytest.skip(f"{lack}: too close to call")
+    if lack:
         pytest.fail(f"cannot tell whether the new answers win often enough: {lack}", pytrace=False)
     rate = sum(scores) / len(scores)
     if rate < least:
@@ -527,7 +530,7 @@ def clipped(text: str) -> str:
 def relative(file: Path) -> str:
     try:
         return str(file.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # it lies elsewhere, or the working folder is gone
         return str(file)
 
 
@@ -593,7 +596,11 @@ REPORT_TITLE = "New answers (A) beside the approved ones (B)"
 
 def write_report(run: SuiteRun) -> None:
     """Every comparison as one HTML page, if one is wanted. Raises InputError where it cannot be written."""
-    if not (run.settings.report and run.all_records):
+    if not run.settings.report:
+        return
+    if not run.all_records:
+        if not run.is_dry and Path(run.settings.report).exists():
+            run.say(f"{run.settings.report} is of an earlier run: nothing was compared now.")
         return
     from judge.report.page import format_html
     from judge.report.summary import summarize

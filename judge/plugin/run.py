@@ -26,6 +26,7 @@ from judge.methods.auto import is_escalated
 from judge.models.sizes import SIZES
 from judge.options import JudgeOptions
 from judge.plugin.gate import (
+    FEWEST_FLIPS,
     GateFinding,
     GateResult,
     gate,
@@ -39,7 +40,8 @@ from judge.plugin.reportfile import check_report
 from judge.plugin.suite import Comparison, mixed
 from judge.records import Criterion, Pair, Share, Status
 
-POLICIES = ("tie", "skip", "fail")
+POLICIES = {"tie": "tie", "skip": "skip", "fail": "tie; an assertion on one fails"}
+"""What a verdict that changes with the order may be to a test, and what it is to rates and the gate."""
 Record = dict[str, Any]
 Shared = tuple[str, str]
 """A fixture of a wider scope than a test, and its phase: set-up or teardown."""
@@ -250,7 +252,8 @@ class SuiteRun:
         owners |= set(map(self._owner_of, before | now))
         for changed in (test, *sorted(owners - {test, ""})):
             self._count(changed)
-        if self.settings.sequential and self.settled is None and self.is_gate_asked and not self.lack:
+        may_settle = self.settings.sequential and not self.settings.update_baseline  # approves all answers
+        if may_settle and self.settled is None and self.is_gate_asked and not self.lack:
             self.settled = self._growing.look()
 
     def forget(self, test: str) -> None:
@@ -325,8 +328,10 @@ class SuiteRun:
         """Why comparisons, so many of each kind, decide nothing; "" where they may."""
         n_readable = n_of[Kind.COUNTED] + n_of[Kind.FLIPPED]
         n_called = n_readable + n_of[Kind.UNREADABLE] + n_of[Kind.SKIPPED]
-        if n_of[Kind.UNDECIDED] and not n_called and not n_of[Kind.UNCHANGED]:
-            return f"all {n_of[Kind.UNDECIDED]} are undecided"
+        n_undecided = n_of[Kind.UNDECIDED]
+        is_all = n_undecided >= FEWEST_FLIPS or not n_of[Kind.UNCHANGED]
+        if n_undecided and not n_called and is_all:
+            return f"all {n_undecided} changed answers are undecided"
         return lack_of_evidence(
             n_readable,
             n_called,
@@ -456,7 +461,7 @@ def lines_of(run: SuiteRun) -> list[str]:
     skipped = ", left out of every rate" if run.n_skipped else ""
     lines = [
         f"{n} comparisons: the new answer won {wins}, the approved one {losses}, {ties} ties",
-        f"inconsistent: {flips}, counted as {run.settings.inconsistent}{skipped}",
+        f"inconsistent: {flips}, counted as {POLICIES[run.settings.inconsistent]}{skipped}",
     ]
     if run.n_undecided:
         lines.append(
