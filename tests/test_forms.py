@@ -291,6 +291,13 @@ def test_answers_that_begin_alike_have_their_beginning_as_prompt(read):
     assert (pair.prompt, {pair.response_a, pair.response_b}) == ("The sky is", {"blue.", "green."})
 
 
+@pytest.mark.parametrize("column", ["task", "post", "user", "human", "title", "text"])
+def test_a_column_that_may_ask_is_not_passed_over_for_how_the_answers_begin(read, column):
+    row = {column: "How do I cook rice?", "chosen": "You should rinse it.", "rejected": "You should boil it."}
+    with pytest.raises(BadLines, match=f"says what was asked, and '{column}' may. Name the columns"):
+        read("preferences", row)
+
+
 def test_what_is_no_preference_is_left_out_by_reason(read):
     found = read(
         "preferences",
@@ -496,6 +503,16 @@ def test_a_battle_of_lists_of_turns_is_read(read):
     )
     assert better_of(found) == ["Plum"]
     assert found.votes[0].turn == 2
+
+
+def test_a_battle_of_real_lists_is_read_whatever_their_apostrophes(read):
+    rows = [
+        {"prompt": [f"{fruit}?"], "response_a": [SHORT], "response_b": [answer], "winner": "model_a"}
+        for fruit, answer in (("Fig", "it"), ("Plum", "it's"))
+    ]
+    found = read("arena", *rows)
+    assert [pair.prompt for pair in found.pairs] == ["Fig?", "Plum?"]
+    assert not found.left_out
 
 
 def test_a_battle_of_plain_texts_is_read_though_it_begins_with_a_bracket(read):
@@ -989,6 +1006,15 @@ def inspect_log(model, *samples):
 
 
 INSPECT = inspect_log("openai/m1", inspect_sample(SHORT)), inspect_log("openai/m2", inspect_sample(LONG))
+
+
+def test_messages_of_inspect_are_the_same_question_though_each_run_draws_their_ids(read):
+    logs = [
+        inspect_log(f"openai/{id}", inspect_sample(answer, input=[said("Fruit?", "user") | {"id": id}]))
+        for id, answer in (("m1", SHORT), ("m2", LONG))
+    ]
+    [pair] = read("inspect", *([log] for log in logs)).pairs
+    assert pair.prompt == "Fruit?"
 
 
 def test_two_logs_of_inspect_make_pairs_by_sample(read):
@@ -1868,6 +1894,15 @@ def test_a_log_of_verdicts_has_the_criteria_and_no_column_hides_the_category():
     [sample] = json.loads(export_verdicts("inspect", verdicts, [pair], "").text)["samples"]
     assert sample["metadata"]["category"] == "law"
     assert sample["metadata"]["criteria"] == "price: names it | weight 2\nis polite"
+
+
+def test_a_log_of_verdicts_reads_back_with_criteria_and_models(read):
+    pair = Pair.of("q", "aa", "b", id="1", criteria=criteria_given(["price: names it | weight 2"]))
+    pair = replace(pair, metadata={"model_a": "m", "model_b": "n"})
+    verdicts = judge_pairs([pair], Direct(ScriptedBackend(longer)))
+    found = read("inspect", json.loads(export_verdicts("inspect", verdicts, [pair], "").text))
+    assert found.pairs == (pair,)
+    assert [(vote.model_a, vote.model_b) for vote in found.votes] == [("m", "n")]
 
 
 def test_samples_of_a_damaged_log_of_verdicts_are_left_out(read, judged):

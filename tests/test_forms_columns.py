@@ -14,6 +14,7 @@ import pytest
 from plugins import run_judge
 
 from judge.errors import BadLines, InputError
+from judge.forms.columns import columns_form
 from judge.forms.reading import import_files, read_pairs
 from judge.io.frames import verdicts_to_frame, write_frame
 from judge.ranking.answers import read_answers
@@ -113,6 +114,28 @@ def test_messages_as_python_prints_them_are_left_out(tmp_path, prompt):
     }
     with pytest.raises(InputError, match="a list as Python prints it"):
         imported(tmp_path, "arena", arena)
+
+
+@pytest.mark.parametrize("column", ["conversation_a", "messages", "conversations"])
+def test_messages_as_python_prints_them_are_one_line_where_no_form_is_named(tmp_path, column):
+    cells = {"id": "1", column: PRINTED % "x", "conversation_b": PRINTED % "y"}
+    file = tmp_path / "printed.jsonl"
+    file.write_text(json.dumps(cells) + "\n")
+    with pytest.raises(InputError) as caught:
+        read_pairs(file)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "both"),
+    [
+        ("prompt=q,response_a=x,response_b=y,conversation_a=c", "prompt and conversation_a"),
+        ("prompt=q,conversation_a=c,conversation_b=d", "prompt and conversation_a"),
+    ],
+)
+def test_columns_of_both_forms_are_refused(mapping, both):
+    with pytest.raises(InputError, match=f"^--map names both {both}. Name the columns of one form.$"):
+        columns_form(mapping)
 
 
 def test_an_answer_that_is_a_list_of_python_stays_one(tmp_path):

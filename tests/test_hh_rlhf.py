@@ -90,11 +90,17 @@ def test_the_conversation_before_the_response_is_kept_and_a_turn_can_be_asked_fo
         ({"rejected": "good"}, "identical texts"),
         ({"context": [{"role": "system", "text": "x"}]}, "missing text"),
         ({"prompt": None}, "missing text"),
+        ({"context": ["x"]}, "missing text"),
     ],
 )
 def test_a_row_without_two_texts_is_left_out_and_counted(tmp_path, change, reason):
     dataset = read(Wanted(folder_of(tmp_path, *many(), ROW | change), 1))
     assert dataset.broken == {reason: 1}
+
+
+def test_a_row_without_its_number_of_turns_is_left_out_and_counted(tmp_path):
+    row = {name: value for name, value in ROW.items() if name != "n_turns"}
+    assert read(Wanted(folder_of(tmp_path, *many(), row), None)).broken == {"missing keys": 1}
 
 
 @pytest.mark.parametrize(

@@ -507,6 +507,11 @@ def test_two_columns_with_one_name_are_refused(tmp_path, kind):
         read_pairs(path)
 
 
+def test_two_columns_without_a_name_are_refused(tmp_path):
+    with pytest.raises(InputError, match="two columns are named ''"):
+        read_pairs(csv_file(tmp_path, "prompt,response_a,response_b,,\nWhy?,x,y,z,w\n"))
+
+
 # --- Parquet ---------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ from judge.backends.chat_text import (
     without_start,
 )
 from judge.backends.chat_way import SAMPLES
-from judge.backends.endpoint import ENVIRONMENT, ROOM, Patience
+from judge.backends.endpoint import ENVIRONMENT, MOST_FAILED, ROOM, Patience
 from judge.backends.openai_server import ServerBackend
 from judge.backends.tokens import TRIM_MARK, PromptEncoder
 from judge.errors import BackendError, InputError, MissingExtra, PromptTooLong
@@ -1183,10 +1183,11 @@ def test_a_server_that_went_down_leaves_no_failure_behind_and_the_same_command_g
             judge_pairs(pairs, judge, ledger)
         [summary] = ledger.summary()
         assert 0 < summary.n_readings < 2 * len(pairs)
-        assert summary.n_unparsed == 0
+        assert summary.n_unparsed < MOST_FAILED  # hung up on at the end of a batch, and asked again
         server.n_left, server.n_answered = 1000, 0
         assert judge_pairs(pairs, Direct(server.backend(**settings)), ledger) == undisturbed
-        assert server.n_answered == 2 * len(pairs) - summary.n_readings
+        again = server.n_answered - (2 * len(pairs) - summary.n_readings)
+        assert summary.n_unparsed <= again <= 2 * summary.n_unparsed
     assert ledger.summary()[0].n_readings == 2 * len(pairs)
 
 
@@ -1467,6 +1468,7 @@ WALL = b"<html><body><h1>403 Forbidden</h1>cloudflare</body></html>"
         ((200, {}, {"choices": None}), "the server sends no reply"),
         ((200, {}, {"choices": [{"message": None, "finish_reason": "stop"}]}), "the server sends no reply"),
         ((200, {}, b'data: {"choices": []}'), "an answer that is a stream, which was not asked for: data: {"),
+        (None, "no answer ("),  # the connection is dropped
     ],
 )
 @pytest.mark.parametrize("place", [0, 7])
@@ -1479,6 +1481,13 @@ def test_one_prompt_that_a_server_cannot_answer_stops_no_other(odd, reason, plac
     for reading in verdicts[place].readings.values():
         assert reading.reason.startswith(reason)
         assert "127.0.0.1" not in reading.reason
+
+
+def test_what_a_server_says_nothing_of_is_no_raw_reply():
+    with Odd((451, {}, b"")) as server:
+        pairs = [pair_of("one", "two"), pair_of("one", "BLOCKED", id="bad")]
+        bad = judge_pairs(pairs, Direct(server.backend()))[1]
+    assert {(type(reading), reading.raw) for reading in bad.readings.values()} == {(Unparsed, "")}
 
 
 @pytest.mark.parametrize("odd", [(500, {}, {"error": "out of order"}), (403, {}, {"error": "no such right"})])

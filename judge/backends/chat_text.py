@@ -292,9 +292,13 @@ def as_logprob(number: Any) -> float:
     """A log-probability, minus infinity for null. Raises ValueError where it is not a number."""
     if number is None:
         return -math.inf
-    if math.isnan(number) or number > 1e-3:
-        raise ValueError(f"{number} is no log-probability")
-    return float(number)
+    try:
+        value = number + 0.0
+    except OverflowError:  # a whole number of hundreds of digits
+        value = math.nan
+    if math.isnan(value) or value > 1e-3:
+        raise ValueError(f"{value} is no log-probability")
+    return float(value)
 
 
 def find_choice(reply: str, form: ReplyForm) -> Stated | None:

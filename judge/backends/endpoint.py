@@ -80,6 +80,9 @@ OF_WEIGHTS = (
 OF_WEIGHTS_IN_META = ("n_params", "n_vocab", "n_embd", "size")  # of llama.cpp
 """What a listing may say of a model's weights."""
 
+NOTHING_SAID = "no more said"
+DROPPED = ("RemoteProtocolError", "ReadError", "WriteError")
+"""What httpx, a package that goes by two names, calls a connection that was there and is lost."""
 MOST_FAILED = 3
 """So many failures in a row are the server's; fewer are their prompts'."""
 
@@ -590,8 +593,9 @@ class Session:
         except openai.APIStatusError as error:
             pause = error.response.headers.get("retry-after")
             raise self._failure(error.status_code, error.body, pause, path, name) from None
-        except (TimeoutError, openai.APITimeoutError):
-            raise Again(f"no whole answer within {deadline_s:g} s") from None
+        except (TimeoutError, openai.APITimeoutError) as error:
+            is_there = type(error.__cause__).__name__ != "ConnectTimeout"
+            raise Again(f"no whole answer within {deadline_s:g} s", is_broken=is_there) from None
         except (_Moved, openai.APIConnectionError) as error:
             raise self._not_answered(error, path, name) from None
         except openai.OpenAIError as error:
@@ -607,7 +611,7 @@ class Session:
             what = f"{about(name)}{self._server.url}: it moves {path} {said}."
             return NotThere(f"{what} Name the address to which that leads.", said)
         reason = error_line(cause if isinstance(cause, Exception) else error)
-        return Again(f"no answer ({_hidden(reason)})")
+        return Again(f"no answer ({_hidden(reason)})", is_broken=type(cause).__name__ in DROPPED)
 
     def _failure(self, status: int, body: Any, pause: str | None, path: str, name: str) -> Exception:
         """What a status of 400 and above means, in one line. `pause` is the header Retry-After."""
@@ -782,7 +786,7 @@ def _caught(job: Job[T]) -> Job[T | Refused]:
 
 
 def _unanswered(refused: Refused) -> Unparsed:
-    return Unparsed(refused.reason, raw=refused.said)
+    return Unparsed(refused.reason, raw="" if refused.said == NOTHING_SAID else refused.said)
 
 
 Job = Callable[[Session], Coroutine[Any, Any, T]]
@@ -926,7 +930,7 @@ def _said(body: Any) -> str:
 
 def _shortened(text: str) -> str:
     line = whole_characters(" ".join(text.split()))
-    return (line if len(line) <= SAID_CHARACTERS else f"{line[:SAID_CHARACTERS]}...") or "no more said"
+    return (line if len(line) <= SAID_CHARACTERS else f"{line[:SAID_CHARACTERS]}...") or NOTHING_SAID
 
 
 def about(name: str) -> str:

@@ -79,21 +79,26 @@ def rows_in(folder: Path, turn: int | None) -> Iterator[Mapping[str, Any]]:
 
 def pair_and_vote(row: Mapping[str, Any]) -> tuple[Pair, HumanVote]:
     """The pair of one row, and its label as a vote."""
+    if not isinstance(n_turns := row.get("n_turns"), int):
+        raise Unusable("missing keys")
     return preferred(
         id=f"hh-rlhf-{row.get('subset')}-{row.get('row')}",
         context=context_of(row),
         chosen=row.get("chosen"),
         rejected=row.get("rejected"),
         voter=VOTER,
-        turn=row["n_turns"],
+        turn=n_turns,
         category=str(row.get("subset")),
     )
 
 
 def context_of(row: Mapping[str, Any]) -> tuple[Message, ...]:
     """The conversation up to the judged response, from its first user message on."""
-    turns = [*row.get("context", ()), {"role": "user", "text": row.get("prompt")}]
-    if not all(turn.get("role") in ROLES and isinstance(turn.get("text"), str) for turn in turns):
+    turns = [*(row.get("context") or ()), {"role": "user", "text": row.get("prompt")}]
+    if not all(
+        isinstance(turn, Mapping) and turn.get("role") in ROLES and isinstance(turn.get("text"), str)
+        for turn in turns
+    ):
         raise Unusable("missing text")
     return tuple(Message(turn["role"], turn["text"]) for turn in turns)
 

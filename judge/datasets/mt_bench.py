@@ -136,10 +136,19 @@ def is_wanted(row: Row, wanted: Wanted) -> bool:
 def questions_by_text(rows: Iterable[Row]) -> dict[str, Question]:
     """Each question by the text of its first turn: the hub's two data sets share no other key."""
     return {
-        turns[0]: Question(row.get("category"), tuple(row.get("reference") or ()))
+        turns[0]: Question(row.get("category"), references_in(row))
         for row in rows
-        if (turns := row.get("turns") or row.get("prompt"))  # question.jsonl's name, the hub's name
+        # question.jsonl's name, the hub's name
+        if isinstance(turns := row.get("turns") or row.get("prompt"), list)
+        and turns
+        and isinstance(turns[0], str)
     }
+
+
+def references_in(row: Row) -> tuple[str, ...]:
+    """The reference answers, one a turn; a text is that of the first turn."""
+    given = row.get("reference") or ()
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def pair_of(row: Row, questions: Mapping[str, Question]) -> Pair:

@@ -155,7 +155,8 @@ def spoken(cells: Mapping[str, Any]) -> list[Conversation]:
 
     A list may be JSON in a text where all three are lists: else the JSON is what was asked or said.
     """
-    if all(PRINTED_TURNS.match(str(cells.get(name))) for name in ANSWERS):
+    given = [cells.get(name) for name in ANSWERS]
+    if all(isinstance(value, str) and PRINTED_TURNS.match(value) for value in given):
         raise Unusable(PRINTED)
     is_json = all(is_turns(listed(cells.get(name))) for name in ANSWERS)
     prompt, *answers = (turns_of(cells.get(name), name, is_json) for name in ANSWERS)

@@ -68,6 +68,9 @@ def columns_form(mapping: str) -> Form:
     if not any(all(name in columns for name in form) for form in (SHORT_FORM, LONG_FORM)):
         needed = f"{', '.join(SHORT_FORM)}, or else {', '.join(LONG_FORM)}"
         raise InputError(f"--map names {', '.join(columns)}. A pair needs {needed}.")
+    short, long = ([name for name in columns if name in form] for form in (SHORT_FORM, LONG_FORM))
+    if short and long:
+        raise InputError(f"--map names both {short[0]} and {long[0]}. Name the columns of one form.")
     return Form(f"columns {mapping}", lambda cells: False, partial(read, columns=columns))
 
 

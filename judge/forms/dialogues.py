@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from judge.forms.answers import compared
@@ -33,6 +34,7 @@ from judge.forms.form import (
 from judge.io.criteria import criteria_in
 from judge.io.pairs import LONG_FORM, SHORT_FORM, metadata_of
 from judge.io.rows import Wrong, found
+from judge.io.usable import Unusable
 from judge.io.values import optional_text, text
 
 USED = ("id", "model", *SAID_OF_PAIR, "system", "tools", "functions")
@@ -113,6 +115,9 @@ def answer_of(entry: Entry, column: str) -> Answer:
 
 
 def any_message(cells: Mapping[str, Any], columns: Sequence[str], fits: Callable[[Any], bool]) -> bool:
-    """Whether a message in one of these columns is of a kind."""
-    values = (listed(cells.get(name)) for name in columns)
+    """Whether a message in one of these columns is of a kind; in a text that is no list in JSON none is."""
+    values = []
+    for name in columns:
+        with suppress(Unusable):
+            values.append(listed(cells.get(name)))
     return any(fits(item) for value in values if isinstance(value, list) for item in value)

@@ -37,7 +37,7 @@ from judge.forms.form import (
 )
 from judge.forms.winners import ballot_of
 from judge.io.content import zip_in_words
-from judge.io.criteria import lines_in_one
+from judge.io.criteria import criteria_in, lines_in_one
 from judge.io.pairs import LONG_FORM
 from judge.io.rows import Cells, Wrong, found, kind_of, parse_json
 from judge.io.usable import Unusable, usable
@@ -113,10 +113,17 @@ def answer_of(model: str, sample: Any) -> Answer:
         whole.context,
         whole.messages[-1].content,
         model,
-        question=json.dumps([sample.get("id"), sample.get("epoch"), given], sort_keys=True),
+        question=json.dumps([sample.get("id"), sample.get("epoch"), said_in(given)], sort_keys=True),
         reference="\n".join(map(str, target)) if isinstance(target, list) else optional_name(target),
         metadata={name: sample[name] for name in ("id", "epoch") if name in sample},
     )
+
+
+def said_in(given: Any) -> Any:
+    """The input without the ids of its messages, which are drawn anew in every run."""
+    if not isinstance(given, list):
+        return given
+    return [[one.get("role"), one.get("content")] if isinstance(one, Mapping) else one for one in given]
 
 
 def whole_of(sample: Mapping[str, Any], answer: Conversation) -> Conversation:
@@ -212,12 +219,13 @@ def verdict_of_sample(sample: Any) -> Comparison:
         judge = optional_name(part_of(score, "metadata").get("judge"))
         labels.add(lambda: ballot_of(score.get("value")), judge or "")
     return Comparison(
-        Side(a),
-        Side(b),
+        Side(a, optional_name(metadata.get("model_a"))),
+        Side(b, optional_name(metadata.get("model_b"))),
         labels,
         id=given_id(sample),
         category=optional_name(metadata.pop("category", None)),
         reference=optional_name(sample.get("target")),
+        criteria=criteria_in({"criteria": metadata.pop("criteria", None)}),
         metadata=metadata,
         is_in_order=True,
     )

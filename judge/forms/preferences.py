@@ -58,7 +58,8 @@ PROMPTS = ("prompt", "instruction", "question", "query")
 BEFORE = ("context", "history")
 EARLIER = (*BEFORE, "conversations", "conversation", "messages")
 ASKING = re.compile(
-    r"prompt|question|instruction|query|problem|task|request|context|input|messages|conversation|dialog|history|trajectory",
+    r"prompt|question|instruction|query|problem|task|request|context|input|messages|conversation|dialog|history|trajectory"
+    r"|post|title|user|human|text|article|passage|content|utterance",
     re.IGNORECASE,
 )
 """What a column is called that may say what was asked."""

@@ -349,7 +349,8 @@ def plain(value: Any) -> Any:
 
 def refuse_repeated_columns(names: list[str], file: str) -> None:
     """Raises InputError if two columns have one name, since one would silently win."""
-    if repeated := next((name for name in names if names.count(name) > 1), None):
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
         raise InputError(f"{file}: two columns are named {shown(repeated)}. Every column needs its own name.")
 
 
