@@ -505,6 +505,19 @@ def test_a_battle_of_lists_of_turns_is_read(read):
     assert found.votes[0].turn == 2
 
 
+@pytest.mark.parametrize("kind", [int, str])
+def test_models_that_are_numbers_may_win(read, kind):
+    row = {
+        "prompt": "Fruit?",
+        "response_a": SHORT,
+        "response_b": LONG,
+        "model_a": kind(2),
+        "model_b": kind(1),
+    }
+    assert better_of(read("arena", row | {"winner": kind(2)})) == [SHORT]
+    assert better_of(read("arena", row | {"winner": kind(1)})) == [LONG]
+
+
 def test_a_battle_of_real_lists_is_read_whatever_their_apostrophes(read):
     rows = [
         {"prompt": [f"{fruit}?"], "response_a": [SHORT], "response_b": [answer], "winner": "model_a"}
@@ -1081,7 +1094,8 @@ def test_an_eval_file_is_read_as_the_log_that_it_is(tmp_path, packed):
         (tmp_path / name).write_bytes(packed(buffer.getvalue()))
         return tmp_path / name
 
-    files = [zipped(f"{n}.eval", log) for n, log in enumerate(INSPECT)]
+    scored = inspect_sample(SHORT, scores={"match": {"value": float("nan")}})
+    files = [zipped("0.eval", inspect_log("openai/m1", scored)), zipped("1.eval", INSPECT[1])]
     assert models_of(import_files("inspect", files).pairs[0]) == {SHORT: "openai/m1", LONG: "openai/m2"}
 
 

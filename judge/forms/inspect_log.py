@@ -265,14 +265,21 @@ def unzipped(data: bytes, name: str) -> Cells:
     )
     if header is None:
         raise InputError(f"{name}: a zip file without header.json. {NEEDED}")
-    try:
-        samples = [parse_json(text.decode()) for one, text in files.items() if one.startswith("samples/")]
-        log = parse_json(header.decode())
-    except (Wrong, ValueError) as error:
-        raise InputError(f"{name}: {error}") from error
+    samples = [
+        parsed_member(text, f"{name}, {one}") for one, text in files.items() if one.startswith("samples/")
+    ]
+    log = parsed_member(header, f"{name}, its header")
     if not isinstance(log, dict):
         raise InputError(f"{name}: its header is {kind_of(log)}. It must be an object.")
     return log | {"samples": samples}
+
+
+def parsed_member(text: bytes, name: str) -> Any:
+    """The value of a member's JSON, in which scores may be NaN. Raises InputError."""
+    try:
+        return parse_json(text.decode(), has_nan=True)
+    except (Wrong, ValueError) as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def content_of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: bytes) -> bytes:

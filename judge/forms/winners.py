@@ -62,6 +62,8 @@ def named_ballot(
     value: Any, first: str | None = None, second: str | None = None, *, has_third: bool = False
 ) -> Ballot | None:
     """The same of a label in words. A number is refused: files count from 0 or from 1, or mean yes and no."""
+    if isinstance(value, int) and str(value) in (first, second):  # models may be numbers
+        value = str(value)
     if NUMBER.fullmatch(str(value).strip()) and value not in (first, second):
         raise Unusable("a number, which may mean either answer")
     return ballot_of(value, first, second, has_third=has_third)

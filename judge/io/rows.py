@@ -357,10 +357,13 @@ def refuse_repeated_columns(names: list[str], file: str) -> None:
 # --- unambiguous JSON ----------------------------------------------------------------------
 
 
-def parse_json(source: str) -> Any:
-    """The value. NaN, infinities, repeated keys, lone surrogates and invalid JSON are wrong."""
+def parse_json(source: str, *, has_nan: bool = False) -> Any:
+    """The value. NaN, infinities, repeated keys, lone surrogates and invalid JSON are wrong.
+
+    With `has_nan` the first two are null: for files of programs that write them, where no number is read.
+    """
     try:
-        value = STRICT.decode(source)
+        value = (WITH_NAN if has_nan else STRICT).decode(source)
     except json.JSONDecodeError as error:
         raise NotJson(f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1}).") from None
     except RecursionError as error:
@@ -433,6 +436,9 @@ def whole_characters(text: str) -> str:
 
 STRICT = json.JSONDecoder(
     object_pairs_hook=object_of, parse_float=finite, parse_int=whole, parse_constant=refuse_constant
+)
+WITH_NAN = json.JSONDecoder(
+    object_pairs_hook=object_of, parse_float=finite, parse_int=whole, parse_constant=lambda word: None
 )
 SPACE = re.compile(r"[ \t\n\r]*")
 
