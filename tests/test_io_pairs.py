@@ -507,6 +507,16 @@ def test_two_columns_with_one_name_are_refused(tmp_path, kind):
         read_pairs(path)
 
 
+def test_a_comma_after_each_object_is_named(tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    row = json.dumps({"prompt": "Why?", "response_a": "x", "response_b": "y"})
+    file.write_text(f"{row},\n{row},\n")
+    with pytest.raises(
+        BadLines, match=r"pairs\.jsonl:1: a comma after an object\. Write one object a line, or"
+    ):
+        read_pairs(file)
+
+
 def test_two_columns_without_a_name_are_refused(tmp_path):
     with pytest.raises(InputError, match="two columns are named ''"):
         read_pairs(csv_file(tmp_path, "prompt,response_a,response_b,,\nWhy?,x,y,z,w\n"))

@@ -213,6 +213,9 @@ def spread_values(source: str) -> Iterator[tuple[int, Any]]:
             value, end = value_at(source, at)
             yield at, value
             at = after_space(source, end)
+            if not is_list and source.startswith(",", at):
+                yield at, Wrong("a comma after an object. Write one object a line, or a list in [ ].")
+                return
             if is_list:
                 if source.startswith("]", at):
                     break
