@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import shell
 from judge.records import Ballot, HumanVote
-from judge.review.agreement import disputed, unanimous
+from judge.review.agreement import disputed, unanimous, votes_of
 from judge.review.markup import plain_html
 from judge.review.pairindex import IndexEntry
 from judge.review.queues import shown_left, shuffle_key
@@ -90,9 +90,10 @@ def accept(project: shell.Project, ballots: dict[str, Ballot]) -> None:
     """Writes a label for each of these pairs, all or none. What has one by now gets none."""
     if shell.must_say_name():
         return
-    labelled = {event.content for event in shell.store().standing() if event.kind is EventKind.LABEL}
+    events = shell.store().standing()
+    labelled = {label.pair_id for label in votes_of(events, project.index.by_id, EventKind.LABEL)}
     entries = [
-        entry for id in ballots if (entry := project.entry(id)) is not None and entry.content not in labelled
+        entry for id in ballots if (entry := project.entry(id)) is not None and entry.id not in labelled
     ]
     labels = [label_on(entry, ballots[entry.id], "all reviewers say the same", None) for entry in entries]
     shell.store().add_all(labels)

@@ -93,7 +93,8 @@ def run_collect(
             raise InputError(f"{recipe.name}: collect.teacher.adapter: {VOTES_DO_NOT_TEACH}.")
         before = folder.manifest("collect")
         n_before = before["n_pairs"] if before else 0
-        is_same = folder.is_done("collect", inputs_of(recipe, clean_pairs[:n_before], teacher.fingerprint))
+        wanted = inputs_of(recipe, clean_pairs[:n_before], teacher.fingerprint)
+        is_same = before is not None and before["inputs"] == wanted and is_as_left(folder, "collect", before)
         if is_same and (n_before == len(clean_pairs) or is_enough(before, budget)):
             return known(before)
         heard = Heard(judge, list(known(before).get("noticed", ())) if is_same else [])

@@ -28,7 +28,8 @@ KIND = "(?:answer|response|assistant|option|candidate)"
 NAMED = re.compile(rf"\b((?i:{KIND})) ([AB])\b")
 PLACED = re.compile(
     rf"\b([AB]|(?i:former|latter|(first|second|other) ({KIND}|one)|{KIND}s? (1|2|one|two|b)"
-    r"|the (first|second|other)(?=\s*([.,;:!?)]|$))))\b"
+    r"|the (first|second|other)"
+    r"(?=\s*([.,;:!?)]|$)|\s+(is|was|has|does|did|can|gives|says|lacks|misses|explains|uses|mentions)\b)))\b"
 )
 """What may mean one of the answers by its place, once those that are called "answer A" are taken out."""
 

@@ -10,7 +10,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Never
 
-from judge.backends import load_backend, news_of, systems_of
+from judge.backends import EngineChanged, load_backend, news_of, systems_of
 from judge.errors import InputError
 from judge.evaluate import is_identical, judge_pairs, judge_until
 from judge.io.durations import over_after, seconds_in
@@ -333,7 +333,12 @@ class Judge:
         ]
         with self._at_work():
             named = {one: f"answer {number}" for number, one in enumerate(answers, start=1)}
-            found = self._method.graded(named, self._tell)
+            while True:
+                try:
+                    found = self._method.graded(named, self._tell)
+                    break
+                except EngineChanged:  # a server can teach only so much
+                    continue
         grades = [found[answer] for answer in answers]
         return [grade if isinstance(grade, Unparsed) else grade.mean for grade in grades]
 
@@ -537,10 +542,11 @@ def unread_criteria(pairs: Sequence[Pair], method: str) -> str:
 
 def unread_in_words(n: int, all_of_them: str, method: str) -> str:
     """The same of a number of pairs or of prompts, of "40 pairs" say."""
-    if not n or method in (*BY_CRITERIA, AUTO):
+    if not n or method in BY_CRITERIA:
         return ""
+    who = "the fast judge of auto" if method == AUTO else f"method {method}"
     return (
-        f"{n} of {all_of_them} have criteria of their own, which method {method} does not read: "
+        f"{n} of {all_of_them} have criteria of their own, which {who} does not read: "
         f"{', '.join(BY_CRITERIA[:-1])} and {BY_CRITERIA[-1]} do."
     )
 

@@ -114,13 +114,14 @@ def _judged(
                 break
             method.prepare(batch)
         entries = _read_or_saved(batch, method, ledger, fingerprint)
+        entries = [one for one in entries if not is_settled(known.get((one.content, one.order)))]
         made = {(entry.content, entry.order): entry.reading for entry in entries}
         if ledger is not None:
             ledger.record(fingerprint, entries)
             # another run may have recorded some meanwhile: these stay, and are what every later run finds
             made |= ledger.find(fingerprint, {entry.content for entry in entries})
         for key, reading in made.items():
-            if not isinstance(known.get(key), Judgment):
+            if not is_settled(known.get(key)):
                 known[key] = reading
         n_left -= sum(map(size_of, batch))
         n_pairs_left -= len(batch)
@@ -256,16 +257,15 @@ def is_settled(reading: Reading | None) -> bool:
 
 
 def _unreadable_steps(batches: Sequence[Sequence[Pair]], known: dict[tuple[str, Order], Reading]) -> set[str]:
-    """The shared replies that readings which could not be read were made of."""
+    """The shared replies that are why readings could not be read: those of readings that came no further."""
     readings = (
         known.get((pair.content_hash, order)) for batch in batches for pair in batch for order in Order
     )
     return {
         step.shared
         for reading in readings
-        if isinstance(reading, Unparsed)
+        if isinstance(reading, Unparsed) and all(step.shared for step in reading.steps)
         for step in reading.steps
-        if step.shared
     }
 
 

@@ -234,11 +234,15 @@ def test_another_file_is_refused_in_one_line_and_stays_as_it_is(tmp_path):
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE mine (x)")
-    for path in (text, other, tmp_path / "gone" / "reviews.sqlite"):
+    third = tmp_path / "third.sqlite"
+    with sqlite3.connect(third) as connection:
+        connection.executescript("CREATE TABLE mine (x); PRAGMA user_version = 1")
+    before = {file: file.read_bytes() for file in (text, other, third)}
+    for path in (*before, tmp_path / "gone" / "reviews.sqlite"):
         with pytest.raises(InputError, match="not a file of reviews") as raised:
             ReviewStore(path)
         assert "\n" not in str(raised.value)
-    assert text.read_text() == "{}\n" * 400
+    assert {file: file.read_bytes() for file in before} == before
 
 
 def test_a_file_that_is_locked_is_called_no_other_kind_of_file(store, monkeypatch):

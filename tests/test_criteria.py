@@ -222,6 +222,8 @@ def test_every_part_of_the_criteria_is_in_the_fingerprint_and_without_them_it_is
     ]
     found = [fingerprint(name, *kind) for name in ("bsm", "bsm-text") for kind in kinds]
     assert len(set(found)) == len(found)
+    one, two = criteria_given(["price: x; tone: y"]), criteria_given(["price: x", "tone: y"])
+    assert fingerprint("bsm", *one) != fingerprint("bsm", *two)
     identity = load_method("bsm", backend).identity
     assert (identity.letters, identity.decoding) == ("12345", "greedy, at most 256 tokens")
     by = load_method("bsm", backend, MethodSettings(criteria=(PRICE, SHORT))).identity

@@ -385,6 +385,7 @@ def test_orders_that_come_to_the_pairs_label_have_workings_and_others_none():
         ("The First response is clear.", ""),
         ("The second assistant is clearer.", ""),
         ("It is better than the first.", ""),
+        ("The first is clear, while the second is vague.", ""),
         ("Answer 1 is better than Answer 2.", ""),
         ("First answer explains why, Answer B does not.", ""),
     ],

@@ -14,7 +14,7 @@ from judge.evaluate import judge_pairs, judge_until, planned, size_of
 from judge.io.verdicts import verdict_from_cells, verdict_to_json
 from judge.ledger.ledger import Ledger
 from judge.methods import MethodSettings
-from judge.methods.bsm import BranchSolveMerge
+from judge.methods.bsm import BranchSolveMerge, TextBranchSolveMerge
 from judge.methods.direct import Direct
 from judge.records import Choice, Judgment, Message, Order, Outcome, Pair, Status, Unparsed
 
@@ -300,6 +300,37 @@ def test_samples_that_are_even_are_not_drawn_again_until_they_are_not(ledger, re
     [verdict] = judge_pairs([pair_of()], Drawn(again), ledger)
     assert again.n_asked == n_asked
     assert verdict.status is Status.UNPARSED
+
+
+def test_an_even_vote_stays_where_a_new_pair_has_its_batch_read_again(ledger):
+    class Drawn(Direct):
+        draw = Unparsed("no majority: 1 FIRST, 1 SECOND", "")
+
+        def read(self, items):
+            found = zip(items, super().read(items), strict=True)
+            return [self.draw if pair.id == "even" else one for (pair, _), one in found]
+
+    pairs = [pair_of("a longer answer", "short", id="even")]
+    judge_pairs(pairs, Drawn(Counting()), ledger)
+    again = Drawn(Counting())
+    again.draw = Judgment(Choice.FIRST, None, "", 1, 1)
+    even, new = judge_pairs([*pairs, pair_of("new answer", "old", id="new")], again, ledger)
+    assert (even.status, new.status) == (Status.UNPARSED, Status.CONSISTENT)
+
+
+def test_a_plan_stays_where_a_score_by_it_could_not_be_read(ledger):
+    def said(plan, scores):
+        return lambda prompt, _: plan if not prompt.reply_start.startswith("Scores") else scores
+
+    pair = pair_of("a longer answer", "short")
+    plans = "Content: says it.", "Form: is short."
+    for plan, scores in zip(plans, ("no scores", "4]], B [[2]]"), strict=True):
+        asked = ScriptedBackend(said(f" {plan}\n", scores), "one")
+        [verdict] = judge_pairs([pair], TextBranchSolveMerge(asked, MethodSettings(store=ledger)), ledger)
+    assert {step.name for reading in verdict.readings.values() for step in reading.steps} == {
+        "branch",
+        "Content: says it.",
+    }
 
 
 def test_a_plan_that_could_not_be_read_is_asked_again_too(ledger):

@@ -23,6 +23,17 @@ PAIRS = [pair_of(f"score {10 + n}", f"score {90 - n}", f"Question {n}?", id=f"p{
 BAD = PAIRS[7]
 
 
+def test_a_draw_without_a_seed_is_not_kept_as_the_same_request_has_another_answer():
+    kept = KeptAnswers()
+    for body in ({"temperature": 0.7}, {}, {"temperature": 0.7, "seed": 1}, {"temperature": 0}):
+        kept.note("/x", body, "answer")
+    assert kept.answer_to("/x", {"temperature": 0.7, "seed": 1}) == "answer"
+    assert kept.answer_to("/x", {"temperature": 0}) == "answer"
+    for body in ({"temperature": 0.7}, {}):
+        with pytest.raises(Unanswered):
+            kept.answer_to("/x", body)
+
+
 class Failing:
     """Answers all but one pair, whose prompts wait for all others and then fail."""
 

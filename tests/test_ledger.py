@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from judge.backends import Completion
 from judge.errors import BadLines, InputError, LedgerError
 from judge.ledger.ledger import VERSION, Entry, ImportCounts, JudgeSummary, Ledger
+from judge.ledger.shards import without_quotes
 from judge.records import (
     Choice,
     Cut,
@@ -661,6 +662,14 @@ def test_a_shard_names_its_judge_first_and_then_has_a_line_a_reading(shard: Path
     assert by_key[content(2), "AB"]["raw"] is None
 
 
+def test_a_shard_has_no_words_that_a_reason_quotes() -> None:
+    quoting = "the model refuses: my password is SECRET", "the server refuses the prompt (SECRET)"
+    for reason in (*quoting, "verdict [[SECRET words]] is not one of A, B"):
+        assert "SECRET" not in (without_quotes(reason) or "")
+    for reason in ("no majority: 1 FIRST, 1 SECOND", "no verdict such as [[A]] in the reply", None):
+        assert without_quotes(reason) == reason
+
+
 def test_an_imported_reading_is_the_same_but_for_a_long_raw_text(shard: Path, other: Ledger) -> None:
     assert other.load([shard]) == ImportCounts(added=3, known=0, differing=0)
     assert other.identities() == {JUDGE.fingerprint: JUDGE}
@@ -697,6 +706,16 @@ def test_shards_keep_below_the_size_and_together_hold_every_reading(ledger: Ledg
     assert all(shard.stat().st_size <= 10_000 for shard in shards)
     assert [int(shard.name.split("-")[2][:4]) for shard in shards] == list(range(1, len(shards) + 1))
     assert sum(len(lines_in(shard)) - 1 for shard in shards) == 2000
+
+
+def test_shards_of_an_export_before_are_gone_where_there_are_fewer_now(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.record(ledger.register(JUDGE), entries(200))
+    before = ledger.export(tmp_path / "shards", max_bytes=2_000)
+    now = ledger.export(tmp_path / "shards")
+    assert len(before) > len(now) == 1
+    assert list((tmp_path / "shards").iterdir()) == now
 
 
 def test_a_size_below_one_reading_is_refused(ledger: Ledger, tmp_path: Path) -> None:

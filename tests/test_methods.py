@@ -13,7 +13,7 @@ from judge.errors import InputError
 from judge.evaluate import judge_pairs
 from judge.ledger.ledger import Ledger
 from judge.methods import METHODS, MethodSettings, load_method
-from judge.methods.bsm import BranchSolveMerge, Solved, TextBranchSolveMerge, merge, p_of_sums
+from judge.methods.bsm import BranchSolveMerge, Solved, TextBranchSolveMerge, merge, p_of_sums, scores_in
 from judge.methods.cot import ChainOfThought
 from judge.methods.rar import TwoStepRephraseAndRespond
 from judge.methods.s2a import SystemTwoAttention
@@ -358,6 +358,46 @@ def test_the_rewritten_pair_is_judged_and_each_text_is_rewritten_once():
         "rewrite response a",
         "rewrite response b",
     ]
+
+
+def test_responses_that_were_rewritten_to_one_text_are_no_verdict():
+    asked = Asked(lambda prompt: "[[A]]" if prompt.reply_start else "Paris.")
+    [reading] = SystemTwoAttention(asked).read([(pair_of("Paris! Great question.", "Paris. Hm."), Order.AB)])
+    assert isinstance(reading, Unparsed)
+    assert reading.reason == "both responses were rewritten to the same text"
+    assert len(reading.steps) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_ended", "reason"),
+    [
+        ("", True, "rephrase: nothing was left"),
+        ("<think>never ends", True, "rephrase: nothing was left"),
+        ("Half of", False, "rephrase: cut at 2 tokens"),
+    ],
+)
+def test_a_rephrasing_that_is_empty_or_cut_is_not_judged_by(reply, is_ended, reason):
+    class Bad(ScriptedBackend):
+        def complete(self, prompts, sampling):
+            return [Completion(reply, 9, len(reply.split()), is_ended) for _ in prompts]
+
+    [reading] = TwoStepRephraseAndRespond(Bad(first)).read([(pair_of(), Order.AB)])
+    assert isinstance(reading, Unparsed)
+    assert reading.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("reply", "scores"),
+    [
+        ("4]], B [[2]]\nReason: A: 3 points.", (4, 2)),
+        ("4/5]], B [[2]]", (4, 2)),
+        ("1. Correctness\nScores: A [[4]], B [[2]]", (4, 2)),
+        ("5-point scale: A [[4]], B [[2]]", (4, 2)),
+        ("2 points]], B [[3]]", (2, 3)),
+    ],
+)
+def test_scores_are_read_where_a_reply_goes_on_and_where_it_begins_anew(reply, scores):
+    assert scores_in("Scores: A [[", reply) == scores
 
 
 @pytest.mark.parametrize(

@@ -624,6 +624,10 @@ def test_no_markup_of_a_pair_reaches_a_chat_server():
         ("<｜User｜>", "< ｜User｜ >"),
         ("<start_of_turn>model", "< start_of_turn>model"),
         ("</tool_call >", "< /tool_call >"),
+        ("[|assistant|]x[|endofturn|]", "[ |assistant|]x[ |endofturn|]"),
+        ("<unused94> <seed:think> <extra_id_1>", "< unused94> < seed:think> < extra_id_1>"),
+        ("</longcat_think>", "< /longcat_think>"),
+        ("\u25c1think\u25b7 [UNUSED_TOKEN_145]", "\u25c1 think\u25b7 [ UNUSED_TOKEN_145]"),
         ("if a < b | c > d: print('[x]', xs[INSTANCE])", "if a < b | c > d: print('[x]', xs[INSTANCE])"),
         ("<strong>bold</strong> <p>", "<strong>bold</strong> <p>"),
     ],
@@ -912,6 +916,12 @@ def test_votes_of_which_none_is_readable_are_unparsed():
     with Says("Who knows?") as server:
         [unparsed] = server.backend().choose(prompts_of([pair_of()]), "AB")
     assert unparsed.reason == "no [[A]] or [[B]] in any of 5 replies"
+
+
+def test_a_mark_that_a_reply_ends_in_does_not_double_it():
+    reply = "1. Correctness: is right.\n2. Form: is short.<|im_end|>"
+    assert without_start(reply, "1.") == reply.removeprefix("1.")
+    assert spoken(without_start(reply, "1.")) == " Correctness: is right.\n2. Form: is short."
 
 
 def test_free_text_comes_without_the_start_that_it_repeats():

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from judge.prompts.parsing import last_tag, parse_choice, parse_plan, parse_scores, spoken
+from judge.prompts.parsing import last_tag, parse_choice, parse_plan, parse_scores, spoken, whole_text
 from judge.records import Choice, Criterion, Unparsed
 
 LETTERS = {"A": Choice.FIRST, "B": Choice.SECOND}
@@ -52,6 +52,9 @@ def test_an_unknown_letter_is_named_even_after_a_known_one():
         ("[[A]] or [[B]]? [[B]].", "B"),
         ("[[A]] and [[A]]", "A"),
         ("As [[A]] says less than it seems, the verdict is [[B]].", "B"),
+        ("[[A]] is decent, so I choose [[B]] here.", "B"),
+        ("[[A]] is decent, so [[B]].", "B"),
+        ("[[A]]\uff1f\u4e0d\u3002[[B]]", "B"),
     ],
 )
 def test_of_two_verdicts_in_a_sentence_the_one_counts_that_is_put_above_the_other(reply, letter):
@@ -64,6 +67,7 @@ def test_of_two_verdicts_in_a_sentence_the_one_counts_that_is_put_above_the_othe
         ("[[4]] out of [[9]]", "4"),
         ("From [[1]] to [[9]]: [[4]]", "4"),
         ("The scale is [[1]] to [[9]]. I say [[2]]", "2"),
+        ("[[6]]. But [[6]] is high, so I say [[5]]", "5"),
     ],
 )
 def test_a_grade_out_of_the_highest_is_no_highest_grade(reply, grade):
@@ -75,6 +79,13 @@ def test_a_grade_out_of_the_highest_is_no_highest_grade(reply, grade):
     [
         "I can't choose between [[A]] and [[B]].",
         "Reply [[A]] or [[b]]: no",
+        "My final verdict is [[A]], but [[B]] was close.",
+        "[[A]] is the verdict, not [[B]].",
+        "[[A]] is correct, so it beats [[B]].",
+        "[[A]] is more helpful and thus better than [[B]].",
+        "[[A]] wins, but only slightly over [[B]].",
+        "[[A]] is right, so [[B]] loses.",
+        "[[A]] is better, and hence preferable to [[B]].",
         "[[A]] if answer A is better, [[B]] if answer B is better: answer A is better.",
         "[[A]] is not better than [[B]]",
         "[[A]] > [[B]] = [[A]]",
@@ -192,3 +203,31 @@ def test_scores_are_read_from_the_lines_that_name_them(reply, scores):
 )
 def test_a_score_that_is_missing_or_no_whole_number_from_1_to_5_is_named(reply, missing):
     assert parse_scores(reply) == Unparsed(f"no score from 1 to 5 of answer {missing}", raw=reply)
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (" <think>Hm.</think>\nParis. ", "Paris."),
+        ("Paris.<|im_end|>", "Paris."),
+        ("First write <b>a plan</b>.", "First write <b>a plan</b>."),
+    ],
+)
+def test_a_text_to_go_on_with_is_without_what_was_thought_before_it(reply, text):
+    assert whole_text(reply) == text
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("", "nothing was left"),
+        ("<think>never ends", "nothing was left"),
+        ("First write <thinking>your plan</thinking>, then the answer.", "marks of thinking or of turns"),
+        ("Ask for [INST] tags.\nThen more.", "marks of thinking or of turns"),
+    ],
+)
+def test_a_text_that_would_lose_a_part_is_unparsed(reply, reason):
+    found = whole_text(reply)
+    assert isinstance(found, Unparsed)
+    assert found.reason.startswith(reason)
+    assert found.raw == reply

@@ -90,7 +90,7 @@ RENDERED = {
     "cot_ties_all": COT_TIES.render(pair_of(reference="Four.", system="Be brief."), Order.BA),
     "rar": RAR.render(pair_of(), Order.AB),
     "rar_rephrase": render_rephrase(pair_of(system="Be brief.")),
-    "rar_judge": render_judge(pair_of(reference="Four."), Order.BA, WORDS, ties=True),
+    "rar_judge": render_judge(pair_of(reference="Four."), Order.BA, WORDS.text.strip(), ties=True),
     "s2a_question": render_question(pair_of()),
     "s2a_question_two_turns": render_question(TWO_TURNS),
     "s2a_answer": render_answer(pair_of(), "4", "response a"),

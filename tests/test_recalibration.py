@@ -96,6 +96,19 @@ def test_the_interval_holds_the_truth_and_more_votes_make_it_narrower():
     assert many[0].high - many[0].low < (few[0].high - few[0].low) / 2
 
 
+@pytest.mark.parametrize(
+    "some",
+    [
+        odds([1.0, -1.0, 2.0] * 5, [True, False, True] * 5, question=[0, 1, 1] * 5),
+        odds([1.0] * 40, [True] * 40),
+    ],
+)
+def test_few_questions_and_votes_that_are_all_alike_give_no_interval(some):
+    for one in line_intervals(some, n_fits=50):
+        assert one.value is not None
+        assert (one.low, one.high) == (None, None)
+
+
 def test_no_vote_is_told_by_a_line_that_knew_its_question():
     some = drawn(100, 1.0, 0.0, n_questions=20)
     others = on_other_questions(some)

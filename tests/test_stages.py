@@ -330,6 +330,9 @@ def test_a_shard_beside_those_of_collect_is_not_selected_from(here):
     shutil.copy(shard, shard.with_name("traces-00002.jsonl.gz"))
     with pytest.raises(InputError, match="files are not as collect left them"):
         run_select(recipe(), RUN)
+    run_collect(recipe(), RUN, None)  # as the message says
+    assert list(RUN.traces.iterdir()) == [shard]
+    run_select(recipe(), RUN)
 
 
 def test_more_than_one_changed_setting_is_counted_and_a_changed_seed_is_none_of_the_stages(here):

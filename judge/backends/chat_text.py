@@ -25,14 +25,26 @@ SPACES = " \t\r\n\u2581\u0120\u010a"  # the last three are how some servers prin
 TAGS = (
     "s bos eos pad unk mask cls sep sop eop image audio video __media__ SYS start_of_turn end_of_turn "
     "start_of_image end_of_image start_header_id end_header_id tool tools tool_call tool_calls tool_response "
-    "tool_responses function_call function_response think thinking thought"
+    "tool_responses function_call function_response think thinking thought reasoning end_of_sentence"
 )
-BRACKETS = "INST SYS SYSTEM_PROMPT AVAILABLE_TOOLS TOOL_CALLS TOOL_RESULTS TOOL_CONTENT ARGS THINK IMG gMASK"
+BRACKETS = (
+    "INST SYS SYSTEM_PROMPT AVAILABLE_TOOLS TOOL_CALLS TOOL_RESULTS TOOL_CONTENT ARGS THINK IMG IMG_END "
+    "PREFIX CALL_ID gMASK"
+)
 MARKUP = (
     (re.compile(r"<(?=[|\uff5c])"), "< "),
     (re.compile(r"([|\uff5c])(?=>)"), r"\1 "),
     (re.compile(rf"<(?=<?/?(?:{'|'.join(TAGS.split())})\s*/?>)", re.IGNORECASE), "< "),
     (re.compile(rf"\[(?=/?(?:{'|'.join(BRACKETS.split())})\])", re.IGNORECASE), "[ "),
+    (re.compile(r"\[(?=/?\|)"), "[ "),
+    (
+        re.compile(
+            r"<(?=/?(?:unused\d|(?:reserved|extra_id|special)_\d|(?:seed:|longcat_)\w)[^<>\s]{0,20}>)", re.I
+        ),
+        "< ",
+    ),
+    (re.compile("\u25c1(?=/?think\u25b7)", re.IGNORECASE), "\u25c1 "),
+    (re.compile(r"\[(?=UNUSED_TOKEN_\d+\])"), "[ "),
 )
 
 IMPOSSIBLE = -9990.0  # some servers say -9999 where others say nothing
@@ -151,8 +163,8 @@ def start_line(reply_start: str) -> str:
 
 def without_start(reply: str, reply_start: str) -> str:
     """The reply without the words that it was asked to begin with; what was thought before them stays."""
-    said = spoken(reply).lstrip()
-    before = reply.removesuffix(said)  # what was thought, or spaces
+    at = re.match(rf"[\s{BLANK}]*", blanked_thinking(reply)).end()  # type: ignore[union-attr]
+    before, said = reply[:at], reply[at:]  # what was thought, or spaces
     for start in (reply_start, reply_start.strip()):
         if start.strip() and said.startswith(start.lstrip()):
             return (before if before.strip() else "") + said[len(start.lstrip()) :]

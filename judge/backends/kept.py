@@ -21,14 +21,19 @@ class Unanswered(BackendError):
 
 
 class KeptAnswers:
-    """What each request was answered, by all that it asks; the same request has the same answer."""
+    """What each request was answered, by all that it asks.
+
+    Draws without a seed are not kept: the same request has another answer each time.
+    """
 
     def __init__(self) -> None:
         self._answers: dict[str, Any] = {}
         self.is_replaying = False
 
     def note(self, path: str, body: Mapping[str, Any] | None, answer: Any) -> None:
-        """Keeps the answer to a request."""
+        """Keeps the answer to a request that gets the same one again."""
+        if body is not None and body.get("temperature") != 0 and body.get("seed") is None:
+            return
         self._answers[_key_of(path, body)] = answer
 
     def answer_to(self, path: str, body: Mapping[str, Any] | None) -> Any:

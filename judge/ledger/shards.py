@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,8 +20,8 @@ from typing import NamedTuple
 
 from judge.errors import InputError
 from judge.io.verdicts import cut_to_json, step_to_json
-from judge.io.writing import write_whole
-from judge.records import Choice, Cut, Identity, Judgment, Order, Reading
+from judge.io.writing import write_whole, writing
+from judge.records import NO_MAJORITY, Choice, Cut, Identity, Judgment, Order, Reading
 
 SHARD_SCHEMA = "four-token-judge/ledger"
 SHARD_VERSION = 1
@@ -110,6 +111,10 @@ def write_shards(folder: Path, identity: Identity, lines: Sequence[str], max_byt
     paths = [folder / f"ledger-{label}{part_ending(number)}" for number in range(1, len(shards) + 1)]
     for path, shard in zip(paths, shards, strict=True):
         write_whole(path, shard, parents=True)
+    if paths:
+        for left in parts_of(paths[0])[len(paths) :]:  # of an export before, which had more of them
+            with writing(left):
+                left.unlink()
     return paths
 
 
@@ -137,6 +142,13 @@ def _header_of(identity: Identity) -> str:
     return json.dumps(header, ensure_ascii=False)
 
 
+def without_quotes(reason: str | None) -> str | None:
+    """Why a reading could not be read, without the words of a model or a server, which may quote a pair."""
+    if reason is None or reason.startswith(NO_MAJORITY):  # counts of votes
+        return reason
+    return re.split(r": | \(", re.sub(r"\[\[[^\]]{8,}\]\]", "[[...]]", reason), maxsplit=1)[0]
+
+
 def shard_line(row: ReadingRow, seconds: Mapping[str, float], has_steps: bool = False) -> str:
     """The row as a line of a shard.
 
@@ -151,6 +163,8 @@ def shard_line(row: ReadingRow, seconds: Mapping[str, float], has_steps: bool = 
         "is_trimmed": bool(row.is_trimmed),
     }
     del line["steps"], line["cut"]
+    if not has_steps:
+        line["reason"] = without_quotes(row.reason)
     steps = json.loads(row.steps or "[]")
     shared = [
         {name: step[name] for name in SHARED_FIELDS} | {"elapsed_s": seconds.get(step["shared"], 0.0)}

@@ -218,6 +218,8 @@ def load_method(
         raise InputError(
             f"--slow-above: method {name} has no such choice. Take --method auto with a dual adapter."
         )
+    if vote == "usc" and samples == 1:
+        raise InputError("--vote usc: it reads several samples. Give --samples 8 --temperature 0.7.")
     if vote not in PLAIN_VOTES:
         _check_weighed(vote, name, method, samples)
     if samples == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -174,9 +175,13 @@ class TextBranchSolveMerge(BranchSolveMerge):
         ]
 
 
+GOES_ON = re.compile(r"\s*\d+(?:\.\d+)?\s*(?:/\s*\d+\s*)?\]")
+"""How a reply begins that goes on from "Scores: A [[", as its engine began it."""
+
+
 def letters_by(replies: Sequence[str], criteria: Sequence[Criterion]) -> str:
     """What a reply may be, and the criteria that are given, as the judge's identity says it."""
-    by = "; ".join(criterion.line for criterion in criteria)
+    by = "; ".join(criterion.line.replace("\\", "\\\\").replace(";", "\\;") for criterion in criteria)
     return "".join(replies) + (f" by {by}" if by else "")
 
 
@@ -235,10 +240,17 @@ def stated_scores(criterion: Criterion, prompt: Prompt, reply: Completion | Unpa
     step = replace(step_of(str(criterion), prompt, reply), weight=criterion.weight)
     if isinstance(reply, Unparsed):
         return Solved(step, reply.is_trimmed, reply.cut, reply.reason)
-    scores = parse_scores(prompt.reply_start + spoken(reply.text))
+    scores = scores_in(prompt.reply_start, spoken(reply.text))
     if isinstance(scores, Unparsed):
         return Solved(step, reply.is_trimmed, reply.cut, scores.reason)
     return Solved(replace(step, scores=scores), reply.is_trimmed, reply.cut)
+
+
+def scores_in(start: str, text: str) -> tuple[float, float] | Unparsed:
+    """The scores in a reply that goes on from `start`, or that a server began anew with words of its own."""
+    if not GOES_ON.match(text) and not isinstance(alone := parse_scores(text), Unparsed):
+        return alone
+    return parse_scores(start + text)
 
 
 def merge(before: tuple[Step, ...], solved: Sequence[Solved], p_first: PFirst) -> Reading:

@@ -21,7 +21,7 @@ from judge.methods.cot import ChainOfThought
 from judge.methods.direct import choose_letters
 from judge.progress import Progress, silent
 from judge.prompts import fill
-from judge.prompts.parsing import spoken
+from judge.prompts.parsing import whole_text
 from judge.records import Identity, Order, Pair, Prompt, Reading, Span, Unparsed
 
 MAX_NEW_TOKENS = 512
@@ -60,10 +60,11 @@ class TwoStepRephraseAndRespond:
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         asked = [render_rephrase(pair) for pair, _ in items]
         rephrased = self._rephrased.ask(asked)
+        texts = [rephrasing_in(reply) for _, reply in rephrased]
         prompts = [
-            render_judge(pair, order, reply, self.ties)
-            for (pair, order), (_, reply) in zip(items, rephrased, strict=True)
-            if isinstance(reply, Completion)
+            render_judge(pair, order, text, self.ties)
+            for (pair, order), text in zip(items, texts, strict=True)
+            if isinstance(text, str)
         ]
         steps = [
             step_of("rephrase", prompt, reply, key)
@@ -71,10 +72,8 @@ class TwoStepRephraseAndRespond:
         ]
         judged = iter(choose_letters(self.backend, prompts, self.ties))
         readings = [
-            replace(reply, reason=f"rephrase: {reply.reason}")
-            if isinstance(reply, Unparsed)
-            else next(judged)
-            for _, reply in rephrased
+            replace(text, reason=f"rephrase: {text.reason}") if isinstance(text, Unparsed) else next(judged)
+            for text in texts
         ]
         return [replace(reading, steps=(step,)) for reading, step in zip(readings, steps, strict=True)]
 
@@ -84,7 +83,16 @@ def render_rephrase(pair: Pair) -> Prompt:
     return fill("rar_rephrase", question_values(pair), f"the question of pair {pair.id}")
 
 
-def render_judge(pair: Pair, order: Order, rephrased: Completion, ties: bool) -> Prompt:
+def rephrasing_in(reply: Completion | Unparsed) -> str | Unparsed:
+    """The question in other words; Unparsed where the reply is none, or was cut."""
+    if isinstance(reply, Unparsed):
+        return reply
+    if not reply.is_ended:
+        return Unparsed(f"cut at {reply.tokens_out} tokens", reply.text)
+    return whole_text(reply.text)
+
+
+def render_judge(pair: Pair, order: Order, rephrased: str, ties: bool) -> Prompt:
     """The prompt that asks for a verdict at once, with the question in both wordings."""
-    values = {"rephrased": Span(spoken(rephrased.text).strip(), "context"), "ties": ties}
+    values = {"rephrased": Span(rephrased, "context"), "ties": ties}
     return fill("rar_judge", pair_values(pair, order) | values, reading_name(pair, order))

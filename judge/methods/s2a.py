@@ -19,7 +19,7 @@ from judge.methods.asking import (
 from judge.methods.direct import TEMPLATE, choose_letters, render_direct
 from judge.progress import Progress, silent
 from judge.prompts import fill
-from judge.prompts.parsing import spoken
+from judge.prompts.parsing import whole_text
 from judge.records import (
     Identity,
     Message,
@@ -36,6 +36,7 @@ from judge.records import (
 MAX_NEW_TOKENS = 1024
 TEMPLATES = ("s2a_question", "s2a_answer", TEMPLATE)
 TWO_QUESTIONS = "the two conversations end with different questions, and one is rewritten for both"
+ONE_TEXT = "both responses were rewritten to the same text"
 NAMES = ("rewrite the request", "rewrite response a", "rewrite response b")
 
 
@@ -44,7 +45,7 @@ class SystemTwoAttention:
 
     No rewriting sees the other response, so that one serves both orders and every pair it occurs in. A
     rewriting that is empty or was cut makes the reading unreadable: otherwise half a response would be
-    judged.
+    judged. So do two that are equal: both orders would be one prompt.
     """
 
     def __init__(self, backend: Backend, settings: MethodSettings = DEFAULTS) -> None:
@@ -133,11 +134,13 @@ def rewritten_pair(pair: Pair, replies: Sequence[Completion | Unparsed]) -> Pair
             return Unparsed(f"{name}: {reply.reason}", reply.raw)
         if not reply.is_ended:
             return Unparsed(f"{name}: cut at {reply.tokens_out} tokens", reply.text)
-        text = spoken(reply.text).strip()
-        if not text:
-            return Unparsed(f"{name}: nothing was left", reply.text)
+        text = whole_text(reply.text)
+        if isinstance(text, Unparsed):
+            return replace(text, reason=f"{name}: {text.reason}")
         texts.append(text)
     question, *responses = texts
+    if responses[0] == responses[1]:
+        return Unparsed(ONE_TEXT, responses[0])
     conversations = (pair.conversation_a, pair.conversation_b)
     a, b = (_with(*one, question) for one in zip(conversations, responses, strict=True))
     return replace(pair, conversation_a=a, conversation_b=b)

@@ -15,6 +15,7 @@ from judge.methods.voting import Vote, voted
 from judge.prompts import fingerprint_of
 from judge.records import (
     NO_MAJORITY,
+    UNREADABLE,
     Choice,
     Identity,
     Judgment,
@@ -123,7 +124,9 @@ def weighed_of(readings: Sequence[Reading], weights: Sequence[float | Unparsed])
         return voted(Unparsed(f"none of {len(readings)} samples can be weighed: {why}", raw=told), readings)
     (winner, most), *others = sorted(sums.items(), key=lambda item: -item[1])
     if others and math.isclose(most, others[0][1]):
-        return voted(Unparsed(f"{NO_MAJORITY}: two choices weigh the same", raw=told), readings)
+        n_unread = sum(isinstance(one, Unparsed) for one in (*readings, *weights))
+        unread = f", {n_unread} {UNREADABLE}" if n_unread else ""
+        return voted(Unparsed(f"{NO_MAJORITY}: two choices weigh the same{unread}", raw=told), readings)
     named = [choice for choice in Choice if choice is not Choice.TIE or choice in sums]
     shares = {choice: sums.get(choice, 0.0) / total for choice in named}
     return voted(Judgment(winner, shares, f"weights {told}", 0, 0), readings)

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.metrics.bootstrap import Estimate, Floats, Measure, Resampler, ratio, sums_by_cluster
+from judge.metrics.bootstrap import (
+    FEWEST_CLUSTERS,
+    Estimate,
+    Floats,
+    Measure,
+    Resampler,
+    ratio,
+    sums_by_cluster,
+)
 from judge.metrics.panel import Bools, Ints, VoteRows, decided
 
 PRIOR = 1.0
@@ -113,15 +121,21 @@ def fitted(odds: Odds, weights: Floats | None = None) -> Line:
 
 
 def line_intervals(odds: Odds, n_fits: int = N_FITS, seed: int = 0) -> tuple[Estimate, Estimate]:
-    """Slope and offset with 95 % intervals: all is fitted again on questions drawn with replacement."""
+    """Slope and offset with 95 % intervals: all is fitted again on questions drawn with replacement.
+
+    Without an interval where there are fewer than `FEWEST_CLUSTERS` questions, or all fits are alike.
+    """
     line = fitted(odds)
     drawn = Resampler(odds.n_questions, n_fits, seed).draws(np.eye(odds.n_questions))
     again = [fitted(odds, counts[odds.question]) for counts in drawn]
     ends = np.quantile([(one.slope, one.offset) for one in again], [0.025, 0.975], axis=0)
-    return (
-        Estimate(line.slope, float(ends[0, 0]), float(ends[1, 0]), odds.n),
-        Estimate(line.offset, float(ends[0, 1]), float(ends[1, 1]), odds.n),
-    )
+
+    def with_ends(value: float, low: float, high: float) -> Estimate:
+        says_nothing = odds.n_questions < FEWEST_CLUSTERS or math.isclose(low, high, rel_tol=1e-6)
+        return Estimate(value, *((None, None) if says_nothing else (low, high)), odds.n)
+
+    (low_slope, low_offset), (high_slope, high_offset) = ends.tolist()
+    return with_ends(line.slope, low_slope, high_slope), with_ends(line.offset, low_offset, high_offset)
 
 
 def on_other_questions(odds: Odds) -> Floats:

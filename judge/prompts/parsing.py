@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from judge.records import Choice, Criterion, Plan, Unparsed
 
 VERDICT = re.compile(r"\[\[\s*([^\[\]]{0,40}?)\s*\]\]")
-SENTENCE_ENDS = re.compile(r"[.!?:;\u2014](?=\s|$)|[\n\0]")
+SENTENCE_ENDS = re.compile(r"[.!?:;\u2014](?=\s|$)|[\n\0\u3002\uff01\uff0e\uff1a\uff1b\uff1f\uff61]")
 _SPACES = r"[\s\"'`*,]*"
 _IS = r"(?:(?:is|are|was) )?(?:(?:clearly|far|much|slightly|a bit) )?"
 BEFORE_IT = re.compile(
@@ -17,12 +17,16 @@ BEFORE_IT = re.compile(
     re.IGNORECASE,
 )
 """What stands between the verdict that is meant and one that it is put above."""
-AFTER_IT = re.compile(
-    rf"{_SPACES}(?:<+|{_IS}(?:worse|weaker|inferior) (?:than|to)){_SPACES}"
-    r"|.*\b(?:but|so|therefore|thus|hence|finally|verdict)\b.*",
-    re.IGNORECASE,
+AFTER_IT = re.compile(rf"{_SPACES}(?:<+|{_IS}(?:worse|weaker|inferior) (?:than|to)){_SPACES}", re.IGNORECASE)
+"""What stands between one that is put below and the verdict that is meant."""
+TURNS = re.compile(r".*\b(?:but|so|therefore|thus|hence|finally|verdict)\b(.*)", re.IGNORECASE | re.DOTALL)
+"""What stands between one that is taken back and another verdict, if that is stated (`is_stated`)."""
+STATES = re.compile(
+    rf"(?:.*(?:\b(?:is|are|be|choose|pick|prefer|say|for|with|it's)|:))?{_SPACES}", re.IGNORECASE | re.DOTALL
 )
-"""What stands between one that is put below, or taken back, and the verdict that is meant."""
+COMPARES = re.compile(
+    r"\b(?:not|than|over|beats?|(?:prefer\w+|superior|inferior|compared) to)\b", re.IGNORECASE
+)
 LISTED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*\u2022])[ \t]+(.+)$", re.MULTILINE)
 NAMED = re.compile(r"^(.{2,60}?)\s*(?:[:\u2013\u2014]|\s-\s)\s*(.+)$")
 SCORE = r"\b{}\b\s*[:=\[(*]\W*(\d+(?:\.\d+)*)"  # A [[4]], A: 4, **A:** 4/5
@@ -69,6 +73,22 @@ def spoken(reply: str) -> str:
     only this is read."""
     blanked = blanked_thinking(reply)
     return reply if blanked == reply else blanked.replace(BLANK, "")
+
+
+def whole_text(reply: str) -> str | Unparsed:
+    """A reply that is a text to go on with, not a verdict, without what was thought before it.
+
+    Unparsed where nothing is left, or where marks of thinking or of turns stand within: what the text quotes
+    and what a model thought cannot be told apart, and half a text would be judged.
+    """
+    blanked = blanked_thinking(reply)
+    text = blanked.strip(f"{BLANK} \t\r\n")
+    behind = END_OF_TURN.sub("", reply[len(blanked.rstrip(f"{BLANK} \t\r\n")) :])
+    if not text:
+        return Unparsed("nothing was left", raw=reply)
+    if BLANK in text or behind.strip():
+        return Unparsed("marks of thinking or of turns stand within it", raw=reply)
+    return text
 
 
 def blanked_thinking(reply: str) -> str:
@@ -147,7 +167,19 @@ def meant_of(reply: str, stated: Sequence[re.Match[str]]) -> re.Match[str] | Non
     between = reply[first.end() : last.start()]
     if BEFORE_IT.fullmatch(between):
         return first
-    return last if AFTER_IT.fullmatch(between) else None
+    return last if AFTER_IT.fullmatch(between) or is_stated(between, reply[last.end() :]) else None
+
+
+def is_stated(between: str, behind: str) -> bool:
+    """Whether a sentence turns from a verdict and states another: "I first thought [[A]], but it is [[B]]".
+
+    Where no word states the other, none may stand behind it: "[[A]], but [[B]] was close" means A.
+    """
+    turned = TURNS.fullmatch(between)
+    if turned is None or COMPARES.search(turned[1]) or not STATES.fullmatch(turned[1]):
+        return False
+    rest = SENTENCE_ENDS.split(behind, maxsplit=1)[0]
+    return bool(turned[1].strip(" \t\"'`*,")) or not re.search(r"\w", rest)
 
 
 def parse_plan(reply: str, is_ended: bool) -> Plan | Unparsed:

@@ -234,14 +234,21 @@ class ReviewStore:
             )
             raise InputError(f"{self.path}: {wrong} ({error}).") from error
 
+    def _refuse_foreign(self, connection: sqlite3.Connection) -> int:
+        """The version of the file's tables, 0 if it is empty. Raises InputError where it is none of ours."""
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        tables = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        if version > SCHEMA_VERSION or (tables if not version else "events" not in tables):
+            raise InputError(f"{self.path}: not a file of reviews. Name another one with --reviews.")
+        return int(version)
+
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        self._refuse_foreign(connection)  # before anything is written
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
-        [version] = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION or (
-            not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        ):
-            raise InputError(f"{self.path}: not a file of reviews. Name another one with --reviews.")
+        version = self._refuse_foreign(connection)
         for step in STEPS[version:]:
             for statement in step.split(";\n"):
                 if statement.strip():
