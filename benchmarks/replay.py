@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description=__doc__)
     parser.add_argument("data", help="mt-bench, oasst, llmbar, hh-rlhf or a file of pairs")
     parser.add_argument("--judge", action="append", required=True, help="NAME=END OF ITS FINGERPRINT")
+    parser.add_argument("--category", action="append", default=[], help="as for judge bench")
     parser.add_argument("--limit", type=int, help="so many pairs, from each category in proportion")
     parser.add_argument("--votes", default="", help="as for judge bench")
     parser.add_argument("--turn", default="", help="as for judge bench")
@@ -57,7 +58,7 @@ def replay(given: argparse.Namespace) -> dict[str, Any]:
     source = source_of(given.data)
     turn, votes = given.turn or source.turn, given.votes or source.votes
     wanted = Wanted(data_folder(given.data_dir), turn_told(turn), votes)
-    dataset = chosen(source.read(wanted), (), given.limit, 0)
+    dataset = chosen(source.read(wanted), given.category, given.limit, 0)
     with committed() as ledger:
         runs = [replayed(name, end, dataset, ledger) for name, end in named]
     study = study_of(entrants_of_runs(runs, dataset), dataset.votes, dataset.pairs, seed=0)
@@ -65,7 +66,7 @@ def replay(given: argparse.Namespace) -> dict[str, Any]:
         "data_set": given.data,
         "turn": turn,
         "votes": votes,
-        "categories": [],
+        "categories": list(given.category),
         "limit": given.limit,
     }
     return result_of(study, dataset, selection, self_check(given.data, wanted)) | {"replayed": True}
