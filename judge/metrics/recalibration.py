@@ -131,8 +131,9 @@ def line_intervals(odds: Odds, n_fits: int = N_FITS, seed: int = 0) -> tuple[Est
     ends = np.quantile([(one.slope, one.offset) for one in again], [0.025, 0.975], axis=0)
 
     def with_ends(value: float, low: float, high: float) -> Estimate:
-        says_nothing = odds.n_questions < FEWEST_CLUSTERS or math.isclose(low, high, rel_tol=1e-6)
-        return Estimate(value, *((None, None) if says_nothing else (low, high)), odds.n)
+        if odds.n_questions < FEWEST_CLUSTERS or math.isclose(low, high, rel_tol=1e-6):
+            return Estimate(value, None, None, odds.n)
+        return Estimate(value, low, high, odds.n)
 
     (low_slope, low_offset), (high_slope, high_offset) = ends.tolist()
     return with_ends(line.slope, low_slope, high_slope), with_ends(line.offset, low_offset, high_offset)
