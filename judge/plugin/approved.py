@@ -20,7 +20,7 @@ from pathlib import Path
 from judge.errors import InputError
 from judge.io.rows import bytes_of
 from judge.io.writing import write_whole
-from judge.plugin.hooks import BASELINES
+from judge.plugin.fixtures import BASELINES
 
 UPDATE = "pytest --judge-update-baseline"
 ODD = re.compile(r"[^A-Za-z0-9_.\[\]-]+")

@@ -10,6 +10,9 @@ import pytest
 if TYPE_CHECKING:
     from judge.plugin.run import Record
 
+BASELINES = "judge_baselines"
+"""The folders of approved answers, beside the tests."""
+
 
 class WideFixture(NamedTuple):
     """A fixture of a wider scope than a test. `names` are those of its approved answers so far."""

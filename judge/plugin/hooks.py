@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from judge.plugin.fixtures import CURRENT, SHARED, WideFixture, enter, forget, leave
+from judge.plugin.fixtures import BASELINES, CURRENT, SHARED, WideFixture, enter, forget, leave
 
 if TYPE_CHECKING:
     from judge.plugin.judging import SuiteJudge
@@ -46,8 +46,6 @@ FLAGS = {
 }
 CASE_ENDINGS = ("jsonl", "jsonl.gz", "json", "json.gz", "ndjson", "ndjson.gz", "yaml", "yml")
 CASE_FILES = tuple(f"judge_cases.{ending}" for ending in CASE_ENDINGS)
-BASELINES = "judge_baselines"
-"""The folders of approved answers, beside the tests."""
 RUN: pytest.StashKey[SuiteRun] = pytest.StashKey()
 
 
