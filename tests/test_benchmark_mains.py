@@ -20,6 +20,7 @@ collect: {pairs: {source: file, path: pairs.jsonl, unchecked: true}}
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JUDGE_DATA", str(tmp_path))  # no test set is read from the hub
     write_pairs("pairs.jsonl", [Pair.of("Why is the sky blue today?", "It is.", "Light scatters.")])
     Path("few.yaml").write_text(RECIPE, encoding="utf-8")
 
