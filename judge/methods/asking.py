@@ -15,7 +15,7 @@ from judge.methods import MemoryStore, MethodSettings, ReplyStore
 from judge.orders import shown_in
 from judge.progress import Progress, silent
 from judge.prompts import fingerprint_of
-from judge.prompts.parsing import MARKS, parse_choice, spoken
+from judge.prompts.parsing import MARKS, parse_choice, spoken, whole_text
 from judge.prompts.working import STATED
 from judge.records import (
     SHARED_LENGTH,
@@ -110,6 +110,15 @@ def identity_of(
         decoding=decoding,
         sample=sample,
     )
+
+
+def text_in(reply: Completion | Unparsed) -> str | Unparsed:
+    """The text of a reply that is judged by or judged itself; Unparsed where it is none, or was cut."""
+    if isinstance(reply, Unparsed):
+        return reply
+    if not reply.is_ended:
+        return Unparsed(f"cut at {reply.tokens_out} tokens", reply.text)
+    return whole_text(reply.text)
 
 
 def step_of(name: str, prompt: Prompt, reply: Completion | Unparsed, shared: str = "") -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from judge.backends import Backend, Completion
+from judge.backends import Backend
 from judge.methods import DEFAULTS, MethodSettings
 from judge.methods.asking import (
     SharedReplies,
@@ -16,12 +16,12 @@ from judge.methods.asking import (
     reading_name,
     sampling_of,
     step_of,
+    text_in,
 )
 from judge.methods.cot import ChainOfThought
 from judge.methods.direct import choose_letters
 from judge.progress import Progress, silent
 from judge.prompts import fill
-from judge.prompts.parsing import whole_text
 from judge.records import Identity, Order, Pair, Prompt, Reading, Span, Unparsed
 
 MAX_NEW_TOKENS = 512
@@ -60,7 +60,7 @@ class TwoStepRephraseAndRespond:
     def read(self, items: Sequence[tuple[Pair, Order]]) -> list[Reading]:
         asked = [render_rephrase(pair) for pair, _ in items]
         rephrased = self._rephrased.ask(asked)
-        texts = [rephrasing_in(reply) for _, reply in rephrased]
+        texts = [text_in(reply) for _, reply in rephrased]
         prompts = [
             render_judge(pair, order, text, self.ties)
             for (pair, order), text in zip(items, texts, strict=True)
@@ -81,15 +81,6 @@ class TwoStepRephraseAndRespond:
 def render_rephrase(pair: Pair) -> Prompt:
     """The prompt that asks for the question in other words; it shows no answer."""
     return fill("rar_rephrase", question_values(pair), f"the question of pair {pair.id}")
-
-
-def rephrasing_in(reply: Completion | Unparsed) -> str | Unparsed:
-    """The question in other words; Unparsed where the reply is none, or was cut."""
-    if isinstance(reply, Unparsed):
-        return reply
-    if not reply.is_ended:
-        return Unparsed(f"cut at {reply.tokens_out} tokens", reply.text)
-    return whole_text(reply.text)
 
 
 def render_judge(pair: Pair, order: Order, rephrased: str, ties: bool) -> Prompt:

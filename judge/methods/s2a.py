@@ -15,11 +15,11 @@ from judge.methods.asking import (
     question_values,
     sampling_of,
     step_of,
+    text_in,
 )
 from judge.methods.direct import TEMPLATE, choose_letters, render_direct
 from judge.progress import Progress, silent
 from judge.prompts import fill
-from judge.prompts.parsing import whole_text
 from judge.records import (
     Identity,
     Message,
@@ -130,13 +130,9 @@ def rewritten_pair(pair: Pair, replies: Sequence[Completion | Unparsed]) -> Pair
         return Unparsed(TWO_QUESTIONS, raw="")
     texts: list[str] = []
     for name, reply in zip(NAMES, replies, strict=True):
-        if isinstance(reply, Unparsed):
-            return Unparsed(f"{name}: {reply.reason}", reply.raw)
-        if not reply.is_ended:
-            return Unparsed(f"{name}: cut at {reply.tokens_out} tokens", reply.text)
-        text = whole_text(reply.text)
+        text = text_in(reply)
         if isinstance(text, Unparsed):
-            return replace(text, reason=f"{name}: {text.reason}")
+            return Unparsed(f"{name}: {text.reason}", text.raw)
         texts.append(text)
     question, *responses = texts
     if responses[0] == responses[1]:

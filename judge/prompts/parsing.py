@@ -20,13 +20,15 @@ BEFORE_IT = re.compile(
 AFTER_IT = re.compile(rf"{_SPACES}(?:<+|{_IS}(?:worse|weaker|inferior) (?:than|to)){_SPACES}", re.IGNORECASE)
 """What stands between one that is put below and the verdict that is meant."""
 TURNS = re.compile(r".*\b(?:but|so|therefore|thus|hence|finally|verdict)\b(.*)", re.IGNORECASE | re.DOTALL)
-"""What stands between one that is taken back and another verdict, if that is stated (`is_stated`)."""
+"""Words that turn from one verdict to another; the group is what stands behind the last of them."""
 STATES = re.compile(
     rf"(?:.*(?:\b(?:is|are|be|choose|pick|prefer|say|for|with|it's)|:))?{_SPACES}", re.IGNORECASE | re.DOTALL
 )
+"""What may stand there before a verdict that is stated: words that end in one of these, or none."""
 COMPARES = re.compile(
     r"\b(?:not|than|over|beats?|(?:prefer\w+|superior|inferior|compared) to)\b", re.IGNORECASE
 )
+"""Words there that put the verdict behind them below another."""
 LISTED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*\u2022])[ \t]+(.+)$", re.MULTILINE)
 NAMED = re.compile(r"^(.{2,60}?)\s*(?:[:\u2013\u2014]|\s-\s)\s*(.+)$")
 SCORE = r"\b{}\b\s*[:=\[(*]\W*(\d+(?:\.\d+)*)"  # A [[4]], A: 4, **A:** 4/5
@@ -82,8 +84,9 @@ def whole_text(reply: str) -> str | Unparsed:
     and what a model thought cannot be told apart, and half a text would be judged.
     """
     blanked = blanked_thinking(reply)
-    text = blanked.strip(f"{BLANK} \t\r\n")
-    behind = END_OF_TURN.sub("", reply[len(blanked.rstrip(f"{BLANK} \t\r\n")) :])
+    around = f"{BLANK} \t\r\n"
+    text = blanked.strip(around)
+    behind = END_OF_TURN.sub("", reply[len(blanked.rstrip(around)) :])
     if not text:
         return Unparsed("nothing was left", raw=reply)
     if BLANK in text or behind.strip():
